@@ -1,0 +1,199 @@
+// Package channels is the contract between Carillon and a provider: what an adapter can do, how it says what went
+// wrong, and how it is made from its settings. It speaks of one provider and one message, never of members, groups
+// or broadcasts; package gateway speaks of those, and the two do not know each other.
+package channels
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels/content"
+)
+
+// Adapter speaks to one provider with one set of credentials. All methods are safe for concurrent use.
+type Adapter interface {
+	// Capabilities is constant and does no I/O.
+	Capabilities() Capabilities
+	// ParseAddress turns what a person typed into the canonical address. It is pure and idempotent: parsing a
+	// canonical address gives itself. The error can be shown to the person who typed it.
+	ParseAddress(raw string) (Address, error)
+	// Compose writes a document as parts that each fit the provider's limit. It is pure and deterministic, and cuts
+	// structure, never markup. It returns an *Error with class Permanent and scope ScopeContent if it cannot.
+	Compose(doc content.Document) ([]Part, error)
+	// Send makes at most one attempt of one part. It never sleeps and never retries. Every error is an *Error.
+	Send(ctx context.Context, m Outbound) (Sent, error)
+	// Check proves credentials and reachability and disturbs nobody. Every error is an *Error.
+	Check(ctx context.Context) error
+}
+
+// WebhookParser is implemented by adapters whose provider calls us.
+type WebhookParser interface {
+	// ParseWebhook verifies and decodes one request; body is its whole body, already read and bounded. It touches no
+	// store. It returns ErrForged if the request does not prove that the provider sent it.
+	ParseWebhook(r *http.Request, body []byte) ([]Event, error)
+}
+
+// Poller is implemented by adapters that can fetch what a webhook would have brought.
+type Poller interface {
+	// Poll returns the events after cursor and the cursor to go on from; the empty cursor means "from now on, and
+	// what the provider still holds". The new cursor must be stored only after the events are. Poll returns within the
+	// context's deadline, and may wait for events (long polling) up to PollWait of the Settings.
+	Poll(ctx context.Context, cursor string) (events []Event, next string, err error)
+}
+
+// StatusFinder is implemented by adapters that can ask what became of a part whose answer was lost.
+type StatusFinder interface {
+	FindStatus(ctx context.Context, q Query) (Finding, error)
+}
+
+// Capabilities says what a channel can do.
+type Capabilities struct {
+	Kind           string        // the kind of contact point it takes: "sms", "telegram", …
+	TextLimit      int           // longest text of a part, in TextUnit
+	TextUnit       Unit          // what TextLimit counts
+	RichText       bool          // bold, links, lists survive
+	Buttons        bool          // buttons are shown and come back as Inbound.Action
+	Receipts       Receipts      // how far receipts reach
+	ReceiptWithin  time.Duration // most receipts have come by then; zero without receipts
+	Inbound        bool          // members can answer
+	DedupeWindow   time.Duration // how long the provider honours Outbound.Key; zero: it does not
+	Rates          []Rate        // limits to keep, defaults of the provider
+	LongestAttempt time.Duration // Send has returned by then, whatever the provider does
+}
+
+// Unit is what a text limit counts.
+type Unit string
+
+// The units of text limits.
+const (
+	Characters Unit = "characters" // Unicode code points
+	UTF16      Unit = "utf-16"     // UTF-16 code units
+	Bytes      Unit = "bytes"      // bytes of UTF-8
+)
+
+// Receipts says how far a provider's reports reach.
+type Receipts int
+
+// The reach of receipts, in rising order.
+const (
+	NoReceipts       Receipts = iota // the provider's answer to Send is all we hear
+	SentReceipts                     // it reports that it passed the message on
+	DeliveryReceipts                 // it reports that the handset or mailbox took the message
+)
+
+// Rate is a limit of a provider: so many units of cost a second, with a burst, for the whole channel or for each address.
+type Rate struct {
+	PerSecond  float64
+	Burst      int
+	PerAddress bool
+}
+
+// Part is one provider message, ready to send. It is frozen in the ledger as JSON when the broadcast is planned.
+type Part struct {
+	Text     string           `json:"text"`               // the text as the provider's API takes it
+	Markup   string           `json:"markup,omitempty"`   // the adapter's own name of the markup of Text; empty: plain
+	Subject  string           `json:"subject,omitempty"`  // for channels with subjects
+	Encoding string           `json:"encoding,omitempty"` // for text messages: GSM-7 or UCS-2
+	Cost     int              `json:"cost"`               // what it takes from a Rate: segments of a text message, else 1
+	Buttons  []content.Button `json:"buttons,omitempty"`
+}
+
+// Outbound is one part on its way to one address.
+type Outbound struct {
+	Attempt     string    // our attempt id; goes into the provider's callback URL
+	PartNo      int       // from zero
+	Key         string    // idempotency key of this part: the same whenever this part of this attempt is sent again
+	To          Address   // canonical
+	Part        Part      //
+	Expires     time.Time // the message is worthless after that; zero: the provider's own limit
+	Urgent      bool      // from the urgent lane: it may interrupt (sound, priority)
+	Protected   bool      // ask the client not to forward or save it, where the provider can
+	CallbackURL string    // where the provider is to report; empty: nowhere, we poll
+}
+
+// Sent is the provider's acceptance of one part.
+type Sent struct {
+	ProviderID string // the provider's id of the message, non-empty
+	Delivered  bool   // the answer itself proves delivery
+}
+
+// Query asks what became of a part.
+type Query struct {
+	Attempt    string
+	PartNo     int
+	ProviderID string  // empty if the answer was lost
+	To         Address //
+	Part       Part    //
+	Since      time.Time
+	Until      time.Time
+}
+
+// Finding is the answer to a Query.
+type Finding struct {
+	Found   Found
+	Receipt Receipt // set when Found is WasSent
+}
+
+// Found says whether the provider knows the message.
+type Found int
+
+// What a look-up can find.
+const (
+	CannotTell Found = iota // look again later
+	WasSent                 // the provider has it; see the receipt
+	NotSent                 // the provider certainly does not have it
+)
+
+// Event is one thing that a provider told us. Exactly one of Receipt, Inbound and Signal is set.
+type Event struct {
+	ID      string    // the provider's own id of the event, for deduplication; empty if it has none
+	At      time.Time // as the provider says, or the zero time
+	Receipt *Receipt
+	Inbound *Inbound
+	Signal  *Signal
+}
+
+// Status is what a receipt says of a part.
+type Status int
+
+// The statuses of a receipt. They are not ordered by value; package gateway ranks them.
+const (
+	StatusAccepted  Status = iota + 1 // the provider has it and is working on it
+	StatusDelivered                   // the handset or mailbox took it
+	StatusFailed                      // it will not arrive; see Err
+)
+
+// Receipt is what a provider reports about one part.
+type Receipt struct {
+	Attempt    string // our attempt id, from the callback URL; empty if the provider cannot carry it
+	PartNo     int
+	ProviderID string
+	Status     Status
+	Err        *Error // set when Status is StatusFailed
+}
+
+// Inbound is what a member sent us.
+type Inbound struct {
+	From   Address
+	To     string // the number, bot or mailbox it was sent to, as the provider names it
+	Text   string
+	Action string // of the button that was pressed; empty for a typed text
+}
+
+// Signal is what a provider reports about an address rather than about a message.
+type Signal struct {
+	Address Address
+	Kind    SignalKind
+	NewAddr Address // for SignalMoved
+}
+
+// SignalKind is the kind of a Signal.
+type SignalKind string
+
+// The kinds of signal.
+const (
+	SignalStopped SignalKind = "stopped" // the person opted out at the provider, or blocked us
+	SignalStarted SignalKind = "started" // the person opted in again at the provider, or unblocked us
+	SignalMoved   SignalKind = "moved"   // the address has a successor
+)

@@ -1,0 +1,42 @@
+package channels
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Factory makes adapters of one sort. Package builtin lists them.
+type Factory struct {
+	Name    string     // as in a channel's "adapter": "sms", "telegram", …
+	Kind    string     // the kind of contact point it takes
+	Summary string     // one line for lists
+	Options func() any // a pointer to the zero value of the adapter's options struct, for schemas and documents
+	New     func(Settings) (Adapter, error)
+}
+
+// Settings is what an adapter is made from. It does no I/O in New: a dead network must not stop the gateway.
+type Settings struct {
+	Name     string           // the channel's name, for messages
+	Options  json.RawMessage  // the adapter's own section, secrets resolved to plain strings
+	HookURL  string           // public URL of this channel's webhook, without query; empty: none, so the channel is polled
+	HTTP     *http.Client     // to be used for every request; nil: httpsend's default
+	Now      func() time.Time // nil: time.Now
+	PollWait time.Duration    // longest wait of one Poll; zero: return at once
+}
+
+// DecodeOptions reads a channel's options strictly into the adapter's struct: an unknown key is an error that names it.
+func DecodeOptions(s Settings, into any) error {
+	raw := s.Options
+	if len(raw) == 0 {
+		raw = json.RawMessage("{}")
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("channel %s: options: %w", s.Name, err)
+	}
+	return nil
+}

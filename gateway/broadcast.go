@@ -1,0 +1,73 @@
+package gateway
+
+import "time"
+
+// Audience is the rule that says who is meant. All parts that are set must hold. The members of one group only.
+type Audience struct {
+	Topic       string   `json:"topic"`                 // subscribed, with consent, on at least one contact point
+	Tags        []string `json:"tags,omitempty"`        // has every one of them
+	Locales     []string `json:"locales,omitempty"`     // one of these languages
+	Members     []ID     `json:"members,omitempty"`     // one of these, at most 1,000
+	Unconfirmed bool     `json:"unconfirmed,omitempty"` // those who have not confirmed yet: account messages only
+}
+
+// Broadcast is one message to one audience of one group. Its key makes it happen once.
+type Broadcast struct {
+	ID        ID             `json:"id"`
+	GroupID   ID             `json:"group_id"`
+	Key       string         `json:"key"` // unique in the group; 1 to 200 printable characters
+	Kind      Kind           `json:"kind"`
+	Class     Class          `json:"class"`
+	Audience  Audience       `json:"audience"`
+	Words     Words          `json:"-"`                   // sealed in the ledger
+	Sensitive bool           `json:"sensitive,omitempty"` // leaves by open channels only as a pointer
+	Author    string         `json:"author"`              // label of the token that sent it
+	State     BroadcastState `json:"state"`
+	Policy    Policy         `json:"policy"` // frozen when submitted
+	CreatedAt time.Time      `json:"created_at"`
+	StartAt   time.Time      `json:"start_at"`
+	ExpiresAt time.Time      `json:"expires_at"`
+	Planned   int            `json:"planned"` // deliveries written so far
+	Cursor    ID             `json:"-"`       // the last member planned; fan-out goes on behind her
+}
+
+// Words is what a broadcast says: for each locale the source of a template, and the data for its placeholders.
+type Words struct {
+	Sources map[string]string `json:"sources"` // locale → Markdown with front matter
+	Data    map[string]string `json:"data,omitempty"`
+}
+
+// BroadcastState is how far a broadcast has come.
+type BroadcastState string
+
+// The states of a broadcast.
+const (
+	Planning BroadcastState = "planning" // fan-out is at work, or waits for StartAt
+	Planned  BroadcastState = "planned"  // every delivery is in the ledger
+	Stopped  BroadcastState = "stopped"  // nothing new leaves; may be resumed until it expires
+)
+
+// Rendering is the text of a broadcast for one locale and kind, cut into parts, frozen.
+type Rendering struct {
+	BroadcastID ID
+	GroupID     ID
+	Locale      string
+	Kind        string // of contact point
+	Neutral     bool
+	Parts       [][]byte // each a JSON channels.Part; sealed in the ledger
+	Cost        int      // of all parts together
+}
+
+// Submission is the answer to submitting a broadcast.
+type Submission struct {
+	ID      ID   `json:"id"`
+	Created bool `json:"created"` // false: the key was known, and nothing was recorded
+}
+
+// Tally counts the deliveries of one broadcast in one state.
+type Tally struct {
+	ChannelID ID            `json:"channel_id"` // zero: had no channel
+	State     DeliveryState `json:"state"`
+	Reason    Reason        `json:"reason,omitempty"`
+	Count     int           `json:"count"`
+}

@@ -1,0 +1,299 @@
+package gateway
+
+import (
+	"context"
+	"time"
+)
+
+// The contracts below are what the ledger offers. A consumer declares the narrow view that it needs from these
+// types; the store implements them all. Every method that names a group sees that group's rows only, and answers
+// ErrNotFound for another's. Every slice is answered in order and in full, or the call fails and nothing was written.
+
+// Ledger is the hot path: from planning to receipts (design, section 4).
+type Ledger interface {
+	// Plan writes a chunk and its cursor in one transaction. ErrStale: the cursor is not at Chunk.After.
+	Plan(ctx context.Context, c Chunk) error
+	// Due lists the waiting deliveries of a lane whose time has come by the store's clock, the longest due first.
+	Due(ctx context.Context, channel ID, lane Lane, limit int) ([]ID, error)
+	// Claim gives each delivery that may be sent now to this claimant, checking again that nothing forbids it: state,
+	// due time, a stopped broadcast, expiry, STOP, erasure, the contact point.
+	Claim(ctx context.Context, by Claimant, deliveries []ID) ([]Claim, error)
+	// Settle writes outcomes. An outcome whose token is no longer the newest gets ErrStale at its place, others are
+	// written all the same.
+	Settle(ctx context.Context, outcomes []Outcome) ([]error, error)
+	// Observe applies receipts, in any order and any number of times; a state only moves forward.
+	Observe(ctx context.Context, receipts []Receipt) ([]Effect, error)
+}
+
+// Mender finds and moves what cannot go on by itself.
+type Mender interface {
+	// Orphans puts attempts in doubt whose claim ran out, or, if all is set (no other process can be alive), every
+	// claimed one; LookAt is now. It returns how many.
+	Orphans(ctx context.Context, all bool) (int, error)
+	// Doubtful claims attempts in doubt whose LookAt has come for a look-up: each gets a new token and is not given
+	// out again for the lease. Settle takes the result; InDoubt with a later LookAt means: ask again then.
+	Doubtful(ctx context.Context, by Claimant, limit int) ([]Claim, error)
+	// Overdue lists accepted attempts without a receipt past ConfirmBy, and waiting deliveries past their MoveAfter.
+	Overdue(ctx context.Context, limit int) ([]Claim, error)
+	// Advance carries out moves; a move whose condition no longer holds is passed over. StepNone clears ConfirmBy and
+	// MoveAfter: nothing is left to move to.
+	Advance(ctx context.Context, moves []Move) error
+	// Lapse ends waiting deliveries of expired broadcasts, at most limit; it returns how many.
+	Lapse(ctx context.Context, limit int) (int, error)
+}
+
+// BroadcastLog keeps broadcasts.
+type BroadcastLog interface {
+	// Submit stores a broadcast unless its key is known; then it returns the first id and records nothing. A known key
+	// with another fingerprint is CodeKeyReused. The fingerprint is a digest of the request.
+	Submit(ctx context.Context, b Broadcast, fingerprint []byte) (Submission, error)
+	// Broadcast reads one with its words.
+	Broadcast(ctx context.Context, group, id ID) (Broadcast, error)
+	// Broadcasts lists the newest first, before the given id (zero: from the newest), without words.
+	Broadcasts(ctx context.Context, group, before ID, limit int) ([]Broadcast, error)
+	// Unplanned lists broadcasts in state Planning whose StartAt has come, urgent classes first, with words.
+	Unplanned(ctx context.Context, limit int) ([]Broadcast, error)
+	// SetState stops or resumes: Stopped from Planning or Planned, and back to what it was (Planning goes on at its
+	// cursor). CodeConflict if it is in neither, or has expired.
+	SetState(ctx context.Context, group, id ID, stopped bool) error
+}
+
+// Tracking is what screens read about deliveries, and what people do to them.
+type Tracking interface {
+	Tallies(ctx context.Context, group, broadcast ID) ([]Tally, error)
+	Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, error)
+	// Delivery reads one with its attempts.
+	Delivery(ctx context.Context, group, id ID) (Delivery, error)
+	// Resend makes deliveries that are in doubt or ended as failed waiting again, due now, with one try left at least;
+	// others are CodeConflict.
+	Resend(ctx context.Context, group, id ID) error
+	// Release makes held deliveries of a resumed broadcast due again, and replays dead letters if failed is set: at
+	// most limit at a time. It returns how many.
+	Release(ctx context.Context, group, broadcast ID, failed bool, limit int) (int, error)
+}
+
+// DeliveryFilter picks deliveries; zero fields do not restrict. Pages go on behind After.
+type DeliveryFilter struct {
+	Group     ID // required
+	Broadcast ID
+	Member    ID
+	State     DeliveryState
+	Reason    Reason
+	After     ID
+	Limit     int // 1 to 1,000
+}
+
+// Groups keeps groups.
+type Groups interface {
+	// PutGroup makes a group, or changes the one with its slug, and returns it with its id.
+	PutGroup(ctx context.Context, g Group) (Group, error)
+	Group(ctx context.Context, slug string) (Group, error)
+	GroupByID(ctx context.Context, id ID) (Group, error)
+	Groups(ctx context.Context) ([]Group, error)
+}
+
+// Members reads and erases members.
+type Members interface {
+	Member(ctx context.Context, group, id ID) (Member, error)
+	// Members lists in order of id, behind after.
+	Members(ctx context.Context, group, after ID, limit int) ([]Member, error)
+	// FindMembers gives the members of a group who have this address, or this ref if kind is "ref".
+	FindMembers(ctx context.Context, group ID, kind string, value Private) ([]ID, error)
+	// Erase destroys a member's key and deletes her rows; STOP of her addresses stays, under its own key.
+	Erase(ctx context.Context, group, id ID) error
+	Evidence(ctx context.Context, group, member ID) ([]Consent, error)
+}
+
+// Audiences pages through who is meant, in order of member id.
+type Audiences interface {
+	// Recipients gives the next published members behind after to whom every part of the rule but consent applies:
+	// tags, locales, list. Their points say what they consented to. Empty: the end.
+	Recipients(ctx context.Context, group ID, a Audience, after ID, limit int) ([]Recipient, error)
+}
+
+// Recipient is what fan-out needs to know of a member. It holds no address.
+type Recipient struct {
+	Member   ID
+	Locale   string
+	Fallback []string
+	Zone     string
+	Neutral  bool
+	Points   []PointRef // in her order
+}
+
+// PointRef is a contact point without its address.
+type PointRef struct {
+	ID         ID
+	Kind       string
+	State      PointState
+	Subscribed bool // to the topic of the audience
+}
+
+// Routes gives the ways to a member.
+type Routes interface {
+	// Routes lists the contact points that may be used for a topic, each with the channel that serves it, in her order.
+	Routes(ctx context.Context, group, member ID, topic string, class Class) ([]Route, error)
+}
+
+// Route is a contact point and the channel that serves it.
+type Route struct {
+	Point   ID
+	Kind    string
+	Channel ID
+}
+
+// Imports takes members in: staged in chunks, invisible until published in one step.
+type Imports interface {
+	BeginImport(ctx context.Context, imp Import) error
+	// Stage writes a chunk of at most 500 rows and says of each what it will be.
+	Stage(ctx context.Context, group, imp ID, rows []StagedMember) ([]Staged, error)
+	// Publish makes all staged rows visible. After it returns, or after a crash in it and a restart, all are.
+	Publish(ctx context.Context, group, imp ID) error
+	// Discard deletes what was staged.
+	Discard(ctx context.Context, group, imp ID) error
+	// FinishImports goes on with publishing or discarding that a crash interrupted; imports still open are discarded.
+	FinishImports(ctx context.Context) error
+}
+
+// Import is one file taken in.
+type Import struct {
+	ID      ID        `json:"id"`
+	GroupID ID        `json:"group_id"`
+	Author  string    `json:"author"`
+	At      time.Time `json:"at"`
+}
+
+// StagedMember is one row of an import. A known Ref, or else a known address, makes it a change of that member.
+type StagedMember struct {
+	Line     int // in the file, from 1
+	Member   Member
+	Consents []Consent // evidence; PointID as in Member.Points
+}
+
+// Staged says what a staged row will be.
+type Staged struct {
+	Kind     StagedKind
+	Line     int  // for StagedDuplicate: the line that has it already
+	Stopped  bool // a STOP stands against one of its addresses: it stays stopped
+	MemberID ID
+}
+
+// StagedKind is what a staged row will be.
+type StagedKind int
+
+// The kinds of staged row.
+const (
+	StagedNew StagedKind = iota
+	StagedChange
+	StagedDuplicate // of an earlier line in the same file: not staged
+)
+
+// Consents changes what a contact point may be used for.
+type Consents interface {
+	// StopAddress stops every contact point of the group with this address, writes the evidence and a suppression
+	// that outlives import and erasure. It returns the members concerned; none is no error.
+	StopAddress(ctx context.Context, group ID, kind string, address Private, proof Consent) ([]ID, error)
+	// StartAddress undoes a STOP by the person's own act.
+	StartAddress(ctx context.Context, group ID, kind string, address Private, proof Consent) ([]ID, error)
+	// ConfirmAddress turns unconfirmed contact points with this address into active ones for these topics.
+	ConfirmAddress(ctx context.Context, group ID, kind string, address Private, topics []string, proof Consent) ([]ID, error)
+	// MarkAddress records what a provider said of an address: gone, active again, or moved.
+	MarkAddress(ctx context.Context, group ID, kind string, address Private, change PointChange) error
+}
+
+// Channels keeps channels and their health.
+type Channels interface {
+	// PutChannel makes a channel, or changes the one with its name.
+	PutChannel(ctx context.Context, c Channel) (Channel, error)
+	Channels(ctx context.Context) ([]Channel, error)
+	SetChannelHealth(ctx context.Context, id ID, h ChannelHealth) error
+	// Cursor of polling; empty at first.
+	Cursor(ctx context.Context, channel ID) (string, error)
+	SetCursor(ctx context.Context, channel ID, cursor string) error
+}
+
+// Inbox keeps what members send.
+type Inbox interface {
+	// Receive stores a message, sealed, unless an event with its channel and id is there already.
+	Receive(ctx context.Context, m InboundMessage) (fresh bool, err error)
+	Inbound(ctx context.Context, group, before ID, limit int) ([]InboundMessage, error)
+}
+
+// InboundMessage is what a member sent us.
+type InboundMessage struct {
+	ID        ID        `json:"id"`
+	GroupID   ID        `json:"group_id"`
+	ChannelID ID        `json:"channel_id"`
+	EventID   string    `json:"-"` // the provider's; empty: not deduplicated
+	MemberIDs []ID      `json:"member_ids"`
+	Kind      string    `json:"kind"` // of the address
+	From      Private   `json:"from"`
+	Text      Private   `json:"text"`
+	Meaning   string    `json:"meaning,omitempty"` // what was understood: stop, start, or nothing
+	At        time.Time `json:"at"`
+}
+
+// Renderings reads frozen texts.
+type Renderings interface {
+	// Rendering reads one; ErrNotFound if the broadcast has none for that locale and kind.
+	Rendering(ctx context.Context, group, broadcast ID, locale, kind string, neutral bool) (Rendering, error)
+	// PutWording keeps a group's own template under a name: locale → source. An empty map deletes it.
+	PutWording(ctx context.Context, group ID, name string, sources map[string]string) error
+	Wordings(ctx context.Context, group ID) (map[string]map[string]string, error)
+}
+
+// Access keeps tokens and the answers to requests with an Idempotency-Key.
+type Access interface {
+	PutToken(ctx context.Context, t Token) error
+	// TokenByDigest finds a token by the SHA-256 of its text; ErrNotFound also if it has expired.
+	TokenByDigest(ctx context.Context, digest []byte) (Token, error)
+	Tokens(ctx context.Context, group ID) ([]Token, error)
+	RevokeToken(ctx context.Context, group, id ID) error
+}
+
+// Replays keeps answers to requests with an Idempotency-Key for 24 hours.
+type Replays interface {
+	// BeginRequest reserves the key for this token. It returns the stored answer, or nil if the caller is to do the
+	// work. CodeKeyReused: another fingerprint. CodeInProgress: the first is still at work (a reservation that its
+	// process did not survive lapses after a minute).
+	BeginRequest(ctx context.Context, token ID, key string, fingerprint []byte) (*Answer, error)
+	FinishRequest(ctx context.Context, token ID, key string, a Answer) error
+	// ForgetRequest gives the key free again: nothing was done.
+	ForgetRequest(ctx context.Context, token ID, key string) error
+}
+
+// Answer is a stored response. Body holds no address, name or text.
+type Answer struct {
+	Status int
+	Type   string
+	Body   []byte
+}
+
+// Token lets a program or person use the API.
+type Token struct {
+	ID        ID        `json:"id"`
+	GroupID   ID        `json:"group_id"` // zero: the operator's
+	Role      Role      `json:"role"`
+	Label     string    `json:"label"`
+	Digest    []byte    `json:"-"` // SHA-256 of the token's text; the text has 256 random bits
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+// Role is what a token may do in its group.
+type Role string
+
+// The roles, each holding the rights of the one before.
+const (
+	Viewer        Role = "viewer"        // reads broadcasts, deliveries and counts; members masked
+	Author        Role = "author"        // submits, stops and resumes broadcasts
+	Approver      Role = "approver"      // approves what others wrote
+	Administrator Role = "administrator" // members, channels, words, tokens
+	Operator      Role = "operator"      // groups and the instance; members only of groups without an administrator
+)
+
+// Keeper does the daily work.
+type Keeper interface {
+	// Retain deletes texts and answers whose time is over, at most limit rows of each kind; it returns how many.
+	Retain(ctx context.Context, limit int) (int, error)
+}

@@ -1,0 +1,205 @@
+package gateway
+
+import "time"
+
+// NewDelivery is one member of a planned chunk. Either Channel and Point are set, or Reason says why she gets nothing.
+type NewDelivery struct {
+	ID       ID
+	MemberID ID
+	Locale   string // of the rendering that she gets
+	Neutral  bool
+	Channel  ID
+	Point    ID
+	Due      time.Time
+	Reason   Reason // ReasonSuppressed: ended before it began
+	Detail   string // why, safe to show
+}
+
+// Chunk is what fan-out writes in one transaction: at most 500 deliveries, the renderings that they need and the cursor.
+type Chunk struct {
+	Broadcast  ID
+	Group      ID
+	After      ID // the cursor this chunk follows on; if the ledger's differs, ErrStale
+	Cursor     ID // the cursor behind it
+	Last       bool
+	Lane       Lane
+	MoveAfter  time.Duration // not handed over for so long: next contact point; zero: never
+	Renderings []Rendering
+	Deliveries []NewDelivery
+}
+
+// MaxChunk is the largest number of deliveries of a chunk.
+const MaxChunk = 500
+
+// Claimant is a process that sends, and how long its claims hold.
+type Claimant struct {
+	ID    ID
+	Lease time.Duration
+}
+
+// Verdict is the ledger's answer to a claim.
+type Verdict int
+
+// The verdicts.
+const (
+	NotDue   Verdict = iota // someone else has it, it is ended, or not due yet: forget the hint
+	Granted                 // send it
+	Held                    // its broadcast is stopped; it comes back on resume
+	Lapsed                  // it has expired and is ended now
+	Silenced                // the person said STOP, or is erased; it is ended now
+	Unusable                // the contact point is no good any more: take the next one (Mender.Advance)
+)
+
+// Claim is one answer; the rest is set when Verdict is Granted or Unusable. It also describes a case that Mender finds:
+// a delivery that cannot go on by itself.
+type Claim struct {
+	Delivery  ID
+	Verdict   Verdict
+	Attempt   ID
+	Token     int64 // fencing: Settle must show it
+	No        int   // of the attempt in its delivery, from 1
+	Group     ID
+	Broadcast ID
+	Member    ID
+	Point     ID
+	Channel   ID
+	Kind      string // of the contact point
+	Address   Private
+	Locale    string
+	Neutral   bool
+	FirstPart int // parts before this one were handed over by an earlier attempt
+	Tries     int // spent before this attempt
+	Resends   int // of this delivery after doubt, so far
+	Class     Class
+	Topic     string // of the broadcast's audience
+	Policy    Policy
+	Expires   time.Time
+	State     AttemptState // of Attempt, for cases; zero: the delivery is waiting
+	ClaimedAt time.Time    // of Attempt, for cases
+	Parts     []string     // provider ids of Attempt so far, for cases
+}
+
+// Refusal is why an attempt was refused or is in doubt.
+type Refusal struct {
+	Class  string `json:"class"` // a channels.Class, as text
+	Scope  string `json:"scope"`
+	Code   string `json:"code,omitempty"`   // the provider's, verbatim
+	Detail string `json:"detail,omitempty"` // safe to show
+}
+
+// StepKind is what a delivery does after an attempt.
+type StepKind int
+
+// The kinds of step.
+const (
+	StepNone  StepKind = iota // the attempt's state speaks for the delivery
+	StepRetry                 // wait until Due, then the same contact point
+	StepPoint                 // wait until Due, then Point over Channel
+	StepEnd                   // over, for Reason
+)
+
+// Step is what a delivery does next. It is carried out only if the attempt is the delivery's newest and has just
+// entered its state.
+type Step struct {
+	Kind    StepKind
+	Due     time.Time
+	Channel ID
+	Point   ID
+	Reason  Reason
+	Resend  bool // counts as sending again after doubt
+}
+
+// PointChange is what an outcome means for the contact point.
+type PointChange struct {
+	State PointState
+	Note  string  // safe to show
+	Moved Private // the successor address, canonical
+}
+
+// Outcome is how an attempt ended, or one part of it. State Claimed reports progress: parts up to Part are handed over.
+type Outcome struct {
+	Attempt    ID
+	Token      int64
+	State      AttemptState
+	Part       int    // the part this is about, from zero
+	ProviderID string // of that part
+	Cost       int
+	Spent      bool // it costs a try
+	Refusal    Refusal
+	Next       Step
+	Point      *PointChange
+	ConfirmBy  time.Time // for Accepted: without a receipt by then, take the next contact point; zero: never
+	LookAt     time.Time // for InDoubt: ask the provider then; zero: nobody can be asked
+	Parts      int       // how many parts the attempt has in all
+	Polled     bool      // receipts come by polling, under the provider's id
+}
+
+// Receipt is a provider's report on one part, as the ledger takes it. Either Attempt, or Channel and ProviderID, name the attempt.
+type Receipt struct {
+	Attempt    ID
+	Channel    ID
+	ProviderID string
+	Part       int
+	State      AttemptState // Accepted, Refused or AttemptDelivered
+	Refusal    Refusal
+	Spent      bool // it costs a try
+	Next       Step
+	Point      *PointChange
+	ConfirmBy  time.Time // for Accepted that heals doubt
+}
+
+// Effect is what a receipt did.
+type Effect int
+
+// The effects of a receipt.
+const (
+	NoAttempt Effect = iota // no such attempt on this channel: ignore and log
+	Repeated                // it changed nothing: known, or of a lower rank
+	Applied
+)
+
+// Move is a step of a delivery without an attempt that ends. It is carried out only if Attempt is still the newest
+// (zero: there is none), and the delivery is neither delivered nor ended.
+type Move struct {
+	Delivery ID
+	Attempt  ID
+	Next     Step
+	Detail   string // why, safe to show
+}
+
+// Delivery is one broadcast for one member, as screens show it.
+type Delivery struct {
+	ID          ID            `json:"id"`
+	GroupID     ID            `json:"group_id"`
+	BroadcastID ID            `json:"broadcast_id"`
+	MemberID    ID            `json:"member_id"`
+	State       DeliveryState `json:"state"`
+	Reason      Reason        `json:"reason,omitempty"`
+	Detail      string        `json:"detail,omitempty"`
+	Locale      string        `json:"locale"`
+	Neutral     bool          `json:"neutral,omitempty"`
+	ChannelID   ID            `json:"channel_id"`
+	PointID     ID            `json:"point_id"`
+	Lane        Lane          `json:"-"`
+	Due         time.Time     `json:"due,omitzero"` // for Waiting; zero while its broadcast is stopped
+	Tries       int           `json:"tries"`
+	Resends     int           `json:"resends,omitempty"`
+	AttemptID   ID            `json:"-"` // the newest; zero: none
+	CreatedAt   time.Time     `json:"created_at"`
+	Attempts    []Attempt     `json:"attempts,omitempty"` // oldest first; only where one delivery is asked for
+}
+
+// Attempt is one try of a delivery over one channel and contact point.
+type Attempt struct {
+	ID         ID           `json:"id"`
+	DeliveryID ID           `json:"delivery_id"`
+	No         int          `json:"no"`
+	ChannelID  ID           `json:"channel_id"`
+	PointID    ID           `json:"point_id"`
+	State      AttemptState `json:"-"`
+	Parts      []string     `json:"parts,omitempty"` // the provider's ids, in order
+	Cost       int          `json:"cost,omitempty"`
+	Refusal    Refusal      `json:"refusal,omitzero"`
+	ClaimedAt  time.Time    `json:"claimed_at"`
+	SettledAt  time.Time    `json:"settled_at,omitzero"`
+}

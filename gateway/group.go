@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Group is an autonomous part of the coalition. It owns its members, channels, words and schedules.
+type Group struct {
+	ID       ID       `json:"id"`
+	Slug     string   `json:"slug"`               // a-z 0-9 -, 2 to 40 characters; unique on the instance
+	Name     string   `json:"name"`               // as its members know it
+	Locale   string   `json:"locale"`             // BCP 47; the language of members without one
+	Fallback []string `json:"fallback,omitempty"` // languages to try after the member's own chain, in order
+	Zone     string   `json:"zone"`               // IANA name
+	Region   string   `json:"region,omitempty"`   // ISO 3166 country of numbers without a prefix
+	Topics   []Topic  `json:"topics"`
+	Floor    int      `json:"floor,omitempty"` // smallest number shown to others; zero: 10
+}
+
+// Topic is what a member may subscribe to. A group has at most 62.
+type Topic struct {
+	Name  string `json:"name"` // a-z 0-9 -, 2 to 40 characters
+	Title string `json:"title,omitempty"`
+}
+
+// MaxTopics is the largest number of topics of a group: a contact point's subscriptions are kept as bits.
+const MaxTopics = 62
+
+// Member is a person, under a pseudonymous id.
+type Member struct {
+	ID        ID             `json:"id"`
+	GroupID   ID             `json:"group_id"`
+	Ref       Private        `json:"ref,omitempty"`  // the group's own pseudonym for her; unique in the group
+	Name      Private        `json:"name,omitempty"` //
+	Locale    string         `json:"locale"`         // BCP 47
+	Fallback  []string       `json:"fallback,omitempty"`
+	Zone      string         `json:"zone"`              // IANA name
+	Neutral   bool           `json:"neutral,omitempty"` // no group name, a pointer instead of the text
+	Tags      []string       `json:"tags,omitempty"`
+	Points    []ContactPoint `json:"points"` // in the order she prefers
+	CreatedAt time.Time      `json:"created_at"`
+}
+
+// ContactPoint is one address of a member.
+type ContactPoint struct {
+	ID      ID         `json:"id"`
+	Kind    string     `json:"kind"`    // "sms", "telegram", …
+	Address Private    `json:"address"` // canonical
+	State   PointState `json:"state"`
+	Topics  []string   `json:"topics"`           // with consent
+	Note    string     `json:"note,omitempty"`   // why it is in this state; safe to show
+	Shared  bool       `json:"shared,omitempty"` // other members of the group have this address too
+}
+
+// PointState is the consent and health of a contact point.
+type PointState string
+
+// The states of a contact point.
+const (
+	PointActive      PointState = "active"
+	PointUnconfirmed PointState = "unconfirmed" // no evidence of consent: she can only be asked to confirm
+	PointStopped     PointState = "stopped"     // the person said STOP; only she can undo it
+	PointGone        PointState = "gone"        // the provider says that she blocked us or left
+	PointInvalid     PointState = "invalid"     // the provider says that the address is no good
+)
+
+// Consent is one piece of evidence, kept for ever and never changed.
+type Consent struct {
+	ID       ID        `json:"id"`
+	GroupID  ID        `json:"group_id"`
+	MemberID ID        `json:"member_id"`
+	PointID  ID        `json:"point_id"`
+	Topic    string    `json:"topic"`
+	Granted  bool      `json:"granted"`
+	Wording  string    `json:"wording"` // version of the words she agreed to
+	Locale   string    `json:"locale"`  // language of those words
+	At       time.Time `json:"at"`
+	Proof    Private   `json:"proof"`  // how it is known: paper form, web form, her message …
+	Source   string    `json:"source"` // import, member, provider, administrator
+}
+
+// Channel is one configured adapter with its owner.
+type Channel struct {
+	ID      ID              `json:"id"`
+	GroupID ID              `json:"group_id"` // zero: the operator's
+	Name    string          `json:"name"`     // a-z 0-9 -, unique on the instance
+	Adapter string          `json:"adapter"`
+	Kind    string          `json:"kind"`              // of contact points it reaches
+	Groups  []string        `json:"groups"`            // for an operator's channel: slugs of the groups that may use it; empty: all
+	Options json.RawMessage `json:"-"`                 // with secrets in clear; sealed in the ledger, never shown
+	Senders int             `json:"senders,omitempty"` // how many send at once; zero: the default
+	Health  ChannelHealth   `json:"health"`
+}
+
+// ChannelHealth is what stands between a channel and sending.
+type ChannelHealth struct {
+	Paused      PauseKind `json:"paused,omitempty"`
+	PausedUntil time.Time `json:"paused_until,omitzero"` // zero with a pause: until someone or a Check lifts it
+	Code        string    `json:"code,omitempty"`        // the provider's, verbatim
+	Detail      string    `json:"detail,omitempty"`      // safe to show
+	Since       time.Time `json:"since,omitzero"`
+}
+
+// PauseKind says who paused a channel and what lifts it.
+type PauseKind string
+
+// The kinds of pause.
+const (
+	NotPaused      PauseKind = ""
+	PauseManual    PauseKind = "manual"    // a coordinator; lifted by one
+	PauseThrottled PauseKind = "throttled" // the provider; lifted by time
+	PauseAuth      PauseKind = "auth"      // credentials refused; lifted by a passing Check
+)

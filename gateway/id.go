@@ -1,0 +1,51 @@
+package gateway
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// ID is a UUIDv7: it sorts by the time it was made. The zero value means "none". An ID is no secret.
+type ID [16]byte
+
+// NewID makes an identifier. IDs of one process rise strictly.
+func NewID() ID {
+	u, err := uuid.NewV7()
+	if err != nil {
+		panic("gateway: the system's random source failed: " + err.Error()) // nothing can go on without it
+	}
+	return ID(u)
+}
+
+// ParseID reads the canonical text form.
+func ParseID(s string) (ID, error) {
+	u, err := uuid.Parse(s)
+	if err != nil || len(s) != 36 {
+		return ID{}, fmt.Errorf("%q is no identifier: expected 36 characters like 0195a3c2-7b1e-7c3d-9f00-1a2b3c4d5e6f", s)
+	}
+	return ID(u), nil
+}
+
+// IsZero reports whether the ID is none.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// String writes the canonical text form.
+func (id ID) String() string { return uuid.UUID(id).String() }
+
+// Short is the reference that people read and type: the last eight hex digits, random bits only.
+func (id ID) Short() string { return hex.EncodeToString(id[12:]) }
+
+// MarshalText writes the canonical text form.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads the canonical text form.
+func (id *ID) UnmarshalText(b []byte) error {
+	parsed, err := ParseID(string(b))
+	if err != nil {
+		return err
+	}
+	*id = parsed
+	return nil
+}
