@@ -1,0 +1,45 @@
+# Everything that people and CI run. `make help` lists it.
+SHELL := /bin/bash
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: help build static test quick vet fmt generate bench fuzz chroot demo
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: ## the binary, in bin/carillon
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/carillon ./cmd/carillon
+
+static: ## the same binary without any dependency on the system, as the image holds it
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/carillon-static ./cmd/carillon
+
+test: ## all tests, with race detection and a real browser; installs what is missing
+	.ci/install chromium
+	.ci/check
+	CARILLON_REQUIRE_SERVICES=1 $(GO) test -race -timeout 14m ./...
+
+quick: ## the tests that pass on a bare machine with only Go
+	$(GO) test ./...
+
+vet: ## formatting, vet, and generated files that are stale
+	.ci/check
+
+fmt:
+	gofmt -w .
+
+generate: ## rewrite the generated files: schema, OpenAPI document, channel pages
+	$(GO) generate ./...
+
+bench: ## the benchmarks of docs/benchmarks.md, as ratios in one run
+	cd gateway/bench && $(GO) run . $(BENCH)
+
+fuzz: ## a minute for every fuzzed parser (FUZZTIME=10s for less)
+	.ci/fuzz $(or $(FUZZTIME),60s)
+
+chroot: static ## prove the static binary in an empty chroot as an ordinary user
+	.ci/chroot bin/carillon-static
+
+demo: ## the tour
+	$(GO) run ./cmd/carillon demo

@@ -1,0 +1,240 @@
+package carillon_test
+
+import (
+	"bufio"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/carillon-gateway/carillon/"
+
+// rule binds the non-test files of one package, or of all below it when Pkg ends in "/...": which of our own
+// packages they may import, and why no others.
+type rule struct {
+	Pkg    string
+	May    []string // a name that ends in "/..." takes all below it too
+	Reason string
+}
+
+var adapters = []string{"channels/sms", "channels/telegram"}
+
+// The rows follow the design's section 5; a row changes by a decision record in docs/adr.
+var rules = []rule{
+	{"gateway/civil", nil, "clock rules stand on the standard library, so everything may use them"},
+	{"channels/content", nil, "structured text is shared by words and channels, and belongs to neither"},
+	{"config", nil, "the operator's file is read before anything exists"},
+	{"gateway/internal/seal", nil, "sealing knows bytes, not people"},
+	{"gateway", []string{"gateway/civil", "channels/content"}, "the nouns know no provider and no database"},
+	{"channels", []string{"channels/content"}, "the contract knows one provider and one message"},
+	{"channels/compose", []string{"channels", "channels/content"}, "measuring and cutting serve every adapter"},
+	{"channels/httpsend", []string{"channels", "channels/content"}, "one HTTP attempt serves every adapter"},
+	{"channels/twilio", []string{"channels", "channels/content", "channels/httpsend"}, "shared by text messages and voice"},
+	{"channels/sms", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/telegram", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/builtin", append([]string{"channels"}, adapters...), "the explicit list of adapters"},
+	{"gateway/client", []string{"gateway"}, "a client knows the nouns and HTTP"},
+	{"channels/sandbox", []string{"channels/content", "channels/compose"}, "a stand-in speaks the wire, never our contract"},
+	{"channels/channeltest", []string{"channels", "channels/content", "channels/sandbox"}, "a plain library that a command can run too"},
+	{"templates", []string{"channels/content", "gateway/civil"}, "words become structured text, nothing else"},
+	{"scheduler/...", []string{"gateway", "gateway/civil"}, "time knows no provider and no words"},
+	{"gateway/internal/store/...", []string{"gateway", "gateway/internal/seal", "gateway/internal/store/..."}, "the ledger keeps nouns; nobody but the app knows which database"},
+	{"gateway/internal/queue/...", []string{"gateway", "gateway/internal/queue/..."}, "the queue holds hints"},
+	{"gateway/internal/directory", domainMay, "who is meant"},
+	{"gateway/internal/fanout", append([]string{"templates"}, domainMay...), "what to whom"},
+	{"gateway/internal/dispatch", append([]string{"gateway/internal/queue", "gateway/internal/limit"}, domainMay...), "sending"},
+	{"gateway/internal/track", domainMay, "receipts"},
+	{"gateway/internal/inbound", append([]string{"templates"}, domainMay...), "what members send"},
+	{"gateway/internal/limit", []string{"gateway", "channels"}, "rates"},
+	{"gateway/internal/api", []string{"gateway", "gateway/civil", "channels/content", "templates"}, "HTTP speaks nouns"},
+	{"gateway/internal/web", []string{"gateway", "gateway/civil", "channels/content", "templates", "gateway/internal/api"}, "pages speak nouns"},
+	{"cmd/carillon", []string{"config", "gateway", "gateway/app", "gateway/client", "channels", "channels/builtin", "channels/sandbox", "channels/channeltest", "templates", "scheduler/...", "channels/compose", "gateway/civil"}, "thin: the command line wires nothing itself"},
+}
+
+var (
+	adapterMay = []string{"channels", "channels/content", "channels/compose", "channels/httpsend", "channels/twilio"}
+	domainMay  = []string{"gateway", "gateway/civil", "channels", "channels/content"}
+)
+
+// free packages may import anything; appOnly are the only importers of gateway/app.
+var (
+	free    = []string{"gateway/app", "gateway/app/apptest", "gateway/bench"}
+	appOnly = []string{"cmd/carillon", "gateway/app/apptest", "gateway/bench"}
+)
+
+// drivers may be imported by the named packages only.
+var drivers = map[string][]string{
+	"modernc.org/sqlite":                              {"gateway/internal/store/..."},
+	"github.com/pressly/goose/v3":                     {"gateway/internal/store/..."},
+	"database/sql":                                    {"gateway/internal/store/..."},
+	"github.com/twilio/twilio-go":                     nil, // the root package costs 40 s of compiling
+	"github.com/twilio/twilio-go/client":              {"channels/twilio", "channels/sms"},
+	"github.com/go-telegram-bot-api/telegram-bot-api": {"channels/telegram"},
+	"testing": {"gateway/app/apptest", "gateway/internal/store/storetest", "gateway/internal/queue/queuetest"},
+}
+
+// long files may pass 500 lines, each for the reason beside it.
+var long = map[string]string{}
+
+type source struct {
+	pkg, file string
+	ast       *ast.File
+	lines     int
+}
+
+// TestLayout holds the imports of every package against the table, one story a row: who may know whom, and why.
+func TestLayout(t *testing.T) {
+	seen := map[string]bool{}
+	for _, src := range sources(t) {
+		if strings.HasSuffix(src.file, "_test.go") {
+			continue
+		}
+		seen[src.pkg] = true
+		for _, spec := range src.ast.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkDriver(t, src, imported)
+			ours, ok := strings.CutPrefix(imported, module)
+			if !ok {
+				continue
+			}
+			if ours == "gateway/app" && !slices.Contains(appOnly, src.pkg) {
+				t.Errorf("%s imports gateway/app: only a main, apptest and bench may", src.file)
+			}
+			if slices.Contains(free, src.pkg) || strings.HasPrefix(src.pkg, "gateway/bench/") || strings.HasPrefix(src.pkg, "gateway/app/") {
+				continue
+			}
+			r, ok := ruleFor(src.pkg)
+			if !ok {
+				t.Errorf("%s: package %s has no row in the table of layout_test.go", src.file, src.pkg)
+				continue
+			}
+			if !slices.ContainsFunc(r.May, func(m string) bool { return covers(m, ours) }) {
+				t.Errorf("%s imports %s: %s (%s may import %v)", src.file, ours, r.Reason, r.Pkg, r.May)
+			}
+		}
+	}
+	if len(seen) < 5 {
+		t.Fatalf("only %d packages found: the check looks at the wrong folder", len(seen))
+	}
+}
+
+func checkDriver(t *testing.T, src source, imported string) {
+	for driver, may := range drivers {
+		if imported != driver && (driver == "testing" || driver == "database/sql" || driver == "github.com/twilio/twilio-go" || !strings.HasPrefix(imported, driver)) {
+			continue
+		}
+		if !slices.ContainsFunc(may, func(m string) bool { return covers(m, src.pkg) }) && !strings.HasPrefix(src.pkg, "gateway/bench") {
+			t.Errorf("%s imports %s: only %v may", src.file, imported, may)
+		}
+	}
+}
+
+// TestFilesAreShort keeps every source file within 500 lines.
+func TestFilesAreShort(t *testing.T) {
+	for _, src := range sources(t) {
+		if src.lines > 500 && long[src.file] == "" {
+			t.Errorf("%s has %d lines; 500 is the most: cut it by what it owns", src.file, src.lines)
+		}
+	}
+}
+
+// TestPackagesSayWhatTheyAre wants exactly one package comment in every package.
+func TestPackagesSayWhatTheyAre(t *testing.T) {
+	comments := map[string]int{}
+	for _, src := range sources(t) {
+		if strings.HasSuffix(src.file, "_test.go") {
+			continue
+		}
+		comments[src.pkg] += 0
+		if src.ast.Doc != nil {
+			comments[src.pkg]++
+		}
+	}
+	for pkg, n := range comments {
+		if n != 1 {
+			t.Errorf("package %s has %d package comments, want one", pkg, n)
+		}
+	}
+}
+
+// TestNoHiddenState forbids init functions: everything is wired where one can read it.
+func TestNoHiddenState(t *testing.T) {
+	for _, src := range sources(t) {
+		for _, decl := range src.ast.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+				t.Errorf("%s has an init function", src.file)
+			}
+		}
+	}
+}
+
+func ruleFor(pkg string) (rule, bool) {
+	for _, r := range rules {
+		if covers(r.Pkg, pkg) {
+			return r, true
+		}
+	}
+	return rule{}, false
+}
+
+func covers(pattern, pkg string) bool {
+	if root, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return pkg == root || strings.HasPrefix(pkg, root+"/")
+	}
+	return pattern == pkg
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			if p != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		file, err := parser.ParseFile(fset, p, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		all = append(all, source{pkg: filepath.ToSlash(path.Dir(p)), file: p, ast: file, lines: countLines(t, p)})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func countLines(t *testing.T, p string) int {
+	f, err := os.Open(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	n := 0
+	for s := bufio.NewScanner(f); s.Scan(); {
+		n++
+	}
+	return n
+}
