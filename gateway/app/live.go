@@ -1,0 +1,157 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// channelList is what live reads channels from.
+type channelList interface {
+	Channels(ctx context.Context) ([]gateway.Channel, error)
+}
+
+// live holds one adapter for every channel in the ledger. An adapter is made once, and again only when its channel's
+// options change. It is safe for concurrent use.
+type live struct {
+	store     channelList
+	factories []channels.Factory
+	publicURL string // without a slash at the end; empty: channels are polled
+	http      *http.Client
+	now       func() time.Time
+	pollWait  time.Duration
+	log       *slog.Logger
+	slugs     func(ctx context.Context) (map[gateway.ID]string, error) // of all groups
+
+	mu     sync.RWMutex
+	byID   map[gateway.ID]liveChannel
+	order  []gateway.ID
+	groups map[gateway.ID]string
+}
+
+type liveChannel struct {
+	record  gateway.Channel
+	adapter channels.Adapter
+	digest  [sha256.Size]byte
+}
+
+// refresh reads the channels again. A channel whose adapter cannot be made is left out and said; the others go on.
+func (l *live) refresh(ctx context.Context) error {
+	records, err := l.store.Channels(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the channels: %w", err)
+	}
+	groups, err := l.slugs(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the groups: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := make(map[gateway.ID]liveChannel, len(records))
+	var order []gateway.ID
+	for _, record := range records {
+		digest := sha256.Sum256(append([]byte(record.Adapter+"\x00"+record.Name+"\x00"), record.Options...))
+		channel, known := l.byID[record.ID]
+		if !known || channel.digest != digest {
+			adapter, err := l.make(record)
+			if err != nil {
+				l.log.Error("a channel cannot be used until its options are mended", "channel", record.Name, "error", err)
+				continue
+			}
+			channel = liveChannel{adapter: adapter, digest: digest}
+		}
+		channel.record = record
+		next[record.ID] = channel
+		order = append(order, record.ID)
+	}
+	l.byID, l.order, l.groups = next, order, groups
+	return nil
+}
+
+func (l *live) make(record gateway.Channel) (channels.Adapter, error) {
+	i := slices.IndexFunc(l.factories, func(f channels.Factory) bool { return f.Name == record.Adapter })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no adapter %q", record.Adapter)
+	}
+	settings := channels.Settings{Name: record.Name, Options: record.Options, HTTP: l.http, Now: l.now, PollWait: l.pollWait}
+	if l.publicURL != "" {
+		settings.HookURL = l.publicURL + "/hooks/" + record.Name
+	}
+	return l.factories[i].New(settings)
+}
+
+// Adapter gives the adapter of a channel.
+func (l *live) Adapter(channel gateway.ID) (channels.Adapter, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	c, ok := l.byID[channel]
+	return c.adapter, ok
+}
+
+// Channel gives the record of a channel as it was last read.
+func (l *live) Channel(channel gateway.ID) (gateway.Channel, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	c, ok := l.byID[channel]
+	return c.record, ok
+}
+
+// All lists the channels that have an adapter.
+func (l *live) All() []gateway.Channel {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	all := make([]gateway.Channel, 0, len(l.order))
+	for _, id := range l.order {
+		all = append(all, l.byID[id].record)
+	}
+	return all
+}
+
+// Usable lists the channels that serve a group: its own first, then the operator's, in the order they were made.
+func (l *live) Usable(group gateway.ID) []gateway.Channel {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	slug := l.groups[group]
+	var own, shared []gateway.Channel
+	for _, id := range l.order {
+		switch record := l.byID[id].record; {
+		case record.GroupID == group:
+			own = append(own, record)
+		case record.GroupID.IsZero() && (len(record.Groups) == 0 || slices.Contains(record.Groups, slug)):
+			shared = append(shared, record)
+		}
+	}
+	return append(own, shared...)
+}
+
+// ByName finds a channel by the name in its webhook's URL.
+func (l *live) ByName(name string) (gateway.Channel, channels.Adapter, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, c := range l.byID {
+		if c.record.Name == name {
+			return c.record, c.adapter, true
+		}
+	}
+	return gateway.Channel{}, nil, false
+}
+
+// callbackURL is where a provider reports on one part of an attempt; empty where the channel is polled.
+func (l *live) callbackURL(channel gateway.ID, attempt gateway.ID, part int) string {
+	if l.publicURL == "" {
+		return ""
+	}
+	record, ok := l.Channel(channel)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s/hooks/%s?a=%s&p=%d", l.publicURL, record.Name, attempt, part)
+}
