@@ -1,0 +1,188 @@
+// Package httpsend makes one HTTP attempt and says what a failure means. It draws the one hard line that all HTTP
+// adapters share: while nothing of the request has left, the failure is Temporary; from the first byte on the wire,
+// silence, a cut or an unreadable answer is Unknown, because the provider may have acted.
+package httpsend
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+)
+
+// MaxBody is the longest answer that is read, in bytes.
+const MaxBody = 1 << 20
+
+// Longest is the time after which an attempt ends when the context sets no earlier deadline.
+const Longest = 30 * time.Second
+
+// Sender makes attempts through one client. It is safe for concurrent use.
+type Sender struct {
+	client  http.Client
+	longest time.Duration
+}
+
+// New makes a sender that follows no redirect, whatever the client does otherwise: a second request to another host
+// would be a second attempt. A nil client gets a transport of its own (see Transport). longest bounds each attempt
+// from dialling to the last byte of the answer; zero means Longest.
+func New(client *http.Client, longest time.Duration) *Sender {
+	if longest <= 0 {
+		longest = Longest
+	}
+	s := &Sender{longest: longest}
+	if client != nil {
+		s.client = *client
+	} else {
+		s.client.Transport = Transport()
+	}
+	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return s
+}
+
+// Close lets idle connections go.
+func (s *Sender) Close() { s.client.CloseIdleConnections() }
+
+// Transport gives a new transport for talking to one provider from many goroutines. It speaks HTTP/1.1 only: one
+// request a connection makes it certain which requests a broken connection took with it, and whether a byte of them
+// had left.
+func Transport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &countingConn{Conn: conn}, nil
+		},
+		TLSHandshakeTimeout:    5 * time.Second,
+		MaxIdleConns:           1024,
+		MaxIdleConnsPerHost:    512,
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true, // answers are a few hundred bytes
+	}
+}
+
+// countingConn counts the writes that were begun, so that a failure can tell whether anything may have left.
+type countingConn struct {
+	net.Conn
+	writes atomic.Int64
+}
+
+func (c *countingConn) Write(b []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(b)
+}
+
+// Response is a whole answer.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Do makes one attempt and reads the answer, whatever its status. The error is an *channels.Error of class Temporary
+// or Unknown on the channel, and holds no URL, header or body. If the answer's head arrived and its body did not, both
+// results are set: a status such as 429 speaks for itself. A body over MaxBody counts as one that did not arrive.
+//
+// net/http itself sends a request again when a kept connection turns out to be dead and nothing was written on it; a
+// GET also when it cannot know. That is still one attempt as far as the provider can tell.
+func (s *Sender) Do(req *http.Request) (*Response, error) {
+	ctx := req.Context()
+	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > s.longest {
+		bounded, cancel := context.WithTimeout(ctx, s.longest)
+		defer cancel()
+		ctx = bounded
+	}
+	var w wire
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: w.gotConn})
+	resp, err := s.client.Do(req.WithContext(ctx))
+	if err != nil {
+		return nil, w.failure(ctx, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	out := &Response{Status: resp.StatusCode, Header: resp.Header}
+	out.Body, err = read(resp.Body, resp.ContentLength)
+	if err != nil {
+		return out, &channels.Error{
+			Class: channels.Unknown, Scope: channels.ScopeChannel,
+			Detail: "the provider's answer broke off; it may have taken the message",
+			Cause:  redact(ctx, err),
+		}
+	}
+	return out, nil
+}
+
+var errTooLong = errors.New("the answer is longer than 1 MiB")
+
+func read(body io.Reader, announced int64) ([]byte, error) {
+	size := int64(512)
+	if announced > 0 {
+		size = min(announced, MaxBody) + 1 // room to see the end without growing
+	}
+	buf := make([]byte, 0, size)
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		switch {
+		case len(buf) > MaxBody:
+			return nil, errTooLong
+		case errors.Is(err, io.EOF):
+			return buf, nil
+		case err != nil:
+			return buf, err
+		}
+	}
+}
+
+// wire remembers the connection that an attempt got last; net/http moves to another one only if it may.
+type wire struct {
+	got    atomic.Bool
+	conn   atomic.Pointer[countingConn]
+	before atomic.Int64
+}
+
+func (w *wire) gotConn(info httptrace.GotConnInfo) {
+	conn := info.Conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	counting, _ := conn.(*countingConn)
+	if counting != nil {
+		w.before.Store(counting.writes.Load())
+	}
+	w.conn.Store(counting)
+	w.got.Store(true)
+}
+
+// mayHaveLeft says whether a byte of the request may have left. A connection that cannot count is taken to have
+// carried it.
+func (w *wire) mayHaveLeft() bool {
+	if !w.got.Load() {
+		return false
+	}
+	conn := w.conn.Load()
+	return conn == nil || conn.writes.Load() != w.before.Load()
+}
+
+func (w *wire) failure(ctx context.Context, err error) *channels.Error {
+	e := &channels.Error{Scope: channels.ScopeChannel, Cause: redact(ctx, err)}
+	if w.mayHaveLeft() {
+		e.Class, e.Detail = channels.Unknown, "the provider did not answer; it may have taken the message"
+	} else {
+		e.Class, e.Detail = channels.Temporary, "the provider could not be reached; nothing was sent"
+	}
+	return e
+}
