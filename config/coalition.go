@@ -1,0 +1,165 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+)
+
+// Coalition is coalition.yaml: what carillon apply seeds and updates. It never holds members.
+type Coalition struct {
+	Groups []Group `yaml:"groups" required:"true" min:"1" max:"1000" doc:"the groups, each its own master"`
+}
+
+// Group is one group of the file.
+type Group struct {
+	Slug     string         `yaml:"slug" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the group's short name in commands and URLs, as in north-coast"`
+	Name     string         `yaml:"name" required:"true" doc:"the name that its members know"`
+	Locale   string         `yaml:"locale" required:"true" doc:"language of members without one of their own, as in pt-BR"`
+	Fallback []string       `yaml:"fallback" max:"20" doc:"languages to try after the member's own, in order"`
+	Zone     string         `yaml:"zone" required:"true" doc:"time zone, as in Europe/Berlin"`
+	Region   string         `yaml:"region" pattern:"[A-Z]{2}" like:"DE" doc:"country of telephone numbers without a prefix, as in DE"`
+	Topics   []Topic        `yaml:"topics" required:"true" min:"1" max:"62" doc:"what a member may subscribe to"`
+	Floor    int            `yaml:"floor" min:"2" max:"1000" doc:"smallest number of people that others are shown; absent: 10"`
+	Channels []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
+	Wording  string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
+
+	// Words is what the wording folder holds: text, then locale, then source.
+	Words map[string]map[string]string `yaml:"-"`
+}
+
+// Topic is what a member may subscribe to.
+type Topic struct {
+	Name  string `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"reports" doc:"the topic's short name, as in reports"`
+	Title string `yaml:"title" doc:"what members read"`
+}
+
+// GroupChannel is a channel that belongs to its group.
+type GroupChannel struct {
+	Name    string  `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"sms-berlin" doc:"a name that is unique on the instance, as in sms-berlin"`
+	Adapter string  `yaml:"adapter" required:"true" doc:"which adapter speaks to the provider, as in sms"`
+	Senders int     `yaml:"senders" min:"1" max:"1000" doc:"how many messages it sends at once; absent: the adapter's default"`
+	Options Section `yaml:"options" doc:"the adapter's own section; secrets by reference, read where apply runs"`
+}
+
+func (c *GroupChannel) adapted() (string, *Section) { return c.Adapter, &c.Options }
+
+// maxWording bounds one text of a wording folder.
+const maxWording = 64 << 10
+
+// LoadCoalition reads a coalition file and the wording folders that it names. lookup and adapters are as for Load.
+func LoadCoalition(path string, lookup func(string) (string, bool), adapters map[string]any) (*Coalition, error) {
+	r := newReader(path, lookup, adapters)
+	src, ok := r.read(path)
+	if !ok {
+		return nil, r.err()
+	}
+	return r.coalition(src)
+}
+
+// ParseCoalition reads a coalition file from memory; file is its name in faults, and relative paths start at its folder.
+func ParseCoalition(file string, src []byte, lookup func(string) (string, bool), adapters map[string]any) (*Coalition, error) {
+	return newReader(file, lookup, adapters).coalition(src)
+}
+
+func (r *reader) coalition(src []byte) (*Coalition, error) {
+	c := &Coalition{}
+	r.document(src, c)
+	r.groups(c.Groups)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (r *reader) groups(groups []Group) {
+	slugs, channels := map[string]string{}, map[string]string{}
+	for i := range groups {
+		g, path := &groups[i], fmt.Sprintf("groups[%d]", i)
+		r.unique(slugs, g.Slug, path+".slug", "this slug too", "give every group a slug of its own")
+		r.locale(path+".locale", g.Locale)
+		for j, l := range g.Fallback {
+			r.locale(fmt.Sprintf("%s.fallback[%d]", path, j), l)
+		}
+		if _, err := time.LoadLocation(g.Zone); r.given(path+".zone") && (err != nil || g.Zone == "" || g.Zone == "Local") {
+			r.faultAt(path+".zone", "this time zone does not exist", "write its IANA name, as in Europe/Berlin")
+		}
+		if region, err := language.ParseRegion(g.Region); g.Region != "" && r.given(path+".region") && (err != nil || !region.IsCountry()) {
+			r.faultAt(path+".region", "this country does not exist", "write its two letters, as in DE")
+		}
+		topics := map[string]string{}
+		for j, t := range g.Topics {
+			r.unique(topics, t.Name, fmt.Sprintf("%s.topics[%d].name", path, j), "this name too", "name every topic once")
+		}
+		for j, ch := range g.Channels {
+			r.unique(channels, ch.Name, fmt.Sprintf("%s.channels[%d].name", path, j), "this name too", "give every channel a name of its own")
+		}
+		if g.Wording != "" {
+			g.Words = r.wording(path+".wording", r.beside(g.Wording))
+		}
+	}
+}
+
+func (r *reader) unique(seen map[string]string, name, path, has, repair string) {
+	if !r.given(path) {
+		return
+	}
+	if first, twice := seen[name]; twice {
+		r.faultAt(path, first+" has "+has, repair)
+		return
+	}
+	seen[name] = strings.TrimSuffix(strings.TrimSuffix(path, ".name"), ".slug")
+}
+
+func (r *reader) locale(path, tag string) {
+	if _, err := language.Parse(tag); r.given(path) && (err != nil || tag == "" || strings.Contains(tag, "_")) {
+		r.faultAt(path, "this is no language", "write its BCP 47 tag, as in en, pt-BR or zh-Hans")
+	}
+}
+
+// wording reads a folder of words: NAME/LOCALE.md. Whether the words themselves are right is not decided here.
+func (r *reader) wording(path, folder string) map[string]map[string]string {
+	words := map[string]map[string]string{}
+	err := fs.WalkDir(os.DirFS(folder), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, file, ok := strings.Cut(name, "/")
+		locale, isMD := strings.CutSuffix(file, ".md")
+		if !ok || !isMD || strings.Contains(file, "/") {
+			r.add(r.places[path], path, name+" is in the wrong place", "keep only NAME/LOCALE.md in it, as in pointer/en.md")
+			return nil
+		}
+		if _, err := language.Parse(locale); err != nil {
+			r.add(r.places[path], path, name+" is not named after a language", "name it after a BCP 47 tag, as in pt-BR.md")
+			return nil
+		}
+		src, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
+		if err != nil {
+			return err
+		}
+		if len(src) > maxWording || !utf8.Valid(src) {
+			r.add(r.places[path], path, name+" is too long or no UTF-8 text", fmt.Sprintf("keep it under %d KiB of UTF-8", maxWording>>10))
+			return nil
+		}
+		if words[text] == nil {
+			words[text] = map[string]string{}
+		}
+		words[text][locale] = string(src)
+		return nil
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.faultAt(path, "the folder does not exist", "make it, or delete the line; a relative path starts at this file's folder")
+	case err != nil:
+		r.faultAt(path, "the folder cannot be read", "let whoever runs apply read it and its files")
+	}
+	return words
+}
