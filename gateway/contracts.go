@@ -262,6 +262,15 @@ type Replays interface {
 	ForgetRequest(ctx context.Context, token ID, key string) error
 }
 
+// ApplyLog remembers what the last apply of a coalition's document wrote, so that the next one can tell what people
+// changed since. A group is zero for what is the operator's.
+type ApplyLog interface {
+	// Applied gives the digest of every item of a group that an apply wrote, by the item's path.
+	Applied(ctx context.Context, group ID) (map[string][]byte, error)
+	// SetApplied keeps the digest of one item in place of the one before.
+	SetApplied(ctx context.Context, group ID, item string, digest []byte) error
+}
+
 // Answer is a stored response. Body holds no address, name or text.
 type Answer struct {
 	Status int
