@@ -196,7 +196,7 @@ type Attempt struct {
 	No         int          `json:"no"`
 	ChannelID  ID           `json:"channel_id"`
 	PointID    ID           `json:"point_id"`
-	State      AttemptState `json:"-"`
+	State      AttemptState `json:"state"`
 	Parts      []string     `json:"parts,omitempty"` // the provider's ids, in order
 	Cost       int          `json:"cost,omitempty"`
 	Refusal    Refusal      `json:"refusal,omitzero"`

@@ -20,7 +20,13 @@ const (
 	CodeTooLong     Code = "too-long"     // a text or body over its limit
 	CodeLocked      Code = "locked"       // another process has the data folder
 	CodeUnavailable Code = "unavailable"  // cannot be done now; try again
+	CodeNoToken     Code = "no-token"     // no token was shown, or one that is unknown, revoked or expired
+	CodeTooMany     Code = "too-many"     // asked too often; the answer says when to come back
+	CodeInternal    Code = "internal"     // a defect on our side; the log has it under the request's id
 )
+
+// Codes lists all codes.
+var Codes = [...]Code{CodeInvalid, CodeNotFound, CodeConflict, CodeKeyReused, CodeInProgress, CodeForbidden, CodeNobody, CodeTooLong, CodeLocked, CodeUnavailable, CodeNoToken, CodeTooMany, CodeInternal}
 
 // Fault is an error that a person can read and mend.
 type Fault struct {

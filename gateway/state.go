@@ -18,6 +18,20 @@ var attemptNames = map[AttemptState]string{Claimed: "claimed", InDoubt: "in doub
 
 func (s AttemptState) String() string { return attemptNames[s] }
 
+// MarshalText writes the state as screens show it.
+func (s AttemptState) MarshalText() ([]byte, error) { return []byte(attemptNames[s]), nil }
+
+// UnmarshalText reads a state as MarshalText writes it.
+func (s *AttemptState) UnmarshalText(b []byte) error {
+	for state, name := range attemptNames {
+		if name == string(b) {
+			*s = state
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no state of an attempt", b)
+}
+
 // AttemptSteps lists every legal step of an attempt. A later report of a lower rank changes nothing.
 var AttemptSteps = map[AttemptState][]AttemptState{
 	Claimed:          {Accepted, InDoubt, Refused, AttemptDelivered},
