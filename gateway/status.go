@@ -1,0 +1,37 @@
+package gateway
+
+// BroadcastStatus is a broadcast with the fate of its deliveries.
+type BroadcastStatus struct {
+	Broadcast
+	Tallies []Tally `json:"tallies"`
+}
+
+// Status is how the instance is.
+type Status struct {
+	Version  string          `json:"version"`
+	Profile  string          `json:"profile"`  // "alone" or "scaled"
+	Sandbox  bool            `json:"sandbox"`  // a channel speaks to the sandbox: nobody gets anything from it, and every screen says so
+	Backlog  int             `json:"backlog"`  // deliveries that are due and not handed over
+	Channels []ChannelStatus `json:"channels"` // those that the asker may see
+}
+
+// ChannelStatus is how one channel is.
+type ChannelStatus struct {
+	ID      ID            `json:"id"`
+	Name    string        `json:"name"`
+	Kind    string        `json:"kind"`
+	Backlog int           `json:"backlog"`
+	Health  ChannelHealth `json:"health"`
+}
+
+// RevealReason says why a member is shown in clear. It is kept with the log entry; a closed list, so that no name ends
+// up there.
+type RevealReason string
+
+// The reasons to show a member in clear.
+const (
+	RevealContact  RevealReason = "contact-her"
+	RevealCorrect  RevealReason = "correct-record"
+	RevealRequest  RevealReason = "her-request"
+	RevealIncident RevealReason = "incident"
+)
