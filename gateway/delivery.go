@@ -33,8 +33,9 @@ const MaxChunk = 500
 
 // Claimant is a process that sends, and how long its claims hold.
 type Claimant struct {
-	ID    ID
-	Lease time.Duration
+	ID     ID
+	Lease  time.Duration
+	Urgent bool // for the urgent lane: goes before other work of the ledger
 }
 
 // Verdict is the ledger's answer to a claim.
@@ -113,7 +114,7 @@ type Step struct {
 type PointChange struct {
 	State PointState
 	Note  string  // safe to show
-	Moved Private // the successor address, canonical
+	Moved Private // the successor address, canonical; State is then ignored
 }
 
 // Outcome is how an attempt ended, or one part of it. State Claimed reports progress: parts up to Part are handed over.
@@ -130,8 +131,8 @@ type Outcome struct {
 	Point      *PointChange
 	ConfirmBy  time.Time // for Accepted: without a receipt by then, take the next contact point; zero: never
 	LookAt     time.Time // for InDoubt: ask the provider then; zero: nobody can be asked
-	Parts      int       // how many parts the attempt has in all
 	Polled     bool      // receipts come by polling, under the provider's id
+	Urgent     bool      // goes before other work of the ledger
 }
 
 // Receipt is a provider's report on one part, as the ledger takes it. Either Attempt, or Channel and ProviderID, name the attempt.

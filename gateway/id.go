@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -48,4 +50,9 @@ func (id *ID) UnmarshalText(b []byte) error {
 	}
 	*id = parsed
 	return nil
+}
+
+// Time is when the ID was made, by the clock of the process that made it, to the millisecond.
+func (id ID) Time() time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)).UTC()
 }

@@ -25,7 +25,6 @@ func (r redirect) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.next.RoundTrip(req)
 }
 
-
 // bareSMS sends n messages by the client library with a tuned transport, receives a callback for each and verifies its
 // signature: the work that no gateway can avoid.
 func bareSMS(fake string, n, senders int) (figures, error) {
@@ -114,7 +113,7 @@ type figures struct {
 	wall, cpu time.Duration
 }
 
-func (f figures) rate() float64        { return float64(f.n) / f.wall.Seconds() }
+func (f figures) rate() float64          { return float64(f.n) / f.wall.Seconds() }
 func (f figures) cpuEach() time.Duration { return f.cpu / time.Duration(f.n) }
 
 func (f figures) String() string {

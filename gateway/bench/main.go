@@ -23,7 +23,9 @@ func main() {
 		return
 	}
 	f, err := startFake(0, 64)
-	if err != nil { panic(err) }
+	if err != nil {
+		panic(err)
+	}
 	defer f.Close()
 	for _, s := range []int{16, 32, 64, 128} {
 		for range 2 {

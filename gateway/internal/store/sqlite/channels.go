@@ -1,0 +1,98 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// PutChannel makes a channel, or changes the one with its name. Options that are not given stay.
+func (s *Store) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Channel, error) {
+	err := s.write.do(ctx, false, 1, func(t *txn) error {
+		var known, owner gateway.ID
+		if err := t.query("SELECT id, group_id FROM channels WHERE name = ?", []any{c.Name}, func(r *sql.Rows) error { return r.Scan(scanID(&known), scanID(&owner)) }); err != nil {
+			return err
+		}
+		if !known.IsZero() && owner != c.GroupID {
+			return gateway.Faultf(gateway.CodeConflict, "the channel name %q is taken; choose another", c.Name)
+		}
+		if known.IsZero() {
+			if c.ID.IsZero() {
+				c.ID = gateway.NewID()
+			}
+			if len(c.Options) == 0 {
+				c.Options = json.RawMessage("{}")
+			}
+			keyID, sealed := s.ring.Wrap(c.Options, place(c.ID, "options"))
+			_, err := t.exec("INSERT INTO channels (id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, cursor) VALUES (?,?,?,?,?,?,?,?,?,'',0,'','',0,'')",
+				c.ID[:], c.GroupID[:], c.Name, c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, keyID, sealed)
+			return err
+		}
+		c.ID = known
+		if _, err := t.exec("UPDATE channels SET adapter = ?, kind = ?, groups = ?, senders = ? WHERE id = ?", c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, c.ID[:]); err != nil || len(c.Options) == 0 {
+			return err
+		}
+		keyID, sealed := s.ring.Wrap(c.Options, place(c.ID, "options"))
+		_, err := t.exec("UPDATE channels SET key_id = ?, options_sealed = ? WHERE id = ?", keyID, sealed, c.ID[:])
+		return err
+	})
+	return c, err
+}
+
+// Channels lists all in the order they were made.
+func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since FROM channels ORDER BY id")
+	if err != nil {
+		return nil, err
+	}
+	type row struct {
+		c           gateway.Channel
+		groups, key string
+		sealed      []byte
+	}
+	read, err := collect(rows, func(r *row) []any {
+		return []any{scanID(&r.c.ID), scanID(&r.c.GroupID), &r.c.Name, &r.c.Adapter, &r.c.Kind, &r.groups, &r.c.Senders, &r.key, &r.sealed, (*string)(&r.c.Health.Paused),
+			scanTime(&r.c.Health.PausedUntil), &r.c.Health.Code, &r.c.Health.Detail, scanTime(&r.c.Health.Since)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]gateway.Channel, 0, len(read))
+	for _, r := range read {
+		plain, err := s.ring.Unwrap(r.key, r.sealed, place(r.c.ID, "options"))
+		if err := errors.Join(err, fromJSON(r.groups, &r.c.Groups)); err != nil {
+			return nil, err
+		}
+		r.c.Options = plain
+		all = append(all, r.c)
+	}
+	return all, nil
+}
+
+// SetChannelHealth records a pause or lifts it.
+func (s *Store) SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error {
+	return s.write.do(ctx, true, 1, func(t *txn) error {
+		n, err := t.exec("UPDATE channels SET paused = ?, paused_until = ?, code = ?, detail = ?, since = ? WHERE id = ?", string(h.Paused), toMicros(h.PausedUntil), h.Code, h.Detail, toMicros(h.Since), id[:])
+		if err == nil && n == 0 {
+			err = gateway.Faultf(gateway.CodeNotFound, "there is no such channel")
+		}
+		return err
+	})
+}
+
+// Cursor reads where polling goes on.
+func (s *Store) Cursor(ctx context.Context, channel gateway.ID) (cursor string, err error) {
+	err = one(s.read.QueryRowContext(ctx, "SELECT cursor FROM channels WHERE id = ?", channel[:]), "channel", &cursor)
+	return cursor, err
+}
+
+// SetCursor writes where polling goes on.
+func (s *Store) SetCursor(ctx context.Context, channel gateway.ID, cursor string) error {
+	return s.write.do(ctx, false, 1, func(t *txn) error {
+		_, err := t.exec("UPDATE channels SET cursor = ? WHERE id = ?", cursor, channel[:])
+		return err
+	})
+}

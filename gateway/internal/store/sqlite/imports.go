@@ -1,0 +1,484 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+)
+
+// An import is open, then publishing or discarding, then published or discarded. New members are visible from the moment
+// it is publishing; changes to members that were there are carried out from then on, across restarts.
+
+// BeginImport opens an import.
+func (s *Store) BeginImport(ctx context.Context, imp gateway.Import) error {
+	return s.write.do(ctx, false, 1, func(t *txn) error {
+		_, err := t.exec("INSERT INTO imports (group_id, id, author, at, state) VALUES (?,?,?,?,'open')", imp.GroupID[:], imp.ID[:], imp.Author, toMicros(imp.At))
+		return err
+	})
+}
+
+// Stage writes a chunk of rows that nobody sees yet.
+func (s *Store) Stage(ctx context.Context, group, imp gateway.ID, rows []gateway.StagedMember) ([]gateway.Staged, error) {
+	_, topics, err := s.group(ctx, "id = ?", group[:])
+	if err != nil {
+		return nil, err
+	}
+	key, err := s.groupKey(ctx, s.read, group)
+	if err != nil {
+		return nil, err
+	}
+	staged := make([]gateway.Staged, len(rows))
+	err = s.write.do(ctx, false, 3*len(rows), func(t *txn) error {
+		st := stager{txn: t, key: key, topics: topics, group: group, imp: imp}
+		state, err := st.importState()
+		if err != nil {
+			return err
+		}
+		if state != "open" {
+			return gateway.Faultf(gateway.CodeConflict, "this import is %s; begin a new one", state)
+		}
+		for i, row := range rows {
+			if staged[i], err = st.stage(row); err != nil {
+				return fmt.Errorf("line %d: %w", row.Line, err)
+			}
+		}
+		return nil
+	})
+	return staged, err
+}
+
+type stager struct {
+	*txn
+	key        *seal.Group
+	topics     []topicRow
+	group, imp gateway.ID
+}
+
+func (st *stager) importState() (state string, err error) {
+	err = st.query("SELECT state FROM imports WHERE group_id = ? AND id = ?", []any{st.group[:], st.imp[:]}, func(r *sql.Rows) error { return r.Scan(&state) })
+	if err == nil && state == "" {
+		err = gateway.Faultf(gateway.CodeNotFound, "there is no such import")
+	}
+	return state, err
+}
+
+// known is a member that has a row's ref or address.
+type known struct {
+	id    gateway.ID
+	line  int  // in this import; 0: she was there before
+	byRef bool //
+}
+
+func (st *stager) stage(row gateway.StagedMember) (gateway.Staged, error) {
+	result := gateway.Staged{Kind: gateway.StagedNew}
+	who, err := st.find(row.Member)
+	if err != nil {
+		return result, err
+	}
+	if result.Stopped, err = st.suppressed(row.Member); err != nil {
+		return result, err
+	}
+	switch {
+	case who == nil:
+		row.Member.ID = gateway.NewID()
+		result.MemberID = row.Member.ID
+		return result, st.insert(row, st.imp)
+	case who.line > 0:
+		return gateway.Staged{Kind: gateway.StagedDuplicate, Line: who.line, MemberID: who.id}, nil
+	}
+	result.Kind, result.MemberID = gateway.StagedChange, who.id
+	taken := 0
+	if err := st.query("SELECT line FROM import_changes WHERE group_id = ? AND import_id = ? AND member_id = ?", []any{st.group[:], st.imp[:], who.id[:]}, func(r *sql.Rows) error { return r.Scan(&taken) }); err != nil {
+		return result, err
+	}
+	if taken > 0 {
+		return gateway.Staged{Kind: gateway.StagedDuplicate, Line: taken, MemberID: who.id}, nil
+	}
+	plain, err := encodeRow(row)
+	if err != nil {
+		return result, err
+	}
+	_, err = st.exec("INSERT INTO import_changes (group_id, import_id, member_id, line, row_sealed) VALUES (?,?,?,?,?)",
+		st.group[:], st.imp[:], who.id[:], row.Line, st.key.Box.Seal(plain, place(who.id, "change")))
+	return result, err
+}
+
+// find looks for the member that a row speaks of: by ref, else by any of its addresses. A row with a ref of its own
+// shares an address with others without being one of them.
+func (st *stager) find(m gateway.Member) (*known, error) {
+	var who *known
+	take := func(r *sql.Rows) error {
+		k := known{}
+		var imp gateway.ID
+		if err := r.Scan(scanID(&k.id), scanID(&imp), &k.line); err != nil {
+			return err
+		}
+		if imp != st.imp {
+			k.line = 0
+		}
+		who = &k
+		return nil
+	}
+	if m.Ref != "" {
+		return who, st.query("SELECT id, import_id, line FROM members WHERE group_id = ? AND ref_index = ?", []any{st.group[:], st.key.Addresses.Of("ref", m.Ref.Reveal())}, take)
+	}
+	for _, p := range m.Points {
+		err := st.query(`SELECT m.id, m.import_id, m.line FROM contact_points p JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id
+			WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ? LIMIT 1`, []any{st.group[:], p.Kind, st.key.Addresses.Of(p.Kind, p.Address.Reveal())}, take)
+		if err != nil || who != nil {
+			return who, err
+		}
+	}
+	return nil, nil
+}
+
+func (st *stager) suppressed(m gateway.Member) (bool, error) {
+	for _, p := range m.Points {
+		stopped, err := st.stands(p)
+		if err != nil || stopped {
+			return stopped, err
+		}
+	}
+	return false, nil
+}
+
+// stands says whether a STOP stands against an address, in the group or everywhere.
+func (st *stager) stands(p gateway.ContactPoint) (bool, error) {
+	found := false
+	yes := func(*sql.Rows) error { found = true; return nil }
+	err := st.query("SELECT 1 FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{st.group[:], p.Kind, st.key.Suppression.Of(p.Kind, p.Address.Reveal())}, yes)
+	if err != nil || found {
+		return found, err
+	}
+	return found, st.query("SELECT 1 FROM suppressions_everywhere WHERE kind = ? AND address_index = ?", []any{p.Kind, st.w.store.ring.Suppression().Of(p.Kind, p.Address.Reveal())}, yes)
+}
+
+// insert writes a new member; imp is the import that hides her, or zero.
+func (st *stager) insert(row gateway.StagedMember, imp gateway.ID) error {
+	m := row.Member
+	box, wrapped, err := st.key.NewMember(place(m.ID, "key"))
+	if err != nil {
+		return err
+	}
+	var ref any
+	if m.Ref != "" {
+		ref = st.key.Addresses.Of("ref", m.Ref.Reveal())
+	}
+	if _, err := st.exec("INSERT INTO members (group_id, id, import_id, line, locale, fallback, zone, neutral, tags, key_sealed, name_sealed, ref_sealed, ref_index, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		st.group[:], m.ID[:], bytesOf(imp), row.Line, m.Locale, joinList(m.Fallback), m.Zone, m.Neutral, joinTags(m.Tags), wrapped,
+		sealText(box, m.Name, m.ID, "name"), sealText(box, m.Ref, m.ID, "ref"), ref, st.now); err != nil {
+		return err
+	}
+	for i, p := range m.Points {
+		if err := st.insertPoint(box, m.ID, i, p, row.Consents); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertPoint writes a contact point with the evidence for it. It is active only with evidence, and never against a STOP.
+func (st *stager) insertPoint(box seal.Box, member gateway.ID, position int, p gateway.ContactPoint, consents []gateway.Consent) error {
+	given := p.ID
+	if p.ID.IsZero() {
+		p.ID = gateway.NewID()
+	}
+	var granted []string
+	for _, c := range consents {
+		if c.PointID != given {
+			continue
+		}
+		if c.Granted {
+			granted = append(granted, c.Topic)
+		}
+		c.ID, c.GroupID, c.MemberID, c.PointID = gateway.NewID(), st.group, member, p.ID
+		if err := st.putConsent(box, c); err != nil {
+			return err
+		}
+	}
+	mask := bits(st.topics, granted)
+	state := pointUnconfirmed
+	if mask != 0 {
+		state = pointActive
+	}
+	stopped, err := st.stands(p)
+	if err != nil {
+		return err
+	}
+	if stopped {
+		state = pointStopped
+	}
+	_, err = st.exec("INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note) VALUES (?,?,?,?,?,?,?,?,?,?)",
+		st.group[:], member[:], p.ID[:], position, p.Kind, state, mask, sealText(box, p.Address, p.ID, "address"), st.key.Addresses.Of(p.Kind, p.Address.Reveal()), p.Note)
+	return err
+}
+
+func joinList(items []string) string {
+	tags := joinTags(items)
+	if tags == "" {
+		return ""
+	}
+	return tags[1 : len(tags)-1]
+}
+
+// Publish shows what was staged. The first transaction decides; the rest is carried out even across a restart.
+func (s *Store) Publish(ctx context.Context, group, imp gateway.ID) error {
+	if err := s.turnImport(ctx, group, imp, "publishing"); err != nil {
+		return err
+	}
+	return s.finishPublishing(ctx, group, imp)
+}
+
+func (s *Store) turnImport(ctx context.Context, group, imp gateway.ID, state string) error {
+	return s.write.do(ctx, false, 1, func(t *txn) error {
+		n, err := t.exec("UPDATE imports SET state = ? WHERE group_id = ? AND id = ? AND state = 'open'", state, group[:], imp[:])
+		if err == nil && n == 0 {
+			err = gateway.Faultf(gateway.CodeConflict, "this import is not open any more")
+		}
+		return err
+	})
+}
+
+func (s *Store) finishPublishing(ctx context.Context, group, imp gateway.ID) error {
+	_, topics, err := s.group(ctx, "id = ?", group[:])
+	if err != nil {
+		return err
+	}
+	key, err := s.groupKey(ctx, s.read, group)
+	if err != nil {
+		return err
+	}
+	for more := true; more; {
+		err := s.write.do(ctx, false, 200, func(t *txn) error {
+			st := stager{txn: t, key: key, topics: topics, group: group, imp: imp}
+			n, err := st.applyChanges(50)
+			more = n == 50
+			if err != nil || more {
+				return err
+			}
+			_, err = t.exec("UPDATE imports SET state = 'published' WHERE group_id = ? AND id = ?", group[:], imp[:])
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("publishing an import: %w", err)
+		}
+	}
+	return nil
+}
+
+// applyChanges carries out the next staged changes.
+func (st *stager) applyChanges(limit int) (int, error) {
+	type change struct {
+		member gateway.ID
+		sealed []byte
+	}
+	var changes []change
+	if err := st.query("SELECT member_id, row_sealed FROM import_changes WHERE group_id = ? AND import_id = ? LIMIT ?", []any{st.group[:], st.imp[:], limit}, func(r *sql.Rows) error {
+		var c change
+		err := r.Scan(scanID(&c.member), &c.sealed)
+		changes = append(changes, c)
+		return err
+	}); err != nil {
+		return 0, err
+	}
+	for _, c := range changes {
+		plain, err := st.key.Box.Open(c.sealed, place(c.member, "change"))
+		if err != nil {
+			return 0, err
+		}
+		row, err := decodeRow(plain)
+		if err != nil {
+			return 0, err
+		}
+		if err := st.apply(c.member, row); err != nil {
+			return 0, err
+		}
+		if _, err := st.exec("DELETE FROM import_changes WHERE group_id = ? AND import_id = ? AND member_id = ?", st.group[:], st.imp[:], c.member[:]); err != nil {
+			return 0, err
+		}
+	}
+	return len(changes), nil
+}
+
+// apply changes a member as a row says. Addresses that the row does not name stay; consent is added, never taken away;
+// the state of a contact point that is there changes only from unconfirmed to active.
+func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
+	box, err := st.memberBox(st.key, st.group, member)
+	if err != nil {
+		return nil // erased meanwhile
+	}
+	m := row.Member
+	if _, err := st.exec("UPDATE members SET locale = ?, fallback = ?, zone = ?, neutral = ?, tags = ?, name_sealed = COALESCE(?, name_sealed) WHERE group_id = ? AND id = ?",
+		m.Locale, joinList(m.Fallback), m.Zone, m.Neutral, joinTags(m.Tags), sealText(box, m.Name, member, "name"), st.group[:], member[:]); err != nil {
+		return err
+	}
+	for i, p := range m.Points {
+		points, err := st.at(st.group, p.Kind, st.key.Addresses.Of(p.Kind, p.Address.Reveal()))
+		if err != nil {
+			return err
+		}
+		there := false
+		for _, at := range points {
+			if at.member == member {
+				there = true
+				if err := st.addConsent(box, member, at, i, p, row.Consents); err != nil {
+					return err
+				}
+			}
+		}
+		if !there {
+			if err := st.insertPoint(box, member, i, p, row.Consents); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (st *stager) addConsent(box seal.Box, member gateway.ID, at pointAt, position int, p gateway.ContactPoint, consents []gateway.Consent) error {
+	mask, state := at.topics, at.state
+	for _, c := range consents {
+		if c.PointID != p.ID {
+			continue
+		}
+		bit := bits(st.topics, []string{c.Topic})
+		if !c.Granted || mask&bit == bit {
+			continue
+		}
+		mask |= bit
+		c.ID, c.GroupID, c.MemberID, c.PointID = gateway.NewID(), st.group, member, at.id
+		if err := st.putConsent(box, c); err != nil {
+			return err
+		}
+	}
+	if state == pointUnconfirmed && mask != 0 {
+		state = pointActive
+	}
+	_, err := st.exec("UPDATE contact_points SET position = ?, topics = ?, state = ? WHERE group_id = ? AND member_id = ? AND id = ?", position, mask, state, st.group[:], member[:], at.id[:])
+	return err
+}
+
+// Discard deletes what was staged.
+func (s *Store) Discard(ctx context.Context, group, imp gateway.ID) error {
+	if err := s.turnImport(ctx, group, imp, "discarding"); err != nil {
+		return err
+	}
+	return s.finishDiscarding(ctx, group, imp)
+}
+
+func (s *Store) finishDiscarding(ctx context.Context, group, imp gateway.ID) error {
+	for more := true; more; {
+		err := s.write.do(ctx, false, 200, func(t *txn) error {
+			var members []gateway.ID
+			if err := t.query("SELECT id FROM members WHERE group_id = ? AND import_id = ? LIMIT 100", []any{group[:], imp[:]}, func(r *sql.Rows) error {
+				var id gateway.ID
+				err := r.Scan(scanID(&id))
+				members = append(members, id)
+				return err
+			}); err != nil {
+				return err
+			}
+			more = len(members) > 0
+			for _, id := range members {
+				for _, statement := range [...]string{"DELETE FROM contact_points WHERE group_id = ? AND member_id = ?", "DELETE FROM consents WHERE group_id = ? AND member_id = ?", "DELETE FROM members WHERE group_id = ? AND id = ?"} {
+					if _, err := t.exec(statement, group[:], id[:]); err != nil {
+						return err
+					}
+				}
+			}
+			if more {
+				return nil
+			}
+			if _, err := t.exec("DELETE FROM import_changes WHERE group_id = ? AND import_id = ?", group[:], imp[:]); err != nil {
+				return err
+			}
+			_, err := t.exec("UPDATE imports SET state = 'discarded' WHERE group_id = ? AND id = ?", group[:], imp[:])
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("discarding an import: %w", err)
+		}
+	}
+	return nil
+}
+
+// FinishImports ends what a crash interrupted.
+func (s *Store) FinishImports(ctx context.Context) error {
+	rows, err := s.read.QueryContext(ctx, "SELECT group_id, id, state FROM imports WHERE state NOT IN ('published', 'discarded')")
+	if err != nil {
+		return err
+	}
+	type open struct {
+		group, id gateway.ID
+		state     string
+	}
+	all, err := collect(rows, func(o *open) []any { return []any{scanID(&o.group), scanID(&o.id), &o.state} })
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		switch o.state {
+		case "publishing":
+			err = s.finishPublishing(ctx, o.group, o.id)
+		case "discarding":
+			err = s.finishDiscarding(ctx, o.group, o.id)
+		default:
+			err = s.Discard(ctx, o.group, o.id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plainRow is a staged change in clear, before it is sealed: the types that hide themselves would hide it for ever.
+type plainRow struct {
+	Name, Locale, Zone string
+	Fallback, Tags     []string
+	Neutral            bool
+	Points             []plainPoint
+	Consents           []plainConsent
+}
+
+type plainPoint struct {
+	ID            gateway.ID
+	Kind, Address string
+}
+
+type plainConsent struct {
+	gateway.Consent
+	Words string
+}
+
+func encodeRow(row gateway.StagedMember) ([]byte, error) {
+	m := row.Member
+	plain := plainRow{Name: m.Name.Reveal(), Locale: m.Locale, Zone: m.Zone, Fallback: m.Fallback, Tags: m.Tags, Neutral: m.Neutral}
+	for _, p := range m.Points {
+		plain.Points = append(plain.Points, plainPoint{p.ID, p.Kind, p.Address.Reveal()})
+	}
+	for _, c := range row.Consents {
+		plain.Consents = append(plain.Consents, plainConsent{c, c.Proof.Reveal()})
+	}
+	return json.Marshal(plain)
+}
+
+func decodeRow(b []byte) (gateway.StagedMember, error) {
+	var plain plainRow
+	if err := json.Unmarshal(b, &plain); err != nil {
+		return gateway.StagedMember{}, err
+	}
+	row := gateway.StagedMember{Member: gateway.Member{Name: gateway.Private(plain.Name), Locale: plain.Locale, Zone: plain.Zone, Fallback: plain.Fallback, Tags: plain.Tags, Neutral: plain.Neutral}}
+	for _, p := range plain.Points {
+		row.Member.Points = append(row.Member.Points, gateway.ContactPoint{ID: p.ID, Kind: p.Kind, Address: gateway.Private(p.Address)})
+	}
+	for _, c := range plain.Consents {
+		c.Consent.Proof = gateway.Private(c.Words)
+		row.Consents = append(row.Consents, c.Consent)
+	}
+	return row, nil
+}

@@ -1,0 +1,119 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Receive stores what a member sent, once.
+func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (bool, error) {
+	key, err := s.groupKey(ctx, s.read, m.GroupID)
+	if err != nil {
+		return false, err
+	}
+	fresh := false
+	err = s.write.do(ctx, true, 1, func(t *txn) error {
+		var event any
+		if m.EventID != "" {
+			event = m.GroupID.String() + " " + m.EventID
+		}
+		n, err := t.exec("INSERT INTO inbounds (group_id, id, channel_id, event_id, members, kind, from_sealed, text_sealed, meaning, at) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (channel_id, event_id) WHERE event_id IS NOT NULL DO NOTHING",
+			m.GroupID[:], m.ID[:], m.ChannelID[:], event, toJSON(m.MemberIDs), m.Kind, sealText(key.Box, m.From, m.ID, "from"), sealText(key.Box, m.Text, m.ID, "text"), m.Meaning, toMicros(m.At))
+		fresh = n > 0
+		return err
+	})
+	return fresh, err
+}
+
+// Inbound lists the newest first.
+func (s *Store) Inbound(ctx context.Context, group, before gateway.ID, limit int) ([]gateway.InboundMessage, error) {
+	key, err := s.groupKey(ctx, s.read, group)
+	if err != nil {
+		return nil, err
+	}
+	if before.IsZero() {
+		before = highest
+	}
+	rows, err := s.read.QueryContext(ctx, "SELECT id, channel_id, members, kind, from_sealed, text_sealed, meaning, at FROM inbounds WHERE group_id = ? AND id < ? ORDER BY id DESC LIMIT ?", group[:], before[:], limit)
+	if err != nil {
+		return nil, err
+	}
+	type row struct {
+		m          gateway.InboundMessage
+		members    string
+		from, text []byte
+	}
+	read, err := collect(rows, func(r *row) []any {
+		return []any{scanID(&r.m.ID), scanID(&r.m.ChannelID), &r.members, &r.m.Kind, &r.from, &r.text, &r.m.Meaning, scanTime(&r.m.At)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]gateway.InboundMessage, 0, len(read))
+	for _, r := range read {
+		r.m.GroupID = group
+		if err := json.Unmarshal([]byte(r.members), &r.m.MemberIDs); err != nil {
+			return nil, err
+		}
+		if r.m.From, err = openText(key.Box, r.from, r.m.ID, "from"); err != nil {
+			return nil, err
+		}
+		if r.m.Text, err = openText(key.Box, r.text, r.m.ID, "text"); err != nil {
+			return nil, err
+		}
+		all = append(all, r.m)
+	}
+	return all, nil
+}
+
+// PutWording keeps a group's template.
+func (s *Store) PutWording(ctx context.Context, group gateway.ID, name string, sources map[string]string) error {
+	key, err := s.groupKey(ctx, s.read, group)
+	if err != nil {
+		return err
+	}
+	return s.write.do(ctx, false, 1, func(t *txn) error {
+		if len(sources) == 0 {
+			_, err := t.exec("DELETE FROM wordings WHERE group_id = ? AND name = ?", group[:], name)
+			return err
+		}
+		sealed := key.Box.Seal([]byte(toJSON(sources)), place(group, "wording "+name))
+		_, err := t.exec("INSERT INTO wordings (group_id, name, sources_sealed) VALUES (?1,?2,?3) ON CONFLICT DO UPDATE SET sources_sealed = ?3", group[:], name, sealed)
+		return err
+	})
+}
+
+// Wordings reads all templates of a group: name → locale → source.
+func (s *Store) Wordings(ctx context.Context, group gateway.ID) (map[string]map[string]string, error) {
+	key, err := s.groupKey(ctx, s.read, group)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.read.QueryContext(ctx, "SELECT name, sources_sealed FROM wordings WHERE group_id = ?", group[:])
+	if err != nil {
+		return nil, err
+	}
+	type row struct {
+		name   string
+		sealed []byte
+	}
+	read, err := collect(rows, func(r *row) []any { return []any{&r.name, &r.sealed} })
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]map[string]string{}
+	for _, r := range read {
+		plain, err := key.Box.Open(r.sealed, place(group, "wording "+r.name))
+		if err != nil {
+			return nil, err
+		}
+		var sources map[string]string
+		if err := json.Unmarshal(plain, &sources); err != nil {
+			return nil, err
+		}
+		all[r.name] = sources
+	}
+	return all, nil
+}

@@ -1,0 +1,129 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+)
+
+// keptGroups bounds the group keys held open.
+const keptGroups = 4096
+
+// querier is a connection or a transaction to read with.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// groupKey opens a group's key, and keeps it.
+func (s *Store) groupKey(ctx context.Context, q querier, group gateway.ID) (*seal.Group, error) {
+	s.mu.Lock()
+	key, ok := s.groupKeys[group]
+	s.mu.Unlock()
+	if ok {
+		return key, nil
+	}
+	var id string
+	var sealed []byte
+	if err := one(q.QueryRowContext(ctx, "SELECT key_id, key_sealed FROM groups WHERE id = ?", group[:]), "group", &id, &sealed); err != nil {
+		return nil, err
+	}
+	secret, err := s.ring.Unwrap(id, sealed, place(group, "key"))
+	if err != nil {
+		return nil, fmt.Errorf("opening a group's key: %w", err)
+	}
+	if key, err = seal.NewGroup(secret); err != nil {
+		return nil, err
+	}
+	s.keepKey(group, key)
+	return key, nil
+}
+
+func (s *Store) keepKey(group gateway.ID, key *seal.Group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.groupKeys) >= keptGroups {
+		clear(s.groupKeys)
+	}
+	s.groupKeys[group] = key
+}
+
+// place names a row and column, so that sealed bytes cannot be moved.
+func place(id gateway.ID, column string) []byte {
+	return append(id[:len(id):len(id)], column...)
+}
+
+func sealText(box seal.Box, text gateway.Private, id gateway.ID, column string) []byte {
+	if text == "" {
+		return nil
+	}
+	return box.Seal([]byte(text.Reveal()), place(id, column))
+}
+
+func openText(box seal.Box, sealed []byte, id gateway.ID, column string) (gateway.Private, error) {
+	if sealed == nil {
+		return "", nil
+	}
+	plain, err := box.Open(sealed, place(id, column))
+	return gateway.Private(plain), err
+}
+
+// memberBox opens a member's key; an erased one has none.
+func memberBox(key *seal.Group, member gateway.ID, sealed []byte) (seal.Box, error) {
+	if len(sealed) == 0 {
+		return seal.Box{}, errors.New("the member's key is destroyed")
+	}
+	return key.Member(sealed, place(member, "key"))
+}
+
+// RotateKeys wraps every group's and channel's key anew under the ring's current key, a few at a time, while the gateway runs. It
+// returns how many were wrapped; zero means that older ring keys are no longer needed.
+func (s *Store) RotateKeys(ctx context.Context, limit int) (int, error) {
+	n := 0
+	err := s.write.do(ctx, false, limit, func(t *txn) error {
+		n = 0
+		for _, table := range [...]struct{ name, column, place string }{{"groups", "key_sealed", "key"}, {"channels", "options_sealed", "options"}} {
+			if err := t.rewrap(table.name, table.column, table.place, limit-n, &n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+func (t *txn) rewrap(table, column, where string, limit int, n *int) error {
+	type row struct {
+		id     gateway.ID
+		key    string
+		sealed []byte
+	}
+	var rows []row
+	current := t.w.store.ring.Current()
+	err := t.query("SELECT id, key_id, "+column+" FROM "+table+" WHERE key_id <> ? LIMIT ?", []any{current, limit}, func(r *sql.Rows) error {
+		var one row
+		if err := r.Scan(scanID(&one.id), &one.key, &one.sealed); err != nil {
+			return err
+		}
+		rows = append(rows, one)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		secret, err := t.w.store.ring.Unwrap(r.key, r.sealed, place(r.id, where))
+		if err != nil {
+			return err
+		}
+		id, sealed := t.w.store.ring.Wrap(secret, place(r.id, where))
+		if _, err := t.exec("UPDATE "+table+" SET key_id = ?, "+column+" = ? WHERE id = ?", id, sealed, r.id[:]); err != nil {
+			return err
+		}
+		*n++
+	}
+	return nil
+}

@@ -1,0 +1,207 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+)
+
+// The values of contact_points.state.
+const (
+	pointActive      = 1
+	pointUnconfirmed = 2
+	pointStopped     = 3
+	pointGone        = 4
+	pointInvalid     = 5
+)
+
+var pointStates = []gateway.PointState{pointActive: gateway.PointActive, pointUnconfirmed: gateway.PointUnconfirmed, pointStopped: gateway.PointStopped,
+	pointGone: gateway.PointGone, pointInvalid: gateway.PointInvalid}
+
+func pointNumber(state gateway.PointState) int { return slices.Index(pointStates, state) }
+
+// pointAt is a contact point found by its address.
+type pointAt struct {
+	member, id gateway.ID
+	state      int
+	topics     int64
+}
+
+// at finds the contact points with an address in a group.
+func (t *txn) at(group gateway.ID, kind string, index []byte) ([]pointAt, error) {
+	var all []pointAt
+	err := t.query("SELECT member_id, id, state, topics FROM contact_points WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, index}, func(r *sql.Rows) error {
+		var p pointAt
+		all = append(all, p)
+		last := &all[len(all)-1]
+		return r.Scan(scanID(&last.member), scanID(&last.id), &last.state, &last.topics)
+	})
+	return all, err
+}
+
+// StopAddress stops an address in a group, for good.
+func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
+	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []pointAt) ([]gateway.ID, error) {
+		_, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
+			group[:], kind, key.Suppression.Of(kind, address.Reveal()), t.now, proof.Source)
+		if err != nil {
+			return nil, err
+		}
+		return t.turn(key, group, points, proof, func(p pointAt) (int, int64, bool) { return pointStopped, p.topics, p.state != pointStopped })
+	})
+}
+
+// StartAddress undoes a STOP.
+func (s *Store) StartAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
+	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []pointAt) ([]gateway.ID, error) {
+		if _, err := t.exec("DELETE FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", group[:], kind, key.Suppression.Of(kind, address.Reveal())); err != nil {
+			return nil, err
+		}
+		return t.turn(key, group, points, proof, func(p pointAt) (int, int64, bool) {
+			if p.topics == 0 {
+				return pointUnconfirmed, 0, p.state == pointStopped
+			}
+			return pointActive, p.topics, p.state == pointStopped
+		})
+	})
+}
+
+// ConfirmAddress takes the person's yes.
+func (s *Store) ConfirmAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, topics []string, proof gateway.Consent) ([]gateway.ID, error) {
+	_, known, err := s.group(ctx, "id = ?", group[:])
+	if err != nil {
+		return nil, err
+	}
+	mask := bits(known, topics)
+	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []pointAt) ([]gateway.ID, error) {
+		return t.turn(key, group, points, proof, func(p pointAt) (int, int64, bool) {
+			return pointActive, p.topics | mask, p.state == pointUnconfirmed
+		})
+	})
+}
+
+// withAddress runs a change on every contact point with an address, in one transaction that goes before bulk work.
+func (s *Store) withAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, change func(*txn, *seal.Group, []pointAt) ([]gateway.ID, error)) ([]gateway.ID, error) {
+	key, err := s.groupKey(ctx, s.read, group)
+	if err != nil {
+		return nil, err
+	}
+	var members []gateway.ID
+	err = s.write.do(ctx, true, 1, func(t *txn) error {
+		points, err := t.at(group, kind, key.Addresses.Of(kind, address.Reveal()))
+		if err != nil {
+			return err
+		}
+		members, err = change(t, key, points)
+		return err
+	})
+	return members, err
+}
+
+// turn gives contact points a new state and writes the evidence for each.
+func (t *txn) turn(key *seal.Group, group gateway.ID, points []pointAt, proof gateway.Consent, next func(pointAt) (state int, topics int64, change bool)) ([]gateway.ID, error) {
+	var members []gateway.ID
+	for _, p := range points {
+		members = append(members, p.member)
+		state, topics, change := next(p)
+		if !change {
+			continue
+		}
+		if _, err := t.exec("UPDATE contact_points SET state = ?, topics = ?, note = '' WHERE group_id = ? AND member_id = ? AND id = ?", state, topics, group[:], p.member[:], p.id[:]); err != nil {
+			return nil, err
+		}
+		box, err := t.memberBox(key, group, p.member)
+		if err != nil {
+			return nil, err
+		}
+		proof.ID, proof.GroupID, proof.MemberID, proof.PointID = gateway.NewID(), group, p.member, p.id
+		if err := t.putConsent(box, proof); err != nil {
+			return nil, err
+		}
+	}
+	return members, nil
+}
+
+func (t *txn) memberBox(key *seal.Group, group, member gateway.ID) (seal.Box, error) {
+	var sealed []byte
+	if err := t.query("SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, func(r *sql.Rows) error { return r.Scan(&sealed) }); err != nil {
+		return seal.Box{}, err
+	}
+	return memberBox(key, member, sealed)
+}
+
+func (t *txn) putConsent(box seal.Box, c gateway.Consent) error {
+	at := toMicros(c.At)
+	if at == 0 {
+		at = t.now
+	}
+	_, err := t.exec("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+		c.GroupID[:], c.MemberID[:], c.ID[:], c.PointID[:], c.Topic, c.Granted, c.Wording, c.Locale, at, sealText(box, c.Proof, c.ID, "proof"), c.Source)
+	return err
+}
+
+// MarkAddress records what a provider said of an address.
+func (s *Store) MarkAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, change gateway.PointChange) error {
+	_, err := s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []pointAt) ([]gateway.ID, error) {
+		for _, p := range points {
+			if err := t.mark(key, group, kind, p, change); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	})
+	return err
+}
+
+// mark changes one contact point. STOP outranks whatever a provider says.
+func (t *txn) mark(key *seal.Group, group gateway.ID, kind string, p pointAt, change gateway.PointChange) error {
+	if change.Moved != "" {
+		box, err := t.memberBox(key, group, p.member)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("UPDATE contact_points SET address_sealed = ?, address_index = ?, note = ? WHERE group_id = ? AND member_id = ? AND id = ?",
+			sealText(box, change.Moved, p.id, "address"), key.Addresses.Of(kind, change.Moved.Reveal()), change.Note, group[:], p.member[:], p.id[:])
+		return err
+	}
+	if p.state == pointStopped || p.state == pointUnconfirmed && change.State == gateway.PointActive {
+		return nil
+	}
+	_, err := t.exec("UPDATE contact_points SET state = ?, note = ? WHERE group_id = ? AND member_id = ? AND id = ?", pointNumber(change.State), change.Note, group[:], p.member[:], p.id[:])
+	return err
+}
+
+// changePoint records what an outcome means for a contact point and for all others of the group with its address.
+func (t *txn) changePoint(group, member, point gateway.ID, change *gateway.PointChange) error {
+	if change == nil {
+		return nil
+	}
+	var kind string
+	var index []byte
+	if err := t.query("SELECT kind, address_index FROM contact_points WHERE group_id = ? AND member_id = ? AND id = ?", []any{group[:], member[:], point[:]}, func(r *sql.Rows) error {
+		return r.Scan(&kind, &index)
+	}); err != nil || index == nil {
+		return err
+	}
+	key, err := t.groupKey(group)
+	if err != nil {
+		return err
+	}
+	points, err := t.at(group, kind, index)
+	if err != nil {
+		return err
+	}
+	for _, p := range points {
+		if err := t.mark(key, group, kind, p, *change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *txn) groupKey(group gateway.ID) (*seal.Group, error) {
+	return t.w.store.groupKey(context.Background(), t.w.conn, group)
+}

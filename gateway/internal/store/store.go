@@ -1,0 +1,35 @@
+// Package store is the ledger: the only truth about who is meant, what was sent and what became of it. Its contract is
+// the interfaces of package gateway; each database below it implements all of them on one type and passes the suite
+// in storetest.
+package store
+
+import (
+	"embed"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Store is everything a ledger offers.
+type Store interface {
+	gateway.Ledger
+	gateway.Mender
+	gateway.BroadcastLog
+	gateway.Tracking
+	gateway.Groups
+	gateway.Members
+	gateway.Audiences
+	gateway.Imports
+	gateway.Consents
+	gateway.Channels
+	gateway.Inbox
+	gateway.Renderings
+	gateway.Access
+	gateway.Replays
+	gateway.Keeper
+	Close() error
+}
+
+// Migrations holds a folder for each dialect; files pair by name.
+//
+//go:embed migrations
+var Migrations embed.FS
