@@ -1,0 +1,72 @@
+// Package directory knows who is meant and how she can be reached: groups, members, contact points, consent, and
+// how members come in by CSV. It keeps nothing itself; what it is given by the ledger it checks, masks and orders.
+package directory
+
+import (
+	"context"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Parts is what a Directory stands on. All are required but Now.
+type Parts struct {
+	Groups    gateway.Groups
+	Members   gateway.Members
+	Audiences gateway.Audiences
+	Imports   gateway.Imports
+	// Kinds lists the kinds of contact point that this instance knows: "sms", "telegram", …
+	Kinds []string
+	// Usable lists the channels that serve a group: its own first, then the operator's.
+	Usable func(group gateway.ID) []gateway.Channel
+	// Parse gives the canonical form of an address; region is the country of numbers without a prefix, or empty. The
+	// error can be shown to the person who typed the address.
+	Parse func(kind, region, raw string) (channels.Address, error)
+	Now   func() time.Time // nil: time.Now
+}
+
+// Directory answers questions about groups and members. It is safe for concurrent use.
+type Directory struct {
+	Parts
+}
+
+// New makes a directory.
+func New(p Parts) *Directory {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	return &Directory{Parts: p}
+}
+
+// Routes lists the contact points that may be used for a topic, in the member's order, each with the first channel that
+// serves it. Messages of class account need no topic and may go to a point that is not confirmed yet, because asking
+// to confirm is one of them; everything else needs an active point that is subscribed. A member who is not there, or
+// belongs to another group, has none.
+func (d *Directory) Routes(ctx context.Context, group, member gateway.ID, topic string, class gateway.Class) ([]gateway.Route, error) {
+	only := gateway.Audience{Topic: topic, Members: []gateway.ID{member}}
+	found, err := d.Audiences.Recipients(ctx, group, only, gateway.ID{}, 1)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	usable := d.Usable(group)
+	var routes []gateway.Route
+	for _, p := range found[0].Points {
+		open := p.State == gateway.PointActive && p.Subscribed
+		if class == gateway.Account {
+			open = p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed
+		}
+		if !open {
+			continue
+		}
+		for _, ch := range usable {
+			if ch.Kind == p.Kind {
+				routes = append(routes, gateway.Route{Point: p.ID, Kind: p.Kind, Channel: ch.ID})
+				break
+			}
+		}
+	}
+	return routes, nil
+}
+
+var _ gateway.Routes = (*Directory)(nil)

@@ -1,0 +1,139 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
+)
+
+// Limits of a group's fields. Names, titles and languages are counted in characters and entries.
+const (
+	maxName     = 100
+	maxFallback = 10
+	maxFloor    = 1000
+)
+
+// PutGroup makes a group, or changes the one with its slug. Everything wrong with it is told at once (CodeInvalid).
+func (d *Directory) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, error) {
+	g, err := CheckGroup(g)
+	if err != nil {
+		return gateway.Group{}, err
+	}
+	return d.Groups.PutGroup(ctx, g)
+}
+
+// CheckGroup gives a group with its languages and country in canonical form, or a fault that names everything wrong.
+func CheckGroup(g gateway.Group) (gateway.Group, error) {
+	var wrong []string
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+
+	if !isSlug(g.Slug) {
+		say("slug %q: use 2 to 40 of a-z, 0-9 and -, with a letter or digit first and last", g.Slug)
+	}
+	if err := checkLine(g.Name, 1, maxName); err != nil {
+		say("name: %v", err)
+	}
+	var err error
+	if g.Locale, err = canonicalLocale(g.Locale); err != nil {
+		say("locale %v", err)
+	}
+	g.Fallback = slices.Clone(g.Fallback)
+	if len(g.Fallback) > maxFallback {
+		say("fallback: at most %d languages", maxFallback)
+	}
+	for i, f := range g.Fallback {
+		if g.Fallback[i], err = canonicalLocale(f); err != nil {
+			say("fallback %d: %v", i+1, err)
+		} else if slices.Contains(g.Fallback[:i], g.Fallback[i]) {
+			say("fallback %d: %s is named twice", i+1, g.Fallback[i])
+		}
+	}
+	if _, err := civil.Zone(g.Zone); err != nil {
+		say("zone %v", err)
+	}
+	if g.Region != "" {
+		r, err := language.ParseRegion(g.Region)
+		if err != nil || len(g.Region) != 2 || !r.IsCountry() {
+			say("region %q is no country; use two letters of ISO 3166 such as DE or KE", g.Region)
+		} else {
+			g.Region = r.String()
+		}
+	}
+	if len(g.Topics) > gateway.MaxTopics {
+		say("topics: %d are too many; a group has at most %d", len(g.Topics), gateway.MaxTopics)
+	}
+	names := map[string]bool{}
+	for i, t := range g.Topics {
+		if !isSlug(t.Name) {
+			say("topic %d, %q: use 2 to 40 of a-z, 0-9 and -, with a letter or digit first and last", i+1, t.Name)
+		} else if names[t.Name] {
+			say("topic %d: %s is named twice", i+1, t.Name)
+		}
+		names[t.Name] = true
+		if err := checkLine(t.Title, 0, maxName); err != nil {
+			say("title of topic %d: %v", i+1, err)
+		}
+	}
+	if g.Floor < 0 || g.Floor > maxFloor {
+		say("floor %d: use 0 (for the default, 10) to %d", g.Floor, maxFloor)
+	}
+	if wrong != nil {
+		return gateway.Group{}, gateway.Faultf(gateway.CodeInvalid, "the group cannot be stored: %s", strings.Join(wrong, "; "))
+	}
+	return g, nil
+}
+
+func isSlug(s string) bool {
+	if len(s) < 2 || len(s) > 40 || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// canonicalLocale gives a language tag in its canonical form: "pt-br" is "pt-BR", "iw" is "he".
+func canonicalLocale(s string) (string, error) {
+	tag, err := language.Parse(s)
+	base, _ := tag.Base()
+	if err != nil || tag == language.Und || base.String() == "und" || len(s) > 35 {
+		return "", fmt.Errorf("%q is no language; use a BCP 47 tag such as en, pt-BR or zh-Hant", s)
+	}
+	return tag.String(), nil
+}
+
+var (
+	errControl = errors.New("it holds control characters, such as line breaks; leave them out")
+	errNotUTF8 = errors.New("it is not UTF-8 text")
+	errMissing = errors.New("it is missing")
+	errBlank   = errors.New("it has only spaces")
+)
+
+// checkLine checks one line of text that people read, of min to max characters.
+func checkLine(s string, min, max int) error {
+	switch {
+	case s == "" && min > 0:
+		return errMissing
+	case !utf8.ValidString(s):
+		return errNotUTF8
+	case utf8.RuneCountInString(s) > max:
+		return fmt.Errorf("it is longer than %d characters", max)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return errControl
+	case min > 0 && strings.TrimSpace(s) == "":
+		return errBlank
+	}
+	return nil
+}
