@@ -25,6 +25,7 @@ type Store interface {
 	gateway.Renderings
 	gateway.Access
 	gateway.Replays
+	gateway.ApplyLog
 	gateway.Keeper
 	Close() error
 }

@@ -104,6 +104,35 @@ func (s *Store) ForgetRequest(ctx context.Context, token gateway.ID, key string)
 	})
 }
 
+// Applied reads what the last apply wrote.
+func (s *Store) Applied(ctx context.Context, group gateway.ID) (map[string][]byte, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT item, digest FROM applied WHERE group_id = ?", group[:])
+	if err != nil {
+		return nil, err
+	}
+	type row struct {
+		item   string
+		digest []byte
+	}
+	read, err := collect(rows, func(r *row) []any { return []any{&r.item, &r.digest} })
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string][]byte, len(read))
+	for _, r := range read {
+		all[r.item] = r.digest
+	}
+	return all, nil
+}
+
+// SetApplied keeps the digest of one item.
+func (s *Store) SetApplied(ctx context.Context, group gateway.ID, item string, digest []byte) error {
+	return s.write.do(ctx, false, 1, func(t *txn) error {
+		_, err := t.exec("INSERT INTO applied (group_id, item, digest) VALUES (?1,?2,?3) ON CONFLICT DO UPDATE SET digest = ?3", group[:], item, digest)
+		return err
+	})
+}
+
 // Retain deletes texts and answers whose time is over.
 func (s *Store) Retain(ctx context.Context, limit int) (int, error) {
 	n := 0

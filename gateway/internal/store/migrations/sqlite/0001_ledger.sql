@@ -279,6 +279,8 @@ CREATE INDEX requests_age ON requests (begun_at);
 
 -- What the last apply of a coalition file wrote, item by item, so that the next one sees what people changed since.
 CREATE TABLE applied (
-    path   TEXT PRIMARY KEY,
-    digest BLOB NOT NULL
+    group_id BLOB NOT NULL, -- zero: the operator's
+    item     TEXT NOT NULL,
+    digest   BLOB NOT NULL,
+    PRIMARY KEY (group_id, item)
 ) WITHOUT ROWID;
