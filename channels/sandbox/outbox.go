@@ -31,6 +31,7 @@ type task func(ctx context.Context)
 type outbox struct {
 	now      func() time.Time
 	max      int
+	idle     func() // called when a goroutine has run out of work
 	client   *http.Client
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
@@ -47,8 +48,8 @@ type outbox struct {
 	wg      sync.WaitGroup
 }
 
-func (b *outbox) open(now func() time.Time, callers int, reach []netip.Prefix) {
-	b.now, b.max = now, callers
+func (b *outbox) open(now func() time.Time, idle func(), callers int, reach []netip.Prefix) {
+	b.now, b.idle, b.max = now, idle, callers
 	b.ctx, b.cancel = context.WithCancelCause(context.Background())
 	dialer := &net.Dialer{Timeout: connectTimeout, Control: func(_, address string, _ syscall.RawConn) error {
 		return reachable(address, reach)
@@ -151,6 +152,7 @@ func (b *outbox) work() {
 			b.ready, b.head = b.ready[:0], 0
 			b.running--
 			b.mu.Unlock()
+			b.idle()
 			return
 		}
 		t := b.ready[b.head]

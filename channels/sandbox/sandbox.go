@@ -82,7 +82,7 @@ func New(opts Options) *Sandbox {
 	s.journal.open(opts.LogTo)
 	s.phones.open(s.seed)
 	s.seen.open(s.seed)
-	s.box.open(s.now, opts.Callers, opts.Reach)
+	s.box.open(s.now, s.note, opts.Callers, opts.Reach)
 	s.wall.open()
 	s.Attach(opts.Tracker, opts.Actions...)
 	for _, a := range opts.Accounts {
