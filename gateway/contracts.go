@@ -42,6 +42,14 @@ type Mender interface {
 	Lapse(ctx context.Context, limit int) (int, error)
 }
 
+// Cases describes attempts for whoever has to decide about them.
+type Cases interface {
+	// Cases gives all that a decision needs, in any order; unknown attempts are left out.
+	Cases(ctx context.Context, attempts []ID) ([]Claim, error)
+	// AttemptByRef finds the attempt of a polled channel by the provider's id of its part; ErrNotFound.
+	AttemptByRef(ctx context.Context, channel ID, providerID string) (ID, error)
+}
+
 // BroadcastLog keeps broadcasts.
 type BroadcastLog interface {
 	// Submit stores a broadcast unless its key is known; then it returns the first id and records nothing. A known key

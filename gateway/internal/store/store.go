@@ -13,6 +13,7 @@ import (
 type Store interface {
 	gateway.Ledger
 	gateway.Mender
+	gateway.Cases
 	gateway.BroadcastLog
 	gateway.Tracking
 	gateway.Groups

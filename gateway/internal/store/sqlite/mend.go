@@ -91,6 +91,12 @@ func caseJoins(point string) string {
 	LEFT JOIN members m ON m.group_id = d.group_id AND m.id = d.member_id`
 }
 
+// AttemptByRef finds an attempt by the provider's id.
+func (s *Store) AttemptByRef(ctx context.Context, channel gateway.ID, providerID string) (id gateway.ID, err error) {
+	err = one(s.read.QueryRowContext(ctx, "SELECT id FROM attempts WHERE polled = 1 AND channel_id = ? AND refs = ?", channel[:], providerID), "attempt", scanID(&id))
+	return id, err
+}
+
 // Cases describes attempts with all that a decision about them needs; unknown ones are left out.
 func (s *Store) Cases(ctx context.Context, attempts []gateway.ID) ([]gateway.Claim, error) {
 	return s.cases(ctx, "SELECT "+deliveryColumns+", "+attemptColumns+", p.kind, p.address_sealed, m.key_sealed FROM attempts a JOIN deliveries d ON d.id = a.delivery_id"+caseJoins("a.point_id")+" WHERE a.id IN ", attempts)

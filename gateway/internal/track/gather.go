@@ -1,0 +1,90 @@
+package track
+
+import (
+	"context"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// most is how many receipts go to the ledger in one call.
+const most = 256
+
+// gatherer joins the receipts of many requests: while one call of the ledger is under way, the next one gathers.
+type gatherer struct {
+	write func(context.Context, []gateway.Receipt) ([]gateway.Effect, error)
+	calls chan *call
+	done  chan struct{}
+}
+
+type call struct {
+	receipts []gateway.Receipt
+	effects  []gateway.Effect
+	err      error
+	done     chan struct{}
+}
+
+func newGatherer(write func(context.Context, []gateway.Receipt) ([]gateway.Effect, error)) *gatherer {
+	return &gatherer{write: write, calls: make(chan *call, most), done: make(chan struct{})}
+}
+
+// observe hands receipts in and waits until they are written.
+func (g *gatherer) observe(ctx context.Context, receipts []gateway.Receipt) ([]gateway.Effect, error) {
+	c := &call{receipts: receipts, done: make(chan struct{})}
+	select {
+	case g.calls <- c:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-g.done:
+		return nil, gateway.Faultf(gateway.CodeUnavailable, "the gateway is stopping")
+	}
+	select {
+	case <-c.done:
+		return c.effects, c.err
+	case <-ctx.Done(): // it may be written all the same; a receipt that comes again does no harm
+		return nil, ctx.Err()
+	case <-g.done:
+		return nil, gateway.Faultf(gateway.CodeUnavailable, "the gateway is stopping")
+	}
+}
+
+func (g *gatherer) run(ctx context.Context) {
+	defer close(g.done)
+	for {
+		select {
+		case first := <-g.calls:
+			g.flush(g.fill(first))
+		case <-ctx.Done():
+			for len(g.calls) > 0 {
+				g.flush(g.fill(<-g.calls))
+			}
+			return
+		}
+	}
+}
+
+func (g *gatherer) fill(first *call) []*call {
+	batch, n := []*call{first}, len(first.receipts)
+	for n < most {
+		select {
+		case c := <-g.calls:
+			batch, n = append(batch, c), n+len(c.receipts)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (g *gatherer) flush(batch []*call) {
+	all := make([]gateway.Receipt, 0, len(batch))
+	for _, c := range batch {
+		all = append(all, c.receipts...)
+	}
+	effects, err := g.write(context.Background(), all)
+	for _, c := range batch {
+		if c.err = err; err == nil {
+			c.effects, effects = effects[:len(c.receipts)], effects[len(c.receipts):]
+		}
+		close(c.done)
+	}
+}

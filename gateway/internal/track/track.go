@@ -1,0 +1,182 @@
+// Package track applies what providers report about messages: in any order, any number of times, and only ever
+// forward. A receipt that says a message will not arrive leads to the same decision as a refusal at once would.
+package track
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Ledger is what track needs of the ledger.
+type Ledger interface {
+	Observe(ctx context.Context, receipts []gateway.Receipt) ([]gateway.Effect, error)
+	Delivery(ctx context.Context, group, id gateway.ID) (gateway.Delivery, error)
+	gateway.Cases
+}
+
+// Parts is what a Tracker stands on.
+type Parts struct {
+	Ledger Ledger
+	Routes gateway.Routes
+	Nudge  func(channel gateway.ID, lane gateway.Lane) // called when a delivery is due again; may be nil
+	Now    func() time.Time                            // nil: time.Now
+	Jitter func() float64                              // from [0, 1); nil: random
+	Log    *slog.Logger                                // nil: nothing is logged
+	Count  func(channel gateway.ID, effect gateway.Effect, state gateway.AttemptState)
+}
+
+// Tracker applies receipts. It is safe for concurrent use.
+type Tracker struct {
+	Parts
+	gather *gatherer
+}
+
+// New makes a tracker; Run must be running for Observe to return.
+func New(p Parts) *Tracker {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Jitter == nil {
+		p.Jitter = rand.Float64
+	}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.Nudge == nil {
+		p.Nudge = func(gateway.ID, gateway.Lane) {}
+	}
+	if p.Count == nil {
+		p.Count = func(gateway.ID, gateway.Effect, gateway.AttemptState) {}
+	}
+	return &Tracker{Parts: p, gather: newGatherer(p.Ledger.Observe)}
+}
+
+// Run writes receipts until the context ends; those that were handed in by then are written.
+func (t *Tracker) Run(ctx context.Context) error {
+	t.gather.run(ctx)
+	return nil
+}
+
+// Observe applies the receipts of one channel, and returns once they are in the ledger. Receipts of attempts that are
+// not this channel's are passed over: whoever sent them may have guessed an id.
+func (t *Tracker) Observe(ctx context.Context, channel gateway.ID, receipts []channels.Receipt) error {
+	batch := make([]gateway.Receipt, 0, len(receipts))
+	for _, r := range receipts {
+		entry, ok, err := t.translate(ctx, channel, r)
+		if err != nil {
+			return fmt.Errorf("reading what a receipt is about: %w", err)
+		}
+		if ok {
+			batch = append(batch, entry)
+		}
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	effects, err := t.gather.observe(ctx, batch)
+	if err != nil {
+		return fmt.Errorf("applying receipts: %w", err)
+	}
+	for i, effect := range effects {
+		t.Count(channel, effect, batch[i].State)
+		switch {
+		case effect == gateway.NoAttempt:
+			t.Log.Warn("a receipt names an attempt that this channel did not make", "channel", channel)
+		case effect == gateway.Applied && (batch[i].Next.Kind == gateway.StepRetry || batch[i].Next.Kind == gateway.StepPoint):
+			next := batch[i].Next
+			if next.Channel.IsZero() {
+				next.Channel = channel
+			}
+			for _, lane := range gateway.Lanes {
+				t.Nudge(next.Channel, lane)
+			}
+		}
+	}
+	return nil
+}
+
+// translate turns a provider's receipt into the ledger's; ok is false if it is about nothing of ours.
+func (t *Tracker) translate(ctx context.Context, channel gateway.ID, r channels.Receipt) (out gateway.Receipt, ok bool, err error) {
+	out = gateway.Receipt{Channel: channel, ProviderID: r.ProviderID, Part: r.PartNo}
+	if r.Attempt != "" {
+		if out.Attempt, err = gateway.ParseID(r.Attempt); err != nil {
+			t.Log.Warn("a receipt names no attempt of ours", "channel", channel)
+			return out, false, nil
+		}
+	}
+	switch r.Status {
+	case channels.StatusDelivered:
+		out.State = gateway.AttemptDelivered
+		return out, true, nil
+	case channels.StatusAccepted:
+		out.State = gateway.Accepted
+	case channels.StatusFailed:
+		out.State = gateway.Refused
+	default:
+		return out, false, nil
+	}
+	situation, ok, err := t.situation(ctx, &out)
+	if err != nil || !ok {
+		return out, false, err
+	}
+	if out.State == gateway.Accepted {
+		out.ConfirmBy = situation.ConfirmBy()
+		return out, true, nil
+	}
+	return out, true, t.decide(ctx, situation, r.Err, &out)
+}
+
+// situation reads the attempt that a receipt is about, and names it in the receipt.
+func (t *Tracker) situation(ctx context.Context, r *gateway.Receipt) (gateway.Situation, bool, error) {
+	if r.Attempt.IsZero() {
+		id, err := t.Ledger.AttemptByRef(ctx, r.Channel, r.ProviderID)
+		if errors.Is(err, gateway.ErrNotFound) {
+			return gateway.Situation{}, false, nil // sent by somebody else with the same account
+		}
+		if err != nil {
+			return gateway.Situation{}, false, err
+		}
+		r.Attempt = id
+	}
+	cases, err := t.Ledger.Cases(ctx, []gateway.ID{r.Attempt})
+	if err != nil || len(cases) == 0 || cases[0].Channel != r.Channel {
+		return gateway.Situation{}, false, err
+	}
+	return gateway.Situation{Claim: cases[0], Now: t.Now(), Jitter: t.Jitter()}, true, nil
+}
+
+// decide says what follows a refusal that came late.
+func (t *Tracker) decide(ctx context.Context, s gateway.Situation, cause *channels.Error, r *gateway.Receipt) error {
+	if cause == nil {
+		cause = &channels.Error{Class: channels.Permanent, Scope: channels.ScopeAddress, Detail: "the provider says that it will not arrive, without a reason"}
+	}
+	failure := gateway.Failure{
+		Refusal:    gateway.Refusal{Class: cause.Class.String(), Scope: string(cause.Scope), Code: cause.Code, Detail: cause.Detail},
+		RetryAfter: cause.RetryAfter, Moved: gateway.Private(cause.MovedTo.Reveal()),
+	}
+	if cause.Class == channels.Unknown { // the provider gave up without knowing: no arrival is proved, nor disproved
+		failure.Class = channels.Permanent.String()
+	}
+	decision := s.Refused(failure)
+	if decision.Ask {
+		var err error
+		if s.Routes, err = t.Routes.Routes(ctx, s.Claim.Group, s.Claim.Member, s.Claim.Topic, s.Claim.Class); err != nil {
+			return err
+		}
+		delivery, err := t.Ledger.Delivery(ctx, s.Claim.Group, s.Claim.Delivery)
+		if err != nil {
+			return err
+		}
+		s.Attempts, s.Known = delivery.Attempts, true
+		decision = s.Refused(failure)
+	}
+	r.Refusal, r.Spent, r.Next, r.Point = failure.Refusal, decision.Spent, decision.Next, decision.Point
+	return nil
+}
