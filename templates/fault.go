@@ -1,0 +1,98 @@
+package templates
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Fault is one thing that is wrong with a template, where it stands and how to mend it.
+type Fault struct {
+	File   string `json:"file"`
+	Line   int    `json:"line,omitempty"`   // from 1; zero: the file as a whole
+	Column int    `json:"column,omitempty"` // from 1, in characters
+	What   string `json:"what"`
+	Repair string `json:"repair"`
+}
+
+// Error writes the fault on one line: file:line:column: what; repair.
+func (f Fault) Error() string {
+	if f.Line == 0 {
+		return printable(fmt.Sprintf("%s: %s; %s", f.File, f.What, f.Repair))
+	}
+	return printable(fmt.Sprintf("%s:%d:%d: %s; %s", f.File, f.Line, f.Column, f.What, f.Repair))
+}
+
+// Faults is everything that is wrong with a template, in the order of its lines.
+type Faults []Fault
+
+// Error writes one fault a line.
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i, fault := range f {
+		lines[i] = fault.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// finder gathers faults and turns offsets into lines and columns.
+type finder struct {
+	file   string
+	src    []byte
+	faults Faults
+}
+
+func (f *finder) at(offset int, what, repair string) {
+	before := f.src[:min(max(offset, 0), len(f.src))]
+	line := 1 + bytes.Count(before, []byte("\n"))
+	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	fault := Fault{f.file, line, column, what, repair}
+	if !slices.Contains(f.faults, fault) {
+		f.faults = append(f.faults, fault)
+	}
+}
+
+func (f *finder) whole(what, repair string) {
+	f.faults = append(f.faults, Fault{File: f.file, What: what, Repair: repair})
+}
+
+func (f *finder) err() error {
+	if len(f.faults) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(f.faults, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return f.faults
+}
+
+// printable keeps what a file brings along from breaking the line or steering a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if forbidden(r) || r == '\n' || r == '\t' {
+			return '�'
+		}
+		return r
+	}, s)
+}
+
+// forbidden characters stand in no text: controls but newline and tab, the replacement of what was not UTF-8, and
+// the invisible marks that reorder what is around them (CVE-2021-42574). U+200E and U+200F, and the joiners that
+// Persian and Hindi need, are allowed.
+func forbidden(r rune) bool {
+	switch {
+	case r == '\n' || r == '\t':
+		return false
+	case r < ' ', r >= 0x7f && r < 0xa0, r == utf8.RuneError, r == '\u2028', r == '\u2029':
+		return true
+	}
+	return (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
+}
+
+var (
+	_ error = Fault{}
+	_ error = Faults(nil)
+)
