@@ -14,6 +14,7 @@ import (
 type frozen struct {
 	class   gateway.Class
 	topic   string
+	answers gateway.ID // the contact point that an account message answers; it may be stopped
 	policy  gateway.Policy
 	lane    gateway.Lane
 	expires int64
@@ -174,6 +175,8 @@ func (t *txn) judge(row *claimRow, stopped map[gateway.ID]bool) error {
 	case len(row.keySealed) == 0:
 		c.Verdict = gateway.Silenced
 		return t.end(c, gateway.ReasonSuppressed, "the member was erased")
+	case row.pointState.Int64 == pointStopped && c.Class == gateway.Account && c.Point == info.answers:
+		c.Verdict = gateway.Granted // the one answer to her own STOP
 	case row.pointState.Int64 == pointStopped:
 		c.Verdict = gateway.Silenced
 		return t.end(c, gateway.ReasonSuppressed, "the person said STOP")
@@ -265,7 +268,7 @@ func (t *txn) frozenOf(group, broadcast gateway.ID) (*frozen, error) {
 	if err := fromJSON(audience, &who); err != nil {
 		return nil, err
 	}
-	info.topic = who.Topic
+	info.topic, info.answers = who.Topic, who.Point
 	if info.policy, err = readPolicy(info.class, policy); err != nil {
 		return nil, err
 	}
