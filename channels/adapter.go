@@ -42,6 +42,20 @@ type Poller interface {
 	Poll(ctx context.Context, cursor string) (events []Event, next string, err error)
 }
 
+// Subscriber is implemented by adapters that must tell their provider where to report.
+type Subscriber interface {
+	// Subscribe points the provider at HookURL of the Settings or, where that is empty, makes it ready for polling. It
+	// throws nothing away that the provider still holds, and may be repeated. Every error is an *Error.
+	Subscribe(ctx context.Context) error
+}
+
+// Replier is implemented by adapters whose provider reads the answer to its webhook.
+type Replier interface {
+	// WebhookReply gives the answer to a request that ParseWebhook has accepted, to be written with status 200 once its
+	// events are stored. It is pure. An empty reply means that the status is all the provider wants.
+	WebhookReply(body []byte) (contentType string, reply []byte)
+}
+
 // StatusFinder is implemented by adapters that can ask what became of a part whose answer was lost.
 type StatusFinder interface {
 	FindStatus(ctx context.Context, q Query) (Finding, error)
