@@ -114,7 +114,6 @@ func (sh *shell) root() *cobra.Command {
 		&cobra.Group{ID: helpDaily, Title: "Day to day:"},
 		&cobra.Group{ID: helpScripts, Title: "Tools for scripts:"},
 	)
-	sh.add(root, helpFirst, sh.demo(), sh.initialise(), sh.serve())
 	sh.add(root, helpDaily, sh.sandbox())
 	return root
 }
