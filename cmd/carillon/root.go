@@ -11,6 +11,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
 )
 
 // shell is what every command works with: its streams, its environment and the shape of its answers.
@@ -45,18 +46,20 @@ func (sh *shell) run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitDone
 	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(sh.err, "carillon: "+text)
-	}
+	sh.complain(err)
 	return codeOf(err)
 }
 
 func codeOf(err error) int {
+	var told *toldError
 	var input wrongInput
 	var faults config.Faults
+	var words templates.Faults
 	var fault *gateway.Fault
 	switch {
-	case errors.As(err, &input), errors.As(err, &faults):
+	case errors.As(err, &told):
+		return told.code
+	case errors.As(err, &input), errors.As(err, &faults), errors.As(err, &words):
 		return exitWrong
 	case errors.As(err, &fault) && (fault.Code == gateway.CodeInvalid || fault.Code == gateway.CodeTooLong || fault.Code == gateway.CodeNobody):
 		return exitWrong
@@ -88,6 +91,7 @@ const (
 )
 
 func (sh *shell) root() *cobra.Command {
+	cobra.EnableCommandSorting = false // the order of the lists below is the order of the help
 	root := &cobra.Command{
 		Use:           "carillon",
 		Short:         "Reach every member, in her language, on a channel she has",
@@ -106,7 +110,7 @@ func (sh *shell) root() *cobra.Command {
 	root.SetIn(sh.in)
 	root.SetOut(sh.out)
 	root.SetErr(sh.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrongInput{err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return wrong("%w; see %s --help", err, c.CommandPath()) })
 	root.PersistentFlags().StringVarP(&sh.format, "output", "o", "text", "text, or json: one JSON object a line")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddGroup(
@@ -115,6 +119,9 @@ func (sh *shell) root() *cobra.Command {
 		&cobra.Group{ID: helpScripts, Title: "Tools for scripts:"},
 	)
 	sh.add(root, helpDaily, sh.sandbox())
+	sh.add(root, helpScripts, sh.configTools(), sh.smsTools(), sh.versionTool())
+	root.SetHelpCommandGroupID(helpScripts)
+	mistakes(root)
 	return root
 }
 

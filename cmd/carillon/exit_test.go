@@ -1,0 +1,42 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// TestExitCodes tells scripts apart what failed from what was wrong to ask.
+func TestExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{errors.New("disk full"), exitFailed},
+		{wrong("no such flag"), exitWrong},
+		{fmt.Errorf("sending: %w", gateway.Faultf(gateway.CodeNobody, "nobody")), exitWrong},
+		{gateway.Faultf(gateway.CodeUnavailable, "later"), exitFailed},
+	} {
+		if got := codeOf(c.err); got != c.want {
+			t.Errorf("%v: exit %d, want %d", c.err, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		args string
+		want int
+	}{
+		{"version", exitDone}, {"--help", exitDone}, {"config", exitDone}, {"fly", exitWrong}, {"version -x", exitWrong},
+		{"config check --config none", exitWrong}, {"sms count", exitWrong},
+	} {
+		var out, err bytes.Buffer
+		sh := &shell{in: strings.NewReader("no JSON"), out: &out, err: &err, lookup: func(string) (string, bool) { return "", false }}
+		if got := sh.run(context.Background(), strings.Fields(c.args)); got != c.want {
+			t.Errorf("carillon %s: exit %d, want %d\n%s", c.args, got, c.want, err.String())
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/carillon-gateway/carillon/channels/compose"
+	"github.com/carillon-gateway/carillon/config"
+)
+
+func (sh *shell) configTools() *cobra.Command {
+	return holder("config", "check the operator's file, or print its schema", sh.configCheck(), sh.configSchema())
+}
+
+func (sh *shell) configCheck() *cobra.Command {
+	var file string
+	c := &cobra.Command{Use: "check", Short: "print every fault of the operator's file at once", Args: cobra.NoArgs}
+	c.Flags().StringVarP(&file, "config", "c", "carillon.yaml", "the operator's file")
+	c.RunE = func(*cobra.Command, []string) error {
+		_, err := config.Load(file, sh.lookup, optionStructs())
+		var faults config.Faults
+		if sh.json() && errors.As(err, &faults) {
+			for _, f := range faults {
+				if err := sh.print(f, ""); err != nil {
+					return err
+				}
+			}
+			return &toldError{exitWrong}
+		}
+		if err != nil || sh.json() {
+			return err
+		}
+		return sh.say("%s is in order", file)
+	}
+	return c
+}
+
+func (sh *shell) configSchema() *cobra.Command {
+	var coalition bool
+	c := &cobra.Command{Use: "schema", Short: "print the JSON Schema of carillon.yaml, with every adapter's options", Args: cobra.NoArgs}
+	c.Flags().BoolVar(&coalition, "coalition", false, "the schema of coalition.yaml")
+	c.RunE = func(*cobra.Command, []string) error {
+		schema := config.Schema(optionStructs())
+		if coalition {
+			schema = config.CoalitionSchema(optionStructs())
+		}
+		_, err := sh.out.Write(schema)
+		return err
+	}
+	return c
+}
+
+func (sh *shell) smsTools() *cobra.Command {
+	count := &cobra.Command{Use: "count", Short: "count the segments of text messages (JSON strings, one a line, on standard input)", Args: cobra.NoArgs}
+	count.RunE = func(*cobra.Command, []string) error { return sh.lines(sh.countSegments) }
+	return holder("sms", "measure text messages", count)
+}
+
+func (sh *shell) countSegments(no int, line string) error {
+	var text *string
+	if err := json.Unmarshal([]byte(line), &text); err != nil || text == nil {
+		return wrong("line %d is no JSON string; write each text as \"…\" on a line of its own", no)
+	}
+	encoding, units, segments, offending := compose.Count(*text)
+	why := ""
+	if len(offending) > 0 {
+		why = ", because of " + strings.Join(offending, " ")
+	}
+	return sh.print(struct {
+		Encoding  string   `json:"encoding"`
+		Units     int      `json:"units"`
+		Segments  int      `json:"segments"`
+		Offending []string `json:"offending"`
+	}{encoding, units, segments, offending}, printable(plural(segments, "segment")+" in "+encoding+", "+plural(units, "unit")+why))
+}
+
+func (sh *shell) versionTool() *cobra.Command {
+	c := &cobra.Command{Use: "version", Short: "print the version", Args: cobra.NoArgs}
+	c.RunE = func(*cobra.Command, []string) error {
+		return sh.print(struct {
+			Version string `json:"version"`
+			Go      string `json:"go"`
+		}{version, runtime.Version()}, "carillon "+version)
+	}
+	return c
+}
+
+// optionStructs gives each adapter's options by its name, for reading files strictly and for their schemas.
+func optionStructs() map[string]any { return nil }
