@@ -1,0 +1,24 @@
+// Package builtin lists the adapters that come with Carillon.
+package builtin
+
+import (
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/sms"
+)
+
+// All lists the adapters, a line each.
+func All() []channels.Factory {
+	return []channels.Factory{
+		sms.Factory(),
+	}
+}
+
+// Find gives the adapter of that name, as in a channel's "adapter".
+func Find(name string) (channels.Factory, bool) {
+	for _, f := range All() {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return channels.Factory{}, false
+}

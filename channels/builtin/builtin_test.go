@@ -1,0 +1,30 @@
+package builtin
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// Every adapter that is listed can be found, described and shown as options.
+func TestAll(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range All() {
+		if seen[f.Name] {
+			t.Errorf("%s is listed twice", f.Name)
+		}
+		seen[f.Name] = true
+		got, ok := Find(f.Name)
+		if !ok || got.Kind != f.Kind || f.Kind == "" || f.Summary == "" || f.New == nil {
+			t.Errorf("%s is not fully described: %+v", f.Name, got)
+		}
+		if _, err := json.Marshal(f.Options()); err != nil {
+			t.Errorf("%s: options: %v", f.Name, err)
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("there are no adapters")
+	}
+	if _, ok := Find("pigeon"); ok {
+		t.Error("an adapter was found that does not exist")
+	}
+}
