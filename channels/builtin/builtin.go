@@ -4,12 +4,14 @@ package builtin
 import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/sms"
+	"github.com/carillon-gateway/carillon/channels/telegram"
 )
 
 // All lists the adapters, a line each.
 func All() []channels.Factory {
 	return []channels.Factory{
 		sms.Factory(),
+		telegram.Factory(),
 	}
 }
 
