@@ -88,6 +88,3 @@ func (sh *shell) versionTool() *cobra.Command {
 	}
 	return c
 }
-
-// optionStructs gives each adapter's options by its name, for reading files strictly and for their schemas.
-func optionStructs() map[string]any { return nil }

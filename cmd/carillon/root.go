@@ -119,7 +119,7 @@ func (sh *shell) root() *cobra.Command {
 		&cobra.Group{ID: helpScripts, Title: "Tools for scripts:"},
 	)
 	sh.add(root, helpDaily, sh.sandbox())
-	sh.add(root, helpScripts, sh.configTools(), sh.smsTools(), sh.versionTool())
+	sh.add(root, helpScripts, sh.configTools(), sh.smsTools(), sh.addressTools(), sh.versionTool())
 	root.SetHelpCommandGroupID(helpScripts)
 	mistakes(root)
 	return root
