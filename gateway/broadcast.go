@@ -24,7 +24,7 @@ type Broadcast struct {
 	Sensitive bool           `json:"sensitive,omitempty"` // leaves by open channels only as a pointer
 	Author    string         `json:"author"`              // label of the token that sent it
 	State     BroadcastState `json:"state"`
-	Policy    Policy         `json:"policy"` // frozen when submitted
+	Policy    Policy         `json:"-"` // frozen when submitted
 	CreatedAt time.Time      `json:"created_at"`
 	StartAt   time.Time      `json:"start_at"`
 	ExpiresAt time.Time      `json:"expires_at"`

@@ -16,6 +16,14 @@ type ImportReport struct {
 	Counts     map[ImportFlaw]int `json:"counts"`      // of all problems
 }
 
+// ImportOptions says how a file of members is taken in.
+type ImportOptions struct {
+	Author   string         // label of the token; recorded
+	SkipBad  bool           // publish the good rows although others are bad; otherwise one bad row leaves everything as it was
+	DryRun   bool           // publish nothing
+	Progress func(rows int) // called after every chunk with the rows read so far; nil: nobody watches
+}
+
 // MaxImportProblems is how many problems a report spells out.
 const MaxImportProblems = 1000
 

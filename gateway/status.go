@@ -24,6 +24,14 @@ type ChannelStatus struct {
 	Health  ChannelHealth `json:"health"`
 }
 
+// CheckResult says whether a channel's credentials and its way to the provider are good.
+type CheckResult struct {
+	OK     bool   `json:"ok"`
+	Class  string `json:"class,omitempty"`  // of the error, as text
+	Code   string `json:"code,omitempty"`   // the provider's, verbatim
+	Detail string `json:"detail,omitempty"` // safe to show
+}
+
 // RevealReason says why a member is shown in clear. It is kept with the log entry; a closed list, so that no name ends
 // up there.
 type RevealReason string
