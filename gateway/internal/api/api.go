@@ -1,0 +1,263 @@
+// Package api is the HTTP API: it authenticates, checks and bounds every request, and hands it to the services behind
+// narrow interfaces. It keeps no state but rate limits and the requests at work.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Options is what the API stands on. All services are required; the rest says what its zero value means.
+type Options struct {
+	Groups     gateway.Groups
+	CheckGroup func(gateway.Group) (gateway.Group, error) // gives it in canonical form, or says everything wrong with it
+	Directory  Directory
+	Importer   Importer
+	Broadcasts Broadcasts
+	Ledger     Ledger
+	Channels   Channels
+	Wordings   Wordings
+	Access     gateway.Access
+	Replays    gateway.Replays
+	Applied    gateway.ApplyLog
+
+	Status  func(context.Context) (gateway.Status, error) // with all channels
+	Ready   func(context.Context) []string                // why it cannot work now, in words safe to show; empty: ready
+	Metrics *prometheus.Registry
+
+	OpenMetrics bool             // /metrics answers without the operator's token
+	Hooks       http.Handler     // serves /hooks/{channel}; nil: nothing there
+	ImportLimit int64            // bytes of one file of members; zero: 1 GiB
+	Reveals     int              // members that one token may see in clear within an hour; zero: 30
+	Log         *slog.Logger     // nil: nothing is logged
+	Now         func() time.Time // nil: time.Now
+}
+
+const (
+	defaultImportLimit = 1 << 30
+	defaultReveals     = 30
+)
+
+type server struct {
+	Options
+	huma    huma.API
+	mux     *http.ServeMux
+	routes  []route
+	spec    []byte
+	atWork  inFlight
+	reveals limiter
+	meter   *meter
+}
+
+// New makes the handler of everything that is served under one address: the API, its document, health, metrics and
+// webhooks. It registers its own metrics.
+func New(o Options) (http.Handler, error) {
+	s, err := build(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.complete(); err != nil {
+		return nil, err
+	}
+	if s.meter, err = newMeter(o.Metrics); err != nil {
+		return nil, fmt.Errorf("registering the API's metrics: %w", err)
+	}
+	return s, nil
+}
+
+// Document gives the OpenAPI 3.1 document, indented, with a line feed at the end.
+func Document() ([]byte, error) {
+	s, err := build(Options{})
+	if err != nil {
+		return nil, err
+	}
+	return s.spec, nil
+}
+
+func (s *server) complete() error {
+	needs := map[string]bool{
+		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
+		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil,
+		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
+		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
+	}
+	var errs []error
+	for name, missing := range needs {
+		if missing {
+			errs = append(errs, fmt.Errorf("api: Options.%s is missing", name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func build(o Options) (*server, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.ImportLimit == 0 {
+		o.ImportLimit = defaultImportLimit
+	}
+	if o.Reveals == 0 {
+		o.Reveals = defaultReveals
+	}
+	s := &server{Options: o, mux: http.NewServeMux(), reveals: newLimiter(o.Reveals, time.Hour)}
+
+	config := huma.DefaultConfig("Carillon", "1")
+	config.CreateHooks = nil
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
+	config.RejectUnknownQueryParameters = true
+	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrict}
+	config.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
+	config.Transformers = []huma.Transformer{s.translate}
+	config.Info.Description = "A multi-channel broadcast gateway. Every answer but a few has the problem document of RFC 9457 for faults, whose `code` is stable. " +
+		"A POST may carry an `Idempotency-Key`: repeated within 24 hours it gets the first answer and does nothing."
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token": {Type: "http", Scheme: "bearer", Description: "`crl_` and 43 characters. A token belongs to one group and has one role there, or it is the operator's."},
+	}
+	s.huma = humago.New(s.mux, config)
+	s.addRoutes()
+
+	schemas := s.huma.OpenAPI().Components.Schemas.Map()
+	delete(schemas, "ErrorModel") // the library's own, in whose place Problem stands
+	delete(schemas, "ErrorDetail")
+	spec, err := json.MarshalIndent(s.huma.OpenAPI(), "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
+	}
+	s.spec = append(spec, '\n')
+	return s, nil
+}
+
+func (s *server) addRoutes() {
+	s.addGroups()
+	s.addMembers()
+	s.addImports()
+	s.addBroadcasts()
+	s.addDeliveries()
+	s.addChannels()
+	s.addWordings()
+	s.addTokens()
+	s.addDocuments()
+	s.addStatus()
+
+	s.open("GET /api/v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, http.StatusOK, "application/vnd.oai.openapi+json", s.spec)
+	})
+	s.open("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, http.StatusOK, "application/json", []byte(`{"alive":true}`+"\n"))
+	})
+	s.open("GET /readyz", s.serveReady)
+	var metrics http.Handler
+	if s.Metrics != nil {
+		metrics = promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelError), MaxRequestsInFlight: 4})
+	}
+	s.open("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if !s.OpenMetrics && !s.operates(w, r) {
+			return
+		}
+		metrics.ServeHTTP(w, r)
+	})
+}
+
+// serveReady says whether requests can be served now, and if not, why.
+func (s *server) serveReady(w http.ResponseWriter, r *http.Request) {
+	reasons := s.Ready(r.Context())
+	if len(reasons) == 0 {
+		write(w, http.StatusOK, "application/json", []byte(`{"ready":true}`+"\n"))
+		return
+	}
+	p := newProblem(r.Context(), http.StatusServiceUnavailable, gateway.CodeUnavailable, "not ready: "+strings.Join(reasons, "; "))
+	for _, reason := range reasons {
+		p.Errors = append(p.Errors, flaw{Text: reason})
+	}
+	writeProblem(w, p)
+}
+
+func write(w http.ResponseWriter, status int, kind string, body []byte) {
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client may have gone; there is nobody to tell
+}
+
+// Directory is what the API needs to know of members.
+type Directory interface {
+	// Listed gives a page in order of id, behind after, names and addresses masked.
+	Listed(ctx context.Context, group, after gateway.ID, limit int) ([]gateway.Member, error)
+	// Look gives one member, name and addresses masked.
+	Look(ctx context.Context, group, id gateway.ID) (gateway.Member, error)
+	// Show gives one member in clear, with the evidence of her consent, oldest first.
+	Show(ctx context.Context, group, id gateway.ID) (gateway.Member, []gateway.Consent, error)
+	// Find gives those who have a ref (kind "ref") or an address of a kind, typed as people type it.
+	Find(ctx context.Context, group gateway.Group, kind, value string) ([]gateway.ID, error)
+	// Erase destroys a member's key and deletes her rows.
+	Erase(ctx context.Context, group, id gateway.ID) error
+}
+
+// Importer takes in files of members.
+type Importer interface {
+	// Import reads the file to its end or publishes nothing. A fault of the file is in the report, not in err.
+	Import(ctx context.Context, group gateway.Group, file io.Reader, o gateway.ImportOptions) (gateway.ImportReport, error)
+}
+
+// Broadcasts is what people do with broadcasts.
+type Broadcasts interface {
+	Submit(ctx context.Context, d gateway.Draft) (gateway.Submission, error)
+	Preview(ctx context.Context, d gateway.Draft) (gateway.Preview, error)
+	Stop(ctx context.Context, group, id gateway.ID) error
+	Resume(ctx context.Context, group, id gateway.ID) error
+	// Replay sends again what ended as failed; it returns how many deliveries.
+	Replay(ctx context.Context, group, id gateway.ID) (int, error)
+}
+
+// Ledger is what the API reads of broadcasts and deliveries.
+type Ledger interface {
+	Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error)
+	Broadcasts(ctx context.Context, group, before gateway.ID, limit int) ([]gateway.Broadcast, error)
+	Tracking
+}
+
+// Tracking is what the API reads of deliveries, and what people do to them.
+type Tracking interface {
+	Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Tally, error)
+	Deliveries(ctx context.Context, f gateway.DeliveryFilter) ([]gateway.Delivery, error)
+	Delivery(ctx context.Context, group, id gateway.ID) (gateway.Delivery, error)
+	Resend(ctx context.Context, group, id gateway.ID) error
+}
+
+// Channels keeps channels and what is live of them.
+type Channels interface {
+	Channels(ctx context.Context) ([]gateway.Channel, error)
+	// Try says what stands against a channel as it is given, and gives it as it would be: with its kind, and without
+	// options of its own with those of the channel that has its name.
+	Try(ctx context.Context, c gateway.Channel) (gateway.Channel, error)
+	// PutChannel makes a channel or changes the one with its name, after what Try does.
+	PutChannel(ctx context.Context, c gateway.Channel) (gateway.Channel, error)
+	// Check asks the provider, disturbing nobody. A good answer lifts a pause for refused credentials.
+	Check(ctx context.Context, id gateway.ID) (gateway.CheckResult, error)
+	SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error
+}
+
+// Wordings keeps a group's own templates: name → locale → source.
+type Wordings interface {
+	PutWording(ctx context.Context, group gateway.ID, name string, sources map[string]string) error
+	Wordings(ctx context.Context, group gateway.ID) (map[string]map[string]string, error)
+}
+
+var _ http.Handler = (*server)(nil)

@@ -1,0 +1,153 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+type draftIn struct {
+	Key          string       `json:"key,omitempty" maxLength:"200" pattern:"^[ -~]*$" example:"report-2026-03-29" doc:"Makes it happen once: the same key again gets the first broadcast. Absent: the Idempotency-Key, if there is one."`
+	Kind         gateway.Kind `json:"kind" enum:"report,reminder,alert"`
+	DangerToLife bool         `json:"danger_to_life,omitempty" doc:"For alerts only."`
+	Audience     audienceIn   `json:"audience"`
+	Words        wordsIn      `json:"words"`
+	Sensitive    bool         `json:"sensitive,omitempty" doc:"Leaves by open channels only as a pointer."`
+	StartAt      time.Time    `json:"start_at,omitzero" doc:"Absent: at once."`
+	ExpiresAt    time.Time    `json:"expires_at,omitzero" doc:"Absent: so long after the start as its class says."`
+}
+
+type audienceIn struct {
+	Topic   string       `json:"topic" minLength:"1" maxLength:"40" doc:"Who subscribed to it, with consent."`
+	Tags    []string     `json:"tags,omitempty" maxItems:"100" doc:"Has every one of them."`
+	Locales []string     `json:"locales,omitempty" maxItems:"100" doc:"Has one of these languages."`
+	Members []gateway.ID `json:"members,omitempty" maxItems:"1000" doc:"Is one of these."`
+}
+
+type wordsIn struct {
+	Sources map[string]string `json:"sources" minProperties:"1" maxProperties:"200" doc:"For each language Markdown with front matter."`
+	Data    map[string]string `json:"data,omitempty" maxProperties:"200" doc:"For the placeholders."`
+}
+
+func (d draftIn) draft(who caller) gateway.Draft {
+	return gateway.Draft{Group: who.Group.ID, Key: d.Key, Kind: d.Kind, DangerToLife: d.DangerToLife,
+		Audience: gateway.Audience{Topic: d.Audience.Topic, Tags: d.Audience.Tags, Locales: d.Audience.Locales, Members: d.Audience.Members},
+		Words:    gateway.Words{Sources: d.Words.Sources, Data: d.Words.Data}, Sensitive: d.Sensitive,
+		StartAt: d.StartAt, ExpiresAt: d.ExpiresAt, Author: who.Token.Label}
+}
+
+type submitBroadcast struct {
+	inGroup
+	Retry string `header:"Idempotency-Key" hidden:"true"`
+	Body  draftIn
+}
+
+type previewBroadcast struct {
+	inGroup
+	Body draftIn
+}
+
+type submitted struct {
+	Status int
+	Body   gateway.Submission
+}
+
+type inBroadcast struct {
+	inGroup
+	Broadcast gateway.ID `path:"broadcast" example:"0195a3c2-7b1e-7c3d-9f00-1a2b3c4d5e6f"`
+}
+
+type listBroadcasts struct {
+	inGroup
+	paging
+}
+
+type replayed struct {
+	Replayed int `json:"replayed" doc:"Deliveries that get another attempt."`
+}
+
+const broadcastTag = "Broadcasts"
+
+func (s *server) addBroadcasts() {
+	draft := draftIn{Key: "report-2026-03-29", Kind: gateway.KindReport, Audience: audienceIn{Topic: "reports"},
+		Words: wordsIn{Sources: map[string]string{"en": "---\nsms: The well is dug.\n---\nThe well is **dug**.\n"}}}
+	sample := gateway.Broadcast{ID: sampleID, GroupID: sampleID, Key: draft.Key, Kind: draft.Kind, Class: gateway.Report, Audience: gateway.Audience{Topic: "reports"},
+		Author: "weekly report", State: gateway.Planned, CreatedAt: sampleTime, StartAt: sampleTime, ExpiresAt: sampleTime.Add(24 * time.Hour), Planned: 120}
+
+	add(s, route{ID: "submit-broadcast", Method: http.MethodPost, Path: "/api/v1/groups/{group}/broadcasts", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Author, Status: http.StatusCreated,
+		Summary: "Send a broadcast", About: "Checked whole, then stored; it is sent after the answer. 201: it is new. 200: its key was known, and nothing was recorded.",
+		Example: draft, Answer: gateway.Submission{ID: sampleID, Created: true}},
+		func(ctx context.Context, who caller, in *submitBroadcast) (*submitted, error) {
+			d := in.Body.draft(who)
+			if d.Key == "" && in.Retry != "" {
+				sum := sha256.Sum256([]byte(who.Token.ID.String() + in.Retry))
+				d.Key = "request-" + hex.EncodeToString(sum[:16]) // so that a crash between the two ledgers of keys doubles nothing
+			}
+			done, err := s.Broadcasts.Submit(ctx, d)
+			status := http.StatusOK
+			if done.Created {
+				status = http.StatusCreated
+			}
+			return &submitted{Status: status, Body: done}, err
+		})
+	add(s, route{ID: "preview-broadcast", Method: http.MethodPost, Path: "/api/v1/groups/{group}/broadcasts/preview", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Author, Fresh: true,
+		Summary: "Say what a broadcast would do", About: "Who gets it, in which language, over which channel, at what cost, and who is left out and why. It changes nothing.",
+		Example: draft, Answer: gateway.Preview{Members: 120, Reached: 118, Cost: 236, Languages: []gateway.PreviewLanguage{{Wants: "de", Gets: "en", Fallback: true, Members: 118}},
+			Channels: []gateway.PreviewChannel{{ChannelID: sampleID, Channel: "sms-berlin", Kind: "sms", Members: 118, Parts: 118, Cost: 236}},
+			LeftOut:  []gateway.PreviewLeftOut{{Why: "no usable contact point", Meant: true, Members: 2}},
+			Texts:    []gateway.PreviewText{{Locale: "en", Kind: "sms", Parts: []string{"[en] The well is dug."}, Cost: 2, Members: 118}}, Examples: []gateway.PreviewExample{}}},
+		func(ctx context.Context, who caller, in *previewBroadcast) (*body[gateway.Preview], error) {
+			p, err := s.Broadcasts.Preview(ctx, in.Body.draft(who))
+			return &body[gateway.Preview]{p}, err
+		})
+	add(s, route{ID: "list-broadcasts", Method: http.MethodGet, Path: "/api/v1/groups/{group}/broadcasts", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "List broadcasts", About: "The newest first.", Answer: page[gateway.Broadcast]{Items: []gateway.Broadcast{sample}}},
+		func(ctx context.Context, who caller, in *listBroadcasts) (*body[page[gateway.Broadcast]], error) {
+			list, err := s.Ledger.Broadcasts(ctx, who.Group.ID, in.After, in.Limit+1)
+			return &body[page[gateway.Broadcast]]{pageOf(list, in.Limit, func(b gateway.Broadcast) gateway.ID { return b.ID })}, err
+		})
+	add(s, route{ID: "get-broadcast", Method: http.MethodGet, Path: "/api/v1/groups/{group}/broadcasts/{broadcast}", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "Read a broadcast and what became of it", About: "The tallies count deliveries by channel, state and reason.",
+		Answer: gateway.BroadcastStatus{Broadcast: sample, Tallies: []gateway.Tally{{ChannelID: sampleID, State: gateway.Delivered, Count: 117}, {ChannelID: sampleID, State: gateway.DeliveryInDoubt, Count: 1}}}},
+		func(ctx context.Context, who caller, in *inBroadcast) (*body[gateway.BroadcastStatus], error) {
+			b, err := s.Ledger.Broadcast(ctx, who.Group.ID, in.Broadcast)
+			if err != nil {
+				return nil, err
+			}
+			tallies, err := s.Ledger.Tallies(ctx, who.Group.ID, in.Broadcast)
+			if tallies == nil {
+				tallies = []gateway.Tally{}
+			}
+			return &body[gateway.BroadcastStatus]{gateway.BroadcastStatus{Broadcast: b, Tallies: tallies}}, err
+		})
+	s.addBroadcastActs()
+}
+
+// addBroadcastActs adds what is done to a broadcast after it was sent.
+func (s *server) addBroadcastActs() {
+	act := func(id, name, summary, about string, do func(ctx context.Context, group, id gateway.ID) error) {
+		add(s, route{ID: id, Method: http.MethodPost, Path: "/api/v1/groups/{group}/broadcasts/{broadcast}/" + name, Tag: broadcastTag, Scope: ofGroup, Role: gateway.Author, Summary: summary, About: about},
+			func(ctx context.Context, who caller, in *inBroadcast) (*nothing, error) {
+				if err := do(ctx, who.Group.ID, in.Broadcast); err != nil {
+					return nil, err
+				}
+				s.Log.Info("a broadcast was changed", "request", requestID(ctx), "group", who.Group.ID, "broadcast", in.Broadcast, "token", who.Token.ID, "what", name)
+				return &nothing{}, nil
+			})
+	}
+	// The services are looked up when they are called: the document is made without any.
+	act("stop-broadcast", "stop", "Stop a broadcast", "Nothing new leaves. What was handed over cannot be called back; the tallies count it.",
+		func(ctx context.Context, group, id gateway.ID) error { return s.Broadcasts.Stop(ctx, group, id) })
+	act("resume-broadcast", "resume", "Go on with a stopped broadcast", "Sends to the rest only.",
+		func(ctx context.Context, group, id gateway.ID) error { return s.Broadcasts.Resume(ctx, group, id) })
+	add(s, route{ID: "replay-broadcast", Method: http.MethodPost, Path: "/api/v1/groups/{group}/broadcasts/{broadcast}/replay", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Author,
+		Summary: "Try again what failed", About: "Every delivery that ended as failed gets a new attempt. Others are left alone.", Answer: replayed{3}},
+		func(ctx context.Context, who caller, in *inBroadcast) (*body[replayed], error) {
+			n, err := s.Broadcasts.Replay(ctx, who.Group.ID, in.Broadcast)
+			return &body[replayed]{replayed{n}}, err
+		})
+}

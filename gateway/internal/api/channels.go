@@ -1,0 +1,173 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+type channelIn struct {
+	Name    string          `json:"name" minLength:"2" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*[a-z0-9]$" example:"sms-berlin" doc:"Unique on the instance."`
+	Adapter string          `json:"adapter" minLength:"1" maxLength:"40" example:"sms"`
+	Options json.RawMessage `json:"options,omitempty" doc:"The adapter's own, credentials in clear. They are sealed and never shown again. Absent: the channel keeps what it has."`
+	Groups  []string        `json:"groups,omitempty" maxItems:"10000" doc:"For the operator's channel: slugs of the groups that may use it. Absent: all."`
+	Senders int             `json:"senders,omitempty" minimum:"0" maximum:"1000" doc:"How many send at once; 0: as many as the adapter thinks good."`
+}
+
+type inChannel struct {
+	Channel string `path:"channel" minLength:"2" maxLength:"40" example:"sms-berlin" doc:"Its name or its id."`
+}
+
+type groupChannel struct {
+	inGroup
+	inChannel
+}
+
+type putGroupChannel struct {
+	inGroup
+	Body channelIn
+}
+
+type putChannel struct{ Body channelIn }
+
+const channelTag = "Channels"
+
+func (s *server) addChannels() {
+	about := "With its health: whether it is paused, by whom, and what lifts that."
+	sample := page[gateway.Channel]{Items: []gateway.Channel{sampleChannel}}
+	add(s, route{ID: "list-group-channels", Method: http.MethodGet, Path: "/api/v1/groups/{group}/channels", Tag: channelTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "List the channels that serve a group", About: "Its own, and the operator's that it may use. " + about, Answer: sample},
+		func(ctx context.Context, who caller, _ *inGroup) (*body[page[gateway.Channel]], error) {
+			return s.listChannels(ctx, func(c gateway.Channel) bool { return serves(c, who.Group) })
+		})
+	add(s, route{ID: "list-channels", Method: http.MethodGet, Path: "/api/v1/channels", Tag: channelTag, Scope: ofInstance, Role: gateway.Operator,
+		Summary: "List the operator's channels", About: about, Answer: sample},
+		func(ctx context.Context, _ caller, _ *struct{}) (*body[page[gateway.Channel]], error) {
+			return s.listChannels(ctx, func(c gateway.Channel) bool { return c.GroupID.IsZero() })
+		})
+	put := route{ID: "put-group-channel", Method: http.MethodPost, Path: "/api/v1/groups/{group}/channels", Tag: channelTag, Scope: ofGroup, Role: gateway.Administrator,
+		Summary: "Add or change a channel", About: "The channel with this name is made or changed. Its options are checked before anything is stored; use the check afterwards to prove the credentials.",
+		Example: map[string]any{"name": "sms-berlin", "adapter": "sms", "options": map[string]any{"account_sid": "AC…", "auth_token": "…", "from": "+15550100"}}, Answer: sampleChannel}
+	add(s, put, func(ctx context.Context, who caller, in *putGroupChannel) (*body[gateway.Channel], error) {
+		if len(in.Body.Groups) > 0 {
+			return nil, gateway.Faultf(gateway.CodeInvalid, "body.groups is for the operator's channels; a group's channel serves that group, so leave it out")
+		}
+		return s.putChannel(ctx, who, in.Body)
+	})
+	put.ID, put.Path, put.Scope, put.Role, put.Summary = "put-channel", "/api/v1/channels", ofInstance, gateway.Operator, "Add or change a channel of the operator"
+	add(s, put, func(ctx context.Context, who caller, in *putChannel) (*body[gateway.Channel], error) {
+		return s.putChannel(ctx, who, in.Body)
+	})
+	s.addChannelActs()
+}
+
+// addChannelActs adds what is done to a channel, for a group's and for the operator's.
+func (s *server) addChannelActs() {
+	check := route{ID: "check", Method: http.MethodPost, Path: "/check", Role: gateway.Administrator,
+		Summary: "Prove a channel's credentials", About: "Asks the provider and disturbs nobody. A good answer lifts a pause for refused credentials.", Fresh: true, Answer: gateway.CheckResult{OK: true}}
+	addForChannel(s, check, func(ctx context.Context, who caller, c gateway.Channel) (*body[gateway.CheckResult], error) {
+		result, err := s.Channels.Check(ctx, c.ID)
+		return &body[gateway.CheckResult]{result}, err
+	})
+	pause := route{ID: "pause", Method: http.MethodPost, Path: "/pause", Role: gateway.Author, Summary: "Pause a channel", About: "Nothing new leaves over it until it is resumed."}
+	addForChannel(s, pause, func(ctx context.Context, who caller, c gateway.Channel) (*nothing, error) {
+		if c.Health.Paused == gateway.PauseManual {
+			return &nothing{}, nil
+		}
+		s.Log.Info("a channel was paused", "request", requestID(ctx), "channel", c.Name, "token", who.Token.ID)
+		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{Paused: gateway.PauseManual, Detail: "paused by a coordinator", Since: s.Now().UTC()})
+	})
+	resume := route{ID: "resume", Method: http.MethodPost, Path: "/resume", Role: gateway.Author, Summary: "Resume a paused channel",
+		About: "Lifts a coordinator's pause. A provider's own demand to wait ends by itself; refused credentials need a check."}
+	addForChannel(s, resume, func(ctx context.Context, who caller, c gateway.Channel) (*nothing, error) {
+		switch c.Health.Paused {
+		case gateway.NotPaused:
+			return &nothing{}, nil
+		case gateway.PauseAuth:
+			return nil, gateway.Faultf(gateway.CodeConflict, "the provider refuses the credentials of %s; put good ones, then check the channel", c.Name)
+		case gateway.PauseThrottled:
+			return nil, gateway.Faultf(gateway.CodeConflict, "the provider demands a pause of %s; it ends by itself", c.Name)
+		}
+		s.Log.Info("a channel was resumed", "request", requestID(ctx), "channel", c.Name, "token", who.Token.ID)
+		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{})
+	})
+}
+
+// addForChannel adds a deed twice: for a group's own channels and for the operator's.
+func addForChannel[O any](s *server, rt route, do func(context.Context, caller, gateway.Channel) (*O, error)) {
+	rt.Tag = channelTag
+	ours, own := rt, rt
+	own.ID, own.Path, own.Scope = rt.ID+"-group-channel", "/api/v1/groups/{group}/channels/{channel}"+rt.Path, ofGroup
+	add(s, own, func(ctx context.Context, who caller, in *groupChannel) (*O, error) {
+		c, err := s.ownChannel(ctx, who, in.Channel)
+		if err != nil {
+			return nil, err
+		}
+		return do(ctx, who, c)
+	})
+	ours.ID, ours.Path, ours.Scope, ours.Role, ours.Summary = rt.ID+"-channel", "/api/v1/channels/{channel}"+rt.Path, ofInstance, gateway.Operator, rt.Summary+" of the operator"
+	add(s, ours, func(ctx context.Context, who caller, in *inChannel) (*O, error) {
+		c, err := s.ownChannel(ctx, who, in.Channel)
+		if err != nil {
+			return nil, err
+		}
+		return do(ctx, who, c)
+	})
+}
+
+func (s *server) listChannels(ctx context.Context, wanted func(gateway.Channel) bool) (*body[page[gateway.Channel]], error) {
+	all, err := s.Channels.Channels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := []gateway.Channel{}
+	for _, c := range all {
+		if wanted(c) {
+			if c.Groups == nil || !c.GroupID.IsZero() {
+				c.Groups = []string{}
+			}
+			list = append(list, c)
+		}
+	}
+	return &body[page[gateway.Channel]]{page[gateway.Channel]{Items: list}}, nil
+}
+
+func (s *server) putChannel(ctx context.Context, who caller, in channelIn) (*body[gateway.Channel], error) {
+	c, err := s.Channels.PutChannel(ctx, gateway.Channel{GroupID: who.Group.ID, Name: in.Name, Adapter: in.Adapter, Options: in.Options, Groups: in.Groups, Senders: in.Senders})
+	if err != nil {
+		return nil, err
+	}
+	if c.Groups == nil {
+		c.Groups = []string{}
+	}
+	s.Log.Info("a channel was put", "request", requestID(ctx), "channel", c.Name, "adapter", c.Adapter, "token", who.Token.ID)
+	return &body[gateway.Channel]{c}, nil
+}
+
+// ownChannel finds a channel of the group that was asked about, or of the operator if none was.
+func (s *server) ownChannel(ctx context.Context, who caller, name string) (gateway.Channel, error) {
+	all, err := s.Channels.Channels(ctx)
+	if err != nil {
+		return gateway.Channel{}, err
+	}
+	for _, c := range all {
+		switch {
+		case c.Name != name && c.ID.String() != name:
+		case c.GroupID == who.Group.ID:
+			return c, nil
+		case c.GroupID.IsZero() && serves(c, who.Group):
+			return gateway.Channel{}, gateway.Faultf(gateway.CodeForbidden, "%s is the operator's channel; ask the operator", c.Name)
+		}
+	}
+	return gateway.Channel{}, gateway.ErrNotFound
+}
+
+func serves(c gateway.Channel, g gateway.Group) bool {
+	return c.GroupID == g.ID || c.GroupID.IsZero() && (len(c.Groups) == 0 || slices.Contains(c.Groups, g.Slug))
+}
+
+// sampleChannel stands in examples.
+var sampleChannel = gateway.Channel{ID: sampleID, GroupID: sampleID, Name: "sms-berlin", Adapter: "sms", Kind: "sms", Groups: []string{}}

@@ -1,0 +1,209 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Limits of the server. Bodies have limits and times of their own.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	writeTimeout  = time.Minute // for one answer, once it begins
+	maxHeader     = 32 << 10    // bytes of all header fields
+)
+
+// NewServer makes an http.Server around a handler of New, with limits on headers and idle connections. It sets no time for whole
+// requests, because an import may take long: New bounds bodies and answers itself.
+func NewServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+type requestKey struct{}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
+}
+
+// ServeHTTP serves one request: under an id, with the security headers, bounded, counted, and never with a panic.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begun := time.Now()
+	secure(w.Header(), r.TLS != nil)
+	if name, ok := strings.CutPrefix(r.URL.Path, "/hooks/"); ok && s.Hooks != nil && name != "" {
+		s.serveHook(w, r)
+		return
+	}
+	id := gateway.NewID().String()
+	w.Header().Set("X-Request-Id", id)
+	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, id))
+	out := &answer{ResponseWriter: w}
+	defer func() {
+		s.recovered(out, r, recover())
+		s.account(out, r, time.Since(begun))
+	}()
+	s.dispatch(out, r)
+}
+
+// dispatch finds the route, and answers what the multiplexer would say itself with a problem.
+func (s *server) dispatch(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		if err := new(http.CrossOriginProtection).Check(r); err != nil {
+			writeProblem(w, newProblem(r.Context(), http.StatusForbidden, gateway.CodeForbidden, "a page of another site sent this; the API is not for browsers of strangers"))
+			return
+		}
+	}
+	clean := path.Clean(r.URL.Path) == strings.TrimSuffix(r.URL.Path, "/") || r.URL.Path == "/"
+	handler, pattern := s.mux.Handler(r)
+	if pattern != "" && clean {
+		s.mux.ServeHTTP(w, r)
+		return
+	}
+	refusal := &probe{header: http.Header{}}
+	if clean {
+		handler.ServeHTTP(refusal, r)
+	}
+	if refusal.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", refusal.header.Get("Allow"))
+		writeProblem(w, newProblem(r.Context(), http.StatusMethodNotAllowed, gateway.CodeInvalid, "this path does not take "+methodOf(r)+"; it takes "+refusal.header.Get("Allow")))
+		return
+	}
+	writeProblem(w, newProblem(r.Context(), http.StatusNotFound, gateway.CodeNotFound, plainText(gateway.CodeNotFound)))
+}
+
+// methodOf names a request's method without repeating what a stranger made up.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return r.Method
+	}
+	return "this method"
+}
+
+// serveHook passes a provider's call on. There may be very many, so nothing is done here but what protects.
+func (s *server) serveHook(w http.ResponseWriter, r *http.Request) {
+	out := &answer{ResponseWriter: w}
+	defer func() { s.recovered(out, r, recover()) }()
+	s.Hooks.ServeHTTP(out, r)
+}
+
+// secure sets the headers that every answer has. Nothing here is meant to be shown in a browser or kept by a cache.
+func secure(h http.Header, encrypted bool) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	if encrypted {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// recovered ends a request that panicked. The value is not logged: it may quote what was sent.
+func (s *server) recovered(w *answer, r *http.Request, value any) {
+	if value == nil {
+		return
+	}
+	if err, ok := value.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(value) // net/http's own way to cut a connection
+	}
+	if r.Context().Err() != nil {
+		return // the client has gone, and what could not be written to it is no defect
+	}
+	s.Log.Error("a request panicked", "request", requestID(r.Context()), "route", routeOf(r), "kind", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+	if w.status != 0 {
+		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+	}
+	writeProblem(w, newProblem(r.Context(), http.StatusInternalServerError, gateway.CodeInternal, plainText(gateway.CodeInternal)))
+}
+
+// account logs and counts a request, by its route: never the path, the query or who asked from where.
+func (s *server) account(w *answer, r *http.Request, took time.Duration) {
+	route := routeOf(r)
+	if s.meter != nil {
+		s.meter.requests.WithLabelValues(route, strconv.Itoa(w.status)).Inc()
+		s.meter.seconds.WithLabelValues(route).Observe(took.Seconds())
+	}
+	s.Log.Info("request", "request", requestID(r.Context()), "route", route, "status", w.status, "bytes", w.bytes, "duration", took)
+}
+
+// routeOf names the route of a request; its pattern holds names of parameters, never their values.
+func routeOf(r *http.Request) string {
+	if r.Pattern == "" {
+		return "none"
+	}
+	return r.Pattern
+}
+
+// answer notes how a request was answered, and bounds the time that a slow reader may take.
+type answer struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 && status >= 200 {
+		a.status = status
+		_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every transport has one
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	if a.status == 0 {
+		a.WriteHeader(http.StatusOK)
+	}
+	n, err := a.ResponseWriter.Write(b)
+	a.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap gives the writer below; http.ResponseController looks for it.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// probe learns what a handler would say.
+type probe struct {
+	header http.Header
+	status int
+}
+
+func (p *probe) Header() http.Header         { return p.header }
+func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *probe) WriteHeader(status int)      { p.status = status }
+
+// meter counts requests.
+type meter struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+func newMeter(registry *prometheus.Registry) (*meter, error) {
+	m := &meter{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "carillon_http_requests_total", Help: "Requests answered, webhooks apart."}, []string{"route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "carillon_http_request_seconds", Help: "Time until a request was answered, webhooks apart.",
+			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 60}}, []string{"route"}),
+	}
+	return m, errors.Join(registry.Register(m.requests), registry.Register(m.seconds))
+}
+
+var (
+	_ http.ResponseWriter = (*answer)(nil)
+	_ http.ResponseWriter = (*probe)(nil)
+)

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+func (s *server) addStatus() {
+	add(s, route{ID: "get-status", Method: http.MethodGet, Path: "/api/v1/status", Tag: "Status", Scope: ofInstance, Role: gateway.Viewer,
+		Summary: "Say how the instance is", About: "The operator sees all channels but those of groups that have an administrator; everybody else sees those that serve her group. The backlog counts what waits for these.",
+		Answer: gateway.Status{Version: "v0.1.0", Profile: "alone", Backlog: 3, Channels: []gateway.ChannelStatus{{ID: sampleID, Name: "sms-berlin", Kind: "sms", Backlog: 3}}}},
+		func(ctx context.Context, who caller, _ *struct{}) (*body[gateway.Status], error) {
+			status, err := s.Status(ctx)
+			if err != nil {
+				return nil, err
+			}
+			visible, err := s.visibleChannels(ctx, who)
+			if err != nil {
+				return nil, err
+			}
+			list := []gateway.ChannelStatus{}
+			backlog := 0
+			for _, c := range status.Channels {
+				if visible[c.ID] {
+					list = append(list, c)
+					backlog += c.Backlog
+				}
+			}
+			status.Channels, status.Backlog = list, backlog
+			return &body[gateway.Status]{status}, nil
+		})
+}
+
+func (s *server) visibleChannels(ctx context.Context, who caller) (map[gateway.ID]bool, error) {
+	all, err := s.Channels.Channels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := s.managed(ctx, who, gateway.Viewer)
+	if err != nil {
+		return nil, err
+	}
+	visible := map[gateway.ID]bool{}
+	for _, c := range all {
+		operators := c.GroupID.IsZero() && who.Token.Role == gateway.Operator
+		visible[c.ID] = operators || slices.ContainsFunc(groups, func(g gateway.Group) bool { return serves(c, g) })
+	}
+	return visible, nil
+}
+
+// managed lists the groups that a token acts for with at least this role.
+func (s *server) managed(ctx context.Context, who caller, role gateway.Role) ([]gateway.Group, error) {
+	groups, err := s.visibleGroups(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	if who.Token.Role != gateway.Operator {
+		return groups, enough(route{Role: role}, who)
+	}
+	var own []gateway.Group
+	for _, g := range groups {
+		tokens, err := s.Access.Tokens(ctx, g.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(tokens, s.administers) {
+			own = append(own, g)
+		}
+	}
+	return own, nil
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,62 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+type inWording struct {
+	inGroup
+	Wording string `path:"wording" minLength:"2" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*[a-z0-9]$" example:"welcome"`
+}
+
+type putWording struct {
+	inWording
+	Body wording
+}
+
+type wording struct {
+	Name    string            `json:"name,omitempty" doc:"In answers; if it is here, it must be that of the path."`
+	Sources map[string]string `json:"sources" minProperties:"1" maxProperties:"200" doc:"For each language Markdown with front matter."`
+}
+
+func (s *server) addWordings() {
+	sample := wording{Name: "welcome", Sources: map[string]string{"en": "Welcome."}}
+	tag := "Wordings"
+	add(s, route{ID: "list-wordings", Method: http.MethodGet, Path: "/api/v1/groups/{group}/wordings", Tag: tag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "List a group's own words", Answer: page[wording]{Items: []wording{sample}}},
+		func(ctx context.Context, who caller, _ *inGroup) (*body[page[wording]], error) {
+			all, err := s.Wordings.Wordings(ctx, who.Group.ID)
+			list := make([]wording, 0, len(all))
+			for _, name := range sortedKeys(all) {
+				list = append(list, wording{Name: name, Sources: all[name]})
+			}
+			return &body[page[wording]]{page[wording]{Items: list}}, err
+		})
+	add(s, route{ID: "put-wording", Method: http.MethodPut, Path: "/api/v1/groups/{group}/wordings/{wording}", Tag: tag, Scope: ofGroup, Role: gateway.Administrator,
+		Summary: "Put a group's own words", About: "In place of all that stood under this name.", Example: wording{Sources: sample.Sources}, Answer: sample},
+		func(ctx context.Context, who caller, in *putWording) (*body[wording], error) {
+			if in.Body.Name != "" && in.Body.Name != in.Wording {
+				return nil, gateway.Faultf(gateway.CodeInvalid, "body.name is not the name of the path; leave it out")
+			}
+			in.Body.Name = in.Wording
+			if err := checkWording(in.Wording, in.Body.Sources); err != nil {
+				return nil, err
+			}
+			return &body[wording]{in.Body}, s.Wordings.PutWording(ctx, who.Group.ID, in.Wording, in.Body.Sources)
+		})
+	add(s, route{ID: "delete-wording", Method: http.MethodDelete, Path: "/api/v1/groups/{group}/wordings/{wording}", Tag: tag, Scope: ofGroup, Role: gateway.Administrator,
+		Summary: "Delete a group's own words", About: "The coalition's stand in their place."},
+		func(ctx context.Context, who caller, in *inWording) (*nothing, error) {
+			all, err := s.Wordings.Wordings(ctx, who.Group.ID)
+			if err == nil && all[in.Wording] == nil {
+				err = gateway.ErrNotFound
+			}
+			if err != nil {
+				return nil, err
+			}
+			return &nothing{}, s.Wordings.PutWording(ctx, who.Group.ID, in.Wording, nil)
+		})
+}

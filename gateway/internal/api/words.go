@@ -1,0 +1,26 @@
+package api
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// checkWording says everything that is wrong with a template's sources, laid over the shipped ones of its name.
+func checkWording(name string, sources map[string]string) error {
+	_, err := templates.Wording(name, sources)
+	if err == nil {
+		return nil
+	}
+	var all templates.Faults
+	if !errors.As(err, &all) {
+		return gateway.Faultf(gateway.CodeInvalid, "the words cannot be used: %w", err)
+	}
+	texts := make([]string, len(all))
+	for i, f := range all {
+		texts[i] = f.Error()
+	}
+	return gateway.Faultf(gateway.CodeInvalid, "the words cannot be used: %s", strings.Join(texts, "; "))
+}
