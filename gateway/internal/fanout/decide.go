@@ -1,0 +1,128 @@
+package fanout
+
+import (
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Why a member gets nothing. These are shown to authors.
+const (
+	whyNoPoint     = "has no contact point"
+	whyNoConsent   = "did not agree to this topic"
+	whyUnconfirmed = "has not confirmed yet"
+	whyStopped     = "said STOP"
+	whyGone        = "blocked us or left"
+	whyInvalid     = "has an address that is no good"
+	whyNoChannel   = "has no contact point that a channel of the group serves"
+	whyNoLanguage  = "reads none of the languages of the text"
+	whyNoWriting   = "the text cannot be written for her channel"
+	whyDefect      = "a defect on our side; the log has the cause"
+)
+
+// decision is what becomes of one member.
+type decision struct {
+	meant   bool // counts as audience; otherwise only why is set
+	version *version
+	way     int // of texts.ways; below zero: none
+	point   gateway.ID
+	why     string // why she gets nothing
+	failed  bool   // that is our fault, not her wish
+}
+
+// decide chooses the text and the way for one member.
+func (t *texts) decide(r *gateway.Recipient) decision {
+	d := decision{way: -1}
+	for i := range r.Points {
+		p := &r.Points[i]
+		open, meant, why := t.admits(p)
+		d.meant = d.meant || meant
+		if !meant {
+			continue
+		}
+		if !open {
+			d.because(why)
+			continue
+		}
+		way := t.wayFor(p.Kind)
+		if way < 0 {
+			d.because(whyNoChannel)
+			continue
+		}
+		if d.version == nil {
+			if d.version = t.read(r.Locale, r.Fallback, r.Neutral); d.version == nil {
+				d.why = whyNoLanguage
+				return d
+			}
+		}
+		if d.version.byKind[way].err != nil {
+			d.why, d.failed = whyNoWriting, true
+			continue
+		}
+		d.way, d.point, d.why, d.failed = way, p.ID, "", false
+		return d
+	}
+	if !d.meant {
+		d.why = t.leftOut(r)
+	}
+	return d
+}
+
+func (d *decision) because(why string) {
+	if d.why == "" {
+		d.why = why
+	}
+}
+
+// admits says whether a point makes its owner part of the audience, and whether it may be used; if not, why.
+func (t *texts) admits(p *gateway.PointRef) (open, meant bool, why string) {
+	a := &t.b.Audience
+	if t.b.Class == gateway.Account {
+		switch {
+		case !a.Point.IsZero():
+			return true, p.ID == a.Point, ""
+		case a.Unconfirmed:
+			return true, p.State == gateway.PointUnconfirmed, ""
+		}
+		return p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed, true, whyOf(p.State)
+	}
+	return p.State == gateway.PointActive, p.Subscribed, whyOf(p.State)
+}
+
+func whyOf(s gateway.PointState) string {
+	switch s {
+	case gateway.PointUnconfirmed:
+		return whyUnconfirmed
+	case gateway.PointStopped:
+		return whyStopped
+	case gateway.PointGone:
+		return whyGone
+	case gateway.PointInvalid:
+		return whyInvalid
+	}
+	return ""
+}
+
+// leftOut says why a member to whom the rule applies is not meant.
+func (t *texts) leftOut(r *gateway.Recipient) string {
+	if len(r.Points) == 0 {
+		return whyNoPoint
+	}
+	for _, s := range []gateway.PointState{gateway.PointActive, gateway.PointUnconfirmed, gateway.PointStopped, gateway.PointGone, gateway.PointInvalid} {
+		for _, p := range r.Points {
+			if p.State == s && s == gateway.PointActive {
+				return whyNoConsent
+			} else if p.State == s {
+				return whyOf(s)
+			}
+		}
+	}
+	return whyNoConsent
+}
+
+func (t *texts) wayFor(kind string) int {
+	for i := range t.ways {
+		if t.ways[i].kind == kind {
+			return i
+		}
+	}
+	return -1
+}

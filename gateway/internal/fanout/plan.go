@@ -1,0 +1,166 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// plan writes every delivery of a broadcast, from where the ledger's cursor stands.
+func (f *Fanout) plan(ctx context.Context, j *job) error {
+	t := j.texts
+	if t == nil {
+		var err error
+		if t, err = f.texts(ctx, j.b); err != nil {
+			return err
+		}
+	}
+	for {
+		err := f.planFrom(ctx, t)
+		if !errors.Is(err, gateway.ErrStale) {
+			return err
+		}
+		// Somebody else moved the cursor, or a crash came between a commit and its answer: go on from there.
+		now, err := f.store.Log.Broadcast(ctx, t.b.GroupID, t.b.ID)
+		if err != nil {
+			return fmt.Errorf("read the broadcast again: %w", err)
+		}
+		if now.State != gateway.Planning {
+			return nil
+		}
+		if now.Cursor == t.b.Cursor {
+			return fmt.Errorf("the ledger refuses the cursor that it gave: %w", gateway.ErrStale)
+		}
+		t.b.Cursor = now.Cursor
+		for _, v := range t.versions {
+			v.written = false // whoever went on may have planned without these
+		}
+	}
+}
+
+// planFrom plans from the cursor on. The next page is read while a chunk is written, and so the last one is known.
+func (f *Fanout) planFrom(ctx context.Context, t *texts) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pages := make(chan []gateway.Recipient, 1)
+	read := make(chan error, 1)
+	go func() {
+		defer close(pages)
+		read <- f.readPages(ctx, t.b, pages)
+	}()
+	p := &planner{f: f, t: t, cursor: t.b.Cursor}
+	page, more := <-pages
+	for more {
+		next, another := <-pages
+		if !another {
+			if err := <-read; err != nil {
+				return err
+			}
+		}
+		if err := p.write(ctx, page, !another); err != nil {
+			return err
+		}
+		page, more = next, another
+	}
+	if p.last {
+		return nil
+	}
+	if err := <-read; err != nil {
+		return err
+	}
+	return p.write(ctx, nil, true) // nobody was left behind the cursor
+}
+
+func (f *Fanout) readPages(ctx context.Context, b gateway.Broadcast, pages chan<- []gateway.Recipient) error {
+	after := b.Cursor
+	for {
+		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
+		if err != nil {
+			return fmt.Errorf("read the audience: %w", err)
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		after = page[len(page)-1].Member
+		select {
+		case pages <- page:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// planner writes the chunks of one broadcast.
+type planner struct {
+	f          *Fanout
+	t          *texts
+	cursor     gateway.ID
+	last       bool
+	deliveries []gateway.NewDelivery // reused
+	touched    []bool                // ways with something new, as texts.ways
+}
+
+// write plans one page.
+func (p *planner) write(ctx context.Context, page []gateway.Recipient, last bool) error {
+	b := &p.t.b
+	c := gateway.Chunk{Broadcast: b.ID, Group: b.GroupID, After: p.cursor, Cursor: p.cursor, Last: last, Lane: b.Policy.Lane, MoveAfter: b.Policy.Window}
+	if len(page) > 0 {
+		c.Cursor = page[len(page)-1].Member
+	}
+	p.deliveries = p.deliveries[:0]
+	p.touched = slices.Grow(p.touched[:0], len(p.t.ways))[:len(p.t.ways)]
+	clear(p.touched)
+	due := b.StartAt
+	for i := range page {
+		d := p.decide(&page[i])
+		if !d.meant {
+			continue
+		}
+		n := gateway.NewDelivery{ID: gateway.NewID(), MemberID: page[i].Member, Locale: page[i].Locale, Due: due}
+		if d.version != nil {
+			n.Locale, n.Neutral = d.version.locale, d.version.neutral
+			c.Renderings = append(c.Renderings, d.version.renderings()...)
+		}
+		switch {
+		case d.way >= 0:
+			n.Channel, n.Point = p.t.ways[d.way].channel.ID, d.point
+			p.touched[d.way] = true
+		case d.failed:
+			n.Reason, n.Detail = gateway.ReasonFailed, d.why
+		default:
+			n.Reason, n.Detail = gateway.ReasonSuppressed, d.why
+		}
+		p.deliveries = append(p.deliveries, n)
+	}
+	c.Deliveries = p.deliveries
+	p.f.At(FaultPoints[1])
+	if err := p.f.store.Ledger.Plan(ctx, c); err != nil {
+		for _, v := range p.t.versions {
+			v.written = false
+		}
+		return fmt.Errorf("write a chunk: %w", err)
+	}
+	p.f.At(FaultPoints[2])
+	p.cursor, p.last = c.Cursor, last
+	p.t.b.Cursor = c.Cursor
+	for i, w := range p.t.ways {
+		if p.touched[i] {
+			p.f.Nudge(w.channel.ID, c.Lane)
+		}
+	}
+	return nil
+}
+
+// decide chooses for one member. A defect that only she meets ends her delivery, and the others go on.
+func (p *planner) decide(r *gateway.Recipient) (d decision) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			p.f.Log.Error("planning for one member met a defect", "broadcast", p.t.b.ID, "member", r.Member, "cause", fmt.Sprintf("%T", cause))
+			d = decision{meant: true, way: -1, why: whyDefect, failed: true}
+		}
+	}()
+	return p.t.decide(r)
+}

@@ -1,0 +1,134 @@
+package fanout
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// examples is how many members a preview names.
+const examples = 5
+
+// Preview says what a draft would do now, without writing anything: it makes the same checks and the same decisions as
+// sending, member by member. An empty audience is no fault here: the preview says who is left out and why.
+func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview, error) {
+	b, err := f.broadcast(d)
+	if err != nil {
+		return gateway.Preview{}, err
+	}
+	t, err := f.texts(ctx, b)
+	if err != nil {
+		return gateway.Preview{}, err
+	}
+	if err := checkTopic(t.group, b.Audience.Topic); err != nil {
+		return gateway.Preview{}, err
+	}
+	if err := t.check(); err != nil {
+		return gateway.Preview{}, err
+	}
+	c := &census{t: t, languages: map[[2]string]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
+	var after gateway.ID
+	for {
+		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
+		if err != nil {
+			return gateway.Preview{}, fmt.Errorf("read the audience: %w", err)
+		}
+		if len(page) == 0 {
+			return c.preview(), nil
+		}
+		for i := range page {
+			c.count(&page[i])
+		}
+		after = page[len(page)-1].Member
+	}
+}
+
+// census counts decisions.
+type census struct {
+	t         *texts
+	p         gateway.Preview
+	languages map[[2]string]*gateway.PreviewLanguage
+	channels  []gateway.PreviewChannel // as texts.ways
+	leftOut   map[leftOut]int
+	texts     map[textKey]int
+}
+
+type leftOut struct {
+	why   string
+	meant bool
+}
+
+type textKey struct {
+	version *version
+	way     int
+}
+
+func (c *census) count(r *gateway.Recipient) {
+	d := c.t.decide(r)
+	if d.meant {
+		c.p.Members++
+	}
+	if d.way < 0 {
+		c.leftOut[leftOut{d.why, d.meant}]++
+		return
+	}
+	c.p.Reached++
+	pair := [2]string{r.Locale, d.version.locale}
+	l := c.languages[pair]
+	if l == nil {
+		l = &gateway.PreviewLanguage{Wants: r.Locale, Gets: d.version.plainLocale(), Fallback: d.version.fallback}
+		c.languages[pair] = l
+	}
+	l.Members++
+	w, said := c.t.ways[d.way], &d.version.byKind[d.way]
+	ch := &c.channels[d.way]
+	ch.Members++
+	ch.Parts += len(said.parts)
+	ch.Cost += said.rendering.Cost
+	c.p.Cost += said.rendering.Cost
+	c.texts[textKey{d.version, d.way}]++
+	if len(c.p.Examples) < examples {
+		c.p.Examples = append(c.p.Examples, gateway.PreviewExample{MemberID: r.Member, Locale: d.version.plainLocale(), Kind: w.kind, Channel: w.channel.Name})
+	}
+}
+
+// preview puts the counts in order, the largest first.
+func (c *census) preview() gateway.Preview {
+	p := c.p
+	p.Languages, p.Channels, p.LeftOut, p.Texts = []gateway.PreviewLanguage{}, []gateway.PreviewChannel{}, []gateway.PreviewLeftOut{}, []gateway.PreviewText{}
+	if p.Examples == nil {
+		p.Examples = []gateway.PreviewExample{}
+	}
+	for _, l := range c.languages {
+		p.Languages = append(p.Languages, *l)
+	}
+	slices.SortFunc(p.Languages, func(a, b gateway.PreviewLanguage) int {
+		return cmp.Or(b.Members-a.Members, cmp.Compare(a.Wants, b.Wants), cmp.Compare(a.Gets, b.Gets))
+	})
+	for i, ch := range c.channels {
+		w := c.t.ways[i]
+		ch.ChannelID, ch.Channel, ch.Kind = w.channel.ID, w.channel.Name, w.kind
+		p.Channels = append(p.Channels, ch)
+	}
+	for l, n := range c.leftOut {
+		p.LeftOut = append(p.LeftOut, gateway.PreviewLeftOut{Why: l.why, Meant: l.meant, Members: n})
+	}
+	slices.SortFunc(p.LeftOut, func(a, b gateway.PreviewLeftOut) int {
+		return cmp.Or(b.Members-a.Members, cmp.Compare(a.Why, b.Why))
+	})
+	for k, n := range c.texts {
+		said := &k.version.byKind[k.way]
+		text := gateway.PreviewText{Locale: k.version.plainLocale(), Kind: c.t.ways[k.way].kind, Neutral: k.version.neutral, Cost: said.rendering.Cost, Members: n}
+		for _, part := range said.parts {
+			text.Parts = append(text.Parts, part.Text)
+		}
+		p.Texts = append(p.Texts, text)
+	}
+	slices.SortFunc(p.Texts, func(a, b gateway.PreviewText) int {
+		return cmp.Or(b.Members-a.Members, cmp.Compare(a.Locale, b.Locale), cmp.Compare(a.Kind, b.Kind), len(b.Parts)-len(a.Parts), slices.Compare(a.Parts, b.Parts))
+	})
+	return p
+}

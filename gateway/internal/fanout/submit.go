@@ -1,0 +1,262 @@
+package fanout
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// Limits of what is submitted.
+const (
+	maxKey     = 200 // characters
+	maxListed  = 1000
+	maxTags    = 32
+	maxLocales = 200
+	maxWords   = 1 << 20 // bytes of all languages together
+	maxAhead   = 366 * 24 * time.Hour
+	maxLife    = 31 * 24 * time.Hour
+)
+
+// job is a broadcast that is ready to be planned, with what Submit has found out already.
+type job struct {
+	b     gateway.Broadcast
+	texts *texts // nil: to be made
+}
+
+// Submit checks a draft, stores it and returns; Run plans it. Every error that the author can mend is a fault:
+// CodeInvalid, CodeTooLong, CodeNobody if the audience is empty, CodeKeyReused.
+func (f *Fanout) Submit(ctx context.Context, d gateway.Draft) (gateway.Submission, error) {
+	b, err := f.broadcast(d)
+	if err != nil {
+		return gateway.Submission{}, err
+	}
+	print, err := fingerprint(d)
+	if err != nil {
+		return gateway.Submission{}, err
+	}
+	return f.submit(ctx, b, print)
+}
+
+// Note is a message of class account that Carillon writes itself, in shipped words or the group's own.
+type Note struct {
+	Group    gateway.ID
+	Key      string // makes it happen once
+	Wording  string // templates.Confirm, templates.Stopped, …
+	Audience gateway.Audience
+	Author   string
+}
+
+// Tell submits a note as Submit does a draft.
+func (f *Fanout) Tell(ctx context.Context, n Note) (gateway.Submission, error) {
+	own, err := f.store.Wordings.Wordings(ctx, n.Group)
+	if err != nil {
+		return gateway.Submission{}, fmt.Errorf("read the group's wordings: %w", err)
+	}
+	sources := templates.Shipped()[n.Wording]
+	if sources == nil {
+		return gateway.Submission{}, gateway.Faultf(gateway.CodeInvalid, "there is no shipped text %q", n.Wording)
+	}
+	for locale, source := range own[n.Wording] {
+		sources[locale] = source
+	}
+	now := f.Now()
+	b := gateway.Broadcast{
+		ID: gateway.NewID(), GroupID: n.Group, Key: n.Key, Kind: gateway.Kind(n.Wording), Class: gateway.Account, Audience: n.Audience,
+		Words: gateway.Words{Sources: sources}, Author: n.Author, State: gateway.Planning, Policy: gateway.PolicyOf(gateway.Account), CreatedAt: now, StartAt: now,
+	}
+	b.ExpiresAt = now.Add(b.Policy.Expires)
+	print := sha256.Sum256([]byte(n.Wording)) // the words may change between two tries of one note
+	return f.submit(ctx, b, print[:])
+}
+
+func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) (gateway.Submission, error) {
+	t, err := f.texts(ctx, b)
+	if err != nil {
+		return gateway.Submission{}, err
+	}
+	if b.Class != gateway.Account {
+		if err := checkTopic(t.group, b.Audience.Topic); err != nil {
+			return gateway.Submission{}, err
+		}
+	}
+	if len(t.ways) == 0 {
+		return gateway.Submission{}, gateway.Faultf(gateway.CodeConflict, "no channel serves this group; add one, or ask the operator for one")
+	}
+	if err := t.check(); err != nil {
+		return gateway.Submission{}, err
+	}
+	if err := f.anybody(ctx, t); err != nil {
+		return gateway.Submission{}, err
+	}
+	s, err := f.store.Log.Submit(ctx, b, print)
+	if err != nil || !s.Created {
+		return s, err
+	}
+	f.At(FaultPoints[0])
+	if !b.StartAt.After(f.Now()) {
+		select {
+		case f.jobs <- &job{b: b, texts: t}:
+		default:
+			f.Wake()
+		}
+	}
+	return s, nil
+}
+
+// texts reads what a broadcast needs of its group and parses its words.
+func (f *Fanout) texts(ctx context.Context, b gateway.Broadcast) (*texts, error) {
+	g, err := f.store.Groups.GroupByID(ctx, b.GroupID)
+	if err != nil {
+		return nil, err
+	}
+	wordings, err := f.store.Wordings.Wordings(ctx, b.GroupID)
+	if err != nil {
+		return nil, fmt.Errorf("read the group's wordings: %w", err)
+	}
+	return newTexts(b, g, wordings, f.ways(b.GroupID))
+}
+
+// ways lists the first usable channel of each kind.
+func (f *Fanout) ways(group gateway.ID) []way {
+	var ways []way
+	for _, c := range f.channels.Usable(group) {
+		if slices.ContainsFunc(ways, func(w way) bool { return w.kind == c.Kind }) {
+			continue
+		}
+		if a, ok := f.channels.Adapter(c.ID); ok {
+			ways = append(ways, way{kind: c.Kind, channel: c, adapter: a})
+		}
+	}
+	return ways
+}
+
+// anybody looks for the first member who is meant.
+func (f *Fanout) anybody(ctx context.Context, t *texts) error {
+	var after gateway.ID
+	for limit := 20; ; limit = gateway.MaxChunk {
+		page, err := f.store.Audiences.Recipients(ctx, t.b.GroupID, t.b.Audience, after, limit)
+		if err != nil {
+			return fmt.Errorf("look for the audience: %w", err)
+		}
+		if len(page) == 0 {
+			return gateway.Faultf(gateway.CodeNobody, "nobody is meant: no member to whom the audience applies has agreed to this topic; a preview says who is left out and why")
+		}
+		for i := range page {
+			for j := range page[i].Points {
+				if _, meant, _ := t.admits(&page[i].Points[j]); meant {
+					return nil
+				}
+			}
+		}
+		after = page[len(page)-1].Member
+	}
+}
+
+// broadcast turns a draft into a broadcast, or says everything that is wrong with it.
+func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
+	class, err := gateway.ClassOf(d.Kind, d.DangerToLife)
+	if err != nil {
+		return gateway.Broadcast{}, err
+	}
+	now := f.Now()
+	b := gateway.Broadcast{
+		ID: gateway.NewID(), GroupID: d.Group, Key: d.Key, Kind: d.Kind, Class: class, Audience: d.Audience, Words: d.Words, Sensitive: d.Sensitive,
+		Author: d.Author, State: gateway.Planning, Policy: gateway.PolicyOf(class), CreatedAt: now, StartAt: d.StartAt, ExpiresAt: d.ExpiresAt,
+	}
+	if b.Key == "" {
+		b.Key = b.ID.String()
+	}
+	if b.StartAt.Before(now) {
+		b.StartAt = now
+	}
+	if b.ExpiresAt.IsZero() {
+		b.ExpiresAt = b.StartAt.Add(b.Policy.Expires)
+	}
+	var wrong []string
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	if utf8.RuneCountInString(b.Key) > maxKey || !utf8.ValidString(b.Key) || strings.ContainsFunc(b.Key, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		say("key: use 1 to %d printable characters", maxKey)
+	}
+	switch {
+	case b.StartAt.Sub(now) > maxAhead:
+		say("start_at is more than a year ahead")
+	case !b.ExpiresAt.After(b.StartAt):
+		say("expires_at (%s) is not after the start (%s); give a later time, or none", b.ExpiresAt.UTC().Format(time.RFC3339), b.StartAt.UTC().Format(time.RFC3339))
+	case b.ExpiresAt.Sub(b.StartAt) > maxLife:
+		say("expires_at is more than 31 days after the start")
+	}
+	b.Audience = checkAudience(b.Audience, say)
+	size := 0
+	for _, source := range b.Words.Sources {
+		size += len(source)
+	}
+	if size > maxWords {
+		return gateway.Broadcast{}, gateway.Faultf(gateway.CodeTooLong, "the texts have %d bytes together; %d is the most", size, maxWords)
+	}
+	if wrong != nil {
+		return gateway.Broadcast{}, gateway.Faultf(gateway.CodeInvalid, "the broadcast cannot be sent: %s", strings.Join(wrong, "; "))
+	}
+	return b, nil
+}
+
+func checkAudience(a gateway.Audience, say func(string, ...any)) gateway.Audience {
+	if a.Unconfirmed || !a.Point.IsZero() {
+		say("audience: only Carillon's own account messages go to those who have not confirmed, or to one contact point")
+	}
+	if len(a.Members) > maxListed {
+		say("audience: %d members are listed; %d is the most, use a tag for more", len(a.Members), maxListed)
+	}
+	if len(a.Tags) > maxTags || len(a.Locales) > maxLocales {
+		say("audience: at most %d tags and %d locales", maxTags, maxLocales)
+	}
+	for _, tag := range a.Tags {
+		if tag == "" || strings.ContainsFunc(tag, func(r rune) bool { return r == ',' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
+			say("audience: %q is no tag; tags have no spaces and no commas", tag)
+		}
+	}
+	a.Locales = slices.Clone(a.Locales)
+	for i, l := range a.Locales {
+		tag, err := language.Parse(l)
+		if err != nil || tag == language.Und {
+			say("audience: %q is no language; use a BCP 47 tag such as en, pt-BR or zh-Hant", l)
+			continue
+		}
+		a.Locales[i] = tag.String()
+	}
+	return a
+}
+
+func checkTopic(g gateway.Group, topic string) error {
+	names := make([]string, len(g.Topics))
+	for i, t := range g.Topics {
+		if names[i] = t.Name; t.Name == topic {
+			return nil
+		}
+	}
+	if topic == "" {
+		return gateway.Faultf(gateway.CodeInvalid, "audience: name a topic; the group has %s", strings.Join(names, ", "))
+	}
+	return gateway.Faultf(gateway.CodeInvalid, "audience: the group has no topic %q; it has %s", topic, strings.Join(names, ", "))
+}
+
+// fingerprint is a digest of what a draft asks for, whoever asks.
+func fingerprint(d gateway.Draft) ([]byte, error) {
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return nil, errors.Join(gateway.Faultf(gateway.CodeInvalid, "the broadcast cannot be encoded"), err)
+	}
+	sum := sha256.Sum256(raw)
+	return sum[:], nil
+}

@@ -1,0 +1,242 @@
+package fanout
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/content"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// fallbackMark ends the locale of a rendering for readers whose language it is not: the same text, but it shows its
+// language tag. It is a private-use subtag (RFC 5646, section 2.2.7), so the locale stays a language tag.
+const fallbackMark = "-x-fallback"
+
+// lastResort is the language of the shipped texts for a reader whose chain has none of theirs.
+const lastResort = "en"
+
+// way is the first usable channel of a kind.
+type way struct {
+	kind    string
+	channel gateway.Channel
+	adapter channels.Adapter
+}
+
+// texts is everything that is said in one broadcast, composed when first needed and then kept. It is used by one
+// goroutine at a time.
+type texts struct {
+	b        gateway.Broadcast
+	main     *templates.Set
+	pointer  *templates.Set // instead of main for whom the text must stay neutral
+	shipped  bool           // main is a shipped text
+	data     map[string]string
+	group    gateway.Group
+	ways     []way
+	readings map[readingKey]*version
+	versions map[versionKey]*version
+}
+
+// readingKey is what decides which text a reader gets.
+type readingKey struct {
+	locale, fallback string
+	neutral          bool
+}
+
+type versionKey struct {
+	locale  string
+	neutral bool
+}
+
+// version is one text in one language, for every kind of usable channel.
+type version struct {
+	versionKey
+	fallback bool
+	byKind   []composed // as texts.ways
+	written  bool       // its renderings are in the ledger, or in the chunk that is being filled
+}
+
+// composed is a version for one kind, or why it cannot be had.
+type composed struct {
+	rendering gateway.Rendering
+	parts     []channels.Part
+	err       error
+}
+
+// newTexts parses what a broadcast says. Its error is a fault that the author can mend.
+func newTexts(b gateway.Broadcast, g gateway.Group, wordings map[string]map[string]string, ways []way) (*texts, error) {
+	t := &texts{
+		b: b, group: g, ways: ways, data: map[string]string{"group": g.Name}, shipped: b.Class == gateway.Account,
+		readings: map[readingKey]*version{}, versions: map[versionKey]*version{},
+	}
+	maps.Copy(t.data, b.Words.Data)
+	var err error
+	if t.main, err = templates.NewSet(b.Words.Sources); err != nil {
+		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be read: %w", err)
+	}
+	if err := t.main.CheckData(t.data); err != nil {
+		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be filled in: %w", err)
+	}
+	instead := templates.Pointer
+	if t.shipped { // an account message has a neutral form of its own, or names nobody anyway
+		if instead = string(b.Kind) + "-neutral"; len(templates.Shipped()[instead]) == 0 {
+			t.pointer = t.main
+			return t, nil
+		}
+	}
+	if t.pointer, err = templates.Wording(instead, wordings[instead]); err == nil {
+		err = t.pointer.CheckData(neutralData)
+	}
+	if err != nil {
+		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's own text %q cannot be used: %w", instead, err)
+	}
+	return t, nil
+}
+
+// neutralData fills neutral texts: they have no placeholder that could say who writes.
+var neutralData = map[string]string(nil)
+
+// chain lists the languages to try: hers, her fallbacks, the group's, the group's fallbacks, in this order.
+func (t *texts) chain(locale string, fallback []string) []string {
+	chain := make([]string, 0, 3+len(fallback)+len(t.group.Fallback))
+	chain = append(chain, locale)
+	chain = append(chain, fallback...)
+	chain = append(chain, t.group.Locale)
+	return append(chain, t.group.Fallback...)
+}
+
+// read gives the version for a reader; nil: the text is in none of her languages. It composes it if she is the first.
+func (t *texts) read(locale string, fallback []string, neutral bool) *version {
+	key := readingKey{locale: locale, neutral: neutral || t.b.Sensitive}
+	if len(fallback) > 0 {
+		key.fallback = strings.Join(fallback, ",")
+	}
+	v, known := t.readings[key]
+	if !known {
+		v = t.find(t.chain(locale, fallback), key.neutral)
+		t.readings[key] = v
+	}
+	return v
+}
+
+func (t *texts) find(chain []string, neutral bool) *version {
+	set, data := t.main, t.data
+	if neutral {
+		set = t.pointer
+		if set != t.main {
+			data = neutralData
+		}
+	}
+	if neutral || t.shipped {
+		chain = append(chain, lastResort)
+	}
+	result, err := set.Choose(chain)
+	if err != nil {
+		return nil
+	}
+	key := versionKey{result.Locale, neutral}
+	if result.Fallback {
+		key.locale += fallbackMark
+	}
+	v := t.versions[key]
+	if v == nil {
+		v = &version{versionKey: key, fallback: result.Fallback, byKind: make([]composed, len(t.ways))}
+		doc, _, err := set.Render(chain, data)
+		if t.b.Class == gateway.LifeSafety || t.b.Class == gateway.Alert {
+			doc.Reference = t.b.ID.Short() // these may come twice after doubt
+		}
+		for i, w := range t.ways {
+			if v.byKind[i].err = err; err == nil {
+				v.byKind[i] = t.compose(doc, w, key)
+			}
+		}
+		t.versions[key] = v
+	}
+	return v
+}
+
+// compose writes a document for one kind. An adapter that panics spoils this text on its own channel and nothing else.
+func (t *texts) compose(doc content.Document, w way, key versionKey) (c composed) {
+	defer func() {
+		if r := recover(); r != nil {
+			c = composed{err: fmt.Errorf("the adapter %s met a defect while writing it", w.channel.Adapter)}
+		}
+	}()
+	parts, err := w.adapter.Compose(doc)
+	if err == nil && len(parts) == 0 {
+		err = errors.New("nothing is left of it")
+	}
+	if err != nil {
+		return composed{err: sayable(err)}
+	}
+	c.parts = parts
+	c.rendering = gateway.Rendering{BroadcastID: t.b.ID, GroupID: t.b.GroupID, Locale: key.locale, Kind: w.kind, Neutral: key.neutral}
+	for _, p := range parts {
+		raw, err := json.Marshal(p)
+		if err != nil {
+			return composed{err: err}
+		}
+		c.rendering.Parts = append(c.rendering.Parts, raw)
+		c.rendering.Cost += p.Cost
+	}
+	return c
+}
+
+// sayable is an adapter's error in words for the author, without its class and scope.
+func sayable(err error) error {
+	var e *channels.Error
+	if errors.As(err, &e) && e.Detail != "" {
+		return errors.New(e.Detail)
+	}
+	return err
+}
+
+// check composes every language for every kind, so that an author hears now what would fail later. It also sees to it
+// that the group's own languages lead to a text: then everybody gets one.
+func (t *texts) check() error {
+	own := t.chain(t.group.Locale, nil)
+	if t.find(own, false) == nil {
+		return gateway.Faultf(gateway.CodeInvalid, "the text is in %s, and the group falls back to %s: members who read neither would get nothing; write it in one of the group's languages as well",
+			strings.Join(t.main.Locales(), ", "), strings.Join(own[1:], ", "))
+	}
+	for _, locale := range t.main.Locales() {
+		if err := t.checkVersion(t.find([]string{locale}, false), locale); err != nil {
+			return err
+		}
+	}
+	return t.checkVersion(t.find(own, true), "neutral")
+}
+
+func (t *texts) checkVersion(v *version, locale string) error {
+	if v == nil {
+		return nil
+	}
+	for i, c := range v.byKind {
+		if c.err != nil {
+			return gateway.Faultf(gateway.CodeInvalid, "the text in %s cannot be sent over channel %s (%s): %w", locale, t.ways[i].channel.Name, t.ways[i].kind, c.err)
+		}
+	}
+	return nil
+}
+
+// renderings gives what the ledger needs before the first delivery of a version; empty once it was asked for.
+func (v *version) renderings() []gateway.Rendering {
+	if v.written {
+		return nil
+	}
+	v.written = true
+	var all []gateway.Rendering
+	for _, c := range v.byKind {
+		if c.err == nil {
+			all = append(all, c.rendering)
+		}
+	}
+	return all
+}
+
+// plainLocale is the language of a version, without our mark.
+func (v *version) plainLocale() string { return strings.TrimSuffix(v.locale, fallbackMark) }
