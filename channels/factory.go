@@ -15,6 +15,9 @@ type Factory struct {
 	Summary string     // one line for lists
 	Options func() any // a pointer to the zero value of the adapter's options struct, for schemas and documents
 	New     func(Settings) (Adapter, error)
+	// ParseAddress is the adapter's own, for members who come in before any channel is there. Region is the country of
+	// numbers without a prefix, or empty; kinds without countries ignore it.
+	ParseAddress func(region, raw string) (Address, error)
 }
 
 // Settings is what an adapter is made from. It does no I/O in New: a dead network must not stop the gateway.

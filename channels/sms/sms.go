@@ -33,8 +33,9 @@ const (
 func Factory() channels.Factory {
 	return channels.Factory{
 		Name: "sms", Kind: Kind, Summary: "Text messages through Twilio",
-		Options: func() any { return new(Options) },
-		New:     func(s channels.Settings) (channels.Adapter, error) { return New(s) },
+		Options:      func() any { return new(Options) },
+		New:          func(s channels.Settings) (channels.Adapter, error) { return New(s) },
+		ParseAddress: func(region, raw string) (channels.Address, error) { return ParseNumber(raw, region) },
 	}
 }
 

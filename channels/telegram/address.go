@@ -47,7 +47,9 @@ func (t target) address() channels.Address {
 
 // ParseAddress reads a chat's number, positive for a person and negative for a group or channel, a public @name or a
 // t.me link to one, each with ":" and the number of a topic if need be. Digits of any script are taken.
-func (a *Adapter) ParseAddress(raw string) (channels.Address, error) {
+func (a *Adapter) ParseAddress(raw string) (channels.Address, error) { return parseAddress(raw) }
+
+func parseAddress(raw string) (channels.Address, error) {
 	t, err := parseTarget(raw)
 	if err != nil {
 		return "", err

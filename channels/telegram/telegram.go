@@ -34,11 +34,12 @@ const longestSend = 20 * time.Second
 // Factory makes the adapter.
 func Factory() channels.Factory {
 	return channels.Factory{
-		Name:    "telegram",
-		Kind:    Kind,
-		Summary: "messages from a Telegram bot, with buttons and replies",
-		Options: func() any { return new(Options) },
-		New:     New,
+		Name:         "telegram",
+		Kind:         Kind,
+		Summary:      "messages from a Telegram bot, with buttons and replies",
+		Options:      func() any { return new(Options) },
+		New:          New,
+		ParseAddress: func(_, raw string) (channels.Address, error) { return parseAddress(raw) },
 	}
 }
 
