@@ -99,7 +99,7 @@ func newDirectory(s *shelf) *directory.Directory {
 }
 
 // take imports a file given as text.
-func take(t *testing.T, s *shelf, file string, o directory.ImportOptions) gateway.ImportReport {
+func take(t *testing.T, s *shelf, file string, o gateway.ImportOptions) gateway.ImportReport {
 	t.Helper()
 	r, err := newDirectory(s).Import(t.Context(), harbour, strings.NewReader(file), o)
 	if err != nil {

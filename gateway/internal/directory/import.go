@@ -10,15 +10,6 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// ImportOptions says how a file is taken in.
-type ImportOptions struct {
-	Author  string // label of the token; recorded
-	SkipBad bool   // publish the good rows although others are bad; otherwise one bad row leaves everything as it was
-	DryRun  bool   // publish nothing
-	// Progress is called after every chunk with the rows read so far; nil: nobody watches.
-	Progress func(rows int)
-}
-
 // chunkRows is how many rows are staged in one call.
 const chunkRows = 500
 
@@ -31,7 +22,7 @@ const tidyTime = 30 * time.Second
 //
 // The report is complete also when nothing is published, and err is nil then: bad rows are the file's fault, not the
 // call's. err tells of the store, the reader and the context.
-func (d *Directory) Import(ctx context.Context, group gateway.Group, file io.Reader, o ImportOptions) (gateway.ImportReport, error) {
+func (d *Directory) Import(ctx context.Context, group gateway.Group, file io.Reader, o gateway.ImportOptions) (gateway.ImportReport, error) {
 	imp := gateway.Import{ID: gateway.NewID(), GroupID: group.ID, Author: o.Author, At: d.Now()}
 	t := &tally{report: gateway.ImportReport{ID: imp.ID, Problems: []gateway.ImportProblem{}, Counts: map[gateway.ImportFlaw]int{}}}
 	if err := d.Imports.BeginImport(ctx, imp); err != nil {

@@ -21,7 +21,7 @@ func TestSpreadsheetExportBecomesMembers(t *testing.T) {
 		"a1;\"Bell; Ann\";pt-br;es|en;America/La_Paz;030 5550100;+44 7700 900101;700;telegram;yes;medic, north;reports alerts;join-2;pt;2026-01-31 18:30;\"paper form,\r\nsheet 4\";ask her\r\n" +
 		"\r\n;;;;;;;;;;;;;;;;\r\n" +
 		"a2;;;;;+44 7700 900102;;;;;;;;;;;\r\n"
-	r := take(t, s, file, directory.ImportOptions{Author: "ann's token"})
+	r := take(t, s, file, gateway.ImportOptions{Author: "ann's token"})
 	if !r.Published || r.Rows != 2 || r.New != 2 || r.Asked != 1 || len(r.Problems) != 0 {
 		t.Fatalf("report: %+v", r)
 	}
@@ -85,7 +85,7 @@ func TestEveryFlawIsToldAndNothingIsPublished(t *testing.T) {
 			s := &shelf{}
 			head := "ref,name,language,zone,sms,telegram,neutral,tags,consent_topics,consent_wording,consent_language,consent_time,consent_proof\n"
 			good := "good,,en,,+447700900100,,," + consent + "\n"
-			r := take(t, s, head+good+c.row+"\n"+strings.Replace(good, "good", "last", 1), directory.ImportOptions{})
+			r := take(t, s, head+good+c.row+"\n"+strings.Replace(good, "good", "last", 1), gateway.ImportOptions{})
 			if r.Published || r.Bad != 1 || r.Rows != 3 || r.New != 2 || s.published != nil || s.discards != 1 {
 				t.Fatalf("report %+v, discarded %d times", r, s.discards)
 			}
@@ -102,7 +102,7 @@ func TestEveryFlawIsToldAndNothingIsPublished(t *testing.T) {
 
 func TestSkippingBadRowsPublishesTheGoodOnes(t *testing.T) {
 	s := &shelf{stopped: "+447700900103"}
-	r := take(t, s, "ref,sms\na,+447700900101\nb,nonsense\na,+447700900102\nc,+447700900103\n", directory.ImportOptions{SkipBad: true})
+	r := take(t, s, "ref,sms\na,+447700900101\nb,nonsense\na,+447700900102\nc,+447700900103\n", gateway.ImportOptions{SkipBad: true})
 	if !r.Published || r.New != 2 || r.Bad != 2 || r.Stopped != 1 || len(s.published) != 2 {
 		t.Fatalf("report %+v", r)
 	}
@@ -117,10 +117,10 @@ func TestSkippingBadRowsPublishesTheGoodOnes(t *testing.T) {
 
 // Two people may share a telephone if the group tells them apart by ref; without refs the second is a duplicate.
 func TestSharedAddresses(t *testing.T) {
-	if r := take(t, &shelf{}, "ref,sms\na,+447700900101\nb,+447700900101\n", directory.ImportOptions{}); !r.Published {
+	if r := take(t, &shelf{}, "ref,sms\na,+447700900101\nb,+447700900101\n", gateway.ImportOptions{}); !r.Published {
 		t.Errorf("two refs: %+v", r)
 	}
-	r := take(t, &shelf{}, "sms\n+447700900101\n+44 7700 900101\n", directory.ImportOptions{})
+	r := take(t, &shelf{}, "sms\n+447700900101\n+44 7700 900101\n", gateway.ImportOptions{})
 	if r.Published || r.Problems[0].Flaw != gateway.FlawDuplicate || !strings.Contains(r.Problems[0].Text, "line 2") {
 		t.Errorf("no refs: %+v", r)
 	}
@@ -128,7 +128,7 @@ func TestSharedAddresses(t *testing.T) {
 
 func TestADryRunPublishesNothing(t *testing.T) {
 	s := &shelf{}
-	if r := take(t, s, "ref,sms\na,+447700900101\n", directory.ImportOptions{DryRun: true}); r.Published || r.New != 1 || s.published != nil || s.discards != 1 {
+	if r := take(t, s, "ref,sms\na,+447700900101\n", gateway.ImportOptions{DryRun: true}); r.Published || r.New != 1 || s.published != nil || s.discards != 1 {
 		t.Errorf("report %+v", r)
 	}
 }
@@ -155,7 +155,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := &shelf{}
-			r := take(t, s, c.file, directory.ImportOptions{SkipBad: true})
+			r := take(t, s, c.file, gateway.ImportOptions{SkipBad: true})
 			last := gateway.ImportProblem{}
 			for _, p := range r.Problems {
 				if strings.Contains(p.Text, "7700") || strings.Contains(p.Column, "7700") {
@@ -172,7 +172,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 }
 
 func TestTheReportSpellsOutOnlyTheFirstThousand(t *testing.T) {
-	r := take(t, &shelf{}, "ref,sms\n"+strings.Repeat("a,x\n", 2500), directory.ImportOptions{})
+	r := take(t, &shelf{}, "ref,sms\n"+strings.Repeat("a,x\n", 2500), gateway.ImportOptions{})
 	if len(r.Problems) != gateway.MaxImportProblems || r.Counts[gateway.FlawAddress] != 2500 || r.Bad != 2500 || r.Problems[999].Line != 1001 {
 		t.Errorf("%d spelt out, %v counted", len(r.Problems), r.Counts)
 	}
@@ -186,17 +186,17 @@ func TestAnInterruptedImportLeavesNothing(t *testing.T) {
 	}
 	hungUp := errors.New("connection reset")
 	s := &shelf{}
-	_, err := newDirectory(s).Import(t.Context(), harbour, io.MultiReader(strings.NewReader(rows), failing{hungUp}), directory.ImportOptions{})
+	_, err := newDirectory(s).Import(t.Context(), harbour, io.MultiReader(strings.NewReader(rows), failing{hungUp}), gateway.ImportOptions{})
 	if !errors.Is(err, hungUp) || s.published != nil || s.staged != nil || s.discards != 1 {
 		t.Errorf("client gone: %v, %d staged", err, len(s.staged))
 	}
 	s = &shelf{failAt: 2}
-	if _, err := newDirectory(s).Import(t.Context(), harbour, strings.NewReader(rows), directory.ImportOptions{}); err == nil || s.published != nil || s.discards != 1 {
+	if _, err := newDirectory(s).Import(t.Context(), harbour, strings.NewReader(rows), gateway.ImportOptions{}); err == nil || s.published != nil || s.discards != 1 {
 		t.Errorf("store failed: %v", err)
 	}
 	s = &shelf{}
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = newDirectory(s).Import(ctx, harbour, strings.NewReader(rows), directory.ImportOptions{Progress: func(int) { cancel() }})
+	_, err = newDirectory(s).Import(ctx, harbour, strings.NewReader(rows), gateway.ImportOptions{Progress: func(int) { cancel() }})
 	if !errors.Is(err, context.Canceled) || s.published != nil || s.discards != 1 {
 		t.Errorf("caller gone: %v", err)
 	}
@@ -223,7 +223,7 @@ func TestALongFileTakesConstantMemory(t *testing.T) {
 	peak := uint64(0)
 	count := 0
 	discarding := directory.Parts{Imports: forgetful{s}, Kinds: []string{"sms"}, Parse: parse, Now: func() time.Time { return noon }}
-	r, err := directory.New(discarding).Import(t.Context(), harbour, pr, directory.ImportOptions{Progress: func(rows int) {
+	r, err := directory.New(discarding).Import(t.Context(), harbour, pr, gateway.ImportOptions{Progress: func(rows int) {
 		if count++; count%50 == 0 {
 			runtime.GC()
 			runtime.ReadMemStats(&now)
