@@ -117,6 +117,7 @@ func footer(reference string, n, of int) content.Block {
 // prepare gives the document's blocks with everything in them that Telegram can show, clean, and nothing else: subject
 // as a heading, tag first, spans without text gone, links that are not of the web written out.
 func prepare(doc content.Document) []content.Block {
+	rtl := doc.Direction == content.RightToLeft
 	var blocks []content.Block
 	if doc.Subject != "" {
 		blocks = append(blocks, content.Block{Kind: content.Heading, Spans: []content.Span{{Text: doc.Subject}}})
@@ -130,27 +131,24 @@ func prepare(doc content.Document) []content.Block {
 		ready := content.Block{Kind: b.Kind}
 		if isList(b.Kind) {
 			for _, item := range b.Items {
-				if spans := prepareSpans(item); len(spans) > 0 {
+				if spans := prepareSpans(item, rtl); len(spans) > 0 {
 					ready.Items = append(ready.Items, spans)
 				}
 			}
 		} else {
-			ready.Spans = prepareSpans(b.Spans)
+			ready.Spans = prepareSpans(b.Spans, rtl)
 		}
 		if len(ready.Spans)+len(ready.Items) > 0 {
 			out = append(out, ready)
 		}
 	}
 	if tag := strings.TrimSpace(compose.Clean(doc.Tag)); tag != "" && len(out) > 0 {
-		out = tagged(out, "["+tag+"]", doc.Direction == content.RightToLeft)
+		out = tagged(out, isolate("["+tag+"]", rtl))
 	}
 	return out
 }
 
-func tagged(blocks []content.Block, tag string, rtl bool) []content.Block {
-	if needsIsolate(tag, rtl) {
-		tag = string(fsi) + tag + string(pdi)
-	}
+func tagged(blocks []content.Block, tag string) []content.Block {
 	first := blocks[0]
 	if isList(first.Kind) || first.Kind == content.Quote {
 		return append([]content.Block{content.Text(tag)}, blocks...)
@@ -162,7 +160,7 @@ func tagged(blocks []content.Block, tag string, rtl bool) []content.Block {
 
 func isList(kind content.BlockKind) bool { return kind == content.Bullets || kind == content.Numbered }
 
-func prepareSpans(spans []content.Span) []content.Span {
+func prepareSpans(spans []content.Span, rtl bool) []content.Span {
 	var out []content.Span
 	for _, s := range spans {
 		s.Text = compose.Clean(s.Text)
@@ -172,9 +170,9 @@ func prepareSpans(spans []content.Span) []content.Span {
 			address := compose.Clean(strings.TrimPrefix(strings.TrimPrefix(link, "mailto:"), "tel:"))
 			switch {
 			case s.Text == "":
-				s.Text = address
+				s.Text = isolate(address, rtl)
 			case s.Text != address && s.Text != link:
-				s.Text += " (" + address + ")"
+				s.Text += " (" + isolate(address, rtl) + ")"
 			}
 		}
 		if s.Text == "" {
@@ -200,7 +198,21 @@ func webLink(link string) string {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return ""
 	}
+	u.RawQuery = escapeQuery(u.RawQuery)
 	return u.String()
+}
+
+// escapeQuery escapes what a URL may not hold; url.URL does so everywhere but in the query, which it keeps as it came.
+func escapeQuery(query string) string {
+	var b strings.Builder
+	for _, c := range []byte(query) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"<>`, c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // visible says whether a reader sees anything of a text. Telegram refuses a message of blanks.

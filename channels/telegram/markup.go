@@ -35,7 +35,7 @@ type writer struct {
 // measure is the length of a piece as Telegram counts it, or more than room if another of its limits is passed.
 func (w writer) measure(blocks []content.Block, room int) int {
 	runs := w.runs(blocks)
-	if entities(runs)+1 > entityLimit || len(html(runs)) > rawLimit {
+	if entities(runs)+1 > entityLimit || rawAtMost(runs) > rawLimit && len(html(runs)) > rawLimit {
 		return room + 1
 	}
 	return w.length(runs)
@@ -45,6 +45,16 @@ func (writer) length(runs []run) int {
 	n := 0
 	for _, r := range runs {
 		n += compose.Length(r.text, channels.UTF16)
+	}
+	return n
+}
+
+// rawAtMost bounds the bytes of the markup of runs from above: each byte may be escaped to six, and a run's tags and those
+// of a quotation take less than 100.
+func rawAtMost(runs []run) int {
+	n := 0
+	for _, r := range runs {
+		n += 6*(len(r.text)+len(r.link)) + 100
 	}
 	return n
 }
@@ -164,6 +174,14 @@ func needsIsolate(text string, rtl bool) bool {
 		return !strong || dir != content.RightToLeft
 	}
 	return strong && dir == content.RightToLeft
+}
+
+// isolate puts isolating marks around a text of one line that needs them.
+func isolate(text string, rtl bool) string {
+	if needsIsolate(text, rtl) {
+		return string(fsi) + text + string(pdi)
+	}
+	return text
 }
 
 // firstStrong finds a line's direction as Unicode UAX #9, rules P2 and P3, has it; what is isolated does not count.
