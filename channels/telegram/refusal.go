@@ -93,8 +93,8 @@ func safePhrase(description string) string {
 	return strings.TrimRight(description[:min(end, 100)], " :;,-'")
 }
 
-// Table writes the refusals as a Markdown table, for the manual.
-func Table() string {
+// refusalTable writes the refusals as a Markdown table; the manual holds it, and a test compares the two.
+func refusalTable() string {
 	var b strings.Builder
 	b.WriteString("| code | Telegram says | class | at fault | what it means |\n|---|---|---|---|---|\n")
 	for _, v := range verdicts {
