@@ -179,3 +179,21 @@ func collect[T any](rows *sql.Rows, columns func(*T) []any) ([]T, error) {
 	}
 	return all, rows.Err()
 }
+
+// Backlog counts the waiting deliveries of each channel, from the tallies.
+func (s *Store) Backlog(ctx context.Context) (map[gateway.ID]int, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT channel_id, SUM(n) FROM tallies WHERE state = 'waiting' GROUP BY channel_id")
+	if err != nil {
+		return nil, err
+	}
+	type row struct {
+		channel gateway.ID
+		n       int
+	}
+	read, err := collect(rows, func(r *row) []any { return []any{scanID(&r.channel), &r.n} })
+	backlog := make(map[gateway.ID]int, len(read))
+	for _, r := range read {
+		backlog[r.channel] = r.n
+	}
+	return backlog, err
+}

@@ -1,0 +1,91 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Member is a member as the API shows her: masked, unless she was asked for in clear.
+type Member struct {
+	ID        gateway.ID     `json:"id"`
+	Ref       string         `json:"ref,omitempty"`
+	Name      string         `json:"name,omitempty"`
+	Locale    string         `json:"locale"`
+	Fallback  []string       `json:"fallback,omitempty"`
+	Zone      string         `json:"zone"`
+	Neutral   bool           `json:"neutral,omitempty"`
+	Tags      []string       `json:"tags,omitempty"`
+	Points    []ContactPoint `json:"points"`
+	CreatedAt time.Time      `json:"created_at"`
+}
+
+// ContactPoint is one address of a Member.
+type ContactPoint struct {
+	ID      gateway.ID         `json:"id"`
+	Kind    string             `json:"kind"`
+	Address string             `json:"address"`
+	State   gateway.PointState `json:"state"`
+	Topics  []string           `json:"topics"`
+	Note    string             `json:"note,omitempty"`
+	Shared  bool               `json:"shared,omitempty"`
+}
+
+// Groups lists the groups that the token may see.
+func (c *Client) Groups(ctx context.Context) ([]gateway.Group, error) {
+	return list[gateway.Group](ctx, c, "/api/v1/groups", nil, 0)
+}
+
+// Members lists at most the given number of members, masked; zero: all.
+func (c *Client) Members(ctx context.Context, group string, most int) ([]Member, error) {
+	return list[Member](ctx, c, groupPath(group, "members"), nil, most)
+}
+
+// Member reads one, masked.
+func (c *Client) Member(ctx context.Context, group string, id gateway.ID) (m Member, err error) {
+	return m, c.do(ctx, call{method: http.MethodGet, path: groupPath(group, "members", id.String()), out: &m})
+}
+
+// FindMembers finds by ref (kind "ref") or by an address as people type it.
+func (c *Client) FindMembers(ctx context.Context, group, kind string, value gateway.Private) ([]gateway.ID, error) {
+	var found struct {
+		Members []gateway.ID `json:"members"`
+	}
+	err := c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", "find"), in: map[string]string{"kind": kind, "value": value.Reveal()}, out: &found})
+	return found.Members, err
+}
+
+// RevealMember shows one in clear; the reason is logged.
+func (c *Client) RevealMember(ctx context.Context, group string, id gateway.ID, reason gateway.RevealReason) (m Member, err error) {
+	return m, c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", id.String(), "reveal"), in: map[string]any{"reason": reason}, out: &m})
+}
+
+// ExportMember gives all that is known of one, for her.
+func (c *Client) ExportMember(ctx context.Context, group string, id gateway.ID, reason gateway.RevealReason) (doc json.RawMessage, err error) {
+	return doc, c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", id.String(), "export"), in: map[string]any{"reason": reason}, out: &doc})
+}
+
+// EraseMember destroys her key and deletes her rows.
+func (c *Client) EraseMember(ctx context.Context, group string, id gateway.ID) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: groupPath(group, "members", id.String())})
+}
+
+// ImportMembers sends a CSV file as it is read, and returns the report. It is not repeated by itself; importing a file
+// twice changes nothing the second time.
+func (c *Client) ImportMembers(ctx context.Context, group string, file io.Reader, o gateway.ImportOptions) (gateway.ImportReport, error) {
+	var report gateway.ImportReport
+	query := url.Values{}
+	if o.DryRun {
+		query.Set("dry_run", "true")
+	}
+	if o.SkipBad {
+		query.Set("skip_bad", "true")
+	}
+	_, err := c.once(ctx, call{method: http.MethodPost, path: groupPath(group, "imports"), query: query, out: &report}, file, "text/csv; charset=utf-8")
+	return report, err
+}
