@@ -17,11 +17,19 @@ func (a *Adapter) ParseAddress(raw string) (channels.Address, error) {
 	return ParseNumber(raw, a.options.Region)
 }
 
+const maxRaw = 250 // bytes; no number with all its blanks and brackets is as long
+
 // ParseNumber is ParseAddress for a default region: two letters, or empty for none. The error never repeats the number.
 func ParseNumber(raw, region string) (channels.Address, error) {
+	if len(raw) > maxRaw {
+		return "", errors.New("the phone number has too many digits; check it")
+	}
 	text := strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Cf, r) || unicode.IsControl(r) {
+		switch {
+		case unicode.Is(unicode.Cf, r), unicode.IsControl(r):
 			return -1 // direction marks and the like come along when numbers are copied
+		case unicode.IsDigit(r):
+			return digit(r)
 		}
 		return r
 	}, raw)
@@ -40,11 +48,33 @@ func ParseNumber(raw, region string) (channels.Address, error) {
 		return "", err
 	}
 	canonical := phonenumbers.Format(n, phonenumbers.E164)
-	// Some plans were changed in a way that reading twice gives another number than reading once; take the last one.
-	if again, err := phonenumbers.Parse(canonical, ""); err == nil {
-		canonical = phonenumbers.Format(again, phonenumbers.E164)
+	// Some plans read a number differently once it stands in international form: go on until it stays as it is.
+	for range 4 {
+		if n, err = parse(canonical, ""); err != nil {
+			return "", err
+		}
+		again := phonenumbers.Format(n, phonenumbers.E164)
+		if again == canonical {
+			return channels.Address(canonical), nil
+		}
+		canonical = again
 	}
-	return channels.Address(canonical), nil
+	return "", errors.New("the phone number can be read in several ways; write it like +49 and then digits")
+}
+
+// digit gives the ASCII digit of a decimal digit of any script. Unicode keeps each script's ten together, from zero on.
+func digit(r rune) rune {
+	for _, t := range unicode.Nd.R16 {
+		if r >= rune(t.Lo) && r <= rune(t.Hi) {
+			return '0' + (r-rune(t.Lo))%10
+		}
+	}
+	for _, t := range unicode.Nd.R32 {
+		if r >= rune(t.Lo) && r <= rune(t.Hi) {
+			return '0' + (r-rune(t.Lo))%10
+		}
+	}
+	return r
 }
 
 func parse(text, region string) (*phonenumbers.PhoneNumber, error) {
@@ -70,7 +100,7 @@ func parse(text, region string) (*phonenumbers.PhoneNumber, error) {
 	case phonenumbers.TOO_LONG:
 		return nil, fmt.Errorf("the phone number has too many digits for %s; check it", where)
 	case phonenumbers.IS_POSSIBLE_LOCAL_ONLY:
-		return nil, fmt.Errorf("the phone number works within one town only; write it with its area code, behind %s", where)
+		return nil, fmt.Errorf("the phone number has too few digits to work outside its area: it lacks its area code behind %s, or is a short code", where)
 	case phonenumbers.INVALID_LENGTH:
 		return nil, fmt.Errorf("no phone number with %s has that many digits; check it", where)
 	case phonenumbers.INVALID_COUNTRY_CODE:

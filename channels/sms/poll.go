@@ -15,7 +15,8 @@ import (
 
 const (
 	pollBack  = 24 * time.Hour // how far the first poll looks back
-	pollKeep  = 4 * time.Hour  // how long a message without an end holds the window open
+	pollQueue = 10 * time.Hour // longest that a message waits at Twilio; so long it holds the window open
+	pollKeep  = 4 * time.Hour  // how long after its sending a message without an end still does
 	pollLap   = 2 * time.Minute
 	pollPages = 50 // of one Poll, so that its events fit in memory
 )
@@ -24,22 +25,26 @@ const (
 type sweep struct {
 	since   time.Time // the list is read from here
 	started time.Time
-	open    time.Time   // sending time of the oldest message that has not ended; zero: none seen
+	open    time.Time   // when the oldest message was made that may still change; zero: none seen
 	page    twilio.Page // where to go on; zero: at the start
 }
 
 // Poll reads the message list for what webhooks would have brought: texts of members, and messages that were delivered
-// or failed; that a message was accepted is known from Send. The list can only be filtered by sending time, while a
-// status changes later. So each sweep starts where the oldest unfinished message was sent (at most four hours back),
-// with two minutes to spare, and events come again with the same ids until that moves on. It never waits.
+// or failed; that a message was accepted is known from Send. The list can only be filtered by time, while a
+// status changes later. So each sweep starts where the oldest unfinished message was made, with two minutes to spare, and
+// events come again with the same ids until that moves on. It never waits.
 func (a *Adapter) Poll(ctx context.Context, cursor string) ([]channels.Event, string, error) {
+	return a.poll(ctx, cursor, pollPages)
+}
+
+func (a *Adapter) poll(ctx context.Context, cursor string, pages int) ([]channels.Event, string, error) {
 	s, err := readSweep(cursor, a.now())
 	if err != nil {
 		return nil, cursor, err
 	}
 	p := (&api.ListMessageParams{}).SetDateSentAfter(s.since.UTC()).SetPageSize(pageSize)
 	var events []channels.Event
-	for range pollPages {
+	for range pages {
 		list, next, err := a.client.PageMessages(ctx, p, s.page)
 		if err != nil {
 			return nil, cursor, ofRead(err)
@@ -67,8 +72,8 @@ func (a *Adapter) listed(m *api.ApiV2010Message, s *sweep) []channels.Event {
 		return []channels.Event{{ID: sid, At: at, Inbound: in}}
 	}
 	if st, known := statusOf(status); !known || st == channels.StatusAccepted {
-		if !at.IsZero() && (s.open.IsZero() || at.Before(s.open)) {
-			s.open = at
+		if made := created(m); !made.IsZero() && !(status == "sent" && at.Before(s.started.Add(-pollKeep))) && (s.open.IsZero() || made.Before(s.open)) {
+			s.open = made
 		}
 		return nil
 	}
@@ -94,7 +99,7 @@ func (s sweep) following() sweep {
 	if !s.open.IsZero() && s.open.Before(since) {
 		since = s.open
 	}
-	if oldest := s.started.Add(-pollKeep); since.Before(oldest) {
+	if oldest := s.started.Add(-pollQueue - pollKeep); since.Before(oldest) {
 		since = oldest
 	}
 	return sweep{since: since.Add(-pollLap)}
