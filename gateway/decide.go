@@ -44,6 +44,11 @@ type Decision struct {
 	Ask    bool // undecided: fill in Routes and Attempts, and decide again
 }
 
+// Learn fills in what a decision asked for.
+func (s *Situation) Learn(routes []Route, d Delivery) {
+	s.Known, s.Routes, s.Attempts = true, routes, d.Attempts
+}
+
 // Refused decides after the provider certainly did not take the message, whether its answer or a receipt says so.
 func (s Situation) Refused(f Failure) Decision {
 	d := Decision{State: Refused}

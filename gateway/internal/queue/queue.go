@@ -9,6 +9,9 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
+// Window is how many ids a lane usually holds waiting.
+const Window = 1024
+
 // Lane names one queue: a lane of a channel.
 type Lane struct {
 	Channel gateway.ID

@@ -1,0 +1,233 @@
+package dispatch
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/limit"
+)
+
+// forever is the end of a pause that somebody or a Check has to lift.
+var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// worthKeeping is the shortest pause that is written to the ledger; a shorter one is over before anybody reads it.
+const worthKeeping = 2 * time.Second
+
+// The time between two checks of refused credentials doubles from the first to the last.
+const (
+	firstCheck = 10 * time.Second
+	lastCheck  = 10 * time.Minute
+)
+
+// halts is what keeps a channel from sending, besides rates and the breaker.
+type halts struct {
+	mu     sync.Mutex
+	manual bool
+	auth   bool
+	until  time.Time             // throttled
+	keep   gateway.ChannelHealth // to be written to the ledger
+	dirty  bool
+}
+
+func (l *line) halted() bool {
+	l.halts.mu.Lock()
+	defer l.halts.mu.Unlock()
+	return l.halts.manual || l.halts.auth
+}
+
+// obey takes over what the ledger says of the channel's health. Credentials that were refused are tried at once: their
+// channel may have been changed.
+func (l *line) obey(h gateway.ChannelHealth) {
+	l.halts.mu.Lock()
+	defer l.halts.mu.Unlock()
+	was := l.halts.manual || l.halts.auth
+	l.halts.manual = h.Paused == gateway.PauseManual
+	l.halts.auth = l.halts.auth || h.Paused == gateway.PauseAuth
+	if h.Paused == gateway.PauseThrottled && h.PausedUntil.After(l.halts.until) {
+		l.halts.until = h.PausedUntil
+	}
+	l.apply(was)
+	if l.halts.auth {
+		wake(l.check)
+	}
+}
+
+// apply pauses or resumes as the halts say; the caller holds their lock.
+func (l *line) apply(was bool) {
+	is := l.halts.manual || l.halts.auth
+	switch {
+	case is:
+		l.limits.Pause(forever)
+	case was:
+		l.limits.Resume()
+		fallthrough
+	default:
+		l.limits.Pause(l.halts.until)
+	}
+	l.metrics.paused(is || l.halts.until.After(l.d.o.Now()))
+}
+
+// throttled pauses the channel for as long as its provider demands.
+func (l *line) throttled(e *channels.Error) {
+	now := l.d.o.Now()
+	until := now.Add(e.RetryAfter)
+	l.halts.mu.Lock()
+	longer := until.Sub(l.halts.until)
+	if longer > 0 {
+		l.halts.until = until
+	}
+	l.apply(false)
+	tell := e.RetryAfter >= worthKeeping && longer >= worthKeeping && !l.halts.auth && !l.halts.manual
+	if tell {
+		l.keepLocked(gateway.ChannelHealth{Paused: gateway.PauseThrottled, PausedUntil: until, Code: e.Code, Detail: e.Detail, Since: now})
+	}
+	l.halts.mu.Unlock()
+	if tell {
+		l.notice(NoticeThrottle, until, e)
+	}
+}
+
+// unauthorised pauses the channel until a Check passes.
+func (l *line) unauthorised(e *channels.Error) {
+	l.halts.mu.Lock()
+	known := l.halts.auth
+	l.halts.auth = true
+	l.apply(known)
+	if !known && !l.halts.manual {
+		l.keepLocked(gateway.ChannelHealth{Paused: gateway.PauseAuth, Code: e.Code, Detail: e.Detail, Since: l.d.o.Now()})
+	}
+	l.halts.mu.Unlock()
+	if !known {
+		l.d.o.Log.Error("a channel's credentials are refused; it is paused until a check passes", "channel", l.name, "code", e.Code, "detail", e.Detail)
+		l.notice(NoticeAuth, time.Time{}, e)
+		wake(l.keep)
+	}
+}
+
+func (l *line) keepLocked(h gateway.ChannelHealth) {
+	l.halts.keep, l.halts.dirty = h, true
+	wake(l.keep)
+}
+
+// report feeds the limits with how the provider answered, and tells what that changed.
+func (l *line) report(e *channels.Error) {
+	change := l.limits.Report(e)
+	if change == limit.NoChange {
+		return
+	}
+	switch change {
+	case limit.Opened:
+		l.d.o.Log.Warn("a provider does not answer; sending stops but for a message that tries now and then", "channel", l.name)
+		l.notice(NoticeSilent, time.Time{}, e)
+	case limit.Closed:
+		l.d.o.Log.Info("a provider answers again", "channel", l.name)
+		l.notice(NoticeAnswers, time.Time{}, e)
+	case limit.SenderHeld:
+		l.d.o.Log.Error("a provider refuses our number; routine messages are held for a while", "channel", l.name, "code", e.Code, "detail", e.Detail)
+		l.notice(NoticeSender, time.Time{}, e)
+	}
+	l.metrics.breaker(l.limits.Open())
+	for _, lane := range gateway.Lanes {
+		l.nudge(lane)
+	}
+}
+
+func (l *line) notice(event NoticeEvent, until time.Time, e *channels.Error) {
+	n := Notice{Channel: l.id, Name: l.name, Event: event, Until: until}
+	if e != nil {
+		n.Code, n.Detail = e.Code, e.Detail
+	}
+	l.d.o.Notice(n)
+}
+
+// keepHealth writes the channel's health to the ledger, and checks refused credentials until they are good.
+func (l *line) keepHealth(ctx context.Context) {
+	wait := firstCheck
+	for {
+		var again <-chan time.Time
+		if l.unauthorisedNow() {
+			t := time.NewTimer(wait)
+			defer t.Stop()
+			again = t.C
+		}
+		select {
+		case <-ctx.Done():
+			l.write(ctx)
+			return
+		case <-l.keep:
+			l.write(ctx)
+			wait = firstCheck
+			continue
+		case <-l.check:
+			wait = firstCheck
+		case <-again:
+			wait = min(2*wait, lastCheck)
+		}
+		if l.unauthorisedNow() {
+			l.checkNow(ctx)
+		}
+	}
+}
+
+func (l *line) unauthorisedNow() bool {
+	l.halts.mu.Lock()
+	defer l.halts.mu.Unlock()
+	return l.halts.auth
+}
+
+// checkNow lifts the pause if the credentials are good.
+func (l *line) checkNow(ctx context.Context) {
+	adapter, ok := l.adapter()
+	if !ok {
+		return
+	}
+	limit := l.caps.Load().LongestAttempt
+	if limit <= 0 {
+		limit = usualAttempt
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := checkSafely(ctx, adapter); err != nil {
+		return
+	}
+	l.halts.mu.Lock()
+	l.halts.auth = false
+	l.apply(true)
+	if !l.halts.manual {
+		l.keepLocked(gateway.ChannelHealth{})
+	}
+	l.halts.mu.Unlock()
+	l.d.o.Log.Info("a channel's credentials are good again", "channel", l.name)
+	l.notice(NoticeMended, time.Time{}, nil)
+	for _, lane := range gateway.Lanes {
+		l.nudge(lane)
+	}
+}
+
+func checkSafely(ctx context.Context, adapter channels.Adapter) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = &channels.Error{Class: channels.Unknown, Scope: channels.ScopeChannel, Detail: "the adapter met a defect"}
+		}
+	}()
+	return adapter.Check(ctx)
+}
+
+// write puts the newest health into the ledger.
+func (l *line) write(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	l.halts.mu.Lock()
+	h, dirty := l.halts.keep, l.halts.dirty
+	l.halts.dirty = false
+	l.halts.mu.Unlock()
+	if !dirty {
+		return
+	}
+	if err := l.d.o.Health.SetChannelHealth(ctx, l.id, h); err != nil {
+		l.d.o.Log.Error("a channel's health cannot be written", "channel", l.name, "error", err)
+	}
+}

@@ -1,0 +1,152 @@
+package dispatch
+
+import (
+	"context"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/limit"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue"
+)
+
+// line is one channel at work: relays that fill its lanes, pumps that claim for free senders, and the senders.
+type line struct {
+	d       *Dispatcher
+	id      gateway.ID
+	name    string
+	senders int
+	rates   []channels.Rate
+	limits  *limit.Channel
+	metrics *lineMetrics
+	clock   deadlines
+
+	caps   atomic.Pointer[channels.Capabilities]
+	record atomic.Pointer[gateway.Channel]
+
+	wakes [len(gateway.Lanes)]chan struct{} // of the relays
+	more  [len(gateway.Lanes)]atomic.Bool   // the ledger had more than the lane took
+	check chan struct{}                     // the credentials may be good again
+	keep  chan struct{}                     // the health has changed
+	halts halts
+
+	stop context.CancelFunc // stops claiming
+	done chan struct{}      // closed when its last sender has ended
+}
+
+// routine is what shared senders take, urgent messages first: an alert to a thousand uses every sender there is.
+var routine = []gateway.Lane{gateway.Urgent, gateway.Normal, gateway.Bulk}
+
+func (d *Dispatcher) newLine(c gateway.Channel, caps channels.Capabilities) *line {
+	l := &line{d: d, id: c.ID, name: c.Name, senders: c.Senders, rates: caps.Rates, check: make(chan struct{}, 1), keep: make(chan struct{}, 1), done: make(chan struct{}),
+		limits: limit.New(limit.Options{Rates: caps.Rates, Now: d.o.Now}), metrics: d.metrics.line(c.Name)}
+	if l.senders <= 0 {
+		l.senders = d.o.Senders
+	}
+	for i := range l.wakes {
+		l.wakes[i] = make(chan struct{}, 1)
+	}
+	l.caps.Store(&caps)
+	l.record.Store(&c)
+	return l
+}
+
+// same reports whether the line can go on under a changed record.
+func (l *line) same(c gateway.Channel, caps channels.Capabilities) bool {
+	senders := c.Senders
+	if senders <= 0 {
+		senders = l.d.o.Senders
+	}
+	return senders == l.senders && c.Name == l.name && reflect.DeepEqual(caps.Rates, l.rates)
+}
+
+// run works until ctx ends, and returns when the last sender has. Sends themselves are cancelled by sending.
+func (l *line) run(ctx, sending context.Context) {
+	defer close(l.done)
+	l.clock.base = sending
+	var background, pumps sync.WaitGroup
+	inner, cancel := context.WithCancel(ctx)
+	for _, lane := range gateway.Lanes {
+		background.Go(func() { l.relay(inner, lane) })
+	}
+	background.Go(func() { l.keepHealth(inner) })
+	pumps.Go(func() { l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders).run(ctx, sending) })
+	pumps.Go(func() { l.newPump(routine, l.senders).run(ctx, sending) })
+	pumps.Wait()
+	cancel()
+	background.Wait()
+}
+
+// relay keeps a lane filled with what the ledger calls due.
+func (l *line) relay(ctx context.Context, lane gateway.Lane) {
+	for {
+		if err := l.fill(ctx, lane); err != nil && ctx.Err() == nil {
+			l.d.o.Log.Error("a lane cannot be filled; trying again", "channel", l.name, "lane", lane.String(), "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.wakes[lane]:
+		}
+	}
+}
+
+func (l *line) fill(ctx context.Context, lane gateway.Lane) error {
+	if l.limits.Blocked(lane == gateway.Urgent) > l.d.o.Sweep {
+		return nil
+	}
+	key := queue.Lane{Channel: l.id, Lane: lane}
+	for {
+		waiting, held, err := l.d.o.Queue.Len(ctx, key)
+		if err != nil || waiting > l.d.o.Window/4 {
+			return err
+		}
+		want := waiting + held + l.d.o.Window
+		ids, err := l.d.o.Ledger.Due(ctx, l.id, lane, want)
+		l.more[lane].Store(len(ids) == want)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		taken, err := l.d.o.Queue.Push(ctx, key, ids)
+		if err != nil || taken == 0 || len(ids) < want {
+			return err
+		}
+	}
+}
+
+// nudge wakes a relay.
+func (l *line) nudge(lane gateway.Lane) { wake(l.wakes[lane]) }
+
+// adapter gives the adapter as it is now, after a change of the channel's options too.
+func (l *line) adapter() (channels.Adapter, bool) { return l.d.o.Live.Adapter(l.id) }
+
+// deadlines gives contexts that end at a time, the same one to all who ask for about the same time: a context with a
+// timer for each message would cost more than the rest of its way.
+type deadlines struct {
+	base context.Context
+
+	mu      sync.Mutex
+	current context.Context
+	cancel  context.CancelFunc
+	at      time.Time
+}
+
+// grain is how much earlier than asked for a context may end.
+const grain = 50 * time.Millisecond
+
+func (x *deadlines) until(at time.Time) context.Context {
+	if cut := at.Truncate(grain); time.Until(cut) > 10*grain {
+		at = cut
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.current == nil || !x.at.Equal(at) {
+		// The one before ends by itself at its own time: others may still use it.
+		x.current, x.cancel = context.WithDeadline(x.base, at)
+		x.at = at
+	}
+	return x.current
+}

@@ -1,0 +1,155 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue"
+)
+
+// Ledger is what dispatch needs of the ledger.
+type Ledger interface {
+	Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, limit int) ([]gateway.ID, error)
+	Claim(ctx context.Context, by gateway.Claimant, deliveries []gateway.ID) ([]gateway.Claim, error)
+	Settle(ctx context.Context, outcomes []gateway.Outcome) ([]error, error)
+	Observe(ctx context.Context, receipts []gateway.Receipt) ([]gateway.Effect, error)
+}
+
+// Deliveries reads one delivery with its attempts.
+type Deliveries interface {
+	Delivery(ctx context.Context, group, id gateway.ID) (gateway.Delivery, error)
+}
+
+// Texts reads frozen texts.
+type Texts interface {
+	Rendering(ctx context.Context, group, broadcast gateway.ID, locale, kind string, neutral bool) (gateway.Rendering, error)
+}
+
+// Health keeps the pauses of channels.
+type Health interface {
+	SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error
+}
+
+// Live gives the channels and their adapters as they are now.
+type Live interface {
+	All() []gateway.Channel
+	Adapter(channel gateway.ID) (channels.Adapter, bool)
+}
+
+// Notice tells the owners of a channel what happened to it. It names nobody.
+type Notice struct {
+	Channel gateway.ID
+	Name    string
+	Event   NoticeEvent
+	Until   time.Time // where a time is known
+	Code    string    // the provider's, verbatim
+	Detail  string    // safe to show
+}
+
+// NoticeEvent is the kind of a Notice.
+type NoticeEvent string
+
+// The kinds of notice.
+const (
+	NoticeAuth     NoticeEvent = "credentials refused"  // paused until a Check passes
+	NoticeMended   NoticeEvent = "credentials accepted" // a Check passed, sending goes on
+	NoticeThrottle NoticeEvent = "slowed down by the provider"
+	NoticeSilent   NoticeEvent = "the provider does not answer" // sending stops but for a message that tries now and then
+	NoticeAnswers  NoticeEvent = "the provider answers again"
+	NoticeSender   NoticeEvent = "our number is refused" // routine messages are held
+)
+
+// Options sets up a Dispatcher. What has no default beside it is required.
+type Options struct {
+	Ledger     Ledger
+	Mender     gateway.Mender
+	Routes     gateway.Routes
+	Deliveries Deliveries
+	Texts      Texts
+	Health     Health
+	Live       Live
+	Queue      queue.Queue
+
+	// CallbackURL is where a provider reports on one part of an attempt; empty: nowhere. Nil: nowhere ever.
+	CallbackURL func(channel, attempt gateway.ID, part int) string
+	Notice      func(Notice)          // nil: nobody; must not block
+	Metrics     prometheus.Registerer // nil: none
+	Log         *slog.Logger          // nil: none
+	Now         func() time.Time      // nil: time.Now
+	Random      func() float64        // uniform from [0, 1), safe for concurrent use; nil: math/rand/v2
+	At          func(point string)    // called at each of FaultPoints; nil in production
+
+	Process       gateway.ID    // of this process; zero: a new one
+	Alone         bool          // no other process can be alive: at the start every claimed attempt is an orphan
+	Senders       int           // of a channel that does not say otherwise; 32
+	UrgentSenders int           // besides, for urgent messages only; 4
+	Window        int           // ids that a lane holds waiting; queue.Window
+	Sweep         time.Duration // how often the ledger is asked without a nudge; 1 s
+	Lease         time.Duration // how long a claim holds, and the longest that an attempt of all its parts may take; 5 min
+	Grace         time.Duration // how long sends may go on after Run's context ended; 10 s
+	Forced        time.Duration // and how long after they were cancelled; 5 s
+	CacheBytes    int           // of texts kept in memory; 16 MiB
+}
+
+func (o *Options) complete() {
+	positive := func(n *int, def int) {
+		if *n <= 0 {
+			*n = def
+		}
+	}
+	lasting := func(d *time.Duration, def time.Duration) {
+		if *d <= 0 {
+			*d = def
+		}
+	}
+	positive(&o.Senders, 32)
+	positive(&o.UrgentSenders, 4)
+	positive(&o.Window, queue.Window)
+	positive(&o.CacheBytes, 16<<20)
+	lasting(&o.Sweep, time.Second)
+	lasting(&o.Lease, 5*time.Minute)
+	lasting(&o.Grace, 10*time.Second)
+	lasting(&o.Forced, 5*time.Second)
+	if o.CallbackURL == nil {
+		o.CallbackURL = func(_, _ gateway.ID, _ int) string { return "" }
+	}
+	if o.Notice == nil {
+		o.Notice = func(Notice) {}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
+	if o.At == nil {
+		o.At = func(string) {}
+	}
+	if o.Process.IsZero() {
+		o.Process = gateway.NewID()
+	}
+}
+
+// The steps at which tests kill the process.
+const (
+	atPopped  = "dispatch: popped, not claimed"
+	atClaimed = "dispatch: claimed, not sent"
+	atSent    = "dispatch: sent, not settled"
+	atPart    = "dispatch: a part sent, the next one not"
+	atSettled = "dispatch: settled"
+	atMoved   = "dispatch: decided, not moved"
+)
+
+// FaultPoints lists the points at which Options.At is called.
+func FaultPoints() []string {
+	return []string{atPopped, atClaimed, atSent, atPart, atSettled, atMoved}
+}

@@ -1,0 +1,187 @@
+package dispatch
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue"
+)
+
+// pump claims for some senders of a line, one delivery for each that is free now and never one more.
+type pump struct {
+	l     *line
+	lanes []gateway.Lane
+	total int
+
+	free  atomic.Int64 // senders whose last outcome is written
+	freed chan struct{}
+	work  chan job
+	asks  claimRequest
+	last  int // how many the limits let through at once
+}
+
+// job is a claim for a sender.
+type job struct {
+	claim *gateway.Claim
+	lane  gateway.Lane
+	paid  int
+}
+
+func (l *line) newPump(lanes []gateway.Lane, senders int) *pump {
+	p := &pump{l: l, lanes: lanes, total: senders, freed: make(chan struct{}, 1), work: make(chan job, senders), last: senders}
+	p.asks.done = make(chan struct{}, 1)
+	p.free.Store(int64(senders))
+	return p
+}
+
+func (p *pump) release() {
+	p.free.Add(1)
+	wake(p.freed)
+}
+
+func (p *pump) run(ctx, sending context.Context) {
+	var senders sync.WaitGroup
+	for range p.total {
+		senders.Go(func() {
+			for j := range p.work {
+				p.send(sending, j)
+			}
+		})
+	}
+	for p.round(ctx) == nil {
+	}
+	close(p.work)
+	senders.Wait()
+}
+
+// round takes hints and has them sent; the only error is that of the context.
+func (p *pump) round(ctx context.Context) error {
+	for p.free.Load() == 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.freed:
+		}
+	}
+	if err := p.blocked(ctx); err != nil {
+		return err
+	}
+	most := min(int(p.free.Load()), 2*p.last+1, mostRows)
+	lane, ids, err := p.l.d.o.Queue.Pop(ctx, p.l.id, p.lanes, most)
+	if err != nil {
+		if ctx.Err() == nil {
+			p.l.d.o.Log.Error("the queue cannot be read; trying again", "channel", p.l.name, "error", err)
+			sleep(ctx, 100*time.Millisecond)
+		}
+		return ctx.Err()
+	}
+	key := queue.Lane{Channel: p.l.id, Lane: lane}
+	if p.l.more[lane].Load() {
+		if waiting, _, err := p.l.d.o.Queue.Len(ctx, key); err == nil && waiting <= p.l.d.o.Window/4 {
+			p.l.nudge(lane)
+		}
+	}
+	p.l.d.o.At(atPopped)
+	for len(ids) > 0 {
+		n := p.forward(ctx, lane, ids)
+		p.done(key, ids[:max(0, n)])
+		if n < 0 {
+			p.done(key, ids) // they are due still, and come again
+			break
+		}
+		ids = ids[n:]
+	}
+	return ctx.Err()
+}
+
+func (p *pump) done(key queue.Lane, ids []gateway.ID) {
+	if len(ids) == 0 {
+		return
+	}
+	if err := p.l.d.o.Queue.Done(context.Background(), key, ids); err != nil {
+		p.l.d.o.Log.Error("the queue does not forget what was claimed", "channel", p.l.name, "error", err)
+	}
+}
+
+// blocked waits while nothing that the pump serves may leave, and has the lanes looked at when that is over.
+func (p *pump) blocked(ctx context.Context) error {
+	urgent := p.lanes[0] == gateway.Urgent
+	waited := false
+	for {
+		changed := p.l.limits.Changed()
+		wait := p.l.limits.Blocked(urgent)
+		if wait == 0 {
+			break
+		}
+		waited = true
+		if err := p.wait(ctx, wait, changed); err != nil {
+			return err
+		}
+	}
+	if waited {
+		for _, lane := range p.lanes {
+			p.l.nudge(lane)
+		}
+	}
+	return ctx.Err()
+}
+
+// wait waits, though not much longer than a sweep: the clock may have been wound.
+func (p *pump) wait(ctx context.Context, d time.Duration, changed <-chan struct{}) error {
+	t := time.NewTimer(min(d, p.l.d.o.Sweep))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-changed:
+	case <-t.C:
+	}
+	return nil
+}
+
+// forward passes on as many ids as the limits let through, at least one, and returns how many; below zero: none, and
+// the rest is given up.
+func (p *pump) forward(ctx context.Context, lane gateway.Lane, ids []gateway.ID) int {
+	urgent := lane == gateway.Urgent
+	pass := p.l.limits.Take(urgent, len(ids))
+	for pass.Count == 0 {
+		changed := p.l.limits.Changed()
+		if pass.Wait > p.l.d.o.Sweep && p.l.limits.Blocked(urgent) > p.l.d.o.Sweep {
+			return -1
+		}
+		if p.wait(ctx, pass.Wait, changed) != nil {
+			return -1
+		}
+		pass = p.l.limits.Take(urgent, len(ids))
+	}
+	p.last = pass.Count
+	gatherer := p.l.d.gatherer(urgent)
+	p.asks.ids = ids[:pass.Count]
+	begun := time.Now()
+	claims, err := gatherer.claim(&p.asks)
+	p.l.d.metrics.claims[lane].Observe(time.Since(begun).Seconds())
+	if err != nil {
+		p.l.limits.Unused()
+		p.l.d.o.Log.Error("nothing can be claimed; trying again", "channel", p.l.name, "error", err)
+		sleep(ctx, 100*time.Millisecond)
+		return -1
+	}
+	p.l.d.o.At(atClaimed)
+	for i := range claims {
+		c := &claims[i]
+		p.l.metrics.claimed(c.Verdict)
+		if c.Verdict == gateway.Granted {
+			p.free.Add(-1)
+			p.work <- job{claim: c, lane: lane, paid: pass.Paid}
+			continue
+		}
+		p.l.limits.Unused()
+		if c.Verdict == gateway.Unusable {
+			p.l.d.mender.later(*c)
+		}
+	}
+	return pass.Count
+}

@@ -1,0 +1,225 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// patience is the longest wait of a sender for the rate of one address; a longer one goes back to the ledger.
+const patience = 3 * time.Second
+
+// usualAttempt bounds a send on a channel that does not say how long one may take.
+const usualAttempt = 30 * time.Second
+
+// send makes one attempt of one delivery and hands its outcome on.
+func (p *pump) send(sending context.Context, j job) {
+	l, c := p.l, j.claim
+	s := settlement{channel: c.Channel, free: p, outcome: gateway.Outcome{Attempt: c.Attempt, Token: c.Token, Part: c.FirstPart, Urgent: j.lane == gateway.Urgent}}
+	gatherer := l.d.gatherer(s.outcome.Urgent)
+	text, err := l.d.texts.of(context.WithoutCancel(sending), c)
+	switch {
+	case errors.Is(err, errBadText):
+		l.limits.Unused()
+		l.refuse(j, &s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeContent), Detail: err.Error()}})
+	case err != nil:
+		l.limits.Unused()
+		l.d.o.Log.Error("a message waits because its text cannot be read", "channel", l.name, "error", err)
+		l.refuse(j, &s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Throttled.String(), Scope: string(channels.ScopeContent), Detail: "the text could not be read from the ledger"}, RetryAfter: time.Second})
+	default:
+		l.limits.Charge(s.outcome.Urgent, j.paid, text.cost[min(c.FirstPart, len(text.parts)-1)])
+		l.sendParts(sending, j, text, &s, gatherer)
+	}
+	l.d.o.At(atSent)
+	l.metrics.settled(j.lane, &s.outcome)
+	gatherer.settle(s)
+}
+
+// sendParts sends part after part; all but the last are reported as progress.
+func (l *line) sendParts(sending context.Context, j job, text *text, s *settlement, gatherer *gatherer) {
+	c, caps := j.claim, l.caps.Load()
+	adapter, ok := l.adapter()
+	if !ok {
+		l.limits.Unused()
+		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Auth.String(), Scope: string(channels.ScopeChannel), Detail: "the channel cannot be used until its options are mended"}})
+		return
+	}
+	m := channels.Outbound{Attempt: c.Attempt.String(), To: channels.Address(c.Address.Reveal()), Expires: c.Expires, Urgent: s.outcome.Urgent}
+	longest := caps.LongestAttempt
+	if longest <= 0 {
+		longest = usualAttempt
+	}
+	ends := time.Now().Add(l.d.o.Lease - 10*time.Second) // nobody else has the claim until then
+	delivered := true
+	for i := c.FirstPart; i < len(text.parts); i++ {
+		m.PartNo, m.Part = i, text.parts[i]
+		if f, ok := l.addressFree(sending, m.To, m.Part.Cost); !ok {
+			s.outcome.Part = i
+			l.limits.Unused()
+			l.refuse(j, s, f)
+			return
+		}
+		now := l.d.o.Now()
+		limit := longest
+		if !c.Expires.IsZero() {
+			limit = min(limit, c.Expires.Sub(now))
+		}
+		if limit = min(limit, time.Until(ends)); limit <= 0 {
+			l.limits.Unused()
+			l.expire(c, now, s)
+			return
+		}
+		m.Key = key(c, i)
+		m.CallbackURL = l.d.o.CallbackURL(c.Channel, c.Attempt, i)
+		begun := time.Now()
+		sent, err := sendSafely(l.clock.until(begun.Add(limit)), adapter, m)
+		l.metrics.sent(j.lane, time.Since(begun))
+		if err != nil {
+			s.outcome.Part = i
+			l.failed(j, s, m, channels.AsError(err))
+			return
+		}
+		l.report(nil)
+		delivered = delivered && sent.Delivered
+		s.outcome.Part, s.outcome.ProviderID, s.outcome.Cost = i, sent.ProviderID, m.Part.Cost
+		s.outcome.Polled = m.CallbackURL == "" && caps.Receipts > channels.NoReceipts
+		if i < len(text.parts)-1 {
+			s.outcome.State = gateway.Claimed
+			gatherer.settle(settlement{outcome: s.outcome, channel: c.Channel})
+			s.outcome.ProviderID, s.outcome.Cost = "", 0
+			l.d.o.At(atPart)
+		}
+	}
+	if s.outcome.State = gateway.Accepted; delivered {
+		s.outcome.State = gateway.AttemptDelivered
+	} else if caps.Receipts == channels.DeliveryReceipts {
+		s.outcome.ConfirmBy = gateway.Situation{Claim: *c, Now: l.d.o.Now()}.ConfirmBy()
+	}
+}
+
+// key is the same whenever a part is sent again to the same contact point without a new decision to send it twice.
+func key(c *gateway.Claim, part int) string {
+	b := make([]byte, 0, 64)
+	b = append(b, c.Delivery.String()...)
+	b = append(append(b, '-'), c.Point.Short()...)
+	b = strconv.AppendInt(append(b, '-'), int64(c.Resends), 10)
+	b = strconv.AppendInt(append(b, '-'), int64(part), 10)
+	return string(b)
+}
+
+// addressFree waits a little for the rate of one address.
+func (l *line) addressFree(sending context.Context, to channels.Address, cost int) (gateway.Failure, bool) {
+	for waited := time.Duration(0); ; {
+		wait := l.limits.Address(to, cost)
+		if wait == 0 {
+			return gateway.Failure{}, true
+		}
+		if waited += wait; waited > patience || !sleep(sending, wait) {
+			return gateway.Failure{Refusal: gateway.Refusal{Class: channels.Throttled.String(), Scope: string(channels.ScopeAddress), Detail: "this address gets no more for now"}, RetryAfter: wait}, false
+		}
+	}
+}
+
+// sendSafely turns a panic into doubt: nobody knows how far the adapter came.
+func sendSafely(ctx context.Context, adapter channels.Adapter, m channels.Outbound) (sent channels.Sent, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &channels.Error{Class: channels.Unknown, Scope: channels.ScopeContent, Detail: "the adapter met a defect", Cause: fmt.Errorf("panic of type %T\n%s", r, debug.Stack())}
+		}
+	}()
+	return adapter.Send(ctx, m)
+}
+
+// failed writes into s what follows from an error of Send.
+func (l *line) failed(j job, s *settlement, m channels.Outbound, e *channels.Error) {
+	l.metrics.refused(e)
+	l.d.o.Log.Debug("an attempt failed", "channel", l.name, "attempt", j.claim.Attempt, "class", e.Class.String(), "scope", string(e.Scope), "code", e.Code, "cause", e.Cause)
+	l.report(e)
+	switch e.Class {
+	case channels.Unknown:
+		l.doubt(j, s, refusalOf(e))
+		return
+	case channels.Throttled:
+		if e.RetryAfter = pauseOf(e.RetryAfter); e.Scope == channels.ScopeAddress {
+			l.limits.PauseAddress(m.To, l.d.o.Now().Add(e.RetryAfter))
+		} else {
+			l.throttled(e)
+		}
+	case channels.Auth:
+		l.unauthorised(e)
+	}
+	l.refuse(j, s, failureOf(e))
+}
+
+// pauseOf bounds what a provider demands: at least a moment, at most a day.
+func pauseOf(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 5 * time.Second
+	}
+	return min(d, 24*time.Hour)
+}
+
+// refuse writes into s what follows when the message was certainly not taken.
+func (l *line) refuse(j job, s *settlement, f gateway.Failure) {
+	s.outcome.Refusal = f.Refusal
+	l.decide(j, s, func(situation gateway.Situation) gateway.Decision { return situation.Refused(f) })
+	if s.outcome.Next.Kind == gateway.StepNone { // undecided for now: it certainly may be tried again
+		s.outcome.Next = gateway.Step{Kind: gateway.StepRetry, Due: l.d.o.Now().Add(5 * time.Second)}
+	}
+	s.outcome.State = gateway.Refused
+}
+
+// doubt writes into s what follows when nobody knows.
+func (l *line) doubt(j job, s *settlement, r gateway.Refusal) {
+	look := gateway.CannotLook
+	if adapter, ok := l.adapter(); ok {
+		if _, can := adapter.(channels.StatusFinder); can {
+			look = gateway.LookLater
+		}
+	}
+	s.outcome.State, s.outcome.Refusal = gateway.InDoubt, r
+	if !l.decide(j, s, func(situation gateway.Situation) gateway.Decision {
+		return situation.Doubt(true, look, l.caps.Load().DedupeWindow)
+	}) {
+		s.outcome.Spent, s.outcome.LookAt = true, l.d.o.Now().Add(5*time.Second)
+	}
+}
+
+// expire ends a delivery whose time was over before it could be sent.
+func (l *line) expire(c *gateway.Claim, now time.Time, s *settlement) {
+	s.outcome.State = gateway.Refused
+	s.outcome.Refusal = gateway.Refusal{Class: channels.Temporary.String(), Scope: string(channels.ScopeChannel), Detail: "its time was over before it could be sent"}
+	s.outcome.Next = gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonExpired}
+	if c.Expires.IsZero() || now.Before(c.Expires) { // the claim ran out instead
+		s.outcome.Refusal.Detail = "the claim was over before it could be sent"
+		s.outcome.Next = gateway.Step{Kind: gateway.StepRetry, Due: now}
+	}
+}
+
+// decide carries a decision into s; false: what it asked for cannot be read now.
+func (l *line) decide(j job, s *settlement, how func(gateway.Situation) gateway.Decision) bool {
+	situation := gateway.Situation{Claim: *j.claim, Now: l.d.o.Now(), Jitter: l.d.o.Random()}
+	decision, err := l.d.decide(&situation, how)
+	if err != nil {
+		l.d.o.Log.Error("a decision waits", "channel", l.name, "delivery", j.claim.Delivery, "error", err)
+		return false
+	}
+	o := &s.outcome
+	o.State, o.Spent, o.Next, o.Point, o.LookAt = decision.State, decision.Spent, decision.Next, decision.Point, decision.LookAt
+	s.nudge = l.d.nudgeFor(decision.Next, j.claim)
+	return true
+}
+
+func refusalOf(e *channels.Error) gateway.Refusal {
+	return gateway.Refusal{Class: e.Class.String(), Scope: string(e.Scope), Code: e.Code, Detail: e.Detail}
+}
+
+func failureOf(e *channels.Error) gateway.Failure {
+	return gateway.Failure{Refusal: refusalOf(e), RetryAfter: e.RetryAfter, Moved: gateway.Private(e.MovedTo.Reveal())}
+}

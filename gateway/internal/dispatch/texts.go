@@ -1,0 +1,109 @@
+package dispatch
+
+import (
+	"container/list"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// texts keeps frozen texts, the least recently used ones going first once they pass so many bytes.
+type texts struct {
+	source Texts
+	most   int
+
+	mu     sync.Mutex
+	byKey  map[textKey]*list.Element
+	recent *list.List // of *text
+	bytes  int
+}
+
+type textKey struct {
+	broadcast    gateway.ID
+	locale, kind string
+	neutral      bool
+}
+
+// text is a frozen text that can be sent, or why it cannot ever.
+type text struct {
+	key   textKey
+	parts []channels.Part
+	cost  []int // of the part and all behind it
+	bad   error
+	bytes int
+}
+
+// errBadText marks a text that no try can send.
+var errBadText = errors.New("the text of this message cannot be read")
+
+func newTexts(source Texts, most int) *texts {
+	return &texts{source: source, most: most, byKey: map[textKey]*list.Element{}, recent: list.New()}
+}
+
+// of gives the text of a claim; errBadText if it is missing or spoilt, other errors may pass.
+func (t *texts) of(ctx context.Context, c *gateway.Claim) (*text, error) {
+	key := textKey{c.Broadcast, c.Locale, c.Kind, c.Neutral}
+	t.mu.Lock()
+	if e, ok := t.byKey[key]; ok {
+		t.recent.MoveToFront(e)
+		t.mu.Unlock()
+		found := e.Value.(*text)
+		return found, found.bad
+	}
+	t.mu.Unlock()
+	rendering, err := t.source.Rendering(ctx, c.Group, c.Broadcast, c.Locale, c.Kind, c.Neutral)
+	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
+		return nil, fmt.Errorf("reading the text of a message: %w", err)
+	}
+	read := decode(rendering)
+	read.key = key
+	if err != nil {
+		read.bad = fmt.Errorf("%w: there is none for this language and kind of contact point", errBadText)
+		return read, read.bad // not kept: it may be written yet
+	}
+	t.keep(read)
+	return read, read.bad
+}
+
+func decode(r gateway.Rendering) (t *text) {
+	t = &text{bytes: 256}
+	defer func() {
+		if recover() != nil {
+			t.bad = errBadText
+		}
+	}()
+	t.parts, t.cost = make([]channels.Part, len(r.Parts)), make([]int, len(r.Parts)+1)
+	for i := len(r.Parts) - 1; i >= 0; i-- {
+		t.bytes += 3 * len(r.Parts[i])
+		if json.Unmarshal(r.Parts[i], &t.parts[i]) != nil {
+			t.bad = errBadText
+			return t
+		}
+		t.parts[i].Cost = max(1, t.parts[i].Cost)
+		t.cost[i] = t.cost[i+1] + t.parts[i].Cost
+	}
+	if len(r.Parts) == 0 {
+		t.bad = errBadText
+	}
+	return t
+}
+
+func (t *texts) keep(read *text) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, twice := t.byKey[read.key]; twice {
+		return
+	}
+	t.byKey[read.key] = t.recent.PushFront(read)
+	t.bytes += read.bytes
+	for t.bytes > t.most && t.recent.Len() > 1 {
+		oldest := t.recent.Remove(t.recent.Back()).(*text)
+		delete(t.byKey, oldest.key)
+		t.bytes -= oldest.bytes
+	}
+}
