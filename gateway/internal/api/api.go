@@ -57,6 +57,7 @@ type server struct {
 	huma    huma.API
 	mux     *http.ServeMux
 	routes  []route
+	opened  []string // patterns of what anybody may ask for
 	spec    []byte
 	atWork  inFlight
 	reveals limiter

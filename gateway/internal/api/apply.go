@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -296,9 +298,7 @@ func digestGroup(g gateway.Group) []byte {
 	if len(g.Fallback) == 0 {
 		g.Fallback = nil
 	}
-	if len(g.Topics) == 0 {
-		g.Topics = nil
-	}
+	g.Topics = slices.SortedFunc(slices.Values(g.Topics), func(a, b gateway.Topic) int { return strings.Compare(a.Name, b.Name) }) // their order is the ledger's
 	return digest(g)
 }
 

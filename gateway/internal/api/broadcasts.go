@@ -41,13 +41,13 @@ func (d draftIn) draft(who caller) gateway.Draft {
 }
 
 type submitBroadcast struct {
-	inGroup
+	InGroup
 	Retry string `header:"Idempotency-Key" hidden:"true"`
 	Body  draftIn
 }
 
 type previewBroadcast struct {
-	inGroup
+	InGroup
 	Body draftIn
 }
 
@@ -56,14 +56,15 @@ type submitted struct {
 	Body   gateway.Submission
 }
 
-type inBroadcast struct {
-	inGroup
+// InBroadcast is the part of a path that names a broadcast.
+type InBroadcast struct {
+	InGroup
 	Broadcast gateway.ID `path:"broadcast" example:"0195a3c2-7b1e-7c3d-9f00-1a2b3c4d5e6f"`
 }
 
 type listBroadcasts struct {
-	inGroup
-	paging
+	InGroup
+	Paging
 }
 
 type replayed struct {
@@ -113,7 +114,7 @@ func (s *server) addBroadcasts() {
 	add(s, route{ID: "get-broadcast", Method: http.MethodGet, Path: "/api/v1/groups/{group}/broadcasts/{broadcast}", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "Read a broadcast and what became of it", About: "The tallies count deliveries by channel, state and reason.",
 		Answer: gateway.BroadcastStatus{Broadcast: sample, Tallies: []gateway.Tally{{ChannelID: sampleID, State: gateway.Delivered, Count: 117}, {ChannelID: sampleID, State: gateway.DeliveryInDoubt, Count: 1}}}},
-		func(ctx context.Context, who caller, in *inBroadcast) (*body[gateway.BroadcastStatus], error) {
+		func(ctx context.Context, who caller, in *InBroadcast) (*body[gateway.BroadcastStatus], error) {
 			b, err := s.Ledger.Broadcast(ctx, who.Group.ID, in.Broadcast)
 			if err != nil {
 				return nil, err
@@ -131,7 +132,7 @@ func (s *server) addBroadcasts() {
 func (s *server) addBroadcastActs() {
 	act := func(id, name, summary, about string, do func(ctx context.Context, group, id gateway.ID) error) {
 		add(s, route{ID: id, Method: http.MethodPost, Path: "/api/v1/groups/{group}/broadcasts/{broadcast}/" + name, Tag: broadcastTag, Scope: ofGroup, Role: gateway.Author, Summary: summary, About: about},
-			func(ctx context.Context, who caller, in *inBroadcast) (*nothing, error) {
+			func(ctx context.Context, who caller, in *InBroadcast) (*nothing, error) {
 				if err := do(ctx, who.Group.ID, in.Broadcast); err != nil {
 					return nil, err
 				}
@@ -146,7 +147,7 @@ func (s *server) addBroadcastActs() {
 		func(ctx context.Context, group, id gateway.ID) error { return s.Broadcasts.Resume(ctx, group, id) })
 	add(s, route{ID: "replay-broadcast", Method: http.MethodPost, Path: "/api/v1/groups/{group}/broadcasts/{broadcast}/replay", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Author,
 		Summary: "Try again what failed", About: "Every delivery that ended as failed gets a new attempt. Others are left alone.", Answer: replayed{3}},
-		func(ctx context.Context, who caller, in *inBroadcast) (*body[replayed], error) {
+		func(ctx context.Context, who caller, in *InBroadcast) (*body[replayed], error) {
 			n, err := s.Broadcasts.Replay(ctx, who.Group.ID, in.Broadcast)
 			return &body[replayed]{replayed{n}}, err
 		})

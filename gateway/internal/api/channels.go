@@ -17,17 +17,19 @@ type channelIn struct {
 	Senders int             `json:"senders,omitempty" minimum:"0" maximum:"1000" doc:"How many send at once; 0: as many as the adapter thinks good."`
 }
 
-type inChannel struct {
+// InChannel is the part of a path that names a channel.
+type InChannel struct {
 	Channel string `path:"channel" minLength:"2" maxLength:"40" example:"sms-berlin" doc:"Its name or its id."`
 }
 
-type groupChannel struct {
-	inGroup
-	inChannel
+// GroupChannel is a path to a channel of a group.
+type GroupChannel struct {
+	InGroup
+	InChannel
 }
 
 type putGroupChannel struct {
-	inGroup
+	InGroup
 	Body channelIn
 }
 
@@ -40,7 +42,7 @@ func (s *server) addChannels() {
 	sample := page[gateway.Channel]{Items: []gateway.Channel{sampleChannel}}
 	add(s, route{ID: "list-group-channels", Method: http.MethodGet, Path: "/api/v1/groups/{group}/channels", Tag: channelTag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "List the channels that serve a group", About: "Its own, and the operator's that it may use. " + about, Answer: sample},
-		func(ctx context.Context, who caller, _ *inGroup) (*body[page[gateway.Channel]], error) {
+		func(ctx context.Context, who caller, _ *InGroup) (*body[page[gateway.Channel]], error) {
 			return s.listChannels(ctx, func(c gateway.Channel) bool { return serves(c, who.Group) })
 		})
 	add(s, route{ID: "list-channels", Method: http.MethodGet, Path: "/api/v1/channels", Tag: channelTag, Scope: ofInstance, Role: gateway.Operator,
@@ -101,7 +103,7 @@ func addForChannel[O any](s *server, rt route, do func(context.Context, caller, 
 	rt.Tag = channelTag
 	ours, own := rt, rt
 	own.ID, own.Path, own.Scope = rt.ID+"-group-channel", "/api/v1/groups/{group}/channels/{channel}"+rt.Path, ofGroup
-	add(s, own, func(ctx context.Context, who caller, in *groupChannel) (*O, error) {
+	add(s, own, func(ctx context.Context, who caller, in *GroupChannel) (*O, error) {
 		c, err := s.ownChannel(ctx, who, in.Channel)
 		if err != nil {
 			return nil, err
@@ -109,7 +111,7 @@ func addForChannel[O any](s *server, rt route, do func(context.Context, caller, 
 		return do(ctx, who, c)
 	})
 	ours.ID, ours.Path, ours.Scope, ours.Role, ours.Summary = rt.ID+"-channel", "/api/v1/channels/{channel}"+rt.Path, ofInstance, gateway.Operator, rt.Summary+" of the operator"
-	add(s, ours, func(ctx context.Context, who caller, in *inChannel) (*O, error) {
+	add(s, ours, func(ctx context.Context, who caller, in *InChannel) (*O, error) {
 		c, err := s.ownChannel(ctx, who, in.Channel)
 		if err != nil {
 			return nil, err

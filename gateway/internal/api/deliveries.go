@@ -8,16 +8,17 @@ import (
 )
 
 type listDeliveries struct {
-	inGroup
-	paging
+	InGroup
+	Paging
 	Broadcast gateway.ID            `query:"broadcast" doc:"Only of this broadcast."`
 	Member    gateway.ID            `query:"member" doc:"Only to this member."`
 	State     gateway.DeliveryState `query:"state" enum:"waiting,sending,accepted,delivered,in doubt,ended"`
 	Reason    gateway.Reason        `query:"reason" enum:"failed,suppressed,expired,cancelled,merged,replaced"`
 }
 
-type inDelivery struct {
-	inGroup
+// InDelivery is the part of a path that names a delivery.
+type InDelivery struct {
+	InGroup
 	Delivery gateway.ID `path:"delivery" example:"0195a3c2-7b1e-7c3d-9f00-1a2b3c4d5e6f"`
 }
 
@@ -38,13 +39,13 @@ func (s *server) addDeliveries() {
 		})
 	add(s, route{ID: "get-delivery", Method: http.MethodGet, Path: "/api/v1/groups/{group}/deliveries/{delivery}", Tag: deliveryTag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "Read a delivery with its attempts", About: "Accepted means handed over to the provider, no more. In doubt means that nobody knows.", Answer: whole},
-		func(ctx context.Context, who caller, in *inDelivery) (*body[gateway.Delivery], error) {
+		func(ctx context.Context, who caller, in *InDelivery) (*body[gateway.Delivery], error) {
 			d, err := s.Ledger.Delivery(ctx, who.Group.ID, in.Delivery)
 			return &body[gateway.Delivery]{d}, err
 		})
 	add(s, route{ID: "resend-delivery", Method: http.MethodPost, Path: "/api/v1/groups/{group}/deliveries/{delivery}/resend", Tag: deliveryTag, Scope: ofGroup, Role: gateway.Author,
 		Summary: "Send one delivery again", About: "For one that is in doubt or ended as failed. The member may get it twice if the first one arrived after all."},
-		func(ctx context.Context, who caller, in *inDelivery) (*nothing, error) {
+		func(ctx context.Context, who caller, in *InDelivery) (*nothing, error) {
 			if err := s.Ledger.Resend(ctx, who.Group.ID, in.Delivery); err != nil {
 				return nil, err
 			}

@@ -7,8 +7,8 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// inGroup is the part of a path that names a group.
-type inGroup struct {
+// InGroup is the part of a path that names a group. The library reads an embedded struct only if its name is exported.
+type InGroup struct {
 	Group string `path:"group" example:"berlin" doc:"The group's slug."`
 }
 
@@ -24,7 +24,7 @@ type groupIn struct {
 }
 
 type putGroup struct {
-	inGroup
+	InGroup
 	Body groupIn
 }
 
@@ -39,7 +39,7 @@ func (s *server) addGroups() {
 		})
 	add(s, route{ID: "get-group", Method: http.MethodGet, Path: "/api/v1/groups/{group}", Tag: "Groups", Scope: seenByOperator, Role: gateway.Viewer,
 		Summary: "Read a group", Answer: berlin},
-		func(_ context.Context, who caller, _ *inGroup) (*body[gateway.Group], error) {
+		func(_ context.Context, who caller, _ *InGroup) (*body[gateway.Group], error) {
 			return &body[gateway.Group]{who.Group}, nil
 		})
 	add(s, route{ID: "put-group", Method: http.MethodPut, Path: "/api/v1/groups/{group}", Tag: "Groups", Scope: maybeNew, Role: gateway.Administrator,

@@ -18,7 +18,7 @@ import (
 const stallTime = time.Minute
 
 type importMembers struct {
-	inGroup
+	InGroup
 	DryRun  bool   `query:"dry_run" doc:"Say what would happen, and change nothing."`
 	SkipBad bool   `query:"skip_bad" doc:"Take the good rows although others are bad; otherwise one bad row leaves everything as it was."`
 	Digest  string `header:"Content-Digest" doc:"sha-256=:…: of the whole body (RFC 9530). Needed with an Idempotency-Key. A body that differs changes nothing."`

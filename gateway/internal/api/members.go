@@ -64,18 +64,19 @@ func memberOf(m gateway.Member) member {
 	return out
 }
 
-type inMember struct {
-	inGroup
+// InMember is a path to a member.
+type InMember struct {
+	InGroup
 	Member gateway.ID `path:"member" example:"0195a3c2-7b1e-7c3d-9f00-1a2b3c4d5e6f"`
 }
 
 type listMembers struct {
-	inGroup
-	paging
+	InGroup
+	Paging
 }
 
 type findMembers struct {
-	inGroup
+	InGroup
 	Body struct {
 		Kind  string `json:"kind" minLength:"1" maxLength:"40" doc:"ref, or a kind of contact point such as sms."`
 		Value string `json:"value" minLength:"1" maxLength:"320" doc:"The ref, or the address as people type it."`
@@ -87,7 +88,7 @@ type found struct {
 }
 
 type revealMember struct {
-	inMember
+	InMember
 	Body reason
 }
 
@@ -119,7 +120,7 @@ func (s *server) addMembers() {
 		})
 	add(s, route{ID: "get-member", Method: http.MethodGet, Path: "/api/v1/groups/{group}/members/{member}", Tag: memberTag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "Read a member", About: "Name and addresses masked.", Answer: masked},
-		func(ctx context.Context, who caller, in *inMember) (*body[member], error) {
+		func(ctx context.Context, who caller, in *InMember) (*body[member], error) {
 			m, err := s.Directory.Look(ctx, who.Group.ID, in.Member)
 			return &body[member]{memberOf(m)}, err
 		})
@@ -157,7 +158,7 @@ func (s *server) addMembers() {
 		})
 	add(s, route{ID: "erase-member", Method: http.MethodDelete, Path: "/api/v1/groups/{group}/members/{member}", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator,
 		Summary: "Erase a member", About: "Her key is destroyed and her rows are deleted, at once and for ever. A STOP of her addresses stays."},
-		func(ctx context.Context, who caller, in *inMember) (*nothing, error) {
+		func(ctx context.Context, who caller, in *InMember) (*nothing, error) {
 			if err := s.Directory.Erase(ctx, who.Group.ID, in.Member); err != nil {
 				return nil, err
 			}

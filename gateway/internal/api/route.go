@@ -109,10 +109,13 @@ func add[I, O any](s *server, rt route, handle func(context.Context, caller, *I)
 }
 
 // open adds a path that anybody may ask for.
-func (s *server) open(pattern string, handle http.HandlerFunc) { s.mux.HandleFunc(pattern, handle) }
+func (s *server) open(pattern string, handle http.HandlerFunc) {
+	s.opened = append(s.opened, pattern)
+	s.mux.HandleFunc(pattern, handle)
+}
 
-// paging are the parameters of every list.
-type paging struct {
+// Paging are the parameters of every list.
+type Paging struct {
 	After gateway.ID `query:"after" doc:"The cursor: next of the page before."`
 	Limit int        `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"Entries of a page."`
 }

@@ -22,18 +22,19 @@ type operatorTokenIn struct {
 }
 
 type createGroupToken struct {
-	inGroup
+	InGroup
 	Body groupTokenIn
 }
 
 type createOperatorToken struct{ Body operatorTokenIn }
 
 type groupToken struct {
-	inGroup
-	inToken
+	InGroup
+	InToken
 }
 
-type inToken struct {
+// InToken is the part of a path that names a token.
+type InToken struct {
 	Token gateway.ID `path:"token" example:"0195a3c2-7b1e-7c3d-9f00-1a2b3c4d5e6f"`
 }
 
@@ -56,7 +57,7 @@ func (s *server) addTokens() {
 
 	list := route{ID: "list-group-tokens", Method: http.MethodGet, Path: "/api/v1/groups/{group}/tokens", Tag: tokenTag, Scope: ofGroup, Role: gateway.Administrator,
 		Summary: "List the tokens of a group", Answer: page[gateway.Token]{Items: []gateway.Token{sample}}}
-	add(s, list, func(ctx context.Context, who caller, _ *inGroup) (*body[page[gateway.Token]], error) {
+	add(s, list, func(ctx context.Context, who caller, _ *InGroup) (*body[page[gateway.Token]], error) {
 		return s.listTokens(ctx, who)
 	})
 	list.ID, list.Path, list.Scope, list.Role, list.Summary = "list-tokens", "/api/v1/tokens", ofInstance, gateway.Operator, "List the tokens of the operator"
@@ -71,7 +72,7 @@ func (s *server) addTokens() {
 	})
 	revoke.ID, revoke.Path, revoke.Scope, revoke.Role, revoke.Summary = "revoke-token", "/api/v1/tokens/{token}", ofInstance, gateway.Operator, "Revoke a token of the operator"
 	revoke.About = "At once. The last one cannot be revoked: make another one first."
-	add(s, revoke, func(ctx context.Context, who caller, in *inToken) (*nothing, error) {
+	add(s, revoke, func(ctx context.Context, who caller, in *InToken) (*nothing, error) {
 		return s.revoke(ctx, who, in.Token, gateway.Operator)
 	})
 }

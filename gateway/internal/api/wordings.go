@@ -7,13 +7,14 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-type inWording struct {
-	inGroup
+// InWording is a path to a group's own words.
+type InWording struct {
+	InGroup
 	Wording string `path:"wording" minLength:"2" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*[a-z0-9]$" example:"welcome"`
 }
 
 type putWording struct {
-	inWording
+	InWording
 	Body wording
 }
 
@@ -27,7 +28,7 @@ func (s *server) addWordings() {
 	tag := "Wordings"
 	add(s, route{ID: "list-wordings", Method: http.MethodGet, Path: "/api/v1/groups/{group}/wordings", Tag: tag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "List a group's own words", Answer: page[wording]{Items: []wording{sample}}},
-		func(ctx context.Context, who caller, _ *inGroup) (*body[page[wording]], error) {
+		func(ctx context.Context, who caller, _ *InGroup) (*body[page[wording]], error) {
 			all, err := s.Wordings.Wordings(ctx, who.Group.ID)
 			list := make([]wording, 0, len(all))
 			for _, name := range sortedKeys(all) {
@@ -49,7 +50,7 @@ func (s *server) addWordings() {
 		})
 	add(s, route{ID: "delete-wording", Method: http.MethodDelete, Path: "/api/v1/groups/{group}/wordings/{wording}", Tag: tag, Scope: ofGroup, Role: gateway.Administrator,
 		Summary: "Delete a group's own words", About: "The coalition's stand in their place."},
-		func(ctx context.Context, who caller, in *inWording) (*nothing, error) {
+		func(ctx context.Context, who caller, in *InWording) (*nothing, error) {
 			all, err := s.Wordings.Wordings(ctx, who.Group.ID)
 			if err == nil && all[in.Wording] == nil {
 				err = gateway.ErrNotFound
