@@ -71,6 +71,7 @@ type Capabilities struct {
 	Receipts       Receipts      // how far receipts reach
 	ReceiptWithin  time.Duration // most receipts have come by then; zero without receipts
 	Inbound        bool          // members can answer
+	OptsOut        bool          // the provider itself confirms STOP and its other reserved words, and then blocks us
 	DedupeWindow   time.Duration // how long the provider honours Outbound.Key; zero: it does not
 	Rates          []Rate        // limits to keep, defaults of the provider
 	LongestAttempt time.Duration // Send has returned by then, whatever the provider does

@@ -99,7 +99,7 @@ func (a *Adapter) Close() error {
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind: Kind, TextLimit: maxText, TextUnit: channels.UTF16,
-		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: true,
+		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: true, OptsOut: true,
 		Rates:          []channels.Rate{{PerSecond: a.options.Rate, Burst: max(largestMessage, int(math.Ceil(a.options.Rate)))}},
 		LongestAttempt: longestAttempt,
 	}
