@@ -46,10 +46,10 @@ type GroupChannel struct {
 	Name    string  `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"sms-berlin" doc:"a name that is unique on the instance, as in sms-berlin"`
 	Adapter string  `yaml:"adapter" required:"true" doc:"which adapter speaks to the provider, as in sms"`
 	Senders int     `yaml:"senders" min:"1" max:"1000" doc:"how many messages it sends at once; absent: the adapter's default"`
-	Options Section `yaml:"options" doc:"the adapter's own section; secrets by reference, read where apply runs"`
+	Options Section `yaml:"options" doc:"the adapter's own section; secrets by reference, read where apply runs; absent: a channel that exists keeps its own"`
 }
 
-func (c *GroupChannel) adapted() (string, *Section) { return c.Adapter, &c.Options }
+func (c *GroupChannel) adapted() (string, *Section, bool) { return c.Adapter, &c.Options, true }
 
 // maxWording bounds one text of a wording folder.
 const maxWording = 64 << 10

@@ -84,7 +84,7 @@ type Channel struct {
 	Options Section  `yaml:"options" doc:"the adapter's own section; secrets by reference"`
 }
 
-func (c *Channel) adapted() (string, *Section) { return c.Adapter, &c.Options }
+func (c *Channel) adapted() (string, *Section, bool) { return c.Adapter, &c.Options, false }
 
 // Limits bounds what one request may bring.
 type Limits struct {

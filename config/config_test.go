@@ -345,3 +345,32 @@ func decode(t *testing.T, src []byte) any {
 	}
 	return v
 }
+
+// TestAClientFindsTheInstanceNextDoor reads where it listens from a file whose secrets this process cannot have.
+func TestAClientFindsTheInstanceNextDoor(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "c.yaml")
+	write(t, file, "listen: :9000\ndata: ledger\nkeys: [{id: a, secret: {file: keys/a}}]\nnonsense: 1\n", 0o600)
+	listen, token := config.Nearby(file, env())
+	if listen != ":9000" || token != filepath.Join(dir, "ledger", "operator.token") {
+		t.Errorf("got %s, %s", listen, token)
+	}
+	listen, token = config.Nearby(filepath.Join(dir, "none.yaml"), env("CARILLON_DATA", "elsewhere"))
+	if listen != config.Default().Listen || token != filepath.Join("elsewhere", "operator.token") {
+		t.Errorf("without a file: got %s, %s", listen, token)
+	}
+}
+
+// TestOptionsOfOneChannel reads the file that carillon channel add takes.
+func TestOptionsOfOneChannel(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "o.yaml")
+	write(t, file, "from: \"+15550100\"\ntoken: {env: TOKEN}\n", 0o600)
+	got, err := config.LoadOptions(file, "sms", env(), adapters)
+	if err != nil || string(got.JSON()) != `{"from":"+15550100","token":"`+marker+`"}` {
+		t.Errorf("got %s, %v", got.JSON(), err)
+	}
+	write(t, file, "form: x\ntoken: y\n", 0o600)
+	if _, err := config.LoadOptions(file, "sms", env(), adapters); err == nil || strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("got %v", err)
+	}
+}

@@ -219,14 +219,14 @@ func (r *reader) mapping(n ast.Node, path string, v reflect.Value) {
 		}
 	}
 	if section, ok := v.Addr().Interface().(adapted); ok {
-		name, into := section.adapted()
-		r.adapter(path, name, options, into)
+		name, into, keeps := section.adapted()
+		r.adapter(path, name, options, into, keeps)
 	}
 }
 
-// adapted is a struct with an adapter and its options.
+// adapted is a struct with an adapter and its options; keeps says that options left out are those that are known.
 type adapted interface {
-	adapted() (adapter string, options *Section)
+	adapted() (adapter string, options *Section, keeps bool)
 }
 
 // table reads a mapping with free keys.

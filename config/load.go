@@ -62,3 +62,38 @@ func (r *reader) read(path string) ([]byte, bool) {
 	}
 	return src, true
 }
+
+// Nearby says where an instance on this machine listens and where it keeps the operator's token, as its file and the
+// environment say. Faults of the file are passed over, and without a file it is the defaults: this finds, it does not
+// check.
+func Nearby(path string, lookup func(string) (string, bool)) (listen, tokenFile string) {
+	r := newReader(path, lookup, nil)
+	c := Default()
+	if src, ok := r.read(path); ok {
+		r.quiet = true // secrets are the server's; this process may not be able to read them
+		r.document(src, c)
+	}
+	if !r.isSet("CARILLON_DATA") {
+		c.Data = r.beside(c.Data)
+	}
+	r.override(reflect.ValueOf(c).Elem())
+	return c.Listen, c.TokenFile()
+}
+
+// LoadOptions reads a file that holds one channel's options and nothing else. lookup and adapters are as for Load.
+func LoadOptions(path, adapter string, lookup func(string) (string, bool), adapters map[string]any) (Section, error) {
+	r := newReader(path, lookup, adapters)
+	src, ok := r.read(path)
+	if !ok {
+		return Section{}, r.err()
+	}
+	var alone struct {
+		Options Section
+	}
+	root, ok := r.prepare(src)
+	if ok {
+		r.places[""] = position(root)
+		r.section(root, "", reflect.ValueOf(&alone.Options).Elem(), adapters[adapter])
+	}
+	return alone.Options, r.err()
+}

@@ -52,14 +52,15 @@ func object(v reflect.Value, adapters map[string]any) map[string]any {
 	if len(required) > 0 {
 		out["required"] = required
 	}
-	if reflect.PointerTo(v.Type()).Implements(reflect.TypeFor[adapted]()) {
-		conditions(out, properties, adapters)
+	if channel, ok := reflect.New(v.Type()).Interface().(adapted); ok {
+		_, _, keeps := channel.adapted()
+		conditions(out, properties, adapters, keeps)
 	}
 	return out
 }
 
 // conditions ties the options of a channel to its adapter.
-func conditions(out, properties map[string]any, adapters map[string]any) {
+func conditions(out, properties map[string]any, adapters map[string]any, keeps bool) {
 	if len(adapters) == 0 {
 		return
 	}
@@ -69,7 +70,7 @@ func conditions(out, properties map[string]any, adapters map[string]any) {
 	for _, name := range names {
 		options := object(reflect.New(reflect.TypeOf(adapters[name]).Elem()).Elem(), nil)
 		then := map[string]any{"properties": map[string]any{"options": options}}
-		if options["required"] != nil {
+		if options["required"] != nil && !keeps {
 			then["required"] = []string{"options"}
 		}
 		all = append(all, map[string]any{

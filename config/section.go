@@ -12,7 +12,7 @@ import (
 
 // adapter checks a channel's adapter and reads its options by the adapter's own struct, so that a mistake there is
 // found with everything else.
-func (r *reader) adapter(path string, name string, options ast.Node, into *Section) {
+func (r *reader) adapter(path string, name string, options ast.Node, into *Section, keeps bool) {
 	if r.adapters == nil {
 		if options != nil {
 			r.section(options, path+".options", reflect.ValueOf(into).Elem(), nil)
@@ -35,7 +35,7 @@ func (r *reader) adapter(path string, name string, options ast.Node, into *Secti
 	switch {
 	case options != nil:
 		r.section(options, path+".options", reflect.ValueOf(into).Elem(), proto)
-	case ok:
+	case ok && !keeps:
 		for _, f := range fieldsOf(reflect.TypeOf(proto).Elem()) {
 			if f.required {
 				r.faultAt(join(path+".options", f.name), "this is missing", "add it: "+f.doc)

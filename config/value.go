@@ -53,6 +53,9 @@ func (s Section) JSON() json.RawMessage {
 	return json.RawMessage(s.options.clear)
 }
 
+// Given reports whether the file has the section at all.
+func (s Section) Given() bool { return s.options.clear != "" }
+
 // String hides the section.
 func (Section) String() string { return hidden }
 

@@ -50,6 +50,9 @@ func (r *reader) err() error {
 }
 
 func (r *reader) whole(what, repair string) {
+	if r.quiet {
+		return
+	}
 	r.faults = append(r.faults, Fault{File: r.file, What: what, Repair: repair})
 }
 
@@ -89,24 +92,27 @@ func (r *reader) given(path string) bool { return r.places[path] != nil && !r.ba
 
 // document reads the file's one mapping into the struct that into points to.
 func (r *reader) document(src []byte, into any) {
+	if root, ok := r.prepare(src); ok {
+		r.places[""] = &token.Position{Line: 1, Column: 1}
+		r.value(root, "", reflect.ValueOf(into).Elem(), field{})
+	}
+}
+
+// prepare checks the file as bytes and parses it.
+func (r *reader) prepare(src []byte) (ast.Node, bool) {
 	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
 	switch {
 	case len(src) > maxFile:
 		r.whole(fmt.Sprintf("the file has %d bytes", len(src)), fmt.Sprintf("keep it under %d KiB", maxFile>>10))
-		return
+		return nil, false
 	case !utf8.Valid(src):
 		r.whole("the file is not UTF-8 text", "save it as UTF-8")
-		return
+		return nil, false
 	case tooDeep(src):
 		r.whole("the file is nested too deeply", fmt.Sprintf("use at most %d levels", maxDepth))
-		return
+		return nil, false
 	}
-	root, ok := r.parse(src)
-	if !ok {
-		return
-	}
-	r.places[""] = &token.Position{Line: 1, Column: 1}
-	r.value(root, "", reflect.ValueOf(into).Elem(), field{})
+	return r.parse(src)
 }
 
 // parse gives the file's only document. The parser has panicked on hostile input before; that is a fault of the file.
