@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/client"
+)
+
+// finding is one thing that doctor looked at.
+type finding struct {
+	What string `json:"what"`
+	OK   bool   `json:"ok"`
+	Text string `json:"text"`
+}
+
+func (sh *shell) doctor() *cobra.Command {
+	var healthOnly bool
+	c := &cobra.Command{Use: "doctor", Short: "look at the gateway, its channels and what is waiting, and say what to mend", Args: cobra.NoArgs}
+	c.Flags().BoolVar(&healthOnly, "health", false, "only ask whether the gateway is ready; needs no token (for container health checks)")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		ctx, cancel := context.WithTimeout(c.Context(), 20*time.Second)
+		defer cancel()
+		base, _, err := sh.server()
+		if err != nil {
+			return err
+		}
+		if err := client.New(base, "", nil).Ready(ctx); err != nil {
+			return fmt.Errorf("the gateway is not ready: %w", err)
+		}
+		if healthOnly {
+			return nil
+		}
+		findings := append([]finding{{"gateway", true, "answers at " + base}}, sh.examine(ctx)...)
+		failed := false
+		if err := listed(sh, findings, []string{"", "WHAT", "FINDING"}, "", func(f finding) []string {
+			mark := "ok"
+			if !f.OK {
+				mark = "MEND"
+			}
+			return []string{mark, f.What, f.Text}
+		}); err != nil {
+			return err
+		}
+		for _, f := range findings {
+			failed = failed || !f.OK
+		}
+		if failed {
+			return &toldError{exitFailed}
+		}
+		return nil
+	}
+	return c
+}
+
+// examine looks at what the token may see.
+func (sh *shell) examine(ctx context.Context) []finding {
+	api, err := sh.connect()
+	if err != nil {
+		return []finding{{"token", false, err.Error()}}
+	}
+	status, err := api.Status(ctx)
+	var fault *gateway.Fault
+	if errors.As(err, &fault) {
+		return []finding{{"token", false, fault.Text}}
+	}
+	if err != nil {
+		return []finding{{"status", false, err.Error()}}
+	}
+	out := []finding{{"version", true, status.Version + ", profile " + status.Profile}}
+	if status.Version != version {
+		out = append(out, finding{"command line", true, "is version " + version + ", another than the gateway's"})
+	}
+	if status.Sandbox {
+		out = append(out, finding{"sandbox", true, "a channel speaks to the sandbox: nobody gets anything from it"})
+	}
+	out = append(out, finding{"waiting", true, plural(status.Backlog, "message") + " due and not handed over"})
+	if len(status.Channels) == 0 {
+		out = append(out, finding{"channels", false, "there is none; make one with carillon channel add, or in carillon.yaml"})
+	}
+	for _, ch := range status.Channels {
+		text := health(ch.Health)
+		if ch.Backlog > 0 {
+			text += ", " + plural(ch.Backlog, "message") + " waiting"
+		}
+		out = append(out, finding{"channel " + ch.Name, ch.Health.Paused == gateway.NotPaused || ch.Health.Paused == gateway.PauseThrottled, text})
+	}
+	return out
+}

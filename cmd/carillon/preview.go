@@ -1,0 +1,63 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// showPreview tells a person what a draft would do: who, in which language, over which channel, at what length, and
+// who is left out and why.
+func (sh *shell) showPreview(p gateway.Preview) error {
+	if err := sh.say("%s meant, %d can be reached.\n", plural(p.Members, "member"), p.Reached); err != nil {
+		return err
+	}
+	rows := [][]string{}
+	for _, l := range p.Languages {
+		note := ""
+		if l.Fallback {
+			note = "not her language; its tag is shown"
+		}
+		rows = append(rows, []string{l.Wants, l.Gets, strconv.Itoa(l.Members), note})
+	}
+	if err := sh.part([]string{"WANTS", "GETS", "MEMBERS", ""}, rows); err != nil {
+		return err
+	}
+	rows = rows[:0]
+	for _, ch := range p.Channels {
+		rows = append(rows, []string{ch.Channel, ch.Kind, strconv.Itoa(ch.Members), strconv.Itoa(ch.Parts), strconv.Itoa(ch.Cost)})
+	}
+	if err := sh.part([]string{"CHANNEL", "KIND", "MEMBERS", "MESSAGES", "SEGMENTS"}, rows); err != nil {
+		return err
+	}
+	rows = rows[:0]
+	for _, l := range p.LeftOut {
+		rows = append(rows, []string{strconv.Itoa(l.Members), l.Why})
+	}
+	if err := sh.part([]string{"LEFT OUT", "WHY"}, rows); err != nil {
+		return err
+	}
+	for _, t := range p.Texts {
+		neutral := ""
+		if t.Neutral {
+			neutral = ", as a pointer"
+		}
+		if err := sh.say("%s by %s%s, %s each, %s:\n  %s\n", t.Locale, t.Kind, neutral, plural(t.Cost, "segment"), plural(t.Members, "member"),
+			strings.ReplaceAll(strings.Join(t.Parts, "\n---\n"), "\n", "\n  ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// part writes a table and an empty line, or nothing if it has no rows.
+func (sh *shell) part(head []string, rows [][]string) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := sh.table(head, rows, ""); err != nil {
+		return err
+	}
+	return sh.say("")
+}

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/client"
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// many is the number of people from which send asks before it sends.
+const many = 20
+
+// message is what the flags of send say.
+type message struct {
+	group, kind, topic, words, text, locale, at, key string
+	danger, sensitive, dryRun, yes, wait             bool
+	tags, languages, data                            []string
+}
+
+func (sh *shell) send() *cobra.Command {
+	var m message
+	c := &cobra.Command{
+		Use:   "send",
+		Short: "send a report, a reminder or an alert to members of a group",
+		Long: "Send one message to the members of a group who subscribed to a topic. --dry-run first: it shows who gets what in which\n" +
+			"language, over which channel, in how many segments, and who is left out and why.",
+		Example: "  carillon send --group rivers --kind report --topic reports --words words/weekly --data count=120 --dry-run\n" +
+			"  carillon send --group rivers --kind alert --topic alerts --locale en --text 'The bridge is closed. Use the ford.'",
+		Args: cobra.NoArgs,
+	}
+	f := c.Flags()
+	f.StringVar(&m.group, "group", "", "the group's short name; not needed where there is only one")
+	f.StringVar(&m.kind, "kind", "", "report, reminder or alert")
+	f.BoolVar(&m.danger, "danger-to-life", false, "the alert is about danger to life")
+	f.StringVar(&m.topic, "topic", "", "to those who subscribed to this topic")
+	f.StringArrayVar(&m.tags, "tag", nil, "only those with this tag (again: with all of them)")
+	f.StringArrayVar(&m.languages, "language", nil, "only those who read this language (again: one of them)")
+	f.StringVar(&m.words, "words", "", "folder with the text: one LOCALE.md a language")
+	f.StringVar(&m.text, "text", "", "the text itself, in the one language of --locale; - reads standard input")
+	f.StringVar(&m.locale, "locale", "", "language of --text, as in en or pt-BR")
+	f.StringArrayVar(&m.data, "data", nil, "value of a placeholder, as in count=120 (again for others)")
+	f.BoolVar(&m.sensitive, "sensitive", false, "over open channels only as a pointer: \"You have a message\"")
+	f.StringVar(&m.at, "at", "", "send later, at an instant as in 2026-11-24T09:00:00+01:00")
+	f.StringVar(&m.key, "key", "", "name of the message; one that was sent already is not sent again")
+	f.BoolVar(&m.dryRun, "dry-run", false, "show what would happen, and send nothing")
+	f.BoolVarP(&m.yes, "yes", "y", false, "do not ask before sending to many")
+	f.BoolVar(&m.wait, "wait", false, "wait until nothing is left to send, and show what became of it")
+	c.RunE = func(c *cobra.Command, _ []string) error { return sh.runSend(c.Context(), m) }
+	return c
+}
+
+func (sh *shell) runSend(ctx context.Context, m message) error {
+	draft, err := sh.draft(m)
+	if err != nil {
+		return err
+	}
+	c, err := sh.connect()
+	if err != nil {
+		return err
+	}
+	if m.group, err = group(ctx, c, m.group); err != nil {
+		return err
+	}
+	if m.dryRun || !m.yes {
+		preview, err := c.Preview(ctx, m.group, draft)
+		if err != nil {
+			return err
+		}
+		if m.dryRun && sh.json() {
+			return sh.print(preview, "")
+		}
+		if !sh.json() {
+			if err := sh.showPreview(preview); err != nil {
+				return err
+			}
+		}
+		if m.dryRun {
+			return nil
+		}
+		if preview.Reached >= many {
+			if err := sh.confirm(fmt.Sprintf("Send to %d people of %s?", preview.Reached, m.group), m.yes); err != nil {
+				return err
+			}
+		}
+	}
+	submission, err := c.Submit(ctx, m.group, draft)
+	if err != nil {
+		return err
+	}
+	text := "Handed in as " + submission.ID.String() + ". Follow it with: carillon broadcast show " + submission.ID.String() + " --group " + m.group
+	if !submission.Created {
+		text = "This key was sent before, as " + submission.ID.String() + "; nothing was sent again."
+	}
+	if err := sh.print(submission, text); err != nil || !m.wait {
+		return err
+	}
+	return sh.follow(ctx, c, m.group, submission.ID)
+}
+
+// draft turns flags into a draft and checks its words, so that every fault of a text is named with its line.
+func (sh *shell) draft(m message) (gateway.Draft, error) {
+	kind := gateway.Kind(m.kind)
+	if _, err := gateway.ClassOf(kind, m.danger); err != nil {
+		return gateway.Draft{}, wrong("--kind: %w", err)
+	}
+	if m.topic == "" {
+		return gateway.Draft{}, wrong("--topic is missing; it says to whom: those who subscribed to it")
+	}
+	words, err := sh.wordsOf(m)
+	if err != nil {
+		return gateway.Draft{}, err
+	}
+	d := gateway.Draft{Key: m.key, Kind: kind, DangerToLife: m.danger, Sensitive: m.sensitive, Words: words,
+		Audience: gateway.Audience{Topic: m.topic, Tags: m.tags, Locales: m.languages}}
+	if m.at != "" {
+		if d.StartAt, err = time.Parse(time.RFC3339, m.at); err != nil {
+			return gateway.Draft{}, wrong("--at is no instant; write date, time and offset, as in 2026-11-24T09:00:00+01:00")
+		}
+	}
+	return d, nil
+}
+
+func (sh *shell) wordsOf(m message) (gateway.Words, error) {
+	words := gateway.Words{Data: map[string]string{}}
+	for _, pair := range m.data {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return words, wrong("--data needs a name and a value, as in count=120")
+		}
+		words.Data[name] = value
+	}
+	folder := m.words
+	switch {
+	case (m.words == "") == (m.text == ""):
+		return words, wrong("give the text with --words FOLDER or with --text, one of the two")
+	case m.words != "" && m.locale != "":
+		return words, wrong("--locale belongs to --text; with --words the files are named after their languages")
+	case m.words != "":
+		sources, err := readWords(m.words)
+		if err != nil {
+			return words, err
+		}
+		words.Sources = sources
+	default:
+		if m.locale == "" {
+			return words, wrong("--locale is missing: in which language is the text? (as in en or pt-BR)")
+		}
+		if len(words.Data) > 0 {
+			return words, wrong("--data belongs to --words; write the values into --text")
+		}
+		text, err := sh.textOf(m.text)
+		if err != nil {
+			return words, err
+		}
+		// The text is data of a template that holds nothing else, so that nothing in it is markup.
+		words.Sources = map[string]string{m.locale: "---\nsms: \"{text}\"\n---\n\n{text}\n"}
+		words.Data["text"] = text
+	}
+	set, err := templates.NewSet(words.Sources)
+	var faults templates.Faults
+	if errors.As(err, &faults) {
+		for i := range faults {
+			if folder != "" {
+				faults[i].File = filepath.Join(folder, faults[i].File)
+			}
+		}
+		return words, faults
+	}
+	if err := set.CheckData(words.Data); err != nil {
+		return words, wrong("%w (give values with --data name=value)", err)
+	}
+	return words, nil
+}
+
+// textOf gives the text of --text, or standard input for "-".
+func (sh *shell) textOf(text string) (string, error) {
+	if text == "-" {
+		b, err := io.ReadAll(io.LimitReader(sh.in, 64<<10))
+		if err != nil {
+			return "", fmt.Errorf("reading the text: %w", err)
+		}
+		text = string(b)
+	}
+	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
+	if text == "" {
+		return "", wrong("the text is empty")
+	}
+	return text, nil
+}
+
+// readWords reads a folder with one LOCALE.md a language.
+func readWords(folder string) (map[string]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, wrong("--words %s: the folder cannot be read; name one that holds a LOCALE.md for each language", folder)
+	}
+	sources := map[string]string{}
+	for _, e := range entries {
+		locale, ok := strings.CutSuffix(e.Name(), ".md")
+		if !ok || e.IsDir() {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || info.Size() > 1<<20 {
+			return nil, wrong("%s cannot be read or is too long for a message", filepath.Join(folder, e.Name()))
+		}
+		b, err := os.ReadFile(filepath.Join(folder, e.Name()))
+		if err != nil {
+			return nil, wrong("%s cannot be read", filepath.Join(folder, e.Name()))
+		}
+		sources[locale] = string(b)
+	}
+	if len(sources) == 0 {
+		return nil, wrong("--words %s holds no LOCALE.md; write at least one, as in en.md", folder)
+	}
+	return sources, nil
+}
+
+// follow waits until nothing of a broadcast is left to send.
+func (sh *shell) follow(ctx context.Context, c *client.Client, group string, id gateway.ID) error {
+	bar := sh.progress(-1, "sending", false)
+	defer func() { _ = bar.Finish() }()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		status, err := c.Broadcast(ctx, group, id)
+		if err != nil {
+			return err
+		}
+		left, total := 0, 0
+		for _, t := range status.Tallies {
+			total += t.Count
+			if t.State == gateway.Waiting || t.State == gateway.Sending {
+				left += t.Count
+			}
+		}
+		if total > 0 {
+			bar.ChangeMax(total)
+			_ = bar.Set(total - left)
+		}
+		if status.State != gateway.Planning && (left == 0 || status.State == gateway.Stopped) {
+			_ = bar.Finish()
+			return sh.showBroadcast(status)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the message goes on without us: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
