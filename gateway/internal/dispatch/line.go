@@ -106,12 +106,15 @@ func (l *line) fill(ctx context.Context, lane gateway.Lane) error {
 		}
 		want := waiting + held + l.d.o.Window
 		ids, err := l.d.o.Ledger.Due(ctx, l.id, lane, want)
-		l.more[lane].Store(len(ids) == want)
 		if err != nil || len(ids) == 0 {
+			l.more[lane].Store(false)
 			return err
 		}
+		l.more[lane].Store(true) // before anybody can take the last of them
 		taken, err := l.d.o.Queue.Push(ctx, key, ids)
-		if err != nil || taken == 0 || len(ids) < want {
+		more := len(ids) == want || taken+waiting >= l.d.o.Window
+		l.more[lane].Store(more)
+		if err != nil || taken == 0 || !more {
 			return err
 		}
 	}

@@ -102,8 +102,11 @@ type world struct {
 	records  map[gateway.ID]gateway.Channel
 	adapters map[gateway.ID]channels.Adapter
 
-	stop func() error
+	stop   func() error
+	second bool // life, after a kill
 }
+
+func (w *world) reborn() bool { return w.second }
 
 func (w *world) All() []gateway.Channel {
 	w.mu.Lock()
@@ -138,12 +141,14 @@ func story(t *testing.T, tell func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, l: newLedger(), q: memq.New(64), records: map[gateway.ID]gateway.Channel{}, adapters: map[gateway.ID]channels.Adapter{}}
-		tell(w)
-		if w.stop != nil {
-			if err := w.stop(); err != nil {
-				t.Errorf("stopping: %v", err)
+		defer func() {
+			if w.stop != nil {
+				if err := w.stop(); err != nil {
+					t.Errorf("stopping: %v", err)
+				}
 			}
-		}
+		}()
+		tell(w)
 	})
 }
 
