@@ -172,6 +172,10 @@ func (p *plan) channel(ctx context.Context, at string, d gateway.DocumentChannel
 	if !p.once(at, "channel "+d.Name) {
 		return nil
 	}
+	if text := bytes.TrimSpace(d.Options); len(text) > 0 && text[0] != '{' {
+		p.flaw(at+".options", "options must be an object")
+		return nil
+	}
 	if it.within && len(d.Groups) > 0 {
 		p.flaw(at+".groups", "only the operator's channels name groups; leave it out")
 	}

@@ -6,15 +6,17 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
 type channelIn struct {
-	Name    string          `json:"name" minLength:"2" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*[a-z0-9]$" example:"sms-berlin" doc:"Unique on the instance."`
-	Adapter string          `json:"adapter" minLength:"1" maxLength:"40" example:"sms"`
-	Options json.RawMessage `json:"options,omitempty" doc:"The adapter's own, credentials in clear. They are sealed and never shown again. Absent: the channel keeps what it has."`
-	Groups  []string        `json:"groups,omitempty" maxItems:"10000" doc:"For the operator's channel: slugs of the groups that may use it. Absent: all."`
-	Senders int             `json:"senders,omitempty" minimum:"0" maximum:"1000" doc:"How many send at once; 0: as many as the adapter thinks good."`
+	Name    string   `json:"name" minLength:"2" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*[a-z0-9]$" example:"sms-berlin" doc:"Unique on the instance."`
+	Adapter string   `json:"adapter" minLength:"1" maxLength:"40" example:"sms"`
+	Options object   `json:"options,omitempty" doc:"The adapter's own, credentials in clear. They are sealed and never shown again. Absent: the channel keeps what it has."`
+	Groups  []string `json:"groups,omitempty" maxItems:"10000" doc:"For the operator's channel: slugs of the groups that may use it. Absent: all."`
+	Senders int      `json:"senders,omitempty" minimum:"0" maximum:"1000" doc:"How many send at once; 0: as many as the adapter thinks good."`
 }
 
 // InChannel is the part of a path that names a channel.
@@ -34,6 +36,17 @@ type putGroupChannel struct {
 }
 
 type putChannel struct{ Body channelIn }
+
+// object is a JSON object of any content, kept as it came.
+type object json.RawMessage
+
+// Schema says so in the document; the library checks requests against it.
+func (object) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+}
+
+// UnmarshalJSON keeps the bytes.
+func (o *object) UnmarshalJSON(b []byte) error { return (*json.RawMessage)(o).UnmarshalJSON(b) }
 
 const channelTag = "Channels"
 
@@ -138,7 +151,7 @@ func (s *server) listChannels(ctx context.Context, wanted func(gateway.Channel) 
 }
 
 func (s *server) putChannel(ctx context.Context, who caller, in channelIn) (*body[gateway.Channel], error) {
-	c, err := s.Channels.PutChannel(ctx, gateway.Channel{GroupID: who.Group.ID, Name: in.Name, Adapter: in.Adapter, Options: in.Options, Groups: in.Groups, Senders: in.Senders})
+	c, err := s.Channels.PutChannel(ctx, gateway.Channel{GroupID: who.Group.ID, Name: in.Name, Adapter: in.Adapter, Options: json.RawMessage(in.Options), Groups: in.Groups, Senders: in.Senders})
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -208,7 +209,8 @@ func refuse(ctx huma.Context, p *problem) {
 }
 
 // unmarshalStrict decodes JSON and refuses what encoding/json lets pass: a name that an object has twice, of which
-// readers may take different ones (RFC 8259, section 4).
+// readers may take different ones (RFC 8259, section 4). Names that differ by case only are one name to encoding/json,
+// so they count as the same; what was checked is then what is done.
 func unmarshalStrict(data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		return errors.New("this is not valid JSON for this request: " + withoutQuotes(err))
@@ -248,6 +250,7 @@ func uniqueNames(d *json.Decoder) error {
 		}
 		top := len(open) - 1
 		if name, ok := token.(string); ok && top >= 0 && open[top].names != nil && !open[top].value {
+			name = strings.Map(folded, name)
 			if open[top].names[name] {
 				return fmt.Errorf("an object has a name twice, at byte %d; leave one out", d.InputOffset())
 			}
@@ -269,6 +272,16 @@ func uniqueNames(d *json.Decoder) error {
 			}
 		}
 	}
+}
+
+// folded gives all cases of a letter as one, as encoding/json does for names.
+func folded(r rune) rune {
+	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+		if next < r {
+			return folded(next)
+		}
+	}
+	return r
 }
 
 // oneLine reports whether a text is one line that people can read.

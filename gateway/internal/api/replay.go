@@ -39,10 +39,20 @@ func (f *inFlight) enter(key string) bool {
 	return true
 }
 
+func (f *inFlight) has(key string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keys[key]
+}
+
 func (f *inFlight) leave(key string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.keys, key)
+}
+
+func errAtWork() error {
+	return gateway.Faultf(gateway.CodeInProgress, "the first request with this Idempotency-Key is still at work; ask again in a moment")
 }
 
 // replay answers a repeated request with an Idempotency-Key from the first answer. Only success is kept: a refused
@@ -60,12 +70,15 @@ func (s *server) replay(rt route) func(huma.Context, func(huma.Context)) {
 			refuse(ctx, p)
 			return
 		}
-		if !s.atWork.enter(who.Token.ID.String() + key) {
-			refuse(ctx, s.problem(ctx.Context(), gateway.Faultf(gateway.CodeInProgress, "the first request with this Idempotency-Key is still at work; ask again in a moment")))
+		mine := who.Token.ID.String() + key
+		if s.atWork.has(mine) { // the ledger's reservation may have lapsed meanwhile
+			refuse(ctx, s.problem(ctx.Context(), errAtWork()))
 			return
 		}
-		defer s.atWork.leave(who.Token.ID.String() + key)
 		known, err := s.Replays.BeginRequest(ctx.Context(), who.Token.ID, key, print)
+		if err == nil && known == nil && !s.atWork.enter(mine) {
+			err = errAtWork()
+		}
 		if err != nil {
 			refuse(ctx, s.problem(ctx.Context(), err))
 			return
@@ -79,6 +92,7 @@ func (s *server) replay(rt route) func(huma.Context, func(huma.Context)) {
 			_, _ = ctx.BodyWriter().Write(known.Body) // the client may have gone
 			return
 		}
+		defer s.atWork.leave(mine)
 		s.first(ctx, rt, who, key, body, next)
 	}
 }
