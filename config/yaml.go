@@ -21,6 +21,8 @@ import (
 const (
 	maxFile  = 256 << 10
 	maxDepth = 64
+	// maxFaults bounds what is said of one file; nobody reads more.
+	maxFaults = 500
 )
 
 // reader turns one YAML file into values and gathers everything that is wrong with it.
@@ -31,6 +33,7 @@ type reader struct {
 	faults   Faults
 	places   map[string]*token.Position // of every path that the file has
 	bad      map[string]bool            // paths with a fault: nothing more is said of them
+	more     bool                       // there are faults beyond maxFaults
 	quiet    bool                       // a second pass over a node whose faults are known
 }
 
@@ -46,7 +49,11 @@ func (r *reader) err() error {
 	if len(r.faults) == 0 {
 		return nil
 	}
-	return r.faults.sorted()
+	faults := r.faults.sorted()
+	if r.more {
+		faults = append(faults, Fault{File: r.file, What: "there are more faults than these", Repair: "mend these first"})
+	}
+	return faults
 }
 
 func (r *reader) whole(what, repair string) {
@@ -67,6 +74,10 @@ func (r *reader) fault(at *token.Position, path, what, repair string) {
 
 func (r *reader) add(at *token.Position, path, what, repair string) {
 	if r.quiet {
+		return
+	}
+	if len(r.faults) >= maxFaults {
+		r.more = true
 		return
 	}
 	f := Fault{File: r.file, Path: path, What: what, Repair: repair}

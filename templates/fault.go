@@ -43,9 +43,17 @@ type finder struct {
 	file   string
 	src    []byte
 	faults Faults
+	more   bool // there are faults beyond maxFaults
 }
 
+// maxFaults bounds what is said of one text: a hostile one has a fault in every byte.
+const maxFaults = 100
+
 func (f *finder) at(offset int, what, repair string) {
+	if len(f.faults) >= maxFaults {
+		f.more = true
+		return
+	}
 	before := f.src[:min(max(offset, 0), len(f.src))]
 	line := 1 + bytes.Count(before, []byte("\n"))
 	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
@@ -66,6 +74,9 @@ func (f *finder) err() error {
 	slices.SortStableFunc(f.faults, func(a, b Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	if f.more {
+		f.whole("there are more faults than these", "mend these first")
+	}
 	return f.faults
 }
 

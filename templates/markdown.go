@@ -32,18 +32,36 @@ func (f *finder) body(t *Template, base int) {
 	}
 }
 
-// tooDeep keeps hostile nesting from the parser, which recurses.
+// tooDeep keeps hostile nesting from the parser, which recurses and tries brackets and stars against each other.
 func (m *markdown) tooDeep() bool {
 	offset := 0
 	for line := range bytes.Lines(m.src) {
-		if n := bytes.Count(line, []byte(">")); n > 50 && len(bytes.TrimLeft(line, "> \n")) == 0 ||
-			bytes.Count(line, []byte("[")) > 100 || bytes.Count(line, []byte("- ")) > 200 || bytes.Count(line, []byte("*")) > 1000 {
+		if markers(line) > 20 || bytes.Count(line, []byte("[")) > 100 || bytes.Count(line, []byte("*")) > 1000 {
 			m.at(m.base+offset, "this line is nested too deeply", "write plain paragraphs and lists")
 			return true
 		}
 		offset += len(line)
 	}
 	return false
+}
+
+// markers counts the quotation and list markers that a line begins with; each opens a level.
+func markers(line []byte) int {
+	n := 0
+	for {
+		rest := bytes.TrimLeft(line, " \t")
+		switch after := bytes.TrimLeft(rest, "0123456789"); {
+		case len(rest) > 0 && rest[0] == '>':
+			line = rest[1:]
+		case len(rest) > 1 && bytes.IndexByte([]byte("-+*"), rest[0]) >= 0 && rest[1] == ' ':
+			line = rest[2:]
+		case len(after) < len(rest) && len(after) > 1 && (after[0] == '.' || after[0] == ')') && after[1] == ' ':
+			line = after[2:]
+		default:
+			return n
+		}
+		n++
+	}
 }
 
 func (m *markdown) block(t *Template, n ast.Node) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/carillon-gateway/carillon/channels/content"
@@ -160,6 +161,25 @@ func TestValuesAreData(t *testing.T) {
 	}
 	if _, err := parse(t, "en", "[a]({x})\n").Render(map[string]string{"x": "javascript:alert(1)"}); err == nil {
 		t.Error("a value made a link that runs a script")
+	}
+}
+
+// TestHostileTextsAreRefusedSoon feeds the largest texts that the parsers under us take longest for.
+func TestHostileTextsAreRefusedSoon(t *testing.T) {
+	start := time.Now()
+	for _, unit := range []string{"}", "{{", "1. ", "> ", "- ", "[", "**a", "---\n", "[a]: b\n", "`", "![a](b)\n"} {
+		_, err := templates.Parse("en.md", "en", []byte(strings.Repeat(unit, (32<<10)/len(unit))))
+		if unit != "`" && unit != "[a]: b\n" && err == nil {
+			t.Errorf("%q was taken", unit)
+		}
+	}
+	for _, unit := range []string{"a:\n", "a: b\n", "a: |\n  b\n", "a: {", "[", " - x\n"} {
+		if _, err := templates.Parse("en.md", "en", []byte("---\n"+strings.Repeat(unit, (31<<10)/len(unit))+"\n---\nx\n")); err == nil {
+			t.Errorf("front matter of %q was taken", unit)
+		}
+	}
+	if spent := time.Since(start); spent > 5*time.Second { // without the bounds it is half a minute
+		t.Errorf("hostile texts took %v", spent)
 	}
 }
 
