@@ -1,0 +1,217 @@
+// Package inbound is the ears: it takes what providers report and what members write, by webhook or by polling, brings
+// receipts to the tracker, keeps messages for the group's inbox, and acts at once on the words that members may always
+// say: STOP, START, YES. A store that fails makes the provider call again; nothing is answered before it is kept.
+package inbound
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Channels is where the ears find channels.
+type Channels interface {
+	// All lists the channels that have an adapter.
+	All() []gateway.Channel
+	// ByName finds a channel by the name in its webhook's URL.
+	ByName(name string) (gateway.Channel, channels.Adapter, bool)
+	// Adapter gives the adapter of a channel.
+	Adapter(channel gateway.ID) (channels.Adapter, bool)
+}
+
+// Receipts takes the receipts of one channel, and returns once they are in the ledger.
+type Receipts interface {
+	Observe(ctx context.Context, channel gateway.ID, receipts []channels.Receipt) error
+}
+
+// Members finds who wrote.
+type Members interface {
+	FindMembers(ctx context.Context, group gateway.ID, kind string, value gateway.Private) ([]gateway.ID, error)
+	Member(ctx context.Context, group, id gateway.ID) (gateway.Member, error)
+	Evidence(ctx context.Context, group, member gateway.ID) ([]gateway.Consent, error)
+}
+
+// Groups lists the groups, and the words that they use instead of the shipped ones.
+type Groups interface {
+	Groups(ctx context.Context) ([]gateway.Group, error)
+	Wordings(ctx context.Context, group gateway.ID) (map[string]map[string]string, error)
+}
+
+// Inbox keeps messages.
+type Inbox interface {
+	Receive(ctx context.Context, m gateway.InboundMessage) (fresh bool, err error)
+}
+
+// Cursors keeps how far each channel was polled.
+type Cursors interface {
+	Cursor(ctx context.Context, channel gateway.ID) (string, error)
+	SetCursor(ctx context.Context, channel gateway.ID, cursor string) error
+}
+
+// Tell sends an account message in the shipped words of that name; the key makes it happen once.
+type Tell func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience) error
+
+// Parts is what Ears stand on. Those of the first half are required.
+type Parts struct {
+	Channels Channels
+	Receipts Receipts
+	Members  Members
+	Groups   Groups
+	Consents gateway.Consents
+	Inbox    Inbox
+	Cursors  Cursors
+	Tell     Tell
+
+	Polls bool                                  // there is no public URL: Run polls
+	Pause time.Duration                         // at least, from one poll of a channel to the next; zero: a second
+	Now   func() time.Time                      // nil: time.Now
+	Log   *slog.Logger                          // nil: nothing is logged
+	Count func(channel gateway.ID, heard Heard) // called for everything that was heard, and for what went wrong; nil: nobody counts
+}
+
+// Heard is what the ears count.
+type Heard string
+
+// What the ears count.
+const (
+	HeardReceipt  Heard = "receipt"
+	HeardSignal   Heard = "signal"
+	HeardStop     Heard = "stop"
+	HeardStart    Heard = "start"
+	HeardYes      Heard = "yes"
+	HeardMessage  Heard = "message"  // for the inbox
+	HeardStranger Heard = "stranger" // written by somebody whom none of the channel's several groups knows: nobody's to keep
+	HeardAgain    Heard = "again"    // the same event once more
+	HeardForgery  Heard = "forgery"
+	HeardNonsense Heard = "nonsense" // cannot be read
+	HeardFailure  Heard = "failure"  // could not be stored; it is to come again
+	HeardSilence  Heard = "silence"  // polling failed
+)
+
+// Heards lists all of them, so that counters can begin at zero.
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
+
+// Ears hear. They are safe for concurrent use.
+type Ears struct {
+	Parts
+	turns *turns
+	done  *memory
+	look  chan struct{}
+}
+
+// New makes ears. Webhooks are heard at once; Run polls.
+func New(p Parts) *Ears {
+	if p.Pause == 0 {
+		p.Pause = time.Second
+	}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.Count == nil {
+		p.Count = func(gateway.ID, Heard) {}
+	}
+	return &Ears{Parts: p, turns: newTurns(), done: newMemory(), look: make(chan struct{}, 1)}
+}
+
+// Hear takes events of one channel, in their order, and returns once everything that matters of them is in the ledger.
+// After an error the same events are to come again: what was done is not done twice.
+func (e *Ears) Hear(ctx context.Context, ch gateway.Channel, events []channels.Event) error {
+	var receipts []channels.Receipt
+	people := false
+	for _, event := range events {
+		if event.Receipt != nil {
+			receipts = append(receipts, *event.Receipt)
+			e.Count(ch.ID, HeardReceipt)
+		}
+		people = people || event.Inbound != nil || event.Signal != nil
+	}
+	if len(receipts) > 0 {
+		if err := e.Receipts.Observe(ctx, ch.ID, receipts); err != nil {
+			return fmt.Errorf("apply receipts: %w", err)
+		}
+	}
+	if !people {
+		return nil
+	}
+	groups, err := e.served(ctx, ch)
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		if err := e.hearPerson(ctx, ch, groups, &events[i], events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// served lists the groups that use a channel.
+func (e *Ears) served(ctx context.Context, ch gateway.Channel) ([]gateway.Group, error) {
+	all, err := e.Groups.Groups(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the groups: %w", err)
+	}
+	return slices.DeleteFunc(all, func(g gateway.Group) bool {
+		if !ch.GroupID.IsZero() {
+			return g.ID != ch.GroupID
+		}
+		return len(ch.Groups) > 0 && !slices.Contains(ch.Groups, g.Slug)
+	}), nil
+}
+
+// hearPerson takes one thing that a person wrote or did. What one person does is taken one after the other.
+func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gateway.Group, event *channels.Event, beside []channels.Event) error {
+	var from channels.Address
+	switch {
+	case event.Inbound != nil:
+		from = event.Inbound.From
+	case event.Signal != nil:
+		from = event.Signal.Address
+	default:
+		return nil
+	}
+	if from == "" {
+		e.Count(ch.ID, HeardNonsense)
+		return nil
+	}
+	defer e.turns.take(ch.ID, from)()
+	key := keyOf(ch.ID, event.ID)
+	if event.ID != "" && e.done.has(key) {
+		e.Count(ch.ID, HeardAgain)
+		return nil
+	}
+	v := visit{Ears: e, ch: ch, groups: groups, from: gateway.Private(from.Reveal()), event: event, key: key, at: event.At}
+	if v.at.IsZero() {
+		v.at = e.Now()
+	}
+	var err error
+	if event.Signal != nil {
+		err = v.signal(ctx, spoke(from, beside))
+	} else {
+		err = v.message(ctx, signalled(from, beside))
+	}
+	if err == nil && event.ID != "" {
+		e.done.add(key)
+	}
+	return err
+}
+
+// spoke says whether a person wrote in the same breath.
+func spoke(from channels.Address, events []channels.Event) bool {
+	return slices.ContainsFunc(events, func(e channels.Event) bool { return e.Inbound != nil && e.Inbound.From == from })
+}
+
+// signalled says whether the provider reports, in the same breath, that it has stopped a person itself.
+func signalled(from channels.Address, events []channels.Event) bool {
+	return slices.ContainsFunc(events, func(e channels.Event) bool {
+		return e.Signal != nil && e.Signal.Kind == channels.SignalStopped && e.Signal.Address == from
+	})
+}

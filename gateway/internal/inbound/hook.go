@@ -1,0 +1,84 @@
+package inbound
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+)
+
+// maxBody is the largest webhook that is read, in bytes; providers send a few thousand.
+const maxBody = 1 << 20
+
+// hookTime is how long storing may take before the provider is asked to call again. Twilio hangs up after 15 seconds
+// (www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
+const hookTime = 10 * time.Second
+
+// ServeHTTP takes the webhook of the channel that the path's wildcard "channel" names. It answers 200 once everything is
+// stored, 503 if the provider is to call again, 403 to a forgery and 404 for a channel that is not there, the last two
+// without a word that helps anybody who tries.
+func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	ch, adapter, ok := e.Channels.ByName(r.PathValue("channel"))
+	parser, hears := adapter.(channels.WebhookParser)
+	if !ok || !hears {
+		http.Error(w, "not found", http.StatusNotFound)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		status := http.StatusBadRequest
+		var long *http.MaxBytesError
+		if errors.As(err, &long) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		e.Count(ch.ID, HeardNonsense)
+		http.Error(w, "not read", status)
+		return
+	}
+	events, err := e.parse(parser, r, body)
+	switch {
+	case errors.Is(err, channels.ErrForged):
+		e.Count(ch.ID, HeardForgery)
+		e.Log.Warn("a webhook was refused", "channel", ch.ID, "error", err)
+		http.Error(w, "forbidden", http.StatusForbidden)
+		return
+	case err != nil:
+		e.Count(ch.ID, HeardNonsense)
+		e.Log.Warn("a webhook cannot be read", "channel", ch.ID, "error", err)
+		http.Error(w, "not understood", http.StatusBadRequest)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), hookTime) // a provider that hangs up does not undo what it said
+	defer cancel()
+	if err := e.Hear(ctx, ch, events); err != nil {
+		e.Count(ch.ID, HeardFailure)
+		e.Log.Error("what a provider reports cannot be stored; it is to call again", "channel", ch.ID, "error", err)
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "call again", http.StatusServiceUnavailable)
+		return
+	}
+	if replier, ok := adapter.(channels.Replier); ok {
+		if kind, reply := replier.WebhookReply(body); len(reply) > 0 {
+			w.Header().Set("Content-Type", kind)
+			_, _ = w.Write(reply) // the provider has hung up: nothing is lost
+			return
+		}
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// parse keeps a defect in an adapter from ending the connection without an answer.
+func (e *Ears) parse(p channels.WebhookParser, r *http.Request, body []byte) (events []channels.Event, err error) {
+	defer func() {
+		if recover() != nil {
+			events, err = nil, errors.New("the adapter met a defect")
+		}
+	}()
+	return p.ParseWebhook(r, body)
+}
+
+var _ http.Handler = (*Ears)(nil)

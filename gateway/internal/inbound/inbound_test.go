@@ -1,0 +1,297 @@
+package inbound_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
+)
+
+const ann, bea = "+447700900101", "+447700900102"
+
+// She writes STOP in her chat: it holds at once, she is told once how to return over the very chat, and the word is in
+// her group's inbox. START brings her back.
+func TestStopAndStartByChat(t *testing.T) {
+	st := newStage(t)
+	id := st.enrol(st.harbour, "telegram:700", "sms:"+ann)
+	st.say(st.chat, told{ID: "1", From: "700", Text: " «Stop!» "})
+	if got := st.states(st.harbour, id); got != "stopped active" {
+		t.Fatalf("after STOP: %s", got)
+	}
+	answers := st.answers(st.harbour)
+	if len(answers) != 1 || answers[0].ChannelID != st.chat.ID || answers[0].State != gateway.Waiting {
+		t.Fatalf("answers: %+v", answers)
+	}
+	claims, err := st.s.Claim(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, []gateway.ID{answers[0].ID})
+	if err != nil || claims[0].Verdict != gateway.Granted || claims[0].Address.Reveal() != "700" {
+		t.Errorf("the answer must pass her STOP: %v, %v", claims[0].Verdict, err)
+	}
+	if box := st.inbox(st.harbour); len(box) != 1 || box[0].Meaning != "stop" || box[0].MemberIDs[0] != id || box[0].Text.Reveal() != " «Stop!» " {
+		t.Errorf("inbox: %+v", box)
+	}
+	evidence, err := st.s.Evidence(t.Context(), st.harbour.ID, id)
+	st.ok(err)
+	last := evidence[len(evidence)-1]
+	if last.Granted || last.Source != "member" || !strings.Contains(last.Proof.Reveal(), "harbour-chat") {
+		t.Errorf("evidence: %+v, %s", last, last.Proof.Reveal())
+	}
+	st.say(st.chat, told{ID: "2", From: "700", Text: "STOP"}) // again: no second answer
+	st.say(st.chat, told{ID: "3", From: "700", Text: "/start"})
+	if got := st.states(st.harbour, id); got != "active active" || len(st.answers(st.harbour)) != 1 {
+		t.Errorf("after START: %s", got)
+	}
+}
+
+// The text provider answers and blocks by itself: nothing is sent that way. If she has another channel she hears it there.
+func TestStopByTextIsAnsweredElsewhereOrByTheProvider(t *testing.T) {
+	st := newStage(t)
+	st.wires[st.own.ID].optsOut = true
+	both := st.enrol(st.harbour, "sms:"+ann, "telegram:700")
+	only := st.enrol(st.harbour, "sms:"+bea)
+	st.say(st.own, told{ID: "1", From: ann, Text: "QUIT"}, told{ID: "1:stop", From: ann, Signal: "stopped"})
+	st.say(st.own, told{ID: "2", From: bea, Text: "stop"})
+	if got := st.states(st.harbour, both) + ", " + st.states(st.harbour, only); got != "stopped active, stopped" {
+		t.Errorf("%s", got)
+	}
+	if answers := st.answers(st.harbour); len(answers) != 1 || answers[0].ChannelID != st.chat.ID || answers[0].MemberID != both {
+		t.Errorf("answers: %+v", answers)
+	}
+}
+
+// A number that several groups share: STOP holds in each, also where she is not known yet; another group sees nothing of it.
+func TestStopOnASharedNumberHoldsForEveryGroup(t *testing.T) {
+	st := newStage(t)
+	id := st.enrol(st.harbour, "sms:"+ann)
+	st.say(st.all, told{ID: "1", From: ann, Text: "STOP"})
+	if st.states(st.harbour, id) != "stopped" || len(st.inbox(st.valley)) != 0 || len(st.inbox(st.harbour)) != 1 {
+		t.Errorf("%s; %d messages in the other group", st.states(st.harbour, id), len(st.inbox(st.valley)))
+	}
+	later := st.enrol(st.valley, "sms:"+ann)
+	if got := st.states(st.valley, later); got != "stopped" {
+		t.Errorf("imported later: %s", got)
+	}
+	st.say(st.all, told{ID: "2", From: bea, Text: "who is this?"})
+	if len(st.inbox(st.harbour))+len(st.inbox(st.valley)) != 1 || st.heard[inbound.HeardStranger] != 1 {
+		t.Errorf("a stranger's message is nobody's to read: %v", st.heard)
+	}
+}
+
+func TestAStrangerGetsNoAnswerAndIsHeard(t *testing.T) {
+	st := newStage(t)
+	st.say(st.own, told{ID: "1", From: bea, Text: "STOP"})
+	st.say(st.own, told{ID: "2", From: bea, Text: "hello"})
+	if box := st.inbox(st.harbour); len(box) != 2 || box[0].Text.Reveal() != "hello" || len(box[0].MemberIDs) != 0 {
+		t.Errorf("inbox: %+v", box)
+	}
+	if answers := st.answers(st.harbour); len(answers) != 0 {
+		t.Errorf("answers: %+v", answers)
+	}
+	if got := st.states(st.harbour, st.enrol(st.harbour, "sms:"+bea)); got != "stopped" {
+		t.Errorf("a later import finds her %s", got)
+	}
+}
+
+// She was asked, and says yes: she may be written to about every topic of the group, with the words as evidence. A yes
+// of somebody who was never asked changes nothing, and a yes does not undo a STOP.
+func TestYesConfirms(t *testing.T) {
+	st := newStage(t)
+	asked := st.enrol(st.harbour, "?sms:"+ann)
+	gone := st.enrol(st.harbour, "sms:"+bea)
+	st.say(st.own, told{ID: "1", From: bea, Text: "STOP"})
+	st.say(st.own, told{ID: "2", From: bea, Text: "Yes."})
+	st.say(st.own, told{ID: "3", From: ann, Text: "Ｙｅｓ"})
+	if got := st.states(st.harbour, asked) + ", " + st.states(st.harbour, gone); got != "active, stopped" {
+		t.Fatalf("%s", got)
+	}
+	m, err := st.s.Member(t.Context(), st.harbour.ID, asked)
+	st.ok(err)
+	evidence, err := st.s.Evidence(t.Context(), st.harbour.ID, asked)
+	st.ok(err)
+	if fmt.Sprint(m.Points[0].Topics) != "[reports alerts]" || len(evidence) != 1 || evidence[0].Topic != "reports alerts" || !strings.HasPrefix(evidence[0].Wording, "confirm-") || evidence[0].Locale != "en" || !evidence[0].Granted {
+		t.Errorf("%v, %+v", m.Points[0].Topics, evidence)
+	}
+}
+
+// What a provider says without her words: blocked is gone, unblocked is back, moved is followed; none undoes a STOP.
+func TestWhatProvidersSayOfAnAddress(t *testing.T) {
+	st := newStage(t)
+	id := st.enrol(st.harbour, "telegram:700")
+	st.say(st.chat, told{ID: "1", From: "700", Signal: "stopped"})
+	if got := st.states(st.harbour, id); got != "gone" {
+		t.Errorf("blocked: %s", got)
+	}
+	st.say(st.chat, told{ID: "2", From: "700", Signal: "started"})
+	st.say(st.chat, told{ID: "3", From: "700", Signal: "moved", Moved: "-100700"})
+	m, err := st.s.Member(t.Context(), st.harbour.ID, id)
+	st.ok(err)
+	if m.Points[0].State != gateway.PointActive || m.Points[0].Address.Reveal() != "-100700" {
+		t.Errorf("moved: %s, %s", m.Points[0].State, m.Points[0].Address.Reveal())
+	}
+	st.say(st.chat, told{ID: "4", From: "-100700", Text: "stop"}, told{ID: "5", From: "-100700", Signal: "started"})
+	if got := st.states(st.harbour, id); got != "stopped" {
+		t.Errorf("a provider undid her STOP: %s", got)
+	}
+	// A word of her own that only the provider understands.
+	other := st.enrol(st.harbour, "sms:"+ann)
+	st.say(st.own, told{ID: "6", From: ann, Text: "basta"}, told{ID: "6:stop", From: ann, Signal: "stopped"})
+	if got := st.states(st.harbour, other); got != "stopped" {
+		t.Errorf("her own word: %s", got)
+	}
+}
+
+func TestWordsThatAreNoStop(t *testing.T) {
+	st := newStage(t)
+	id := st.enrol(st.harbour, "sms:"+ann)
+	for i, text := range []string{"please don't stop", "stop it you two", "stopwatch", "", "的", strings.Repeat("stop", 1000)} {
+		st.say(st.own, told{ID: fmt.Sprint(i), From: ann, Text: text})
+	}
+	if got := st.states(st.harbour, id); got != "active" || len(st.inbox(st.harbour)) != 6 {
+		t.Errorf("%s, %d messages", got, len(st.inbox(st.harbour)))
+	}
+	for i, text := range []string{"STOP", "stop.", "Stop!!", "\u200fستوپ STOP"[len("\u200fستوپ "):], "ＳＴＯＰ", "opt-out", "Arrêt", "/stop@harbour_bot", "“unsubscribe”", "st\u00adop"} {
+		who := st.enrol(st.harbour, fmt.Sprintf("sms:+4477009002%02d", i))
+		st.say(st.own, told{ID: "s" + fmt.Sprint(i), From: fmt.Sprintf("+4477009002%02d", i), Text: text})
+		if got := st.states(st.harbour, who); got != "stopped" {
+			t.Errorf("%q leaves her %s", text, got)
+		}
+	}
+}
+
+// The provider repeats itself: one effect for each event, in the order she wrote, also across a restart.
+func TestRepeatedEventsHaveOneEffect(t *testing.T) {
+	st := newStage(t)
+	id := st.enrol(st.harbour, "sms:"+ann)
+	base := time.Now().Add(-time.Minute)
+	day := []told{
+		{ID: "1", From: ann, Text: "STOP", At: base}, {ID: "2", From: ann, Text: "stop", At: base.Add(time.Second)},
+		{ID: "3", From: ann, Text: "START", At: base.Add(2 * time.Second)}, {ID: "4", From: ann, Text: "thanks", At: base.Add(3 * time.Second)},
+	}
+	st.say(st.own, day...)
+	for range 3 {
+		st.say(st.own, day...)
+		st.ears = st.newEars() // a restart: memory is lost, the ledger is not
+	}
+	if got := st.states(st.harbour, id); got != "active" || len(st.inbox(st.harbour)) != 4 {
+		t.Errorf("%s, %d messages", got, len(st.inbox(st.harbour)))
+	}
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			_ = st.ears.Hear(context.Background(), st.own, []channels.Event{told{ID: "5", From: ann, Text: "again"}.event()})
+		})
+	}
+	all.Wait()
+	if len(st.inbox(st.harbour)) != 5 {
+		t.Errorf("%d messages after twenty calls at once", len(st.inbox(st.harbour)))
+	}
+}
+
+// The gateway died after it kept STOP and before it acted on it: the repetition makes good for it.
+func TestACrashBetweenKeepingAndActing(t *testing.T) {
+	st := newStage(t)
+	id := st.enrol(st.harbour, "sms:"+ann)
+	_, err := st.s.Receive(t.Context(), gateway.InboundMessage{ID: gateway.NewID(), GroupID: st.harbour.ID, ChannelID: st.own.ID, EventID: "1", Kind: "sms", From: ann, Text: "STOP", Meaning: "stop", At: time.Now()})
+	st.ok(err)
+	st.say(st.own, told{ID: "1", From: ann, Text: "STOP"})
+	if got := st.states(st.harbour, id); got != "stopped" {
+		t.Errorf("%s", got)
+	}
+}
+
+// Webhooks: forged, unknown, unreadable, too long, or while the store is down.
+func TestWebhooksThatAreNotTaken(t *testing.T) {
+	st := newStage(t)
+	id := st.enrol(st.harbour, "sms:"+ann)
+	word := `[{"ID":"1","From":"` + ann + `","Text":"STOP"}]`
+	for _, c := range []struct {
+		name, channel, signature, body string
+		code                           int
+	}{
+		{"forged", "harbour-text", "bad", word, http.StatusForbidden},
+		{"unknown channel", "nobody", "good", word, http.StatusNotFound},
+		{"garbage", "harbour-text", "good", "{", http.StatusBadRequest},
+		{"a defect in the adapter", "harbour-text", "good", `[{"Text":"panic"}]`, http.StatusBadRequest},
+		{"too long", "harbour-text", "good", strings.Repeat(" ", 1<<20+1), http.StatusRequestEntityTooLarge},
+	} {
+		w := st.call(c.channel, c.signature, c.body)
+		if w.Code != c.code || strings.Contains(w.Body.String(), "7700") || len(w.Body.String()) > 20 {
+			t.Errorf("%s: %d %q", c.name, w.Code, w.Body)
+		}
+	}
+	st.broken = errors.New("the disk is full")
+	if w := st.call("harbour-text", "good", word); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("while the store is down: %d", w.Code)
+	}
+	if w := st.call("harbour-text", "good", `[{"ID":"2","Receipt":"SM1"}]`); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("a receipt while the store is down: %d", w.Code)
+	}
+	st.broken = nil
+	w := st.call("harbour-text", "good", word)
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/xml" || w.Body.String() != "<Response/>" || st.states(st.harbour, id) != "stopped" {
+		t.Errorf("the next call: %d %s %q, she is %s", w.Code, w.Header().Get("Content-Type"), w.Body, st.states(st.harbour, id))
+	}
+}
+
+// Behind a home router everything is polled: the cursor moves only after what came is kept, and the order is hers even
+// when the provider lists the newest first.
+func TestPolling(t *testing.T) {
+	st := newStage(t)
+	id := st.enrol(st.harbour, "sms:"+ann)
+	now := time.Now()
+	w := st.wires[st.own.ID]
+	w.pages = [][]channels.Event{{
+		told{ID: "2", From: ann, Text: "START", At: now.Add(time.Second)}.event(),
+		told{ID: "1", From: ann, Text: "STOP", At: now}.event(),
+		told{ID: "r", Receipt: "SM1", At: now}.event(),
+	}}
+	st.broken = errors.New("the disk is full")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = st.ears.Run(ctx)
+	}()
+	if cursor := <-w.polled; cursor != "" {
+		t.Errorf("began at %q", cursor)
+	}
+	if cursor := <-w.polled; cursor != "" {
+		t.Errorf("went on at %q although nothing was kept", cursor)
+	}
+	st.mu.Lock()
+	st.broken = nil
+	st.mu.Unlock()
+	for <-w.polled != "x" { // until what came is kept
+	}
+	cancel()
+	<-done
+	if got := st.states(st.harbour, id); got != "active" || len(st.receipts) < 2 {
+		t.Errorf("%s, %d receipts", got, len(st.receipts))
+	}
+	if cursor, err := st.s.Cursor(context.Background(), st.own.ID); cursor != "x" || err != nil {
+		t.Errorf("the cursor is %q, %v", cursor, err)
+	}
+}
+
+// FuzzWords takes any text: it never stops anybody who wrote more than one word, and always ends.
+func FuzzWords(f *testing.F) {
+	for _, seed := range []string{"STOP", "stop!", "ＳＴＯＰ", "don't stop", "", "\xff", "arrêt", "/stop@x", "ſtop", "unstop"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m := inbound.MeaningOf(text)
+		if m != "" && len(strings.Fields(strings.TrimSpace(text))) > 3 {
+			t.Errorf("%q is understood as %s", text, m)
+		}
+		if m != "" && inbound.MeaningOf(" "+strings.ToLower(text)+"!") != m {
+			t.Errorf("%q is %s, and something else in lower case", text, m)
+		}
+	})
+}

@@ -1,0 +1,152 @@
+package inbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// pollTime is the longest that one poll may take, the adapter's own waiting included.
+const pollTime = 2 * time.Minute
+
+// Waits after a poll that failed.
+const (
+	firstWait = time.Second
+	longWait  = time.Minute
+)
+
+// reviewed is how often Run looks for channels that came or went, unless Refresh tells it.
+const reviewed = 30 * time.Second
+
+// Refresh makes Run look at once for channels that came or went.
+func (e *Ears) Refresh() {
+	select {
+	case e.look <- struct{}{}:
+	default:
+	}
+}
+
+// Run polls every channel that can be polled, if Polls is set, each on its own, until the context ends.
+func (e *Ears) Run(ctx context.Context) error {
+	if !e.Polls {
+		<-ctx.Done()
+		return nil
+	}
+	var all sync.WaitGroup
+	defer all.Wait()
+	running := map[gateway.ID]context.CancelFunc{}
+	review := time.NewTicker(reviewed)
+	defer review.Stop()
+	for {
+		now := map[gateway.ID]bool{}
+		for _, ch := range e.Channels.All() {
+			if adapter, ok := e.Channels.Adapter(ch.ID); ok {
+				_, now[ch.ID] = adapter.(channels.Poller)
+			}
+			if !now[ch.ID] || running[ch.ID] != nil {
+				continue
+			}
+			own, cancel := context.WithCancel(ctx)
+			running[ch.ID] = cancel
+			all.Go(func() { e.follow(own, ch.ID) })
+		}
+		for id, cancel := range running {
+			if !now[id] {
+				cancel()
+				delete(running, id)
+			}
+		}
+		select {
+		case <-e.look:
+		case <-review.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// follow polls one channel, at most once a Pause. A failure is said when it begins, not each time.
+func (e *Ears) follow(ctx context.Context, id gateway.ID) {
+	wait := time.Duration(0)
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := e.poll(ctx, id)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			e.Count(id, HeardSilence)
+			if wait == 0 {
+				e.Log.Error("a channel cannot be polled; it is tried again", "channel", id, "error", err)
+			}
+			wait = min(max(2*wait, firstWait), longWait)
+		default:
+			if wait > 0 {
+				e.Log.Info("a channel is polled again", "channel", id)
+			}
+			wait = 0
+		}
+		rest(ctx, max(wait, e.Pause-time.Since(began)))
+	}
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// poll fetches once. The cursor moves only after everything before it is stored.
+func (e *Ears) poll(ctx context.Context, id gateway.ID) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("the adapter met a defect: %T", cause)
+		}
+	}()
+	all := e.Channels.All() // the channel may have been changed since
+	i := slices.IndexFunc(all, func(c gateway.Channel) bool { return c.ID == id })
+	adapter, ok := e.Channels.Adapter(id)
+	poller, polls := adapter.(channels.Poller)
+	if i < 0 || !ok || !polls {
+		return errors.New("the channel has no adapter that can be polled")
+	}
+	cursor, err := e.Cursors.Cursor(ctx, id)
+	if err != nil {
+		return fmt.Errorf("read the cursor: %w", err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, pollTime)
+	defer cancel()
+	events, next, err := poller.Poll(bounded, cursor)
+	if err != nil {
+		return err
+	}
+	inOrder(events)
+	if err := e.Hear(ctx, all[i], events); err != nil {
+		e.Count(id, HeardFailure)
+		return err
+	}
+	if next == cursor {
+		return nil
+	}
+	if err := e.Cursors.SetCursor(ctx, id, next); err != nil {
+		return fmt.Errorf("keep the cursor: %w", err)
+	}
+	return nil
+}
+
+// inOrder puts events in the order in which they happened: some providers list the newest first. Without all times, the
+// provider's order stands.
+func inOrder(events []channels.Event) {
+	if !slices.ContainsFunc(events, func(e channels.Event) bool { return e.At.IsZero() }) {
+		slices.SortStableFunc(events, func(a, b channels.Event) int { return a.At.Compare(b.At) })
+	}
+}

@@ -1,0 +1,279 @@
+package inbound_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/content"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
+	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
+)
+
+// wire is an adapter whose provider sends its events as JSON, with "good" as its signature.
+type wire struct {
+	channels.Adapter
+	optsOut bool
+	mu      sync.Mutex
+	pages   [][]channels.Event // of polling, by cursor: "", "x", "xx", …
+	polled  chan string        // cursors that were asked for
+}
+
+func (w *wire) Capabilities() channels.Capabilities { return channels.Capabilities{OptsOut: w.optsOut} }
+
+func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
+	return []channels.Part{{Text: doc.Plain(), Cost: 1}}, nil
+}
+
+// told is an event on the wire; addresses do not survive encoding by themselves.
+type told struct {
+	ID, From, Text, Signal, Moved, Receipt string
+	At                                     time.Time
+}
+
+func (w *wire) ParseWebhook(r *http.Request, body []byte) ([]channels.Event, error) {
+	if r.Header.Get("Signature") != "good" {
+		return nil, channels.ErrForged
+	}
+	var all []told
+	if err := json.Unmarshal(body, &all); err != nil {
+		return nil, err
+	}
+	var events []channels.Event
+	for _, t := range all {
+		if t.Text == "panic" {
+			panic("a defect in the adapter")
+		}
+		events = append(events, t.event())
+	}
+	return events, nil
+}
+
+func (t told) event() channels.Event {
+	e := channels.Event{ID: t.ID, At: t.At}
+	switch {
+	case t.Receipt != "":
+		e.Receipt = &channels.Receipt{ProviderID: t.Receipt, Status: channels.StatusDelivered}
+	case t.Signal != "":
+		e.Signal = &channels.Signal{Kind: channels.SignalKind(t.Signal), Address: channels.Address(t.From), NewAddr: channels.Address(t.Moved)}
+	default:
+		e.Inbound = &channels.Inbound{From: channels.Address(t.From), Text: t.Text}
+	}
+	return e
+}
+
+func (w *wire) WebhookReply([]byte) (string, []byte) { return "text/xml", []byte("<Response/>") }
+
+func (w *wire) Poll(ctx context.Context, cursor string) ([]channels.Event, string, error) {
+	select {
+	case w.polled <- cursor:
+	case <-ctx.Done():
+		return nil, cursor, ctx.Err()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(cursor) >= len(w.pages) {
+		return nil, cursor, nil
+	}
+	return w.pages[len(cursor)], cursor + "x", nil
+}
+
+// stage is a real ledger with two groups: harbour has a text and a chat channel of its own, valley shares the
+// operator's text channel with it.
+type stage struct {
+	t               *testing.T
+	s               *sqlite.Store
+	harbour, valley gateway.Group
+	own, chat, all  gateway.Channel
+	wires           map[gateway.ID]*wire
+	ears            *inbound.Ears
+	f               *fanout.Fanout
+	mu              sync.Mutex
+	heard           map[inbound.Heard]int
+	receipts        []channels.Receipt
+	broken          error // what the store answers, if anything is wrong with it
+}
+
+func newStage(t *testing.T) *stage {
+	ring, err := seal.NewRing(make([]byte, 32), seal.Key{ID: "k1", Secret: make([]byte, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := &stage{t: t, wires: map[gateway.ID]*wire{}, heard: map[inbound.Heard]int{}}
+	st.s, err = sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Ring: ring})
+	st.ok(err)
+	t.Cleanup(func() { st.ok(st.s.Close()) })
+	topics := []gateway.Topic{{Name: "reports"}, {Name: "alerts"}}
+	st.harbour, err = st.s.PutGroup(t.Context(), gateway.Group{Slug: "harbour", Name: "Harbour", Locale: "en", Zone: "UTC", Topics: topics})
+	st.ok(err)
+	st.valley, err = st.s.PutGroup(t.Context(), gateway.Group{Slug: "valley", Name: "Valley", Locale: "en", Zone: "UTC", Topics: topics})
+	st.ok(err)
+	st.own = st.channel(gateway.Channel{GroupID: st.harbour.ID, Name: "harbour-text", Adapter: "sms", Kind: "sms"})
+	st.chat = st.channel(gateway.Channel{GroupID: st.harbour.ID, Name: "harbour-chat", Adapter: "telegram", Kind: "telegram"})
+	st.all = st.channel(gateway.Channel{Name: "everyone-text", Adapter: "sms", Kind: "sms"})
+	st.f = fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st.s, Tracking: st.s, Wordings: st.s}, st, fanout.Options{})
+	st.ears = st.newEars()
+	return st
+}
+
+func (st *stage) channel(c gateway.Channel) gateway.Channel {
+	c, err := st.s.PutChannel(context.Background(), c)
+	st.ok(err)
+	st.wires[c.ID] = &wire{polled: make(chan string)}
+	return c
+}
+
+func (st *stage) newEars() *inbound.Ears {
+	return inbound.New(inbound.Parts{
+		Channels: st, Receipts: st, Members: st.s, Groups: st.s, Consents: st.s, Inbox: st, Cursors: st.s, Polls: true, Pause: time.Millisecond,
+		Tell: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience) error {
+			_, err := st.f.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to})
+			return err
+		},
+		Count: func(_ gateway.ID, what inbound.Heard) {
+			st.mu.Lock()
+			defer st.mu.Unlock()
+			st.heard[what]++
+		},
+	})
+}
+
+func (st *stage) All() []gateway.Channel { return []gateway.Channel{st.own, st.chat, st.all} }
+
+func (st *stage) Usable(group gateway.ID) []gateway.Channel {
+	return slices.DeleteFunc(st.All(), func(c gateway.Channel) bool { return c.GroupID != group && !c.GroupID.IsZero() })
+}
+
+func (st *stage) Adapter(id gateway.ID) (channels.Adapter, bool) {
+	w, ok := st.wires[id]
+	return w, ok
+}
+
+func (st *stage) ByName(name string) (gateway.Channel, channels.Adapter, bool) {
+	for _, c := range st.All() {
+		if c.Name == name {
+			return c, st.wires[c.ID], true
+		}
+	}
+	return gateway.Channel{}, nil, false
+}
+
+func (st *stage) Observe(_ context.Context, _ gateway.ID, receipts []channels.Receipt) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.receipts = append(st.receipts, receipts...)
+	return st.broken
+}
+
+// Receive stands before the real inbox, so that a test can break it.
+func (st *stage) Receive(ctx context.Context, m gateway.InboundMessage) (bool, error) {
+	st.mu.Lock()
+	broken := st.broken
+	st.mu.Unlock()
+	if broken != nil {
+		return false, broken
+	}
+	return st.s.Receive(ctx, m)
+}
+
+func (st *stage) ok(err error) {
+	st.t.Helper()
+	if err != nil {
+		st.t.Fatal(err)
+	}
+}
+
+// enrol makes a member with points such as "sms:+44…" or "?sms:+44…" (unconfirmed).
+func (st *stage) enrol(g gateway.Group, points ...string) gateway.ID {
+	st.t.Helper()
+	ctx, imp := st.t.Context(), gateway.NewID()
+	row := gateway.StagedMember{Line: 2, Member: gateway.Member{Name: "Ann", Locale: "en", Zone: "UTC", Ref: gateway.Private(gateway.NewID().String())}}
+	for _, p := range points {
+		kind, address, _ := strings.Cut(strings.TrimPrefix(p, "?"), ":")
+		point := gateway.ContactPoint{ID: gateway.NewID(), Kind: kind, Address: gateway.Private(address)}
+		row.Member.Points = append(row.Member.Points, point)
+		if !strings.HasPrefix(p, "?") {
+			row.Consents = append(row.Consents, gateway.Consent{PointID: point.ID, Topic: "reports", Granted: true, Wording: "w1", Locale: "en", At: time.Now().Add(-time.Hour), Proof: "paper", Source: "import"})
+		}
+	}
+	st.ok(st.s.BeginImport(ctx, gateway.Import{ID: imp, GroupID: g.ID, At: time.Now()}))
+	staged, err := st.s.Stage(ctx, g.ID, imp, []gateway.StagedMember{row})
+	st.ok(err)
+	st.ok(st.s.Publish(ctx, g.ID, imp))
+	return staged[0].MemberID
+}
+
+// call sends a webhook and gives the answer.
+func (st *stage) call(channel, signature string, body string) *httptest.ResponseRecorder {
+	mux := http.NewServeMux()
+	mux.Handle("/hooks/{channel}", st.ears)
+	r := httptest.NewRequest(http.MethodPost, "/hooks/"+channel+"?a=1", strings.NewReader(body))
+	r.Header.Set("Signature", signature)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r)
+	return w
+}
+
+// say sends what a member says over a channel; it must be taken.
+func (st *stage) say(ch gateway.Channel, events ...told) {
+	st.t.Helper()
+	body, err := json.Marshal(events)
+	st.ok(err)
+	if w := st.call(ch.Name, "good", string(body)); w.Code != http.StatusOK {
+		st.t.Fatalf("answered %d", w.Code)
+	}
+}
+
+// states gives the states of a member's points, in her order.
+func (st *stage) states(g gateway.Group, member gateway.ID) string {
+	st.t.Helper()
+	m, err := st.s.Member(st.t.Context(), g.ID, member)
+	st.ok(err)
+	var all []string
+	for _, p := range m.Points {
+		all = append(all, string(p.State))
+	}
+	return strings.Join(all, " ")
+}
+
+// inbox gives what a group can read, the newest first.
+func (st *stage) inbox(g gateway.Group) []gateway.InboundMessage {
+	st.t.Helper()
+	all, err := st.s.Inbound(st.t.Context(), g.ID, gateway.ID{}, 100)
+	st.ok(err)
+	return all
+}
+
+// answers plans what is to be answered and gives the deliveries of a group.
+func (st *stage) answers(g gateway.Group) []gateway.Delivery {
+	st.t.Helper()
+	ctx, cancel := context.WithCancel(st.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = st.f.Run(ctx)
+	}()
+	defer func() { cancel(); <-done }()
+	for {
+		open, err := st.s.Unplanned(ctx, 10)
+		st.ok(err)
+		if len(open) == 0 {
+			break
+		}
+		st.f.Wake()
+		<-time.After(time.Millisecond)
+	}
+	all, err := st.s.Deliveries(ctx, gateway.DeliveryFilter{Group: g.ID, Limit: 100})
+	st.ok(err)
+	return all
+}

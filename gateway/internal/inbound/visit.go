@@ -1,0 +1,291 @@
+package inbound
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// visit is one thing that a person wrote or did, over one channel.
+type visit struct {
+	*Ears
+	ch     gateway.Channel
+	groups []gateway.Group // that the channel serves
+	from   gateway.Private
+	event  *channels.Event
+	key    memoryKey
+	at     time.Time
+}
+
+// known is a group that has this address, and whose it is.
+type known struct {
+	group   gateway.Group
+	ids     []gateway.ID
+	members []gateway.Member // read only for words that change something
+}
+
+// signal takes what the provider says of an address. STOP is hers to say: a provider's word is taken for it only where
+// she wrote something that the provider understood as that; alone it means that she cannot be reached there.
+func (v *visit) signal(ctx context.Context, wrote bool) error {
+	s := v.event.Signal
+	v.Count(v.ch.ID, HeardSignal)
+	for _, g := range v.groups {
+		var err error
+		switch {
+		case s.Kind == channels.SignalStopped && wrote:
+			_, err = v.Consents.StopAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("what the provider took for STOP", false, "provider"))
+		case s.Kind == channels.SignalStopped:
+			err = v.Consents.MarkAddress(ctx, g.ID, v.ch.Kind, v.from, gateway.PointChange{State: gateway.PointGone, Note: "the provider says that she blocked us or left"})
+		case s.Kind == channels.SignalStarted:
+			err = v.Consents.MarkAddress(ctx, g.ID, v.ch.Kind, v.from, gateway.PointChange{State: gateway.PointActive})
+		case s.Kind == channels.SignalMoved && s.NewAddr != "":
+			err = v.Consents.MarkAddress(ctx, g.ID, v.ch.Kind, v.from, gateway.PointChange{State: gateway.PointActive, Note: "the provider says that it moved", Moved: gateway.Private(s.NewAddr.Reveal())})
+		}
+		if err != nil {
+			return fmt.Errorf("record what the provider says of an address: %w", err)
+		}
+	}
+	return nil
+}
+
+// message keeps what a person wrote and does what its word asks for. The word of a message that was kept before counts
+// again only if a crash may have come in between, and nothing that she did since speaks against it.
+func (v *visit) message(ctx context.Context, provided bool) error {
+	in := v.event.Inbound
+	text := in.Text
+	if text == "" {
+		text = in.Action
+	}
+	word := meaningOf(text)
+	owners, err := v.owners(ctx, word != nothing)
+	if err != nil {
+		return err
+	}
+	fresh, err := v.keep(ctx, owners, text, word)
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		v.Count(v.ch.ID, HeardAgain)
+		if word == nothing {
+			return nil
+		}
+		if late, err := v.overtaken(ctx, owners, word); err != nil || late {
+			return err
+		}
+	}
+	switch word {
+	case stop:
+		v.Count(v.ch.ID, HeardStop)
+		return v.stop(ctx, owners, provided)
+	case start:
+		v.Count(v.ch.ID, HeardStart)
+		for _, g := range v.groups {
+			if _, err := v.Consents.StartAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("START", true, "member")); err != nil {
+				return fmt.Errorf("undo a STOP: %w", err)
+			}
+		}
+		return v.confirm(ctx, owners)
+	case yes:
+		v.Count(v.ch.ID, HeardYes)
+		return v.confirm(ctx, owners)
+	}
+	v.Count(v.ch.ID, HeardMessage)
+	return nil
+}
+
+// owners finds the groups that know the address.
+func (v *visit) owners(ctx context.Context, whole bool) ([]known, error) {
+	var owners []known
+	for _, g := range v.groups {
+		ids, err := v.Members.FindMembers(ctx, g.ID, v.ch.Kind, v.from)
+		if err != nil {
+			return nil, fmt.Errorf("find who wrote: %w", err)
+		}
+		k := known{group: g, ids: ids}
+		for _, id := range ids {
+			if !whole {
+				break
+			}
+			m, err := v.Members.Member(ctx, g.ID, id)
+			if errors.Is(err, gateway.ErrNotFound) {
+				continue // erased since
+			}
+			if err != nil {
+				return nil, fmt.Errorf("read who wrote: %w", err)
+			}
+			k.members = append(k.members, m)
+		}
+		if len(ids) > 0 {
+			owners = append(owners, k)
+		}
+	}
+	return owners, nil
+}
+
+// keep stores the message with every group that knows her; a stranger's with the only group of the channel. Where a
+// channel serves several groups, a stranger wrote to none of them in particular, and none may read it.
+func (v *visit) keep(ctx context.Context, owners []known, text string, word meaning) (fresh bool, err error) {
+	if len(owners) == 0 {
+		if len(v.groups) != 1 {
+			v.Count(v.ch.ID, HeardStranger)
+			return true, nil
+		}
+		owners = []known{{group: v.groups[0]}}
+	}
+	for _, k := range owners {
+		isNew, err := v.Inbox.Receive(ctx, gateway.InboundMessage{
+			ID: gateway.NewID(), GroupID: k.group.ID, ChannelID: v.ch.ID, EventID: v.event.ID, MemberIDs: k.ids, Kind: v.ch.Kind,
+			From: v.from, Text: gateway.Private(text), Meaning: string(word), At: v.at,
+		})
+		if err != nil {
+			return false, fmt.Errorf("keep a message: %w", err)
+		}
+		fresh = fresh || isNew
+	}
+	return fresh, nil
+}
+
+// overtaken says whether she did something about this contact point since. An event without a time can only be trusted
+// to stop.
+func (v *visit) overtaken(ctx context.Context, owners []known, word meaning) (bool, error) {
+	if v.event.At.IsZero() {
+		return word != stop, nil
+	}
+	for _, k := range owners {
+		for _, m := range k.members {
+			point, ok := v.point(m)
+			if !ok {
+				continue
+			}
+			evidence, err := v.Members.Evidence(ctx, k.group.ID, m.ID)
+			if err != nil {
+				return false, fmt.Errorf("read what she did since: %w", err)
+			}
+			if slices.ContainsFunc(evidence, func(c gateway.Consent) bool {
+				return c.PointID == point.ID && !c.At.Before(v.at.Truncate(time.Microsecond))
+			}) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// point finds the contact point of a member that the event came from.
+func (v *visit) point(m gateway.Member) (gateway.ContactPoint, bool) {
+	i := slices.IndexFunc(m.Points, func(p gateway.ContactPoint) bool { return p.Kind == v.ch.Kind && p.Address == v.from })
+	if i < 0 {
+		return gateway.ContactPoint{}, false
+	}
+	return m.Points[i], true
+}
+
+// stop stops the address in every group of the channel: who writes STOP to a number that several groups share means
+// whoever writes from it. Those that knew her then say once how to return.
+func (v *visit) stop(ctx context.Context, owners []known, provided bool) error {
+	for _, g := range v.groups {
+		if _, err := v.Consents.StopAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("STOP", false, "member")); err != nil {
+			return fmt.Errorf("stop an address: %w", err)
+		}
+	}
+	for _, k := range owners {
+		if err := v.farewell(ctx, k, provided); err != nil { // she is stopped all the same, and a second try would find nothing to answer
+			v.Log.Error("a STOP is not answered", "channel", v.ch.ID, "group", k.group.ID, "error", err)
+		}
+	}
+	return nil
+}
+
+// farewell answers a STOP that changed something: where she wrote from, or, where the provider answers and blocks by
+// itself, over another contact point if she has one. A shared telephone gets one answer.
+func (v *visit) farewell(ctx context.Context, k known, provided bool) error {
+	if adapter, ok := v.Channels.Adapter(v.ch.ID); ok {
+		provided = provided || adapter.Capabilities().OptsOut
+	}
+	for _, m := range k.members {
+		point, ok := v.point(m)
+		if !ok || point.State == gateway.PointStopped {
+			continue
+		}
+		to := gateway.Audience{Members: []gateway.ID{m.ID}, Point: point.ID}
+		if provided {
+			other := func(p gateway.ContactPoint) bool { return p.State == gateway.PointActive && p.Address != v.from }
+			if !slices.ContainsFunc(m.Points, other) {
+				continue
+			}
+			to.Point = gateway.ID{}
+		}
+		return v.Tell(ctx, k.group.ID, v.replyKey(templates.Stopped), templates.Stopped, to)
+	}
+	return nil
+}
+
+// confirm takes her yes for every topic of the groups that could only ask her so far.
+func (v *visit) confirm(ctx context.Context, owners []known) error {
+	for _, k := range owners {
+		for _, m := range k.members {
+			point, ok := v.point(m)
+			if !ok || point.State != gateway.PointUnconfirmed && point.State != gateway.PointStopped {
+				continue
+			}
+			topics := make([]string, len(k.group.Topics))
+			for i, t := range k.group.Topics {
+				topics[i] = t.Name
+			}
+			wording, err := v.wording(ctx, k.group.ID)
+			if err != nil {
+				return err
+			}
+			proof := v.proof("yes", true, "member")
+			proof.Topic, proof.Wording, proof.Locale = strings.Join(topics, " "), wording, m.Locale
+			if _, err := v.Consents.ConfirmAddress(ctx, k.group.ID, v.ch.Kind, v.from, topics, proof); err != nil {
+				return fmt.Errorf("confirm an address: %w", err)
+			}
+			break // the address is confirmed for all who share it
+		}
+	}
+	return nil
+}
+
+// wording names the version of the words that she was asked with.
+func (v *visit) wording(ctx context.Context, group gateway.ID) (string, error) {
+	own, err := v.Groups.Wordings(ctx, group)
+	if err != nil {
+		return "", fmt.Errorf("read the group's wordings: %w", err)
+	}
+	sources := templates.Shipped()[templates.Confirm]
+	maps.Copy(sources, own[templates.Confirm])
+	h := sha256.New()
+	for _, locale := range slices.Sorted(maps.Keys(sources)) {
+		fmt.Fprintf(h, "%s\n%s\n", locale, sources[locale])
+	}
+	return templates.Confirm + "-" + hex.EncodeToString(h.Sum(nil)[:4]), nil
+}
+
+// proof is the evidence of what she said.
+func (v *visit) proof(said string, granted bool, source string) gateway.Consent {
+	return gateway.Consent{
+		Granted: granted, At: v.at, Source: source,
+		Proof: gateway.Private(fmt.Sprintf("%s, received over channel %s, event %s", said, v.ch.Name, hex.EncodeToString(v.key[:8]))),
+	}
+}
+
+// replyKey makes one answer of one event, however often the event comes.
+func (v *visit) replyKey(what string) string {
+	key := v.key
+	if v.event.ID == "" {
+		key = keyOf(v.ch.ID, gateway.NewID().String())
+	}
+	return "answer:" + what + ":" + hex.EncodeToString(key[:])
+}
