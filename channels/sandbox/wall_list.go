@@ -29,6 +29,7 @@ type wall struct {
 	oldest   *phone
 	watching atomic.Int64
 	watchers map[*watcher]struct{}
+	pages    pages
 }
 
 func (w *wall) open() { w.watchers = make(map[*watcher]struct{}) }
