@@ -1,0 +1,160 @@
+package api
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Every answer has the headers that keep it out of caches, frames, scripts and other sites: of every route, of what
+// is open, of what is nowhere, of webhooks.
+func TestHeadersOnEveryAnswer(t *testing.T) {
+	w := newWorld(t)
+	all := deeds(w)
+	asks := []ask{{method: "GET", path: "/healthz"}, {method: "GET", path: "/readyz"}, {method: "GET", path: "/metrics"}, {method: "GET", path: "/metrics", token: "operator"},
+		{method: "GET", path: "/api/v1/openapi.json"}, {method: "GET", path: "/nowhere"}, {method: "PATCH", path: "/api/v1/groups"}, {method: "POST", path: "/hooks/sms-berlin"}, {method: "GET", path: "/hooks/"}, {method: "GET", path: "/"}}
+	for _, rt := range w.server.routes {
+		for _, token := range []string{"", "operator", "nairobi administrator", "berlin administrator"} {
+			asks = append(asks, all[rt.ID].ask(rt, "berlin", token))
+		}
+	}
+	want := map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Cross-Origin-Resource-Policy": "same-origin"}
+	for _, a := range asks {
+		r := w.ask(a)
+		for name, value := range want {
+			if got := r.header.Get(name); got != value {
+				t.Errorf("%s %s (%d): %s is %q, want %q", a.method, a.path, r.status, name, got, value)
+			}
+		}
+		if r.header.Get("Set-Cookie") != "" || r.header.Get("Access-Control-Allow-Origin") != "" || r.header.Get("Location") != "" {
+			t.Errorf("%s %s: cookies, other sites or a redirect: %v", a.method, a.path, r.header)
+		}
+		if len(r.body) > 0 && r.header.Get("Content-Type") == "" {
+			t.Errorf("%s %s: an answer without a type: %s", a.method, a.path, r.body)
+		}
+	}
+}
+
+// A page of another site cannot make a browser use the API, even with a token that it got hold of.
+func TestOtherSitesAreRefused(t *testing.T) {
+	w := newWorld(t)
+	all := deeds(w)
+	for _, rt := range w.server.routes {
+		if rt.Method == http.MethodGet {
+			continue
+		}
+		a := all[rt.ID].ask(rt, "berlin", "berlin administrator")
+		header := map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://elsewhere.example"}
+		for name, value := range a.header {
+			header[name] = value
+		}
+		a.header = header
+		w.want(403, a, nil)
+	}
+}
+
+// A handler panics: the client gets a problem without a word of why, the log gets the stack, and the server goes on.
+func TestAPanicIsContained(t *testing.T) {
+	w := newWorld(t)
+	w.fake.panics = errors.New(memberName)
+	p := w.want(500, ask{method: "POST", path: "/api/v1/groups/berlin/broadcasts", token: "berlin author", body: report("Hello.")}, nil).problem(t)
+	if p.Code != gateway.CodeInternal || strings.Contains(p.Detail, memberName) {
+		t.Errorf("told: %+v", p)
+	}
+	if log := w.log.String(); !strings.Contains(log, "a request panicked") || strings.Contains(log, memberName) {
+		t.Errorf("logged: %s", log)
+	}
+	w.fake.panics = nil
+	w.want(500, ask{method: "POST", path: "/hooks/panic"}, nil)
+	w.want(201, ask{method: "POST", path: "/api/v1/groups/berlin/broadcasts", token: "berlin author", body: report("Hello.")}, nil)
+}
+
+// A failure of ours says nothing of itself but the request's id, under which the log has it.
+func TestAFailureIsFoundByItsID(t *testing.T) {
+	w := newWorld(t)
+	w.fake.fail = errors.New("disk I/O error in carillon.db")
+	r := w.want(500, ask{method: "POST", path: "/api/v1/groups/berlin/broadcasts", token: "berlin author", body: report("Hello.")}, nil)
+	id := r.header.Get("X-Request-Id")
+	if p := r.problem(t); p.Instance != "urn:uuid:"+id || strings.Contains(string(r.body), "carillon.db") {
+		t.Errorf("told: %s", r.body)
+	}
+	found := false
+	lines := bufio.NewScanner(strings.NewReader(w.log.String()))
+	for lines.Scan() {
+		found = found || strings.Contains(lines.Text(), id) && strings.Contains(lines.Text(), "disk I/O error")
+	}
+	if !found {
+		t.Error("the log does not have the failure under the request's id")
+	}
+}
+
+// The access log has the route, never the path, the query, the token or who asked from where.
+func TestTheAccessLogIsDiscreet(t *testing.T) {
+	w := newWorld(t)
+	w.want(404, ask{method: "GET", path: "/api/v1/groups/berlin/members/" + w.member.String() + "/" + memberAddress + "?q=" + memberAddress, token: "berlin viewer"}, nil)
+	w.want(422, ask{method: "GET", path: "/api/v1/groups/berlin/members/" + memberAddress + "?q=secret-query", token: "berlin viewer"}, nil)
+	w.want(200, ask{method: "POST", path: "/api/v1/groups/berlin/members/" + w.member.String() + "/reveal", token: "berlin administrator", body: map[string]string{"reason": "her-request"}}, nil)
+	log := w.log.String()
+	for _, secret := range []string{memberAddress, memberName, memberRef, "secret-query", w.tokens["berlin viewer"], "127.0.0.1", "s3cr3t-marker"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log has %q", secret)
+		}
+	}
+	for _, wanted := range []string{`"route":"POST /api/v1/groups/{group}/members/{member}/reveal"`, `"reason":"her-request"`, w.member.String(), w.ids["berlin administrator"].String()} {
+		if !strings.Contains(log, wanted) {
+			t.Errorf("the log lacks %s", wanted)
+		}
+	}
+}
+
+// The server that we offer refuses headers without end.
+func TestServerBoundsHeaders(t *testing.T) {
+	w := newWorld(t)
+	real := httptest.NewUnstartedServer(nil)
+	real.Config = NewServer(w.server, w.server.Log)
+	real.Start()
+	defer real.Close()
+	conn, err := net.Dial("tcp", real.Listener.Addr().String())
+	must(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: %s\r\n\r\n", strings.Repeat("a", maxHeader+8<<10))
+	must(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	must(t, err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+	if real.Config.ReadHeaderTimeout == 0 || real.Config.IdleTimeout == 0 {
+		t.Error("headers and idle connections need a time")
+	}
+}
+
+// A name that is no method of ours is not repeated, and an unknown path under a method is not a wrong method.
+func TestNowhere(t *testing.T) {
+	w := newWorld(t)
+	r := w.want(405, ask{method: "PURGE", path: "/api/v1/groups", token: "operator"}, nil)
+	if p := r.problem(t); strings.Contains(p.Detail, "PURGE") || r.header.Get("Allow") == "" {
+		t.Errorf("told: %+v, Allow %q", p, r.header.Get("Allow"))
+	}
+	w.want(404, ask{method: "PURGE", path: "/api/v1/nothing", token: "operator"}, nil)
+	w.want(404, ask{method: "GET", path: "/hooks/"}, nil)
+}
+
+// Options that lack a service are named, all of them.
+func TestMissingServicesAreNamed(t *testing.T) {
+	_, err := New(Options{})
+	for _, name := range []string{"Groups", "Directory", "Broadcasts", "Metrics", "Applied"} {
+		if err == nil || !strings.Contains(err.Error(), "Options."+name+" ") {
+			t.Errorf("%s is not named: %v", name, err)
+		}
+	}
+}
