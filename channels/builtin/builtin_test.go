@@ -14,7 +14,7 @@ func TestAll(t *testing.T) {
 		}
 		seen[f.Name] = true
 		got, ok := Find(f.Name)
-		if !ok || got.Kind != f.Kind || f.Kind == "" || f.Summary == "" || f.New == nil {
+		if !ok || got.Kind != f.Kind || f.Kind == "" || f.Summary == "" || f.New == nil || f.ParseAddress == nil {
 			t.Errorf("%s is not fully described: %+v", f.Name, got)
 		}
 		if _, err := json.Marshal(f.Options()); err != nil {

@@ -98,7 +98,7 @@ func TestBrokenAdaptersAreFound(t *testing.T) {
 		{"compose", "changing", "differs from one call", func(a whole) channels.Adapter { return &dated{whole: a} }},
 		{"compose", "plain errors", "want a *channels.Error", func(a whole) channels.Adapter { return &plainErrors{a} }},
 		{"compose", "changes the document", "changed the document", func(a whole) channels.Adapter { return &meddling{a} }},
-		{"send", "twice", "saw 4 messages", func(a whole) channels.Adapter { return &twice{a} }},
+		{"send", "twice", "saw 6 messages", func(a whole) channels.Adapter { return &twice{a} }},
 		{"send", "without an id", "without the provider's id", func(a whole) channels.Adapter { return &nameless{a} }},
 		{"send", "another's text", "with another text", func(a whole) channels.Adapter { return &mumbling{a} }},
 		{"faults", "tries again", "in one attempt", func(a whole) channels.Adapter { return &retrying{a} }},

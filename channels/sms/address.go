@@ -24,6 +24,9 @@ func ParseNumber(raw, region string) (channels.Address, error) {
 	if len(raw) > maxRaw {
 		return "", errors.New("the phone number has too many digits; check it")
 	}
+	if region = strings.ToUpper(strings.TrimSpace(region)); region != "" && !phonenumbers.GetSupportedRegions()[region] {
+		return "", errors.New("the region is no country; write its two letters, such as DE")
+	}
 	text := strings.Map(func(r rune) rune {
 		switch {
 		case unicode.Is(unicode.Cf, r), unicode.IsControl(r):
@@ -43,21 +46,20 @@ func ParseNumber(raw, region string) (channels.Address, error) {
 	case strings.IndexFunc(text, unicode.IsLetter) >= 0:
 		return "", errors.New("this is no phone number: it holds letters; write digits only, without an extension")
 	}
-	n, err := parse(text, region)
-	if err != nil {
-		return "", err
-	}
-	canonical := phonenumbers.Format(n, phonenumbers.E164)
 	// Some plans read a number differently once it stands in international form: go on until it stays as it is.
-	for range 4 {
-		if n, err = parse(canonical, ""); err != nil {
+	for range 5 {
+		n, err := parse(text, region)
+		if err != nil {
 			return "", err
 		}
-		again := phonenumbers.Format(n, phonenumbers.E164)
-		if again == canonical {
+		canonical := phonenumbers.Format(n, phonenumbers.E164)
+		if canonical == text {
+			if err := refusedType(n); err != nil {
+				return "", err
+			}
 			return channels.Address(canonical), nil
 		}
-		canonical = again
+		text, region = canonical, ""
 	}
 	return "", errors.New("the phone number can be read in several ways; write it like +49 and then digits")
 }
@@ -106,11 +108,16 @@ func parse(text, region string) (*phonenumbers.PhoneNumber, error) {
 	case phonenumbers.INVALID_COUNTRY_CODE:
 		return nil, errors.New("the phone number starts with a country code that does not exist; check the digits after +")
 	}
+	return n, nil
+}
+
+// refusedType says why a number of its type gets no text messages; nil if it may.
+func refusedType(n *phonenumbers.PhoneNumber) error {
 	switch phonenumbers.GetNumberType(n) {
 	case phonenumbers.PREMIUM_RATE, phonenumbers.SHARED_COST:
-		return nil, errors.New("this is a premium number; give the number of a mobile phone")
+		return errors.New("this is a premium number; give the number of a mobile phone")
 	case phonenumbers.VOICEMAIL, phonenumbers.PAGER:
-		return nil, errors.New("this is the number of a voicemail or pager; give the number of a mobile phone")
+		return errors.New("this is the number of a voicemail or pager; give the number of a mobile phone")
 	}
-	return n, nil
+	return nil
 }

@@ -327,23 +327,3 @@ func TestRates(t *testing.T) {
 		t.Errorf("a message of 24 segments can never be sent with a burst of %d", r.Burst)
 	}
 }
-
-func BenchmarkSend(b *testing.B) {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.WriteHeader(201)
-		_, _ = io.WriteString(w, `{"sid":"SM00000000000000000000000000000001","status":"queued","body":"Hello","to":"+12025550123"}`)
-	}))
-	defer srv.Close()
-	a, err := New(channels.Settings{Options: base.with("base_url", srv.URL).raw()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	m := channels.Outbound{To: anna, Part: channels.Part{Text: "Hello"}, CallbackURL: "https://example.org/hooks/sms?a=" + attempt + "&p=0"}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := a.Send(context.Background(), m); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
