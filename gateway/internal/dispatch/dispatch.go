@@ -81,9 +81,8 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	if err := d.orphansAtStart(ctx); err != nil {
 		return err
 	}
-	var claims, settlements, background sync.WaitGroup
+	var settlements, background sync.WaitGroup
 	for _, g := range []*gatherer{d.urgent, d.rest} {
-		claims.Go(func() { g.runClaims(writing) })
 		settlements.Go(func() { g.runSettlements(writing) })
 	}
 	background.Go(func() { d.mender.run(ctx) })
@@ -103,7 +102,6 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		err = errors.Join(err, errors.New("dispatch: the ledger did not take all outcomes; those attempts will be in doubt"))
 	}
 	stopWriting()
-	claims.Wait()
 	<-written
 	return err
 }

@@ -21,6 +21,7 @@ type pump struct {
 	work  chan job
 	asks  claimRequest
 	last  int // how many the limits let through at once
+	timer *time.Timer
 }
 
 // job is a claim for a sender.
@@ -31,14 +32,14 @@ type job struct {
 }
 
 func (l *line) newPump(lanes []gateway.Lane, senders int) *pump {
-	p := &pump{l: l, lanes: lanes, total: senders, freed: make(chan struct{}, 1), work: make(chan job, senders), last: senders}
-	p.asks.done = make(chan struct{}, 1)
+	p := &pump{l: l, lanes: lanes, total: senders, freed: make(chan struct{}, 1), work: make(chan job, senders), last: senders, timer: time.NewTimer(gathering)}
+	p.asks.done = make(chan turn, 1)
 	p.free.Store(int64(senders))
 	return p
 }
 
-func (p *pump) release() {
-	p.free.Add(1)
+func (p *pump) release(n int) {
+	p.free.Add(int64(n))
 	wake(p.freed)
 }
 
@@ -51,20 +52,16 @@ func (p *pump) run(ctx, sending context.Context) {
 			}
 		})
 	}
-	for p.round(ctx) == nil {
+	for p.round(ctx, sending) == nil {
 	}
 	close(p.work)
 	senders.Wait()
 }
 
 // round takes hints and has them sent; the only error is that of the context.
-func (p *pump) round(ctx context.Context) error {
-	for p.free.Load() == 0 {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-p.freed:
-		}
+func (p *pump) round(ctx, sending context.Context) error {
+	if err := p.wantFree(ctx); err != nil {
+		return err
 	}
 	if err := p.blocked(ctx); err != nil {
 		return err
@@ -86,7 +83,7 @@ func (p *pump) round(ctx context.Context) error {
 	}
 	p.l.d.o.At(atPopped)
 	for len(ids) > 0 {
-		n := p.forward(ctx, lane, ids)
+		n := p.forward(ctx, sending, lane, ids)
 		p.done(key, ids[:max(0, n)])
 		if n < 0 {
 			p.done(key, ids) // they are due still, and come again
@@ -95,6 +92,31 @@ func (p *pump) round(ctx context.Context) error {
 		ids = ids[n:]
 	}
 	return ctx.Err()
+}
+
+// wantFree waits for a free sender; where many are busy, a little longer for some more.
+func (p *pump) wantFree(ctx context.Context) error {
+	for p.free.Load() == 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.freed:
+		}
+	}
+	if p.lanes[0] == gateway.Urgent && len(p.lanes) == 1 || p.free.Load() >= int64(p.total)/2 {
+		return nil
+	}
+	p.timer.Reset(gathering)
+	for p.free.Load() < int64(p.total)/2 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.timer.C:
+			return nil
+		case <-p.freed:
+		}
+	}
+	return nil
 }
 
 func (p *pump) done(key queue.Lane, ids []gateway.ID) {
@@ -144,7 +166,7 @@ func (p *pump) wait(ctx context.Context, d time.Duration, changed <-chan struct{
 
 // forward passes on as many ids as the limits let through, at least one, and returns how many; below zero: none, and
 // the rest is given up.
-func (p *pump) forward(ctx context.Context, lane gateway.Lane, ids []gateway.ID) int {
+func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []gateway.ID) int {
 	urgent := lane == gateway.Urgent
 	pass := p.l.limits.Take(urgent, len(ids))
 	for pass.Count == 0 {
@@ -161,7 +183,7 @@ func (p *pump) forward(ctx context.Context, lane gateway.Lane, ids []gateway.ID)
 	gatherer := p.l.d.gatherer(urgent)
 	p.asks.ids = ids[:pass.Count]
 	begun := time.Now()
-	claims, err := gatherer.claim(&p.asks)
+	claims, err := gatherer.claim(sending, &p.asks)
 	p.l.d.metrics.claims[lane].Observe(time.Since(begun).Seconds())
 	if err != nil {
 		p.l.limits.Unused()
@@ -175,6 +197,7 @@ func (p *pump) forward(ctx context.Context, lane gateway.Lane, ids []gateway.ID)
 		p.l.metrics.claimed(c.Verdict)
 		if c.Verdict == gateway.Granted {
 			p.free.Add(-1)
+			gatherer.sending.Add(1)
 			p.work <- job{claim: c, lane: lane, paid: pass.Paid}
 			continue
 		}
