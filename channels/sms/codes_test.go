@@ -22,7 +22,7 @@ const facts = `
 20500: unknown channel
 20503 21730: unknown channel
 21211: permanent address
-21214 21612: permanent address
+21214 21612: permanent sender
 21408: permanent sender
 21606 21601: permanent sender
 21608: permanent sender
@@ -33,7 +33,7 @@ const facts = `
 21617: permanent content
 30002: auth sender
 30003: temporary address
-30004: permanent address
+30004: gone address
 30005: permanent address
 30006: permanent address
 30007: permanent content
