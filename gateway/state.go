@@ -69,7 +69,7 @@ var DeliveryStates = [...]DeliveryState{Waiting, Sending, DeliveryAccepted, Deli
 
 // DeliverySteps lists every legal step of a delivery.
 var DeliverySteps = map[DeliveryState][]DeliveryState{
-	Waiting:          {Sending, Ended},
+	Waiting:          {Sending, Delivered, Ended}, // Delivered: a late receipt of the attempt before
 	Sending:          {Waiting, DeliveryAccepted, Delivered, DeliveryInDoubt, Ended},
 	DeliveryAccepted: {Delivered, Waiting, Ended}, // Waiting: on to the next contact point
 	DeliveryInDoubt:  {DeliveryAccepted, Delivered, Waiting, Ended},
