@@ -159,6 +159,12 @@ func (s *Store) Retain(ctx context.Context, limit int) (int, error) {
 		}
 		answers, err := t.exec("DELETE FROM requests WHERE (token_id, key) IN (SELECT token_id, key FROM requests WHERE begun_at <= ? LIMIT ?)", t.now-keepAnswers.Microseconds(), limit)
 		n += answers
+		if err != nil {
+			return err
+		}
+		texts, err := t.exec("UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE (group_id, id) IN (SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND at <= ? LIMIT ?)",
+			t.now-gateway.PolicyOf(gateway.Report).Keep.Microseconds(), limit)
+		n += texts
 		return err
 	})
 	return n, err

@@ -202,9 +202,11 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter) ([]gat
 		where += " AND d.state = 0"
 	case gateway.Ended:
 		where += " AND d.state = 2"
+	case gateway.Delivered:
+		where += " AND (d.state = 3 OR d.state = 1 AND a.state = 5)"
 	default:
 		attempt, ok := map[gateway.DeliveryState]gateway.AttemptState{gateway.Sending: gateway.Claimed, gateway.DeliveryAccepted: gateway.Accepted,
-			gateway.Delivered: gateway.AttemptDelivered, gateway.DeliveryInDoubt: gateway.InDoubt}[f.State]
+			gateway.DeliveryInDoubt: gateway.InDoubt}[f.State]
 		if !ok {
 			return nil, gateway.Faultf(gateway.CodeInvalid, "%q is no state of a delivery", f.State)
 		}

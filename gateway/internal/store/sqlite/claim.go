@@ -93,7 +93,9 @@ func (t *txn) claim(by gateway.Claimant, ids []gateway.ID, claims []gateway.Clai
 	place := make(map[gateway.ID]int, len(ids))
 	for i, id := range ids {
 		claims[i].Delivery = id
-		place[id] = i
+		if _, twice := place[id]; !twice {
+			place[id] = i
+		}
 	}
 	var granted []*claimRow
 	stopped := map[gateway.ID]bool{}
@@ -236,8 +238,8 @@ func (t *txn) grant(by gateway.Claimant, granted []*claimRow) error {
 // grantStatement inserts attempts that share the time and the lease.
 func grantStatement(rows int) string {
 	return `INSERT INTO attempts (id, group_id, broadcast_id, delivery_id, previous_id, channel_id, point_id, no, parts, first_part, claimed_at, lease_until,
-		state, token, left_behind, refs, polled, arrived, cost, confirm_by, look_at, settled_at, class, scope, code, detail)
-		SELECT v.*, s.*, 1, 1, 0, '', 0, 0, 0, NULL, NULL, 0, '', '', '', '' FROM (SELECT ?, ?) s, (VALUES ` + values(rows, 10) + ") v"
+		state, token, left_behind, refs, arrived, cost, confirm_by, look_at, settled_at, class, scope, code, detail)
+		SELECT v.*, s.*, 1, 1, 0, '', 0, 0, NULL, NULL, 0, '', '', '', '' FROM (SELECT ?, ?) s, (VALUES ` + values(rows, 10) + ") v"
 }
 
 // frozenOf reads what never changes about a broadcast, and keeps it.

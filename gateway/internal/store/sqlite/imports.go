@@ -138,23 +138,12 @@ func (st *stager) find(m gateway.Member) (*known, error) {
 
 func (st *stager) suppressed(m gateway.Member) (bool, error) {
 	for _, p := range m.Points {
-		stopped, err := st.stands(p)
+		stopped, err := st.stands(st.key, st.group, p.Kind, p.Address)
 		if err != nil || stopped {
 			return stopped, err
 		}
 	}
 	return false, nil
-}
-
-// stands says whether a STOP stands against an address, in the group or everywhere.
-func (st *stager) stands(p gateway.ContactPoint) (bool, error) {
-	found := false
-	yes := func(*sql.Rows) error { found = true; return nil }
-	err := st.query("SELECT 1 FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{st.group[:], p.Kind, st.key.Suppression.Of(p.Kind, p.Address.Reveal())}, yes)
-	if err != nil || found {
-		return found, err
-	}
-	return found, st.query("SELECT 1 FROM suppressions_everywhere WHERE kind = ? AND address_index = ?", []any{p.Kind, st.w.store.ring.Suppression().Of(p.Kind, p.Address.Reveal())}, yes)
 }
 
 // insert writes a new member; imp is the import that hides her, or zero.
@@ -205,7 +194,7 @@ func (st *stager) insertPoint(box seal.Box, member gateway.ID, position int, p g
 	if mask != 0 {
 		state = pointActive
 	}
-	stopped, err := st.stands(p)
+	stopped, err := st.stands(st.key, st.group, p.Kind, p.Address)
 	if err != nil {
 		return err
 	}

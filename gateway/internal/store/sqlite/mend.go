@@ -84,7 +84,7 @@ func (s *Store) Overdue(ctx context.Context, limit int) ([]gateway.Claim, error)
 }
 
 // nullAttempt stands for the columns of an attempt where there is none.
-const nullAttempt = `NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, '', 0, 0, 0, NULL, NULL, NULL, NULL, '', '', '', ''`
+const nullAttempt = `NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, '', 0, 0, NULL, NULL, NULL, NULL, '', '', '', ''`
 
 func caseJoins(point string) string {
 	return ` LEFT JOIN contact_points p ON p.group_id = d.group_id AND p.member_id = d.member_id AND p.id = ` + point + `
@@ -93,7 +93,7 @@ func caseJoins(point string) string {
 
 // AttemptByRef finds an attempt by the provider's id.
 func (s *Store) AttemptByRef(ctx context.Context, channel gateway.ID, providerID string) (id gateway.ID, err error) {
-	err = one(s.read.QueryRowContext(ctx, "SELECT id FROM attempts WHERE polled = 1 AND channel_id = ? AND refs = ?", channel[:], providerID), "attempt", scanID(&id))
+	err = one(s.read.QueryRowContext(ctx, "SELECT attempt_id FROM refs WHERE channel_id = ? AND ref = ?", channel[:], providerID), "attempt", scanID(&id))
 	return id, err
 }
 
@@ -177,7 +177,7 @@ func (s *Store) Advance(ctx context.Context, moves []gateway.Move) error {
 
 func (t *txn) advance(m gateway.Move) error {
 	a, d, err := t.loadDelivery(m.Delivery)
-	if err != nil || d == nil || d.state == rowEnded || d.attempt != m.Attempt && !(d.state == rowWaiting && m.Attempt.IsZero()) {
+	if err != nil || d == nil || d.state == rowEnded || d.state == rowArrived || d.attempt != m.Attempt && !(d.state == rowWaiting && m.Attempt.IsZero()) {
 		return err
 	}
 	if d.state == rowFollows && (a == nil || a.state != gateway.Accepted && a.state != gateway.InDoubt) {

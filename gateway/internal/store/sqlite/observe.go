@@ -75,29 +75,29 @@ func observeStatement(rows int) string {
 }
 
 func (t *txn) observeOne(r *gateway.Receipt) (gateway.Effect, error) {
-	id := r.Attempt
+	id, part := r.Attempt, r.Part
 	if id.IsZero() {
 		if r.ProviderID == "" {
 			return gateway.NoAttempt, nil
 		}
-		if err := t.query("SELECT id FROM attempts WHERE polled = 1 AND channel_id = ? AND refs = ?", []any{r.Channel[:], r.ProviderID}, func(rows *sql.Rows) error {
-			return rows.Scan(scanID(&id))
+		if err := t.query("SELECT attempt_id, part FROM refs WHERE channel_id = ? AND ref = ?", []any{r.Channel[:], r.ProviderID}, func(rows *sql.Rows) error {
+			return rows.Scan(scanID(&id), &part)
 		}); err != nil {
 			return gateway.NoAttempt, err
 		}
 	}
 	a, d, err := t.load(id)
-	if err != nil || a == nil || a.channel != r.Channel || r.Part < 0 || r.Part > 61 {
+	if err != nil || a == nil || a.channel != r.Channel || part < 0 || part > 61 {
 		return gateway.NoAttempt, err
 	}
 	wasRefs, wasArrived, wasState := a.refs, a.arrived, a.state
-	if ids := a.providerIDs(); r.ProviderID != "" && (r.Part >= len(ids) || ids[r.Part] == "") {
-		a.setRef(r.Part, r.ProviderID)
+	if ids := a.providerIDs(); r.ProviderID != "" && (part >= len(ids) || ids[part] == "") {
+		a.setRef(part, r.ProviderID)
 	}
 	before := d.stateWith(a)
 	switch r.State {
 	case gateway.AttemptDelivered:
-		a.arrived |= 1 << r.Part
+		a.arrived |= 1 << part
 		if a.complete() && a.state.CanStep(gateway.AttemptDelivered) {
 			a.enter(gateway.AttemptDelivered, t.now)
 			if err := t.arrive(d, a); err != nil {
@@ -115,6 +115,9 @@ func (t *txn) observeOne(r *gateway.Receipt) (gateway.Effect, error) {
 			a.refusal = r.Refusal
 			if r.Spent {
 				d.tries++
+			}
+			if d.attempt == a.id {
+				d.firstPart = min(d.firstPart, part)
 			}
 			t.follow(d, a, r.Next)
 		}
@@ -134,23 +137,28 @@ func (t *txn) observeOne(r *gateway.Receipt) (gateway.Effect, error) {
 	return gateway.Applied, t.changePoint(d.group, d.member, a.point, r.Point)
 }
 
-// arrive makes a delivery follow an attempt that a receipt proves, whatever it was doing since: a retry that still
-// waits is off, an end for want of success is lifted, and a newer attempt on its way is left behind.
+// arrive ends a delivery well, because a receipt proves one of its attempts, whatever it was doing since: a retry that
+// still waits is off, an end for want of success is lifted, and a newer attempt on its way is left behind.
 func (t *txn) arrive(d *delivery, a *attempt) error {
-	if d.state == rowEnded && !d.reason.Liftable() {
+	if d.state == rowArrived || d.state == rowEnded && !d.reason.Liftable() {
 		return nil
 	}
-	if d.state == rowFollows && d.attempt != a.id {
-		newer, _, err := t.load(d.attempt)
-		if err != nil || newer.state == gateway.AttemptDelivered {
+	was := d.state
+	d.due, d.reason, d.detail = time.Time{}, "", ""
+	if d.attempt == a.id {
+		d.state, d.channel, d.point, a.left = rowFollows, a.channel, a.point, false
+		return nil
+	}
+	if was == rowFollows {
+		newest, _, err := t.load(d.attempt)
+		if err != nil || newest.state == gateway.AttemptDelivered {
 			return err
 		}
-		t.moved(d, d.stateWith(newer), counted{})
-		if _, err := t.exec("UPDATE attempts SET left_behind = 1, confirm_by = NULL, look_at = NULL WHERE id = ?", newer.id[:]); err != nil {
+		t.moved(d, d.stateWith(newest), counted{})
+		if _, err := t.exec("UPDATE attempts SET left_behind = 1, confirm_by = NULL WHERE id = ?", newest.id[:]); err != nil {
 			return err
 		}
 	}
-	d.state, d.attempt, d.due, d.reason, d.detail = rowFollows, a.id, time.Time{}, "", ""
-	a.left = false
+	d.state, d.channel, d.point = rowArrived, a.channel, a.point
 	return nil
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 )
 
-// The three values of deliveries.state; the rest follows from the newest attempt.
+// The values of deliveries.state; the rest follows from the newest attempt.
 const (
 	rowWaiting = 0
 	rowFollows = 1
 	rowEnded   = 2
+	rowArrived = 3 // by an attempt that is not the newest
 )
 
 // Plan writes a chunk and its cursor.

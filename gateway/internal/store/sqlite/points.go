@@ -28,16 +28,17 @@ type pointAt struct {
 	member, id gateway.ID
 	state      int
 	topics     int64
+	seen       bool // her import is published
 }
 
 // at finds the contact points with an address in a group.
 func (t *txn) at(group gateway.ID, kind string, index []byte) ([]pointAt, error) {
 	var all []pointAt
-	err := t.query("SELECT member_id, id, state, topics FROM contact_points WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, index}, func(r *sql.Rows) error {
+	err := t.query("SELECT p.member_id, p.id, p.state, p.topics, "+visible+" FROM contact_points p JOIN members ON members.group_id = p.group_id AND members.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?", []any{group[:], kind, index}, func(r *sql.Rows) error {
 		var p pointAt
 		all = append(all, p)
 		last := &all[len(all)-1]
-		return r.Scan(scanID(&last.member), scanID(&last.id), &last.state, &last.topics)
+		return r.Scan(scanID(&last.member), scanID(&last.id), &last.state, &last.topics, &last.seen)
 	})
 	return all, err
 }
@@ -50,7 +51,7 @@ func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, 
 		if err != nil {
 			return nil, err
 		}
-		return t.turn(key, group, points, proof, func(p pointAt) (int, int64, bool) { return pointStopped, p.topics, p.state != pointStopped })
+		return t.turn(key, group, points, []gateway.Consent{proof}, func(p pointAt) (int, int64, bool) { return pointStopped, p.topics, p.state != pointStopped })
 	})
 }
 
@@ -60,7 +61,7 @@ func (s *Store) StartAddress(ctx context.Context, group gateway.ID, kind string,
 		if _, err := t.exec("DELETE FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", group[:], kind, key.Suppression.Of(kind, address.Reveal())); err != nil {
 			return nil, err
 		}
-		return t.turn(key, group, points, proof, func(p pointAt) (int, int64, bool) {
+		return t.turn(key, group, points, []gateway.Consent{proof}, func(p pointAt) (int, int64, bool) {
 			if p.topics == 0 {
 				return pointUnconfirmed, 0, p.state == pointStopped
 			}
@@ -76,8 +77,13 @@ func (s *Store) ConfirmAddress(ctx context.Context, group gateway.ID, kind strin
 		return nil, err
 	}
 	mask := bits(known, topics)
+	proofs := make([]gateway.Consent, len(topics))
+	for i, topic := range topics {
+		proofs[i] = proof
+		proofs[i].Topic = topic
+	}
 	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []pointAt) ([]gateway.ID, error) {
-		return t.turn(key, group, points, proof, func(p pointAt) (int, int64, bool) {
+		return t.turn(key, group, points, proofs, func(p pointAt) (int, int64, bool) {
 			return pointActive, p.topics | mask, p.state == pointUnconfirmed
 		})
 	})
@@ -102,10 +108,12 @@ func (s *Store) withAddress(ctx context.Context, group gateway.ID, kind string, 
 }
 
 // turn gives contact points a new state and writes the evidence for each.
-func (t *txn) turn(key *seal.Group, group gateway.ID, points []pointAt, proof gateway.Consent, next func(pointAt) (state int, topics int64, change bool)) ([]gateway.ID, error) {
+func (t *txn) turn(key *seal.Group, group gateway.ID, points []pointAt, proofs []gateway.Consent, next func(pointAt) (state int, topics int64, change bool)) ([]gateway.ID, error) {
 	var members []gateway.ID
 	for _, p := range points {
-		members = append(members, p.member)
+		if p.seen {
+			members = append(members, p.member)
+		}
 		state, topics, change := next(p)
 		if !change {
 			continue
@@ -117,9 +125,11 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []pointAt, proof ga
 		if err != nil {
 			return nil, err
 		}
-		proof.ID, proof.GroupID, proof.MemberID, proof.PointID = gateway.NewID(), group, p.member, p.id
-		if err := t.putConsent(box, proof); err != nil {
-			return nil, err
+		for _, proof := range proofs {
+			proof.ID, proof.GroupID, proof.MemberID, proof.PointID = gateway.NewID(), group, p.member, p.id
+			if err := t.putConsent(box, proof); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return members, nil
@@ -163,8 +173,15 @@ func (t *txn) mark(key *seal.Group, group gateway.ID, kind string, p pointAt, ch
 		if err != nil {
 			return err
 		}
-		_, err = t.exec("UPDATE contact_points SET address_sealed = ?, address_index = ?, note = ? WHERE group_id = ? AND member_id = ? AND id = ?",
-			sealText(box, change.Moved, p.id, "address"), key.Addresses.Of(kind, change.Moved.Reveal()), change.Note, group[:], p.member[:], p.id[:])
+		state, stopped := p.state, false
+		if stopped, err = t.stands(key, group, kind, change.Moved); err != nil {
+			return err
+		}
+		if stopped {
+			state = pointStopped
+		}
+		_, err = t.exec("UPDATE contact_points SET address_sealed = ?, address_index = ?, note = ?, state = ? WHERE group_id = ? AND member_id = ? AND id = ?",
+			sealText(box, change.Moved, p.id, "address"), key.Addresses.Of(kind, change.Moved.Reveal()), change.Note, state, group[:], p.member[:], p.id[:])
 		return err
 	}
 	if p.state == pointStopped || p.state == pointUnconfirmed && change.State == gateway.PointActive {
@@ -204,4 +221,15 @@ func (t *txn) changePoint(group, member, point gateway.ID, change *gateway.Point
 
 func (t *txn) groupKey(group gateway.ID) (*seal.Group, error) {
 	return t.w.store.groupKey(context.Background(), t.w.conn, group)
+}
+
+// stands says whether a STOP stands against an address, in the group or everywhere.
+func (t *txn) stands(key *seal.Group, group gateway.ID, kind string, address gateway.Private) (bool, error) {
+	found := false
+	yes := func(*sql.Rows) error { found = true; return nil }
+	err := t.query("SELECT 1 FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, key.Suppression.Of(kind, address.Reveal())}, yes)
+	if err != nil || found {
+		return found, err
+	}
+	return found, t.query("SELECT 1 FROM suppressions_everywhere WHERE kind = ? AND address_index = ?", []any{kind, t.w.store.ring.Suppression().Of(kind, address.Reveal())}, yes)
 }

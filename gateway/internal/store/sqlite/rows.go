@@ -18,7 +18,6 @@ type attempt struct {
 	parts, firstPart                                         int
 	left                                                     bool // its delivery went on without it
 	refs                                                     string
-	polled                                                   bool
 	arrived                                                  int64
 	cost                                                     int
 	confirmBy, lookAt, claimedAt, settledAt                  time.Time
@@ -26,11 +25,11 @@ type attempt struct {
 }
 
 const attemptColumns = `a.id, a.group_id, a.broadcast_id, a.delivery_id, a.previous_id, a.channel_id, a.point_id, a.no, a.state, a.token, a.parts, a.first_part,
-	a.left_behind, a.refs, a.polled, a.arrived, a.cost, a.confirm_by, a.look_at, a.claimed_at, a.settled_at, a.class, a.scope, a.code, a.detail`
+	a.left_behind, a.refs, a.arrived, a.cost, a.confirm_by, a.look_at, a.claimed_at, a.settled_at, a.class, a.scope, a.code, a.detail`
 
 func (a *attempt) columns() []any {
 	return []any{scanID(&a.id), scanID(&a.group), scanID(&a.broadcast), scanID(&a.delivery), scanID(&a.previous), scanID(&a.channel), scanID(&a.point), &a.no,
-		(*int)(&a.state), &a.token, &a.parts, &a.firstPart, &a.left, &a.refs, &a.polled, &a.arrived, &a.cost, scanTime(&a.confirmBy), scanTime(&a.lookAt),
+		(*int)(&a.state), &a.token, &a.parts, &a.firstPart, &a.left, &a.refs, &a.arrived, &a.cost, scanTime(&a.confirmBy), scanTime(&a.lookAt),
 		scanTime(&a.claimedAt), scanTime(&a.settledAt), &a.refusal.Class, &a.refusal.Scope, &a.refusal.Code, &a.refusal.Detail}
 }
 
@@ -110,6 +109,8 @@ func (d *delivery) stateWith(a *attempt) counted {
 		return counted{d.channel, gateway.Waiting, ""}
 	case rowEnded:
 		return counted{d.channel, gateway.Ended, d.reason}
+	case rowArrived:
+		return counted{d.channel, gateway.Delivered, ""}
 	}
 	if a != nil && a.id == d.attempt {
 		return counted{a.channel, gateway.StateOf(a.state), ""}
@@ -200,9 +201,9 @@ func (t *txn) loadDelivery(id gateway.ID) (*attempt, *delivery, error) {
 // store writes back what may have changed of both.
 func (t *txn) store(a *attempt, d *delivery) error {
 	if a != nil {
-		_, err := t.exec(`UPDATE attempts SET state = ?, token = ?, left_behind = ?, refs = ?, polled = ?, arrived = ?, cost = ?, confirm_by = ?, look_at = ?, settled_at = ?,
+		_, err := t.exec(`UPDATE attempts SET state = ?, token = ?, left_behind = ?, refs = ?, arrived = ?, cost = ?, confirm_by = ?, look_at = ?, settled_at = ?,
 			class = ?, scope = ?, code = ?, detail = ? WHERE id = ?`,
-			int(a.state), a.token, a.left, a.refs, a.polled, a.arrived, a.cost, orNull(a.confirmBy), orNull(a.lookAt), toMicros(a.settledAt),
+			int(a.state), a.token, a.left, a.refs, a.arrived, a.cost, orNull(a.confirmBy), orNull(a.lookAt), toMicros(a.settledAt),
 			a.refusal.Class, a.refusal.Scope, a.refusal.Code, a.refusal.Detail, a.id[:])
 		if err != nil {
 			return fmt.Errorf("writing an attempt: %w", err)

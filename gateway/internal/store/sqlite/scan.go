@@ -43,7 +43,7 @@ func (s *Store) Lapse(ctx context.Context, limit int) (int, error) {
 			continue
 		}
 		for n < limit {
-			done, more, err := s.sweep(ctx, b.group, b.id, "lapse", "d.state = 0", func(t *txn, d *delivery) {
+			done, more, err := s.sweep(ctx, b.group, b.id, "lapse", "d.state = 0", limit-n, func(t *txn, d *delivery) {
 				d.detail = "its time was over before it could be sent"
 				t.step(d, nil, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonExpired})
 			})
@@ -72,7 +72,7 @@ func (s *Store) Release(ctx context.Context, group, broadcast gateway.ID, failed
 	}
 	n := 0
 	for n < limit {
-		done, more, err := s.sweep(ctx, group, broadcast, what, which, func(t *txn, d *delivery) { t.again(d) })
+		done, more, err := s.sweep(ctx, group, broadcast, what, which, limit-n, func(t *txn, d *delivery) { t.again(d) })
 		n += done
 		if err != nil || !more {
 			return n, err
@@ -91,7 +91,7 @@ func (t *txn) again(d *delivery) {
 
 // sweep looks at the next scanRows deliveries of a broadcast, behind where the last look ended, and changes those that
 // match. More is false at the end, and the next sweep begins anew.
-func (s *Store) sweep(ctx context.Context, group, broadcast gateway.ID, what, which string, change func(*txn, *delivery)) (n int, more bool, err error) {
+func (s *Store) sweep(ctx context.Context, group, broadcast gateway.ID, what, which string, limit int, change func(*txn, *delivery)) (n int, more bool, err error) {
 	key := scanKey{broadcast, what}
 	s.mu.Lock()
 	after := s.scans[key]
@@ -109,10 +109,15 @@ func (s *Store) sweep(ctx context.Context, group, broadcast gateway.ID, what, wh
 	if err != nil {
 		return 0, false, err
 	}
+	full := len(looked) == scanRows
 	var hits []gateway.ID
-	for _, l := range looked {
-		if l.hit {
-			hits = append(hits, l.id)
+	for i, l := range looked {
+		if !l.hit {
+			continue
+		}
+		if hits = append(hits, l.id); len(hits) == limit {
+			looked, full = looked[:i+1], full || i+1 < len(looked)
+			break
 		}
 	}
 	for len(hits) > 0 {
@@ -125,7 +130,7 @@ func (s *Store) sweep(ctx context.Context, group, broadcast gateway.ID, what, wh
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(looked) < scanRows {
+	if !full {
 		delete(s.scans, key)
 		return n, false, nil
 	}

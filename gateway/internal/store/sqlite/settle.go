@@ -30,7 +30,7 @@ func (t *txn) settle(outcomes []gateway.Outcome, errs []error) error {
 	var plain, rest []int
 	for i := range outcomes {
 		o := &outcomes[i]
-		if _, twice := place[o.Attempt]; !twice && o.State == gateway.Accepted && o.Part == 0 && !o.Spent && o.Point == nil {
+		if _, twice := place[o.Attempt]; !twice && o.State == gateway.Accepted && o.Part == 0 && !o.Spent && !o.Polled && o.Point == nil {
 			place[o.Attempt] = i
 			plain = append(plain, i)
 		} else {
@@ -39,11 +39,11 @@ func (t *txn) settle(outcomes []gateway.Outcome, errs []error) error {
 	}
 	settled := make([]bool, len(outcomes))
 	err := inBatches(len(plain), func(lo, hi int) error {
-		args := make([]any, 0, 1+6*(hi-lo))
+		args := make([]any, 0, 1+5*(hi-lo))
 		args = append(args, t.now)
 		for _, i := range plain[lo:hi] {
 			o := &outcomes[i]
-			args = append(args, o.Attempt[:], o.Token, o.ProviderID, o.Cost, orNull(o.ConfirmBy), o.Polled)
+			args = append(args, o.Attempt[:], o.Token, o.ProviderID, o.Cost, orNull(o.ConfirmBy))
 		}
 		return t.change(settleStatement(hi-lo), args, func(r *sql.Rows) error {
 			var attempt, group, broadcast, channel gateway.ID
@@ -75,7 +75,7 @@ func (t *txn) settle(outcomes []gateway.Outcome, errs []error) error {
 // settleStatement settles attempts of one part that are claimed and lead their deliveries. The plus signs
 // keep the planner on the primary key: any other index means a scan.
 func settleStatement(rows int) string {
-	return "UPDATE attempts SET state = 3, refs = v.column3, cost = v.column4, confirm_by = v.column5, polled = v.column6, settled_at = ? FROM (VALUES " + values(rows, 6) +
+	return "UPDATE attempts SET state = 3, refs = v.column3, cost = v.column4, confirm_by = v.column5, settled_at = ? FROM (VALUES " + values(rows, 5) +
 		") v WHERE attempts.id = v.column1 AND +token = v.column2 AND +state = 1 AND +parts = 1 AND +left_behind = 0 RETURNING attempts.id, group_id, broadcast_id, channel_id"
 }
 
@@ -92,7 +92,11 @@ func (t *txn) settleOne(o *gateway.Outcome) (answer, err error) {
 		a.setRef(o.Part, o.ProviderID)
 	}
 	a.cost += o.Cost
-	a.polled = a.polled || o.Polled
+	if o.Polled && o.ProviderID != "" {
+		if _, err := t.exec("INSERT INTO refs (channel_id, ref, group_id, attempt_id, part) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING", a.channel[:], o.ProviderID, a.group[:], a.id[:], o.Part); err != nil {
+			return nil, err
+		}
+	}
 	if o.State == gateway.Claimed { // progress
 		if d.attempt == a.id {
 			d.firstPart = o.Part + 1
@@ -114,6 +118,14 @@ func (t *txn) settleOne(o *gateway.Outcome) (answer, err error) {
 	}
 	if o.Spent {
 		d.tries++
+	}
+	if o.State == gateway.Refused && d.attempt == a.id {
+		d.firstPart = min(d.firstPart, o.Part)
+	}
+	if a.state == gateway.AttemptDelivered {
+		if err := t.arrive(d, a); err != nil {
+			return nil, err
+		}
 	}
 	t.follow(d, a, o.Next)
 	t.moved(d, before, d.stateWith(a))

@@ -163,7 +163,7 @@ CREATE TABLE renderings (
     PRIMARY KEY (group_id, broadcast_id, locale, kind, neutral)
 ) WITHOUT ROWID;
 
--- state: 0 waiting, 1 follows its newest attempt, 2 ended. due_at null while waiting: held by a stopped broadcast.
+-- state: 0 waiting, 1 follows its newest attempt, 2 ended, 3 arrived by an attempt before the newest. due_at null while waiting: held by a stopped broadcast.
 CREATE TABLE deliveries (
     id           BLOB PRIMARY KEY,
     group_id     BLOB NOT NULL,
@@ -206,7 +206,6 @@ CREATE TABLE attempts (
     first_part   INTEGER NOT NULL, -- parts before it were handed over by an earlier attempt
     left_behind  INTEGER NOT NULL, -- 1: its delivery went on without it
     refs         TEXT NOT NULL,
-    polled       INTEGER NOT NULL,
     arrived      INTEGER NOT NULL,
     cost         INTEGER NOT NULL,
     confirm_by   INTEGER,
@@ -221,7 +220,16 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_claimed ON attempts (lease_until) WHERE state = 1;
 CREATE INDEX attempts_doubt ON attempts (look_at) WHERE state = 2 AND look_at IS NOT NULL;
 CREATE INDEX attempts_unconfirmed ON attempts (confirm_by) WHERE state = 3 AND confirm_by IS NOT NULL;
-CREATE INDEX attempts_polled ON attempts (channel_id, refs) WHERE polled = 1;
+
+-- The provider's ids of parts whose receipts are polled.
+CREATE TABLE refs (
+    channel_id BLOB NOT NULL,
+    ref        TEXT NOT NULL,
+    group_id   BLOB NOT NULL,
+    attempt_id BLOB NOT NULL,
+    part       INTEGER NOT NULL,
+    PRIMARY KEY (channel_id, ref)
+) WITHOUT ROWID;
 
 CREATE TABLE tallies (
     group_id     BLOB NOT NULL,
@@ -246,6 +254,7 @@ CREATE TABLE inbounds (
     at          INTEGER NOT NULL,
     PRIMARY KEY (group_id, id)
 ) WITHOUT ROWID;
+CREATE INDEX inbounds_forgetting ON inbounds (at) WHERE text_sealed IS NOT NULL;
 CREATE UNIQUE INDEX inbounds_once ON inbounds (channel_id, event_id) WHERE event_id IS NOT NULL;
 
 CREATE TABLE wordings (

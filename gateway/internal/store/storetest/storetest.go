@@ -1,0 +1,99 @@
+// Package storetest is the suite that every ledger passes, whatever database it stands on. Each test tells one story
+// through the contracts of package gateway alone; the clock is wound, never waited for.
+package storetest
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway/internal/store"
+)
+
+// Open opens the ledger at a place; opening the same place again after Close gives the same ledger. The suite closes it.
+type Open func(t testing.TB, place string, now func() time.Time) store.Store
+
+// Clock is the store's clock.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock starts at a fixed instant, to the microsecond, as the ledger keeps it.
+func NewClock() *Clock { return &Clock{now: time.Date(2026, 3, 28, 9, 0, 0, 0, time.UTC)} }
+
+// Now reads the clock.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Wind moves the clock forward.
+func (c *Clock) Wind(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Run runs the suite.
+func Run(t *testing.T, open Open) {
+	for _, story := range []struct {
+		name string
+		tell func(*testing.T, Open)
+	}{
+		{"a chunk is planned once", planned},
+		{"due is what waits in a lane", due},
+		{"of two claimants one gets it", twoClaimants},
+		{"a claim says everything that sending needs", claimed},
+		{"a stale token writes nothing", staleToken},
+		{"the same delivery twice in one call", twice},
+		{"parts are handed over one by one", parts},
+		{"attempts take legal steps only", attemptSteps},
+		{"deliveries take legal steps only", deliverySteps},
+		{"receipts come in every order, repeated", receiptOrders},
+		{"receipts overtake the answer", receiptOvertakes},
+		{"receipts of strangers", receiptStrangers},
+		{"receipts by the provider's id", receiptPolled},
+		{"a late receipt lifts an end", receiptLate},
+		{"a late receipt takes back a retry", receiptTakesBack},
+		{"orphans go in doubt", orphans},
+		{"doubt is looked into by one", doubtful},
+		{"overdue deliveries move on", overdue},
+		{"a move whose condition is gone", staleMove},
+		{"what has expired lapses", lapse},
+		{"a broadcast happens once", submitted},
+		{"broadcasts are listed", listed},
+		{"stop and resume", stopResume},
+		{"stop refuses what it cannot do", stopConflicts},
+		{"expiry is checked at the claim", expiry},
+		{"a person resends", resend},
+		{"dead letters are replayed", replay},
+		{"deliveries are found by what they are", filters},
+		{"tallies equal a recount, whatever happens", model},
+		{"groups keep their topics' places", groups},
+		{"members are read, listed and found", members},
+		{"erasing leaves nothing but the STOP", erase},
+		{"recipients are those who are meant", recipients},
+		{"an import is seen whole or not at all", importWhole},
+		{"an import changes whom it knows", importChanges},
+		{"duplicates and shared addresses", importDuplicates},
+		{"an import never lifts a STOP", importStop},
+		{"an import survives a crash", importCrash},
+		{"consent needs evidence", evidence},
+		{"STOP is absolute", stop},
+		{"an address is confirmed", confirm},
+		{"a provider marks an address", mark},
+		{"channels and their health", channels},
+		{"inbound messages come once", inbound},
+		{"wordings and renderings", wordings},
+		{"tokens", tokens},
+		{"requests are answered once", requests},
+		{"texts are forgotten in time", retention},
+		{"the apply log", applyLog},
+		{"another group's ids lead nowhere", tenancy},
+		{"everything is there after a restart", restart},
+	} {
+		t.Run(story.name, func(t *testing.T) { story.tell(t, open) })
+	}
+}
