@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,8 +20,11 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// tries is how often a request is made that certainly did not arrive, or that carries an Idempotency-Key.
-const tries = 3
+// tries is how often a request is made whose answer is lost; the waits between rise by pause.
+const (
+	tries = 5
+	pause = 200 * time.Millisecond
+)
 
 // Client speaks to one gateway with one token. It is safe for concurrent use.
 type Client struct {
@@ -46,7 +51,16 @@ type call struct {
 	key          string
 }
 
-// do makes a request. A POST gets an Idempotency-Key, so that repeating it after a lost connection does nothing twice.
+// fetch makes a request and gives its answer.
+func fetch[T any](ctx context.Context, c *Client, r call) (T, error) {
+	var answer T
+	r.out = &answer
+	err := c.do(ctx, r)
+	return answer, err
+}
+
+// do makes a request, and makes it again where that is safe: the connection was lost, and repeating the request does
+// nothing twice. A POST gets an Idempotency-Key for that.
 func (c *Client) do(ctx context.Context, r call) error {
 	var body []byte
 	if r.in != nil {
@@ -58,24 +72,30 @@ func (c *Client) do(ctx context.Context, r call) error {
 	if r.method == http.MethodPost && r.key == "" {
 		r.key = gateway.NewID().String()
 	}
-	var err error
-	for i := range tries {
-		if i > 0 {
-			select {
-			case <-time.After(time.Duration(i) * 200 * time.Millisecond):
-			case <-ctx.Done():
-				return ctx.Err()
+	for i := 1; ; i++ {
+		again, err := c.once(ctx, r, bytes.NewReader(body), "application/json")
+		if i > 1 {
+			var fault *gateway.Fault
+			switch {
+			case !errors.As(err, &fault):
+			case fault.Code == gateway.CodeInProgress:
+				again = true // the lost one is still at work: its answer is what we want
+			case fault.Code == gateway.CodeNotFound && r.method == http.MethodDelete:
+				return nil // the lost one did it
 			}
 		}
-		var again bool
-		if again, err = c.once(ctx, r, bytes.NewReader(body), "application/json"); !again {
+		if !again || i == tries {
 			return err
 		}
+		select {
+		case <-time.After(time.Duration(i) * pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	return err
 }
 
-// once makes a request once; again says that it may be repeated.
+// once makes a request once; again says that its fate is unknown, so that it may be repeated.
 func (c *Client) once(ctx context.Context, r call, body io.Reader, kind string) (again bool, err error) {
 	target := c.base + r.path
 	if len(r.query) > 0 {
@@ -94,12 +114,10 @@ func (c *Client) once(ctx context.Context, r call, body io.Reader, kind string) 
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		var dial *net.OpError
-		refused := errors.As(err, &dial) && dial.Op == "dial"
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		if refused {
+		if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
 			return false, gateway.Faultf(gateway.CodeUnavailable, "no gateway answers at %s; is carillon serve running, and is CARILLON_SERVER right?", c.base)
 		}
 		return true, fmt.Errorf("asking the gateway: %w", withoutURL(err))
@@ -110,9 +128,10 @@ func (c *Client) once(ctx context.Context, r call, body io.Reader, kind string) 
 	}
 	if r.out == nil {
 		_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
-		return false, err
+	} else {
+		err = json.NewDecoder(resp.Body).Decode(r.out)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(r.out); err != nil {
+	if err != nil {
 		return true, fmt.Errorf("reading the gateway's answer: %w", err)
 	}
 	return false, nil
@@ -157,26 +176,58 @@ type page[T any] struct {
 	Next  string `json:"next"`
 }
 
-// list goes through all pages.
-func list[T any](ctx context.Context, c *Client, path string, query url.Values, most int) ([]T, error) {
-	all := []T{}
-	if query == nil {
-		query = url.Values{}
-	}
-	for {
-		if most > 0 {
-			query.Set("limit", strconv.Itoa(min(most-len(all), 500)))
+// largestPage is what the API gives at most at once.
+const largestPage = 500
+
+// each goes through a list, page by page, as it is read; it ends at the first error.
+func each[T any](ctx context.Context, c *Client, path string, query url.Values, size int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		query := maps.Clone(query)
+		if query == nil {
+			query = url.Values{}
 		}
-		var p page[T]
-		if err := c.do(ctx, call{method: http.MethodGet, path: path, query: query, out: &p}); err != nil {
+		if size > 0 {
+			query.Set("limit", strconv.Itoa(size))
+		}
+		for {
+			p, err := fetch[page[T]](ctx, c, call{method: http.MethodGet, path: path, query: query})
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, item := range p.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if p.Next == "" {
+				return
+			}
+			query.Set("after", p.Next)
+		}
+	}
+}
+
+// list reads a list: most entries of it, or all if most is zero. whole says that the API gives it in one page.
+func list[T any](ctx context.Context, c *Client, path string, query url.Values, most int, whole bool) ([]T, error) {
+	size := largestPage
+	if most > 0 {
+		size = min(most, largestPage)
+	}
+	if whole {
+		size = 0
+	}
+	all := []T{}
+	for item, err := range each[T](ctx, c, path, query, size) {
+		if err != nil {
 			return nil, err
 		}
-		all = append(all, p.Items...)
-		if p.Next == "" || most > 0 && len(all) >= most {
-			return all, nil
+		if all = append(all, item); len(all) == most {
+			break
 		}
-		query.Set("after", p.Next)
 	}
+	return all, nil
 }
 
 func groupPath(group string, parts ...string) string {

@@ -33,17 +33,17 @@ func channelsPath(group string, parts ...string) string {
 
 // Channels lists the channels that serve a group, or all of the operator's if group is empty.
 func (c *Client) Channels(ctx context.Context, group string) ([]gateway.Channel, error) {
-	return list[gateway.Channel](ctx, c, channelsPath(group), nil, 0)
+	return list[gateway.Channel](ctx, c, channelsPath(group), nil, 0, true)
 }
 
 // PutChannel makes a channel or changes the one with its name.
-func (c *Client) PutChannel(ctx context.Context, group string, n NewChannel) (made gateway.Channel, err error) {
-	return made, c.do(ctx, call{method: http.MethodPost, path: channelsPath(group), in: n, out: &made})
+func (c *Client) PutChannel(ctx context.Context, group string, n NewChannel) (gateway.Channel, error) {
+	return fetch[gateway.Channel](ctx, c, call{method: http.MethodPost, path: channelsPath(group), in: n})
 }
 
 // CheckChannel asks the provider, disturbing nobody.
-func (c *Client) CheckChannel(ctx context.Context, group string, id gateway.ID) (r gateway.CheckResult, err error) {
-	return r, c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "check"), out: &r})
+func (c *Client) CheckChannel(ctx context.Context, group string, id gateway.ID) (gateway.CheckResult, error) {
+	return fetch[gateway.CheckResult](ctx, c, call{method: http.MethodPost, path: channelsPath(group, id.String(), "check")})
 }
 
 // PauseChannel holds everything back that would go over it.
@@ -56,8 +56,35 @@ func (c *Client) ResumeChannel(ctx context.Context, group string, id gateway.ID)
 	return c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "resume")})
 }
 
+// Wordings gives a group's own templates: name → locale → source.
+func (c *Client) Wordings(ctx context.Context, group string) (map[string]map[string]string, error) {
+	type wording struct {
+		Name    string            `json:"name"`
+		Sources map[string]string `json:"sources"`
+	}
+	all, err := list[wording](ctx, c, groupPath(group, "wordings"), nil, 0, true)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]map[string]string, len(all))
+	for _, w := range all {
+		byName[w.Name] = w.Sources
+	}
+	return byName, nil
+}
+
+// PutWording puts a template, locale → source, in place of all that stood under this name.
+func (c *Client) PutWording(ctx context.Context, group, name string, sources map[string]string) error {
+	return c.do(ctx, call{method: http.MethodPut, path: groupPath(group, "wordings", name), in: map[string]any{"sources": sources}})
+}
+
+// DeleteWording takes a group's own template away; the shipped one stands in its place.
+func (c *Client) DeleteWording(ctx context.Context, group, name string) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: groupPath(group, "wordings", name)})
+}
+
 // Apply seeds and updates what a document holds.
-func (c *Client) Apply(ctx context.Context, doc gateway.Document, dryRun, overwrite bool) (r gateway.ApplyReport, err error) {
+func (c *Client) Apply(ctx context.Context, doc gateway.Document, dryRun, overwrite bool) (gateway.ApplyReport, error) {
 	query := url.Values{}
 	if dryRun {
 		query.Set("dry_run", "true")
@@ -65,12 +92,12 @@ func (c *Client) Apply(ctx context.Context, doc gateway.Document, dryRun, overwr
 	if overwrite {
 		query.Set("overwrite", "true")
 	}
-	return r, c.do(ctx, call{method: http.MethodPost, path: "/api/v1/apply", query: query, in: doc, out: &r})
+	return fetch[gateway.ApplyReport](ctx, c, call{method: http.MethodPost, path: "/api/v1/apply", query: query, in: doc})
 }
 
 // Export gives the document back, without members and secrets.
-func (c *Client) Export(ctx context.Context) (doc gateway.Document, err error) {
-	return doc, c.do(ctx, call{method: http.MethodGet, path: "/api/v1/export", out: &doc})
+func (c *Client) Export(ctx context.Context) (gateway.Document, error) {
+	return fetch[gateway.Document](ctx, c, call{method: http.MethodGet, path: "/api/v1/export"})
 }
 
 // tokensPath is where a group's tokens are, or the operator's if group is empty.
@@ -83,16 +110,20 @@ func tokensPath(group string) string {
 
 // Tokens lists tokens, without their texts.
 func (c *Client) Tokens(ctx context.Context, group string) ([]gateway.Token, error) {
-	return list[gateway.Token](ctx, c, tokensPath(group), nil, 0)
+	return list[gateway.Token](ctx, c, tokensPath(group), nil, 0, true)
 }
 
 // CreateToken makes one; its text is shown this once.
-func (c *Client) CreateToken(ctx context.Context, group string, role gateway.Role, label string, expires time.Time) (t gateway.IssuedToken, err error) {
+func (c *Client) CreateToken(ctx context.Context, group string, role gateway.Role, label string, expires time.Time) (gateway.IssuedToken, error) {
 	in := map[string]any{"role": role, "label": label}
 	if !expires.IsZero() {
 		in["expires_at"] = expires
 	}
-	return t, c.do(ctx, call{method: http.MethodPost, path: tokensPath(group), in: in, out: &t})
+	t, err := fetch[gateway.IssuedToken](ctx, c, call{method: http.MethodPost, path: tokensPath(group), in: in})
+	if err == nil && t.Secret == "" { // the answer to a repeated request, after the first answer was lost
+		err = gateway.Faultf(gateway.CodeConflict, "token %s was made, but its text was lost with the connection and is shown only once; revoke it and make another", t.ID)
+	}
+	return t, err
 }
 
 // RevokeToken ends one at once.
@@ -101,8 +132,8 @@ func (c *Client) RevokeToken(ctx context.Context, group string, id gateway.ID) e
 }
 
 // Status says how the instance is.
-func (c *Client) Status(ctx context.Context) (s gateway.Status, err error) {
-	return s, c.do(ctx, call{method: http.MethodGet, path: "/api/v1/status", out: &s})
+func (c *Client) Status(ctx context.Context) (gateway.Status, error) {
+	return fetch[gateway.Status](ctx, c, call{method: http.MethodGet, path: "/api/v1/status"})
 }
 
 // Ready says whether the gateway can serve requests now; it needs no token.

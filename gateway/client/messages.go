@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/url"
 
@@ -9,23 +10,23 @@ import (
 )
 
 // Submit hands in a broadcast. A draft with a key is safe to submit again.
-func (c *Client) Submit(ctx context.Context, group string, d gateway.Draft) (s gateway.Submission, err error) {
-	return s, c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "broadcasts"), in: d, out: &s})
+func (c *Client) Submit(ctx context.Context, group string, d gateway.Draft) (gateway.Submission, error) {
+	return fetch[gateway.Submission](ctx, c, call{method: http.MethodPost, path: groupPath(group, "broadcasts"), in: d})
 }
 
 // Preview says what a draft would do.
-func (c *Client) Preview(ctx context.Context, group string, d gateway.Draft) (p gateway.Preview, err error) {
-	return p, c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "broadcasts", "preview"), in: d, out: &p})
+func (c *Client) Preview(ctx context.Context, group string, d gateway.Draft) (gateway.Preview, error) {
+	return fetch[gateway.Preview](ctx, c, call{method: http.MethodPost, path: groupPath(group, "broadcasts", "preview"), in: d})
 }
 
 // Broadcasts lists the newest first.
 func (c *Client) Broadcasts(ctx context.Context, group string, most int) ([]gateway.Broadcast, error) {
-	return list[gateway.Broadcast](ctx, c, groupPath(group, "broadcasts"), nil, most)
+	return list[gateway.Broadcast](ctx, c, groupPath(group, "broadcasts"), nil, most, false)
 }
 
 // Broadcast reads one with its counts.
-func (c *Client) Broadcast(ctx context.Context, group string, id gateway.ID) (b gateway.BroadcastStatus, err error) {
-	return b, c.do(ctx, call{method: http.MethodGet, path: groupPath(group, "broadcasts", id.String()), out: &b})
+func (c *Client) Broadcast(ctx context.Context, group string, id gateway.ID) (gateway.BroadcastStatus, error) {
+	return fetch[gateway.BroadcastStatus](ctx, c, call{method: http.MethodGet, path: groupPath(group, "broadcasts", id.String())})
 }
 
 // StopBroadcast lets nothing new of it leave.
@@ -47,8 +48,17 @@ func (c *Client) ReplayBroadcast(ctx context.Context, group string, id gateway.I
 	return answer.Replayed, err
 }
 
-// Deliveries lists those that the filter picks; most of zero lists all.
+// Deliveries lists those that the filter picks; most of zero lists all. The filter's page is not used.
 func (c *Client) Deliveries(ctx context.Context, group string, f gateway.DeliveryFilter, most int) ([]gateway.Delivery, error) {
+	return list[gateway.Delivery](ctx, c, groupPath(group, "deliveries"), deliveryQuery(f), most, false)
+}
+
+// EachDelivery goes through those that the filter picks, in constant memory. The filter's page is not used.
+func (c *Client) EachDelivery(ctx context.Context, group string, f gateway.DeliveryFilter) iter.Seq2[gateway.Delivery, error] {
+	return each[gateway.Delivery](ctx, c, groupPath(group, "deliveries"), deliveryQuery(f), largestPage)
+}
+
+func deliveryQuery(f gateway.DeliveryFilter) url.Values {
 	query := url.Values{}
 	for name, id := range map[string]gateway.ID{"broadcast": f.Broadcast, "member": f.Member} {
 		if !id.IsZero() {
@@ -61,12 +71,12 @@ func (c *Client) Deliveries(ctx context.Context, group string, f gateway.Deliver
 	if f.Reason != "" {
 		query.Set("reason", string(f.Reason))
 	}
-	return list[gateway.Delivery](ctx, c, groupPath(group, "deliveries"), query, most)
+	return query
 }
 
 // Delivery reads one with its attempts.
-func (c *Client) Delivery(ctx context.Context, group string, id gateway.ID) (d gateway.Delivery, err error) {
-	return d, c.do(ctx, call{method: http.MethodGet, path: groupPath(group, "deliveries", id.String()), out: &d})
+func (c *Client) Delivery(ctx context.Context, group string, id gateway.ID) (gateway.Delivery, error) {
+	return fetch[gateway.Delivery](ctx, c, call{method: http.MethodGet, path: groupPath(group, "deliveries", id.String())})
 }
 
 // ResendDelivery gives one that is in doubt or failed another try.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"time"
@@ -38,17 +39,33 @@ type ContactPoint struct {
 
 // Groups lists the groups that the token may see.
 func (c *Client) Groups(ctx context.Context) ([]gateway.Group, error) {
-	return list[gateway.Group](ctx, c, "/api/v1/groups", nil, 0)
+	return list[gateway.Group](ctx, c, "/api/v1/groups", nil, 0, true)
+}
+
+// Group reads one.
+func (c *Client) Group(ctx context.Context, group string) (gateway.Group, error) {
+	return fetch[gateway.Group](ctx, c, call{method: http.MethodGet, path: groupPath(group)})
+}
+
+// PutGroup makes a group or changes the one with its slug. Its id does not count.
+func (c *Client) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, error) {
+	in := gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region, Topics: g.Topics, Floor: g.Floor}
+	return fetch[gateway.Group](ctx, c, call{method: http.MethodPut, path: groupPath(g.Slug), in: in})
 }
 
 // Members lists at most the given number of members, masked; zero: all.
 func (c *Client) Members(ctx context.Context, group string, most int) ([]Member, error) {
-	return list[Member](ctx, c, groupPath(group, "members"), nil, most)
+	return list[Member](ctx, c, groupPath(group, "members"), nil, most, false)
+}
+
+// EachMember goes through all members, masked, in constant memory.
+func (c *Client) EachMember(ctx context.Context, group string) iter.Seq2[Member, error] {
+	return each[Member](ctx, c, groupPath(group, "members"), nil, largestPage)
 }
 
 // Member reads one, masked.
-func (c *Client) Member(ctx context.Context, group string, id gateway.ID) (m Member, err error) {
-	return m, c.do(ctx, call{method: http.MethodGet, path: groupPath(group, "members", id.String()), out: &m})
+func (c *Client) Member(ctx context.Context, group string, id gateway.ID) (Member, error) {
+	return fetch[Member](ctx, c, call{method: http.MethodGet, path: groupPath(group, "members", id.String())})
 }
 
 // FindMembers finds by ref (kind "ref") or by an address as people type it.
@@ -61,13 +78,13 @@ func (c *Client) FindMembers(ctx context.Context, group, kind string, value gate
 }
 
 // RevealMember shows one in clear; the reason is logged.
-func (c *Client) RevealMember(ctx context.Context, group string, id gateway.ID, reason gateway.RevealReason) (m Member, err error) {
-	return m, c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", id.String(), "reveal"), in: map[string]any{"reason": reason}, out: &m})
+func (c *Client) RevealMember(ctx context.Context, group string, id gateway.ID, reason gateway.RevealReason) (Member, error) {
+	return fetch[Member](ctx, c, call{method: http.MethodPost, path: groupPath(group, "members", id.String(), "reveal"), in: map[string]any{"reason": reason}})
 }
 
 // ExportMember gives all that is known of one, for her.
-func (c *Client) ExportMember(ctx context.Context, group string, id gateway.ID, reason gateway.RevealReason) (doc json.RawMessage, err error) {
-	return doc, c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", id.String(), "export"), in: map[string]any{"reason": reason}, out: &doc})
+func (c *Client) ExportMember(ctx context.Context, group string, id gateway.ID, reason gateway.RevealReason) (json.RawMessage, error) {
+	return fetch[json.RawMessage](ctx, c, call{method: http.MethodPost, path: groupPath(group, "members", id.String(), "export"), in: map[string]any{"reason": reason}})
 }
 
 // EraseMember destroys her key and deletes her rows.
