@@ -245,8 +245,8 @@ type Tracking interface {
 // Channels keeps channels and what is live of them.
 type Channels interface {
 	Channels(ctx context.Context) ([]gateway.Channel, error)
-	// Try says what stands against a channel as it is given, and gives it as it would be: with its kind, and without
-	// options of its own with those of the channel that has its name.
+	// Try says what stands against a channel as it is given, and fills in its kind. One without options is tried with
+	// those of the channel that has its name.
 	Try(ctx context.Context, c gateway.Channel) (gateway.Channel, error)
 	// PutChannel makes a channel or changes the one with its name, after what Try does.
 	PutChannel(ctx context.Context, c gateway.Channel) (gateway.Channel, error)

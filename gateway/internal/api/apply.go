@@ -186,14 +186,17 @@ func (p *plan) channel(ctx context.Context, at string, d gateway.DocumentChannel
 	case exists && (have.GroupID != *it.owner || it.within && it.owner.IsZero()):
 		it.barred = "the name is taken; choose another"
 	default:
-		tried, err := p.server.Channels.Try(ctx, want)
-		if err != nil {
+		if _, err := p.server.Channels.Try(ctx, want); err != nil {
 			return p.fault(at, err)
 		}
+		compared := want
 		if exists {
 			it.have = digestChannel(have)
+			if len(want.Options) == 0 {
+				compared.Options = have.Options
+			}
 		}
-		it.want = digestChannel(tried)
+		it.want = digestChannel(compared)
 	}
 	it.write = func(ctx context.Context) error {
 		want.GroupID = *it.owner

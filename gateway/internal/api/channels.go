@@ -151,6 +151,15 @@ func (s *server) listChannels(ctx context.Context, wanted func(gateway.Channel) 
 }
 
 func (s *server) putChannel(ctx context.Context, who caller, in channelIn) (*body[gateway.Channel], error) {
+	all, err := s.Channels.Channels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, known := range all {
+		if known.Name == in.Name && known.GroupID != who.Group.ID { // before anything is tried with another's options
+			return nil, gateway.Faultf(gateway.CodeConflict, "the channel name %s is taken; choose another", in.Name)
+		}
+	}
 	c, err := s.Channels.PutChannel(ctx, gateway.Channel{GroupID: who.Group.ID, Name: in.Name, Adapter: in.Adapter, Options: json.RawMessage(in.Options), Groups: in.Groups, Senders: in.Senders})
 	if err != nil {
 		return nil, err

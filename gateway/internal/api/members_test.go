@@ -223,4 +223,7 @@ func TestChannelsOfAGroup(t *testing.T) {
 	act("sms-shared", "pause", 403)
 	act("sms-nairobi-only", "pause", 404)
 	act("sms-none", "pause", 404)
+	for _, taken := range []string{"sms-shared", "sms-berlin"} {
+		w.want(409, ask{method: "POST", path: "/api/v1/groups/nairobi/channels", token: "nairobi administrator", body: map[string]any{"name": taken, "adapter": "sms"}}, nil)
+	}
 }
