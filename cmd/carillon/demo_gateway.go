@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/client"
+)
+
+const (
+	sampleAccount = "AC00000000000000000000000000000001"
+	sampleToken   = "00000000000000000000000000000001"
+	sampleNumber  = "+12025550100"
+	sampleBot     = "700000001:sample-bot-secret-of-the-tour-000001"
+)
+
+// child is the gateway in a process of its own, so that it can be killed.
+type child struct {
+	url string
+	mu  sync.Mutex
+	cmd *exec.Cmd
+	log *os.File
+}
+
+// configure writes the operator's file of the tour.
+func (t *tour) configure() error {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := free.Addr().String()
+	if err := free.Close(); err != nil {
+		return err
+	}
+	t.gateway = &child{url: "http://" + address}
+	for _, name := range [...]string{"key", "index"} {
+		secret := make([]byte, 32)
+		_, _ = rand.Read(secret) // never fails
+		if err := os.WriteFile(filepath.Join(t.dir, name), []byte(base64.StdEncoding.EncodeToString(secret)), 0o600); err != nil {
+			return err
+		}
+	}
+	for name, secret := range map[string]string{"twilio": sampleToken, "telegram": sampleBot, "hook": "sample-hook-secret"} {
+		if err := os.WriteFile(filepath.Join(t.dir, name), []byte(secret), 0o600); err != nil {
+			return err
+		}
+	}
+	text := fmt.Sprintf(`listen: %q
+public_base_url: %q
+data: data
+keys: [{id: demo, secret: {file: key}}]
+index_key: {file: index}
+channels:
+  - name: sms
+    adapter: sms
+    senders: 4
+    options: {account_sid: %q, auth_token: {file: twilio}, from: %q, segments_per_second: 100, base_url: %q}
+  - name: telegram
+    adapter: telegram
+    senders: 4
+    options: {token: {file: telegram}, webhook_secret: {file: hook}, base_url: %q}
+`, address, t.gateway.url, sampleAccount, sampleNumber, t.wall, t.wall)
+	return os.WriteFile(filepath.Join(t.dir, "carillon.yaml"), []byte(text), 0o600)
+}
+
+// boot starts the gateway and waits until it is ready.
+func (t *tour) boot(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	t.gateway.mu.Lock()
+	defer t.gateway.mu.Unlock()
+	if t.gateway.log == nil {
+		if t.gateway.log, err = os.OpenFile(filepath.Join(t.dir, "gateway.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+			return err
+		}
+	}
+	cmd := exec.Command(self, "serve", "--config", filepath.Join(t.dir, "carillon.yaml"))
+	cmd.Stderr, cmd.Stdout = t.gateway.log, t.gateway.log
+	dieWithParent(cmd)
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting the gateway: %w", err)
+	}
+	t.gateway.cmd = cmd
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	probe := client.New(t.gateway.url, "", nil)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for probe.Ready(ctx) != nil {
+		select {
+		case <-ended:
+			log, _ := os.ReadFile(filepath.Join(t.dir, "gateway.log"))
+			return fmt.Errorf("the gateway did not start:\n%s", log)
+		case <-ctx.Done():
+			return fmt.Errorf("the gateway is not ready after 30 s")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	token, err := os.ReadFile(filepath.Join(t.dir, "data", "operator.token"))
+	if err != nil {
+		return err
+	}
+	t.api = client.New(t.gateway.url, gateway.Private(strings.TrimSpace(string(token))), nil)
+	return nil
+}
+
+// crash kills the gateway as the kernel would, in the middle of whatever it does.
+func (c *child) crash() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		return fmt.Errorf("killing the gateway: %w", err)
+	}
+	for c.cmd.Process.Signal(syscall.Signal(0)) == nil {
+		time.Sleep(5 * time.Millisecond)
+	}
+	return nil
+}
+
+// stop ends the gateway as an operator would.
+func (c *child) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cmd != nil {
+		_ = c.cmd.Process.Signal(syscall.SIGTERM)
+		for i := 0; i < 1000 && c.cmd.Process.Signal(syscall.Signal(0)) == nil; i++ {
+			time.Sleep(5 * time.Millisecond)
+		}
+		_ = c.cmd.Process.Kill()
+	}
+	if c.log != nil {
+		_ = c.log.Close()
+	}
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/carillon-gateway/carillon/config"
+)
+
+// question is one thing that init asks.
+type question struct{ flag, ask, preset string }
+
+var questions = [...]question{
+	{"dir", "1/5 In which folder shall everything be kept?", "carillon-data"},
+	{"listen", "2/5 On which address shall it listen? (behind a web server: 127.0.0.1:8080)", "127.0.0.1:8080"},
+	{"public-url", "3/5 Under which https address do providers reach it? (empty: none, it will ask them itself)", ""},
+	{"twilio", "4/5 Twilio account SID and sending number for text messages, as in AC… +1… (empty: later)", ""},
+	{"telegram", "5/5 Use a Telegram bot? (yes or empty: later)", ""},
+}
+
+func (sh *shell) initialise() *cobra.Command {
+	answers := make([]string, len(questions))
+	var yes bool
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "set up an instance: five questions, keys, and a sheet to print",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			in := bufio.NewReader(sh.in)
+			for i, q := range questions {
+				if c.Flags().Changed(q.flag) || yes {
+					if answers[i] == "" {
+						answers[i] = q.preset
+					}
+					continue
+				}
+				fmt.Fprintf(sh.out, "%s [%s] ", q.ask, q.preset)
+				line, err := in.ReadString('\n')
+				if err != nil && line == "" {
+					return wrong("the answers ended at question %d of %d; give the others as flags, see carillon init --help", i+1, len(questions))
+				}
+				if answers[i] = strings.TrimSpace(line); answers[i] == "" {
+					answers[i] = q.preset
+				}
+			}
+			return sh.setUp(answers)
+		},
+	}
+	for i, q := range questions {
+		c.Flags().StringVar(&answers[i], q.flag, "", strings.TrimSpace(q.ask[4:]))
+	}
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "take the proposed answer to every question that has no flag")
+	return c
+}
+
+// setUp writes the folder. It changes nothing that is there.
+func (sh *shell) setUp(answers []string) error {
+	dir, listen, url, twilio, telegram := answers[0], answers[1], answers[2], answers[3], answers[4]
+	file := filepath.Join(dir, "carillon.yaml")
+	if _, err := os.Stat(file); err == nil {
+		return wrong("%s is there already; choose another folder, or delete it if you mean to begin anew", file)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "keys"), 0o700); err != nil {
+		return fmt.Errorf("making the folder: %w", err)
+	}
+	id := time.Now().UTC().Format("2006-01")
+	secrets := map[string]string{}
+	for _, name := range [...]string{"key-" + id, "index"} {
+		secret := make([]byte, 32)
+		_, _ = rand.Read(secret) // never fails
+		secrets[name] = base64.StdEncoding.EncodeToString(secret)
+		if err := writeNew(filepath.Join(dir, "keys", name), secrets[name]+"\n"); err != nil {
+			return err
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# The operator's file. carillon config check --config %s finds what is wrong with it.\n", filepath.Base(file))
+	fmt.Fprintf(&b, "listen: %q\n", listen)
+	if url != "" {
+		fmt.Fprintf(&b, "public_base_url: %q\n", url)
+	}
+	fmt.Fprintf(&b, "data: data\nkeys:\n  - id: %q\n    secret: {file: keys/key-%s}\nindex_key: {file: keys/index}\n", id, id)
+	next, err := channelsFor(&b, dir, twilio, telegram)
+	if err != nil {
+		return err
+	}
+	if err := writeNew(file, b.String()); err != nil {
+		return err
+	}
+	if len(next) == 0 { // with secrets still to be filled in, the check would rightly fail
+		if _, err := config.Load(file, sh.lookup, optionStructs()); err != nil {
+			return fmt.Errorf("the answers do not make a good configuration; mend %s: %w", file, err)
+		}
+	}
+	sheet := backupSheet(dir, id, secrets)
+	if err := writeNew(filepath.Join(dir, "backup-sheet.txt"), sheet); err != nil {
+		return err
+	}
+	next = append(next, "print "+filepath.Join(dir, "backup-sheet.txt")+", keep it in a safe place, then delete the file", "start with: carillon serve --config "+file)
+	return sh.print(map[string]any{"config": file, "next": next}, "Made "+file+".\nNext:\n  - "+strings.Join(next, "\n  - "))
+}
+
+// channelsFor writes the channels that were asked for, with places for their secrets, and says what to fill in.
+func channelsFor(b *strings.Builder, dir, twilio, telegram string) (next []string, err error) {
+	if twilio == "" && telegram == "" {
+		return nil, nil
+	}
+	b.WriteString("channels:\n")
+	if twilio != "" {
+		sid, from, ok := strings.Cut(twilio, " ")
+		if !ok {
+			return nil, wrong("Twilio: write the account SID, a space and the sending number or messaging service (MG…)")
+		}
+		sender := "from"
+		if from = strings.TrimSpace(from); strings.HasPrefix(from, "MG") {
+			sender = "messaging_service_sid"
+		}
+		fmt.Fprintf(b, "  - name: sms\n    adapter: sms\n    options:\n      account_sid: %q\n      auth_token: {file: keys/twilio-auth-token}\n      %s: %q\n", sid, sender, from)
+		next = append(next, "put the account's auth token into "+filepath.Join(dir, "keys", "twilio-auth-token")+" (chmod 600)")
+	}
+	if telegram != "" {
+		b.WriteString("  - name: telegram\n    adapter: telegram\n    options:\n      token: {file: keys/telegram-bot-token}\n")
+		next = append(next, "put the bot's token from BotFather into "+filepath.Join(dir, "keys", "telegram-bot-token")+" (chmod 600)")
+	}
+	return next, nil
+}
+
+func writeNew(path, text string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if _, err := f.WriteString(text); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return f.Close()
+}
+
+// backupSheet is what an operator prints: without these keys a backup of the data is worth nothing.
+func backupSheet(dir, id string, secrets map[string]string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "CARILLON: BACKUP SHEET                                made %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"))
+	b.WriteString("Without these keys nobody can read the members, addresses and texts of this instance,\nnot even you. With them and the data, anybody can. Keep this sheet locked away, apart\nfrom the machine and from its backups.\n\n")
+	for _, name := range [...]string{"key-" + id, "index"} {
+		fmt.Fprintf(&b, "keys/%s\n\n", name)
+		for i, secret := 0, secrets[name]; i < len(secret); i += 11 {
+			fmt.Fprintf(&b, "    %s\n", secret[i:min(i+11, len(secret))])
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("To restore: write each key (its lines joined, without spaces) back into its file in\nthe folder keys beside carillon.yaml, restore the folder data, and start carillon serve.\n")
+	return b.String()
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/carillon-gateway/carillon/channels/builtin"
+	"github.com/carillon-gateway/carillon/config"
+	"github.com/carillon-gateway/carillon/gateway/app"
+)
+
+func (sh *shell) serve() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "run the gateway until it is told to stop",
+		Long:  "Run the gateway. On the first SIGTERM or Ctrl-C it claims nothing new and lets what is on its way end.",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return sh.runServe(c.Context(), file) },
+	}
+	configFlag(c, &file)
+	return c
+}
+
+func configFlag(c *cobra.Command, file *string) {
+	c.Flags().StringVarP(file, "config", "c", "carillon.yaml", "the operator's file")
+}
+
+func (sh *shell) runServe(ctx context.Context, file string) error {
+	settings, err := config.Load(file, sh.lookup, optionStructs())
+	if err != nil {
+		return err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(settings.Log.Level)); err != nil {
+		return wrong("log level: %w", err)
+	}
+	gatewayApp, err := app.New(ctx, app.Options{
+		Config: settings, Version: version, Factories: builtin.All(),
+		Log: app.NewLogger(sh.err, level, settings.Log.Format == "json"),
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", settings.Listen)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w; is another server there? change listen: in %s", settings.Listen, err, file)
+	}
+	return gatewayApp.Run(ctx, listener)
+}

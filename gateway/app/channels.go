@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/config"
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// channelDesk is what people do with channels: it keeps them in the ledger and what is live in step.
+type channelDesk struct {
+	store   gateway.Channels
+	live    *live
+	changed func(context.Context) // after a channel was made, changed, paused or resumed
+}
+
+// Channels lists all channels as the ledger has them.
+func (d *channelDesk) Channels(ctx context.Context) ([]gateway.Channel, error) {
+	return d.store.Channels(ctx)
+}
+
+// Try says what stands against a channel as it is given, and fills in its kind.
+func (d *channelDesk) Try(ctx context.Context, c gateway.Channel) (gateway.Channel, error) {
+	i := slices.IndexFunc(d.live.factories, func(f channels.Factory) bool { return f.Name == c.Adapter })
+	if i < 0 {
+		names := make([]string, len(d.live.factories))
+		for i, f := range d.live.factories {
+			names[i] = f.Name
+		}
+		return c, gateway.Faultf(gateway.CodeInvalid, "there is no adapter %q; this instance has %s", c.Adapter, strings.Join(names, ", "))
+	}
+	c.Kind = d.live.factories[i].Kind
+	trial := c
+	if len(trial.Options) == 0 {
+		known, err := d.named(ctx, c.Name)
+		if err != nil {
+			return c, err
+		}
+		trial.Options = known.Options
+	}
+	if _, err := d.live.make(trial); err != nil {
+		return c, gateway.Faultf(gateway.CodeInvalid, "the channel %q cannot be used like this: %v", c.Name, err)
+	}
+	return c, nil
+}
+
+func (d *channelDesk) named(ctx context.Context, name string) (gateway.Channel, error) {
+	all, err := d.store.Channels(ctx)
+	if err != nil {
+		return gateway.Channel{}, err
+	}
+	for _, c := range all {
+		if c.Name == name {
+			return c, nil
+		}
+	}
+	return gateway.Channel{}, nil
+}
+
+// PutChannel keeps a channel that Try finds good, and puts it to work.
+func (d *channelDesk) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Channel, error) {
+	c, err := d.Try(ctx, c)
+	if err != nil {
+		return c, err
+	}
+	if c, err = d.store.PutChannel(ctx, c); err != nil {
+		return c, err
+	}
+	if err := d.live.refresh(ctx); err != nil {
+		return c, err
+	}
+	d.changed(ctx)
+	return c, nil
+}
+
+// SetChannelHealth pauses or resumes a channel.
+func (d *channelDesk) SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error {
+	if err := d.store.SetChannelHealth(ctx, id, h); err != nil {
+		return err
+	}
+	if err := d.live.refresh(ctx); err != nil {
+		return err
+	}
+	d.changed(ctx)
+	return nil
+}
+
+// Check asks the provider whether the channel works. A good answer lifts a pause for refused credentials.
+func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckResult, error) {
+	record, known := d.live.Channel(id)
+	adapter, ok := d.live.Adapter(id)
+	if !known || !ok {
+		return gateway.CheckResult{}, gateway.Faultf(gateway.CodeNotFound, "there is no such channel, or it cannot be used until its options are mended")
+	}
+	err := adapter.Check(ctx)
+	if err == nil {
+		err = subscribe(ctx, adapter)
+	}
+	if err != nil {
+		e := channels.AsError(err)
+		return gateway.CheckResult{Class: e.Class.String(), Code: e.Code, Detail: e.Detail}, nil
+	}
+	if record.Health.Paused == gateway.PauseAuth {
+		if err := d.SetChannelHealth(ctx, id, gateway.ChannelHealth{}); err != nil {
+			return gateway.CheckResult{}, err
+		}
+	}
+	return gateway.CheckResult{OK: true}, nil
+}
+
+// adoptChannels puts the operator's channels from the configuration into the ledger.
+func (d *channelDesk) adoptChannels(ctx context.Context, list []config.Channel) error {
+	var errs []error
+	for _, c := range list {
+		record := gateway.Channel{Name: c.Name, Adapter: c.Adapter, Groups: c.Groups, Senders: c.Senders, Options: c.Options.JSON()}
+		record, err := d.Try(ctx, record)
+		if err == nil {
+			_, err = d.store.PutChannel(ctx, record)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("channel %s of the configuration: %w", c.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}

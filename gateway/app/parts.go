@@ -1,0 +1,122 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
+	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
+)
+
+// groupDesk keeps what is live in step with the groups: a channel of the operator may name a group before it exists.
+type groupDesk struct {
+	*sqlite.Store
+	live *live
+}
+
+// PutGroup makes a group or changes it.
+func (d groupDesk) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, error) {
+	g, err := d.Store.PutGroup(ctx, g)
+	if err != nil {
+		return g, err
+	}
+	return g, d.live.refresh(ctx)
+}
+
+// subscribe points the provider at our webhook, or makes it ready to be polled, where it must be told.
+func subscribe(ctx context.Context, adapter channels.Adapter) error {
+	if s, ok := adapter.(channels.Subscriber); ok {
+		return s.Subscribe(ctx)
+	}
+	return nil
+}
+
+// subscribeRetry is how long a provider that could not be told is left alone.
+const subscribeRetry = time.Minute
+
+// subscribeAll tells every provider where to report: at the start, after a channel has changed, and again where it failed.
+func (a *App) subscribeAll(ctx context.Context) error {
+	told := map[channels.Adapter]bool{}
+	for {
+		for _, c := range a.live.All() {
+			adapter, ok := a.live.Adapter(c.ID)
+			if !ok || told[adapter] {
+				continue
+			}
+			if err := subscribe(ctx, adapter); err != nil {
+				if ctx.Err() == nil {
+					a.Log.Warn("a provider could not be told where to report; it is tried again", "channel", c.Name, "wait", subscribeRetry, "error", err)
+				}
+				continue
+			}
+			told[adapter] = true
+		}
+		select {
+		case <-a.resubscribe:
+		case <-time.After(subscribeRetry):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// countReceipts gives the counter of receipts by what they did.
+func countReceipts(registry prometheus.Registerer) func(gateway.ID, gateway.Effect, gateway.AttemptState) {
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "carillon_receipts_total", Help: "Receipts from providers, by what they said and did."}, []string{"state", "effect"})
+	registry.MustRegister(counter)
+	effects := map[gateway.Effect]string{gateway.NoAttempt: "no attempt", gateway.Repeated: "repeated", gateway.Applied: "applied"}
+	return func(_ gateway.ID, effect gateway.Effect, state gateway.AttemptState) {
+		counter.WithLabelValues(state.String(), effects[effect]).Inc()
+	}
+}
+
+// status says how the instance is.
+func (a *App) status(ctx context.Context) (gateway.Status, error) {
+	status := gateway.Status{Version: a.Version, Profile: "alone"}
+	backlog, err := a.store.Backlog(ctx)
+	if err != nil {
+		return status, err
+	}
+	for _, c := range a.live.All() {
+		n := backlog[c.ID]
+		status.Backlog += n
+		status.Channels = append(status.Channels, gateway.ChannelStatus{ID: c.ID, Name: c.Name, Kind: c.Kind, Backlog: n, Health: c.Health})
+		if adapter, ok := a.live.Adapter(c.ID); ok {
+			if s, ok := adapter.(interface{ Sandbox() bool }); ok && s.Sandbox() {
+				status.Sandbox = true
+			}
+		}
+	}
+	return status, nil
+}
+
+// newEars makes what hears providers and members.
+func (a *App) newEars() *inbound.Ears {
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "carillon_heard_total", Help: "What providers and members told us, by what it was."}, []string{"channel", "heard"})
+	a.metrics.MustRegister(counter)
+	return inbound.New(inbound.Parts{
+		Channels: a.live, Receipts: a.track, Members: a.store, Groups: a.store, Consents: a.store, Inbox: a.store, Cursors: a.store,
+		Tell: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience) error {
+			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Author: "carillon"})
+			return err
+		},
+		Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
+		Count: func(channel gateway.ID, heard inbound.Heard) {
+			record, _ := a.live.Channel(channel)
+			counter.WithLabelValues(record.Name, string(heard)).Inc()
+		},
+	})
+}
+
+// hooks serves providers' calls under the names of channels.
+func (a *App) hooks() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST /hooks/{channel}", a.ears)
+	return mux
+}
