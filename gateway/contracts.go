@@ -115,7 +115,7 @@ type Members interface {
 // Audiences pages through who is meant, in order of member id.
 type Audiences interface {
 	// Recipients gives the next published members behind after to whom every part of the rule but consent applies:
-	// tags, locales, list. Their points say what they consented to. Empty: the end.
+	// tags, locales, list. Their points say what they consented to. A page shorter than limit is the last.
 	Recipients(ctx context.Context, group ID, a Audience, after ID, limit int) ([]Recipient, error)
 }
 

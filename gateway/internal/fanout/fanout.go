@@ -11,6 +11,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
 )
 
 // FaultPoints names the steps at which tests kill the process.
@@ -59,6 +60,7 @@ type Fanout struct {
 	channels Channels
 	Options
 
+	pointer  func() (*templates.Set, error) // the shipped one, parsed once
 	jobs     chan *job
 	releases chan target
 	wake     chan struct{}
@@ -92,7 +94,8 @@ func New(store Store, channels Channels, o Options) *Fanout {
 	}
 	return &Fanout{
 		store: store, channels: channels, Options: o,
-		jobs: make(chan *job, waitingJobs), releases: make(chan target, waitingJobs), wake: make(chan struct{}, 1),
+		pointer: sync.OnceValues(func() (*templates.Set, error) { return templates.Wording(templates.Pointer, nil) }),
+		jobs:    make(chan *job, waitingJobs), releases: make(chan target, waitingJobs), wake: make(chan struct{}, 1),
 		active: map[gateway.ID]context.CancelFunc{},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
 )
 
 // plain is an adapter that writes documents as they are.
@@ -18,6 +19,8 @@ type plain struct{ channels.Adapter }
 func (plain) Compose(doc content.Document) ([]channels.Part, error) {
 	return []channels.Part{{Text: doc.Plain(), Cost: 1}}, nil
 }
+
+func shipped(name string) (*templates.Set, error) { return templates.Wording(name, nil) }
 
 func base(locale string) string { b, _, _ := strings.Cut(locale, "-"); return b }
 
@@ -36,7 +39,7 @@ func TestEveryReaderGetsTheFirstLanguageOfHerChain(t *testing.T) {
 			words.Sources[l] = "text in " + l
 		}
 		b := gateway.Broadcast{ID: gateway.NewID(), Class: gateway.Report, Words: words}
-		texts, err := newTexts(b, gateway.Group{Name: "Harbour", Locale: group[0], Fallback: group[1:]}, nil, []way{{kind: "sms", adapter: plain{}}})
+		texts, err := newTexts(b, gateway.Group{Name: "Harbour", Locale: group[0], Fallback: group[1:]}, shipped, []way{{kind: "sms", adapter: plain{}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,8 +18,10 @@ func (f *Fanout) plan(ctx context.Context, j *job) error {
 			return err
 		}
 	}
+	first := j.first
 	for {
-		err := f.planFrom(ctx, t)
+		err := f.planFrom(ctx, t, first)
+		first = nil
 		if !errors.Is(err, gateway.ErrStale) {
 			return err
 		}
@@ -41,55 +43,44 @@ func (f *Fanout) plan(ctx context.Context, j *job) error {
 	}
 }
 
-// planFrom plans from the cursor on. The next page is read while a chunk is written, and so the last one is known.
-func (f *Fanout) planFrom(ctx context.Context, t *texts) error {
+// planFrom plans from the cursor on. The next page is read while a chunk is written.
+func (f *Fanout) planFrom(ctx context.Context, t *texts, first []gateway.Recipient) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	pages := make(chan []gateway.Recipient, 1)
 	read := make(chan error, 1)
 	go func() {
 		defer close(pages)
-		read <- f.readPages(ctx, t.b, pages)
+		read <- f.readPages(ctx, t.b, first, pages)
 	}()
 	p := &planner{f: f, t: t, cursor: t.b.Cursor}
-	page, more := <-pages
-	for more {
-		next, another := <-pages
-		if !another {
-			if err := <-read; err != nil {
-				return err
-			}
-		}
-		if err := p.write(ctx, page, !another); err != nil {
+	for page := range pages {
+		if err := p.write(ctx, page, len(page) < gateway.MaxChunk); err != nil {
 			return err
 		}
-		page, more = next, another
 	}
-	if p.last {
-		return nil
-	}
-	if err := <-read; err != nil {
-		return err
-	}
-	return p.write(ctx, nil, true) // nobody was left behind the cursor
+	return <-read
 }
 
-func (f *Fanout) readPages(ctx context.Context, b gateway.Broadcast, pages chan<- []gateway.Recipient) error {
-	after := b.Cursor
+// readPages reads the audience behind the cursor; the last page is the first that is not full, and may be empty.
+func (f *Fanout) readPages(ctx context.Context, b gateway.Broadcast, first []gateway.Recipient, pages chan<- []gateway.Recipient) error {
+	after, page := b.Cursor, first
 	for {
-		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
-		if err != nil {
-			return fmt.Errorf("read the audience: %w", err)
+		if page == nil {
+			var err error
+			if page, err = f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk); err != nil {
+				return fmt.Errorf("read the audience: %w", err)
+			}
 		}
-		if len(page) == 0 {
-			return nil
-		}
-		after = page[len(page)-1].Member
 		select {
 		case pages <- page:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+		if len(page) < gateway.MaxChunk {
+			return nil
+		}
+		after, page = page[len(page)-1].Member, nil
 	}
 }
 
@@ -98,7 +89,6 @@ type planner struct {
 	f          *Fanout
 	t          *texts
 	cursor     gateway.ID
-	last       bool
 	deliveries []gateway.NewDelivery // reused
 	touched    []bool                // ways with something new, as texts.ways
 }
@@ -144,7 +134,7 @@ func (p *planner) write(ctx context.Context, page []gateway.Recipient, last bool
 		return fmt.Errorf("write a chunk: %w", err)
 	}
 	p.f.At(FaultPoints[2])
-	p.cursor, p.last = c.Cursor, last
+	p.cursor = c.Cursor
 	p.t.b.Cursor = c.Cursor
 	for i, w := range p.t.ways {
 		if p.touched[i] {

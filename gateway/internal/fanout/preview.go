@@ -36,11 +36,11 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 		if err != nil {
 			return gateway.Preview{}, fmt.Errorf("read the audience: %w", err)
 		}
-		if len(page) == 0 {
-			return c.preview(), nil
-		}
 		for i := range page {
 			c.count(&page[i])
+		}
+		if len(page) < gateway.MaxChunk {
+			return c.preview(), nil
 		}
 		after = page[len(page)-1].Member
 	}

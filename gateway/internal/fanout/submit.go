@@ -32,7 +32,8 @@ const (
 // job is a broadcast that is ready to be planned, with what Submit has found out already.
 type job struct {
 	b     gateway.Broadcast
-	texts *texts // nil: to be made
+	texts *texts              // nil: to be made
+	first []gateway.Recipient // the first page of the audience, just read; nil: to be read
 }
 
 // Submit checks a draft, stores it and returns; Run plans it. Every error that the author can mend is a fault:
@@ -97,7 +98,8 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) 
 	if err := t.check(); err != nil {
 		return gateway.Submission{}, err
 	}
-	if err := f.anybody(ctx, t); err != nil {
+	first, err := f.anybody(ctx, t)
+	if err != nil {
 		return gateway.Submission{}, err
 	}
 	s, err := f.store.Log.Submit(ctx, b, print)
@@ -107,7 +109,7 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) 
 	f.At(FaultPoints[0])
 	if !b.StartAt.After(f.Now()) {
 		select {
-		case f.jobs <- &job{b: b, texts: t}:
+		case f.jobs <- &job{b: b, texts: t, first: first}:
 		default:
 			f.Wake()
 		}
@@ -125,7 +127,12 @@ func (f *Fanout) texts(ctx context.Context, b gateway.Broadcast) (*texts, error)
 	if err != nil {
 		return nil, fmt.Errorf("read the group's wordings: %w", err)
 	}
-	return newTexts(b, g, wordings, f.ways(b.GroupID))
+	return newTexts(b, g, func(name string) (*templates.Set, error) {
+		if own := wordings[name]; len(own) > 0 || name != templates.Pointer {
+			return templates.Wording(name, own)
+		}
+		return f.pointer()
+	}, f.ways(b.GroupID))
 }
 
 // ways lists the first usable channel of each kind.
@@ -142,23 +149,26 @@ func (f *Fanout) ways(group gateway.ID) []way {
 	return ways
 }
 
-// anybody looks for the first member who is meant.
-func (f *Fanout) anybody(ctx context.Context, t *texts) error {
+// anybody looks for a member who is meant, and gives the first page of the audience.
+func (f *Fanout) anybody(ctx context.Context, t *texts) (first []gateway.Recipient, err error) {
 	var after gateway.ID
-	for limit := 20; ; limit = gateway.MaxChunk {
-		page, err := f.store.Audiences.Recipients(ctx, t.b.GroupID, t.b.Audience, after, limit)
+	for {
+		page, err := f.store.Audiences.Recipients(ctx, t.b.GroupID, t.b.Audience, after, gateway.MaxChunk)
 		if err != nil {
-			return fmt.Errorf("look for the audience: %w", err)
+			return nil, fmt.Errorf("look for the audience: %w", err)
 		}
-		if len(page) == 0 {
-			return gateway.Faultf(gateway.CodeNobody, "nobody is meant: no member to whom the audience applies has agreed to this topic; a preview says who is left out and why")
+		if first == nil {
+			first = page
 		}
 		for i := range page {
 			for j := range page[i].Points {
 				if _, meant, _ := t.admits(&page[i].Points[j]); meant {
-					return nil
+					return first, nil
 				}
 			}
+		}
+		if len(page) < gateway.MaxChunk {
+			return nil, gateway.Faultf(gateway.CodeNobody, "nobody is meant: no member to whom the audience applies has agreed to this topic; a preview says who is left out and why")
 		}
 		after = page[len(page)-1].Member
 	}

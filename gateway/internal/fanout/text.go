@@ -17,6 +17,9 @@ import (
 // language tag. It is a private-use subtag (RFC 5646, section 2.2.7), so the locale stays a language tag.
 const fallbackMark = "-x-fallback"
 
+// keptReadings bounds what is remembered of readers' languages: every member may have a chain of her own.
+const keptReadings = 10_000
+
 // lastResort is the language of the shipped texts for a reader whose chain has none of theirs.
 const lastResort = "en"
 
@@ -67,8 +70,11 @@ type composed struct {
 	err       error
 }
 
+// wordingSource gives a shipped text with the group's own languages laid over it.
+type wordingSource func(name string) (*templates.Set, error)
+
 // newTexts parses what a broadcast says. Its error is a fault that the author can mend.
-func newTexts(b gateway.Broadcast, g gateway.Group, wordings map[string]map[string]string, ways []way) (*texts, error) {
+func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways []way) (*texts, error) {
 	t := &texts{
 		b: b, group: g, ways: ways, data: map[string]string{"group": g.Name}, shipped: b.Class == gateway.Account,
 		readings: map[readingKey]*version{}, versions: map[versionKey]*version{},
@@ -88,7 +94,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, wordings map[string]map[stri
 			return t, nil
 		}
 	}
-	if t.pointer, err = templates.Wording(instead, wordings[instead]); err == nil {
+	if t.pointer, err = neutral(instead); err == nil {
 		err = t.pointer.CheckData(neutralData)
 	}
 	if err != nil {
@@ -117,6 +123,9 @@ func (t *texts) read(locale string, fallback []string, neutral bool) *version {
 	}
 	v, known := t.readings[key]
 	if !known {
+		if len(t.readings) >= keptReadings {
+			clear(t.readings)
+		}
 		v = t.find(t.chain(locale, fallback), key.neutral)
 		t.readings[key] = v
 	}
