@@ -152,17 +152,35 @@ func (t *Tracker) situation(ctx context.Context, r *gateway.Receipt) (gateway.Si
 	return gateway.Situation{Claim: cases[0], Now: t.Now(), Jitter: t.Jitter()}, true, nil
 }
 
-// decide says what follows a refusal that came late.
-func (t *Tracker) decide(ctx context.Context, s gateway.Situation, cause *channels.Error, r *gateway.Receipt) error {
+// late gives the refusal that a receipt means. It was no answer to us: waiting as after a throttled or refused request
+// would go on for ever, because the next request is taken as well.
+func late(cause *channels.Error) gateway.Failure {
 	if cause == nil {
-		cause = &channels.Error{Class: channels.Permanent, Scope: channels.ScopeAddress, Detail: "the provider says that it will not arrive, without a reason"}
+		cause = &channels.Error{Class: channels.Permanent, Scope: channels.ScopeChannel, Detail: "the provider says that it will not arrive, without a reason"}
 	}
-	failure := gateway.Failure{
+	f := gateway.Failure{
 		Refusal:    gateway.Refusal{Class: cause.Class.String(), Scope: string(cause.Scope), Code: cause.Code, Detail: cause.Detail},
 		RetryAfter: cause.RetryAfter, Moved: gateway.Private(cause.MovedTo.Reveal()),
 	}
-	if cause.Class == channels.Unknown { // the provider gave up without knowing: no arrival is proved, nor disproved
-		failure.Class = channels.Permanent.String()
+	switch cause.Class {
+	case channels.Unknown: // the provider gave up without knowing: nobody is to blame
+		f.Class, f.Scope = channels.Permanent.String(), string(channels.ScopeChannel)
+	case channels.Throttled:
+		f.Class = channels.Temporary.String()
+	case channels.Auth:
+		f.Class, f.Scope = channels.Permanent.String(), string(channels.ScopeSender)
+	}
+	return f
+}
+
+// decide says what follows a refusal that came late.
+func (t *Tracker) decide(ctx context.Context, s gateway.Situation, cause *channels.Error, r *gateway.Receipt) error {
+	failure := late(cause)
+	if cause != nil && cause.Class == channels.Unknown && s.Claim.Policy.Doubt == gateway.DoubtShown {
+		// It may have arrived all the same, and nothing routine may come twice: a person decides.
+		r.Refusal = gateway.Refusal{Class: cause.Class.String(), Scope: string(cause.Scope), Code: cause.Code, Detail: cause.Detail}
+		r.Spent, r.Next = true, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonFailed}
+		return nil
 	}
 	decision := s.Refused(failure)
 	if decision.Ask {
@@ -174,7 +192,7 @@ func (t *Tracker) decide(ctx context.Context, s gateway.Situation, cause *channe
 		if err != nil {
 			return err
 		}
-		s.Attempts, s.Known = delivery.Attempts, true
+		s.Learn(s.Routes, delivery)
 		decision = s.Refused(failure)
 	}
 	r.Refusal, r.Spent, r.Next, r.Point = failure.Refusal, decision.Spent, decision.Next, decision.Point

@@ -123,3 +123,33 @@ func TestALedgerThatFailsIsToldToTheProvider(t *testing.T) {
 		t.Errorf("answered %v", err)
 	}
 }
+
+// The next contact point, the number's good name and a try: what each kind of late refusal takes.
+func TestLateRefusalsByClass(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		err   *channels.Error
+		class gateway.Class
+		kind  gateway.StepKind
+		point bool
+	}{
+		{"no reason at all", nil, gateway.Report, gateway.StepPoint, false},
+		{"the provider does not know, a report", &channels.Error{Class: channels.Unknown, Scope: channels.ScopeAddress}, gateway.Report, gateway.StepEnd, false},
+		{"the provider does not know, an alert", &channels.Error{Class: channels.Unknown, Scope: channels.ScopeAddress}, gateway.Alert, gateway.StepPoint, false},
+		{"its queue was full", &channels.Error{Class: channels.Throttled, Scope: channels.ScopeSender}, gateway.Report, gateway.StepRetry, false},
+		{"our account is suspended", &channels.Error{Class: channels.Auth, Scope: channels.ScopeChannel}, gateway.Report, gateway.StepPoint, false},
+		{"she opted out at the provider", &channels.Error{Class: channels.Gone, Scope: channels.ScopeAddress, Code: "21610"}, gateway.Report, gateway.StepPoint, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tracker, l, _ := start(t)
+			l.claim.Class, l.claim.Policy = c.class, gateway.PolicyOf(c.class)
+			if err := tracker.Observe(t.Context(), l.claim.Channel, []channels.Receipt{{Attempt: l.claim.Attempt.String(), Status: channels.StatusFailed, Err: c.err}}); err != nil {
+				t.Fatal(err)
+			}
+			got := l.observed[0]
+			if got.State != gateway.Refused || got.Next.Kind != c.kind || !got.Spent || (got.Point != nil) != c.point {
+				t.Errorf("leads to %+v", got)
+			}
+		})
+	}
+}
