@@ -9,6 +9,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue"
 )
 
 // A report to a thousand people over a lane of sixty-four: each gets it once, and no sender ever holds two.
@@ -77,6 +78,10 @@ func TestQueueLosesEverything(t *testing.T) {
 		for range 8 {
 			w.pass(330 * time.Millisecond)
 			w.q.Flush()
+			synctest.Wait() // it is filled again in the same instant, before any sweep
+			if waiting, _, err := w.q.Len(t.Context(), queue.Lane{Channel: sms, Lane: gateway.Bulk}); waiting == 0 || err != nil {
+				t.Fatalf("%d ids wait after the loss, %v", waiting, err)
+			}
 		}
 		w.pass(10 * time.Second)
 		w.expect(map[gateway.DeliveryState]int{gateway.DeliveryAccepted: 300})
