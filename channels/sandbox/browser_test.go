@@ -76,8 +76,12 @@ func until(expression string) action {
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			if ok, err := chromedp.Evaluate[bool]("Boolean("+expression+")")(ctx, target); err != nil || ok {
-				return chromedp.Void{}, err
+			ok, err := chromedp.Evaluate[bool]("Boolean("+expression+")")(ctx, target)
+			if ok {
+				return chromedp.Void{}, nil
+			}
+			if err != nil {
+				return chromedp.Void{}, errors.Join(err, context.Cause(ctx))
 			}
 			select {
 			case <-tick.C:

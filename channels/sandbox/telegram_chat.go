@@ -159,7 +159,7 @@ func (s *Sandbox) replyTelegram(in Reply) (uint64, error) {
 		p.telegram().start(b.name)
 		p.mu.Unlock()
 	}
-	rec := s.keepAnswer(b, p, EntryReply, in.Text)
+	rec := s.keepAnswer(b, p, EntryReply, in.Text, in.Text)
 	out := append([]byte(nil), `"message":`...)
 	s.enqueue(b, "message", rec.appendTelegram(out))
 	return rec.seq, nil
@@ -191,10 +191,10 @@ func (s *Sandbox) botFor(p *phone, to string) (*bot, error) {
 	return only, nil
 }
 
-// keepAnswer logs and files what a person did in a chat.
-func (s *Sandbox) keepAnswer(b *bot, p *phone, kind, text string) *record {
-	plain := parsePlain(text)
-	if n := len(text); strings.HasPrefix(text, "/") {
+// keepAnswer logs and files what a person did in a chat: text as the bot gets it, shown as she sees it.
+func (s *Sandbox) keepAnswer(b *bot, p *phone, kind, text, shown string) *record {
+	plain := parsePlain(shown)
+	if n := len(text); kind == EntryReply && strings.HasPrefix(text, "/") {
 		if i := strings.IndexByte(text, ' '); i > 0 {
 			n = i
 		}
@@ -222,6 +222,7 @@ func (s *Sandbox) keepAnswer(b *bot, p *phone, kind, text string) *record {
 // press presses a button of a message (https://core.telegram.org/bots/api#callbackquery).
 func (s *Sandbox) press(b *bot, p *phone, in Reply) (uint64, error) {
 	var of *record
+	label := ""
 	items := p.list()
 	for i := len(items) - 1; i >= 0 && of == nil; i-- {
 		r := s.journal.get(uint64(items[i]))
@@ -231,7 +232,7 @@ func (s *Sandbox) press(b *bot, p *phone, in Reply) (uint64, error) {
 		for _, row := range r.rich.face.Load().buttons {
 			for _, key := range row {
 				if key.Data == in.Press {
-					of = r
+					of, label = r, key.Text
 				}
 			}
 		}
@@ -239,7 +240,7 @@ func (s *Sandbox) press(b *bot, p *phone, in Reply) (uint64, error) {
 	if of == nil {
 		return 0, errors.New("no message in this chat has a button with that data")
 	}
-	rec := s.keepAnswer(b, p, EntryPress, in.Press)
+	rec := s.keepAnswer(b, p, EntryPress, in.Press, label)
 	id := strconv.FormatUint(s.salt>>8+rec.seq, 10)
 	b.mu.Lock()
 	b.queries[id] = s.now()
@@ -267,7 +268,7 @@ func (s *Sandbox) member(b *bot, p *phone, block bool) (uint64, error) {
 		p.telegram().start(b.name)
 	}
 	p.mu.Unlock()
-	rec := s.keepAnswer(b, p, EntryPress, word)
+	rec := s.keepAnswer(b, p, EntryPress, word, word)
 	out := append([]byte(nil), `"my_chat_member":{"chat":`...)
 	out = p.appendChat(out)
 	out = append(out, `,"from":`...)

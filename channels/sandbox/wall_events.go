@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type cardEvent struct {
 	Key  string `json:"key"`
 	HTML string `json:"html"`
 	News bool   `json:"news"` // something new to read
+	Top  bool   `json:"top"`  // it is among the newest, so a page that does not have it puts it first
 }
 
 const (
@@ -29,7 +31,7 @@ func (s *Sandbox) getEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := eventStream{w: w, rc: http.NewResponseController(w)}
 	_ = out.rc.SetWriteDeadline(time.Time{})
-	out.comment()
+	s.catchUp(&out, f)
 	open := s.openPhone(f)
 	shown := ""
 	tick := time.NewTicker(lookAgain)
@@ -89,13 +91,30 @@ func (s *Sandbox) tellCards(out *eventStream, f filter, dirty map[*phone]bool) {
 		if err != nil {
 			continue
 		}
-		list = append(list, cardEvent{p.key.String(), html, news})
+		list = append(list, cardEvent{p.key.String(), html, news, news})
 	}
+	out.cards(list)
+}
+
+// catchUp tells what may have changed between the rendering of the page and now: strip and newest cards.
+func (s *Sandbox) catchUp(out *eventStream, f filter) {
+	out.html(s, "strip", s.stripView())
+	f.Skip = 0
+	var list []cardEvent
+	for _, c := range slices.Backward(s.cardsView(f).Cards) {
+		if html, err := s.wall.pages.render("card", c); err == nil {
+			list = append(list, cardEvent{c.Key, html, false, true})
+		}
+	}
+	out.cards(list)
+}
+
+func (e *eventStream) cards(list []cardEvent) {
 	if len(list) == 0 {
 		return
 	}
 	if b, err := json.Marshal(list); err == nil {
-		out.event("cards", string(b))
+		e.event("cards", string(b))
 	}
 }
 

@@ -38,9 +38,24 @@
     return true;
   };
 
+  // sync does the same child by child, for the messages of a screen.
+  const sync = (old, fresh) => {
+    const have = [...old.children], want = [...fresh.children];
+    let changed = false;
+    for (let i = 0; i < Math.max(have.length, want.length); i++) {
+      if (!want[i]) { have[i].remove(); changed = true; continue; }
+      if (have[i]) { changed = refresh(have[i], want[i]) || changed; continue; }
+      raw.set(want[i], want[i].outerHTML);
+      localTimes(want[i]);
+      old.append(want[i]);
+      changed = true;
+    }
+    return changed;
+  };
+
   // remember keeps the parts as the server wrote them, before their times become local ones.
   const remember = (root) => {
-    for (const part of root.querySelectorAll('.counts, .faults, .open-top, .state, .quick, .trace, .screen')) raw.set(part, part.outerHTML);
+    for (const part of root.querySelectorAll('.counts, .faults, .open-top, .state, .quick, .trace, .screen > *')) raw.set(part, part.outerHTML);
     localTimes(root);
   };
 
@@ -66,8 +81,7 @@
       const old = before.querySelector(part), next = fresh.querySelector(part);
       if (old && next) refresh(old, next);
     }
-    const next = fresh.querySelector('.screen');
-    if (refresh(screen, next)) next.scrollTop = atEnd ? next.scrollHeight : top;
+    if (sync(screen, fresh.querySelector('.screen'))) screen.scrollTop = atEnd ? screen.scrollHeight : top;
     for (const name of ['#answer', '.send']) before.querySelector(name).disabled = fresh.querySelector(name).disabled;
   };
 
@@ -82,10 +96,19 @@
       const fresh = parse(c.html).firstElementChild;
       const old = [...ul.children].find((li) => li.dataset.key === c.key);
       if (c.news) fresh.classList.add('fresh');
-      const had = old && old.contains(document.activeElement);
-      if (old) old.replaceWith(fresh);
-      else if (c.news || !cards.querySelector('.more')) ul.prepend(fresh);
-      if (had) fresh.querySelector('a').focus({ preventScroll: true });
+      if (!old) {
+        if (c.top) ul.prepend(fresh);
+        else if (!cards.querySelector('.more')) ul.append(fresh);
+        continue;
+      }
+      // The link stays, so that a click on it that has begun is not lost.
+      const link = old.querySelector('a');
+      if (raw.get(link) === c.html) continue;
+      raw.set(link, c.html);
+      old.classList.remove('fresh');
+      if (c.news) void old.offsetWidth; // so that the light goes on again
+      old.className = fresh.className;
+      link.replaceChildren(...fresh.querySelector('a').childNodes);
     }
   };
 
