@@ -115,7 +115,7 @@ func TestYesConfirms(t *testing.T) {
 	st.ok(err)
 	evidence, err := st.s.Evidence(t.Context(), st.harbour.ID, asked)
 	st.ok(err)
-	if fmt.Sprint(m.Points[0].Topics) != "[reports alerts]" || len(evidence) != 1 || evidence[0].Topic != "reports alerts" || !strings.HasPrefix(evidence[0].Wording, "confirm-") || evidence[0].Locale != "en" || !evidence[0].Granted {
+	if fmt.Sprint(m.Points[0].Topics) != "[reports alerts]" || len(evidence) != 2 || evidence[0].Topic != "reports" || evidence[1].Topic != "alerts" || !strings.HasPrefix(evidence[0].Wording, "confirm-") || evidence[0].Locale != "en" || !evidence[0].Granted {
 		t.Errorf("%v, %+v", m.Points[0].Topics, evidence)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -248,7 +247,7 @@ func (v *visit) confirm(ctx context.Context, owners []known) error {
 				return err
 			}
 			proof := v.proof("yes", true, "member")
-			proof.Topic, proof.Wording, proof.Locale = strings.Join(topics, " "), wording, m.Locale
+			proof.Wording, proof.Locale = wording, m.Locale
 			if _, err := v.Consents.ConfirmAddress(ctx, k.group.ID, v.ch.Kind, v.from, topics, proof); err != nil {
 				return fmt.Errorf("confirm an address: %w", err)
 			}
