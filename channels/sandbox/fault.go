@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -172,6 +173,7 @@ type armed struct {
 type faultScript struct {
 	mu   sync.Mutex
 	n    int
+	held map[string]chan struct{} // by id of a Hang: closed when it is cleared
 	list atomic.Pointer[[]*armed]
 }
 
@@ -187,6 +189,12 @@ func (s *Sandbox) Script(f Fault) (string, error) {
 	f.ID = "f" + strconv.Itoa(fs.n)
 	a := &armed{Fault: f}
 	a.left.Store(int64(f.Times))
+	if f.Kind == Hang {
+		if fs.held == nil {
+			fs.held = make(map[string]chan struct{})
+		}
+		fs.held[f.ID] = make(chan struct{})
+	}
 	list := append(fs.current(), a)
 	fs.list.Store(&list)
 	fs.mu.Unlock()
@@ -195,26 +203,36 @@ func (s *Sandbox) Script(f Fault) (string, error) {
 	return f.ID, nil
 }
 
-// Clear ends the faults with these ids, all of them if none is given. Answers that hang already are not freed.
+// Clear ends the faults with these ids, all of them if none is given. Connections that they let hang are cut.
 func (s *Sandbox) Clear(ids ...string) {
 	fs := &s.faults
 	fs.mu.Lock()
 	var list []*armed
 	if len(ids) > 0 {
-	next:
-		for _, a := range fs.current() {
-			for _, id := range ids {
-				if a.ID == id {
-					continue next
-				}
-			}
-			list = append(list, a)
-		}
+		list = slices.DeleteFunc(fs.current(), func(a *armed) bool { return slices.Contains(ids, a.ID) })
 	}
 	fs.list.Store(&list)
+	for id, held := range fs.held {
+		if len(ids) == 0 || slices.Contains(ids, id) {
+			close(held)
+			delete(fs.held, id)
+		}
+	}
 	fs.mu.Unlock()
 	s.wall.refresh()
 	s.note()
+}
+
+// freed is closed once a Hang has been cleared.
+func (fs *faultScript) freed(id string) <-chan struct{} {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if held, ok := fs.held[id]; ok {
+		return held
+	}
+	over := make(chan struct{})
+	close(over)
+	return over
 }
 
 // Faults returns the faults in force, with Times counted down.

@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -117,6 +118,33 @@ func TestFaultsFitWhatTheyName(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), field+":") {
 			t.Errorf("the error does not name %s: %v", field, err)
 		}
+	}
+}
+
+func TestClearingFreesWhatHangs(t *testing.T) {
+	s, base := serve(t, sandbox.Options{})
+	id, err := s.Script(sandbox.Fault{Kind: sandbox.Hang})
+	if err != nil {
+		t.Fatal(err)
+	}
+	freed := make(chan error, 1)
+	go func() {
+		_, _, _, err := raw(base, anna, "x", 30*time.Second)
+		freed <- err
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := s.Wait(ctx, func() bool { return s.Stats().Received == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	s.Clear(id)
+	select {
+	case err := <-freed:
+		if err == nil {
+			t.Error("a hanging answer was freed by an answer")
+		}
+	case <-ctx.Done():
+		t.Error("the fault is cleared and its answer still hangs")
 	}
 }
 

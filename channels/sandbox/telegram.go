@@ -172,7 +172,7 @@ func (s *Sandbox) serveTelegram(w http.ResponseWriter, r *http.Request) {
 // telegramRead answers every method that neither sends nor changes a message, unless a fault does.
 func (s *Sandbox) telegramRead(w http.ResponseWriter, r *http.Request, b *bot, p params, method string) {
 	f := s.faults.strike(Telegram, b.name, "", OnRead, onWire)
-	if f != nil && f.Kind == Latency && !s.pause(r, f.For, false) {
+	if f != nil && f.Kind == Latency && !s.pause(r, f.For) {
 		return
 	}
 	if out, ok := f.telegram(); ok {

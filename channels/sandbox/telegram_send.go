@@ -105,7 +105,7 @@ func readKeyboard(raw string) ([][]button, *refusal) {
 func (s *Sandbox) telegramSend(w http.ResponseWriter, r *http.Request, b *bot, p params) {
 	to := p["chat_id"]
 	f := s.faults.strike(Telegram, b.name, to, OnSend, onWire)
-	if f != nil && f.Kind == Latency && !s.pause(r, f.For, false) {
+	if f != nil && f.Kind == Latency && !s.pause(r, f.For) {
 		return
 	}
 	lose := func(code int, answer string) {
@@ -167,7 +167,7 @@ func (s *Sandbox) keepPost(b *bot, p *phone, in post, answer string) *record {
 func (s *Sandbox) telegramEdit(w http.ResponseWriter, r *http.Request, b *bot, p params, text bool) {
 	to := p["chat_id"]
 	f := s.faults.strike(Telegram, b.name, to, OnSend, onWire)
-	if f != nil && f.Kind == Latency && !s.pause(r, f.For, false) {
+	if f != nil && f.Kind == Latency && !s.pause(r, f.For) {
 		return
 	}
 	spoilt, own := f.telegram()

@@ -111,7 +111,7 @@ func (s *Sandbox) serveTwilio(w http.ResponseWriter, r *http.Request) {
 // twilioRead answers a look-up, unless a fault does.
 func (s *Sandbox) twilioRead(w http.ResponseWriter, r *http.Request, a *account, look func() reply) {
 	f := s.faults.strike(Twilio, a.name, "", OnRead, onWire)
-	if f != nil && f.Kind == Latency && !s.pause(r, f.For, false) {
+	if f != nil && f.Kind == Latency && !s.pause(r, f.For) {
 		return
 	}
 	if out, ok := f.twilio(); ok {

@@ -26,7 +26,7 @@ func (s *Sandbox) twilioSend(w http.ResponseWriter, r *http.Request, a *account)
 	}
 	m.attempt, m.part = attemptOf(m.callback)
 	f := s.faults.strike(Twilio, a.name, m.to, OnSend, onWire)
-	if f != nil && f.Kind == Latency && !s.pause(r, f.For, false) {
+	if f != nil && f.Kind == Latency && !s.pause(r, f.For) {
 		return
 	}
 	if out, ok := f.twilio(); ok {

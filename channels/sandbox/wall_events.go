@@ -50,7 +50,7 @@ func (s *Sandbox) getEvents(w http.ResponseWriter, r *http.Request) {
 		case <-tick.C:
 			look = open != nil
 		case <-at.signal:
-			if !s.pause(r, gather, false) {
+			if !s.pause(r, gather) {
 				return
 			}
 			dirty, strip := at.take()

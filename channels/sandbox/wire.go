@@ -41,7 +41,7 @@ func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request, f *Fault, out r
 	}
 	switch f.Kind {
 	case Hang:
-		s.pause(r, f.For, f.For == 0)
+		s.hang(r, f)
 		panic(http.ErrAbortHandler)
 	case Cut:
 		panic(http.ErrAbortHandler)
@@ -88,22 +88,34 @@ func (s *Sandbox) drip(w http.ResponseWriter, r *http.Request, each time.Duratio
 		if err := rc.Flush(); err != nil {
 			return
 		}
-		if !s.pause(r, each, false) {
+		if !s.pause(r, each) {
 			return
 		}
 	}
 }
 
-// pause waits for a time, or for ever, and reports whether the client is still there.
-func (s *Sandbox) pause(r *http.Request, d time.Duration, forever bool) bool {
+// hang waits until the fault's time is over or it is cleared.
+func (s *Sandbox) hang(r *http.Request, f *Fault) {
 	var ring <-chan time.Time
-	if !forever {
-		t := time.NewTimer(d)
+	if f.For > 0 {
+		t := time.NewTimer(f.For)
 		defer t.Stop()
 		ring = t.C
 	}
 	select {
 	case <-ring:
+	case <-s.faults.freed(f.ID):
+	case <-r.Context().Done():
+	case <-s.box.ctx.Done():
+	}
+}
+
+// pause waits for a time and reports whether the client is still there.
+func (s *Sandbox) pause(r *http.Request, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
 		return true
 	case <-r.Context().Done():
 	case <-s.box.ctx.Done():
