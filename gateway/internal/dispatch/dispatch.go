@@ -48,9 +48,9 @@ func New(o Options) (*Dispatcher, error) {
 		return nil, fmt.Errorf("registering the metrics of dispatch: %w", err)
 	}
 	claimant := gateway.Claimant{ID: o.Process, Lease: o.Lease}
-	d.rest = newGatherer(o.Ledger, claimant, o.Log, o.At)
+	d.rest = newGatherer(&o, claimant)
 	claimant.Urgent = true
-	d.urgent = newGatherer(o.Ledger, claimant, o.Log, o.At)
+	d.urgent = newGatherer(&o, claimant)
 	d.mender = newMender(d, claimant)
 	return d, nil
 }

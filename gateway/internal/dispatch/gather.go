@@ -12,13 +12,6 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// mostRows bounds one call of the ledger, so that urgent work never waits long behind routine work; from enoughRows on
-// a call does not wait for more.
-const (
-	mostRows   = 64
-	enoughRows = 48
-)
-
 // gathering is how long routine outcomes wait for others that are about to come, and free senders for others: a
 // transaction of forty costs little more than one of ten. Urgent ones wait for nobody.
 const gathering = time.Millisecond
@@ -30,6 +23,7 @@ type gatherer struct {
 	claimant gateway.Claimant
 	log      *slog.Logger
 	at       func(string)
+	most     int // rows of one call
 
 	mu       sync.Mutex
 	claims   []*claimRequest // that wait; whose turn it is comes first
@@ -79,8 +73,8 @@ func (s *settlement) late() (gateway.Receipt, bool) {
 	return r, o.State != gateway.InDoubt
 }
 
-func newGatherer(ledger Ledger, claimant gateway.Claimant, log *slog.Logger, at func(string)) *gatherer {
-	return &gatherer{ledger: ledger, claimant: claimant, log: log, at: at, enough: make(chan struct{}, 1), settleWake: make(chan struct{}, 1)}
+func newGatherer(o *Options, claimant gateway.Claimant) *gatherer {
+	return &gatherer{ledger: o.Ledger, claimant: claimant, log: o.Log, at: o.At, most: o.Rows, enough: make(chan struct{}, 1), settleWake: make(chan struct{}, 1)}
 }
 
 func wake(c chan struct{}) {
@@ -105,7 +99,7 @@ func (g *gatherer) claim(ctx context.Context, r *claimRequest) ([]gateway.Claim,
 	g.claiming = true
 	n := 0
 	g.ids = g.ids[:0]
-	for n < len(g.claims) && (n == 0 || len(g.ids)+len(g.claims[n].ids) <= mostRows) {
+	for n < len(g.claims) && (n == 0 || len(g.ids)+len(g.claims[n].ids) <= g.most) {
 		g.ids = append(g.ids, g.claims[n].ids...)
 		n++
 	}
@@ -146,7 +140,7 @@ func (g *gatherer) settle(s settlement) {
 	if n == 1 {
 		wake(g.settleWake)
 	}
-	if left <= 0 || n == enoughRows {
+	if left <= 0 || n == g.most*3/4 {
 		wake(g.enough)
 	}
 }
@@ -164,7 +158,7 @@ func (g *gatherer) gather(t *time.Timer) {
 	g.mu.Lock()
 	n := len(g.settling)
 	g.mu.Unlock()
-	if n >= enoughRows || g.sending.Load() <= 0 {
+	if n >= g.most*3/4 || g.sending.Load() <= 0 {
 		return
 	}
 	t.Reset(gathering)
@@ -182,7 +176,7 @@ func (g *gatherer) runSettlements(ctx context.Context) {
 	defer timer.Stop()
 	for {
 		g.mu.Lock()
-		n := min(len(g.settling), mostRows)
+		n := min(len(g.settling), g.most)
 		batch = append(batch[:0], g.settling[:n]...)
 		g.settling = append(g.settling[:0], g.settling[n:]...)
 		closing := g.closing

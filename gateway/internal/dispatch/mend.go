@@ -33,7 +33,7 @@ type mender struct {
 
 func newMender(d *Dispatcher, by gateway.Claimant) *mender {
 	by.Lease = lookLease
-	m := &mender{d: d, claimant: by, unusable: make(chan gateway.Claim, mostRows), looks: map[gateway.ID]int{}}
+	m := &mender{d: d, claimant: by, unusable: make(chan gateway.Claim, mostCases), looks: map[gateway.ID]int{}}
 	for i := range m.wakes {
 		m.wakes[i] = make(chan struct{}, 1)
 	}

@@ -90,6 +90,7 @@ type Options struct {
 	Senders       int           // of a channel that does not say otherwise; 32
 	UrgentSenders int           // besides, for urgent messages only; 4
 	Window        int           // ids that a lane holds waiting; queue.Window
+	Rows          int           // claims, or outcomes, of one call of the ledger: more cost less each, fewer keep alerts waiting less; 48
 	Sweep         time.Duration // how often the ledger is asked without a nudge; 1 s
 	Lease         time.Duration // how long a claim holds, and the longest that an attempt of all its parts may take; 5 min
 	Grace         time.Duration // how long sends may go on after Run's context ended; 10 s
@@ -111,6 +112,7 @@ func (o *Options) complete() {
 	positive(&o.Senders, 32)
 	positive(&o.UrgentSenders, 4)
 	positive(&o.Window, queue.Window)
+	positive(&o.Rows, 48)
 	positive(&o.CacheBytes, 16<<20)
 	lasting(&o.Sweep, time.Second)
 	lasting(&o.Lease, 5*time.Minute)

@@ -66,7 +66,7 @@ func (p *pump) round(ctx, sending context.Context) error {
 	if err := p.blocked(ctx); err != nil {
 		return err
 	}
-	most := min(int(p.free.Load()), 2*p.last+1, mostRows)
+	most := min(int(p.free.Load()), 2*p.last+1, p.l.d.o.Rows)
 	lane, ids, err := p.l.d.o.Queue.Pop(ctx, p.l.id, p.lanes, most)
 	if err != nil {
 		if ctx.Err() == nil {
