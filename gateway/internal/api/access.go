@@ -30,7 +30,7 @@ func (s *server) admit(rt route) func(huma.Context, func(huma.Context)) {
 			refuse(ctx, p)
 			return
 		}
-		next(huma.WithValue(ctx, callerKey{}, who))
+		next(withTimedBody(huma.WithValue(ctx, callerKey{}, who)))
 	}
 }
 

@@ -42,7 +42,7 @@ func (in *importMembers) Resolve(ctx huma.Context) []error {
 	}
 	r, w := humago.Unwrap(ctx)
 	limited := http.MaxBytesReader(w, r.Body, ctx.Operation().MaxBodyBytes)
-	in.file = newChecked(&patient{body: limited, conn: http.NewResponseController(w)}, in.want)
+	in.file = newChecked(&timed{body: limited, deadline: http.NewResponseController(w).SetReadDeadline, each: stallTime}, in.want)
 	return errs
 }
 
@@ -66,18 +66,4 @@ func (s *server) addImports() {
 		})
 }
 
-// patient gives every read of a long body time of its own.
-type patient struct {
-	body io.Reader
-	conn *http.ResponseController
-}
-
-func (p *patient) Read(b []byte) (int, error) {
-	_ = p.conn.SetReadDeadline(time.Now().Add(stallTime)) // not every transport has one
-	return p.body.Read(b)
-}
-
-var (
-	_ huma.Resolver = (*importMembers)(nil)
-	_ io.Reader     = (*patient)(nil)
-)
+var _ huma.Resolver = (*importMembers)(nil)

@@ -146,7 +146,6 @@ func (s *server) fingerprint(ctx huma.Context, rt route, who caller, key string)
 		if limit == 0 {
 			limit = bodyLimit
 		}
-		_ = ctx.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every transport has one
 		var err error
 		if content, err = io.ReadAll(io.LimitReader(reader, limit+1)); err != nil {
 			return nil, nil, newProblem(ctx.Context(), http.StatusRequestTimeout, gateway.CodeUnavailable, "the body did not arrive; ask again")

@@ -68,7 +68,7 @@ func add[I, O any](s *server, rt route, handle func(context.Context, caller, *I)
 	s.routes = append(s.routes, rt)
 	op := huma.Operation{
 		OperationID: rt.ID, Method: rt.Method, Path: rt.Path, Summary: rt.Summary, Description: rt.About, Tags: []string{rt.Tag},
-		DefaultStatus: rt.Status, MaxBodyBytes: rt.Limit, BodyReadTimeout: bodyTimeout,
+		DefaultStatus: rt.Status, MaxBodyBytes: rt.Limit, BodyReadTimeout: -1, // see timed
 		Security:    []map[string][]string{{"token": {}}},
 		Middlewares: huma.Middlewares{s.admit(rt), s.replay(rt)},
 		Responses:   map[string]*huma.Response{"default": s.problemResponse()},

@@ -44,6 +44,7 @@ func requestID(ctx context.Context) string {
 // ServeHTTP serves one request: under an id, with the security headers, bounded, counted, and never with a panic.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before, on this connection
 	secure(w.Header(), r.TLS != nil)
 	if name, ok := strings.CutPrefix(r.URL.Path, "/hooks/"); ok && s.Hooks != nil && name != "" {
 		s.serveHook(w, r)

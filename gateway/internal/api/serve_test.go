@@ -7,8 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -138,6 +140,52 @@ func TestServerBoundsHeaders(t *testing.T) {
 	}
 }
 
+// deadlines is a connection that notes until when it may be read.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	reads, writes []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.reads = append(d.reads, t)
+	return nil
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.writes = append(d.writes, t)
+	return nil
+}
+
+// A body has a time to arrive in. When it has arrived the time is lifted, so that slow work after it is not taken for
+// a client that has gone; and the answer has a time to be read in.
+func TestBodiesAndAnswersHaveTheirTime(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct{ path, kind, body, key string }{
+		{"/api/v1/groups/berlin/broadcasts", "application/json", `{"kind":"report","audience":{"topic":"reports"},"words":{"sources":{"en":"Hello."}}}`, ""},
+		{"/api/v1/groups/berlin/broadcasts", "application/json", `{"kind":"report","audience":{"topic":"reports"},"words":{"sources":{"en":"Hello."}}}`, "k"},
+		{"/api/v1/groups/berlin/imports", "text/csv", people + row("K-70", "Somebody", "+447700900170"), ""},
+	} {
+		r := httptest.NewRequest(http.MethodPost, c.path, strings.NewReader(c.body))
+		r.Header.Set("Content-Type", c.kind)
+		r.Header.Set("Authorization", "Bearer "+w.tokens["berlin administrator"])
+		if c.key != "" {
+			r.Header.Set("Idempotency-Key", c.key)
+		}
+		conn := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		w.server.ServeHTTP(conn, r)
+		if conn.Code > 299 {
+			t.Fatalf("%s: %d %s", c.path, conn.Code, conn.Body)
+		}
+		bound := slices.ContainsFunc(conn.reads, func(d time.Time) bool { return time.Until(d) > time.Second && time.Until(d) <= stallTime })
+		if last := conn.reads[len(conn.reads)-1]; !bound || !last.IsZero() {
+			t.Errorf("%s with key %q: times to read %v: bounded, and lifted at the end", c.path, c.key, conn.reads)
+		}
+		if len(conn.writes) != 2 || !conn.writes[0].IsZero() || time.Until(conn.writes[1]) < time.Second {
+			t.Errorf("%s: times to write %v", c.path, conn.writes)
+		}
+	}
+}
+
 // A name that is no method of ours is not repeated, and an unknown path under a method is not a wrong method.
 func TestNowhere(t *testing.T) {
 	w := newWorld(t)
@@ -155,6 +203,53 @@ func TestMissingServicesAreNamed(t *testing.T) {
 	for _, name := range []string{"Groups", "Directory", "Broadcasts", "Metrics", "Applied"} {
 		if err == nil || !strings.Contains(err.Error(), "Options."+name+" ") {
 			t.Errorf("%s is not named: %v", name, err)
+		}
+	}
+}
+
+// Everything behind the API breaks at once: each route answers with a problem that tells nothing, the log holds no
+// name and no address, and idempotency keys are free again.
+func TestEverythingBehindBreaks(t *testing.T) {
+	w := newWorld(t)
+	all := deeds(w)
+	s := w.server
+	type (
+		channels   = Channels // an embedded name must not hide a method
+		broadcasts = Broadcasts
+		wordings   = Wordings
+	)
+	s.Directory, s.Importer, s.Broadcasts, s.Ledger = struct{ Directory }{}, struct{ Importer }{}, struct{ broadcasts }{}, struct{ Ledger }{}
+	s.Channels, s.Wordings, s.Applied = struct{ channels }{}, struct{ wordings }{}, struct{ gateway.ApplyLog }{}
+	broken := 0
+	for _, rt := range s.routes {
+		for range 2 {
+			a := all[rt.ID].ask(rt, "berlin", "berlin administrator")
+			if rt.Role == gateway.Operator {
+				a.token = "operator"
+			}
+			header := map[string]string{"Idempotency-Key": rt.ID}
+			for name, value := range a.header {
+				header[name] = value
+			}
+			if a.header = header; rt.Stream != "" {
+				delete(header, "Idempotency-Key")
+			}
+			r := w.ask(a)
+			if r.status != http.StatusInternalServerError {
+				continue // a route that needs none of these
+			}
+			broken++
+			if p := r.problem(t); p.Code != gateway.CodeInternal || p.Detail != plainText(gateway.CodeInternal) || len(p.Errors) > 0 {
+				t.Errorf("%s tells %s", rt.ID, r.body)
+			}
+		}
+	}
+	if broken < 50 {
+		t.Errorf("only %d requests met what is broken", broken)
+	}
+	for _, secret := range []string{memberName, memberAddress, memberRef, "s3cr3t"} {
+		if strings.Contains(w.log.String(), secret) {
+			t.Errorf("the log has %q", secret)
 		}
 	}
 }
