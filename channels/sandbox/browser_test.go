@@ -35,7 +35,7 @@ func browser(t *testing.T, width, height int) context.Context {
 	t.Cleanup(stop)
 	ctx, stopTab := chromedp.NewContext(alloc)
 	t.Cleanup(stopTab)
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(cancel)
 	do(t, ctx, chromedp.EmulateViewport(int64(width), int64(height)))
 	err = chromedp.Listen(ctx, func(ev any) {
@@ -71,7 +71,7 @@ func value[T any](t *testing.T, ctx context.Context, expression string) T {
 // until waits for a condition of the page.
 func until(expression string) action {
 	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
-		ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("never came true: "+expression))
+		ctx, cancel := context.WithTimeoutCause(ctx, 45*time.Second, errors.New("never came true: "+expression))
 		defer cancel()
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()

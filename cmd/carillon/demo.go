@@ -125,6 +125,7 @@ func (t *tour) begin(ctx context.Context) error {
 	if err := t.boot(ctx); err != nil {
 		return err
 	}
+	t.box.Account(sandbox.Account{SID: sampleAccount, Token: sampleToken, Numbers: []string{sampleNumber}, SMSURL: t.gateway.url + "/hooks/sms"})
 	t.box.Attach(tracer{t}, t.actions()...)
 	doc := gateway.Document{}
 	for _, g := range sampleGroups {
