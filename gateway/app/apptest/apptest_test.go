@@ -1,0 +1,21 @@
+package apptest_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/carillon-gateway/carillon/gateway/app/apptest"
+)
+
+func TestMain(m *testing.M) { apptest.Main(m.Run) }
+
+// whole says that the long form of a story is wanted.
+func whole() bool { return !testing.Short() && os.Getenv("CARILLON_REQUIRE_SERVICES") == "1" }
+
+// clean fails the test for everything that an audit found.
+func clean(t *testing.T, a apptest.Books) {
+	t.Helper()
+	for _, f := range a.Faults {
+		t.Error(f)
+	}
+}

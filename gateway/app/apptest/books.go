@@ -1,0 +1,155 @@
+package apptest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels/sandbox"
+	"github.com/carillon-gateway/carillon/config"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
+)
+
+// Settled waits until nothing of a broadcast is under way and no provider has anything left to report.
+func (w *World) Settled(limit time.Duration, group string, broadcast gateway.ID) {
+	w.T.Helper()
+	w.Until(limit, "for the broadcast to settle", func() bool {
+		return !open(w.Counts(group, broadcast)) && w.Box.Stats().Pending == 0
+	})
+}
+
+// ledger opens the data folder of a gateway that has stopped.
+func (w *World) ledger() *sqlite.Store {
+	w.T.Helper()
+	settings, err := load(w.ConfigFile())
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	index, err := config.KeyBytes(settings.IndexKey)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	key, err := settings.Keys[0].Bytes()
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	ring, err := seal.NewRing(index, seal.Key{ID: settings.Keys[0].ID, Secret: key})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	store, err := sqlite.Open(context.Background(), sqlite.Options{Dir: w.Data(), Ring: ring})
+	if err != nil {
+		w.T.Fatalf("opening the ledger: %v", err)
+	}
+	return store
+}
+
+// Books say what became of one broadcast, by the ledger and by the providers' own log.
+type Books struct {
+	Members, Deliveries int
+	States              map[string]int
+	InDoubt             int
+	Faults              []string // what must not be; the first hundred
+}
+
+func (a *Books) fault(format string, args ...any) {
+	if len(a.Faults) < 100 {
+		a.Faults = append(a.Faults, fmt.Sprintf(format, args...))
+	}
+}
+
+// Audit holds the ledger of a gateway that has stopped against the sandbox's log: every person of the group has one
+// delivery; what is handed over or delivered came once, what is in doubt at most once, what is refused never; nobody
+// else got the text; and the counts that screens show equal a recount. Faults name people by reference, never by number.
+func (w *World) Audit(group string, broadcast gateway.ID, people []Person, text string) Books {
+	w.T.Helper()
+	ctx := context.Background()
+	store := w.ledger()
+	defer store.Close()
+	check := func(err error) {
+		if err != nil {
+			w.T.Helper()
+			w.T.Fatalf("auditing: %v", err)
+		}
+	}
+	account := Books{States: map[string]int{}}
+	kept := map[string]int{} // by address
+	for _, e := range w.Box.Log(0, 0) {
+		if e.Kind == sandbox.EntryMessage && e.Kept && e.Text == text {
+			kept[e.To]++
+		}
+	}
+	g, err := store.Group(ctx, group)
+	check(err)
+	members := map[gateway.ID]string{} // → ref
+	for after := (gateway.ID{}); ; {
+		page, err := store.Members(ctx, g.ID, after, 500)
+		check(err)
+		for _, m := range page {
+			members[m.ID] = m.Ref.Reveal()
+		}
+		if len(page) == 0 {
+			break
+		}
+		after = page[len(page)-1].ID
+	}
+	account.Members = len(members)
+	deliveries := map[string]gateway.Delivery{} // by ref
+	for after := (gateway.ID{}); ; {
+		page, err := store.Deliveries(ctx, gateway.DeliveryFilter{Group: g.ID, Broadcast: broadcast, After: after, Limit: 1000})
+		check(err)
+		for _, d := range page {
+			ref := members[d.MemberID]
+			if _, twice := deliveries[ref]; twice {
+				account.fault("%s has two deliveries", ref)
+			}
+			deliveries[ref] = d
+			account.Deliveries++
+			account.States[stateOf(d.State, d.Reason)]++
+			if d.State == gateway.DeliveryInDoubt {
+				account.InDoubt++
+			}
+		}
+		if len(page) == 0 {
+			break
+		}
+		after = page[len(page)-1].ID
+	}
+	for _, p := range people {
+		d, ok := deliveries[p.Ref]
+		n := kept[p.SMS] + kept[p.Telegram]
+		delete(kept, p.SMS)
+		delete(kept, p.Telegram)
+		state := stateOf(d.State, d.Reason)
+		switch {
+		case !ok:
+			account.fault("%s has no delivery", p.Ref)
+		case n > 1:
+			account.fault("%s (%s) got it %d times", p.Ref, state, n)
+		case n == 0 && (d.State == gateway.DeliveryAccepted || d.State == gateway.Delivered):
+			account.fault("%s is shown as %s and got nothing", p.Ref, state)
+		case n == 1 && d.State == gateway.Ended:
+			account.fault("%s is shown as %s and got it", p.Ref, state)
+		case d.State == gateway.Waiting || d.State == gateway.Sending:
+			account.fault("%s is still %s", p.Ref, state)
+		}
+	}
+	for range kept {
+		account.fault("somebody else got it")
+	}
+	tallies, err := store.Tallies(ctx, g.ID, broadcast)
+	check(err)
+	counted := map[string]int{}
+	for _, t := range tallies {
+		if t.Count != 0 {
+			counted[stateOf(t.State, t.Reason)] += t.Count
+		}
+	}
+	if !maps.Equal(counted, account.States) {
+		account.fault("the counts say %v, a recount says %v", counted, account.States)
+	}
+	return account
+}

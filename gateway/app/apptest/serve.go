@@ -1,0 +1,105 @@
+package apptest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/carillon-gateway/carillon/channels/builtin"
+	"github.com/carillon-gateway/carillon/config"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/app"
+)
+
+// What a test binary that is run as a gateway reads from its environment.
+const (
+	envServe = "CARILLON_APPTEST_SERVE" // the operator's file
+	envKill  = "CARILLON_APPTEST_KILL"  // a fault point, "@", and at which passing of it the process dies
+)
+
+// exitLocked is the exit code of a gateway that found its data folder taken.
+const exitLocked = 3
+
+// Main runs the tests, or is the gateway if this process was started as one. Call it from TestMain.
+func Main(run func() int) {
+	file, asked := os.LookupEnv(envServe)
+	if !asked {
+		os.Exit(run())
+	}
+	err := serve(file, os.Getenv(envKill))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	switch {
+	case errors.Is(err, &gateway.Fault{Code: gateway.CodeLocked}):
+		os.Exit(exitLocked)
+	case err != nil:
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// serve is a gateway until its standard input ends: so it never outlives its test.
+func serve(file, kill string) error {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	settings, err := load(file)
+	if err != nil {
+		return err
+	}
+	at, err := killer(kill)
+	if err != nil {
+		return err
+	}
+	a, err := app.New(ctx, app.Options{Config: settings, Version: "test", Factories: builtin.All(), Log: app.NewLogger(os.Stderr, slog.LevelDebug, false), At: at})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", settings.Listen)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx, listener)
+}
+
+func load(file string) (*config.Config, error) {
+	options := map[string]any{}
+	for _, f := range builtin.All() {
+		options[f.Name] = f.Options()
+	}
+	return config.Load(file, func(string) (string, bool) { return "", false }, options)
+}
+
+// killer kills this process, as the kernel would, at the n-th passing of a point; nil for no point.
+func killer(spec string) (func(string), error) {
+	if spec == "" {
+		return nil, nil
+	}
+	point, count, _ := strings.Cut(spec, "@")
+	nth, err := strconv.ParseInt(count, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", envKill, err)
+	}
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	var passed atomic.Int64
+	return func(at string) {
+		if at == point && passed.Add(1) == nth {
+			_ = self.Kill()
+			select {} // nothing may happen between the signal and the end
+		}
+	}, nil
+}

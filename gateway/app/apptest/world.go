@@ -1,0 +1,305 @@
+package apptest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels/sandbox"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/client"
+)
+
+// The sample credentials of every World.
+const (
+	Account = "AC00000000000000000000000000000001"
+	Token   = "00000000000000000000000000000001"
+	Number  = "+12025550100" // our own
+	Bot     = "700000001:sample-bot-secret-of-a-story-000001"
+)
+
+// UrgentSenders is how many messages a channel sends at once besides its Senders, urgent ones only.
+const UrgentSenders = 4
+
+// Options says how a World is. The zero value has one SMS and one Telegram channel with eight senders each.
+type Options struct {
+	Senders int             // of each channel; zero: 8
+	Sandbox sandbox.Options // OpenChats is set always
+	Polled  bool            // without a public URL: the gateway asks for receipts and replies
+}
+
+// World is providers and a gateway of one story. It is for one test at a time.
+type World struct {
+	T       testing.TB
+	Box     *sandbox.Sandbox
+	Wall    string // the sandbox's URL
+	Dir     string // holds the operator's file, the data folder and the gateway's log
+	URL     string // of the gateway
+	Senders int
+	API     *client.Client // the operator's
+
+	cmd   *exec.Cmd
+	stdin io.Closer
+	ended chan struct{} // closed when the gateway's process has ended
+	log   *os.File
+}
+
+// New makes a world. Its gateway does not run yet; everything is gone when the test ends.
+func New(t testing.TB, o Options) *World {
+	t.Helper()
+	if o.Senders == 0 {
+		o.Senders = 8
+	}
+	o.Sandbox.OpenChats = true
+	w := &World{T: t, Box: sandbox.New(o.Sandbox), Dir: t.TempDir(), Senders: o.Senders}
+	server := httptest.NewServer(w.Box.Handler())
+	w.Wall = server.URL
+	address := freeAddress(t)
+	w.URL = "http://" + address
+	w.Box.Account(sandbox.Account{SID: Account, Token: Token, SMSURL: w.URL + "/hooks/sms", Numbers: []string{Number}})
+	w.configure(address, o.Polled)
+	var err error
+	if w.log, err = os.OpenFile(w.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		w.Kill()
+		if err := w.Box.Close(); err != nil {
+			t.Error(err)
+		}
+		server.Close()
+		_ = w.log.Close()
+		if t.Failed() {
+			w.tellLog()
+		}
+	})
+	return w
+}
+
+// freeAddress finds a port below those that the system gives to outgoing connections, so that nobody takes it while
+// the gateway is dead.
+func freeAddress(t testing.TB) string {
+	for range 100 {
+		listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(20_000+mathrand.IntN(12_000)))
+		if err == nil {
+			defer listener.Close()
+			return listener.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+func (w *World) configure(address string, polled bool) {
+	w.T.Helper()
+	secrets := map[string]string{"twilio": Token, "telegram": Bot, "hook": "sample-hook-secret"}
+	for _, name := range [...]string{"key", "index"} {
+		secret := make([]byte, 32)
+		_, _ = rand.Read(secret) // never fails
+		secrets[name] = base64.StdEncoding.EncodeToString(secret)
+	}
+	for name, secret := range secrets {
+		w.write(name, secret)
+	}
+	public := fmt.Sprintf("public_base_url: %q", w.URL)
+	if polled {
+		public = ""
+	}
+	w.write("carillon.yaml", fmt.Sprintf(`listen: %q
+%s
+data: data
+keys: [{id: story, secret: {file: key}}]
+index_key: {file: index}
+drain_grace: 5s
+channels:
+  - name: sms
+    adapter: sms
+    senders: %d
+    options: {account_sid: %q, auth_token: {file: twilio}, from: %q, segments_per_second: 100000, base_url: %q}
+  - name: telegram
+    adapter: telegram
+    senders: %d
+    options: {token: {file: telegram}, webhook_secret: {file: hook}, per_second: 1000, base_url: %q}
+`, address, public, w.Senders, Account, Number, w.Wall, w.Senders, w.Wall))
+}
+
+func (w *World) write(name, text string) {
+	w.T.Helper()
+	if err := os.WriteFile(filepath.Join(w.Dir, name), []byte(text), 0o600); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+// Data is the gateway's data folder.
+func (w *World) Data() string { return filepath.Join(w.Dir, "data") }
+
+// ConfigFile is the operator's file.
+func (w *World) ConfigFile() string { return filepath.Join(w.Dir, "carillon.yaml") }
+
+// LogFile holds all that the gateway's processes wrote.
+func (w *World) LogFile() string { return filepath.Join(w.Dir, "gateway.log") }
+
+func (w *World) tellLog() {
+	text, err := os.ReadFile(w.LogFile())
+	if err != nil {
+		w.T.Log(err)
+		return
+	}
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	w.T.Logf("the end of the gateway's log:\n%s", bytes.Join(lines[max(0, len(lines)-30):], []byte("\n")))
+}
+
+// command makes a gateway's process, which dies at kill ("point@n") unless that is empty.
+func (w *World) command(kill string) *exec.Cmd {
+	w.T.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), envServe+"="+w.ConfigFile(), envKill+"="+kill)
+	return cmd
+}
+
+// Start starts the gateway and waits until it is ready.
+func (w *World) Start() {
+	w.T.Helper()
+	if !w.StartToDie("") {
+		w.T.Fatal("the gateway ended before it was ready")
+	}
+}
+
+// StartToDie starts a gateway that kills itself at a point ("point@n"). It returns when that is ready, or false when it
+// has died before.
+func (w *World) StartToDie(kill string) bool {
+	w.T.Helper()
+	cmd := w.command(kill)
+	cmd.Stdout, cmd.Stderr = w.log, w.log
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		w.T.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // how it ended is told by what it left behind
+		close(ended)
+	}()
+	w.cmd, w.stdin, w.ended = cmd, stdin, ended
+	probe := client.New(w.URL, "", nil)
+	deadline := time.After(time.Minute)
+	for probe.Ready(w.T.Context()) != nil {
+		select {
+		case <-ended:
+			return false
+		case <-deadline:
+			w.T.Fatal("the gateway is not ready after a minute")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	token, err := os.ReadFile(filepath.Join(w.Data(), "operator.token"))
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	w.API = client.New(w.URL, gateway.Private(strings.TrimSpace(string(token))), nil)
+	return true
+}
+
+// Kill ends the gateway as the kernel would, and waits until it is gone. It does nothing to one that is gone.
+func (w *World) Kill() {
+	if w.cmd == nil {
+		return
+	}
+	_ = w.cmd.Process.Kill()
+	<-w.ended
+	_ = w.stdin.Close()
+	w.cmd = nil
+}
+
+// Stop lets the gateway drain, and returns when it has ended.
+func (w *World) Stop() {
+	w.T.Helper()
+	_ = w.stdin.Close()
+	w.AwaitEnd()
+	if code := w.cmd.ProcessState.ExitCode(); code != 0 {
+		w.T.Errorf("the gateway stopped with exit code %d", code)
+	}
+	w.cmd = nil
+}
+
+// AwaitEnd waits until the gateway's process has ended by itself.
+func (w *World) AwaitEnd() {
+	w.T.Helper()
+	select {
+	case <-w.ended:
+	case <-time.After(time.Minute):
+		w.T.Fatal("the gateway has not ended after a minute")
+	}
+}
+
+// PeakMemory is the most memory that the running gateway had so far, in bytes; zero where the system does not tell.
+func (w *World) PeakMemory() int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	kib, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kib << 10
+}
+
+// Until asks again and again until done says true; it fails the test when that takes longer than limit.
+func (w *World) Until(limit time.Duration, what string, done func() bool) {
+	w.T.Helper()
+	ctx, cancel := context.WithTimeout(w.T.Context(), limit)
+	defer cancel()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			w.T.Fatalf("after %v still waiting: %s", limit, what)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// UntilBox waits for something that the sandbox sees.
+func (w *World) UntilBox(limit time.Duration, what string, done func() bool) {
+	w.T.Helper()
+	ctx, cancel := context.WithTimeout(w.T.Context(), limit)
+	defer cancel()
+	if err := w.Box.Wait(ctx, done); err != nil {
+		w.T.Fatalf("after %v still waiting: %s", limit, what)
+	}
+}
+
+// Script makes a provider misbehave and returns what ends it.
+func (w *World) Script(f sandbox.Fault) (clear func()) {
+	w.T.Helper()
+	id, err := w.Box.Script(f)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return func() { w.Box.Clear(id) }
+}
