@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	accountSID = "ACbenchbenchbenchbenchbenchbench00"
-	authToken  = "benchbenchbenchbenchbenchbench00"
+	accountSID = "AC00000000000000000000000000000001"
+	authToken  = "00000000000000000000000000000001"
 	from       = "+12025550100"
 )
 

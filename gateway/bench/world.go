@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/sms"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/directory"
+	"github.com/carillon-gateway/carillon/gateway/internal/dispatch"
+	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue/memq"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
+)
+
+const (
+	topic   = "reports"
+	message = "The meeting is on Sunday at ten. Bring water."
+	chunk   = 500 // rows of one call of Stage
+)
+
+// world is a ledger on disk with one group, whose members all have a number, and one SMS channel.
+type world struct {
+	store   *sqlite.Store
+	group   gateway.Group
+	channel gateway.Channel
+	adapter channels.Adapter
+}
+
+// openWorld opens the ledger of a folder, and makes group and channel if they are missing. The channel speaks to
+// provider, and reports to hook.
+func openWorld(ctx context.Context, dir, provider, hook string, senders int) (*world, error) {
+	ring, err := seal.NewRing(secret(2), seal.Key{ID: "bench", Secret: secret(1)})
+	if err != nil {
+		return nil, err
+	}
+	w := &world{}
+	if w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: filepath.Join(dir, "data"), Ring: ring}); err != nil {
+		return nil, err
+	}
+	if err := w.furnish(ctx, provider, hook, senders); err != nil {
+		return nil, errors.Join(err, w.store.Close())
+	}
+	return w, nil
+}
+
+func (w *world) furnish(ctx context.Context, provider, hook string, senders int) error {
+	var err error
+	w.group, err = w.store.PutGroup(ctx, gateway.Group{Slug: "harbour", Name: "Harbour", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: topic}}})
+	if err != nil {
+		return err
+	}
+	options, err := json.Marshal(map[string]any{"account_sid": accountSID, "auth_token": authToken, "from": from, "segments_per_second": 1e6, "base_url": provider})
+	if err != nil {
+		return err
+	}
+	w.channel, err = w.store.PutChannel(ctx, gateway.Channel{Name: "sms", Adapter: "sms", Kind: sms.Kind, Senders: senders, Options: options})
+	if err != nil {
+		return err
+	}
+	w.adapter, err = sms.New(channels.Settings{Name: "sms", Options: options, HookURL: hook, Now: time.Now})
+	return err
+}
+
+// secret is a key that every run shares, so that one process can read what another wrote.
+func secret(fill byte) []byte {
+	key := make([]byte, 32)
+	for i := range key {
+		key[i] = fill
+	}
+	return key
+}
+
+// configure writes the operator's file for a gateway over this folder.
+func configure(dir, listen string) (string, error) {
+	for name, fill := range map[string]byte{"key": 1, "index": 2} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(base64.StdEncoding.EncodeToString(secret(fill))), 0o600); err != nil {
+			return "", err
+		}
+	}
+	path := filepath.Join(dir, "carillon.yaml")
+	text := fmt.Sprintf("listen: %q\npublic_base_url: \"http://%s\"\ndata: data\nkeys: [{id: bench, secret: {file: key}}]\nindex_key: {file: index}\n", listen, listen)
+	return path, os.WriteFile(path, []byte(text), 0o600)
+}
+
+// freeAddress finds a port that nobody listens on.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// members takes n members in as an import does.
+func (w *world) members(ctx context.Context, n int) error {
+	imp := gateway.NewID()
+	now := time.Now()
+	if err := w.store.BeginImport(ctx, gateway.Import{ID: imp, GroupID: w.group.ID, At: now}); err != nil {
+		return err
+	}
+	for i := 0; i < n; i += chunk {
+		rows := make([]gateway.StagedMember, 0, chunk)
+		for j := i; j < min(i+chunk, n); j++ {
+			point := gateway.NewID()
+			rows = append(rows, gateway.StagedMember{Line: j + 2,
+				Member:   gateway.Member{Name: "Sample", Locale: "en", Zone: "Europe/Berlin", Points: []gateway.ContactPoint{{ID: point, Kind: sms.Kind, Address: gateway.Private(number(j))}}},
+				Consents: []gateway.Consent{{PointID: point, Topic: topic, Granted: true, Wording: "w1", Locale: "en", At: now, Proof: "paper", Source: "import"}}})
+		}
+		if _, err := w.store.Stage(ctx, w.group.ID, imp, rows); err != nil {
+			return err
+		}
+	}
+	return w.store.Publish(ctx, w.group.ID, imp)
+}
+
+// someMembers gives the first n members.
+func (w *world) someMembers(ctx context.Context, n int) ([]gateway.ID, error) {
+	page, err := w.store.Recipients(ctx, w.group.ID, gateway.Audience{Topic: topic}, gateway.ID{}, n)
+	ids := make([]gateway.ID, len(page))
+	for i := range page {
+		ids[i] = page[i].Member
+	}
+	return ids, err
+}
+
+// All, Adapter, Channel and Usable make a world the live channels of the parts under test.
+func (w *world) All() []gateway.Channel { return []gateway.Channel{w.channel} }
+
+func (w *world) Adapter(gateway.ID) (channels.Adapter, bool) { return w.adapter, true }
+
+func (w *world) Usable(gateway.ID) []gateway.Channel { return w.All() }
+
+func (w *world) fanout(nudge func(gateway.ID, gateway.Lane)) *fanout.Fanout {
+	return fanout.New(fanout.Store{Groups: w.store, Log: w.store, Audiences: w.store, Ledger: w.store, Tracking: w.store, Wordings: w.store}, w, fanout.Options{Nudge: nudge})
+}
+
+func (w *world) dispatcher() (*dispatch.Dispatcher, error) {
+	people := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{sms.Kind}, Usable: w.Usable,
+		Parse: func(_, region, raw string) (channels.Address, error) { return sms.ParseNumber(raw, region) }})
+	return dispatch.New(dispatch.Options{Ledger: w.store, Mender: w.store, Routes: people, Deliveries: w.store, Texts: w.store, Health: w.store, Live: w, Queue: memq.New(queue.Window), Alone: true})
+}
+
+// report is a broadcast of one text to all members.
+func (w *world) report() gateway.Draft {
+	return gateway.Draft{Group: w.group.ID, Kind: gateway.KindReport, Audience: gateway.Audience{Topic: topic}, Words: gateway.Words{Sources: map[string]string{"en": message}}, Author: "bench"}
+}
+
+// alert is an urgent message to one member.
+func (w *world) alert(to gateway.ID) gateway.Draft {
+	d := w.report()
+	d.Kind, d.Audience.Members = gateway.KindAlert, []gateway.ID{to}
+	return d
+}
+
+// plan submits a report and waits until all its deliveries are in the ledger; nothing is sent. It says how long that took.
+func (w *world) plan(ctx context.Context, n int) (gateway.ID, time.Duration, error) {
+	running, stop := context.WithCancel(ctx)
+	f := w.fanout(nil)
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(running) }()
+	defer func() { stop(); <-ended }()
+	begin := time.Now()
+	answer, err := f.Submit(ctx, w.report())
+	if err != nil {
+		return gateway.ID{}, 0, err
+	}
+	for {
+		b, err := w.store.Broadcast(ctx, w.group.ID, answer.ID)
+		if err != nil {
+			return answer.ID, 0, err
+		}
+		if b.State == gateway.Planned {
+			if b.Planned != n {
+				return answer.ID, 0, fmt.Errorf("%d deliveries were planned for %d members", b.Planned, n)
+			}
+			return answer.ID, time.Since(begin), nil
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// settled waits until n deliveries of a broadcast are in a state, as tallies reads them.
+func settled(ctx context.Context, tallies func(context.Context) ([]gateway.Tally, error), state gateway.DeliveryState, n int) error {
+	for {
+		all, err := tallies(ctx)
+		if err != nil {
+			return err
+		}
+		have := 0
+		for _, t := range all {
+			if t.State == state {
+				have += t.Count
+			}
+		}
+		if have >= n {
+			return nil
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d are %v; tallies are %v", have, n, state, all)
+		}
+	}
+}
+
+// instant is a provider inside the process, for what is measured without a network. It answers after a delay, urgent
+// messages at once, and says when those arrived.
+type instant struct {
+	channels.Adapter
+	delay  time.Duration
+	bulk   atomic.Int64
+	busy   atomic.Int64
+	urgent chan time.Time
+}
+
+// Send takes a message.
+func (i *instant) Send(_ context.Context, m channels.Outbound) (channels.Sent, error) {
+	if m.Urgent {
+		i.urgent <- time.Now()
+	} else {
+		i.bulk.Add(1)
+		i.busy.Add(1)
+		defer i.busy.Add(-1)
+	}
+	if i.delay > 0 {
+		time.Sleep(i.delay)
+	}
+	return channels.Sent{ProviderID: "SM" + strings.ReplaceAll(m.Attempt, "-", "")}, nil
+}
