@@ -128,7 +128,7 @@ func (a *Adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 	if !m.Expires.IsZero() {
 		left := m.Expires.Sub(a.now())
 		if left < time.Second {
-			return channels.Sent{}, &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: "the message expired before it was sent"}
+			return channels.Sent{}, &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: "the message expired before it was sent", Cause: channels.ErrExpired}
 		}
 		validity = int(min(left/time.Second, time.Duration(validity)))
 	}

@@ -227,7 +227,7 @@ func TestExpired(t *testing.T) {
 	m := b.message("Hello")
 	m.Expires = time.Now().Add(900 * time.Millisecond)
 	_, err := b.Send(context.Background(), m)
-	if e := asError(t, err); e.Class != channels.Permanent || len(b.box.Log(0, 0)) != 0 {
+	if e := asError(t, err); e.Class != channels.Permanent || !errors.Is(err, channels.ErrExpired) || len(b.box.Log(0, 0)) != 0 {
 		t.Errorf("got %v and %d requests", e, len(b.box.Log(0, 0)))
 	}
 }
