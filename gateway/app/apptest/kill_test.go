@@ -3,6 +3,7 @@ package apptest_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,20 +42,24 @@ func killedAt(t *testing.T, point string, nth int) {
 	w.Stop()
 
 	w.Script(sandbox.Fault{Kind: sandbox.Cut, Address: people[7].SMS, Times: 1})
+	held, end := point == "fanout: between releases", func() {}
+	if held {
+		end = w.Script(sandbox.Fault{Kind: sandbox.Latency, For: 400 * time.Millisecond})
+	}
 	draft := gateway.Draft{Kind: gateway.KindReport, Key: "week-47", Audience: gateway.Audience{Topic: "reports"}, Words: gateway.Words{Sources: map[string]string{
 		"en": "---\nsubject: Report\nsms: The roof is mended.\n---\n\n" + strings.Repeat("The roof is mended and the night bus runs again. ", 120) + "\n"}}}
 	if w.StartToDie(fmt.Sprint(point, "@", nth)) {
 		// What the dying gateway does not answer is asked again of the next one.
 		answer, err := w.API.Submit(t.Context(), "harbour", draft)
-		if err == nil && point == "fanout: between releases" {
-			holdAndRelease(w, answer.ID)
+		if err == nil && held {
+			holdAndRelease(w, answer.ID, end)
 		}
 		w.AwaitEnd()
 	}
 	w.Kill()
 	w.Start()
 	id := w.Submit("harbour", draft)
-	if point == "fanout: between releases" {
+	if held {
 		if err := w.API.ResumeBroadcast(t.Context(), "harbour", id); err != nil {
 			t.Logf("resuming again: %v", err) // it was resumed before the kill
 		}
@@ -72,17 +77,19 @@ func killedAt(t *testing.T, point string, nth int) {
 	}
 }
 
-// holdAndRelease stops a broadcast while the provider is slow, so that most of it is held, and resumes it.
-func holdAndRelease(w *apptest.World, id gateway.ID) {
-	end := w.Script(sandbox.Fault{Kind: sandbox.Latency, Provider: sandbox.Twilio, For: time.Second})
+// holdAndRelease stops a broadcast that is planned, so that most of it is held, and resumes it. The gateway dies of that,
+// perhaps before it answers.
+func holdAndRelease(w *apptest.World, id gateway.ID, end func()) {
+	w.Until(10*time.Second, "for the plan", func() bool { return w.Counts("harbour", id)["planning"] == 0 })
 	if err := w.API.StopBroadcast(w.T.Context(), "harbour", id); err != nil {
 		w.T.Fatal(err)
 	}
 	end()
-	w.Until(30*time.Second, "for what is planned to be held", func() bool {
-		status, err := w.API.Status(w.T.Context())
-		return err == nil && status.Backlog == 0
+	w.Until(10*time.Second, "for what waits to be held", func() bool {
+		waiting, err := w.API.Deliveries(w.T.Context(), "harbour", gateway.DeliveryFilter{Broadcast: id, State: gateway.Waiting}, 0)
+		return err == nil && !slices.ContainsFunc(waiting, func(d gateway.Delivery) bool { return !d.Due.IsZero() }) && w.Counts("harbour", id)["sending"] == 0
 	})
-	// The gateway dies of it, perhaps before it answers.
-	_ = w.API.ResumeBroadcast(w.T.Context(), "harbour", id)
+	if err := w.API.ResumeBroadcast(w.T.Context(), "harbour", id); err != nil {
+		w.T.Logf("resuming, as it dies: %v", err)
+	}
 }
