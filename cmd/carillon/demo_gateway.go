@@ -91,7 +91,7 @@ func (t *tour) boot(ctx context.Context) error {
 	}
 	cmd := exec.Command(self, "serve", "--config", filepath.Join(t.dir, "carillon.yaml"))
 	cmd.Stdin, cmd.Stderr, cmd.Stdout = strings.NewReader(""), t.gateway.log, t.gateway.log // an empty folder has no /dev/null
-	for _, entry := range os.Environ() { // the operator's own settings are not the tour's
+	for _, entry := range os.Environ() {                                                    // the operator's own settings are not the tour's
 		if !strings.HasPrefix(entry, "CARILLON_") {
 			cmd.Env = append(cmd.Env, entry)
 		}

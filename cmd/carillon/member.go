@@ -15,7 +15,26 @@ import (
 )
 
 func (sh *shell) members() *cobra.Command {
-	return holder("member", "take in, look up and erase members", sh.memberImport(), sh.memberList(), sh.memberShow(), sh.memberErase(), sh.memberExport())
+	return holder("member", "take in, look up and erase members", sh.memberImport(), sh.memberList(), sh.memberShow(), sh.memberAsk(), sh.memberErase(), sh.memberExport())
+}
+
+func (sh *shell) memberAsk() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "ask",
+		Short: "ask everybody without evidence of consent to confirm, at most once a day",
+		Args:  cobra.NoArgs,
+	}
+	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, _ []string) error {
+		done, err := api.AskMembers(ctx, group)
+		if err != nil {
+			return err
+		}
+		text := "They are being asked; carillon broadcast show " + done.ID.String() + " --group " + group + " tells how it goes."
+		if !done.Created {
+			text = "They were asked today already."
+		}
+		return sh.print(done, text)
+	})
 }
 
 func (sh *shell) memberImport() *cobra.Command {

@@ -87,6 +87,12 @@ func (c *Client) ExportMember(ctx context.Context, group string, id gateway.ID, 
 	return fetch[json.RawMessage](ctx, c, call{method: http.MethodPost, path: groupPath(group, "members", id.String(), "export"), in: map[string]any{"reason": reason}})
 }
 
+// AskMembers asks everybody without evidence of consent to confirm; at most once a day.
+func (c *Client) AskMembers(ctx context.Context, group string) (s gateway.Submission, err error) {
+	err = c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", "ask"), out: &s})
+	return s, err
+}
+
 // EraseMember destroys her key and deletes her rows.
 func (c *Client) EraseMember(ctx context.Context, group string, id gateway.ID) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: groupPath(group, "members", id.String())})

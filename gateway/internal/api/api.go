@@ -223,6 +223,8 @@ type Broadcasts interface {
 	Preview(ctx context.Context, d gateway.Draft) (gateway.Preview, error)
 	Stop(ctx context.Context, group, id gateway.ID) error
 	Resume(ctx context.Context, group, id gateway.ID) error
+	// Ask asks every member without evidence of consent to confirm, over the contact points that she has; at most once a day.
+	Ask(ctx context.Context, group gateway.ID, author string) (gateway.Submission, error)
 	// Replay sends again what ended as failed; it returns how many deliveries.
 	Replay(ctx context.Context, group, id gateway.ID) (int, error)
 }

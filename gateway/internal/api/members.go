@@ -156,6 +156,13 @@ func (s *server) addMembers() {
 			}
 			return &body[memberExport]{out}, err
 		})
+	add(s, route{ID: "ask-members", Method: http.MethodPost, Path: "/api/v1/groups/{group}/members/ask", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator, Status: http.StatusCreated,
+		Summary: "Ask the unconfirmed to confirm", About: "One short message to every contact point that came in without evidence of consent: it says how to agree and how to stop. The first request of a day sends; another gets the same answer.",
+		Answer: gateway.Submission{ID: sampleID, Created: true}},
+		func(ctx context.Context, who caller, in *InGroup) (*body[gateway.Submission], error) {
+			done, err := s.Broadcasts.Ask(ctx, who.Group.ID, who.Token.Label)
+			return &body[gateway.Submission]{done}, err
+		})
 	add(s, route{ID: "erase-member", Method: http.MethodDelete, Path: "/api/v1/groups/{group}/members/{member}", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator,
 		Summary: "Erase a member", About: "Her key is destroyed and her rows are deleted, at once and for ever. A STOP of her addresses stays."},
 		func(ctx context.Context, who caller, in *InMember) (*nothing, error) {

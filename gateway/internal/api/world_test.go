@@ -297,6 +297,12 @@ func (s *services) Resume(ctx context.Context, group, id gateway.ID) error {
 	return s.SetState(ctx, group, id, false)
 }
 
+func (s *services) Ask(ctx context.Context, group gateway.ID, author string) (gateway.Submission, error) {
+	now := time.Now()
+	return s.Store.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: group, Key: "ask", Kind: "confirm", Class: gateway.Account, Audience: gateway.Audience{Unconfirmed: true},
+		Author: author, Policy: gateway.PolicyOf(gateway.Account), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Minute)}, []byte("ask"))
+}
+
 func (s *services) Replay(ctx context.Context, group, id gateway.ID) (int, error) {
 	if _, err := s.Broadcast(ctx, group, id); err != nil {
 		return 0, err

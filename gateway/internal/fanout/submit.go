@@ -59,6 +59,12 @@ type Note struct {
 	Author   string
 }
 
+// Ask asks every member without evidence of consent to confirm, in the words of the catalogue or the group's own. It
+// happens at most once a day of UTC; CodeNobody: there is nobody to ask.
+func (f *Fanout) Ask(ctx context.Context, group gateway.ID, author string) (gateway.Submission, error) {
+	return f.Tell(ctx, Note{Group: group, Key: "ask-" + f.Now().UTC().Format(time.DateOnly), Wording: templates.Confirm, Audience: gateway.Audience{Unconfirmed: true}, Author: author})
+}
+
 // Tell submits a note as Submit does a draft.
 func (f *Fanout) Tell(ctx context.Context, n Note) (gateway.Submission, error) {
 	own, err := f.store.Wordings.Wordings(ctx, n.Group)
