@@ -115,11 +115,17 @@ func canonicalLocale(s string) (string, error) {
 }
 
 var (
-	errControl = errors.New("it holds control characters, such as line breaks; leave them out")
+	errControl = errors.New("it holds control characters, such as line breaks, or marks that reorder text; leave them out")
 	errNotUTF8 = errors.New("it is not UTF-8 text")
 	errMissing = errors.New("it is missing")
 	errBlank   = errors.New("it has only spaces")
 )
+
+// misleads reports what no line may hold that people read: control characters, and the invisible marks with which a name
+// could reorder the words around it (UAX #9, explicit formatting). U+200E and U+200F, which only mark a direction, may stand.
+func misleads(c rune) bool {
+	return unicode.IsControl(c) || c == '\u2028' || c == '\u2029' || (c >= '\u202a' && c <= '\u202e') || (c >= '\u2066' && c <= '\u2069')
+}
 
 // checkLine checks one line of text that people read, of min to max characters.
 func checkLine(s string, min, max int) error {
@@ -130,7 +136,7 @@ func checkLine(s string, min, max int) error {
 		return errNotUTF8
 	case utf8.RuneCountInString(s) > max:
 		return fmt.Errorf("it is longer than %d characters", max)
-	case strings.ContainsFunc(s, unicode.IsControl):
+	case strings.ContainsFunc(s, misleads):
 		return errControl
 	case min > 0 && strings.TrimSpace(s) == "":
 		return errBlank

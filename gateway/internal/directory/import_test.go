@@ -69,6 +69,7 @@ func TestEveryFlawIsToldAndNothingIsPublished(t *testing.T) {
 		{"b7,,en,,+447700900107,,,,reports,w,en,2031-01-01,form", "consent_time", gateway.FlawConsent},
 		{"b8,Zo\x00e,en,,+447700900108,,,," + none[1:], "name", gateway.FlawControl},
 		{"b9,\"Zo\ne\",en,,+447700900109,,,," + none[1:], "name", gateway.FlawControl},
+		{"b9x,Zo\u202ee,en,,+447700900119,,,," + none[1:], "name", gateway.FlawControl},
 		{"b10,,en,,+447700900110,,perhaps,," + none[1:], "neutral", gateway.FlawValue},
 		{"b11,,en,,+447700900111,,,," + none[1:] + ",,surplus", "", gateway.FlawFields},
 		{"b12,,en,,+447700900112|12345,,,," + none[1:], "sms", gateway.FlawAddress},

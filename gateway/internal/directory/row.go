@@ -91,8 +91,8 @@ func (r *reader) read(line int, fields []string) (gateway.StagedMember, []gatewa
 }
 
 func (r *row) cell(c column, cell string) {
-	if strings.ContainsFunc(cell, unicode.IsControl) && (c.field != fieldProof || strings.ContainsFunc(cell, isOddControl)) {
-		r.flaw(c.title, gateway.FlawControl, "the field holds control characters, such as a line break within it; leave them out")
+	if strings.ContainsFunc(cell, misleads) && (c.field != fieldProof || strings.ContainsFunc(cell, isOddControl)) {
+		r.flaw(c.title, gateway.FlawControl, "the field holds control characters, such as a line break within it, or marks that reorder text; leave them out")
 		return
 	}
 	switch c.field {
@@ -154,7 +154,7 @@ func (r *row) cell(c column, cell string) {
 }
 
 // isOddControl reports what not even a text of several lines may hold.
-func isOddControl(c rune) bool { return unicode.IsControl(c) && c != '\n' && c != '\t' }
+func isOddControl(c rune) bool { return misleads(c) && c != '\n' && c != '\t' }
 
 func (r *row) text(c column, cell string, max int) string {
 	if len(cell) > max && len([]rune(cell)) > max {
