@@ -46,6 +46,7 @@ type route struct {
 const (
 	bodyLimit   = 1 << 20
 	bodyTimeout = 30 * time.Second
+	hookTimeout = 10 * time.Second // of a webhook's body, from whoever: providers send a few thousand bytes at once
 )
 
 // nothing is an answer without a body.

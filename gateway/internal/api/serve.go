@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"path"
@@ -100,6 +101,11 @@ func methodOf(r *http.Request) string {
 func (s *server) serveHook(w http.ResponseWriter, r *http.Request) {
 	out := &answer{ResponseWriter: w}
 	defer func() { s.recovered(out, r, recover()) }()
+	body := &timed{body: r.Body, deadline: http.NewResponseController(w).SetReadDeadline, whole: hookTimeout}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{body, r.Body}
 	s.Hooks.ServeHTTP(out, r)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -183,6 +184,20 @@ func TestBodiesAndAnswersHaveTheirTime(t *testing.T) {
 		if len(conn.writes) != 2 || !conn.writes[0].IsZero() || time.Until(conn.writes[1]) < time.Second {
 			t.Errorf("%s: times to write %v", c.path, conn.writes)
 		}
+	}
+}
+
+// Anybody may open a webhook, so a body that drips is given up; one that has arrived is stored without haste.
+func TestWebhooksHaveTheirTime(t *testing.T) {
+	w := newWorld(t)
+	conn := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	r := httptest.NewRequest(http.MethodPost, "/hooks/sms", strings.NewReader("MessageSid=SM1"))
+	hooks := w.server.Hooks
+	w.server.Hooks = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) })
+	defer func() { w.server.Hooks = hooks }()
+	w.server.ServeHTTP(conn, r)
+	if len(conn.reads) != 2 || time.Until(conn.reads[0]) < time.Second || time.Until(conn.reads[0]) > hookTimeout || !conn.reads[1].IsZero() {
+		t.Errorf("times to read %v: bounded, and lifted at the end", conn.reads)
 	}
 }
 
