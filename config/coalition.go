@@ -56,7 +56,7 @@ const maxWording = 64 << 10
 
 // LoadCoalition reads a coalition file and the wording folders that it names. lookup and adapters are as for Load.
 func LoadCoalition(path string, lookup func(string) (string, bool), adapters map[string]any) (*Coalition, error) {
-	r := newReader(path, lookup, adapters)
+	r := coalitionReader(path, lookup, adapters)
 	src, ok := r.read(path)
 	if !ok {
 		return nil, r.err()
@@ -66,7 +66,13 @@ func LoadCoalition(path string, lookup func(string) (string, bool), adapters map
 
 // ParseCoalition reads a coalition file from memory; file is its name in faults, and relative paths start at its folder.
 func ParseCoalition(file string, src []byte, lookup func(string) (string, bool), adapters map[string]any) (*Coalition, error) {
-	return newReader(file, lookup, adapters).coalition(src)
+	return coalitionReader(file, lookup, adapters).coalition(src)
+}
+
+func coalitionReader(file string, lookup func(string) (string, bool), adapters map[string]any) *reader {
+	r := newReader(file, lookup, adapters)
+	r.make, r.example = "name another with -f, or write one as docs/sample/coalition.yaml shows", "docs/sample/coalition.yaml"
+	return r
 }
 
 func (r *reader) coalition(src []byte) (*Coalition, error) {

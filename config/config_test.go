@@ -193,14 +193,28 @@ func TestTheEnvironmentObeysTheSameRules(t *testing.T) {
 	}
 }
 
+// TestAMissingFileSaysHowToMend names the flag and the sample of the file that is missing, not those of another.
+func TestAMissingFileSaysHowToMend(t *testing.T) {
+	_, operator := config.Load("none.yaml", env(), nil)
+	_, coalition := config.LoadCoalition("none.yaml", env(), nil)
+	_, options := config.LoadOptions("none.yaml", "sms", env(), nil)
+	for mend, err := range map[string]error{"--config": operator, "-f, or write one as docs/sample/coalition.yaml shows": coalition, "--options": options} {
+		if err == nil || !strings.HasPrefix(err.Error(), "none.yaml: the file does not exist; name another with "+mend) {
+			t.Errorf("got %v, want %s", err, mend)
+		}
+	}
+}
+
 // TestTheExampleIsTrue loads the example that people start from, and validates it by the schema that editors use.
 func TestTheExampleIsTrue(t *testing.T) {
 	lookup := env("CARILLON_KEY", key, "CARILLON_INDEX_KEY", key, "TWILIO_ACCOUNT_SID", "AC0", "TWILIO_AUTH_TOKEN", marker)
 	if _, err := config.Load("carillon.example.yaml", lookup, nil); err != nil {
 		t.Error(err)
 	}
-	if _, err := config.LoadCoalition("coalition.example.yaml", lookup, nil); err != nil {
-		t.Error(err)
+	for _, file := range []string{"coalition.example.yaml", "../docs/sample/coalition.yaml"} {
+		if _, err := config.LoadCoalition(file, lookup, nil); err != nil {
+			t.Error(err)
+		}
 	}
 	for name, schema := range map[string][]byte{"carillon.example.yaml": config.Schema(nil), "coalition.example.yaml": config.CoalitionSchema(nil)} {
 		s := compile(t, schema)

@@ -49,7 +49,7 @@ func (r *reader) read(path string) ([]byte, bool) {
 	if err != nil {
 		what, repair := "the file cannot be opened", "let the service's user read it"
 		if errors.Is(err, os.ErrNotExist) {
-			what, repair = "the file does not exist", "name another with --config, or make one with carillon init"
+			what, repair = "the file does not exist", r.make
 		}
 		r.whole(what, repair)
 		return nil, false
@@ -83,6 +83,7 @@ func Nearby(path string, lookup func(string) (string, bool)) (listen, tokenFile 
 // LoadOptions reads a file that holds one channel's options and nothing else. lookup and adapters are as for Load.
 func LoadOptions(path, adapter string, lookup func(string) (string, bool), adapters map[string]any) (Section, error) {
 	r := newReader(path, lookup, adapters)
+	r.make, r.example = "name another with --options, or write one as docs/channels shows", "the examples in docs/channels"
 	src, ok := r.read(path)
 	if !ok {
 		return Section{}, r.err()

@@ -30,6 +30,8 @@ type reader struct {
 	file     string
 	lookup   func(string) (string, bool)
 	adapters map[string]any
+	make     string // how to mend that the file does not exist
+	example  string // where to see how the file looks
 	faults   Faults
 	places   map[string]*token.Position // of every path that the file has
 	bad      map[string]bool            // paths with a fault: nothing more is said of them
@@ -41,7 +43,9 @@ func newReader(file string, lookup func(string) (string, bool), adapters map[str
 	if lookup == nil {
 		lookup = os.LookupEnv
 	}
-	return &reader{file: file, lookup: lookup, adapters: adapters, places: map[string]*token.Position{}, bad: map[string]bool{}}
+	return &reader{file: file, lookup: lookup, adapters: adapters,
+		make: "name another with --config, or make one with carillon init", example: "the example that carillon init writes",
+		places: map[string]*token.Position{}, bad: map[string]bool{}}
 }
 
 // err gives what was found as an error, or nil.
@@ -130,7 +134,7 @@ func (r *reader) prepare(src []byte) (ast.Node, bool) {
 func (r *reader) parse(src []byte) (root ast.Node, ok bool) {
 	defer func() {
 		if recover() != nil {
-			r.whole("this is not YAML", "compare it with the example that carillon init writes")
+			r.whole("this is not YAML", "compare it with "+r.example)
 			root, ok = nil, false
 		}
 	}()
@@ -147,7 +151,7 @@ func (r *reader) parse(src []byte) (root ast.Node, ok bool) {
 	}
 	switch {
 	case len(docs) == 0:
-		r.whole("the file is empty", "start from the example that carillon init writes")
+		r.whole("the file is empty", "start from "+r.example)
 		return nil, false
 	case len(docs) > 1:
 		at := docs[1].Body.GetToken().Position
