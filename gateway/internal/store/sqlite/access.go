@@ -3,10 +3,10 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
 // Answers to requests are kept for a day; a reservation whose process died lapses after a minute.
@@ -17,7 +17,7 @@ const (
 
 // PutToken keeps a token's digest.
 func (s *Store) PutToken(ctx context.Context, token gateway.Token) error {
-	return s.write.do(ctx, false, 1, func(t *txn) error {
+	return s.write.do(ctx, false, func(t *txn) error {
 		_, err := t.exec("INSERT INTO tokens (id, group_id, role, label, digest, created_at, expires_at) VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT (id) DO UPDATE SET role = ?3, label = ?4, digest = ?5, expires_at = ?7",
 			token.ID[:], token.GroupID[:], string(token.Role), token.Label, token.Digest, toMicros(token.CreatedAt), toMicros(token.ExpiresAt))
 		return err
@@ -25,7 +25,7 @@ func (s *Store) PutToken(ctx context.Context, token gateway.Token) error {
 }
 
 func tokenColumns(t *gateway.Token) []any {
-	return []any{scanID(&t.ID), scanID(&t.GroupID), (*string)(&t.Role), &t.Label, &t.Digest, scanTime(&t.CreatedAt), scanTime(&t.ExpiresAt)}
+	return []any{&t.ID, &t.GroupID, (*string)(&t.Role), &t.Label, &t.Digest, &t.CreatedAt, &t.ExpiresAt}
 }
 
 const tokenQuery = "SELECT id, group_id, role, label, digest, created_at, expires_at FROM tokens WHERE (expires_at = 0 OR expires_at > ?) AND "
@@ -33,22 +33,18 @@ const tokenQuery = "SELECT id, group_id, role, label, digest, created_at, expire
 // TokenByDigest finds a token that has not expired.
 func (s *Store) TokenByDigest(ctx context.Context, digest []byte) (gateway.Token, error) {
 	var token gateway.Token
-	err := one(s.read.QueryRowContext(ctx, tokenQuery+"digest = ?", s.micros(), digest), "token", tokenColumns(&token)...)
+	err := s.one(ctx, "token", tokenQuery+"digest = ?", []any{s.micros(), digest}, tokenColumns(&token)...)
 	return token, err
 }
 
 // Tokens lists a group's tokens; the zero group's are the operator's.
 func (s *Store) Tokens(ctx context.Context, group gateway.ID) ([]gateway.Token, error) {
-	rows, err := s.read.QueryContext(ctx, tokenQuery+"group_id = ? ORDER BY id", s.micros(), group[:])
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, tokenColumns)
+	return list(ctx, s, tokenQuery+"group_id = ? ORDER BY id", []any{s.micros(), group[:]}, tokenColumns)
 }
 
 // RevokeToken deletes a token.
 func (s *Store) RevokeToken(ctx context.Context, group, id gateway.ID) error {
-	return s.write.do(ctx, true, 1, func(t *txn) error {
+	return s.write.do(ctx, true, func(t *txn) error {
 		n, err := t.exec("DELETE FROM tokens WHERE group_id = ? AND id = ?", group[:], id[:])
 		if err == nil && n == 0 {
 			err = gateway.Faultf(gateway.CodeNotFound, "there is no such token")
@@ -60,12 +56,12 @@ func (s *Store) RevokeToken(ctx context.Context, group, id gateway.ID) error {
 // BeginRequest reserves an idempotency key.
 func (s *Store) BeginRequest(ctx context.Context, token gateway.ID, key string, fingerprint []byte) (*gateway.Answer, error) {
 	var answer *gateway.Answer
-	err := s.write.do(ctx, true, 1, func(t *txn) error {
+	err := s.write.do(ctx, true, func(t *txn) error {
 		answer = nil
 		var known gateway.Answer
 		var print []byte
 		var begun int64
-		if err := t.query("SELECT fingerprint, begun_at, status, type, body FROM requests WHERE token_id = ? AND key = ?", []any{token[:], key}, func(r *sql.Rows) error {
+		if err := t.query("SELECT fingerprint, begun_at, status, type, body FROM requests WHERE token_id = ? AND key = ?", []any{token[:], key}, func(r *lite.Stmt) error {
 			return r.Scan(&print, &begun, &known.Status, &known.Type, &known.Body)
 		}); err != nil {
 			return err
@@ -90,7 +86,7 @@ func (s *Store) BeginRequest(ctx context.Context, token gateway.ID, key string, 
 
 // FinishRequest keeps the answer.
 func (s *Store) FinishRequest(ctx context.Context, token gateway.ID, key string, a gateway.Answer) error {
-	return s.write.do(ctx, true, 1, func(t *txn) error {
+	return s.write.do(ctx, true, func(t *txn) error {
 		_, err := t.exec("UPDATE requests SET status = ?, type = ?, body = ? WHERE token_id = ? AND key = ?", a.Status, a.Type, a.Body, token[:], key)
 		return err
 	})
@@ -98,7 +94,7 @@ func (s *Store) FinishRequest(ctx context.Context, token gateway.ID, key string,
 
 // ForgetRequest gives the key free.
 func (s *Store) ForgetRequest(ctx context.Context, token gateway.ID, key string) error {
-	return s.write.do(ctx, true, 1, func(t *txn) error {
+	return s.write.do(ctx, true, func(t *txn) error {
 		_, err := t.exec("DELETE FROM requests WHERE token_id = ? AND key = ? AND status = 0", token[:], key)
 		return err
 	})
@@ -106,15 +102,11 @@ func (s *Store) ForgetRequest(ctx context.Context, token gateway.ID, key string)
 
 // Applied reads what the last apply wrote.
 func (s *Store) Applied(ctx context.Context, group gateway.ID) (map[string][]byte, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT item, digest FROM applied WHERE group_id = ?", group[:])
-	if err != nil {
-		return nil, err
-	}
 	type row struct {
 		item   string
 		digest []byte
 	}
-	read, err := collect(rows, func(r *row) []any { return []any{&r.item, &r.digest} })
+	read, err := list(ctx, s, "SELECT item, digest FROM applied WHERE group_id = ?", []any{group[:]}, func(r *row) []any { return []any{&r.item, &r.digest} })
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +119,7 @@ func (s *Store) Applied(ctx context.Context, group gateway.ID) (map[string][]byt
 
 // SetApplied keeps the digest of one item.
 func (s *Store) SetApplied(ctx context.Context, group gateway.ID, item string, digest []byte) error {
-	return s.write.do(ctx, false, 1, func(t *txn) error {
+	return s.write.do(ctx, false, func(t *txn) error {
 		_, err := t.exec("INSERT INTO applied (group_id, item, digest) VALUES (?1,?2,?3) ON CONFLICT DO UPDATE SET digest = ?3", group[:], item, digest)
 		return err
 	})
@@ -136,12 +128,12 @@ func (s *Store) SetApplied(ctx context.Context, group gateway.ID, item string, d
 // Retain deletes texts and answers whose time is over.
 func (s *Store) Retain(ctx context.Context, limit int) (int, error) {
 	n := 0
-	err := s.write.do(ctx, false, limit, func(t *txn) error {
+	err := s.write.do(ctx, false, func(t *txn) error {
 		n = 0
 		var over [][2]gateway.ID
-		if err := t.query("SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= ? LIMIT ?", []any{t.now, limit}, func(r *sql.Rows) error {
+		if err := t.query("SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= ? LIMIT ?", []any{t.now, limit}, func(r *lite.Stmt) error {
 			var pair [2]gateway.ID
-			err := r.Scan(scanID(&pair[0]), scanID(&pair[1]))
+			err := r.Scan(&pair[0], &pair[1])
 			over = append(over, pair)
 			return err
 		}); err != nil {

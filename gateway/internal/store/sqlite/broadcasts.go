@@ -3,46 +3,49 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
 const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, words_sealed FROM broadcasts`
 
-func (s *Store) scanBroadcast(ctx context.Context, r scanner, words bool) (b gateway.Broadcast, err error) {
+func scanBroadcast(r *lite.Stmt) (b gateway.Broadcast, sealed []byte, err error) {
 	var audience, policy string
 	var stopped bool
-	var sealed []byte
-	if err = r.Scan(scanID(&b.GroupID), scanID(&b.ID), &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Author, (*string)(&b.State), &stopped, &policy,
-		scanTime(&b.CreatedAt), scanTime(&b.StartAt), scanTime(&b.ExpiresAt), &b.Planned, scanID(&b.Cursor), &sealed); err != nil {
-		return b, err
+	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Author, (*string)(&b.State), &stopped, &policy,
+		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &sealed); err != nil {
+		return b, nil, err
 	}
 	if stopped {
 		b.State = gateway.Stopped
 	}
 	if b.Policy, err = readPolicy(b.Class, policy); err != nil {
-		return b, err
+		return b, nil, err
 	}
-	if err = fromJSON(audience, &b.Audience); err != nil || !words || sealed == nil {
-		return b, err
+	return b, sealed, fromJSON(audience, &b.Audience)
+}
+
+// openWords reads what a broadcast says; once its time is over it says nothing.
+func (s *Store) openWords(ctx context.Context, b *gateway.Broadcast, sealed []byte) error {
+	if len(sealed) == 0 {
+		return nil
 	}
-	key, err := s.groupKey(ctx, s.read, b.GroupID)
+	key, err := s.groupKey(ctx, b.GroupID)
 	if err != nil {
-		return b, err
+		return err
 	}
 	plain, err := key.Box.Open(sealed, place(b.ID, "words"))
 	if err != nil {
-		return b, err
+		return err
 	}
-	return b, json.Unmarshal(plain, &b.Words)
+	return json.Unmarshal(plain, &b.Words)
 }
 
 // Submit stores a broadcast once.
 func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []byte) (gateway.Submission, error) {
-	key, err := s.groupKey(ctx, s.read, b.GroupID)
+	key, err := s.groupKey(ctx, b.GroupID)
 	if err != nil {
 		return gateway.Submission{}, err
 	}
@@ -52,11 +55,11 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	}
 	sealed := key.Box.Seal(plain, place(b.ID, "words"))
 	var answer gateway.Submission
-	err = s.write.do(ctx, b.Policy.Lane == gateway.Urgent, 1, func(t *txn) error {
+	err = s.write.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) error {
 		answer = gateway.Submission{}
 		var known []byte
-		if err := t.query("SELECT id, fingerprint FROM broadcasts WHERE group_id = ? AND key = ?", []any{b.GroupID[:], b.Key}, func(r *sql.Rows) error {
-			return r.Scan(scanID(&answer.ID), &known)
+		if err := t.query("SELECT id, fingerprint FROM broadcasts WHERE group_id = ? AND key = ?", []any{b.GroupID[:], b.Key}, func(r *lite.Stmt) error {
+			return r.Scan(&answer.ID, &known)
 		}); err != nil {
 			return err
 		}
@@ -78,11 +81,14 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 
 // Broadcast reads one with its words.
 func (s *Store) Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error) {
-	b, err := s.scanBroadcast(ctx, s.read.QueryRowContext(ctx, "SELECT "+broadcastColumns+" WHERE group_id = ? AND id = ?", group[:], id[:]), true)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = gateway.Faultf(gateway.CodeNotFound, "there is no such broadcast")
+	found, err := s.listBroadcasts(ctx, true, "SELECT "+broadcastColumns+" WHERE group_id = ? AND id = ?", group[:], id[:])
+	if err != nil {
+		return gateway.Broadcast{}, err
 	}
-	return b, err
+	if len(found) == 0 {
+		return gateway.Broadcast{}, missing("broadcast")
+	}
+	return found[0], nil
 }
 
 // Broadcasts lists the newest first.
@@ -100,29 +106,29 @@ func (s *Store) Unplanned(ctx context.Context, limit int) ([]gateway.Broadcast, 
 	return s.listBroadcasts(ctx, true, "SELECT "+broadcastColumns+" WHERE state = 'planning' AND stopped = 0 AND start_at <= ? ORDER BY lane, start_at LIMIT ?", s.micros(), limit)
 }
 
-func (s *Store) listBroadcasts(ctx context.Context, words bool, query string, args ...any) ([]gateway.Broadcast, error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
+func (s *Store) listBroadcasts(ctx context.Context, words bool, text string, args ...any) ([]gateway.Broadcast, error) {
 	all := []gateway.Broadcast{}
-	for rows.Next() {
-		b, err := s.scanBroadcast(ctx, rows, words)
-		if err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
-		all = append(all, b)
+	var sealed [][]byte
+	err := s.reading(ctx, func(c *lite.Conn) error {
+		return query(c, text, args, func(r *lite.Stmt) error {
+			b, secret, err := scanBroadcast(r)
+			all, sealed = append(all, b), append(sealed, secret)
+			return err
+		})
+	})
+	for i := 0; words && err == nil && i < len(all); i++ {
+		err = s.openWords(ctx, &all[i], sealed[i])
 	}
-	return all, errors.Join(rows.Err(), rows.Close())
+	return all, err
 }
 
 // SetState stops or resumes a broadcast.
 func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool) error {
-	return s.write.do(ctx, true, 1, func(t *txn) error {
+	return s.write.do(ctx, true, func(t *txn) error {
 		var was bool
 		var expires int64
 		found := false
-		if err := t.query("SELECT stopped, expires_at FROM broadcasts WHERE group_id = ? AND id = ?", []any{group[:], id[:]}, func(r *sql.Rows) error {
+		if err := t.query("SELECT stopped, expires_at FROM broadcasts WHERE group_id = ? AND id = ?", []any{group[:], id[:]}, func(r *lite.Stmt) error {
 			found = true
 			return r.Scan(&was, &expires)
 		}); err != nil {
@@ -138,95 +144,8 @@ func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool
 		case expires <= t.now:
 			return gateway.Faultf(gateway.CodeConflict, "this broadcast has expired; nothing of it can leave any more")
 		}
+		clear(t.stopped)
 		_, err := t.exec("UPDATE broadcasts SET stopped = ? WHERE group_id = ? AND id = ?", stopped, group[:], id[:])
 		return err
 	})
-}
-
-// Delivery reads one with its attempts.
-func (s *Store) Delivery(ctx context.Context, group, id gateway.ID) (gateway.Delivery, error) {
-	var d delivery
-	if err := one(s.read.QueryRowContext(ctx, "SELECT "+deliveryColumns+" FROM deliveries d WHERE d.id = ? AND d.group_id = ?", id[:], group[:]), "delivery", d.columns()...); err != nil {
-		return gateway.Delivery{}, err
-	}
-	var newest *attempt
-	var attempts []gateway.Attempt
-	for next := d.attempt; !next.IsZero(); {
-		a := &attempt{}
-		if err := one(s.read.QueryRowContext(ctx, "SELECT "+attemptColumns+" FROM attempts a WHERE a.id = ?", next[:]), "attempt", a.columns()...); err != nil {
-			return gateway.Delivery{}, err
-		}
-		if newest == nil {
-			newest = a
-		}
-		attempts = append([]gateway.Attempt{a.public()}, attempts...)
-		next = a.previous
-	}
-	out := d.public(newest)
-	out.Attempts = attempts
-	return out, nil
-}
-
-func (a *attempt) public() gateway.Attempt {
-	return gateway.Attempt{ID: a.id, DeliveryID: a.delivery, No: a.no, ChannelID: a.channel, PointID: a.point, State: a.state, Parts: a.providerIDs(), Cost: a.cost,
-		Refusal: a.refusal, ClaimedAt: a.claimedAt, SettledAt: a.settledAt}
-}
-
-func (d *delivery) public(newest *attempt) gateway.Delivery {
-	return gateway.Delivery{ID: d.id, GroupID: d.group, BroadcastID: d.broadcast, MemberID: d.member, State: d.stateWith(newest).state, Reason: d.reason, Detail: d.detail,
-		Locale: d.locale, Neutral: d.neutral, ChannelID: d.channel, PointID: d.point, Lane: d.lane, Due: d.due, Tries: d.tries, Resends: d.resends, AttemptID: d.attempt, CreatedAt: d.id.Time()}
-}
-
-// Deliveries lists a page in order of member for one broadcast, or else in order of id.
-func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter) ([]gateway.Delivery, error) {
-	limit := min(max(f.Limit, 1), 1000)
-	where, order, args := "d.group_id = ? AND d.id > ?", "d.id", []any{f.Group[:], f.After[:]}
-	if !f.Broadcast.IsZero() {
-		var after gateway.ID
-		if !f.After.IsZero() {
-			if err := one(s.read.QueryRowContext(ctx, "SELECT member_id FROM deliveries WHERE id = ? AND group_id = ?", f.After[:], f.Group[:]), "delivery to go on behind", scanID(&after)); err != nil {
-				return nil, err
-			}
-		}
-		where, order, args = "d.group_id = ? AND d.broadcast_id = ? AND d.member_id > ?", "d.member_id", []any{f.Group[:], f.Broadcast[:], after[:]}
-	}
-	if !f.Member.IsZero() {
-		where, args = where+" AND d.member_id = ?", append(args, f.Member[:])
-	}
-	if f.Reason != "" {
-		where, args = where+" AND d.reason = ?", append(args, string(f.Reason))
-	}
-	switch f.State {
-	case "":
-	case gateway.Waiting:
-		where += " AND d.state = 0"
-	case gateway.Ended:
-		where += " AND d.state = 2"
-	case gateway.Delivered:
-		where += " AND (d.state = 3 OR d.state = 1 AND a.state = 5)"
-	default:
-		attempt, ok := map[gateway.DeliveryState]gateway.AttemptState{gateway.Sending: gateway.Claimed, gateway.DeliveryAccepted: gateway.Accepted,
-			gateway.DeliveryInDoubt: gateway.InDoubt}[f.State]
-		if !ok {
-			return nil, gateway.Faultf(gateway.CodeInvalid, "%q is no state of a delivery", f.State)
-		}
-		where, args = where+" AND d.state = 1 AND a.state = ?", append(args, int(attempt))
-	}
-	rows, err := s.read.QueryContext(ctx, "SELECT "+deliveryColumns+", COALESCE(a.state, 0) FROM deliveries d LEFT JOIN attempts a ON a.id = d.attempt_id WHERE "+where+" ORDER BY "+order+" LIMIT ?", append(args, limit)...)
-	if err != nil {
-		return nil, err
-	}
-	type row struct {
-		d     delivery
-		state gateway.AttemptState
-	}
-	read, err := collect(rows, func(r *row) []any { return append(r.d.columns(), (*int)(&r.state)) })
-	if err != nil {
-		return nil, err
-	}
-	all := make([]gateway.Delivery, 0, len(read))
-	for _, r := range read {
-		all = append(all, r.d.public(&attempt{id: r.d.attempt, state: r.state, channel: r.d.channel}))
-	}
-	return all, nil
 }

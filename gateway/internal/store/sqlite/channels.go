@@ -2,18 +2,18 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
 // PutChannel makes a channel, or changes the one with its name. Options that are not given stay.
 func (s *Store) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Channel, error) {
-	err := s.write.do(ctx, false, 1, func(t *txn) error {
+	err := s.write.do(ctx, false, func(t *txn) error {
 		var known, owner gateway.ID
-		if err := t.query("SELECT id, group_id FROM channels WHERE name = ?", []any{c.Name}, func(r *sql.Rows) error { return r.Scan(scanID(&known), scanID(&owner)) }); err != nil {
+		if err := t.query("SELECT id, group_id FROM channels WHERE name = ?", []any{c.Name}, func(r *lite.Stmt) error { return r.Scan(&known, &owner) }); err != nil {
 			return err
 		}
 		if !known.IsZero() && owner != c.GroupID {
@@ -44,18 +44,14 @@ func (s *Store) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Chan
 
 // Channels lists all in the order they were made.
 func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since FROM channels ORDER BY id")
-	if err != nil {
-		return nil, err
-	}
 	type row struct {
 		c           gateway.Channel
 		groups, key string
 		sealed      []byte
 	}
-	read, err := collect(rows, func(r *row) []any {
-		return []any{scanID(&r.c.ID), scanID(&r.c.GroupID), &r.c.Name, &r.c.Adapter, &r.c.Kind, &r.groups, &r.c.Senders, &r.key, &r.sealed, (*string)(&r.c.Health.Paused),
-			scanTime(&r.c.Health.PausedUntil), &r.c.Health.Code, &r.c.Health.Detail, scanTime(&r.c.Health.Since)}
+	read, err := list(ctx, s, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since FROM channels ORDER BY id", nil, func(r *row) []any {
+		return []any{&r.c.ID, &r.c.GroupID, &r.c.Name, &r.c.Adapter, &r.c.Kind, &r.groups, &r.c.Senders, &r.key, &r.sealed, (*string)(&r.c.Health.Paused),
+			&r.c.Health.PausedUntil, &r.c.Health.Code, &r.c.Health.Detail, &r.c.Health.Since}
 	})
 	if err != nil {
 		return nil, err
@@ -74,7 +70,7 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 
 // SetChannelHealth records a pause or lifts it.
 func (s *Store) SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error {
-	return s.write.do(ctx, true, 1, func(t *txn) error {
+	return s.write.do(ctx, true, func(t *txn) error {
 		n, err := t.exec("UPDATE channels SET paused = ?, paused_until = ?, code = ?, detail = ?, since = ? WHERE id = ?", string(h.Paused), toMicros(h.PausedUntil), h.Code, h.Detail, toMicros(h.Since), id[:])
 		if err == nil && n == 0 {
 			err = gateway.Faultf(gateway.CodeNotFound, "there is no such channel")
@@ -85,13 +81,13 @@ func (s *Store) SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.C
 
 // Cursor reads where polling goes on.
 func (s *Store) Cursor(ctx context.Context, channel gateway.ID) (cursor string, err error) {
-	err = one(s.read.QueryRowContext(ctx, "SELECT cursor FROM channels WHERE id = ?", channel[:]), "channel", &cursor)
+	err = s.one(ctx, "channel", "SELECT cursor FROM channels WHERE id = ?", []any{channel[:]}, &cursor)
 	return cursor, err
 }
 
 // SetCursor writes where polling goes on.
 func (s *Store) SetCursor(ctx context.Context, channel gateway.ID, cursor string) error {
-	return s.write.do(ctx, false, 1, func(t *txn) error {
+	return s.write.do(ctx, false, func(t *txn) error {
 		_, err := t.exec("UPDATE channels SET cursor = ? WHERE id = ?", cursor, channel[:])
 		return err
 	})

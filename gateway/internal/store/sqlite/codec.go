@@ -1,61 +1,27 @@
 package sqlite
 
 import (
-	"database/sql"
+	"context"
+	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-// idColumn scans an identifier; null is the zero one.
-type idColumn gateway.ID
-
-// Scan reads 16 bytes or null.
-func (c *idColumn) Scan(v any) error {
-	switch b := v.(type) {
-	case nil:
-		*c = idColumn{}
-	case []byte:
-		if len(b) != 16 {
-			return fmt.Errorf("an identifier has %d bytes", len(b))
-		}
-		copy(c[:], b)
-	default:
-		return fmt.Errorf("an identifier is stored as %T", v)
-	}
-	return nil
+// halves splits an identifier: the first half is the key of its row.
+func halves(id gateway.ID) (no, tail int64) {
+	return int64(binary.BigEndian.Uint64(id[:8])), int64(binary.BigEndian.Uint64(id[8:]))
 }
 
-func scanID(id *gateway.ID) *idColumn { return (*idColumn)(id) }
-
-// bytesOf gives an identifier as an argument; the zero one is null.
-func bytesOf(id gateway.ID) any {
-	if id.IsZero() {
-		return nil
-	}
-	return id[:]
+func joined(no, tail int64) (id gateway.ID) {
+	binary.BigEndian.PutUint64(id[:8], uint64(no))
+	binary.BigEndian.PutUint64(id[8:], uint64(tail))
+	return id
 }
-
-// timeColumn scans microseconds; null and 0 are the zero time.
-type timeColumn time.Time
-
-// Scan reads an integer or null.
-func (c *timeColumn) Scan(v any) error {
-	switch n := v.(type) {
-	case nil:
-		*c = timeColumn{}
-	case int64:
-		*c = timeColumn(fromMicros(n))
-	default:
-		return fmt.Errorf("a time is stored as %T", v)
-	}
-	return nil
-}
-
-func scanTime(t *time.Time) *timeColumn { return (*timeColumn)(t) }
 
 func fromMicros(n int64) time.Time {
 	if n == 0 {
@@ -68,14 +34,6 @@ func fromMicros(n int64) time.Time {
 func toMicros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
-	}
-	return t.UnixMicro()
-}
-
-// orNull gives a time as an argument; the zero time is null, which keeps the row out of partial indexes.
-func orNull(t time.Time) any {
-	if t.IsZero() {
-		return nil
 	}
 	return t.UnixMicro()
 }
@@ -125,17 +83,127 @@ func inBatches(n int, do func(lo, hi int) error) error {
 	return nil
 }
 
-// values writes "(?,?),(?,?)" for rows of the given number of columns.
-func values(rows, columns int) string {
-	row := "(" + strings.TrimSuffix(strings.Repeat("?,", columns), ",") + ")"
-	return strings.TrimSuffix(strings.Repeat(row+",", rows), ",")
+// repeated gives, for each of batchSizes, a statement whose row part stands that many times.
+func repeated(head, row, tail string) map[int]string {
+	all := make(map[int]string, len(batchSizes))
+	for _, n := range batchSizes {
+		all[n] = head + strings.TrimSuffix(strings.Repeat(row+",", n), ",") + tail
+	}
+	return all
 }
 
-// one scans the only row of a read; none is ErrNotFound.
-func one(row *sql.Row, what string, into ...any) error {
-	err := row.Scan(into...)
-	if err == sql.ErrNoRows {
-		return gateway.Faultf(gateway.CodeNotFound, "there is no such %s", what)
+// query runs a statement whose text is one of a bounded number, and calls scan for each row.
+func query(c *lite.Conn, text string, args []any, scan func(*lite.Stmt) error) error {
+	return each(c.Prepare(text).Bind(args...), scan)
+}
+
+// queryOnce is query for texts that vary with what is asked.
+func queryOnce(c *lite.Conn, text string, args []any, scan func(*lite.Stmt) error) error {
+	s := c.Once(text)
+	defer s.Free()
+	return each(s.Bind(args...), scan)
+}
+
+func each(s *lite.Stmt, scan func(*lite.Stmt) error) error {
+	for s.Step() {
+		if err := scan(s); err != nil {
+			_ = s.Reset()
+			return err
+		}
+	}
+	return s.Reset()
+}
+
+// list reads all rows; columns names where the columns of one go.
+func list[T any](ctx context.Context, s *Store, text string, args []any, columns func(*T) []any) ([]T, error) {
+	all := []T{}
+	err := s.reading(ctx, func(c *lite.Conn) error {
+		return query(c, text, args, func(r *lite.Stmt) error {
+			var one T
+			err := r.Scan(columns(&one)...)
+			all = append(all, one)
+			return err
+		})
+	})
+	return all, err
+}
+
+func listIDs(ctx context.Context, s *Store, text string, args ...any) ([]gateway.ID, error) {
+	return list(ctx, s, text, args, func(id *gateway.ID) []any { return []any{id} })
+}
+
+// one reads the only row; none is CodeNotFound.
+func (s *Store) one(ctx context.Context, what, text string, args []any, into ...any) error {
+	found := false
+	err := s.reading(ctx, func(c *lite.Conn) error {
+		return query(c, text, args, func(r *lite.Stmt) error {
+			found = true
+			return r.Scan(into...)
+		})
+	})
+	if err == nil && !found {
+		return missing(what)
 	}
 	return err
+}
+
+func missing(what string) error {
+	return gateway.Faultf(gateway.CodeNotFound, "there is no such %s", what)
+}
+
+// names translates between the identifiers of a table and the numbers that stand for them in other tables.
+type names struct {
+	table string
+	mu    sync.RWMutex
+	nos   map[gateway.ID]int64
+	ids   map[int64]gateway.ID
+}
+
+func newNames(table string) *names {
+	return &names{table: table, nos: map[gateway.ID]int64{}, ids: map[int64]gateway.ID{}}
+}
+
+// no gives the number of an identifier; 0 if there is none.
+func (n *names) no(c *lite.Conn, id gateway.ID) (no int64, err error) {
+	if id.IsZero() {
+		return 0, nil
+	}
+	n.mu.RLock()
+	no = n.nos[id]
+	n.mu.RUnlock()
+	if no != 0 {
+		return no, nil
+	}
+	err = query(c, "SELECT no FROM "+n.table+" WHERE id = ?", []any{id}, func(r *lite.Stmt) error { return r.Scan(&no) })
+	n.keep(no, id)
+	return no, err
+}
+
+// id gives the identifier of a number; zero for 0.
+func (n *names) id(c *lite.Conn, no int64) (id gateway.ID, err error) {
+	if no == 0 {
+		return id, nil
+	}
+	n.mu.RLock()
+	id = n.ids[no]
+	n.mu.RUnlock()
+	if !id.IsZero() {
+		return id, nil
+	}
+	err = query(c, "SELECT id FROM "+n.table+" WHERE no = ?", []any{no}, func(r *lite.Stmt) error { return r.Scan(&id) })
+	n.keep(no, id)
+	return id, err
+}
+
+func (n *names) keep(no int64, id gateway.ID) {
+	if no == 0 || id.IsZero() {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.nos) >= 1<<14 {
+		clear(n.nos)
+		clear(n.ids)
+	}
+	n.nos[id], n.ids[no] = no, id
 }

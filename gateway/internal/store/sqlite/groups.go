@@ -2,12 +2,12 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
 // topicRow is a topic as stored: its place in the list is its bit in every contact point, so a retired one keeps it.
@@ -18,11 +18,9 @@ type topicRow struct {
 
 const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor FROM groups"
 
-type scanner interface{ Scan(...any) error }
-
-func scanGroup(r scanner) (g gateway.Group, topics []topicRow, err error) {
+func scanGroup(r *lite.Stmt) (g gateway.Group, topics []topicRow, err error) {
 	var fallback, list string
-	if err = r.Scan(scanID(&g.ID), &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor); err != nil {
+	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor); err != nil {
 		return g, nil, err
 	}
 	if err = errors.Join(fromJSON(fallback, &g.Fallback), fromJSON(list, &topics)); err != nil {
@@ -38,11 +36,11 @@ func scanGroup(r scanner) (g gateway.Group, topics []topicRow, err error) {
 
 // PutGroup makes a group with a key of its own, or changes the one with its slug.
 func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, error) {
-	err := s.write.do(ctx, false, 1, func(t *txn) error {
+	err := s.write.do(ctx, false, func(t *txn) error {
 		var known gateway.Group
 		var topics []topicRow
 		found := false
-		if err := t.query("SELECT "+groupColumns+" WHERE slug = ?", []any{g.Slug}, func(r *sql.Rows) (err error) {
+		if err := t.query("SELECT "+groupColumns+" WHERE slug = ?", []any{g.Slug}, func(r *lite.Stmt) (err error) {
 			known, topics, err = scanGroup(r)
 			found = true
 			return err
@@ -103,29 +101,31 @@ func (s *Store) GroupByID(ctx context.Context, id gateway.ID) (gateway.Group, er
 }
 
 func (s *Store) group(ctx context.Context, where string, arg any) (gateway.Group, []topicRow, error) {
-	g, topics, err := scanGroup(s.read.QueryRowContext(ctx, "SELECT "+groupColumns+" WHERE "+where, arg))
-	if errors.Is(err, sql.ErrNoRows) {
-		err = gateway.Faultf(gateway.CodeNotFound, "there is no such group")
+	var g gateway.Group
+	var topics []topicRow
+	err := s.reading(ctx, func(c *lite.Conn) error {
+		return query(c, "SELECT "+groupColumns+" WHERE "+where, []any{arg}, func(r *lite.Stmt) (err error) {
+			g, topics, err = scanGroup(r)
+			return err
+		})
+	})
+	if err == nil && g.ID.IsZero() {
+		err = missing("group")
 	}
 	return g, topics, err
 }
 
 // Groups lists all by slug.
 func (s *Store) Groups(ctx context.Context) ([]gateway.Group, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT "+groupColumns+" ORDER BY slug")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	all := []gateway.Group{}
-	for rows.Next() {
-		g, _, err := scanGroup(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, g)
-	}
-	return all, rows.Err()
+	err := s.reading(ctx, func(c *lite.Conn) error {
+		return query(c, "SELECT "+groupColumns+" ORDER BY slug", nil, func(r *lite.Stmt) error {
+			g, _, err := scanGroup(r)
+			all = append(all, g)
+			return err
+		})
+	})
+	return all, err
 }
 
 // bits gives the bits of topics; names that the group does not have are left out.

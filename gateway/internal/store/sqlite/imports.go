@@ -2,12 +2,12 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
 // An import is open, then publishing or discarding, then published or discarded. New members are visible from the moment
@@ -15,7 +15,7 @@ import (
 
 // BeginImport opens an import.
 func (s *Store) BeginImport(ctx context.Context, imp gateway.Import) error {
-	return s.write.do(ctx, false, 1, func(t *txn) error {
+	return s.write.do(ctx, false, func(t *txn) error {
 		_, err := t.exec("INSERT INTO imports (group_id, id, author, at, state) VALUES (?,?,?,?,'open')", imp.GroupID[:], imp.ID[:], imp.Author, toMicros(imp.At))
 		return err
 	})
@@ -27,12 +27,12 @@ func (s *Store) Stage(ctx context.Context, group, imp gateway.ID, rows []gateway
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.groupKey(ctx, s.read, group)
+	key, err := s.groupKey(ctx, group)
 	if err != nil {
 		return nil, err
 	}
 	staged := make([]gateway.Staged, len(rows))
-	err = s.write.do(ctx, false, 3*len(rows), func(t *txn) error {
+	err = s.write.do(ctx, false, func(t *txn) error {
 		st := stager{txn: t, key: key, topics: topics, group: group, imp: imp}
 		state, err := st.importState()
 		if err != nil {
@@ -59,7 +59,7 @@ type stager struct {
 }
 
 func (st *stager) importState() (state string, err error) {
-	err = st.query("SELECT state FROM imports WHERE group_id = ? AND id = ?", []any{st.group[:], st.imp[:]}, func(r *sql.Rows) error { return r.Scan(&state) })
+	err = st.query("SELECT state FROM imports WHERE group_id = ? AND id = ?", []any{st.group[:], st.imp[:]}, func(r *lite.Stmt) error { return r.Scan(&state) })
 	if err == nil && state == "" {
 		err = gateway.Faultf(gateway.CodeNotFound, "there is no such import")
 	}
@@ -92,7 +92,7 @@ func (st *stager) stage(row gateway.StagedMember) (gateway.Staged, error) {
 	}
 	result.Kind, result.MemberID = gateway.StagedChange, who.id
 	taken := 0
-	if err := st.query("SELECT line FROM import_changes WHERE group_id = ? AND import_id = ? AND member_id = ?", []any{st.group[:], st.imp[:], who.id[:]}, func(r *sql.Rows) error { return r.Scan(&taken) }); err != nil {
+	if err := st.query("SELECT line FROM import_changes WHERE group_id = ? AND import_id = ? AND member_id = ?", []any{st.group[:], st.imp[:], who.id[:]}, func(r *lite.Stmt) error { return r.Scan(&taken) }); err != nil {
 		return result, err
 	}
 	if taken > 0 {
@@ -111,10 +111,10 @@ func (st *stager) stage(row gateway.StagedMember) (gateway.Staged, error) {
 // shares an address with others without being one of them.
 func (st *stager) find(m gateway.Member) (*known, error) {
 	var who *known
-	take := func(r *sql.Rows) error {
+	take := func(r *lite.Stmt) error {
 		k := known{}
 		var imp gateway.ID
-		if err := r.Scan(scanID(&k.id), scanID(&imp), &k.line); err != nil {
+		if err := r.Scan(&k.id, &imp, &k.line); err != nil {
 			return err
 		}
 		if imp != st.imp {
@@ -158,7 +158,7 @@ func (st *stager) insert(row gateway.StagedMember, imp gateway.ID) error {
 		ref = st.key.Addresses.Of("ref", m.Ref.Reveal())
 	}
 	if _, err := st.exec("INSERT INTO members (group_id, id, import_id, line, locale, fallback, zone, neutral, tags, key_sealed, name_sealed, ref_sealed, ref_index, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-		st.group[:], m.ID[:], bytesOf(imp), row.Line, m.Locale, joinList(m.Fallback), m.Zone, m.Neutral, joinTags(m.Tags), wrapped,
+		st.group[:], m.ID[:], imp, row.Line, m.Locale, joinList(m.Fallback), m.Zone, m.Neutral, joinTags(m.Tags), wrapped,
 		sealText(box, m.Name, m.ID, "name"), sealText(box, m.Ref, m.ID, "ref"), ref, st.now); err != nil {
 		return err
 	}
@@ -223,7 +223,7 @@ func (s *Store) Publish(ctx context.Context, group, imp gateway.ID) error {
 }
 
 func (s *Store) turnImport(ctx context.Context, group, imp gateway.ID, state string) error {
-	return s.write.do(ctx, false, 1, func(t *txn) error {
+	return s.write.do(ctx, false, func(t *txn) error {
 		n, err := t.exec("UPDATE imports SET state = ? WHERE group_id = ? AND id = ? AND state = 'open'", state, group[:], imp[:])
 		if err == nil && n == 0 {
 			err = gateway.Faultf(gateway.CodeConflict, "this import is not open any more")
@@ -237,12 +237,12 @@ func (s *Store) finishPublishing(ctx context.Context, group, imp gateway.ID) err
 	if err != nil {
 		return err
 	}
-	key, err := s.groupKey(ctx, s.read, group)
+	key, err := s.groupKey(ctx, group)
 	if err != nil {
 		return err
 	}
 	for more := true; more; {
-		err := s.write.do(ctx, false, 200, func(t *txn) error {
+		err := s.write.do(ctx, false, func(t *txn) error {
 			st := stager{txn: t, key: key, topics: topics, group: group, imp: imp}
 			n, err := st.applyChanges(50)
 			more = n == 50
@@ -266,9 +266,9 @@ func (st *stager) applyChanges(limit int) (int, error) {
 		sealed []byte
 	}
 	var changes []change
-	if err := st.query("SELECT member_id, row_sealed FROM import_changes WHERE group_id = ? AND import_id = ? LIMIT ?", []any{st.group[:], st.imp[:], limit}, func(r *sql.Rows) error {
+	if err := st.query("SELECT member_id, row_sealed FROM import_changes WHERE group_id = ? AND import_id = ? LIMIT ?", []any{st.group[:], st.imp[:], limit}, func(r *lite.Stmt) error {
 		var c change
-		err := r.Scan(scanID(&c.member), &c.sealed)
+		err := r.Scan(&c.member, &c.sealed)
 		changes = append(changes, c)
 		return err
 	}); err != nil {
@@ -361,11 +361,11 @@ func (s *Store) Discard(ctx context.Context, group, imp gateway.ID) error {
 
 func (s *Store) finishDiscarding(ctx context.Context, group, imp gateway.ID) error {
 	for more := true; more; {
-		err := s.write.do(ctx, false, 200, func(t *txn) error {
+		err := s.write.do(ctx, false, func(t *txn) error {
 			var members []gateway.ID
-			if err := t.query("SELECT id FROM members WHERE group_id = ? AND import_id = ? LIMIT 100", []any{group[:], imp[:]}, func(r *sql.Rows) error {
+			if err := t.query("SELECT id FROM members WHERE group_id = ? AND import_id = ? LIMIT 100", []any{group[:], imp[:]}, func(r *lite.Stmt) error {
 				var id gateway.ID
-				err := r.Scan(scanID(&id))
+				err := r.Scan(&id)
 				members = append(members, id)
 				return err
 			}); err != nil {
@@ -397,15 +397,11 @@ func (s *Store) finishDiscarding(ctx context.Context, group, imp gateway.ID) err
 
 // FinishImports ends what a crash interrupted.
 func (s *Store) FinishImports(ctx context.Context) error {
-	rows, err := s.read.QueryContext(ctx, "SELECT group_id, id, state FROM imports WHERE state NOT IN ('published', 'discarded')")
-	if err != nil {
-		return err
-	}
 	type open struct {
 		group, id gateway.ID
 		state     string
 	}
-	all, err := collect(rows, func(o *open) []any { return []any{scanID(&o.group), scanID(&o.id), &o.state} })
+	all, err := list(ctx, s, "SELECT group_id, id, state FROM imports WHERE state NOT IN ('published', 'discarded')", nil, func(o *open) []any { return []any{&o.group, &o.id, &o.state} })
 	if err != nil {
 		return err
 	}

@@ -9,12 +9,12 @@ import (
 
 // Receive stores what a member sent, once.
 func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (bool, error) {
-	key, err := s.groupKey(ctx, s.read, m.GroupID)
+	key, err := s.groupKey(ctx, m.GroupID)
 	if err != nil {
 		return false, err
 	}
 	fresh := false
-	err = s.write.do(ctx, true, 1, func(t *txn) error {
+	err = s.write.do(ctx, true, func(t *txn) error {
 		var event any
 		if m.EventID != "" {
 			event = m.GroupID.String() + " " + m.EventID
@@ -29,24 +29,20 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (bool, er
 
 // Inbound lists the newest first.
 func (s *Store) Inbound(ctx context.Context, group, before gateway.ID, limit int) ([]gateway.InboundMessage, error) {
-	key, err := s.groupKey(ctx, s.read, group)
+	key, err := s.groupKey(ctx, group)
 	if err != nil {
 		return nil, err
 	}
 	if before.IsZero() {
 		before = highest
 	}
-	rows, err := s.read.QueryContext(ctx, "SELECT id, channel_id, members, kind, from_sealed, text_sealed, meaning, at FROM inbounds WHERE group_id = ? AND id < ? ORDER BY id DESC LIMIT ?", group[:], before[:], limit)
-	if err != nil {
-		return nil, err
-	}
 	type row struct {
 		m          gateway.InboundMessage
 		members    string
 		from, text []byte
 	}
-	read, err := collect(rows, func(r *row) []any {
-		return []any{scanID(&r.m.ID), scanID(&r.m.ChannelID), &r.members, &r.m.Kind, &r.from, &r.text, &r.m.Meaning, scanTime(&r.m.At)}
+	read, err := list(ctx, s, "SELECT id, channel_id, members, kind, from_sealed, text_sealed, meaning, at FROM inbounds WHERE group_id = ? AND id < ? ORDER BY id DESC LIMIT ?", []any{group[:], before[:], limit}, func(r *row) []any {
+		return []any{&r.m.ID, &r.m.ChannelID, &r.members, &r.m.Kind, &r.from, &r.text, &r.m.Meaning, &r.m.At}
 	})
 	if err != nil {
 		return nil, err
@@ -70,11 +66,11 @@ func (s *Store) Inbound(ctx context.Context, group, before gateway.ID, limit int
 
 // PutWording keeps a group's template.
 func (s *Store) PutWording(ctx context.Context, group gateway.ID, name string, sources map[string]string) error {
-	key, err := s.groupKey(ctx, s.read, group)
+	key, err := s.groupKey(ctx, group)
 	if err != nil {
 		return err
 	}
-	return s.write.do(ctx, false, 1, func(t *txn) error {
+	return s.write.do(ctx, false, func(t *txn) error {
 		if len(sources) == 0 {
 			_, err := t.exec("DELETE FROM wordings WHERE group_id = ? AND name = ?", group[:], name)
 			return err
@@ -87,11 +83,7 @@ func (s *Store) PutWording(ctx context.Context, group gateway.ID, name string, s
 
 // Wordings reads all templates of a group: name → locale → source.
 func (s *Store) Wordings(ctx context.Context, group gateway.ID) (map[string]map[string]string, error) {
-	key, err := s.groupKey(ctx, s.read, group)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.read.QueryContext(ctx, "SELECT name, sources_sealed FROM wordings WHERE group_id = ?", group[:])
+	key, err := s.groupKey(ctx, group)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +91,7 @@ func (s *Store) Wordings(ctx context.Context, group gateway.ID) (map[string]map[
 		name   string
 		sealed []byte
 	}
-	read, err := collect(rows, func(r *row) []any { return []any{&r.name, &r.sealed} })
+	read, err := list(ctx, s, "SELECT name, sources_sealed FROM wordings WHERE group_id = ?", []any{group[:]}, func(r *row) []any { return []any{&r.name, &r.sealed} })
 	if err != nil {
 		return nil, err
 	}

@@ -2,40 +2,57 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
 // keptGroups bounds the group keys held open.
 const keptGroups = 4096
 
-// querier is a connection or a transaction to read with.
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // groupKey opens a group's key, and keeps it.
-func (s *Store) groupKey(ctx context.Context, q querier, group gateway.ID) (*seal.Group, error) {
-	s.mu.Lock()
-	key, ok := s.groupKeys[group]
-	s.mu.Unlock()
-	if ok {
+func (s *Store) groupKey(ctx context.Context, group gateway.ID) (key *seal.Group, err error) {
+	if key = s.keptKey(group); key != nil {
 		return key, nil
 	}
+	err = s.reading(ctx, func(c *lite.Conn) error {
+		key, err = s.readKey(c, group)
+		return err
+	})
+	return key, err
+}
+
+func (t *txn) groupKey(group gateway.ID) (*seal.Group, error) {
+	if key := t.w.store.keptKey(group); key != nil {
+		return key, nil
+	}
+	return t.w.store.readKey(t.Conn, group)
+}
+
+func (s *Store) keptKey(group gateway.ID) *seal.Group {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.groupKeys[group]
+}
+
+func (s *Store) readKey(c *lite.Conn, group gateway.ID) (*seal.Group, error) {
 	var id string
 	var sealed []byte
-	if err := one(q.QueryRowContext(ctx, "SELECT key_id, key_sealed FROM groups WHERE id = ?", group[:]), "group", &id, &sealed); err != nil {
+	if err := query(c, "SELECT key_id, key_sealed FROM groups WHERE id = ?", []any{group[:]}, func(r *lite.Stmt) error { return r.Scan(&id, &sealed) }); err != nil {
 		return nil, err
+	}
+	if id == "" {
+		return nil, missing("group")
 	}
 	secret, err := s.ring.Unwrap(id, sealed, place(group, "key"))
 	if err != nil {
 		return nil, fmt.Errorf("opening a group's key: %w", err)
 	}
-	if key, err = seal.NewGroup(secret); err != nil {
+	key, err := seal.NewGroup(secret)
+	if err != nil {
 		return nil, err
 	}
 	s.keepKey(group, key)
@@ -83,7 +100,7 @@ func memberBox(key *seal.Group, member gateway.ID, sealed []byte) (seal.Box, err
 // returns how many were wrapped; zero means that older ring keys are no longer needed.
 func (s *Store) RotateKeys(ctx context.Context, limit int) (int, error) {
 	n := 0
-	err := s.write.do(ctx, false, limit, func(t *txn) error {
+	err := s.write.do(ctx, false, func(t *txn) error {
 		n = 0
 		for _, table := range [...]struct{ name, column, place string }{{"groups", "key_sealed", "key"}, {"channels", "options_sealed", "options"}} {
 			if err := t.rewrap(table.name, table.column, table.place, limit-n, &n); err != nil {
@@ -103,9 +120,9 @@ func (t *txn) rewrap(table, column, where string, limit int, n *int) error {
 	}
 	var rows []row
 	current := t.w.store.ring.Current()
-	err := t.query("SELECT id, key_id, "+column+" FROM "+table+" WHERE key_id <> ? LIMIT ?", []any{current, limit}, func(r *sql.Rows) error {
+	err := t.query("SELECT id, key_id, "+column+" FROM "+table+" WHERE key_id <> ? LIMIT ?", []any{current, limit}, func(r *lite.Stmt) error {
 		var one row
-		if err := r.Scan(scanID(&one.id), &one.key, &one.sealed); err != nil {
+		if err := r.Scan(&one.id, &one.key, &one.sealed); err != nil {
 			return err
 		}
 		rows = append(rows, one)

@@ -1,54 +1,86 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
-	"database/sql"
 	"fmt"
-	"strings"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
+
+// orphanRows is how many claims one transaction of Orphans puts in doubt.
+const orphanRows = 500
 
 // Orphans puts attempts in doubt whose senders are gone.
 func (s *Store) Orphans(ctx context.Context, all bool) (int, error) {
-	n := 0
-	err := s.write.do(ctx, true, 1, func(t *txn) error {
-		n = 0
-		query := `UPDATE attempts SET state = 2, token = token + 1, look_at = ?1, settled_at = ?1, class = 'unknown', scope = 'channel',
-			detail = 'the sender stopped before it knew' WHERE state = 1 AND lease_until <= ?2 RETURNING group_id, broadcast_id, channel_id, left_behind`
-		until := t.now
-		if all {
-			until = 1 << 62
-		}
-		return t.change(query, []any{t.now, until}, func(r *sql.Rows) error {
-			var group, broadcast, channel gateway.ID
-			var left bool
-			if err := r.Scan(scanID(&group), scanID(&broadcast), scanID(&channel), &left); err != nil {
-				return err
+	sum := 0
+	for {
+		n := 0
+		err := s.write.do(ctx, true, func(t *txn) (err error) {
+			until := t.now
+			if all {
+				until = 1 << 62
 			}
-			n++
-			if !left {
-				t.tally(group, broadcast, channel, gateway.Sending, "", -1)
-				t.tally(group, broadcast, channel, gateway.DeliveryInDoubt, "", 1)
-			}
-			return nil
+			n, err = t.orphans(until)
+			return err
 		})
-	})
-	return n, err
+		if sum += n; err != nil || n < orphanRows {
+			return sum, err
+		}
+	}
 }
+
+func (t *txn) orphans(until int64) (int, error) {
+	var found []*attempt
+	r := t.Prepare(orphanQuery).Int(1, until).Int(2, orphanRows)
+	for r.Step() {
+		a := &attempt{}
+		a.read(r, 0)
+		found = append(found, a)
+	}
+	if err := r.Reset(); err != nil {
+		return 0, fmt.Errorf("looking for claims that ran out: %w", err)
+	}
+	for _, a := range found {
+		if !a.left {
+			t.tally(a.group, a.broadcast, a.channel, gateway.Sending, "", -1)
+			t.tally(a.group, a.broadcast, a.channel, gateway.DeliveryInDoubt, "", 1)
+		}
+		a.enter(gateway.InDoubt, t.now, t.now)
+		a.token++
+		a.setRefusal(gateway.Refusal{Class: "unknown", Scope: "channel", Detail: "the sender stopped before it knew"})
+		if err := t.storeAttempt(a); err != nil {
+			return 0, err
+		}
+	}
+	return len(found), nil
+}
+
+const (
+	orphanQuery   = "SELECT " + attemptColumns + " FROM attempts a WHERE a.state = 1 AND a.until <= ? ORDER BY a.until LIMIT ?"
+	doubtfulQuery = "SELECT no, tail FROM attempts WHERE state = 2 AND until > 0 AND until <= ? ORDER BY until LIMIT ?"
+	lateQuery     = "SELECT no, tail FROM attempts WHERE state = 3 AND until > 0 AND until <= ? ORDER BY until LIMIT ?"
+	stuckQuery    = "SELECT no, tail FROM deliveries WHERE state = 0 AND move_at > 0 AND move_at <= ? ORDER BY move_at LIMIT ?"
+)
 
 // Doubtful claims attempts in doubt for a look-up.
 func (s *Store) Doubtful(ctx context.Context, by gateway.Claimant, limit int) ([]gateway.Claim, error) {
+	if none, err := s.nothing(ctx, doubtfulQuery); none || err != nil {
+		return nil, err // the writer is not asked for nothing
+	}
 	var ids []gateway.ID
-	err := s.write.do(ctx, by.Urgent, limit, func(t *txn) error {
-		ids = ids[:0]
-		return t.change(`UPDATE attempts SET token = token + 1, look_at = ? WHERE id IN
-			(SELECT id FROM attempts WHERE state = 2 AND look_at <= ? ORDER BY look_at LIMIT ?) RETURNING id`,
-			[]any{t.now + by.Lease.Microseconds(), t.now, limit}, func(r *sql.Rows) error {
-				var id gateway.ID
-				ids = append(ids, id)
-				return r.Scan(scanID(&ids[len(ids)-1]))
-			})
+	err := s.write.do(ctx, by.Urgent, func(t *txn) (err error) {
+		if ids, err = pairs(t.Conn, doubtfulQuery, t.now, limit); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			no, _ := halves(id)
+			if err := t.Prepare("UPDATE attempts SET token = token + 1, until = ? WHERE no = ?").Int(1, t.now+by.Lease.Microseconds()).Int(2, no).Run(); err != nil {
+				return fmt.Errorf("claiming a look-up: %w", err)
+			}
+		}
+		return nil
 	})
 	if err != nil || len(ids) == 0 {
 		return nil, err
@@ -56,118 +88,156 @@ func (s *Store) Doubtful(ctx context.Context, by gateway.Claimant, limit int) ([
 	return s.Cases(ctx, ids)
 }
 
+func (s *Store) nothing(ctx context.Context, text string) (none bool, err error) {
+	err = s.reading(ctx, func(c *lite.Conn) error {
+		ids, err := pairs(c, text, s.micros(), 1)
+		none = len(ids) == 0
+		return err
+	})
+	return none, err
+}
+
+// pairs reads identifiers in two halves.
+func pairs(c *lite.Conn, text string, now int64, limit int) ([]gateway.ID, error) {
+	var ids []gateway.ID
+	r := c.Prepare(text).Int(1, now).Int(2, int64(limit))
+	for r.Step() {
+		ids = append(ids, joined(r.ColInt(0), r.ColInt(1)))
+	}
+	return ids, r.Reset()
+}
+
 // Overdue lists what was not confirmed, or not handed over, in time.
 func (s *Store) Overdue(ctx context.Context, limit int) ([]gateway.Claim, error) {
-	now := s.micros()
-	var attempts, deliveries []gateway.ID
-	for _, part := range []struct {
-		query string
-		into  *[]gateway.ID
-	}{
-		{"SELECT id FROM attempts WHERE state = 3 AND confirm_by <= ? ORDER BY confirm_by LIMIT ?", &attempts},
-		{"SELECT id FROM deliveries WHERE state = 0 AND move_at <= ? ORDER BY move_at LIMIT ?", &deliveries},
-	} {
-		rows, err := s.read.QueryContext(ctx, part.query, now, limit)
-		if err != nil {
-			return nil, err
+	var late, stuck []gateway.ID
+	err := s.reading(ctx, func(c *lite.Conn) (err error) {
+		if late, err = pairs(c, lateQuery, s.micros(), limit); err == nil && len(late) < limit {
+			stuck, err = pairs(c, stuckQuery, s.micros(), limit-len(late))
 		}
-		if *part.into, err = collect(rows, func(id *gateway.ID) []any { return []any{scanID(id)} }); err != nil {
-			return nil, err
-		}
-	}
-	cases, err := s.Cases(ctx, attempts)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	waiting, err := s.cases(ctx, "SELECT "+deliveryColumns+", "+nullAttempt+", p.kind, p.address_sealed, m.key_sealed FROM deliveries d"+caseJoins("d.point_id")+" WHERE d.state = 0 AND d.id IN ", deliveries)
+	cases, err := s.Cases(ctx, late)
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := s.cases(ctx, waitingQuery, stuck)
 	return append(cases, waiting...), err
 }
 
-// nullAttempt stands for the columns of an attempt where there is none.
-const nullAttempt = `NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, '', 0, 0, NULL, NULL, NULL, NULL, '', '', '', ''`
-
-func caseJoins(point string) string {
-	return ` LEFT JOIN contact_points p ON p.group_id = d.group_id AND p.member_id = d.member_id AND p.id = ` + point + `
-	LEFT JOIN members m ON m.group_id = d.group_id AND m.id = d.member_id`
-}
-
-// AttemptByRef finds an attempt by the provider's id.
-func (s *Store) AttemptByRef(ctx context.Context, channel gateway.ID, providerID string) (id gateway.ID, err error) {
-	err = one(s.read.QueryRowContext(ctx, "SELECT attempt_id FROM refs WHERE channel_id = ? AND ref = ?", channel[:], providerID), "attempt", scanID(&id))
-	return id, err
-}
+const (
+	caseQuery = "SELECT " + deliveryColumns + ", " + attemptColumns + ", p.kind, p.address_sealed, m.key_sealed FROM attempts a JOIN deliveries d ON d.no = a.delivery_no JOIN groups g ON g.no = d.group_no" +
+		" LEFT JOIN contact_points p ON p.group_id = g.id AND p.member_id = d.member_id AND p.id = a.point_id LEFT JOIN members m ON m.group_id = g.id AND m.id = d.member_id WHERE a.no = ?"
+	waitingQuery = "SELECT " + deliveryColumns + ", " + attemptColumns + ", p.kind, p.address_sealed, m.key_sealed FROM deliveries d JOIN groups g ON g.no = d.group_no LEFT JOIN attempts a ON a.no = d.attempt_no AND d.attempts > 0" +
+		" LEFT JOIN contact_points p ON p.group_id = g.id AND p.member_id = d.member_id AND p.id = d.point_id LEFT JOIN members m ON m.group_id = g.id AND m.id = d.member_id WHERE d.no = ? AND d.state = 0"
+)
 
 // Cases describes attempts with all that a decision about them needs; unknown ones are left out.
 func (s *Store) Cases(ctx context.Context, attempts []gateway.ID) ([]gateway.Claim, error) {
-	return s.cases(ctx, "SELECT "+deliveryColumns+", "+attemptColumns+", p.kind, p.address_sealed, m.key_sealed FROM attempts a JOIN deliveries d ON d.id = a.delivery_id"+caseJoins("a.point_id")+" WHERE a.id IN ", attempts)
+	return s.cases(ctx, caseQuery, attempts)
 }
 
-func (s *Store) cases(ctx context.Context, query string, ids []gateway.ID) ([]gateway.Claim, error) {
+// cases reads a case for each identifier, of an attempt or of a waiting delivery.
+func (s *Store) cases(ctx context.Context, text string, ids []gateway.ID) ([]gateway.Claim, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	args := make([]any, len(ids))
-	for i := range ids {
-		args[i] = ids[i][:]
-	}
-	var found []*claimRow
-	// Read by the writer, which keeps what is frozen about a broadcast.
-	err := s.write.do(ctx, true, 1, func(t *txn) error {
-		found = found[:0]
-		if err := t.query(query+"("+strings.TrimSuffix(strings.Repeat("?,", len(ids)), ",")+")", args, func(r *sql.Rows) error {
-			row, err := scanCase(r)
-			found = append(found, row)
-			return err
-		}); err != nil {
-			return err
-		}
-		for _, row := range found {
-			info, err := t.frozenOf(row.claim.Group, row.claim.Broadcast)
+	claims := make([]gateway.Claim, 0, len(ids))
+	sealed := make([]sealedAddress, 0, len(ids))
+	err := s.reading(ctx, func(c *lite.Conn) error {
+		known := map[int64]*frozen{}
+		for _, id := range ids {
+			claim, address, err := s.readCase(c, text, id, known)
 			if err != nil {
-				return err
+				return fmt.Errorf("reading cases: %w", err)
 			}
-			info.fill(row.claim)
+			if claim != nil {
+				claims, sealed = append(claims, *claim), append(sealed, address)
+			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading cases: %w", err)
+		return nil, err
 	}
-	claims := make([]gateway.Claim, 0, len(found))
-	for _, row := range found {
-		if len(row.keySealed) > 0 && len(row.addressSealed) > 0 {
-			if err := s.openAddress(ctx, row); err != nil {
+	for i := range claims {
+		if len(sealed[i].key) > 0 && len(sealed[i].address) > 0 {
+			if err := s.openAddress(ctx, &claims[i], &sealed[i]); err != nil {
 				return nil, err
 			}
 		}
-		claims = append(claims, *row.claim)
 	}
 	return claims, nil
 }
 
-func scanCase(r *sql.Rows) (*claimRow, error) {
+func (s *Store) readCase(c *lite.Conn, text string, id gateway.ID, known map[int64]*frozen) (*gateway.Claim, sealedAddress, error) {
 	var d delivery
 	var a attempt
-	var kind sql.NullString
-	row := &claimRow{}
-	columns := append(append(d.columns(), a.columns()...), &kind, &row.addressSealed, &row.keySealed)
-	if err := r.Scan(columns...); err != nil {
-		return nil, err
+	var sealed sealedAddress
+	var kind string
+	no, _ := halves(id)
+	r := c.Prepare(text).Int(1, no)
+	found := r.Step()
+	if found {
+		d.read(r, 0)
+		a.read(r, deliveryWidth)
+		kind = r.ColWord(deliveryWidth + attemptWidth)
+		sealed.address, sealed.key = bytes.Clone(r.ColBlob(deliveryWidth+attemptWidth+1)), bytes.Clone(r.ColBlob(deliveryWidth+attemptWidth+2))
 	}
-	row.claim = &gateway.Claim{Delivery: d.id, Verdict: gateway.Unusable, Attempt: a.id, Token: a.token, No: a.no, Group: d.group, Broadcast: d.broadcast, Member: d.member,
-		Point: d.point, Channel: d.channel, Kind: kind.String, Locale: d.locale, Neutral: d.neutral, FirstPart: d.firstPart, Tries: d.tries, Resends: d.resends,
-		State: a.state, ClaimedAt: a.claimedAt, Parts: a.providerIDs()}
-	if !a.id.IsZero() {
-		row.claim.Point, row.claim.Channel = a.point, a.channel
+	waiting := text == waitingQuery
+	if err := r.Reset(); err != nil || !found || !waiting && a.id() != id || waiting && d.id() != id {
+		return nil, sealed, err
 	}
-	return row, nil
+	info, ok := known[d.broadcast]
+	if !ok {
+		var err error
+		if info, err = readFrozen(c, d.broadcast); err != nil {
+			return nil, sealed, err
+		}
+		known[d.broadcast] = info
+	}
+	claim := &gateway.Claim{Delivery: d.id(), Verdict: gateway.Unusable, Token: a.token, No: a.nth, Member: d.member, Kind: kind, Locale: d.locale, Neutral: d.neutral,
+		FirstPart: d.firstPart, Tries: d.tries, Resends: d.resends, Point: d.point}
+	info.fill(claim)
+	if a.no != 0 {
+		claim.Attempt = a.id()
+	}
+	channel := d.channel
+	if !waiting {
+		channel = a.channel
+		claim.Point, claim.State, claim.ClaimedAt, claim.Parts = a.point, a.state, fromMicros(a.claimedAt), a.providerIDs()
+	}
+	var err error
+	claim.Channel, err = s.channels.id(c, channel)
+	return claim, sealed, err
+}
+
+// AttemptByRef finds an attempt by the provider's id.
+func (s *Store) AttemptByRef(ctx context.Context, channel gateway.ID, providerID string) (id gateway.ID, err error) {
+	err = s.reading(ctx, func(c *lite.Conn) error {
+		no, err := s.channels.no(c, channel)
+		if err != nil {
+			return err
+		}
+		r := c.Prepare(refQuery).Int(1, no).Text(2, providerID)
+		if r.Step() {
+			id = joined(r.ColInt(0), r.ColInt(1))
+		}
+		return r.Reset()
+	})
+	if err == nil && id.IsZero() {
+		err = missing("attempt")
+	}
+	return id, err
 }
 
 // Advance carries out moves whose condition still holds.
 func (s *Store) Advance(ctx context.Context, moves []gateway.Move) error {
-	return s.write.do(ctx, true, len(moves), func(t *txn) error {
-		for _, m := range moves {
-			if err := t.advance(m); err != nil {
+	return s.write.do(ctx, true, func(t *txn) error {
+		for i := range moves {
+			if err := t.advance(&moves[i]); err != nil {
 				return fmt.Errorf("moving a delivery on: %w", err)
 			}
 		}
@@ -175,26 +245,36 @@ func (s *Store) Advance(ctx context.Context, moves []gateway.Move) error {
 	})
 }
 
-func (t *txn) advance(m gateway.Move) error {
+func (t *txn) advance(m *gateway.Move) error {
 	a, d, err := t.loadDelivery(m.Delivery)
-	if err != nil || d == nil || d.state == rowEnded || d.state == rowArrived || d.attempt != m.Attempt && !(d.state == rowWaiting && m.Attempt.IsZero()) {
+	if err != nil || d == nil || d.state == rowEnded || d.state == rowArrived {
 		return err
 	}
-	if d.state == rowFollows && (a == nil || a.state != gateway.Accepted && a.state != gateway.InDoubt) {
+	var newest gateway.ID
+	if a != nil {
+		newest = a.id()
+	}
+	if newest != m.Attempt || d.state == rowFollows && a.state != gateway.Accepted && a.state != gateway.InDoubt {
 		return nil
 	}
 	before := d.stateWith(a)
 	if m.Next.Kind == gateway.StepNone {
-		d.move = fromMicros(0)
-		if d.state == rowFollows {
-			a.confirmBy = fromMicros(0)
+		d.move = 0
+		if d.state == rowFollows && a.state == gateway.Accepted {
+			a.until = 0
 		}
 		return t.store(a, d)
 	}
 	if m.Detail != "" {
 		d.detail = m.Detail
 	}
-	t.step(d, a, m.Next)
+	held := d.state == rowHeld
+	if err := t.step(d, a, m.Next); err != nil {
+		return err
+	}
+	if held && d.state == rowWaiting {
+		d.state = rowHeld // it moves on, but it does not leave before its broadcast is resumed
+	}
 	t.moved(d, before, d.stateWith(a))
 	return t.store(a, d)
 }

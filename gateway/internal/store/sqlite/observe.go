@@ -2,19 +2,21 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// Observe applies receipts. The common one, delivered for a sole part that was accepted, goes in batches.
+// Observe applies receipts.
 func (s *Store) Observe(ctx context.Context, receipts []gateway.Receipt) ([]gateway.Effect, error) {
 	effects := make([]gateway.Effect, len(receipts))
-	err := s.write.do(ctx, false, len(receipts), func(t *txn) error {
-		clear(effects)
-		return t.observe(receipts, effects)
+	err := s.write.do(ctx, false, func(t *txn) (err error) {
+		for i := range receipts {
+			if effects[i], err = t.observe(&receipts[i]); err != nil {
+				return fmt.Errorf("applying receipts: %w", err)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -22,109 +24,104 @@ func (s *Store) Observe(ctx context.Context, receipts []gateway.Receipt) ([]gate
 	return effects, nil
 }
 
-func (t *txn) observe(receipts []gateway.Receipt, effects []gateway.Effect) error {
-	place := make(map[gateway.ID]int, len(receipts))
-	var plain, rest []int
-	for i := range receipts {
-		r := &receipts[i]
-		if _, twice := place[r.Attempt]; !twice && !r.Attempt.IsZero() && r.State == gateway.AttemptDelivered && r.Part == 0 {
-			place[r.Attempt] = i
-			plain = append(plain, i)
-		} else {
-			rest = append(rest, i)
-		}
-	}
-	err := inBatches(len(plain), func(lo, hi int) error {
-		args := make([]any, 0, 1+2*(hi-lo))
-		args = append(args, t.now)
-		for _, i := range plain[lo:hi] {
-			args = append(args, receipts[i].Attempt[:], receipts[i].Channel[:])
-		}
-		return t.change(observeStatement(hi-lo), args, func(r *sql.Rows) error {
-			var attempt, group, broadcast, channel gateway.ID
-			if err := r.Scan(scanID(&attempt), scanID(&group), scanID(&broadcast), scanID(&channel)); err != nil {
-				return err
-			}
-			effects[place[attempt]] = gateway.Applied
-			t.tally(group, broadcast, channel, gateway.DeliveryAccepted, "", -1)
-			t.tally(group, broadcast, channel, gateway.Delivered, "", 1)
-			return nil
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("applying receipts: %w", err)
-	}
-	for _, i := range plain {
-		if effects[i] != gateway.Applied {
-			rest = append(rest, i)
-		}
-	}
-	for _, i := range rest {
-		if effects[i], err = t.observeOne(&receipts[i]); err != nil {
-			return fmt.Errorf("applying receipts: %w", err)
-		}
-	}
-	return nil
-}
-
-// observeStatement lifts attempts of one part from accepted to delivered. The plus signs
-// keep the planner on the primary key: any other index means a scan.
-func observeStatement(rows int) string {
-	return "UPDATE attempts SET state = 5, arrived = 1, confirm_by = NULL, settled_at = ? FROM (VALUES " + values(rows, 2) +
-		") v WHERE attempts.id = v.column1 AND +channel_id = v.column2 AND +state = 3 AND +parts = 1 AND +left_behind = 0 RETURNING attempts.id, group_id, broadcast_id, channel_id"
-}
-
-func (t *txn) observeOne(r *gateway.Receipt) (gateway.Effect, error) {
-	id, part := r.Attempt, r.Part
-	if id.IsZero() {
-		if r.ProviderID == "" {
-			return gateway.NoAttempt, nil
-		}
-		if err := t.query("SELECT attempt_id, part FROM refs WHERE channel_id = ? AND ref = ?", []any{r.Channel[:], r.ProviderID}, func(rows *sql.Rows) error {
-			return rows.Scan(scanID(&id), &part)
-		}); err != nil {
-			return gateway.NoAttempt, err
-		}
-	}
-	a, d, err := t.load(id)
-	if err != nil || a == nil || a.channel != r.Channel || part < 0 || part > 61 {
+func (t *txn) observe(r *gateway.Receipt) (gateway.Effect, error) {
+	channel, err := t.w.store.channels.no(t.Conn, r.Channel)
+	if err != nil || channel == 0 {
 		return gateway.NoAttempt, err
 	}
-	wasRefs, wasArrived, wasState := a.refs, a.arrived, a.state
+	a, part, err := t.named(r, channel)
+	if err != nil || a == nil || a.channel != channel || part < 0 || part >= max(1, a.parts) || part > 61 {
+		return gateway.NoAttempt, err
+	}
+	learned := false
 	if ids := a.providerIDs(); r.ProviderID != "" && (part >= len(ids) || ids[part] == "") {
 		a.setRef(part, r.ProviderID)
+		learned = true
 	}
+	if r.State == gateway.AttemptDelivered && a.state == gateway.Accepted && !a.left && r.Point == nil { // the common receipt leaves the delivery as it is
+		return t.deliver(a, part, learned)
+	}
+	return t.observeWhole(a, part, r, learned)
+}
+
+// named finds the attempt, and the part of it, that a receipt is about.
+func (t *txn) named(r *gateway.Receipt, channel int64) (*attempt, int, error) {
+	if !r.Attempt.IsZero() {
+		a, err := t.attempt(r.Attempt)
+		return a, r.Part, err
+	}
+	if r.ProviderID == "" {
+		return nil, 0, nil
+	}
+	s := t.Prepare(refQuery).Int(1, channel).Text(2, r.ProviderID)
+	var id gateway.ID
+	part := 0
+	if s.Step() {
+		id, part = joined(s.ColInt(0), s.ColInt(1)), int(s.ColInt(2))
+	}
+	if err := s.Reset(); err != nil || id.IsZero() {
+		return nil, 0, err
+	}
+	a, err := t.attempt(id)
+	return a, part, err
+}
+
+const refQuery = "SELECT a.no, a.tail, r.part FROM refs r JOIN attempts a ON a.no = r.attempt_no WHERE r.channel_no = ? AND r.ref = ? LIMIT 1"
+
+// deliver notes that a part of the attempt that leads has arrived.
+func (t *txn) deliver(a *attempt, part int, learned bool) (gateway.Effect, error) {
+	was := a.arrived
+	a.arrived |= 1 << part
+	if a.arrived == was && !learned {
+		return gateway.Repeated, nil
+	}
+	if !a.complete() {
+		return gateway.Repeated, t.storeProgress(a)
+	}
+	a.enter(gateway.AttemptDelivered, t.now, 0)
+	t.tally(a.group, a.broadcast, a.channel, gateway.DeliveryAccepted, "", -1)
+	t.tally(a.group, a.broadcast, a.channel, gateway.Delivered, "", 1)
+	return gateway.Applied, t.storeProgress(a)
+}
+
+// observeWhole applies a receipt with everything that follows for the delivery and the contact point.
+func (t *txn) observeWhole(a *attempt, part int, r *gateway.Receipt, learned bool) (gateway.Effect, error) {
+	d, err := t.deliveryOf(a)
+	if err != nil {
+		return gateway.NoAttempt, err
+	}
+	wasArrived, wasState := a.arrived, a.state
 	before := d.stateWith(a)
 	switch r.State {
 	case gateway.AttemptDelivered:
 		a.arrived |= 1 << part
 		if a.complete() && a.state.CanStep(gateway.AttemptDelivered) {
-			a.enter(gateway.AttemptDelivered, t.now)
-			if err := t.arrive(d, a); err != nil {
-				return gateway.NoAttempt, err
-			}
+			a.enter(gateway.AttemptDelivered, t.now, 0)
+			err = t.arrive(d, a)
 		}
 	case gateway.Accepted:
 		if a.parts-a.firstPart == 1 && a.state.CanStep(gateway.Accepted) {
-			a.enter(gateway.Accepted, t.now)
-			a.confirmBy = r.ConfirmBy
+			a.enter(gateway.Accepted, t.now, toMicros(r.ConfirmBy))
 		}
 	case gateway.Refused:
 		if a.state.CanStep(gateway.Refused) {
-			a.enter(gateway.Refused, t.now)
-			a.refusal = r.Refusal
+			a.enter(gateway.Refused, t.now, 0)
+			a.setRefusal(r.Refusal)
 			if r.Spent {
 				d.tries++
 			}
-			if d.attempt == a.id {
+			if d.newest() == a.no {
 				d.firstPart = min(d.firstPart, part)
 			}
-			t.follow(d, a, r.Next)
+			err = t.follow(d, a, r.Next)
 		}
 	default:
-		return gateway.NoAttempt, fmt.Errorf("a receipt cannot say %v", r.State)
+		err = fmt.Errorf("a receipt cannot say %v", r.State)
 	}
-	if a.refs == wasRefs && a.arrived == wasArrived && a.state == wasState {
+	if err != nil {
+		return gateway.NoAttempt, err
+	}
+	if !learned && a.arrived == wasArrived && a.state == wasState {
 		return gateway.Repeated, nil
 	}
 	t.moved(d, before, d.stateWith(a))
@@ -134,7 +131,7 @@ func (t *txn) observeOne(r *gateway.Receipt) (gateway.Effect, error) {
 	if a.state == wasState {
 		return gateway.Repeated, nil
 	}
-	return gateway.Applied, t.changePoint(d.group, d.member, a.point, r.Point)
+	return gateway.Applied, t.changePoint(d, a.point, r.Point)
 }
 
 // arrive ends a delivery well, because a receipt proves one of its attempts, whatever it was doing since: a retry that
@@ -144,8 +141,8 @@ func (t *txn) arrive(d *delivery, a *attempt) error {
 		return nil
 	}
 	was := d.state
-	d.due, d.reason, d.detail = time.Time{}, "", ""
-	if d.attempt == a.id {
+	d.due, d.reason, d.detail = 0, "", ""
+	if d.newest() == a.no {
 		d.state, d.channel, d.point, a.left = rowFollows, a.channel, a.point, false
 		return nil
 	}
@@ -155,7 +152,11 @@ func (t *txn) arrive(d *delivery, a *attempt) error {
 			return err
 		}
 		t.moved(d, d.stateWith(newest), counted{})
-		if _, err := t.exec("UPDATE attempts SET left_behind = 1, confirm_by = NULL WHERE id = ?", newest.id[:]); err != nil {
+		newest.left = true
+		if newest.state == gateway.Accepted {
+			newest.until = 0
+		}
+		if err := t.storeAttempt(newest); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,9 @@
-// Package sqlite keeps the ledger in one SQLite file: one writer that commits for everybody who waits, and a few readers.
+// Package sqlite keeps the ledger in one SQLite file: one writer that commits for everybody who waits, and a few
+// readers.
+//
+// The tables that a message passes through are keyed by whole numbers: a delivery and an attempt by the first half of
+// their identifiers, which rises with time, so that planning and claiming append; groups, channels and broadcasts by a
+// number of their own, which the Store translates.
 package sqlite
 
 import (
@@ -15,19 +20,20 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	_ "modernc.org/sqlite" // the driver "sqlite", for migrations
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
 // The page caches are small and fixed, in KiB: memory must not grow with the number of members, and the operating
 // system caches the file as well.
 const (
-	writerCache = 16 << 10
-	readerCache = 4 << 10
-	readers     = 4
+	writerCache = 8 << 10
+	readerCache = 2 << 10
+	readerCount = 4
 )
 
 // Options says where the ledger is and how it seals.
@@ -45,13 +51,15 @@ type Store struct {
 	now   func() time.Time
 	log   *slog.Logger
 	lock  *os.File
-	read  *sql.DB
+	read  *readers
 	write *writer
 
-	mu         sync.Mutex
-	groupKeys  map[gateway.ID]*seal.Group
-	broadcasts map[gateway.ID]*frozen
-	scans      map[scanKey]gateway.ID // where Lapse and Release go on
+	groups   *names
+	channels *names
+
+	mu        sync.Mutex
+	groupKeys map[gateway.ID]*seal.Group
+	scans     map[scanKey]gateway.ID // where Lapse and Release go on
 }
 
 // Open opens or makes the ledger and brings its tables up to date. It answers CodeLocked if another process has it.
@@ -62,6 +70,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.At == nil {
+		o.At = func(string) {}
+	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
@@ -69,8 +80,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{ring: o.Ring, now: o.Now, log: o.Log, lock: lock,
-		groupKeys: map[gateway.ID]*seal.Group{}, broadcasts: map[gateway.ID]*frozen{}, scans: map[scanKey]gateway.ID{}}
+	s := &Store{ring: o.Ring, now: o.Now, log: o.Log, lock: lock, groups: newNames("groups"), channels: newNames("channels"),
+		groupKeys: map[gateway.ID]*seal.Group{}, scans: map[scanKey]gateway.ID{}}
 	if err := s.open(ctx, filepath.Join(o.Dir, "carillon.db"), o.At); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -78,34 +89,30 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, path string, at func(string)) error {
-	write, err := sql.Open("sqlite", dsn(path, writerCache, false))
+	if err := migrate(ctx, path); err != nil {
+		return fmt.Errorf("bringing the ledger's tables up to date: %w", err)
+	}
+	var err error
+	if s.write, err = newWriter(s, path, at); err != nil {
+		return err
+	}
+	s.read, err = newReaders(path)
+	return err
+}
+
+// pragmas are what every connection is set to. Only the checkpointer moves pages from the journal into the file.
+func pragmas(cache int, more ...string) []string {
+	return append([]string{"busy_timeout=10000", "journal_mode=wal", "synchronous=full", fmt.Sprintf("cache_size=-%d", cache), "temp_store=memory",
+		"wal_autocheckpoint=0", "journal_size_limit=67108864", "secure_delete=on"}, more...)
+}
+
+func migrate(ctx context.Context, path string) (err error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_txlock=immediate")
 	if err != nil {
 		return err
 	}
-	write.SetMaxOpenConns(1)
-	if err := migrate(ctx, write); err != nil {
-		return errors.Join(fmt.Errorf("bringing the ledger's tables up to date: %w", err), write.Close())
-	}
-	if s.write, err = newWriter(ctx, s, write, at); err != nil {
-		return errors.Join(err, write.Close())
-	}
-	if s.read, err = sql.Open("sqlite", dsn(path, readerCache, true)); err != nil {
-		return err
-	}
-	s.read.SetMaxOpenConns(readers)
-	s.read.SetMaxIdleConns(readers)
-	return s.read.PingContext(ctx)
-}
-
-func dsn(path string, cache int, readOnly bool) string {
-	q := fmt.Sprintf("file:%s?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(10000)&_pragma=secure_delete(on)&_pragma=cache_size(-%d)&_pragma=wal_autocheckpoint(4000)&_txlock=immediate", path, cache)
-	if readOnly {
-		q += "&_pragma=query_only(on)"
-	}
-	return q
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
 	folder, err := fs.Sub(store.Migrations, "migrations/sqlite")
 	if err != nil {
 		return err
@@ -136,7 +143,7 @@ func lockFolder(dir string) (*os.File, error) {
 func (s *Store) Close() error {
 	var errs []error
 	if s.read != nil {
-		errs = append(errs, s.read.Close())
+		errs = append(errs, s.read.close())
 	}
 	if s.write != nil {
 		errs = append(errs, s.write.close())
@@ -145,5 +152,57 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) micros() int64 { return s.now().UnixMicro() }
+
+// readers is a small pool of connections that only read.
+type readers struct {
+	idle chan *lite.Conn
+	stop chan struct{}
+	once sync.Once
+}
+
+func newReaders(path string) (*readers, error) {
+	r := &readers{idle: make(chan *lite.Conn, readerCount), stop: make(chan struct{})}
+	for range readerCount {
+		c, err := lite.Open(path, pragmas(readerCache, "query_only=on")...)
+		if err != nil {
+			r.once.Do(func() { close(r.stop) })
+			return nil, errors.Join(err, r.drain(len(r.idle)))
+		}
+		r.idle <- c
+	}
+	return r, nil
+}
+
+// reading runs read with a connection of the pool. All that one call reads is not of one moment unless it is one
+// statement.
+func (s *Store) reading(ctx context.Context, read func(*lite.Conn) error) error {
+	select {
+	case <-s.read.stop:
+		return errClosed
+	default:
+	}
+	select {
+	case c := <-s.read.idle:
+		defer func() { s.read.idle <- c }()
+		return read(c)
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.read.stop:
+		return errClosed
+	}
+}
+
+func (r *readers) close() error {
+	r.once.Do(func() { close(r.stop) })
+	return r.drain(readerCount)
+}
+
+func (r *readers) drain(n int) error {
+	var errs []error
+	for range n {
+		errs = append(errs, (<-r.idle).Close())
+	}
+	return errors.Join(errs...)
+}
 
 var _ store.Store = (*Store)(nil)

@@ -2,20 +2,12 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
-)
-
-// The values of deliveries.state; the rest follows from the newest attempt.
-const (
-	rowWaiting = 0
-	rowFollows = 1
-	rowEnded   = 2
-	rowArrived = 3 // by an attempt that is not the newest
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
 // Plan writes a chunk and its cursor.
@@ -23,77 +15,112 @@ func (s *Store) Plan(ctx context.Context, c gateway.Chunk) error {
 	if len(c.Deliveries) > gateway.MaxChunk {
 		return fmt.Errorf("a chunk has %d deliveries; %d is the most", len(c.Deliveries), gateway.MaxChunk)
 	}
-	key, err := s.groupKey(ctx, s.read, c.Group)
+	key, err := s.groupKey(ctx, c.Group)
 	if err != nil {
 		return err
 	}
-	return s.write.do(ctx, c.Lane == gateway.Urgent, len(c.Deliveries), func(t *txn) error { return t.plan(c, key) })
+	return s.write.do(ctx, c.Lane == gateway.Urgent, func(t *txn) error { return t.plan(&c, key) })
 }
 
-func (t *txn) plan(c gateway.Chunk, key *seal.Group) error {
+func (t *txn) plan(c *gateway.Chunk, key *seal.Group) error {
+	group, err := t.w.store.groups.no(t.Conn, c.Group)
+	if err != nil {
+		return err
+	}
+	var broadcast int64
+	if err := t.query("SELECT no FROM broadcasts WHERE group_id = ? AND id = ? AND cursor = ? AND state = 'planning'", []any{c.Group[:], c.Broadcast[:], c.After[:]}, func(r *lite.Stmt) error {
+		return r.Scan(&broadcast)
+	}); err != nil {
+		return err
+	}
+	if broadcast == 0 {
+		return gateway.ErrStale
+	}
 	state := gateway.Planning
 	if c.Last {
 		state = gateway.Planned
 	}
-	n, err := t.exec("UPDATE broadcasts SET cursor = ?, planned = planned + ?, state = ? WHERE group_id = ? AND id = ? AND cursor = ? AND state = 'planning'",
-		c.Cursor[:], len(c.Deliveries), string(state), c.Group[:], c.Broadcast[:], c.After[:])
-	if err != nil {
+	if _, err := t.exec("UPDATE broadcasts SET cursor = ?, planned = planned + ?, state = ? WHERE no = ?", c.Cursor[:], len(c.Deliveries), string(state), broadcast); err != nil {
 		return err
-	}
-	if n == 0 {
-		return gateway.ErrStale
 	}
 	for _, r := range c.Renderings {
 		if err := t.putRendering(r, key); err != nil {
 			return err
 		}
 	}
-	var move any
-	if c.MoveAfter > 0 {
-		move = t.now + c.MoveAfter.Microseconds()
-	}
-	err = inBatches(len(c.Deliveries), func(lo, hi int) error {
-		rows := c.Deliveries[lo:hi]
-		args := make([]any, 0, 4+9*len(rows))
-		args = append(args, c.Group[:], c.Broadcast[:], int(c.Lane), move)
-		for i := range rows {
-			d := &rows[i]
-			state, due := rowWaiting, any(toMicros(d.Due))
-			if d.Reason != "" {
-				state, due = rowEnded, nil
-			}
-			args = append(args, d.ID[:], d.MemberID[:], d.Locale, flags(d.Neutral, state), bytesOf(d.Channel), bytesOf(d.Point), due, string(d.Reason), d.Detail)
-		}
-		_, err := t.exec(planStatement(len(rows)), args...)
-		return err
-	})
-	if err != nil {
+	if err := t.putDeliveries(c, group, broadcast); err != nil {
 		return fmt.Errorf("writing deliveries: %w", err)
-	}
-	for _, d := range c.Deliveries {
-		to := gateway.Waiting
-		if d.Reason != "" {
-			to = gateway.Ended
-		}
-		t.tally(c.Group, c.Broadcast, d.Channel, to, d.Reason, 1)
 	}
 	return nil
 }
 
-// flags packs two small columns into one argument: neutral is bit 2, the state the bits below.
-func flags(neutral bool, state int) int {
-	if neutral {
-		return 4 | state
+var (
+	planWaiting = repeated("INSERT OR FAIL INTO deliveries (group_no, broadcast_no, lane, move_at, state, attempts, tries, resends, first_part, reason, detail, no, tail, member_id, point_id, channel_no, locale, neutral, due_at, attempt_no) VALUES ",
+		"(?1, ?2, ?3, ?4, 0, 0, 0, 0, 0, '', '', ?, ?, ?, ?, ?, ?, ?, ?, ?)", "")
+	planEnded = "INSERT INTO deliveries (group_no, broadcast_no, lane, move_at, state, attempts, tries, resends, first_part, due_at, no, tail, member_id, point_id, channel_no, locale, neutral, attempt_no, reason, detail) VALUES (?, ?, ?, 0, 2, 0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+func (t *txn) putDeliveries(c *gateway.Chunk, group, broadcast int64) error {
+	move := int64(0)
+	if c.MoveAfter > 0 {
+		move = t.now + c.MoveAfter.Microseconds()
 	}
-	return state
+	waiting := make([]*gateway.NewDelivery, 0, len(c.Deliveries))
+	counts := map[int64]int{}
+	for i := range c.Deliveries {
+		d := &c.Deliveries[i]
+		if d.Reason == "" {
+			waiting = append(waiting, d)
+			continue
+		}
+		channel, err := t.channelNo(d.Channel)
+		if err != nil {
+			return err
+		}
+		no, tail := halves(d.ID)
+		s := t.Prepare(planEnded).Int(1, group).Int(2, broadcast).Int(3, int64(c.Lane)).Int(4, no).Int(5, tail).Key(6, d.MemberID).ID(7, d.Point)
+		s.Int(8, channel).Text(9, d.Locale).Bool(10, d.Neutral).Int(11, no).Text(12, string(d.Reason)).Text(13, d.Detail)
+		if err := s.Run(); err != nil {
+			return err
+		}
+		t.tally(group, broadcast, channel, gateway.Ended, d.Reason, 1)
+	}
+	var last gateway.ID
+	var channel int64
+	err := inBatches(len(waiting), func(lo, hi int) error {
+		s := t.Prepare(planWaiting[hi-lo]).Int(1, group).Int(2, broadcast).Int(3, int64(c.Lane)).Int(4, move)
+		for _, d := range waiting[lo:hi] {
+			if d.Channel != last || channel == 0 {
+				var err error
+				if channel, err = t.channelNo(d.Channel); err != nil {
+					_ = s.Reset()
+					return err
+				}
+				last = d.Channel
+			}
+			counts[channel]++
+			no, tail := halves(d.ID)
+			i := s.Next()
+			s.Int(i, no).Int(i+1, tail).Key(i+2, d.MemberID).ID(i+3, d.Point).Int(i+4, channel).Text(i+5, d.Locale).Bool(i+6, d.Neutral).Int(i+7, toMicros(d.Due)).Int(i+8, no)
+		}
+		return s.Run()
+	})
+	for channel, n := range counts {
+		t.tally(group, broadcast, channel, gateway.Waiting, "", n)
+	}
+	return err
 }
 
-// planStatement inserts rows that share group, broadcast, lane and deadline.
-func planStatement(rows int) string {
-	return `INSERT INTO deliveries (group_id, broadcast_id, lane, move_at, id, member_id, locale, neutral, state, channel_id, point_id, due_at, reason, detail,
-		attempt_id, attempts, tries, resends, first_part)
-		SELECT s.*, v.column1, v.column2, v.column3, v.column4 >> 2, v.column4 & 3, v.column5, v.column6, v.column7, v.column8, v.column9, NULL, 0, 0, 0, 0
-		FROM (SELECT ?, ?, ?, ?) s, (VALUES ` + values(rows, 9) + ") v"
+// channelNo gives a channel's number; 0 for none.
+func (t *txn) channelNo(id gateway.ID) (int64, error) {
+	if id.IsZero() {
+		return 0, nil
+	}
+	no, err := t.w.store.channels.no(t.Conn, id)
+	if err == nil && no == 0 {
+		err = missing("channel")
+	}
+	return no, err
 }
 
 func (t *txn) putRendering(r gateway.Rendering, key *seal.Group) error {
@@ -110,14 +137,13 @@ func (t *txn) putRendering(r gateway.Rendering, key *seal.Group) error {
 // Rendering reads one frozen text.
 func (s *Store) Rendering(ctx context.Context, group, broadcast gateway.ID, locale, kind string, neutral bool) (gateway.Rendering, error) {
 	r := gateway.Rendering{BroadcastID: broadcast, GroupID: group, Locale: locale, Kind: kind, Neutral: neutral}
-	key, err := s.groupKey(ctx, s.read, group)
+	key, err := s.groupKey(ctx, group)
 	if err != nil {
 		return r, err
 	}
 	var sealed []byte
-	err = one(s.read.QueryRowContext(ctx, "SELECT cost, parts_sealed FROM renderings WHERE group_id = ? AND broadcast_id = ? AND locale = ? AND kind = ? AND neutral = ?",
-		group[:], broadcast[:], locale, kind, neutral), "rendering", &r.Cost, &sealed)
-	if err != nil {
+	if err := s.one(ctx, "rendering", "SELECT cost, parts_sealed FROM renderings WHERE group_id = ? AND broadcast_id = ? AND locale = ? AND kind = ? AND neutral = ?",
+		[]any{group[:], broadcast[:], locale, kind, neutral}, &r.Cost, &sealed); err != nil {
 		return r, err
 	}
 	plain, err := key.Box.Open(sealed, place(broadcast, "rendering"))
@@ -129,13 +155,13 @@ func (s *Store) Rendering(ctx context.Context, group, broadcast gateway.ID, loca
 
 // tallyKey names one counter.
 type tallyKey struct {
-	group, broadcast, channel gateway.ID
+	group, broadcast, channel int64
 	state                     gateway.DeliveryState
 	reason                    gateway.Reason
 }
 
 // tally notes that n deliveries entered (or, below zero, left) a state; the transaction writes the sums at its end.
-func (t *txn) tally(group, broadcast, channel gateway.ID, state gateway.DeliveryState, reason gateway.Reason, n int) {
+func (t *txn) tally(group, broadcast, channel int64, state gateway.DeliveryState, reason gateway.Reason, n int) {
 	if t.tallies == nil {
 		t.tallies = map[tallyKey]int{}
 	}
@@ -147,9 +173,9 @@ func (t *txn) flushTallies() error {
 		if n == 0 {
 			continue
 		}
-		_, err := t.exec("INSERT INTO tallies (group_id, broadcast_id, channel_id, state, reason, n) VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT DO UPDATE SET n = n + ?6",
-			k.group[:], k.broadcast[:], k.channel[:], string(k.state), string(k.reason), n)
-		if err != nil {
+		s := t.Prepare("INSERT INTO tallies (group_no, broadcast_no, channel_no, state, reason, n) VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT DO UPDATE SET n = n + ?6")
+		s.Int(1, k.group).Int(2, k.broadcast).Int(3, k.channel).Text(4, string(k.state)).Text(5, string(k.reason)).Int(6, int64(n))
+		if err := s.Run(); err != nil {
 			return fmt.Errorf("writing tallies: %w", err)
 		}
 	}
@@ -158,43 +184,28 @@ func (t *txn) flushTallies() error {
 
 // Tallies counts a broadcast's deliveries by channel and state.
 func (s *Store) Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Tally, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT channel_id, state, reason, n FROM tallies WHERE group_id = ? AND broadcast_id = ? AND n <> 0", group[:], broadcast[:])
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, func(t *gateway.Tally) []any {
-		return []any{scanID(&t.ChannelID), (*string)(&t.State), (*string)(&t.Reason), &t.Count}
-	})
-}
-
-// collect reads all rows; columns names where the columns of one go.
-func collect[T any](rows *sql.Rows, columns func(*T) []any) ([]T, error) {
-	defer rows.Close()
-	all := []T{}
-	for rows.Next() {
-		var one T
-		if err := rows.Scan(columns(&one)...); err != nil {
-			return nil, err
+	all := []gateway.Tally{}
+	err := s.reading(ctx, func(c *lite.Conn) error {
+		no, err := broadcastNo(c, group, broadcast)
+		if err != nil || no == 0 {
+			return err
 		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
+		groupNo, err := s.groups.no(c, group)
+		if err != nil {
+			return err
+		}
+		return query(c, "SELECT channel_no, state, reason, n FROM tallies WHERE group_no = ? AND broadcast_no = ? AND n <> 0", []any{groupNo, no}, func(r *lite.Stmt) error {
+			t := gateway.Tally{State: gateway.DeliveryState(r.ColText(1)), Reason: gateway.Reason(r.ColText(2)), Count: int(r.ColInt(3))}
+			t.ChannelID, err = s.channels.id(c, r.ColInt(0))
+			all = append(all, t)
+			return err
+		})
+	})
+	return all, err
 }
 
-// Backlog counts the waiting deliveries of each channel, from the tallies.
-func (s *Store) Backlog(ctx context.Context) (map[gateway.ID]int, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT channel_id, SUM(n) FROM tallies WHERE state = 'waiting' GROUP BY channel_id")
-	if err != nil {
-		return nil, err
-	}
-	type row struct {
-		channel gateway.ID
-		n       int
-	}
-	read, err := collect(rows, func(r *row) []any { return []any{scanID(&r.channel), &r.n} })
-	backlog := make(map[gateway.ID]int, len(read))
-	for _, r := range read {
-		backlog[r.channel] = r.n
-	}
-	return backlog, err
+// broadcastNo gives the number of a group's broadcast; 0 if there is none.
+func broadcastNo(c *lite.Conn, group, id gateway.ID) (no int64, err error) {
+	err = query(c, "SELECT no FROM broadcasts WHERE group_id = ? AND id = ?", []any{group[:], id[:]}, func(r *lite.Stmt) error { return r.Scan(&no) })
+	return no, err
 }

@@ -2,11 +2,11 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
 // The values of contact_points.state.
@@ -33,13 +33,16 @@ type pointAt struct {
 
 // at finds the contact points with an address in a group.
 func (t *txn) at(group gateway.ID, kind string, index []byte) ([]pointAt, error) {
+	hidden, err := hiddenImports(t.Conn, group)
+	if err != nil {
+		return nil, err
+	}
 	var all []pointAt
-	err := t.query("SELECT p.member_id, p.id, p.state, p.topics, "+visible+" FROM contact_points p JOIN members ON members.group_id = p.group_id AND members.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?", []any{group[:], kind, index}, func(r *sql.Rows) error {
-		var p pointAt
-		all = append(all, p)
-		last := &all[len(all)-1]
-		return r.Scan(scanID(&last.member), scanID(&last.id), &last.state, &last.topics, &last.seen)
-	})
+	err = t.query("SELECT p.member_id, p.id, p.state, p.topics, m.import_id FROM contact_points p JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?",
+		[]any{group[:], kind, index}, func(r *lite.Stmt) error {
+			all = append(all, pointAt{member: r.ColID(0), id: r.ColID(1), state: int(r.ColInt(2)), topics: r.ColInt(3), seen: !hidden[r.ColID(4)]})
+			return nil
+		})
 	return all, err
 }
 
@@ -91,12 +94,12 @@ func (s *Store) ConfirmAddress(ctx context.Context, group gateway.ID, kind strin
 
 // withAddress runs a change on every contact point with an address, in one transaction that goes before bulk work.
 func (s *Store) withAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, change func(*txn, *seal.Group, []pointAt) ([]gateway.ID, error)) ([]gateway.ID, error) {
-	key, err := s.groupKey(ctx, s.read, group)
+	key, err := s.groupKey(ctx, group)
 	if err != nil {
 		return nil, err
 	}
 	var members []gateway.ID
-	err = s.write.do(ctx, true, 1, func(t *txn) error {
+	err = s.write.do(ctx, true, func(t *txn) error {
 		points, err := t.at(group, kind, key.Addresses.Of(kind, address.Reveal()))
 		if err != nil {
 			return err
@@ -137,7 +140,7 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []pointAt, proofs [
 
 func (t *txn) memberBox(key *seal.Group, group, member gateway.ID) (seal.Box, error) {
 	var sealed []byte
-	if err := t.query("SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, func(r *sql.Rows) error { return r.Scan(&sealed) }); err != nil {
+	if err := t.query("SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, func(r *lite.Stmt) error { return r.Scan(&sealed) }); err != nil {
 		return seal.Box{}, err
 	}
 	return memberBox(key, member, sealed)
@@ -192,13 +195,18 @@ func (t *txn) mark(key *seal.Group, group gateway.ID, kind string, p pointAt, ch
 }
 
 // changePoint records what an outcome means for a contact point and for all others of the group with its address.
-func (t *txn) changePoint(group, member, point gateway.ID, change *gateway.PointChange) error {
+func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointChange) error {
 	if change == nil {
 		return nil
 	}
+	info, err := t.frozenOf(d.broadcast)
+	if err != nil {
+		return err
+	}
+	group := info.group
 	var kind string
 	var index []byte
-	if err := t.query("SELECT kind, address_index FROM contact_points WHERE group_id = ? AND member_id = ? AND id = ?", []any{group[:], member[:], point[:]}, func(r *sql.Rows) error {
+	if err := t.query("SELECT kind, address_index FROM contact_points WHERE group_id = ? AND member_id = ? AND id = ?", []any{group[:], d.member[:], point[:]}, func(r *lite.Stmt) error {
 		return r.Scan(&kind, &index)
 	}); err != nil || index == nil {
 		return err
@@ -219,14 +227,10 @@ func (t *txn) changePoint(group, member, point gateway.ID, change *gateway.Point
 	return nil
 }
 
-func (t *txn) groupKey(group gateway.ID) (*seal.Group, error) {
-	return t.w.store.groupKey(context.Background(), t.w.conn, group)
-}
-
 // stands says whether a STOP stands against an address, in the group or everywhere.
 func (t *txn) stands(key *seal.Group, group gateway.ID, kind string, address gateway.Private) (bool, error) {
 	found := false
-	yes := func(*sql.Rows) error { found = true; return nil }
+	yes := func(*lite.Stmt) error { found = true; return nil }
 	err := t.query("SELECT 1 FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, key.Suppression.Of(kind, address.Reveal())}, yes)
 	if err != nil || found {
 		return found, err

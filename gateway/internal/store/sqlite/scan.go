@@ -6,172 +6,216 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-// scanRows is how many deliveries one look of Lapse or Release passes.
-const scanRows = 2000
+const (
+	scanRows   = 2000 // how many deliveries one look of Lapse passes
+	changeRows = 100  // how many deliveries one transaction of Lapse and Release changes
+)
 
-type scanKey struct {
-	broadcast gateway.ID
-	what      string
-}
+// scanKey names a broadcast that Lapse goes through.
+type scanKey struct{ broadcast int64 }
 
 // Lapse ends waiting deliveries of expired broadcasts. It reads outside the writer, so a long broadcast holds up nobody.
 func (s *Store) Lapse(ctx context.Context, limit int) (int, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT group_id, id FROM broadcasts WHERE lapsed = 0 AND expires_at <= ? AND state = 'planned' LIMIT 8", s.micros())
-	if err != nil {
-		return 0, err
-	}
-	type over struct{ group, id gateway.ID }
-	expired, err := collect(rows, func(o *over) []any { return []any{scanID(&o.group), scanID(&o.id)} })
-	if err != nil {
+	type over struct{ group, no, waiting int64 }
+	var expired []over
+	if err := s.reading(ctx, func(c *lite.Conn) error {
+		return query(c, lapseQuery, []any{s.micros()}, func(r *lite.Stmt) error {
+			expired = append(expired, over{r.ColInt(0), r.ColInt(1), r.ColInt(2)})
+			return nil
+		})
+	}); err != nil {
 		return 0, err
 	}
 	n := 0
 	for _, b := range expired {
-		waiting, err := s.waiting(ctx, b.group, b.id)
-		if err != nil {
-			return n, err
-		}
-		if waiting == 0 {
-			if err := s.write.do(ctx, false, 1, func(t *txn) error {
-				_, err := t.exec("UPDATE broadcasts SET lapsed = 1 WHERE group_id = ? AND id = ?", b.group[:], b.id[:])
+		if b.waiting == 0 {
+			if err := s.write.do(ctx, false, func(t *txn) error {
+				_, err := t.exec("UPDATE broadcasts SET lapsed = 1 WHERE no = ?", b.no)
 				return err
 			}); err != nil {
 				return n, err
 			}
 			continue
 		}
-		for n < limit {
-			done, more, err := s.sweep(ctx, b.group, b.id, "lapse", "d.state = 0", limit-n, func(t *txn, d *delivery) {
-				d.detail = "its time was over before it could be sent"
-				t.step(d, nil, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonExpired})
-			})
-			n += done
-			if err != nil || !more {
-				if err != nil {
-					return n, err
-				}
-				break
+		for more := true; more && n < limit; {
+			ended, goesOn, err := s.lapse(ctx, b.group, b.no, limit-n)
+			if n += ended; err != nil {
+				return n, fmt.Errorf("ending what has expired: %w", err)
 			}
+			more = goesOn
 		}
 	}
 	return n, nil
 }
 
-func (s *Store) waiting(ctx context.Context, group, broadcast gateway.ID) (n int, err error) {
-	err = s.read.QueryRowContext(ctx, "SELECT COALESCE(SUM(n), 0) FROM tallies WHERE group_id = ? AND broadcast_id = ? AND state = 'waiting'", group[:], broadcast[:]).Scan(&n)
-	return n, err
+const lapseQuery = `SELECT g.no, b.no, COALESCE((SELECT SUM(n) FROM tallies t WHERE t.group_no = g.no AND t.broadcast_no = b.no AND t.state = 'waiting'), 0)
+	FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.lapsed = 0 AND b.expires_at <= ? AND b.state = 'planned' LIMIT 8`
+
+// lapse looks at the next scanRows deliveries of a broadcast, behind where the last look ended, and ends those that
+// wait. More is false at the end, and the next look begins anew.
+func (s *Store) lapse(ctx context.Context, group, broadcast int64, limit int) (n int, more bool, err error) {
+	key := scanKey{broadcast}
+	s.mu.Lock()
+	after := s.scans[key]
+	s.mu.Unlock()
+	var hits []int64
+	looked := 0
+	if err := s.reading(ctx, func(c *lite.Conn) error {
+		r := c.Prepare(lookQuery).Int(1, group).Int(2, broadcast).Key(3, after).Int(4, scanRows)
+		for len(hits) < limit && r.Step() {
+			looked++
+			after = r.ColID(1)
+			if r.ColInt(2) != 0 {
+				hits = append(hits, r.ColInt(0))
+			}
+		}
+		return r.Reset()
+	}); err != nil {
+		return 0, false, err
+	}
+	n, err = s.changeAll(ctx, hits, func(t *txn, d *delivery) error {
+		if !d.waits() {
+			return nil // it went on between the look and now
+		}
+		d.detail = "its time was over before it could be sent"
+		return t.step(d, nil, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonExpired})
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if more = len(hits) == limit || looked == scanRows; more {
+		s.scans[key] = after
+	} else {
+		delete(s.scans, key)
+	}
+	return n, more, err
+}
+
+const lookQuery = "SELECT no, member_id, state IN (0, 4) FROM deliveries INDEXED BY deliveries_once WHERE group_no = ? AND broadcast_no = ? AND member_id > ? ORDER BY member_id LIMIT ?"
+
+// changeAll changes deliveries a few at a time; it returns how many changed their state.
+func (s *Store) changeAll(ctx context.Context, nos []int64, change func(*txn, *delivery) error) (n int, err error) {
+	for len(nos) > 0 {
+		chunk := nos[:min(len(nos), changeRows)]
+		nos = nos[len(chunk):]
+		changed := 0
+		if err := s.write.do(ctx, false, func(t *txn) error {
+			changed = 0
+			for _, no := range chunk {
+				r := t.Prepare("SELECT "+deliveryColumns+" FROM deliveries d WHERE d.no = ?").Int(1, no)
+				d := &delivery{}
+				if r.Step() {
+					d.read(r, 0)
+				}
+				if err := r.Reset(); err != nil {
+					return err
+				}
+				was := *d
+				if err := change(t, d); err != nil {
+					return err
+				}
+				if *d == was {
+					continue
+				}
+				changed++
+				t.moved(d, was.stateWith(nil), d.stateWith(nil))
+				if err := t.store(nil, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return n, err
+		}
+		n += changed
+	}
+	return n, nil
 }
 
 // Release makes held deliveries due again; with failed set, it gives dead letters another try as well.
 func (s *Store) Release(ctx context.Context, group, broadcast gateway.ID, failed bool, limit int) (int, error) {
-	what, which := "release", "d.state = 0 AND d.due_at IS NULL"
-	if failed {
-		what, which = "replay", "(d.state = 0 AND d.due_at IS NULL OR d.state = 2 AND d.reason = 'failed')"
-	}
-	n := 0
-	for n < limit {
-		done, more, err := s.sweep(ctx, group, broadcast, what, which, limit-n, func(t *txn, d *delivery) { t.again(d) })
-		n += done
-		if err != nil || !more {
-			return n, err
+	var nos []int64
+	if err := s.reading(ctx, func(c *lite.Conn) error {
+		var no int64
+		stopped, found := false, false
+		if err := query(c, "SELECT no, stopped FROM broadcasts WHERE group_id = ? AND id = ?", []any{group[:], broadcast[:]}, func(r *lite.Stmt) error {
+			found = true
+			return r.Scan(&no, &stopped)
+		}); err != nil {
+			return err
 		}
+		if !found {
+			return missing("broadcast")
+		}
+		if stopped {
+			return gateway.Faultf(gateway.CodeConflict, "this broadcast is stopped; resume it first")
+		}
+		queries := []string{heldQuery}
+		if failed {
+			queries = append(queries, failedQuery)
+		}
+		for _, text := range queries {
+			r := c.Prepare(text).Int(1, no).Int(2, int64(limit-len(nos)))
+			for r.Step() {
+				nos = append(nos, r.ColInt(0))
+			}
+			if err := r.Reset(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return 0, err
 	}
-	return n, nil
+	return s.changeAll(ctx, nos, func(t *txn, d *delivery) error {
+		switch {
+		case d.state == rowHeld:
+			d.state = rowWaiting
+			return nil
+		case d.state == rowEnded && d.reason == gateway.ReasonFailed:
+			return t.again(d)
+		}
+		return nil // it went on between the look and now
+	})
 }
+
+const (
+	heldQuery   = "SELECT no FROM deliveries WHERE broadcast_no = ? AND state = 4 LIMIT ?"
+	failedQuery = "SELECT no FROM deliveries WHERE broadcast_no = ? AND state = 2 AND reason = 'failed' LIMIT ?"
+)
 
 // again makes a delivery wait, due now, with a try left at least.
-func (t *txn) again(d *delivery) {
-	if info, err := t.frozenOf(d.group, d.broadcast); err == nil {
-		d.tries = min(d.tries, info.policy.Tries-1)
-	}
-	d.state, d.due, d.reason, d.detail = rowWaiting, fromMicros(t.now), "", ""
-}
-
-// sweep looks at the next scanRows deliveries of a broadcast, behind where the last look ended, and changes those that
-// match. More is false at the end, and the next sweep begins anew.
-func (s *Store) sweep(ctx context.Context, group, broadcast gateway.ID, what, which string, limit int, change func(*txn, *delivery)) (n int, more bool, err error) {
-	key := scanKey{broadcast, what}
-	s.mu.Lock()
-	after := s.scans[key]
-	s.mu.Unlock()
-	rows, err := s.read.QueryContext(ctx, `SELECT id, member_id, hit FROM (SELECT d.id, d.member_id, `+which+` AS hit FROM deliveries d
-		WHERE d.group_id = ? AND d.broadcast_id = ? AND d.member_id > ? ORDER BY d.member_id LIMIT ?)`, group[:], broadcast[:], after[:], scanRows)
+func (t *txn) again(d *delivery) error {
+	info, err := t.frozenOf(d.broadcast)
 	if err != nil {
-		return 0, false, err
+		return err
 	}
-	type look struct {
-		id, member gateway.ID
-		hit        bool
-	}
-	looked, err := collect(rows, func(l *look) []any { return []any{scanID(&l.id), scanID(&l.member), &l.hit} })
-	if err != nil {
-		return 0, false, err
-	}
-	full := len(looked) == scanRows
-	var hits []gateway.ID
-	for i, l := range looked {
-		if !l.hit {
-			continue
-		}
-		if hits = append(hits, l.id); len(hits) == limit {
-			looked, full = looked[:i+1], full || i+1 < len(looked)
-			break
-		}
-	}
-	for len(hits) > 0 {
-		chunk := hits[:min(len(hits), 200)]
-		hits = hits[len(chunk):]
-		if err := s.write.do(ctx, false, len(chunk), func(t *txn) error { return t.changeAll(chunk, change) }); err != nil {
-			return n, false, fmt.Errorf("going through broadcast %s: %w", broadcast, err)
-		}
-		n += len(chunk)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !full {
-		delete(s.scans, key)
-		return n, false, nil
-	}
-	s.scans[key] = looked[len(looked)-1].member
-	return n, true, nil
-}
-
-func (t *txn) changeAll(ids []gateway.ID, change func(*txn, *delivery)) error {
-	for _, id := range ids {
-		a, d, err := t.loadDelivery(id)
-		if err != nil || d == nil {
-			return err
-		}
-		if d.state == rowFollows {
-			continue // it went on between the look and now
-		}
-		before := d.stateWith(a)
-		change(t, d)
-		t.moved(d, before, d.stateWith(a))
-		if err := t.store(a, d); err != nil {
-			return err
-		}
-	}
+	d.tries = min(d.tries, info.policy.Tries-1)
+	d.state, d.due, d.reason, d.detail = rowWaiting, t.now, "", ""
 	return nil
 }
 
 // Resend gives a delivery that is in doubt or failed another try.
 func (s *Store) Resend(ctx context.Context, group, id gateway.ID) error {
-	return s.write.do(ctx, true, 1, func(t *txn) error {
+	return s.write.do(ctx, true, func(t *txn) error {
+		groupNo, err := s.groups.no(t.Conn, group)
+		if err != nil {
+			return err
+		}
 		a, d, err := t.loadDelivery(id)
 		if err != nil {
 			return err
 		}
-		if d == nil || d.group != group {
-			return gateway.Faultf(gateway.CodeNotFound, "there is no such delivery")
+		if d == nil || d.group != groupNo {
+			return missing("delivery")
 		}
-		doubt := d.state == rowFollows && a != nil && a.state == gateway.InDoubt
+		doubt := d.state == rowFollows && a.state == gateway.InDoubt
 		if !doubt && !(d.state == rowEnded && d.reason == gateway.ReasonFailed) {
 			return gateway.Faultf(gateway.CodeConflict, "this delivery is %s; only one that is in doubt or has failed can be sent again", d.stateWith(a).state)
 		}
-		info, err := t.frozenOf(d.group, d.broadcast)
+		info, err := t.frozenOf(d.broadcast)
 		if err != nil {
 			return err
 		}
@@ -179,10 +223,12 @@ func (s *Store) Resend(ctx context.Context, group, id gateway.ID) error {
 			return gateway.Faultf(gateway.CodeConflict, "the broadcast expired at %s; write a new one", time.UnixMicro(info.expires).UTC().Format(time.RFC3339))
 		}
 		before := d.stateWith(a)
-		t.again(d)
+		if err := t.again(d); err != nil {
+			return err
+		}
 		d.resends++
 		if a != nil {
-			a.left, a.lookAt, a.confirmBy = true, time.Time{}, time.Time{}
+			a.left, a.until = true, 0
 		}
 		t.moved(d, before, d.stateWith(a))
 		return t.store(a, d)

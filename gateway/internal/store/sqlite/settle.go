@@ -2,22 +2,25 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// Settle writes outcomes. The common one, a sole part accepted, goes in batches; the others one by one.
+// Settle writes outcomes.
 func (s *Store) Settle(ctx context.Context, outcomes []gateway.Outcome) ([]error, error) {
 	errs := make([]error, len(outcomes))
 	urgent := false
 	for i := range outcomes {
 		urgent = urgent || outcomes[i].Urgent
 	}
-	err := s.write.do(ctx, urgent, len(outcomes), func(t *txn) error {
-		clear(errs)
-		return t.settle(outcomes, errs)
+	err := s.write.do(ctx, urgent, func(t *txn) (err error) {
+		for i := range outcomes {
+			if errs[i], err = t.settle(&outcomes[i]); err != nil {
+				return fmt.Errorf("settling: %w", err)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -25,112 +28,135 @@ func (s *Store) Settle(ctx context.Context, outcomes []gateway.Outcome) ([]error
 	return errs, nil
 }
 
-func (t *txn) settle(outcomes []gateway.Outcome, errs []error) error {
-	place := make(map[gateway.ID]int, len(outcomes))
-	var plain, rest []int
-	for i := range outcomes {
-		o := &outcomes[i]
-		if _, twice := place[o.Attempt]; !twice && o.State == gateway.Accepted && o.Part == 0 && !o.Spent && !o.Polled && o.Point == nil {
-			place[o.Attempt] = i
-			plain = append(plain, i)
-		} else {
-			rest = append(rest, i)
+// settle writes one outcome. The first error is the answer to the caller.
+func (t *txn) settle(o *gateway.Outcome) (answer, err error) {
+	a, err := t.attempt(o.Attempt)
+	if err != nil || a == nil || a.token != o.Token {
+		return gateway.ErrStale, err
+	}
+	if o.ProviderID != "" {
+		a.setRef(o.Part, o.ProviderID)
+		t.w.refs[a.channel] = len(o.ProviderID) + 1
+		if err := t.putRef(a, o); err != nil {
+			return nil, err
 		}
 	}
-	settled := make([]bool, len(outcomes))
-	err := inBatches(len(plain), func(lo, hi int) error {
-		args := make([]any, 0, 1+5*(hi-lo))
-		args = append(args, t.now)
-		for _, i := range plain[lo:hi] {
-			o := &outcomes[i]
-			args = append(args, o.Attempt[:], o.Token, o.ProviderID, o.Cost, orNull(o.ConfirmBy))
-		}
-		return t.change(settleStatement(hi-lo), args, func(r *sql.Rows) error {
-			var attempt, group, broadcast, channel gateway.ID
-			if err := r.Scan(scanID(&attempt), scanID(&group), scanID(&broadcast), scanID(&channel)); err != nil {
-				return err
-			}
-			settled[place[attempt]] = true
-			t.tally(group, broadcast, channel, gateway.Sending, "", -1)
-			t.tally(group, broadcast, channel, gateway.DeliveryAccepted, "", 1)
-			return nil
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("settling: %w", err)
+	a.cost += o.Cost
+	if o.State == gateway.Accepted && !a.left && a.state != gateway.Accepted && a.state.CanStep(gateway.Accepted) && !o.Spent && o.Next.Kind == gateway.StepNone && o.Point == nil {
+		return nil, t.accept(a, o)
 	}
-	for _, i := range plain {
-		if !settled[i] {
-			rest = append(rest, i)
-		}
+	return nil, t.settleWhole(a, o)
+}
+
+// accept is the common outcome, which leaves the delivery as it is: handed over, by the attempt that leads.
+func (t *txn) accept(a *attempt, o *gateway.Outcome) error {
+	t.tally(a.group, a.broadcast, a.channel, gateway.StateOf(a.state), "", -1)
+	a.enter(gateway.Accepted, t.now, toMicros(o.ConfirmBy))
+	if a.complete() {
+		a.enter(gateway.AttemptDelivered, t.now, 0)
 	}
-	for _, i := range rest {
-		if errs[i], err = t.settleOne(&outcomes[i]); err != nil {
-			return fmt.Errorf("settling: %w", err)
-		}
+	t.tally(a.group, a.broadcast, a.channel, gateway.StateOf(a.state), "", 1)
+	if a.refusal != "" {
+		a.refusal = ""
+		return t.storeAttempt(a)
+	}
+	return t.storeProgress(a)
+}
+
+// storeProgress writes back what an attempt changes while all goes well.
+func (t *txn) storeProgress(a *attempt) error {
+	s := t.Prepare("UPDATE attempts SET state = ?, until = ?, arrived = ?, cost = ?, settled_at = ?, refs = ? WHERE no = ?")
+	s.Int(1, int64(a.state)).Int(2, a.until).Int(3, a.arrived).Int(4, int64(a.cost)).Int(5, a.settledAt).Text(6, a.refs).Int(7, a.no)
+	if err := s.Run(); err != nil {
+		return fmt.Errorf("writing an attempt: %w", err)
 	}
 	return nil
 }
 
-// settleStatement settles attempts of one part that are claimed and lead their deliveries. The plus signs
-// keep the planner on the primary key: any other index means a scan.
-func settleStatement(rows int) string {
-	return "UPDATE attempts SET state = 3, refs = v.column3, cost = v.column4, confirm_by = v.column5, settled_at = ? FROM (VALUES " + values(rows, 5) +
-		") v WHERE attempts.id = v.column1 AND +token = v.column2 AND +state = 1 AND +parts = 1 AND +left_behind = 0 RETURNING attempts.id, group_id, broadcast_id, channel_id"
-}
-
-// settleOne writes one outcome with everything that follows. The first error is the answer to the caller.
-func (t *txn) settleOne(o *gateway.Outcome) (answer, err error) {
-	a, d, err := t.load(o.Attempt)
-	if err != nil || a == nil {
-		return gateway.ErrStale, err
-	}
-	if a.token != o.Token {
-		return gateway.ErrStale, nil
-	}
-	if o.ProviderID != "" {
-		a.setRef(o.Part, o.ProviderID)
-	}
-	a.cost += o.Cost
-	if o.Polled && o.ProviderID != "" {
-		if _, err := t.exec("INSERT INTO refs (channel_id, ref, group_id, attempt_id, part) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING", a.channel[:], o.ProviderID, a.group[:], a.id[:], o.Part); err != nil {
-			return nil, err
-		}
+// settleWhole writes an outcome with everything that follows for the delivery and the contact point.
+func (t *txn) settleWhole(a *attempt, o *gateway.Outcome) error {
+	d, err := t.deliveryOf(a)
+	if err != nil {
+		return err
 	}
 	if o.State == gateway.Claimed { // progress
-		if d.attempt == a.id {
-			d.firstPart = o.Part + 1
+		if a.state == gateway.Claimed && d.newest() == a.no {
+			d.firstPart = min(o.Part+1, max(0, a.parts-1))
 		}
-		return nil, t.store(a, d)
+		return t.store(a, d)
 	}
 	if o.State == gateway.InDoubt && a.state == gateway.InDoubt { // a look-up could not tell; ask again later
-		a.lookAt = o.LookAt
-		return nil, t.store(a, d)
+		a.until = toMicros(o.LookAt)
+		return t.store(a, d)
 	}
 	if !a.state.CanStep(o.State) { // a receipt has told more already
-		return nil, t.store(a, d)
+		return t.store(a, d)
 	}
 	before := d.stateWith(a)
-	a.enter(o.State, t.now)
-	a.refusal, a.confirmBy, a.lookAt = o.Refusal, o.ConfirmBy, o.LookAt
-	if o.State == gateway.Accepted && a.complete() {
-		a.enter(gateway.AttemptDelivered, t.now)
+	switch o.State {
+	case gateway.Accepted:
+		a.enter(o.State, t.now, toMicros(o.ConfirmBy))
+		if a.complete() {
+			a.enter(gateway.AttemptDelivered, t.now, 0)
+		}
+	case gateway.InDoubt:
+		a.enter(o.State, t.now, toMicros(o.LookAt))
+	default:
+		a.enter(o.State, t.now, 0)
 	}
+	a.setRefusal(o.Refusal)
 	if o.Spent {
 		d.tries++
 	}
-	if o.State == gateway.Refused && d.attempt == a.id {
+	if o.State == gateway.Refused && d.newest() == a.no {
 		d.firstPart = min(d.firstPart, o.Part)
 	}
 	if a.state == gateway.AttemptDelivered {
 		if err := t.arrive(d, a); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	t.follow(d, a, o.Next)
+	if err := t.follow(d, a, o.Next); err != nil {
+		return err
+	}
 	t.moved(d, before, d.stateWith(a))
 	if err := t.store(a, d); err != nil {
-		return nil, err
+		return err
 	}
-	return nil, t.changePoint(d.group, d.member, a.point, o.Point)
+	return t.changePoint(d, a.point, o.Point)
+}
+
+// putRef keeps the provider's id of a part whose receipts are polled.
+func (t *txn) putRef(a *attempt, o *gateway.Outcome) error {
+	if !o.Polled {
+		return nil
+	}
+	s := t.Prepare("INSERT INTO refs (channel_no, ref, group_no, attempt_no, part) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING")
+	return s.Int(1, a.channel).Text(2, o.ProviderID).Int(3, a.group).Int(4, a.no).Int(5, int64(o.Part)).Run()
+}
+
+// attempt reads an attempt; nil if there is none.
+func (t *txn) attempt(id gateway.ID) (*attempt, error) {
+	no, tail := halves(id)
+	s := t.Prepare("SELECT "+attemptColumns+" FROM attempts a WHERE a.no = ?").Int(1, no)
+	var a *attempt
+	if s.Step() && s.ColInt(1) == tail {
+		a = &attempt{}
+		a.read(s, 0)
+	}
+	return a, s.Reset()
+}
+
+// deliveryOf reads the delivery of an attempt.
+func (t *txn) deliveryOf(a *attempt) (*delivery, error) {
+	s := t.Prepare("SELECT "+deliveryColumns+" FROM deliveries d WHERE d.no = ?").Int(1, a.delivery)
+	d := &delivery{}
+	found := s.Step()
+	if found {
+		d.read(s, 0)
+	}
+	if err := s.Reset(); err != nil || found {
+		return d, err
+	}
+	return nil, fmt.Errorf("the delivery of attempt %s is not there", a.id())
 }

@@ -81,6 +81,10 @@ func (m *machine) settles(r *rapid.T) {
 	o := gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: rapid.SampledFrom([]gateway.AttemptState{gateway.Claimed, gateway.Accepted, gateway.InDoubt, gateway.Refused}).Draw(r, "state"),
 		Part: rapid.IntRange(c.FirstPart, m.parts-1).Draw(r, "part"), Spent: rapid.Bool().Draw(r, "spent")}
 	switch o.State {
+	case gateway.Claimed:
+		if o.Part == m.parts-1 {
+			return // the last part is no progress but the end
+		}
 	case gateway.Accepted:
 		o.Part, o.ProviderID = m.parts-1, "SM"
 		if rapid.Bool().Draw(r, "confirm") {

@@ -1,9 +1,12 @@
 -- +goose Up
--- Identifiers are UUIDv7 as 16 bytes; times are integer microseconds UTC; sealed columns end in _sealed.
--- Tables are clustered on time-ordered keys, so that planning appends.
+-- Identifiers are UUIDv7 as 16 bytes; times are integer microseconds UTC, 0 for none; sealed columns end in _sealed.
+-- A delivery and an attempt are keyed by the first half of their identifier, a whole number that rises with time (no);
+-- the second half stands in tail. Groups, channels and broadcasts have numbers of their own, which stand for them in
+-- the tables that every message passes through. So those rows are short, and planning and claiming append.
 
 CREATE TABLE groups (
-    id         BLOB PRIMARY KEY,
+    no         INTEGER PRIMARY KEY,
+    id         BLOB NOT NULL UNIQUE,
     slug       TEXT NOT NULL UNIQUE,
     name       TEXT NOT NULL,
     locale     TEXT NOT NULL,
@@ -15,7 +18,7 @@ CREATE TABLE groups (
     key_id     TEXT NOT NULL, -- of the ring key that wraps key_sealed
     key_sealed BLOB NOT NULL,
     created_at INTEGER NOT NULL
-) WITHOUT ROWID;
+);
 
 CREATE TABLE members (
     group_id    BLOB NOT NULL,
@@ -105,7 +108,8 @@ CREATE TABLE import_changes (
 ) WITHOUT ROWID;
 
 CREATE TABLE channels (
-    id             BLOB PRIMARY KEY,
+    no             INTEGER PRIMARY KEY,
+    id             BLOB NOT NULL UNIQUE,
     group_id       BLOB NOT NULL, -- zero: the operator's
     name           TEXT NOT NULL UNIQUE,
     adapter        TEXT NOT NULL,
@@ -120,9 +124,10 @@ CREATE TABLE channels (
     detail         TEXT NOT NULL,
     since          INTEGER NOT NULL,
     cursor         TEXT NOT NULL
-) WITHOUT ROWID;
+);
 
 CREATE TABLE broadcasts (
+    no            INTEGER PRIMARY KEY,
     group_id      BLOB NOT NULL,
     id            BLOB NOT NULL,
     key           TEXT NOT NULL,
@@ -143,9 +148,9 @@ CREATE TABLE broadcasts (
     forget_at     INTEGER NOT NULL, -- texts are deleted then
     planned       INTEGER NOT NULL,
     cursor        BLOB NOT NULL,
-    lapsed        INTEGER NOT NULL, -- 1: nothing of it waits any more after its expiry
-    PRIMARY KEY (group_id, id)
-) WITHOUT ROWID;
+    lapsed        INTEGER NOT NULL  -- 1: nothing of it waits any more after its expiry
+);
+CREATE UNIQUE INDEX broadcasts_id ON broadcasts (group_id, id);
 CREATE UNIQUE INDEX broadcasts_key ON broadcasts (group_id, key);
 CREATE INDEX broadcasts_unplanned ON broadcasts (start_at) WHERE state = 'planning' AND stopped = 0;
 CREATE INDEX broadcasts_lapsing ON broadcasts (expires_at) WHERE lapsed = 0;
@@ -163,82 +168,85 @@ CREATE TABLE renderings (
     PRIMARY KEY (group_id, broadcast_id, locale, kind, neutral)
 ) WITHOUT ROWID;
 
--- state: 0 waiting, 1 follows its newest attempt, 2 ended, 3 arrived by an attempt before the newest. due_at null while waiting: held by a stopped broadcast.
+-- state: 0 waiting, 1 follows its newest attempt, 2 ended, 3 arrived by an attempt before the newest, 4 held by a
+-- stopped broadcast. attempt_no is the newest attempt, or no itself while there is none: so the row keeps its length when
+-- it is claimed.
 CREATE TABLE deliveries (
-    id           BLOB PRIMARY KEY,
-    group_id     BLOB NOT NULL,
-    broadcast_id BLOB NOT NULL,
+    no           INTEGER PRIMARY KEY,
+    tail         INTEGER NOT NULL,
+    group_no     INTEGER NOT NULL,
+    broadcast_no INTEGER NOT NULL,
     member_id    BLOB NOT NULL,
+    point_id     BLOB,
+    channel_no   INTEGER NOT NULL, -- 0: none
+    lane         INTEGER NOT NULL,
     locale       TEXT NOT NULL,
     neutral      INTEGER NOT NULL,
     state        INTEGER NOT NULL,
-    channel_id   BLOB,
-    point_id     BLOB,
-    lane         INTEGER NOT NULL,
-    due_at       INTEGER,
-    move_at      INTEGER, -- not handed over by then: next contact point
-    attempt_id   BLOB,    -- the newest
+    due_at       INTEGER NOT NULL,
+    move_at      INTEGER NOT NULL, -- not handed over by then: next contact point
+    attempt_no   INTEGER NOT NULL,
     attempts     INTEGER NOT NULL,
     tries        INTEGER NOT NULL,
     resends      INTEGER NOT NULL,
     first_part   INTEGER NOT NULL,
     reason       TEXT NOT NULL,
     detail       TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX deliveries_once ON deliveries (group_id, broadcast_id, member_id);
-CREATE INDEX deliveries_due ON deliveries (channel_id, lane, due_at, id) WHERE state = 0 AND due_at IS NOT NULL;
-CREATE INDEX deliveries_move ON deliveries (move_at) WHERE state = 0 AND move_at IS NOT NULL;
+);
+CREATE UNIQUE INDEX deliveries_once ON deliveries (group_no, broadcast_no, member_id);
+CREATE INDEX deliveries_due ON deliveries (channel_no, lane, due_at) WHERE state = 0;
+CREATE INDEX deliveries_move ON deliveries (move_at) WHERE state = 0 AND move_at > 0;
+CREATE INDEX deliveries_held ON deliveries (broadcast_no) WHERE state = 4;
+CREATE INDEX deliveries_ended ON deliveries (broadcast_no, reason, no) WHERE state = 2;
 
--- refs: the provider's ids of the parts, separated by spaces. arrived: bits of the parts that a receipt says arrived.
+-- state: as gateway.AttemptState. until: the lease of a claimed one, when to look for one in doubt, until when a receipt
+-- is waited for by an accepted one; 0: never. refs: the provider's ids of the parts, each followed by a space; blanks
+-- behind them keep room, so that the row keeps its length when it is settled. arrived: bits of the parts that arrived.
 CREATE TABLE attempts (
-    id           BLOB PRIMARY KEY,
-    group_id     BLOB NOT NULL,
-    broadcast_id BLOB NOT NULL,
-    delivery_id  BLOB NOT NULL,
-    previous_id  BLOB,
-    channel_id   BLOB NOT NULL,
+    no           INTEGER PRIMARY KEY,
+    tail         INTEGER NOT NULL,
+    group_no     INTEGER NOT NULL,
+    broadcast_no INTEGER NOT NULL,
+    delivery_no  INTEGER NOT NULL,
+    previous_no  INTEGER NOT NULL, -- 0: none
+    channel_no   INTEGER NOT NULL,
     point_id     BLOB NOT NULL,
-    no           INTEGER NOT NULL,
+    nth          INTEGER NOT NULL, -- of its delivery, from 1
     state        INTEGER NOT NULL,
     token        INTEGER NOT NULL,
-    lease_until  INTEGER NOT NULL,
+    until        INTEGER NOT NULL,
     parts        INTEGER NOT NULL,
     first_part   INTEGER NOT NULL, -- parts before it were handed over by an earlier attempt
     left_behind  INTEGER NOT NULL, -- 1: its delivery went on without it
-    refs         TEXT NOT NULL,
     arrived      INTEGER NOT NULL,
     cost         INTEGER NOT NULL,
-    confirm_by   INTEGER,
-    look_at      INTEGER,
     claimed_at   INTEGER NOT NULL,
     settled_at   INTEGER NOT NULL,
-    class        TEXT NOT NULL,
-    scope        TEXT NOT NULL,
-    code         TEXT NOT NULL,
-    detail       TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX attempts_claimed ON attempts (lease_until) WHERE state = 1;
-CREATE INDEX attempts_doubt ON attempts (look_at) WHERE state = 2 AND look_at IS NOT NULL;
-CREATE INDEX attempts_unconfirmed ON attempts (confirm_by) WHERE state = 3 AND confirm_by IS NOT NULL;
+    refs         TEXT NOT NULL,
+    refusal      TEXT              -- JSON; null: none
+);
+CREATE INDEX attempts_claimed ON attempts (until) WHERE state = 1;
+CREATE INDEX attempts_doubt ON attempts (until) WHERE state = 2 AND until > 0;
+CREATE INDEX attempts_unconfirmed ON attempts (until) WHERE state = 3 AND until > 0;
 
 -- The provider's ids of parts whose receipts are polled.
 CREATE TABLE refs (
-    channel_id BLOB NOT NULL,
+    channel_no INTEGER NOT NULL,
     ref        TEXT NOT NULL,
-    group_id   BLOB NOT NULL,
-    attempt_id BLOB NOT NULL,
+    group_no   INTEGER NOT NULL,
+    attempt_no INTEGER NOT NULL,
     part       INTEGER NOT NULL,
-    PRIMARY KEY (channel_id, ref)
+    PRIMARY KEY (channel_no, ref, group_no)
 ) WITHOUT ROWID;
 
 CREATE TABLE tallies (
-    group_id     BLOB NOT NULL,
-    broadcast_id BLOB NOT NULL,
-    channel_id   BLOB NOT NULL, -- zero: none
+    group_no     INTEGER NOT NULL,
+    broadcast_no INTEGER NOT NULL,
+    channel_no   INTEGER NOT NULL, -- 0: none
     state        TEXT NOT NULL,
     reason       TEXT NOT NULL,
     n            INTEGER NOT NULL,
-    PRIMARY KEY (group_id, broadcast_id, channel_id, state, reason)
+    PRIMARY KEY (group_no, broadcast_no, channel_no, state, reason)
 ) WITHOUT ROWID;
 
 CREATE TABLE inbounds (

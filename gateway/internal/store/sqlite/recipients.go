@@ -1,0 +1,124 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
+)
+
+const (
+	everyoneQuery = "SELECT id, import_id, locale, fallback, zone, neutral, tags FROM members WHERE group_id = ? AND id > ? ORDER BY id"
+	namedQuery    = "SELECT id, import_id, locale, fallback, zone, neutral, tags FROM members WHERE group_id = ? AND id = ?"
+	pointsQuery   = "SELECT member_id, id, position, kind, state, topics FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
+)
+
+// Recipients pages through who is meant. Both reads are ranges of a clustered key, merged here.
+func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audience, after gateway.ID, limit int) ([]gateway.Recipient, error) {
+	_, topics, err := s.group(ctx, "id = ?", group[:])
+	if err != nil {
+		return nil, err
+	}
+	page := make([]gateway.Recipient, 0, limit)
+	err = s.reading(ctx, func(c *lite.Conn) error {
+		hidden, err := hiddenImports(c, group)
+		if err != nil {
+			return err
+		}
+		rule := newRule(a, hidden)
+		if len(a.Members) > 0 {
+			page, err = rule.named(c, group, a.Members, after, page, limit)
+		} else {
+			page, err = rule.fill(c.Prepare(everyoneQuery).Key(1, group).Key(2, after), page, limit)
+		}
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		return addPoints(c, group, page, bits(topics, []string{a.Topic}))
+	})
+	return page, err
+}
+
+// rule says whether a row of members is meant.
+type rule struct {
+	hidden  map[gateway.ID]bool
+	tags    []string // each between commas, as in the row
+	locales []string
+}
+
+func newRule(a gateway.Audience, hidden map[gateway.ID]bool) rule {
+	r := rule{hidden: hidden, locales: a.Locales}
+	for _, tag := range a.Tags {
+		r.tags = append(r.tags, ","+tag+",")
+	}
+	return r
+}
+
+func (u rule) holds(r *lite.Stmt) bool {
+	if u.hidden != nil && u.hidden[r.ColID(1)] {
+		return false
+	}
+	if len(u.locales) > 0 && !slices.Contains(u.locales, r.ColWord(2)) {
+		return false
+	}
+	for _, tag := range u.tags {
+		if !bytes.Contains(r.ColBlob(6), []byte(tag)) {
+			return false
+		}
+	}
+	return true
+}
+
+// fill appends the members that are meant to a page.
+func (u rule) fill(r *lite.Stmt, page []gateway.Recipient, limit int) ([]gateway.Recipient, error) {
+	for len(page) < limit && r.Step() {
+		if u.holds(r) {
+			page = append(page, gateway.Recipient{Member: r.ColID(0), Locale: r.ColWord(2), Fallback: splitList(r.ColWord(3)), Zone: r.ColWord(4), Neutral: r.ColInt(5) != 0})
+		}
+	}
+	return page, r.Reset()
+}
+
+// named looks the members of a list up, in order of their ids.
+func (u rule) named(c *lite.Conn, group gateway.ID, ids []gateway.ID, after gateway.ID, page []gateway.Recipient, limit int) ([]gateway.Recipient, error) {
+	ids = slices.Clone(ids)
+	slices.SortFunc(ids, func(a, b gateway.ID) int { return bytes.Compare(a[:], b[:]) })
+	for _, id := range slices.Compact(ids) {
+		if bytes.Compare(id[:], after[:]) <= 0 {
+			continue
+		}
+		var err error
+		if page, err = u.fill(c.Prepare(namedQuery).Key(1, group).Key(2, id), page, len(page)+1); err != nil || len(page) == limit {
+			return page, err
+		}
+	}
+	return page, nil
+}
+
+// addPoints reads the contact points of a page in one range and merges them in.
+func addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipient, mask int64) error {
+	room := make([]gateway.PointRef, 0, len(page)+len(page)/2) // one piece of memory for most of the page
+	order := make([]int, 0, 8)
+	i, from := 0, 0
+	r := c.Prepare(pointsQuery).Key(1, group).Key(2, page[0].Member).Key(3, page[len(page)-1].Member)
+	for r.Step() {
+		member := r.ColBlob(0)
+		for i < len(page) && bytes.Compare(page[i].Member[:], member) < 0 {
+			i, from, order = i+1, len(room), order[:0]
+		}
+		if i == len(page) || !bytes.Equal(page[i].Member[:], member) {
+			continue // not meant
+		}
+		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: pointStates[r.ColInt(4)], Subscribed: r.ColInt(5)&mask != 0}
+		position, at := int(r.ColInt(2)), len(order)
+		for at > 0 && order[at-1] > position {
+			at--
+		}
+		order = slices.Insert(order, at, position)
+		room = slices.Insert(room, from+at, p)
+		page[i].Points = room[from:len(room):len(room)]
+	}
+	return r.Reset()
+}
