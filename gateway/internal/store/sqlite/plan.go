@@ -204,6 +204,19 @@ func (s *Store) Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gat
 	return all, err
 }
 
+// Backlog counts the waiting deliveries of each channel, from the tallies.
+func (s *Store) Backlog(ctx context.Context) (map[gateway.ID]int, error) {
+	backlog := map[gateway.ID]int{}
+	err := s.reading(ctx, func(c *lite.Conn) error {
+		return query(c, "SELECT channel_no, SUM(n) FROM tallies WHERE state = 'waiting' GROUP BY channel_no", nil, func(r *lite.Stmt) error {
+			id, err := s.channels.id(c, r.ColInt(0))
+			backlog[id] = int(r.ColInt(1))
+			return err
+		})
+	})
+	return backlog, err
+}
+
 // broadcastNo gives the number of a group's broadcast; 0 if there is none.
 func broadcastNo(c *lite.Conn, group, id gateway.ID) (no int64, err error) {
 	err = query(c, "SELECT no FROM broadcasts WHERE group_id = ? AND id = ?", []any{group[:], id[:]}, func(r *lite.Stmt) error { return r.Scan(&no) })

@@ -149,10 +149,10 @@ func (s *Store) Release(ctx context.Context, group, broadcast gateway.ID, failed
 		if !found {
 			return missing("broadcast")
 		}
-		if stopped {
-			return gateway.Faultf(gateway.CodeConflict, "this broadcast is stopped; resume it first")
+		var queries []string
+		if !stopped { // else they are held for good reason
+			queries = append(queries, heldQuery)
 		}
-		queries := []string{heldQuery}
 		if failed {
 			queries = append(queries, failedQuery)
 		}
