@@ -303,3 +303,22 @@ func (w *World) Script(f sandbox.Fault) (clear func()) {
 	}
 	return func() { w.Box.Clear(id) }
 }
+
+// Second starts another gateway on the same data folder, which must end by itself. It returns what that wrote, and
+// whether it ended because the folder is taken.
+func (w *World) Second() (said string, locked bool) {
+	w.T.Helper()
+	cmd := w.command("")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	defer stdin.Close()
+	end := time.AfterFunc(20*time.Second, func() { _ = stdin.Close() })
+	defer end.Stop()
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		w.T.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode() == exitLocked
+}
