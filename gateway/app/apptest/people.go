@@ -143,3 +143,22 @@ func stateOf(state gateway.DeliveryState, reason gateway.Reason) string {
 func open(counts map[string]int) bool {
 	return counts["planning"]+counts[string(gateway.Waiting)]+counts[string(gateway.Sending)] > 0
 }
+
+// Channel gives one of the operator's channels by its name.
+func (w *World) Channel(name string) gateway.Channel {
+	w.T.Helper()
+	all, err := w.API.Channels(w.T.Context(), "")
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	for _, c := range all {
+		if c.Name == name {
+			return c
+		}
+	}
+	w.T.Fatalf("there is no channel %q", name)
+	return gateway.Channel{}
+}
+
+// Health says what stands between a channel and sending.
+func (w *World) Health(name string) gateway.ChannelHealth { return w.Channel(name).Health }

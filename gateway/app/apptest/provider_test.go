@@ -1,0 +1,91 @@
+package apptest_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels/sandbox"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/app/apptest"
+)
+
+// TestBadProvider: half of a group has text messages, half has Telegram, and one provider misbehaves while a report goes
+// out. The other half has it meanwhile. When the provider is well again each delivery of its own ends as the table of
+// error classes says: what was surely not taken goes out, what perhaps was is in doubt and not sent again.
+func TestBadProvider(t *testing.T) {
+	const each = 20
+	for name, c := range map[string]struct {
+		fault  sandbox.Fault
+		pause  gateway.PauseKind // that the channel shows meanwhile
+		doubt  bool              // some end in doubt
+		failed int               // end as failed
+	}{
+		"hangs":                           {fault: sandbox.Fault{Kind: sandbox.Hang}, doubt: true},
+		"cuts, having lost it":            {fault: sandbox.Fault{Kind: sandbox.Cut}, doubt: true},
+		"cuts, having taken it":           {fault: sandbox.Fault{Kind: sandbox.Cut, Kept: true}},
+		"answers garbage, having lost it": {fault: sandbox.Fault{Kind: sandbox.Garbage}, doubt: true},
+		"answers 429 for an hour":         {fault: sandbox.Fault{Kind: sandbox.Throttle, RetryAfter: "3600"}, pause: gateway.PauseThrottled},
+		"answers 429 for a second":        {fault: sandbox.Fault{Kind: sandbox.Throttle, RetryAfter: "1"}},
+		"refuses the credentials":         {fault: sandbox.Fault{Kind: sandbox.Unauthorized, On: sandbox.OnAll}, pause: gateway.PauseAuth},
+		"refuses a number":                {fault: sandbox.Fault{Kind: sandbox.Failure, Status: 400, Code: 21211, Times: 1}, failed: 1},
+		"says that a person opted out":    {fault: sandbox.Fault{Kind: sandbox.Failure, Status: 400, Code: 21610, Times: 1}, failed: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := apptest.New(t, apptest.Options{Senders: 4})
+			people := apptest.PeopleWith("s", apptest.Numbers(t, each))
+			for i := range each {
+				people = append(people, apptest.Person{Ref: fmt.Sprintf("t-%03d", i), Language: "en", Telegram: fmt.Sprint(900_000_001 + i)})
+			}
+			w.Start()
+			w.Apply("harbour")
+			w.Join("harbour", people)
+			c.fault.Provider = sandbox.Twilio
+			end := w.Script(c.fault)
+			id := w.Report("harbour", "week-47", "The roof is mended.")
+			w.UntilBox(10*time.Second, "for the other channel to have sent all", func() bool {
+				return len(late(w, time.Time{}, func(e sandbox.Entry) bool { return e.Kept && e.Provider == sandbox.Telegram })) == each
+			})
+			w.UntilBox(10*time.Second, "for the provider to be met", func() bool {
+				return len(late(w, time.Time{}, func(e sandbox.Entry) bool { return e.Provider == sandbox.Twilio })) > 0 || c.pause == gateway.PauseAuth
+			})
+			if c.pause != "" {
+				w.Until(10*time.Second, "for the channel to show its pause", func() bool { return w.Health("sms").Paused == c.pause })
+			}
+			if got := w.Health("telegram").Paused; got != "" {
+				t.Errorf("the other channel is paused: %s", got)
+			}
+			end()
+			switch c.pause {
+			case gateway.PauseAuth:
+				if result, err := w.API.CheckChannel(t.Context(), "", w.Channel("sms").ID); err != nil || !result.OK {
+					t.Errorf("the credentials are good again, and the check says %+v, %v", result, err)
+				}
+			case gateway.PauseThrottled:
+				if counts := w.Counts("harbour", id); counts["waiting"] == 0 || counts["ended: failed"] > 0 {
+					t.Errorf("what a provider puts off must wait: %v", counts)
+				}
+				w.Stop()
+				if n := w.Audit("harbour", id, people[each:], "The roof is mended."); len(n.Faults) > 0 {
+					t.Errorf("the other half: %v", n.Faults)
+				}
+				return // an hour is long
+			}
+			w.Settled(90*time.Second, "harbour", id)
+			w.Stop()
+			books := w.Audit("harbour", id, people, "The roof is mended.")
+			t.Logf("by the ledger: %v", books.States)
+			clean(t, books)
+			if c.doubt != (books.InDoubt > 0) {
+				t.Errorf("%d are in doubt", books.InDoubt)
+			}
+			if books.States["ended: failed"] != c.failed {
+				t.Errorf("%d are shown as failed", books.States["ended: failed"])
+			}
+			if n := books.States["delivered"] + books.States["accepted"] + books.InDoubt + c.failed; n != len(people) {
+				t.Errorf("%d of %d are accounted for", n, len(people))
+			}
+		})
+	}
+}
