@@ -23,12 +23,14 @@ func (sh *shell) deliveryList() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&broadcast, "broadcast", "", "of this message")
 	f.StringVar(&member, "member", "", "of this member (id)")
-	f.StringVar(&state, "state", "", "in this state: waiting, sending, accepted, delivered, \"in doubt\" or ended")
+	f.StringVar(&state, "state", "", "in this state: waiting, sending, accepted (handed over), delivered, \"in doubt\" or ended")
 	f.StringVar(&reason, "reason", "", "ended for this reason: failed, suppressed, expired, cancelled")
 	f.IntVar(&most, "limit", 100, "how many at most; 0: all")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, _ []string) error {
 		filter := gateway.DeliveryFilter{State: gateway.DeliveryState(state), Reason: gateway.Reason(reason)}
-		if state != "" && !slices.Contains(gateway.DeliveryStates[:], filter.State) {
+		if state == spoken(gateway.DeliveryAccepted, "") { // as the list shows it
+			filter.State = gateway.DeliveryAccepted
+		} else if state != "" && !slices.Contains(gateway.DeliveryStates[:], filter.State) {
 			return wrong("--state %s does not exist; use waiting, sending, accepted, delivered, \"in doubt\" or ended", state)
 		}
 		var err error
@@ -46,7 +48,7 @@ func (sh *shell) deliveryList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return listed(sh, all, []string{"ID", "MEMBER", "STATE", "LANGUAGE", "TRIES", "WHY"}, "No such deliveries.", func(d gateway.Delivery) []string {
+		return listed(sh, all, []string{"ID", "MEMBER", "STATE", "LANGUAGE", "RETRIES", "WHY"}, "No such deliveries.", func(d gateway.Delivery) []string {
 			return []string{d.ID.String(), d.MemberID.String(), spoken(d.State, d.Reason), d.Locale, strconv.Itoa(d.Tries), d.Detail}
 		})
 	})

@@ -31,7 +31,7 @@ func TestExitCodes(t *testing.T) {
 		want int
 	}{
 		{"version", exitDone}, {"--help", exitDone}, {"config", exitDone}, {"fly", exitWrong}, {"version -x", exitWrong},
-		{"config check --config none", exitWrong}, {"sms count", exitWrong},
+		{"config check --config none", exitWrong}, {"sms count", exitWrong}, {"broadcast show", exitWrong}, {"send extra", exitWrong},
 	} {
 		var out, err bytes.Buffer
 		sh := &shell{in: strings.NewReader("no JSON"), out: &out, err: &err, lookup: func(string) (string, bool) { return "", false }}

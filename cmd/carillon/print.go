@@ -135,7 +135,7 @@ func mistakes(c *cobra.Command) {
 			return wrong("%s %s does not exist; see %s --help", cmd.CommandPath(), printable(given[0]), cmd.CommandPath())
 		}
 		if err := args(cmd, given); err != nil {
-			return wrong("%w; see %s --help", err, cmd.CommandPath())
+			return wrong("this does not take %s; write it as %s, or see %s --help", plural(len(given), "word"), cmd.UseLine(), cmd.CommandPath())
 		}
 		return nil
 	}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+var update = flag.Bool("update", false, "write the list of commands in docs/commands.md anew")
+
+// TestTheManualListsEveryCommand holds docs/commands.md, below its mark, against the commands and flags that there are.
+func TestTheManualListsEveryCommand(t *testing.T) {
+	const file, mark = "../../docs/commands.md", "## Every command\n"
+	manual, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	intro, listed, found := strings.Cut(string(manual), mark)
+	if !found {
+		t.Fatalf("%s has no line %q", file, mark)
+	}
+	var out bytes.Buffer
+	sh := &shell{in: strings.NewReader(""), out: &out, err: &out, lookup: func(string) (string, bool) { return "", false }}
+	var want strings.Builder
+	describe(&want, sh.root())
+	if *update {
+		if err := os.WriteFile(file, []byte(intro+mark+want.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if listed != want.String() {
+		t.Errorf("%s is stale: go test ./cmd/carillon -run TheManual -update writes it anew", file)
+	}
+	for _, line := range strings.Split(intro, "\n") {
+		if _, example, ok := strings.Cut(line, "    carillon "); ok {
+			c, rest, err := sh.root().Find(strings.Fields(example))
+			if err != nil || c == sh.root() {
+				t.Errorf("%q: no such command: %v", example, err)
+			} else if err := c.ParseFlags(rest); err != nil {
+				t.Errorf("%q: %v", example, err)
+			}
+		}
+	}
+}
+
+// TestMissingWordsAreNamed tells a person how the command is written, instead of how many arguments it has.
+func TestMissingWordsAreNamed(t *testing.T) {
+	var out, complaint bytes.Buffer
+	sh := &shell{in: strings.NewReader(""), out: &out, err: &complaint, lookup: func(string) (string, bool) { return "", false }}
+	want := "carillon: this does not take 0 words; write it as carillon broadcast show ID [flags], or see carillon broadcast show --help\n"
+	if code := sh.run(context.Background(), []string{"broadcast", "show"}); code != exitWrong || complaint.String() != want {
+		t.Errorf("exit %d: %s", code, complaint.String())
+	}
+}
+
+// describe writes what a command tree can do, in the order of its help.
+func describe(b *strings.Builder, c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		if sub.Hidden || sub.Name() == "help" || sub.Name() == "completion" {
+			continue
+		}
+		if sub.HasSubCommands() {
+			describe(b, sub)
+			continue
+		}
+		fmt.Fprintf(b, "\n### %s\n\n%s.\n", strings.TrimSuffix(sub.UseLine(), " [flags]"), strings.ToUpper(sub.Short[:1])+sub.Short[1:])
+		rows := 0
+		sub.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Name == "help" || f.Hidden {
+				return
+			}
+			if rows == 0 {
+				b.WriteString("\n| flag | meaning |\n|---|---|\n")
+			}
+			rows++
+			name := "--" + f.Name
+			if f.Shorthand != "" {
+				name = "-" + f.Shorthand + ", " + name
+			}
+			kind, usage := pflag.UnquoteUsage(f)
+			if kind != "" {
+				name += " " + kind
+			}
+			if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" && f.DefValue != "0" && f.DefValue != "0s" {
+				usage += " (default " + f.DefValue + ")"
+			}
+			fmt.Fprintf(b, "| `%s` | %s |\n", name, strings.ReplaceAll(usage, "|", "\\|"))
+		})
+	}
+}
