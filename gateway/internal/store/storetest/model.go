@@ -78,6 +78,9 @@ func (m *machine) settles(r *rapid.T) {
 		return
 	}
 	c := rapid.SampledFrom(m.claimsM).Draw(r, "claim")
+	if c.FirstPart >= m.parts {
+		return // nothing was left to send, so there is no outcome of it
+	}
 	o := gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: rapid.SampledFrom([]gateway.AttemptState{gateway.Claimed, gateway.Accepted, gateway.InDoubt, gateway.Refused}).Draw(r, "state"),
 		Part: rapid.IntRange(c.FirstPart, m.parts-1).Draw(r, "part"), Spent: rapid.Bool().Draw(r, "spent")}
 	switch o.State {
