@@ -150,7 +150,10 @@ func (w *world) fanout(nudge func(gateway.ID, gateway.Lane)) *fanout.Fanout {
 func (w *world) dispatcher() (*dispatch.Dispatcher, error) {
 	people := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{sms.Kind}, Usable: w.Usable,
 		Parse: func(_, region, raw string) (channels.Address, error) { return sms.ParseNumber(raw, region) }})
-	return dispatch.New(dispatch.Options{Ledger: w.store, Mender: w.store, Routes: people, Deliveries: w.store, Texts: w.store, Health: w.store, Live: w, Queue: memq.New(queue.Window), Alone: true})
+	return dispatch.New(dispatch.Options{Ledger: w.store, Mender: w.store, Routes: people, Deliveries: w.store, Texts: w.store, Health: w.store, Live: w, Queue: memq.New(queue.Window), Alone: true,
+		CallbackURL: func(_, attempt gateway.ID, part int) string { // receipts come by webhook, not by polling
+			return fmt.Sprintf("http://127.0.0.1:1/hooks/sms?a=%s&p=%d", attempt, part)
+		}})
 }
 
 // report is a broadcast of one text to all members.
@@ -209,7 +212,7 @@ func settled(ctx context.Context, tallies func(context.Context) ([]gateway.Tally
 			return nil
 		}
 		select {
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(40 * time.Millisecond):
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d are %v; tallies are %v", have, n, state, all)
 		}
