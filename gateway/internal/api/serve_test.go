@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -198,6 +200,11 @@ func TestWebhooksHaveTheirTime(t *testing.T) {
 	w.server.ServeHTTP(conn, r)
 	if len(conn.reads) != 2 || time.Until(conn.reads[0]) < time.Second || time.Until(conn.reads[0]) > hookTimeout || !conn.reads[1].IsZero() {
 		t.Errorf("times to read %v: bounded, and lifted at the end", conn.reads)
+	}
+	conn = &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	w.server.ServeHTTP(conn, httptest.NewRequest(http.MethodPost, "/hooks/sms", iotest.ErrReader(os.ErrDeadlineExceeded)))
+	if len(conn.reads) != 1 || conn.reads[0].IsZero() {
+		t.Errorf("times to read of a body that failed: %v: never lifted, or the rest is waited for", conn.reads)
 	}
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"io"
 	"time"
 
@@ -8,7 +9,8 @@ import (
 )
 
 // timed bounds the time that a body may take to arrive: each piece of it, or the whole. Once the body has ended the
-// bound is lifted, because net/http takes a deadline that passes while the answer is made for a client that has gone.
+// bound is lifted, because net/http takes a deadline that passes while the answer is made for a client that has gone. A body that failed keeps it: net/http
+// reads on before it answers, in order to use the connection again, and would wait for ever.
 type timed struct {
 	body     io.Reader
 	deadline func(time.Time) error // of reading; an error means that the transport has none
@@ -26,7 +28,7 @@ func (t *timed) Read(p []byte) (int, error) {
 	}
 	t.begun = true
 	n, err := t.body.Read(p)
-	if err != nil {
+	if errors.Is(err, io.EOF) {
 		_ = t.deadline(time.Time{})
 	}
 	return n, err
