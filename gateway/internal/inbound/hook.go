@@ -43,7 +43,7 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, channels.ErrForged):
 		e.Count(ch.ID, HeardForgery)
-		e.Log.Warn("a webhook was refused", "channel", ch.ID, "error", err)
+		e.Log.Debug("a webhook was refused", "channel", ch.ID, "error", err)
 		http.Error(w, "forbidden", http.StatusForbidden)
 		return
 	case err != nil:
