@@ -206,9 +206,6 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	return errors.Join(append(errs, a.store.Close())...)
 }
 
-// Handler is everything that is served, for tests that need no listener.
-func (a *App) Handler() http.Handler { return a.handler }
-
 // kinds lists the kinds of contact point that this instance knows.
 func (a *App) kinds() []string {
 	var kinds []string
