@@ -36,6 +36,10 @@ const (
 	readerCount = 4
 )
 
+// busyTimeout is how long a connection waits for a lock, in milliseconds. Nobody else has the file open, unless a person
+// looks into it.
+const busyTimeout = 10_000
+
 // Options says where the ledger is and how it seals.
 type Options struct {
 	Dir  string           // the data folder; made if it is missing
@@ -102,7 +106,7 @@ func (s *Store) open(ctx context.Context, path string, at func(string)) error {
 
 // pragmas are what every connection is set to. Only the checkpointer moves pages from the journal into the file.
 func pragmas(cache int, more ...string) []string {
-	return append([]string{"busy_timeout=10000", "journal_mode=wal", "synchronous=full", fmt.Sprintf("cache_size=-%d", cache), "temp_store=memory",
+	return append([]string{fmt.Sprintf("busy_timeout=%d", busyTimeout), "journal_mode=wal", "synchronous=full", fmt.Sprintf("cache_size=-%d", cache), "temp_store=memory",
 		"wal_autocheckpoint=0", "journal_size_limit=67108864", "secure_delete=on"}, more...)
 }
 
