@@ -147,12 +147,16 @@ func (t *txn) memberBox(key *seal.Group, group, member gateway.ID) (seal.Box, er
 }
 
 func (t *txn) putConsent(box seal.Box, c gateway.Consent) error {
+	return t.writeConsent(c, sealText(box, c.Proof, c.ID, "proof"))
+}
+
+func (t *txn) writeConsent(c gateway.Consent, proof []byte) error {
 	at := toMicros(c.At)
 	if at == 0 {
 		at = t.now
 	}
 	_, err := t.exec("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-		c.GroupID[:], c.MemberID[:], c.ID[:], c.PointID[:], c.Topic, c.Granted, c.Wording, c.Locale, at, sealText(box, c.Proof, c.ID, "proof"), c.Source)
+		c.GroupID[:], c.MemberID[:], c.ID[:], c.PointID[:], c.Topic, c.Granted, c.Wording, c.Locale, at, proof, c.Source)
 	return err
 }
 
@@ -177,7 +181,7 @@ func (t *txn) mark(key *seal.Group, group gateway.ID, kind string, p pointAt, ch
 			return err
 		}
 		state, stopped := p.state, false
-		if stopped, err = t.stands(key, group, kind, change.Moved); err != nil {
+		if stopped, err = t.stands(group, kind, t.w.store.stopsOf(key, kind, change.Moved)); err != nil {
 			return err
 		}
 		if stopped {
@@ -227,13 +231,20 @@ func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointCh
 	return nil
 }
 
+// stopIndexes are where a STOP of an address stands: in its group, and everywhere.
+type stopIndexes struct{ group, everywhere []byte }
+
+func (s *Store) stopsOf(key *seal.Group, kind string, address gateway.Private) stopIndexes {
+	return stopIndexes{key.Suppression.Of(kind, address.Reveal()), s.ring.Suppression().Of(kind, address.Reveal())}
+}
+
 // stands says whether a STOP stands against an address, in the group or everywhere.
-func (t *txn) stands(key *seal.Group, group gateway.ID, kind string, address gateway.Private) (bool, error) {
+func (t *txn) stands(group gateway.ID, kind string, at stopIndexes) (bool, error) {
 	found := false
 	yes := func(*lite.Stmt) error { found = true; return nil }
-	err := t.query("SELECT 1 FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, key.Suppression.Of(kind, address.Reveal())}, yes)
+	err := t.query("SELECT 1 FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, at.group}, yes)
 	if err != nil || found {
 		return found, err
 	}
-	return found, t.query("SELECT 1 FROM suppressions_everywhere WHERE kind = ? AND address_index = ?", []any{kind, t.w.store.ring.Suppression().Of(kind, address.Reveal())}, yes)
+	return found, t.query("SELECT 1 FROM suppressions_everywhere WHERE kind = ? AND address_index = ?", []any{kind, at.everywhere}, yes)
 }
