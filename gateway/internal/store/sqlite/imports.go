@@ -170,7 +170,7 @@ func (st *stager) addConsent(box seal.Box, member gateway.ID, at pointAt, positi
 	return err
 }
 
-// Discard deletes what was staged.
+// Discard deletes what was staged, from the file and from the journal.
 func (s *Store) Discard(ctx context.Context, group, imp gateway.ID) error {
 	if err := s.turnImport(ctx, group, imp, "discarding"); err != nil {
 		return err
@@ -211,6 +211,7 @@ func (s *Store) finishDiscarding(ctx context.Context, group, imp gateway.ID) err
 			return fmt.Errorf("discarding an import: %w", err)
 		}
 	}
+	s.write.check.scrub(ctx)
 	return nil
 }
 

@@ -88,10 +88,12 @@ func openText(box seal.Box, sealed []byte, id gateway.ID, column string) (gatewa
 	return gateway.Private(plain), err
 }
 
+var errDestroyed = errors.New("the member's key is destroyed")
+
 // memberBox opens a member's key; an erased one has none.
 func memberBox(key *seal.Group, member gateway.ID, sealed []byte) (seal.Box, error) {
 	if len(sealed) == 0 {
-		return seal.Box{}, errors.New("the member's key is destroyed")
+		return seal.Box{}, errDestroyed
 	}
 	return key.Member(sealed, place(member, "key"))
 }

@@ -173,9 +173,10 @@ func (s *Store) FindMembers(ctx context.Context, group gateway.ID, kind string, 
 	return ids, err
 }
 
-// Erase destroys a member's key and deletes all that was hers. Deliveries stay as numbers without a person.
+// Erase destroys a member's key and deletes all that was hers, from the file and from the journal. Deliveries stay as
+// numbers without a person.
 func (s *Store) Erase(ctx context.Context, group, id gateway.ID) error {
-	return s.write.do(ctx, true, func(t *txn) error {
+	if err := s.write.do(ctx, true, func(t *txn) error {
 		n, err := t.exec("DELETE FROM members WHERE group_id = ? AND id = ?", group[:], id[:])
 		if err != nil {
 			return err
@@ -183,14 +184,26 @@ func (s *Store) Erase(ctx context.Context, group, id gateway.ID) error {
 		if n == 0 {
 			return gateway.Faultf(gateway.CodeNotFound, "there is no such member")
 		}
-		for _, table := range [...]string{"contact_points", "consents", "import_changes"} {
-			if _, err := t.exec("DELETE FROM "+table+" WHERE group_id = ? AND member_id = ?", group[:], id[:]); err != nil {
+		for _, text := range eraseStatements {
+			if _, err := t.exec(text, group[:], id[:]); err != nil {
 				return err
 			}
 		}
-		_, err = t.exec("UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = ? AND members LIKE ?", group[:], "%"+id.String()+"%")
+		return nil
+	}); err != nil {
 		return err
-	})
+	}
+	s.write.check.scrub(ctx)
+	return nil
+}
+
+// eraseStatements delete what was a member's, by group and member.
+var eraseStatements = [...]string{
+	"DELETE FROM contact_points WHERE group_id = ?1 AND member_id = ?2",
+	"DELETE FROM consents WHERE group_id = ?1 AND member_id = ?2",
+	"DELETE FROM import_changes WHERE group_id = ?1 AND member_id = ?2 AND import_id IN (SELECT id FROM imports INDEXED BY imports_unfinished WHERE state NOT IN ('published', 'discarded') AND group_id = ?1)",
+	"UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = ?1 AND id IN (SELECT inbound_id FROM inbound_members WHERE group_id = ?1 AND member_id = ?2)",
+	"DELETE FROM inbound_members WHERE group_id = ?1 AND member_id = ?2",
 }
 
 // Evidence lists a member's consents, oldest first.

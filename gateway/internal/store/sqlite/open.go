@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -58,6 +59,8 @@ type Store struct {
 	read  *readers
 	write *writer
 
+	unscrubbed atomic.Bool // Retain deleted what may still stand in the journal; so may a process before this one
+
 	groups   *names
 	channels *names
 
@@ -86,6 +89,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{ring: o.Ring, now: o.Now, log: o.Log, lock: lock, groups: newNames("groups"), channels: newNames("channels"),
 		groupKeys: map[gateway.ID]*seal.Group{}, scans: map[scanKey]gateway.ID{}}
+	s.unscrubbed.Store(true)
 	if err := s.open(ctx, filepath.Join(o.Dir, "carillon.db"), o.At); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -139,11 +139,21 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []pointAt, proofs [
 }
 
 func (t *txn) memberBox(key *seal.Group, group, member gateway.ID) (seal.Box, error) {
-	var sealed []byte
-	if err := t.query("SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, func(r *lite.Stmt) error { return r.Scan(&sealed) }); err != nil {
-		return seal.Box{}, err
+	box, there, err := t.boxOf(key, group, member)
+	if err == nil && !there {
+		err = errDestroyed
 	}
-	return memberBox(key, member, sealed)
+	return box, err
+}
+
+// boxOf opens a member's key, if she is there.
+func (t *txn) boxOf(key *seal.Group, group, member gateway.ID) (box seal.Box, there bool, err error) {
+	var sealed []byte
+	if err := t.query("SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, func(r *lite.Stmt) error { return r.Scan(&sealed) }); err != nil || sealed == nil {
+		return box, false, err
+	}
+	box, err = memberBox(key, member, sealed)
+	return box, err == nil, err
 }
 
 func (t *txn) putConsent(box seal.Box, c gateway.Consent) error {
