@@ -184,23 +184,26 @@ func (c *checkpointer) take(done chan struct{}, writer *lite.Conn) {
 	c.look(writer, false)
 }
 
-// scrub empties the journal, so that what was deleted in transactions before is in no file any more. It waits for that,
-// but not for those who read for long: then it is done later, which is no error.
-func (c *checkpointer) scrub(ctx context.Context) {
+// scrub empties the journal, so that what was deleted in transactions before is not in it any more. It waits for that,
+// but not for those who read for long: then it answers false, and the journal is emptied later.
+func (c *checkpointer) scrub(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, scrubWait)
 	defer cancel()
 	done := make(chan struct{})
 	select {
 	case c.scrubs <- done:
 	case <-ctx.Done():
-		return
+		return false
 	case <-c.stop: // closing empties the journal
-		return
+		return true
 	}
 	select {
 	case <-done:
+		return true
 	case <-ctx.Done():
+		return false
 	case <-c.stop:
+		return true
 	}
 }
 

@@ -211,7 +211,7 @@ func (s *Store) finishDiscarding(ctx context.Context, group, imp gateway.ID) err
 			return fmt.Errorf("discarding an import: %w", err)
 		}
 	}
-	s.write.check.scrub(ctx)
+	s.purge(ctx)
 	return nil
 }
 

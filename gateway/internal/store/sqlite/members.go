@@ -176,24 +176,26 @@ func (s *Store) FindMembers(ctx context.Context, group gateway.ID, kind string, 
 // Erase destroys a member's key and deletes all that was hers, from the file and from the journal. Deliveries stay as
 // numbers without a person.
 func (s *Store) Erase(ctx context.Context, group, id gateway.ID) error {
-	if err := s.write.do(ctx, true, func(t *txn) error {
-		n, err := t.exec("DELETE FROM members WHERE group_id = ? AND id = ?", group[:], id[:])
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return gateway.Faultf(gateway.CodeNotFound, "there is no such member")
-		}
-		for _, text := range eraseStatements {
-			if _, err := t.exec(text, group[:], id[:]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}); err != nil {
+	if err := s.write.do(ctx, true, func(t *txn) error { return t.erase(group, id) }); err != nil {
 		return err
 	}
-	s.write.check.scrub(ctx)
+	s.purge(ctx)
+	return nil
+}
+
+func (t *txn) erase(group, id gateway.ID) error {
+	n, err := t.exec("DELETE FROM members WHERE group_id = ? AND id = ?", group[:], id[:])
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return gateway.Faultf(gateway.CodeNotFound, "there is no such member")
+	}
+	for _, text := range eraseStatements {
+		if _, err := t.exec(text, group[:], id[:]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

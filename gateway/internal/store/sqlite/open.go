@@ -59,7 +59,8 @@ type Store struct {
 	read  *readers
 	write *writer
 
-	unscrubbed atomic.Bool // Retain deleted what may still stand in the journal; so may a process before this one
+	unscrubbed atomic.Bool  // something was deleted that may still stand in the journal; so may what a process before this one deleted
+	sweptAt    atomic.Int64 // when the last sweep of the gaps began; 0: one is due
 
 	groups   *names
 	channels *names

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
@@ -13,7 +14,8 @@ const (
 	forgetInbounds = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE (group_id, id) IN (SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND at <= ? LIMIT ?)"
 )
 
-// Retain deletes texts and answers whose time is over. Once there is no more of them, it empties the journal too.
+// Retain deletes texts and answers whose time is over. Once there is no more of them, it empties the journal too, and
+// sweeps the gaps if that is due.
 func (s *Store) Retain(ctx context.Context, limit int) (int, error) {
 	n, more := 0, false
 	err := s.write.do(ctx, false, func(t *txn) (err error) {
@@ -26,9 +28,15 @@ func (s *Store) Retain(ctx context.Context, limit int) (int, error) {
 	if n > 0 {
 		s.unscrubbed.Store(true)
 	}
-	if !more && s.unscrubbed.Swap(false) {
-		s.write.check.scrub(ctx)
+	if more || !s.unscrubbed.Load() {
+		return n, nil
 	}
+	if swept := s.sweptAt.Load(); swept == 0 || s.micros()-swept >= sweepEvery.Microseconds() {
+		if err := s.sweep(ctx); err != nil {
+			return n, fmt.Errorf("sweeping traces of what was deleted: %w", err)
+		}
+	}
+	s.scrub(ctx)
 	return n, nil
 }
 

@@ -86,6 +86,7 @@ func Run(t *testing.T, open Open) {
 		{"a provider marks an address", mark},
 		{"channels and their health", channels},
 		{"inbound messages come once", inbound},
+		{"what a member wrote goes with her", inboundErased},
 		{"wordings and renderings", wordings},
 		{"tokens", tokens},
 		{"requests are answered once", requests},
