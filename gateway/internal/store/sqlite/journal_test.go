@@ -30,7 +30,7 @@ type hall struct {
 
 func newHall(t testing.TB) *hall {
 	h := &hall{t: t, ctx: context.Background(), dir: t.TempDir()}
-	ring, err := seal.NewRing(make([]byte, 32), seal.Key{ID: "k1", Secret: make([]byte, 32)})
+	ring, err := seal.NewRing(seal.NewSecret(), seal.Key{ID: "k1", Secret: seal.NewSecret()})
 	h.ok(err)
 	h.s, err = Open(h.ctx, Options{Dir: h.dir, Ring: ring})
 	h.ok(err)
