@@ -101,9 +101,11 @@ func (s *Store) Broadcasts(ctx context.Context, group, before gateway.ID, limit 
 
 var highest = gateway.ID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
+const unplannedQuery = "SELECT " + broadcastColumns + " WHERE state = 'planning' AND stopped = 0 AND start_at <= ? ORDER BY lane, start_at LIMIT ?"
+
 // Unplanned lists what fan-out has to do.
 func (s *Store) Unplanned(ctx context.Context, limit int) ([]gateway.Broadcast, error) {
-	return s.listBroadcasts(ctx, true, "SELECT "+broadcastColumns+" WHERE state = 'planning' AND stopped = 0 AND start_at <= ? ORDER BY lane, start_at LIMIT ?", s.micros(), limit)
+	return s.listBroadcasts(ctx, true, unplannedQuery, s.micros(), limit)
 }
 
 func (s *Store) listBroadcasts(ctx context.Context, words bool, text string, args ...any) ([]gateway.Broadcast, error) {

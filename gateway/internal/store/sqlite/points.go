@@ -38,13 +38,15 @@ func (t *txn) at(group gateway.ID, kind string, index []byte) ([]pointAt, error)
 		return nil, err
 	}
 	var all []pointAt
-	err = t.query("SELECT p.member_id, p.id, p.state, p.topics, m.import_id FROM contact_points p JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?",
+	err = t.query(addressQuery,
 		[]any{group[:], kind, index}, func(r *lite.Stmt) error {
 			all = append(all, pointAt{member: r.ColID(0), id: r.ColID(1), state: int(r.ColInt(2)), topics: r.ColInt(3), seen: !hidden[r.ColID(4)]})
 			return nil
 		})
 	return all, err
 }
+
+const addressQuery = "SELECT p.member_id, p.id, p.state, p.topics, m.import_id FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?"
 
 // StopAddress stops an address in a group, for good.
 func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {

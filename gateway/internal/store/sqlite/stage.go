@@ -141,7 +141,7 @@ func (st *stager) find(row *readyRow) (*known, error) {
 
 const (
 	stagedRefQuery     = "SELECT id, import_id, line FROM members WHERE group_id = ? AND ref_index = ?"
-	stagedAddressQuery = `SELECT m.id, m.import_id, m.line FROM contact_points p JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id
+	stagedAddressQuery = `SELECT m.id, m.import_id, m.line FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id
 		WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ? LIMIT 1`
 )
 
