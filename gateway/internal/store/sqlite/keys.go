@@ -126,6 +126,10 @@ func (s *Store) RotateKeys(ctx context.Context, limit int) (int, error) {
 		}
 		return nil
 	})
+	if err == nil && n > 0 { // who took an old ring key must not find what it opened; Retain sees to that
+		s.unscrubbed.Store(true)
+		s.sweptAt.Store(0)
+	}
 	return n, err
 }
 
