@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ type hall struct {
 	dir   string
 	s     *Store
 	group gateway.Group
+	bulk  string // lengthens names, so that few rows make many pages
 }
 
 func newHall(t testing.TB) *hall {
@@ -58,7 +60,7 @@ func (h *hall) stage(group, imp gateway.ID, from, to int) []gateway.Staged {
 	for i := from; i < to; i++ {
 		point := gateway.NewID()
 		rows = append(rows, gateway.StagedMember{Line: i + 2,
-			Member:   gateway.Member{Name: gateway.Private(fmt.Sprintf("Name %d", i)), Locale: "en", Zone: "Europe/Berlin", Points: []gateway.ContactPoint{{ID: point, Kind: "sms", Address: testNumber(i)}}},
+			Member:   gateway.Member{Name: gateway.Private(fmt.Sprintf("Name %d", i) + h.bulk), Locale: "en", Zone: "Europe/Berlin", Points: []gateway.ContactPoint{{ID: point, Kind: "sms", Address: testNumber(i)}}},
 			Consents: []gateway.Consent{{PointID: point, Topic: "reports", Granted: true, Wording: "w1", Locale: "en", At: time.Now(), Proof: "paper", Source: "import"}}})
 	}
 	staged, err := h.s.Stage(h.ctx, group, imp, rows)
@@ -99,6 +101,7 @@ func (h *hall) journalSize() int64 {
 func TestTheJournalStaysShortDuringALongImport(t *testing.T) {
 	h := newHall(t)
 	h.take(h.group.ID, 1000)
+	h.bulk = strings.Repeat("x", 4000)
 	ctx, stop := context.WithCancel(h.ctx)
 	defer stop()
 	var all sync.WaitGroup
@@ -126,7 +129,7 @@ func TestTheJournalStaysShortDuringALongImport(t *testing.T) {
 		}
 	})
 	imp, longest := h.begin(h.group.ID), int64(0)
-	for i := 1000; i < 41_000; i += 500 {
+	for i := 1000; i < 13_000; i += 500 {
 		h.stage(h.group.ID, imp, i, i+500)
 		longest = max(longest, h.journalSize())
 	}
@@ -147,6 +150,7 @@ func TestTheJournalStaysShortDuringALongImport(t *testing.T) {
 func TestALongReaderHoldsUpNobody(t *testing.T) {
 	h := newHall(t)
 	h.take(h.group.ID, 500)
+	h.bulk = strings.Repeat("x", 4000)
 	reader, err := lite.Open(filepath.Join(h.dir, "carillon.db"), pragmas(readerCache)...)
 	h.ok(err)
 	h.ok(reader.Exec("BEGIN"))
