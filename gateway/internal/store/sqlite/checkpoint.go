@@ -62,13 +62,15 @@ func newCheckpointer(path string, log *slog.Logger) (*checkpointer, error) {
 // loop copies when it is woken. It never waits for anybody, and nobody waits for it.
 func (c *checkpointer) loop() {
 	defer close(c.done)
+	var warned time.Time
 	for {
 		select {
 		case <-c.stop:
 			return
 		case <-c.wake:
 		}
-		if _, _, _, err := journal(c.conn, "PASSIVE"); err != nil {
+		if _, _, _, err := journal(c.conn, "PASSIVE"); err != nil && time.Since(warned) > time.Minute {
+			warned = time.Now()
 			c.log.Warn("the ledger's journal cannot be copied into its file; trying again", "error", err)
 		}
 		signal(c.copied)

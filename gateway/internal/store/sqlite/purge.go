@@ -26,6 +26,7 @@ func (s *Store) purge(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, purgeWait)
 	defer cancel()
 	if err := s.sweep(ctx); err != nil {
+		s.sweptAt.Store(0) // whatever another sweep noted meanwhile
 		s.log.Warn("traces of what was deleted are still to be swept from the ledger; trying again with the daily work", "error", err)
 		return
 	}
