@@ -9,7 +9,11 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-// Stage writes a chunk of rows that nobody sees yet.
+// politeRows is how many rows are staged at least before urgent work cuts in.
+const politeRows = 16
+
+// Stage writes a chunk of rows that nobody sees yet. If it fails, some of them may be written: the import is to be
+// discarded.
 func (s *Store) Stage(ctx context.Context, group, imp gateway.ID, rows []gateway.StagedMember) ([]gateway.Staged, error) {
 	_, topics, err := s.group(ctx, "id = ?", group[:])
 	if err != nil {
@@ -37,7 +41,7 @@ func (s *Store) Stage(ctx context.Context, group, imp gateway.ID, rows []gateway
 			if state != "open" {
 				return gateway.Faultf(gateway.CodeConflict, "this import is %s; begin a new one", state)
 			}
-			for n = 0; done+n < len(rows) && (n == 0 || len(t.w.urgent) == 0); n++ { // what is urgent need not wait for the rest
+			for n = 0; done+n < len(rows) && (n < politeRows || len(t.w.urgent) == 0); n++ { // what is urgent need not wait for the rest
 				if staged[done+n], err = st.stage(&ready[done+n]); err != nil {
 					return fmt.Errorf("line %d: %w", rows[done+n].Line, err)
 				}
