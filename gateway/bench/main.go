@@ -179,7 +179,11 @@ func (r *run) sms(ctx context.Context) error {
 	}
 	var ratios, beyond, bareRates, ourRates []float64
 	for i := range r.repeat {
-		bare, err := bareSMS(provider.URL, r.n, r.senders)
+		bareProfile := ""
+		if i == 0 {
+			bareProfile = r.profile("sms-bare")
+		}
+		bare, err := bareSMS(provider.URL, r.n, r.senders, bareProfile)
 		if err != nil {
 			return err
 		}
