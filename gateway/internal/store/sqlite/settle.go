@@ -70,6 +70,7 @@ func (t *txn) storeProgress(a *attempt) error {
 	if err := s.Run(); err != nil {
 		return fmt.Errorf("writing an attempt: %w", err)
 	}
+	t.w.live.wrote(a)
 	return nil
 }
 
@@ -138,6 +139,9 @@ func (t *txn) putRef(a *attempt, o *gateway.Outcome) error {
 // attempt reads an attempt; nil if there is none.
 func (t *txn) attempt(id gateway.ID) (*attempt, error) {
 	no, tail := halves(id)
+	if a := t.w.live.take(no, tail); a != nil {
+		return a, nil
+	}
 	s := t.Prepare("SELECT "+attemptColumns+" FROM attempts a WHERE a.no = ?").Int(1, no)
 	var a *attempt
 	if s.Step() && s.ColInt(1) == tail {
