@@ -29,11 +29,21 @@ func (s *Store) Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, 
 
 const dueQuery = "SELECT no, tail FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND due_at <= ? ORDER BY due_at, no LIMIT ?"
 
-// Claim gives deliveries to a claimant.
-func (s *Store) Claim(ctx context.Context, by gateway.Claimant, ids []gateway.ID) ([]gateway.Claim, error) {
+// Exchange writes outcomes and gives deliveries to a claimant, in one transaction.
+func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
+	errs := make([]error, len(done))
 	claims := make([]gateway.Claim, len(ids))
 	sealed := make([]sealedAddress, len(ids))
-	err := s.write.do(ctx, by.Urgent, func(t *txn) error {
+	urgent := by.Urgent
+	for i := range done {
+		urgent = urgent || done[i].Urgent
+	}
+	err := s.write.do(ctx, urgent, func(t *txn) (err error) {
+		for i := range done {
+			if errs[i], err = t.settle(&done[i]); err != nil {
+				return fmt.Errorf("settling: %w", err)
+			}
+		}
 		lease := t.now + by.Lease.Microseconds()
 		for i, id := range ids {
 			claims[i] = gateway.Claim{Delivery: id}
@@ -44,17 +54,17 @@ func (s *Store) Claim(ctx context.Context, by gateway.Claimant, ids []gateway.ID
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := range claims { // outside the transaction: opening costs as much as reading
 		if claims[i].Verdict != gateway.Granted {
 			continue
 		}
-		if err := s.openAddress(ctx, &claims[i], &sealed[i]); err != nil {
-			return nil, fmt.Errorf("opening the address of delivery %s: %w", claims[i].Delivery, err)
+		if err := s.openAddress(ctx, &claims[i], &sealed[i]); err != nil { // what was written stands, so this is no error of the call
+			s.log.Error("the address of a delivery cannot be opened; see that all keys of the ring are there", "delivery", claims[i].Delivery, "error", err)
 		}
 	}
-	return claims, nil
+	return errs, claims, nil
 }
 
 // sealedAddress is an address as it is stored, with the key that opens it.

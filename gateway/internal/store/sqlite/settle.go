@@ -1,32 +1,10 @@
 package sqlite
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
-
-// Settle writes outcomes.
-func (s *Store) Settle(ctx context.Context, outcomes []gateway.Outcome) ([]error, error) {
-	errs := make([]error, len(outcomes))
-	urgent := false
-	for i := range outcomes {
-		urgent = urgent || outcomes[i].Urgent
-	}
-	err := s.write.do(ctx, urgent, func(t *txn) (err error) {
-		for i := range outcomes {
-			if errs[i], err = t.settle(&outcomes[i]); err != nil {
-				return fmt.Errorf("settling: %w", err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return errs, nil
-}
 
 // settle writes one outcome. The first error is the answer to the caller.
 func (t *txn) settle(o *gateway.Outcome) (answer, err error) {
