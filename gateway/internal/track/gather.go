@@ -9,7 +9,7 @@ import (
 
 const (
 	most      = 256                  // receipts that go to the ledger in one call
-	gathering = 3 * time.Millisecond // how long the first of them waits for others: a commit of thirty costs little more than one of three
+	gathering = 5 * time.Millisecond // how long the first of them waits for others: a commit of thirty costs little more than one of three
 )
 
 // gatherer joins the receipts of many requests.
