@@ -8,9 +8,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -86,7 +88,7 @@ type run struct {
 
 func bench() error {
 	var r run
-	flag.StringVar(&r.rows, "rows", "sms,dispatch,plan,urgent,start", "which rows to measure")
+	flag.StringVar(&r.rows, "rows", "sms,dispatch,telegram,plan,urgent,start", "which rows to measure")
 	flag.IntVar(&r.n, "n", 40_000, "messages of each repetition, end to end")
 	flag.IntVar(&r.instant, "instant", 40_000, "messages of each repetition, dispatch alone")
 	flag.IntVar(&r.members, "members", 200_000, "members to plan for, and deliveries that wait; the figures of docs/benchmarks.md take 1000000")
@@ -119,6 +121,14 @@ func (r *run) all(ctx context.Context) error {
 	if r.wanted("dispatch") {
 		if err := r.dispatch(ctx); err != nil {
 			return fmt.Errorf("dispatch: %w", err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(rivals)) {
+		if !r.wanted(name) {
+			continue
+		}
+		if err := r.rival(ctx, name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	if !r.wanted("plan") && !r.wanted("urgent") && !r.wanted("start") {
