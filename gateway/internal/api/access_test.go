@@ -183,6 +183,8 @@ func TestOpenPaths(t *testing.T) {
 	if r := w.want(200, ask{method: "GET", path: "/metrics", token: "operator"}, nil); !bytes.Contains(r.body, []byte("carillon_http_requests_total")) {
 		t.Errorf("no metrics: %s", r.body)
 	}
+	w.server.OpenMetrics = true
+	w.want(200, ask{method: "GET", path: "/metrics"}, nil)
 	w.fake.unready = []string{"the ledger's disk is full"}
 	if p := w.want(503, ask{method: "GET", path: "/readyz"}, nil).problem(t); !strings.Contains(p.Detail, "disk is full") {
 		t.Errorf("not ready, and why is not said: %+v", p)
