@@ -53,7 +53,8 @@ type Cases interface {
 // BroadcastLog keeps broadcasts.
 type BroadcastLog interface {
 	// Submit stores a broadcast unless its key is known; then it returns the first id and records nothing. A known key
-	// with another fingerprint is CodeKeyReused. The fingerprint is a digest of the request.
+	// with another fingerprint is CodeKeyReused. The fingerprint is a digest of the request. A new one must pass
+	// CheckStart.
 	Submit(ctx context.Context, b Broadcast, fingerprint []byte) (Submission, error)
 	// Broadcast reads one with its words.
 	Broadcast(ctx context.Context, group, id ID) (Broadcast, error)
@@ -62,7 +63,7 @@ type BroadcastLog interface {
 	// Unplanned lists broadcasts in state Planning whose StartAt has come, urgent classes first, with words.
 	Unplanned(ctx context.Context, limit int) ([]Broadcast, error)
 	// SetState stops or resumes: Stopped from Planning or Planned, and back to what it was (Planning goes on at its
-	// cursor). CodeConflict if it is in neither, or has expired.
+	// cursor). CodeConflict if it is in neither, has expired, or every delivery of it has arrived or ended.
 	SetState(ctx context.Context, group, id ID, stopped bool) error
 }
 
