@@ -47,13 +47,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before, on this connection
 	secure(w.Header(), r.TLS != nil)
+	id := gateway.NewID().String()
+	w.Header().Set("X-Request-Id", id)
+	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, id))
 	if name, ok := strings.CutPrefix(r.URL.Path, "/hooks/"); ok && s.Hooks != nil && name != "" {
 		s.serveHook(w, r)
 		return
 	}
-	id := gateway.NewID().String()
-	w.Header().Set("X-Request-Id", id)
-	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, id))
 	out := &answer{ResponseWriter: w}
 	defer func() {
 		s.recovered(out, r, recover())
