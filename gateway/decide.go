@@ -94,7 +94,11 @@ func (s Situation) Refused(f Failure) Decision {
 			return s.wait(d, 0)
 		}
 		d.Point = &PointChange{State: PointGone, Note: f.Detail}
-		return s.onward(d, s.Claim.Tries+1, false)
+		d = s.onward(d, s.Claim.Tries+1, false)
+		if d.Next.Kind == StepEnd && d.Next.Reason == ReasonFailed && s.Claim.Tries+1 < s.Claim.Policy.Tries {
+			d.Next.Reason = ReasonSuppressed // she left, and has no other address: nothing failed that a replay could mend
+		}
+		return d
 	}
 	return s.Doubt(true, CannotLook, 0) // an error that does not say is the careful one
 }

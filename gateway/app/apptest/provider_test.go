@@ -20,6 +20,7 @@ func TestBadProvider(t *testing.T) {
 		pause  gateway.PauseKind // that the channel shows meanwhile
 		doubt  bool              // some end in doubt
 		failed int               // end as failed
+		left   int               // end as suppressed
 	}{
 		"hangs":                           {fault: sandbox.Fault{Kind: sandbox.Hang}, doubt: true},
 		"cuts, having lost it":            {fault: sandbox.Fault{Kind: sandbox.Cut}, doubt: true},
@@ -29,7 +30,7 @@ func TestBadProvider(t *testing.T) {
 		"answers 429 for a second":        {fault: sandbox.Fault{Kind: sandbox.Throttle, RetryAfter: "1"}},
 		"refuses the credentials":         {fault: sandbox.Fault{Kind: sandbox.Unauthorized, On: sandbox.OnAll}, pause: gateway.PauseAuth},
 		"refuses a number":                {fault: sandbox.Fault{Kind: sandbox.Failure, Status: 400, Code: 21211, Times: 1}, failed: 1},
-		"says that a person opted out":    {fault: sandbox.Fault{Kind: sandbox.Failure, Status: 400, Code: 21610, Times: 1}, failed: 1},
+		"says that a person opted out":    {fault: sandbox.Fault{Kind: sandbox.Failure, Status: 400, Code: 21610, Times: 1}, left: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +84,10 @@ func TestBadProvider(t *testing.T) {
 			if books.States["ended: failed"] != c.failed {
 				t.Errorf("%d are shown as failed", books.States["ended: failed"])
 			}
-			if n := books.States["delivered"] + books.States["accepted"] + books.InDoubt + c.failed; n != len(people) {
+			if books.States["ended: suppressed"] != c.left {
+				t.Errorf("%d are shown as suppressed", books.States["ended: suppressed"])
+			}
+			if n := books.States["delivered"] + books.States["accepted"] + books.InDoubt + c.failed + c.left; n != len(people) {
 				t.Errorf("%d of %d are accounted for", n, len(people))
 			}
 		})
