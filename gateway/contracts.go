@@ -35,11 +35,26 @@ type Mender interface {
 	Doubtful(ctx context.Context, by Claimant, limit int) ([]Claim, error)
 	// Overdue lists accepted attempts without a receipt past ConfirmBy, and waiting deliveries past their MoveAfter.
 	Overdue(ctx context.Context, limit int) ([]Claim, error)
-	// Advance carries out moves; a move whose condition no longer holds is passed over. StepNone clears ConfirmBy and
-	// MoveAfter: nothing is left to move to.
+	// Advance carries out moves; a move whose condition no longer holds is passed over. StepNone puts Again in the place of
+	// ConfirmBy and clears MoveAfter: nothing is left to move to.
 	Advance(ctx context.Context, moves []Move) error
 	// Lapse ends waiting deliveries of expired broadcasts, at most limit; it returns how many.
 	Lapse(ctx context.Context, limit int) (int, error)
+}
+
+// Hearing finds what no provider reported on.
+type Hearing interface {
+	// Unheard goes on behind an attempt through all that were claimed before a time, in the order of their ids, at most
+	// limit of them. It lists those that are accepted, lead their delivery and wait for no receipt, and gives the last
+	// attempt it passed: after, if there was none.
+	Unheard(ctx context.Context, after ID, before time.Time, limit int) (found []Unheard, last ID, err error)
+}
+
+// Unheard is an attempt that was handed over; its receipt is not waited for.
+type Unheard struct {
+	Attempt  ID
+	Delivery ID
+	Channel  ID
 }
 
 // Cases describes attempts for whoever has to decide about them.

@@ -137,7 +137,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds(), Usable: a.live.Usable, Parse: a.parseAddress, Now: o.Now})
 	a.dispatch, err = dispatch.New(dispatch.Options{
-		Ledger: s, Mender: s, Routes: a.directory, Deliveries: s, Texts: s, Health: s, Live: a.live, Queue: memq.New(queue.Window), CallbackURL: a.live.callbackURL,
+		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: s, Live: a.live, Queue: memq.New(queue.Window), CallbackURL: a.live.callbackURL,
 		Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Alone: true, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
 	})
 	if err != nil {

@@ -75,7 +75,11 @@ type Options struct {
 	Health     Health
 	Live       Live
 	Queue      queue.Queue
+	Hearing    gateway.Hearing // nil: lost receipts are asked for only where the class has a window
 
+	// Heard takes what a provider was asked for as if it had reported it, and returns once it is in the ledger. Nil: no
+	// provider is asked for receipts.
+	Heard func(ctx context.Context, channel gateway.ID, receipts []channels.Receipt) error
 	// CallbackURL is where a provider reports on one part of an attempt; empty: nowhere. Nil: nowhere ever.
 	CallbackURL func(channel, attempt gateway.ID, part int) string
 	Notice      func(Notice)          // nil: nobody; must not block

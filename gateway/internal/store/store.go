@@ -14,6 +14,7 @@ type Store interface {
 	gateway.Ledger
 	gateway.Mender
 	gateway.Cases
+	gateway.Hearing
 	gateway.BroadcastLog
 	gateway.Tracking
 	gateway.Groups

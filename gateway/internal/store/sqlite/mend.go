@@ -261,7 +261,7 @@ func (t *txn) advance(m *gateway.Move) error {
 	if m.Next.Kind == gateway.StepNone {
 		d.move = 0
 		if d.state == rowFollows && a.state == gateway.Accepted {
-			a.until = 0
+			a.until = toMicros(m.Again)
 		}
 		return t.store(a, d)
 	}
