@@ -25,6 +25,12 @@ type Ledger interface {
 	Observe(ctx context.Context, receipts []Receipt) ([]Effect, error)
 }
 
+// Agenda says what comes.
+type Agenda interface {
+	// NextDue says when the first delivery of a lane is due that is not due yet, by the store's clock; zero: none waits.
+	NextDue(ctx context.Context, channel ID, lane Lane) (time.Time, error)
+}
+
 // Mender finds and moves what cannot go on by itself.
 type Mender interface {
 	// Orphans puts attempts in doubt whose claim ran out, or, if all is set (no other process can be alive), every

@@ -27,6 +27,7 @@ type ledger struct {
 	texts      map[gateway.ID][][]byte // of a broadcast
 	mostOpen   map[gateway.ID]int      // most attempts claimed at once, by channel
 	open       map[gateway.ID]int
+	asked      int   // how often relays looked at it
 	refuse     error // every call fails with it
 	changed    chan struct{}
 }
@@ -129,6 +130,18 @@ func (l *ledger) Due(_ context.Context, channel gateway.ID, lane gateway.Lane, l
 	}
 	slices.SortStableFunc(due, func(a, b gateway.ID) int { return l.deliveries[a].Due.Compare(l.deliveries[b].Due) })
 	return due[:min(limit, len(due))], l.refuse
+}
+
+func (l *ledger) NextDue(_ context.Context, channel gateway.ID, lane gateway.Lane) (next time.Time, _ error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked++
+	for _, d := range l.deliveries {
+		if !d.follows && d.State == gateway.Waiting && d.ChannelID == channel && d.Lane == lane && d.Due.After(time.Now()) && (next.IsZero() || d.Due.Before(next)) {
+			next = d.Due
+		}
+	}
+	return next, l.refuse
 }
 
 func (l *ledger) Claim(_ context.Context, by gateway.Claimant, ids []gateway.ID) ([]gateway.Claim, error) {

@@ -12,6 +12,7 @@ import (
 // Store is everything a ledger offers.
 type Store interface {
 	gateway.Ledger
+	gateway.Agenda
 	gateway.Mender
 	gateway.Cases
 	gateway.Hearing

@@ -160,6 +160,26 @@ func overdue(t *testing.T, open Open) {
 	equal(t, "still due", len(w.due(w.telegram, gateway.Urgent)), 1)
 }
 
+// nextDue is what a relay looks for when nothing is due.
+func nextDue(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	next := func(channel gateway.ID, lane gateway.Lane) time.Time {
+		at, err := w.NextDue(w.ctx, channel, lane)
+		w.ok(err)
+		return at
+	}
+	ids := w.plan(w.submit(gateway.Report), 1, w.member("sms"), w.member("sms"), w.member("sms"))
+	equal(t, "while all are due", next(w.sms.ID, gateway.Bulk), time.Time{})
+	first, second := w.clock.Now().Add(time.Minute), w.clock.Now().Add(2*time.Minute)
+	w.refused(w.granted(ids[0]), gateway.Step{Kind: gateway.StepRetry, Due: second})
+	w.refused(w.granted(ids[1]), gateway.Step{Kind: gateway.StepRetry, Due: first})
+	equal(t, "the first to come", next(w.sms.ID, gateway.Bulk).Equal(first), true)
+	equal(t, "in another lane", next(w.sms.ID, gateway.Urgent), time.Time{})
+	equal(t, "over another channel", next(w.telegram.ID, gateway.Bulk), time.Time{})
+	w.clock.Wind(time.Minute)
+	equal(t, "when that is due", next(w.sms.ID, gateway.Bulk).Equal(second), true)
+}
+
 // unheard is what a gateway that was dead while receipts came has to ask its providers about.
 func unheard(t *testing.T, open Open) {
 	w := newWorld(t, open)
