@@ -71,7 +71,7 @@ func (m *mender) turn(c *gateway.Claim) (again time.Time, ask bool) {
 	if m.begin(c.Channel) {
 		return now.Add(lookLease), true
 	}
-	if c.Policy.Lane == gateway.Urgent {
+	if c.Policy.Lane == gateway.Urgent && c.Policy.Window > 0 {
 		return time.Time{}, false
 	}
 	again = m.book(c.Channel, now)
@@ -123,7 +123,7 @@ func (m *mender) ask(ctx context.Context, c gateway.Claim) {
 		return // its turn comes again
 	}
 	asking := ctx
-	if c.Policy.Lane == gateway.Urgent {
+	if c.Policy.Lane == gateway.Urgent && c.Policy.Window > 0 {
 		var cancel context.CancelFunc
 		asking, cancel = context.WithTimeout(ctx, urgentLook)
 		defer cancel()
@@ -160,10 +160,16 @@ func (m *mender) ask(ctx context.Context, c gateway.Claim) {
 			return
 		}
 	}
-	if ended || arrived == len(c.Parts) || ctx.Err() != nil { // stopping is no reason to go elsewhere
-		return
+	again := gateway.Situation{Claim: c, Now: m.d.o.Now()}.ListenAgain()
+	switch {
+	case ended, ctx.Err() != nil: // stopping is no reason to go elsewhere
+	case arrived < len(c.Parts):
+		m.unconfirmed(ctx, &c, again)
+	default: // nothing to do, unless the ledger misses the id of a part: then not every two minutes either
+		if err := m.advance(ctx, &c, gateway.Move{Again: again}); err != nil && ctx.Err() == nil {
+			m.d.o.Log.Error("the turn of a look-up cannot be written; it comes again", "attempt", c.Attempt, "error", err)
+		}
 	}
-	m.unconfirmed(ctx, &c, gateway.Situation{Claim: c, Now: m.d.o.Now()}.ListenAgain())
 }
 
 // unconfirmed takes the next contact point if the class says so; else the provider is asked again at a time, unless that
