@@ -26,24 +26,28 @@ func (m *mender) overdue(ctx context.Context) (bool, error) {
 	}
 	var turns []gateway.Move
 	var asked []gateway.Claim
+	more := len(cases) >= mostCases
 	for _, c := range cases {
-		if c.State == 0 {
-			if !m.moveOn(ctx, c, gateway.Situation.Stuck, "it could not be handed over in time") {
-				return false, nil
-			}
-			continue
+		again, ask := time.Time{}, false
+		if c.State != 0 {
+			again, ask = m.turn(&c)
 		}
-		again, ask := m.turn(&c)
+		moved := true
 		switch {
+		case c.State == 0:
+			moved = m.moveOn(ctx, c, gateway.Situation.Stuck, "it could not be handed over in time")
 		case again.IsZero():
-			if !m.unconfirmed(ctx, &c, time.Time{}) {
-				return false, nil
+			moved = m.unconfirmed(ctx, &c, time.Time{})
+		default:
+			turns = append(turns, gateway.Move{Delivery: c.Delivery, Attempt: c.Attempt, Again: again})
+			if ask {
+				asked = append(asked, c)
 			}
-			continue
-		case ask:
-			asked = append(asked, c)
 		}
-		turns = append(turns, gateway.Move{Delivery: c.Delivery, Attempt: c.Attempt, Again: again})
+		if !moved {
+			more = false
+			break
+		}
 	}
 	if len(turns) > 0 {
 		err = m.d.o.Mender.Advance(ctx, turns) // so that none is listed again before its turn, nor asked for twice at a time
@@ -58,7 +62,7 @@ func (m *mender) overdue(ctx context.Context) (bool, error) {
 			m.ask(ctx, c)
 		})
 	}
-	return len(cases) >= mostCases, err
+	return more, err
 }
 
 // turn says when a case is looked at again, and whether its provider is to be asked now. Zero: it cannot be asked, or

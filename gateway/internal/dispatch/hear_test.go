@@ -39,7 +39,9 @@ func TestLostReceiptsAreAskedFor(t *testing.T) {
 				for range 3 {
 					w.l.plan(report, sms)
 				}
-				w.start(w.options())
+				o := w.options()
+				o.Sweep = 15 * time.Second
+				w.start(o)
 				w.pass(9 * time.Minute)
 				w.expect(map[gateway.DeliveryState]int{gateway.DeliveryAccepted: 3})
 				if n := asked.Load(); n != 0 {
@@ -47,7 +49,7 @@ func TestLostReceiptsAreAskedFor(t *testing.T) {
 				}
 				w.pass(2 * time.Minute)
 				w.expect(map[gateway.DeliveryState]int{c.want: 3})
-				w.pass(3 * 24 * time.Hour)
+				w.pass(2 * 24 * time.Hour)
 				w.expect(map[gateway.DeliveryState]int{c.want: 3})
 				if n := asked.Load(); n != c.asked {
 					t.Errorf("asked %d times, not %d", n, c.asked)

@@ -30,10 +30,11 @@ type provider struct {
 }
 
 func (p *provider) Capabilities() channels.Capabilities {
-	if p.caps.LongestAttempt == 0 {
-		p.caps.LongestAttempt = 10 * time.Second
+	caps := p.caps
+	if caps.LongestAttempt == 0 {
+		caps.LongestAttempt = 10 * time.Second
 	}
-	return p.caps
+	return caps
 }
 
 func (p *provider) ParseAddress(raw string) (channels.Address, error) {

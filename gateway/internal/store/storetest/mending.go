@@ -142,6 +142,15 @@ func overdue(t *testing.T, open Open) {
 	w.clock.Wind(time.Minute)
 	equal(t, "overdue", len(list()), 0)
 
+	// A late receipt of an attempt that was left in doubt: its delivery went on, so nothing of it is waited for.
+	id = w.plan(w.submit(gateway.LifeSafety), 1, m)[0]
+	c = w.granted(id)
+	w.inDoubt(c, time.Time{})
+	w.ok(w.Advance(w.ctx, []gateway.Move{{Delivery: id, Attempt: c.Attempt, Next: gateway.Step{Kind: gateway.StepPoint, Due: w.clock.Now(), Channel: w.telegram.ID, Point: m.Points[1].ID}}}))
+	w.accepted(w.granted(id))
+	w.observe(gateway.Receipt{Attempt: c.Attempt, Channel: w.sms.ID, State: gateway.Accepted, ConfirmBy: w.clock.Now()})
+	equal(t, "overdue, of one left behind", len(list()), 0)
+
 	// Not handed over within the window, because its channel is slow or paused.
 	id = w.plan(w.submit(gateway.Alert), 1, m)[0]
 	w.clock.Wind(5 * time.Minute)
