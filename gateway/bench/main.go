@@ -8,15 +8,18 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels/builtin"
+	"github.com/carillon-gateway/carillon/gateway/app"
 )
 
 func main() {
@@ -46,6 +49,7 @@ func fake(delay, workers string) error {
 
 // runChild is one row in a process of its own; its answer is JSON on the standard output.
 func runChild(row, dir string, args []string) error {
+	app.TuneCollector() // as every gateway does; the process ends with the row
 	args = append(args, "", "", "", "")
 	number := func(i int) int { n, _ := strconv.Atoi(args[i]); return n } // our own process wrote it
 	var answer any
@@ -87,8 +91,8 @@ type run struct {
 
 func bench() error {
 	var r run
-	flag.StringVar(&r.rows, "rows", "sms,dispatch,plan,urgent,start,memory", "which rows to measure")
-	flag.IntVar(&r.n, "n", 10_000, "messages of each repetition, end to end")
+	flag.StringVar(&r.rows, "rows", "sms,dispatch,telegram,plan,urgent,start,memory", "which rows to measure")
+	flag.IntVar(&r.n, "n", 40_000, "messages of each repetition, end to end")
 	flag.IntVar(&r.instant, "instant", 40_000, "messages of each repetition, dispatch alone")
 	flag.IntVar(&r.members, "members", 200_000, "members to plan for, and deliveries that wait; the figures of docs/benchmarks.md take 1000000")
 	flag.IntVar(&r.senders, "senders", 64, "senders, of the bare client as of the channel")
@@ -120,6 +124,14 @@ func (r *run) all(ctx context.Context) error {
 	if r.wanted("dispatch") {
 		if err := r.dispatch(ctx); err != nil {
 			return fmt.Errorf("dispatch: %w", err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(rivals)) {
+		if !r.wanted(name) {
+			continue
+		}
+		if err := r.rival(ctx, name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	full := r.wanted("plan") || r.wanted("urgent") || r.wanted("start")
@@ -193,7 +205,11 @@ func (r *run) sms(ctx context.Context) error {
 	}
 	var ratios, beyond, bareRates, ourRates []float64
 	for i := range r.repeat {
-		bare, err := bareSMS(provider.URL, r.n, r.senders)
+		bareProfile := ""
+		if i == 0 {
+			bareProfile = r.profile("sms-bare")
+		}
+		bare, err := bareSMS(provider.URL, r.n, r.senders, bareProfile)
 		if err != nil {
 			return err
 		}
