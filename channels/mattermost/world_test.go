@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mattermost/mattermost/server/public/model"
+
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/sandbox"
@@ -128,18 +130,18 @@ func newWorld(t *testing.T, box sandbox.Options, options map[string]any) *world 
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Adapter = w.twin(options)
+	w.Adapter = w.twin(w.now, options)
 	return w
 }
 
 // twin is another adapter for the same bot, as after a start.
-func (w *world) twin(options map[string]any) *mattermost.Adapter {
+func (w *world) twin(now func() time.Time, options map[string]any) *mattermost.Adapter {
 	w.t.Helper()
 	all := map[string]any{"action_secret": secret, "command_token": command}
 	for k, v := range options {
 		all[k] = v
 	}
-	a, err := build(channels.Settings{Name: "mm", HookURL: w.hook, Now: w.now}, w.base, all)
+	a, err := build(channels.Settings{Name: "mm", HookURL: w.hook, Now: now}, w.base, all)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -228,4 +230,11 @@ func errorOf(t *testing.T, err error, class channels.Class, scope channels.Scope
 		t.Errorf("%v says nothing to people", e)
 	}
 	return e
+}
+
+// bare is the library without us, for looking at what the server has.
+func (w *world) bare() *model.Client4 {
+	c := model.NewAPIv4Client(w.base)
+	c.SetToken(token)
+	return c
 }

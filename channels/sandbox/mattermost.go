@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -161,6 +162,7 @@ func (f *Fault) mattermost() (reply, bool) {
 // serveMattermost answers the part of the REST API that bots use
 // (https://developers.mattermost.com/api-documentation).
 func (s *Sandbox) serveMattermost(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat)) // the server has one clock
 	w.Header().Set("X-Version-Id", "10.11.0.10.11.0.sandbox.false")
 	b := s.teamBot(r)
 	if b == nil {
@@ -230,7 +232,7 @@ func (s *Sandbox) teamRead(b *teamBot, r *http.Request, path []string, raw []byt
 		return b.since(path[1], r.URL.Query().Get("since"))
 	case at("GET", "posts", "*"):
 		rec := s.postOf(path[1])
-		if rec == nil || rec.owner != &b.owner || rec.rich == nil {
+		if rec == nil || rec.rich == nil || rec.rich.team == nil || b.roomOf(rec.rich.team.channel) == nil {
 			return appError(404, "app.post.get.app_error", "Unable to get the post.")
 		}
 		return jsonReply(200, rec.teamPost())
@@ -255,7 +257,7 @@ func (b *teamBot) username() string {
 
 // teamConfig is what every client may know of the server's configuration.
 func (s *Sandbox) teamConfig() reply {
-	config := map[string]string{"Version": "10.11.0", "PostPriority": "true", "MaxPostSize": "16383"}
+	config := map[string]string{"Version": "10.11.0", "PostPriority": strconv.FormatBool(!s.opts.NoPriority), "MaxPostSize": "16383"}
 	if s.opts.OldMattermost {
 		config = map[string]string{"Version": "5.31.0", "MaxPostSize": "4000"}
 	}

@@ -278,12 +278,12 @@ func (r *record) teamPost() map[string]any {
 	}
 }
 
-// posts lists what stands in a channel of the bot's, oldest first.
+// posts lists what stands in a channel of the bot's, whoever wrote it, oldest first.
 func (b *teamBot) posts(p *phone, channel string) []*record {
 	var out []*record
 	for _, seq := range p.list() {
 		r := b.s.journal.get(uint64(seq))
-		if r.owner == &b.owner && r.rich != nil && r.rich.team != nil && r.rich.team.channel == channel && r.kind != EntryPress {
+		if r.rich != nil && r.rich.team != nil && r.rich.team.channel == channel && r.kind != EntryPress {
 			out = append(out, r)
 		}
 	}
