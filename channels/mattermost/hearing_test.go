@@ -277,6 +277,38 @@ func TestDirectMessagesAreHeard(t *testing.T) {
 	}
 }
 
+// An old server lists direct messages by team only.
+func TestDirectMessagesAreHeardOnOldServers(t *testing.T) {
+	w := newWorld(t, sandbox.Options{OldMattermost: true}, nil)
+	if _, err := w.Send(t.Context(), outbound(anna, "Hello")); err != nil {
+		t.Fatal(err)
+	}
+	w.reply(sandbox.Reply{Address: anna, Text: "STOP"})
+	if events, _ := w.poll(""); len(events) != 1 || events[0].Inbound.Text != "STOP" {
+		t.Errorf("%+v", events)
+	}
+	lonely := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/users/me"):
+			_, _ = rw.Write([]byte(`{"id":"` + badr + `"}`))
+		case strings.HasSuffix(r.URL.Path, "/teams"):
+			_, _ = rw.Write([]byte(`[]`))
+		default:
+			rw.WriteHeader(http.StatusNotFound)
+			_, _ = rw.Write([]byte(`{"id":"api.context.404.app_error","status_code":404}`))
+		}
+	}))
+	defer lonely.Close()
+	a, err := build(channels.Settings{Now: w.now}, lonely.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = a.Poll(t.Context(), "")
+	if e := errorOf(t, err, channels.Permanent, channels.ScopeSender); !strings.Contains(e.Detail, "no team") {
+		t.Errorf("a bot in no team: %v", e)
+	}
+}
+
 // After a broadcast every chat has a new post, and it is ours: nothing but the list is read. What somebody wrote just
 // before or after ours is read all the same.
 func TestABroadcastCostsNoReading(t *testing.T) {

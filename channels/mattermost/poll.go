@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,9 +126,9 @@ func (a *Adapter) Poll(ctx context.Context, cursor string) ([]channels.Event, st
 	if fail != nil {
 		return nil, cursor, fail
 	}
-	all, resp, err := a.lists.GetChannelsForUserWithLastDeleteAt(ctx, "me", 0)
-	if err != nil {
-		return nil, cursor, ofRead(a.failure(resp, err, ""))
+	all, fail := a.channels(ctx)
+	if fail != nil {
+		return nil, cursor, fail
 	}
 	slices.SortStableFunc(all, func(x, y *model.Channel) int { return cmp.Compare(x.LastPostAt, y.LastPostAt) })
 	from := since - pollLap.Milliseconds()
@@ -170,6 +171,33 @@ func (a *Adapter) Poll(ctx context.Context, cursor string) ([]channels.Event, st
 	to := fmt.Sprintf("%d.%d", next, batch)
 	a.heard.end(to, now, len(all))
 	return events, to, nil
+}
+
+// channels lists the channels that the bot is a member of. Servers before 6.1 list them by team only, each time with all
+// direct messages.
+func (a *Adapter) channels(ctx context.Context) ([]*model.Channel, *channels.Error) {
+	all, resp, err := a.lists.GetChannelsForUserWithLastDeleteAt(ctx, "me", 0)
+	if err == nil {
+		return all, nil
+	}
+	if resp == nil || resp.StatusCode != http.StatusNotFound {
+		return nil, ofRead(a.failure(resp, err, ""))
+	}
+	teams, resp, err := a.api.GetTeamsForUser(ctx, "me", "")
+	if err != nil {
+		return nil, ofRead(a.failure(resp, err, ""))
+	}
+	if len(teams) == 0 || teams[0] == nil {
+		return nil, &channels.Error{
+			Class: channels.Permanent, Scope: channels.ScopeSender,
+			Detail: "the bot is in no team, so this old server lists no direct messages for it; add it to one",
+		}
+	}
+	all, resp, err = a.lists.GetChannelsForTeamForUser(ctx, teams[0].Id, "me", false, "")
+	if err != nil {
+		return nil, ofRead(a.failure(resp, err, ""))
+	}
+	return all, nil
 }
 
 // rest waits before a poll that would come too soon.

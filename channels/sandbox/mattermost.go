@@ -46,6 +46,9 @@ type teamBot struct {
 
 const mattermostRoot = "/api/v4/"
 
+// teamID is the only team of the server; every bot is in it.
+const teamID = "teammmmmmmmmmmmmmmmmmmmmm1"
+
 // mattermostLetters are those of the server's ids (server/public/model/utils.go, NewId).
 var mattermostLetters = base32.NewEncoding("ybndrfg8ejkmcpqxot1uwisza345h769").WithPadding(base32.NoPadding)
 
@@ -226,8 +229,10 @@ func (s *Sandbox) teamRead(b *teamBot, r *http.Request, path []string, raw []byt
 		return appError(404, "app.user.missing_account.const", "Unable to find the user.")
 	case at("POST", "channels", "direct"):
 		return s.teamDirect(b, raw)
-	case at("GET", "users", "me", "channels"), at("GET", "users", b.name, "channels"):
+	case !s.opts.OldMattermost && (at("GET", "users", "me", "channels") || at("GET", "users", b.name, "channels")), at("GET", "users", "me", "teams", teamID, "channels"):
 		return b.list()
+	case at("GET", "users", "me", "teams"):
+		return jsonReply(200, []map[string]any{{"id": teamID, "name": "sandbox", "type": "O"}})
 	case at("GET", "channels", "*", "posts"):
 		return b.since(path[1], r.URL.Query().Get("since"))
 	case at("GET", "posts", "*"):

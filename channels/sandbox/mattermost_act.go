@@ -179,7 +179,7 @@ func (s *Sandbox) teamCommand(b *teamBot, p *phone, typed string) (uint64, error
 	name := p.username
 	p.mu.Unlock()
 	form := url.Values{
-		"channel_id": {b.place(p)}, "channel_name": {""}, "command": {"/" + trigger}, "team_domain": {"sandbox"}, "team_id": {mattermostID("team")},
+		"channel_id": {b.place(p)}, "channel_name": {""}, "command": {"/" + trigger}, "team_domain": {"sandbox"}, "team_id": {teamID},
 		"text": {text}, "token": {command.Token}, "trigger_id": {mattermostID("trigger", strconv.FormatUint(s.salt+rec.seq, 10))},
 		"user_id": {p.author()}, "user_name": {name},
 	}

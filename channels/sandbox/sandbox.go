@@ -33,7 +33,7 @@ type Options struct {
 	TeamBots      []MattermostBot  // Mattermost bots known from the start
 	Strict        bool             // refuse credentials that were not configured, instead of learning them on first use
 	OpenChats     bool             // every Telegram chat counts as started, and every Mattermost account and channel is there
-	OldMattermost bool             // the Mattermost server is one of old: 4,000 characters, no priorities
+	OldMattermost bool             // the Mattermost server is one of old: 4,000 characters, no priorities, channels listed by team
 	NoPriority    bool             // its administrators switched priorities off
 	Pace          time.Duration    // between one status of a text message and the next; zero: at once
 	Statuses      []string         // the statuses that are called back ("sent", "delivered", …); nil: all
