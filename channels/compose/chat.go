@@ -11,7 +11,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels/content"
 )
 
-// Chat is what a chat service takes: formatted messages with buttons.
+// Chat is what a chat service takes: formatted messages with buttons. An adapter's Compose is its Compose.
 type Chat struct {
 	Name        string                                      // of the service, for errors
 	Limit       int                                         // longest message, in Unit
@@ -22,10 +22,30 @@ type Chat struct {
 	ActionLimit int                                         // most bytes that a button carries
 }
 
-// Cut gives the blocks of each message of a document: subject as a heading, tag first, addresses of mail and telephone
+// Compose writes a document as parts, the buttons under the last one. The error is an *channels.Error (Permanent, content).
+func (c Chat) Compose(doc content.Document, write func([]content.Block) channels.Part) ([]channels.Part, error) {
+	buttons, err := c.buttons(doc.Buttons)
+	if err != nil {
+		return nil, err
+	}
+	pieces, err := c.cut(doc)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]channels.Part, len(pieces))
+	for i, piece := range pieces {
+		parts[i] = write(piece)
+	}
+	if len(buttons) > 0 {
+		parts[len(parts)-1].Buttons = buttons
+	}
+	return parts, nil
+}
+
+// cut gives the blocks of each message of a document: subject as a heading, tag first, addresses of mail and telephone
 // behind their text, because chats link the web only. Each message ends with the document's reference and, where there
-// are several, its number. The error is an *channels.Error (Permanent, content).
-func (c Chat) Cut(doc content.Document) ([][]content.Block, error) {
+// are several, its number.
+func (c Chat) cut(doc content.Document) ([][]content.Block, error) {
 	blocks := prepare(doc)
 	if Length(content.Document{Blocks: blocks}.Plain(), c.Unit) > c.Parts*c.Limit {
 		return nil, c.tooLong()
@@ -67,8 +87,8 @@ func refused(detail string) *channels.Error {
 	return &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: detail}
 }
 
-// Buttons gives the buttons with clean labels of one line. The error is an *channels.Error (Permanent, content).
-func (c Chat) Buttons(buttons []content.Button) ([]content.Button, error) {
+// buttons gives the buttons with clean labels of one line.
+func (c Chat) buttons(buttons []content.Button) ([]content.Button, error) {
 	if len(buttons) > c.ButtonLimit {
 		return nil, refused(fmt.Sprintf("a %s message has at most %d buttons", c.Name, c.ButtonLimit))
 	}

@@ -19,20 +19,10 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 		Measure:     func(blocks []content.Block, _ int) int { return compose.Length(w.write(blocks), channels.Characters) },
 		ButtonLimit: buttonLimit, ActionLimit: actionLimit,
 	}
-	buttons, err := chat.Buttons(doc.Buttons)
-	if err != nil {
-		return nil, err
+	if a.hookURL == "" {
+		doc.Buttons = nil
 	}
-	pieces, err := chat.Cut(doc)
-	if err != nil {
-		return nil, err
-	}
-	parts := make([]channels.Part, len(pieces))
-	for i, piece := range pieces {
-		parts[i] = channels.Part{Text: w.write(piece), Markup: markup, Cost: 1}
-	}
-	if len(buttons) > 0 && a.hookURL != "" {
-		parts[len(parts)-1].Buttons = buttons
-	}
-	return parts, nil
+	return chat.Compose(doc, func(piece []content.Block) channels.Part {
+		return channels.Part{Text: w.write(piece), Markup: markup, Cost: 1}
+	})
 }

@@ -219,6 +219,9 @@ func TestTheSlashCommand(t *testing.T) {
 	if _, err := w.ParseWebhook(r, body); !errors.Is(err, channels.ErrForged) {
 		t.Errorf("by GET, which puts the token into logs: %v", err)
 	}
+	if _, reply := w.WebhookReply([]byte("command=%2Fcarillon&text=+")); len(reply) > 0 {
+		t.Errorf("a command that says nothing is answered with %s", reply)
+	}
 	for _, empty := range []string{"text=+&user_id=" + anna, "text=STOP&user_id=nobody"} {
 		r, body := hooked(kind, empty+"&token="+command, good)
 		if events, err := w.ParseWebhook(r, body); err != nil || len(events) > 0 {

@@ -84,6 +84,9 @@ func same(shown, secret string) bool {
 // alone. The post stays as it is: what it said cannot be known here, and others of a channel may have to press as well.
 func (a *Adapter) WebhookReply(body []byte) (contentType string, reply []byte) {
 	var answer any = model.CommandResponse{ResponseType: model.CommandResponseTypeEphemeral, Text: tick}
+	if form, err := url.ParseQuery(string(body)); err == nil && form.Has("command") && strings.TrimSpace(form.Get("text")) == "" {
+		return "", nil // nothing was said, and nothing heard
+	}
 	var r model.PostActionIntegrationRequest
 	if err := json.Unmarshal(body, &r); err == nil {
 		label, _ := r.Context["label"].(string)

@@ -22,20 +22,7 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 		Name: "Telegram", Limit: textLimit, Unit: channels.UTF16, Parts: maxParts, Measure: w.measure,
 		ButtonLimit: buttonLimit, ActionLimit: dataLimit,
 	}
-	buttons, err := chat.Buttons(doc.Buttons)
-	if err != nil {
-		return nil, err
-	}
-	pieces, err := chat.Cut(doc)
-	if err != nil {
-		return nil, err
-	}
-	parts := make([]channels.Part, len(pieces))
-	for i, piece := range pieces {
-		parts[i] = channels.Part{Text: html(w.runs(piece)), Markup: markup, Cost: 1}
-	}
-	if len(buttons) > 0 {
-		parts[len(parts)-1].Buttons = buttons
-	}
-	return parts, nil
+	return chat.Compose(doc, func(piece []content.Block) channels.Part {
+		return channels.Part{Text: html(w.runs(piece)), Markup: markup, Cost: 1}
+	})
 }
