@@ -30,7 +30,9 @@ type wire struct {
 	polled  chan string        // cursors that were asked for
 }
 
-func (w *wire) Capabilities() channels.Capabilities { return channels.Capabilities{OptsOut: w.optsOut, Polled: w.only} }
+func (w *wire) Capabilities() channels.Capabilities {
+	return channels.Capabilities{OptsOut: w.optsOut, Polled: w.only}
+}
 
 func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
 	return []channels.Part{{Text: doc.Plain(), Cost: 1}}, nil
