@@ -17,7 +17,7 @@ type SandboxDouble struct {
 	url      string
 }
 
-// Sandbox starts a double of one provider (sandbox.Twilio or sandbox.Telegram) whose people have addresses of that kind.
+// Sandbox starts a double of one provider (sandbox.Twilio, Telegram or Mattermost) whose people have addresses of that kind.
 // Replies go to the credential or sender to; empty: to whoever wrote last. stop ends it.
 func Sandbox(provider, kind, to string, opts sandbox.Options) (d *SandboxDouble, stop func(), err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -192,7 +192,7 @@ func checkLookUp(p *probe) {
 		p.Skipf("the provider cannot be asked")
 	}
 	since := time.Now().Add(-time.Second)
-	look := func(what string, n int, words, id string) (channels.Finding, bool) {
+	look := func(what, attempt string, n int, words, id string) (channels.Finding, bool) {
 		p.Helper()
 		m := p.message(n, words)
 		f, err := a.FindStatus(p.ctx, channels.Query{Attempt: attempt, PartNo: 1, ProviderID: id, To: m.To, Part: m.Part, Since: since, Until: time.Now()})
@@ -204,7 +204,7 @@ func checkLookUp(p *probe) {
 		return f, true
 	}
 	sent := p.send(p.message(0, text))
-	if f, ok := look("a message whose id is known", 0, text, sent.ProviderID); ok && f.Found == channels.WasSent && f.Receipt.ProviderID != sent.ProviderID {
+	if f, ok := look("a message whose id is known", attempt, 0, text, sent.ProviderID); ok && f.Found == channels.WasSent && f.Receipt.ProviderID != sent.ProviderID {
 		p.Errorf("a message whose id is known: the finding is about another")
 	} else if ok && f.Found == channels.NotSent {
 		p.Errorf("a message whose id is known is said not to be sent")
@@ -215,12 +215,12 @@ func checkLookUp(p *probe) {
 	if _, err := p.adapter.Send(p.ctx, p.message(1, text+" kept")); err == nil {
 		p.Errorf("the cut went unnoticed")
 	}
-	if f, ok := look("a message whose answer was lost", 1, text+" kept", ""); ok && f.Found == channels.NotSent {
+	if f, ok := look("a message whose answer was lost", attempt, 1, text+" kept", ""); ok && f.Found == channels.NotSent {
 		p.Errorf("a message whose answer was lost is said not to be sent, and would be sent twice")
 	} else if ok && f.Found == channels.WasSent && (f.Receipt.ProviderID == "" || f.Receipt.Attempt != attempt || f.Receipt.PartNo != 1) {
 		p.Errorf("the finding does not name message, attempt and part")
 	}
-	if f, ok := look("a message that was never sent", 1, text+" never", ""); ok && f.Found != channels.CannotTell {
+	if f, ok := look("a message that was never sent", unsent, 1, text+" never", ""); ok && f.Found != channels.CannotTell {
 		p.Errorf("a message that was never sent is said to be %d at once, before the provider's list can be complete", f.Found)
 	}
 	if err := p.double.Script(sandbox.Fault{Kind: sandbox.Failure, On: sandbox.OnRead, Text: text}); err != nil {

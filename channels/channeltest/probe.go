@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -18,6 +19,7 @@ import (
 const (
 	text    = "kit-text-7391 meets at the harbour"
 	attempt = "01890000-0000-7000-8000-000000007391"
+	unsent  = "01890000-0000-7000-8000-000000007392" // an attempt that nothing was ever sent for
 )
 
 const (
@@ -34,6 +36,7 @@ type probe struct {
 	double  Double
 	hook    *hook
 	ctx     context.Context
+	keys    atomic.Int64
 }
 
 func (s Subject) run(t T, check func(*probe)) {
@@ -83,10 +86,10 @@ func (p *probe) subscribe(a channels.Adapter) {
 	}
 }
 
-// message is a part on its way to the n-th person.
+// message is a part on its way to the n-th person, each with a key of its own.
 func (p *probe) message(n int, words string) channels.Outbound {
 	return channels.Outbound{
-		Attempt: attempt, PartNo: 1, Key: attempt + ":1", To: p.People[n%len(p.People)], Part: channels.Part{Text: words, Cost: 1},
+		Attempt: attempt, PartNo: 1, Key: fmt.Sprintf("%s:1:%d", attempt, p.keys.Add(1)), To: p.People[n%len(p.People)], Part: channels.Part{Text: words, Cost: 1},
 		Expires: time.Now().Add(time.Hour), CallbackURL: p.hook.url + "?a=" + attempt + "&p=1",
 	}
 }

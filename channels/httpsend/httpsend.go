@@ -17,7 +17,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 )
 
-// MaxBody is the longest answer that is read, in bytes.
+// MaxBody is the longest answer that is read, in bytes, unless a Sender was told otherwise.
 const MaxBody = 1 << 20
 
 // Longest is the time after which an attempt ends when the context sets no earlier deadline.
@@ -27,6 +27,7 @@ const Longest = 30 * time.Second
 type Sender struct {
 	transport http.RoundTripper
 	longest   time.Duration
+	maxBody   int64
 }
 
 // New makes a sender over a client's transport; a nil client gets one of its own (see Transport). What else an
@@ -37,7 +38,7 @@ func New(client *http.Client, longest time.Duration) *Sender {
 	if longest <= 0 {
 		longest = Longest
 	}
-	s := &Sender{longest: longest}
+	s := &Sender{longest: longest, maxBody: MaxBody}
 	switch {
 	case client == nil:
 		s.transport = Transport()
@@ -50,6 +51,13 @@ func New(client *http.Client, longest time.Duration) *Sender {
 		s.longest = min(longest, client.Timeout)
 	}
 	return s
+}
+
+// WithMaxBody gives a sender over the same connections that reads answers of up to n bytes, for lists that come whole.
+func (s *Sender) WithMaxBody(n int64) *Sender {
+	other := *s
+	other.maxBody = n
+	return &other
 }
 
 // Close lets idle connections go.
@@ -102,7 +110,7 @@ type Response struct {
 
 // Do makes one attempt and reads the answer, whatever its status. The error is an *channels.Error of class Temporary
 // or Unknown on the channel, and holds no URL, header or body. If the answer's head arrived and its body did not, both
-// results are set: a status such as 429 speaks for itself. A body over MaxBody counts as one that did not arrive.
+// results are set: a status such as 429 speaks for itself. A body that is too long counts as one that did not arrive.
 //
 // net/http itself sends a request again when a kept connection turns out to be dead and nothing was written on it; a
 // GET also when it cannot know. That is still one attempt as far as the provider can tell.
@@ -121,7 +129,7 @@ func (s *Sender) Do(req *http.Request) (*Response, error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	out := &Response{Status: resp.StatusCode, Header: resp.Header}
-	out.Body, err = read(resp.Body, resp.ContentLength)
+	out.Body, err = read(resp.Body, resp.ContentLength, s.maxBody)
 	if err != nil {
 		return out, &channels.Error{
 			Class: channels.Unknown, Scope: channels.ScopeChannel,
@@ -132,12 +140,12 @@ func (s *Sender) Do(req *http.Request) (*Response, error) {
 	return out, nil
 }
 
-var errTooLong = errors.New("the answer is longer than 1 MiB")
+var errTooLong = errors.New("the answer is too long")
 
-func read(body io.Reader, announced int64) ([]byte, error) {
+func read(body io.Reader, announced, most int64) ([]byte, error) {
 	size := int64(512)
 	if announced > 0 {
-		size = min(announced, MaxBody) + 1 // room to see the end without growing
+		size = min(announced, most) + 1 // room to see the end without growing
 	}
 	buf := make([]byte, 0, size)
 	for {
@@ -147,7 +155,7 @@ func read(body io.Reader, announced int64) ([]byte, error) {
 		n, err := body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		switch {
-		case len(buf) > MaxBody:
+		case int64(len(buf)) > most:
 			return nil, errTooLong
 		case errors.Is(err, io.EOF):
 			return buf, nil

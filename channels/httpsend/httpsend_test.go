@@ -235,6 +235,23 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 }
 
+// A list that comes whole may be longer than other answers, for the sender that asks for it only.
+func TestLongerAnswersWhereTheyAreAskedFor(t *testing.T) {
+	url := rawServer(t, func(c net.Conn, _ *http.Request) {
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n"+strings.Repeat("a", 2000000))
+	})
+	s := New(nil, 0)
+	defer s.Close()
+	resp, err := s.WithMaxBody(2000000).Do(post(t, context.Background(), url))
+	if err != nil || len(resp.Body) != 2000000 {
+		t.Fatalf("the longer answer did not come: %v", err)
+	}
+	_, err = s.WithMaxBody(1999999).Do(post(t, context.Background(), url))
+	wantError(t, err, channels.Unknown)
+	_, err = s.Do(post(t, context.Background(), url))
+	wantError(t, err, channels.Unknown)
+}
+
 // The head arrived before the cut: its status can still speak.
 func TestStatusSurvivesACutBody(t *testing.T) {
 	url := rawServer(t, func(c net.Conn, _ *http.Request) {

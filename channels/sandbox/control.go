@@ -30,6 +30,7 @@ func (s *Sandbox) routes() http.Handler {
 	control.HandleFunc("POST /sandbox/phones", s.postPhones)
 	control.HandleFunc("POST /sandbox/accounts", s.postAccount)
 	control.HandleFunc("POST /sandbox/bots", s.postBot)
+	control.HandleFunc("POST /sandbox/mattermost", s.postBotOfTeam)
 	control.HandleFunc("POST /sandbox/advance", s.postAdvance)
 	s.wallRoutes(control)
 	guarded := http.NewCrossOriginProtection().Handler(control)
@@ -39,6 +40,8 @@ func (s *Sandbox) routes() http.Handler {
 			s.serveTwilio(w, r)
 		case strings.HasPrefix(r.URL.Path, telegramRoot):
 			s.serveTelegram(w, r)
+		case strings.HasPrefix(r.URL.Path, mattermostRoot):
+			s.serveMattermost(w, r)
 		case !s.ourName(r.Host):
 			fail(w, http.StatusForbidden, errors.New("the sandbox is not served under this name; add it to the sandbox's hosts"))
 		default:

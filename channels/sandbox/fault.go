@@ -27,7 +27,7 @@ const (
 	Throttle     FaultKind = "throttle"     // 429 with RetryAfter verbatim; empty: without
 	Unauthorized FaultKind = "unauthorized" // refuse the credentials
 	Migrate      FaultKind = "migrate"      // Telegram: the group has become the supergroup MovedTo
-	Rates        FaultKind = "rates"        // Telegram: hold its published rates; see rates.go
+	Rates        FaultKind = "rates"        // Telegram and Mattermost: hold the published rates; see rates.go
 	Queue        FaultKind = "queue"        // Twilio: the message waits For in the provider's queue
 	Receipts     FaultKind = "receipts"     // Twilio: status callbacks are changed as Receipt says
 )
@@ -55,16 +55,16 @@ const (
 type Fault struct {
 	ID         string        // given by Script
 	Kind       FaultKind     //
-	Provider   string        // Twilio, Telegram or empty
+	Provider   string        // Twilio, Telegram, Mattermost or empty
 	Credential string        // account SID or bot id
-	Address    string        // number or chat id of the message
+	Address    string        // number, chat id, account id or channel of the message
 	On         string        // OnSend (also when empty), OnRead or OnAll
 	Times      int           // how often it strikes; zero: until cleared
 	Kept       bool          // the provider keeps the message although its answer is spoilt
 	For        time.Duration // see the kinds
 	Status     int           // HTTP status
 	Code       int           // the provider's code
-	Text       string        // the provider's words
+	Text       string        // the provider's words, or the id of Mattermost's error
 	RetryAfter string        // for Throttle: seconds, or nonsense, verbatim
 	Receipt    Receipt       // for Receipts
 	MovedTo    string        // for Migrate: the new chat id
@@ -142,9 +142,9 @@ func (f Fault) check() error {
 		bad("kind: %q is not known; see docs/sandbox.md", f.Kind)
 	}
 	switch f.Provider {
-	case "", Twilio, Telegram:
+	case "", Twilio, Telegram, Mattermost:
 	default:
-		bad("provider: %q is neither %q nor %q", f.Provider, Twilio, Telegram)
+		bad("provider: %q is none of %q, %q, %q", f.Provider, Twilio, Telegram, Mattermost)
 	}
 	switch f.On {
 	case "", OnSend, OnRead, OnAll:
@@ -308,6 +308,8 @@ func (f Fault) Words() string {
 		b.WriteString("Text messages (Twilio)")
 	case Telegram:
 		b.WriteString("Telegram")
+	case Mattermost:
+		b.WriteString("Mattermost")
 	default:
 		b.WriteString("Every provider")
 	}

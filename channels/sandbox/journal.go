@@ -32,8 +32,8 @@ type Entry struct {
 	To         string    `json:"to"`
 	Text       string    `json:"text"`              // as it came over the wire
 	Plain      string    `json:"plain,omitempty"`   // as the person reads it, where that differs from Text
-	Attempt    string    `json:"attempt,omitempty"` // query parameter a of the callback URL
-	Part       int       `json:"part,omitempty"`    // query parameter p of the callback URL
+	Attempt    string    `json:"attempt,omitempty"` // query parameter a of the callback URL, or the mark of a post
+	Part       int       `json:"part,omitempty"`    // query parameter p of the callback URL, or the mark of a post
 	ID         string    `json:"id,omitempty"`      // the provider's id, of kept messages
 	Kept       bool      `json:"kept"`              // the provider has the message and will deliver it
 	Status     string    `json:"status,omitempty"`  // what became of it by now
@@ -57,7 +57,7 @@ type line struct {
 	kept    bool
 	answer  string
 	service unique.Handle[string] // messaging service of a text message
-	rich    *rich                 // Telegram: entities, buttons, message id
+	rich    *rich                 // of chats: entities, buttons, message id
 }
 
 // record is one line and what became of it.
@@ -176,6 +176,8 @@ func (r *record) id() string {
 	switch {
 	case r.owner.provider == Twilio:
 		return r.owner.s.messageSID(r.seq)
+	case r.owner.provider == Mattermost:
+		return r.owner.s.postID(r.seq)
 	case r.rich != nil:
 		return strconv.FormatInt(r.rich.id, 10)
 	default:

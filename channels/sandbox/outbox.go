@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -205,6 +206,29 @@ func (b *outbox) post(ctx context.Context, url, contentType string, header http.
 	}
 	b.failed.Add(1)
 	return false
+}
+
+// ask makes one callback and gives its answer if that came with status 200, the only one that Mattermost takes.
+func (b *outbox) ask(ctx context.Context, url, contentType string, header http.Header, body string) (answer []byte, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, callbackTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err == nil {
+		maps.Copy(req.Header, header)
+		req.Header.Set("Content-Type", contentType)
+		var resp *http.Response
+		if resp, err = b.client.Do(req); err == nil {
+			answer, err = io.ReadAll(io.LimitReader(resp.Body, maxBody))
+			_ = resp.Body.Close()
+			ok = err == nil && resp.StatusCode == http.StatusOK
+		}
+	}
+	if ok {
+		b.answered.Add(1)
+	} else {
+		b.failed.Add(1)
+	}
+	return answer, ok
 }
 
 func (b *outbox) postOnce(ctx context.Context, url, contentType string, header http.Header, body string) (ok, again bool) {

@@ -5,16 +5,19 @@ import (
 	"fmt"
 	"hash/maphash"
 	"strconv"
+	"strings"
 	"sync"
 )
 
-// Phone is a person's end of one channel: a telephone (KindSMS) or a Telegram chat (KindTelegram).
+// Phone is a person's end of one channel: a telephone (KindSMS), a Telegram chat (KindTelegram) or a Mattermost account or
+// channel (KindMattermost).
 type Phone struct {
 	Kind     string   `json:"kind"`
-	Address  string   `json:"address"`            // E.164 number, or chat id
+	Address  string   `json:"address"`            // E.164 number, chat id, account id, or "channel:" and the channel's id
 	Name     string   `json:"name,omitempty"`     // shown on the wall
 	Language string   `json:"language,omitempty"` // BCP 47 tag, shown on the wall
-	Started  []string `json:"started,omitempty"`  // ids of the bots that may write to the chat; "*" for all
+	Started  []string `json:"started,omitempty"`  // ids of the bots that may write to the chat or channel; "*" for all
+	Username string   `json:"username,omitempty"` // of a Mattermost account, without @
 }
 
 // phoneKey names a phone.
@@ -38,7 +41,10 @@ type phone struct {
 	kept     int
 	arrived  int
 	replies  int
-	chat     *chat // of Telegram chats
+	chat     *chat           // of Telegram chats
+	username string          // of Mattermost accounts
+	members  map[string]bool // bots that are in the Mattermost channel; "*" for all
+	gone     bool            // the Mattermost account is deactivated, or the channel archived
 }
 
 const phoneShards = 64
@@ -132,6 +138,15 @@ func (s *Sandbox) Phones(list ...Phone) error {
 				c.start(id)
 			}
 		}
+		if in.Kind == KindMattermost {
+			p.members = make(map[string]bool)
+			for _, id := range in.Started {
+				p.members[id] = true
+			}
+			if p.username = in.Username; in.Username != "" {
+				s.usernames.Store(in.Username, p)
+			}
+		}
 		p.mu.Unlock()
 		if made {
 			s.wall.add(p)
@@ -151,8 +166,12 @@ func (p Phone) check() error {
 		if id, err := strconv.ParseInt(p.Address, 10, 64); err != nil || id == 0 || strconv.FormatInt(id, 10) != p.Address {
 			return fmt.Errorf("%w: a chat id is a whole number other than zero", errAddress)
 		}
+	case KindMattermost:
+		if !isMattermostID(strings.TrimPrefix(p.Address, channelPrefix)) {
+			return fmt.Errorf("%w: an account has an id of 26 letters and digits, a channel %q before it", errAddress, channelPrefix)
+		}
 	default:
-		return fmt.Errorf("kind %q is not known; use %q or %q", p.Kind, KindSMS, KindTelegram)
+		return fmt.Errorf("kind %q is not known; use %q, %q or %q", p.Kind, KindSMS, KindTelegram, KindMattermost)
 	}
 	return nil
 }

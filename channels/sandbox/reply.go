@@ -15,10 +15,10 @@ type Reply struct {
 	Address string `json:"address"`
 	To      string `json:"to,omitempty"`      // number, service or bot id; empty: whoever wrote last
 	Text    string `json:"text,omitempty"`    // a text that she sends
-	Press   string `json:"press,omitempty"`   // data of a button that she presses (Telegram)
+	Press   string `json:"press,omitempty"`   // data (Telegram) or id (Mattermost) of a button that she presses
 	Message int64  `json:"message,omitempty"` // the message whose button it is; zero: the newest that has it
-	Block   bool   `json:"block,omitempty"`   // she blocks the bot (Telegram)
-	Unblock bool   `json:"unblock,omitempty"` // she starts the bot again (Telegram)
+	Block   bool   `json:"block,omitempty"`   // she blocks the bot (Telegram); the account is deactivated, or the channel archived (Mattermost)
+	Unblock bool   `json:"unblock,omitempty"` // she starts the bot again (Telegram); the account or channel is there again (Mattermost)
 }
 
 // ErrNobody is returned for a reply that has nobody to go to: nothing has been written to that phone yet, and Reply.To
@@ -40,8 +40,11 @@ func (s *Sandbox) Reply(r Reply) (uint64, error) {
 	if set != 1 {
 		return 0, errors.New("say exactly one of text, press, block and unblock")
 	}
-	if r.Kind == KindTelegram {
+	switch r.Kind {
+	case KindTelegram:
 		return s.replyTelegram(r)
+	case KindMattermost:
+		return s.replyTeam(r)
 	}
 	if r.Text == "" {
 		return 0, fmt.Errorf("a telephone can only send text: %w", errors.ErrUnsupported)

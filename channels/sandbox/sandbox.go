@@ -13,31 +13,36 @@ import (
 
 // The providers that the sandbox stands in for.
 const (
-	Twilio   = "twilio"
-	Telegram = "telegram"
+	Twilio     = "twilio"
+	Telegram   = "telegram"
+	Mattermost = "mattermost"
 )
 
 // The kinds of address that people have here. They equal the kinds of contact point of the adapters.
 const (
-	KindSMS      = "sms"
-	KindTelegram = "telegram"
+	KindSMS        = "sms"
+	KindTelegram   = "telegram"
+	KindMattermost = "mattermost"
 )
 
 // Options says how a sandbox behaves. The zero value is a sandbox that takes every credential on its first use.
 type Options struct {
-	Now       func() time.Time // nil: time.Now
-	Accounts  []Account        // Twilio accounts known from the start
-	Bots      []Bot            // Telegram bots known from the start
-	Strict    bool             // refuse credentials that were not configured, instead of learning them on first use
-	OpenChats bool             // every Telegram chat counts as started: no /start is needed
-	Pace      time.Duration    // between one status of a text message and the next; zero: at once
-	Statuses  []string         // the statuses that are called back ("sent", "delivered", …); nil: all
-	Callers   int              // callbacks under way at once; zero: 64
-	LogTo     io.Writer        // also gets the log, as NDJSON, buffered for at most 50 ms; nil: nowhere
-	Hosts     []string         // names under which browsers may open the wall, beside IP addresses and names without a dot
-	Reach     []netip.Prefix   // networks, beside this machine, to which callbacks may go
-	Tracker   Tracker          // what the wall shows beside each phone; nil: nothing
-	Actions   []Action         // buttons of the wall's control strip
+	Now           func() time.Time // nil: time.Now
+	Accounts      []Account        // Twilio accounts known from the start
+	Bots          []Bot            // Telegram bots known from the start
+	TeamBots      []MattermostBot  // Mattermost bots known from the start
+	Strict        bool             // refuse credentials that were not configured, instead of learning them on first use
+	OpenChats     bool             // every Telegram chat counts as started, and every Mattermost account and channel is there
+	OldMattermost bool             // the Mattermost server is one of old: 4,000 characters, no priorities, channels listed by team
+	NoPriority    bool             // its administrators switched priorities off
+	Pace          time.Duration    // between one status of a text message and the next; zero: at once
+	Statuses      []string         // the statuses that are called back ("sent", "delivered", …); nil: all
+	Callers       int              // callbacks under way at once; zero: 64
+	LogTo         io.Writer        // also gets the log, as NDJSON, buffered for at most 50 ms; nil: nowhere
+	Hosts         []string         // names under which browsers may open the wall, beside IP addresses and names without a dot
+	Reach         []netip.Prefix   // networks, beside this machine, to which callbacks may go
+	Tracker       Tracker          // what the wall shows beside each phone; nil: nothing
+	Actions       []Action         // buttons of the wall's control strip
 }
 
 // Sandbox is one set of stand-ins. All methods are safe for concurrent use. It runs no goroutine while nothing is
@@ -55,9 +60,11 @@ type Sandbox struct {
 	wall    wall
 	handler http.Handler
 
-	accounts sync.Map // Twilio account SID → *account
-	bots     sync.Map // Telegram bot id → *bot
-	attached atomic.Pointer[attachment]
+	accounts  sync.Map // Twilio account SID → *account
+	bots      sync.Map // Telegram bot id → *bot
+	teamBots  sync.Map // token → *teamBot
+	usernames sync.Map // of Mattermost → *phone
+	attached  atomic.Pointer[attachment]
 
 	waitMu  sync.Mutex
 	waiters atomic.Int64
@@ -90,6 +97,9 @@ func New(opts Options) *Sandbox {
 	}
 	for _, b := range opts.Bots {
 		s.Bot(b)
+	}
+	for _, b := range opts.TeamBots {
+		s.MattermostBot(b)
 	}
 	s.handler = s.routes()
 	return s

@@ -206,17 +206,22 @@ func (s *Sandbox) keepAnswer(b *bot, p *phone, kind, text, shown string) *record
 		at: s.now().UnixMicro(), owner: &b.owner, phone: p, kind: kind, from: unique.Make(p.key.address), to: b.name,
 		text: unique.Make(text), kept: true, service: unique.Make(""), rich: x,
 	}, statusReceived)
+	s.filed(p, &b.owner, b.name, rec)
+	return rec
+}
+
+// filed puts what a person did on her phone.
+func (s *Sandbox) filed(p *phone, to *owner, sender string, rec *record) {
 	p.mu.Lock()
 	p.items = append(p.items, uint32(rec.seq))
 	p.replies++
 	if p.last == nil {
-		p.last, p.lastFrom = &b.owner, b.name
+		p.last, p.lastFrom = to, sender
 	}
 	p.mu.Unlock()
 	s.seen.replies.Add(1)
 	s.wall.touch(p, true)
 	s.note()
-	return rec
 }
 
 // press presses a button of a message (https://core.telegram.org/bots/api#callbackquery).

@@ -11,10 +11,11 @@ import (
 	"unique"
 )
 
-// rich is what a Telegram message has beyond a text message.
+// rich is what a message of a chat has beyond a text message.
 type rich struct {
-	id        int64 // message_id, counted in its chat
-	thread    int64 // message_thread_id; zero: none
+	id        int64     // counted in its chat; Telegram's message_id
+	team      *teamRich // of posts of Mattermost
+	thread    int64     // message_thread_id; zero: none
 	protected bool
 	parsed    *parsed // as first sent
 	face      atomic.Pointer[face]

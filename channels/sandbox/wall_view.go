@@ -114,7 +114,7 @@ const (
 func (s *Sandbox) stripView() stripView {
 	v := stripView{
 		Stats: s.Stats(), Actions: s.attached.Load().actions, Apart: len(s.opts.Reach) > 0,
-		Providers: []providerView{{Twilio, "Text messages", presets(Twilio)}, {Telegram, "Telegram", presets(Telegram)}},
+		Providers: []providerView{{Twilio, "Text messages", presets(Twilio)}, {Telegram, "Telegram", presets(Telegram)}, {Mattermost, "Mattermost", presets(Mattermost)}},
 	}
 	for _, f := range s.Faults() {
 		v.Faults = append(v.Faults, faultView{f.ID, f.Words()})
@@ -195,6 +195,7 @@ func (s *Sandbox) phoneView(ctx context.Context, f filter) *phoneView {
 	if p.chat != nil && p.last != nil {
 		v.Blocked = p.chat.blocked[p.last.name]
 	}
+	v.Blocked = v.Blocked || p.gone
 	p.mu.Unlock()
 	v.Earlier = max(len(items)-messagesAtOnce, 0)
 	for _, seq := range items[v.Earlier:] {
@@ -362,4 +363,16 @@ func (v cardView) Times() string {
 		return "1 message"
 	}
 	return strconv.Itoa(v.Count) + " messages"
+}
+
+// Service is what a person would call this end of a channel.
+func (v cardView) Service() string {
+	switch v.Kind {
+	case KindSMS:
+		return "Phone"
+	case KindTelegram:
+		return "Telegram chat"
+	default:
+		return "Mattermost chat"
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,6 +22,8 @@ type owner struct {
 type reply struct {
 	status     int
 	retryAfter string
+	kind       string      // Content-Type; empty: JSON
+	header     http.Header // beside those; nil: none
 	body       []byte
 }
 
@@ -60,10 +63,14 @@ func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request, f *Fault, out r
 	}
 }
 
-// write sends a JSON answer. A client that has gone is its own business.
+// write sends an answer. A client that has gone is its own business.
 func (out reply) write(w http.ResponseWriter) {
 	h := w.Header()
+	maps.Copy(h, out.header)
 	h.Set("Content-Type", jsonType)
+	if out.kind != "" {
+		h.Set("Content-Type", out.kind)
+	}
 	if out.retryAfter != "" {
 		h.Set("Retry-After", out.retryAfter)
 	}
@@ -137,6 +144,8 @@ func strict(b []byte, into any) error {
 }
 
 const jsonType = "application/json"
+
+func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
 
 const hexDigits = "0123456789abcdef"
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,6 +127,8 @@ func (t *tour) begin(ctx context.Context) error {
 		return err
 	}
 	t.box.Account(sandbox.Account{SID: sampleAccount, Token: sampleToken, Numbers: []string{sampleNumber}, SMSURL: t.gateway.url + "/hooks/sms"})
+	t.box.MattermostBot(sandbox.MattermostBot{Token: sampleTeamBot, Username: "carillon", Command: sandbox.Command{
+		Trigger: "carillon", URL: t.gateway.url + "/hooks/mattermost", Token: sampleCommand}})
 	t.box.Attach(tracer{t}, t.actions()...)
 	doc := gateway.Document{}
 	for _, g := range sampleGroups {
@@ -168,9 +171,9 @@ func (t *tour) hangPhones(file []byte) error {
 		return err
 	}
 	var phones []sandbox.Phone
-	for _, row := range rows[1:] { // ref, name, language, zone, sms, telegram, …
-		for kind, address := range map[string]string{sandbox.KindSMS: row[4], sandbox.KindTelegram: row[5]} {
-			if address != "" {
+	for _, row := range rows[1:] { // ref, name, language, …
+		for _, kind := range []string{sandbox.KindSMS, sandbox.KindTelegram, sandbox.KindMattermost} {
+			if address := row[slices.Index(rows[0], kind)]; address != "" {
 				phones = append(phones, sandbox.Phone{Kind: kind, Address: address, Name: row[1], Language: row[2], Started: []string{"*"}})
 			}
 		}

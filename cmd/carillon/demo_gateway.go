@@ -23,6 +23,9 @@ const (
 	sampleToken   = "00000000000000000000000000000001"
 	sampleNumber  = "+12025550100"
 	sampleBot     = "700000001:sample-bot-secret-of-the-tour-000001"
+	sampleTeamBot = "samplebotofthetour00000001"
+	sampleCommand = "samplecommandofthetour0001"
+	sampleButtons = "sample-secret-of-the-buttons-of-the-tour"
 )
 
 // child is the gateway in a process of its own, so that it can be killed.
@@ -51,7 +54,7 @@ func (t *tour) configure() error {
 			return err
 		}
 	}
-	for name, secret := range map[string]string{"twilio": sampleToken, "telegram": sampleBot, "hook": "sample-hook-secret"} {
+	for name, secret := range map[string]string{"twilio": sampleToken, "telegram": sampleBot, "hook": "sample-hook-secret", "mattermost": sampleTeamBot, "command": sampleCommand, "buttons": sampleButtons} {
 		if err := os.WriteFile(filepath.Join(t.dir, name), []byte(secret), 0o600); err != nil {
 			return err
 		}
@@ -70,7 +73,11 @@ channels:
     adapter: telegram
     senders: 4
     options: {token: {file: telegram}, webhook_secret: {file: hook}, base_url: %q}
-`, address, t.gateway.url, sampleAccount, sampleNumber, t.wall, t.wall)
+  - name: mattermost
+    adapter: mattermost
+    senders: 4
+    options: {token: {file: mattermost}, action_secret: {file: buttons}, command_token: {file: command}, base_url: %q}
+`, address, t.gateway.url, sampleAccount, sampleNumber, t.wall, t.wall, t.wall)
 	return os.WriteFile(filepath.Join(t.dir, "carillon.yaml"), []byte(text), 0o600)
 }
 

@@ -242,6 +242,34 @@ func TestWebhooksThatAreNotTaken(t *testing.T) {
 
 // Behind a home router everything is polled: the cursor moves only after what came is kept, and the order is hers even
 // when the provider lists the newest first.
+// With a public URL, only a channel whose people cannot be heard otherwise is polled: her STOP in a direct message counts.
+func TestPollingBesideHooks(t *testing.T) {
+	st := newStage(t)
+	id := st.enrol(st.harbour, "sms:"+ann)
+	st.ears.Polls = false
+	w := st.wires[st.own.ID]
+	w.only = true
+	w.pages = [][]channels.Event{{told{ID: "1", From: ann, Text: "STOP", At: time.Now()}.event()}}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = st.ears.Run(ctx)
+	}()
+	for <-w.polled != "x" { // until what came is kept
+	}
+	select {
+	case <-st.wires[st.chat.ID].polled:
+		t.Error("a channel that has a hook was polled")
+	default:
+	}
+	cancel()
+	<-done
+	if got := st.states(st.harbour, id); got != "stopped" {
+		t.Errorf("after STOP she is %s", got)
+	}
+}
+
 func TestPolling(t *testing.T) {
 	st := newStage(t)
 	id := st.enrol(st.harbour, "sms:"+ann)

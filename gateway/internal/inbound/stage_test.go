@@ -24,12 +24,15 @@ import (
 type wire struct {
 	channels.Adapter
 	optsOut bool
+	only    bool // some things come by polling only
 	mu      sync.Mutex
 	pages   [][]channels.Event // of polling, by cursor: "", "x", "xx", …
 	polled  chan string        // cursors that were asked for
 }
 
-func (w *wire) Capabilities() channels.Capabilities { return channels.Capabilities{OptsOut: w.optsOut} }
+func (w *wire) Capabilities() channels.Capabilities {
+	return channels.Capabilities{OptsOut: w.optsOut, Polled: w.only}
+}
 
 func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
 	return []channels.Part{{Text: doc.Plain(), Cost: 1}}, nil

@@ -1,0 +1,238 @@
+package compose
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/content"
+)
+
+// Chat is what a chat service takes: formatted messages with buttons. An adapter's Compose is its Compose.
+type Chat struct {
+	Name        string                                      // of the service, for errors
+	Limit       int                                         // longest message, in Unit
+	Unit        channels.Unit                               //
+	Parts       int                                         // most messages that one document may become
+	Measure     func(blocks []content.Block, limit int) int // length of a message as the service counts it; over limit if another of its limits is passed
+	ButtonLimit int                                         // most buttons of one message
+	ActionLimit int                                         // most bytes that a button carries
+}
+
+// Compose writes a document as parts, the buttons under the last one. The error is an *channels.Error (Permanent, content).
+func (c Chat) Compose(doc content.Document, write func([]content.Block) channels.Part) ([]channels.Part, error) {
+	buttons, err := c.buttons(doc.Buttons)
+	if err != nil {
+		return nil, err
+	}
+	pieces, err := c.cut(doc)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]channels.Part, len(pieces))
+	for i, piece := range pieces {
+		parts[i] = write(piece)
+	}
+	if len(buttons) > 0 {
+		parts[len(parts)-1].Buttons = buttons
+	}
+	return parts, nil
+}
+
+// cut gives the blocks of each message of a document: subject as a heading, tag first, addresses of mail and telephone
+// behind their text, because chats link the web only. Each message ends with the document's reference and, where there
+// are several, its number.
+func (c Chat) cut(doc content.Document) ([][]content.Block, error) {
+	blocks := prepare(doc)
+	if Length(content.Document{Blocks: blocks}.Plain(), c.Unit) > c.Parts*c.Limit {
+		return nil, c.tooLong()
+	}
+	reference := strings.TrimSpace(Clean(doc.Reference))
+	room := c.Limit - c.Measure([]content.Block{footer(reference, c.Parts, c.Parts)}, c.Limit) - len("\n\n")
+	if room < c.Limit/2 {
+		return nil, refused("the reference is too long for " + c.Name)
+	}
+	pieces, err := Split(blocks, room, func(b []content.Block) int { return c.Measure(b, room) })
+	if err != nil {
+		return nil, err
+	}
+	seen := pieces[:0]
+	for _, piece := range pieces {
+		if Visible(content.Document{Blocks: piece}.Plain()) {
+			seen = append(seen, piece)
+		}
+	}
+	switch {
+	case len(seen) == 0:
+		return nil, refused("the message has no text that can be seen")
+	case len(seen) > c.Parts:
+		return nil, c.tooLong()
+	}
+	for i := range seen {
+		if foot := footer(reference, i+1, len(seen)); len(foot.Spans) > 0 {
+			seen[i] = append(seen[i], foot)
+		}
+	}
+	return seen, nil
+}
+
+func (c Chat) tooLong() *channels.Error {
+	return refused(fmt.Sprintf("the text is too long for %s: it would take more than %d messages of %d characters", c.Name, c.Parts, c.Limit))
+}
+
+func refused(detail string) *channels.Error {
+	return &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: detail}
+}
+
+// buttons gives the buttons with clean labels of one line.
+func (c Chat) buttons(buttons []content.Button) ([]content.Button, error) {
+	if len(buttons) > c.ButtonLimit {
+		return nil, refused(fmt.Sprintf("a %s message has at most %d buttons", c.Name, c.ButtonLimit))
+	}
+	out := make([]content.Button, len(buttons))
+	for i, b := range buttons {
+		if !Visible(Clean(b.Label)) {
+			return nil, refused(fmt.Sprintf("button %d has no label", i+1))
+		}
+		if len(b.Action) < 1 || len(b.Action) > c.ActionLimit {
+			return nil, refused(fmt.Sprintf("the action of button %d must have 1 to %d bytes", i+1, c.ActionLimit))
+		}
+		b.Label = strings.Join(strings.Fields(Clean(b.Label)), " ")
+		out[i] = b
+	}
+	return out, nil
+}
+
+// footer is the line by which a reader recognises a part that came twice, or misses one. It has no spans if there is
+// nothing to say.
+func footer(reference string, n, of int) content.Block {
+	b := content.Block{Kind: content.Paragraph}
+	if reference != "" {
+		b.Spans = append(b.Spans, content.Span{Text: reference, Code: true})
+	}
+	if of > 1 {
+		number := strconv.Itoa(n) + "/" + strconv.Itoa(of)
+		if reference != "" {
+			number = " " + number
+		}
+		b.Spans = append(b.Spans, content.Span{Text: number})
+	}
+	return b
+}
+
+// prepare gives the document's blocks with everything in them that a chat can show, clean, and nothing else: subject
+// as a heading, tag first, spans without text gone, links that are not of the web written out.
+func prepare(doc content.Document) []content.Block {
+	rtl := doc.Direction == content.RightToLeft
+	var blocks []content.Block
+	if doc.Subject != "" {
+		blocks = append(blocks, content.Block{Kind: content.Heading, Spans: []content.Span{{Text: doc.Subject}}})
+	}
+	blocks = append(blocks, doc.Blocks...)
+	if len(doc.Blocks) == 0 && doc.Short != "" {
+		blocks = append(blocks, content.Text(doc.Short))
+	}
+	out := make([]content.Block, 0, len(blocks)+1)
+	for _, b := range blocks {
+		ready := content.Block{Kind: b.Kind}
+		if IsList(b.Kind) {
+			for _, item := range b.Items {
+				if spans := prepareSpans(item, rtl); len(spans) > 0 {
+					ready.Items = append(ready.Items, spans)
+				}
+			}
+		} else {
+			ready.Spans = prepareSpans(b.Spans, rtl)
+		}
+		if len(ready.Spans)+len(ready.Items) > 0 {
+			out = append(out, ready)
+		}
+	}
+	if tag := strings.TrimSpace(Clean(doc.Tag)); tag != "" && len(out) > 0 {
+		out = tagged(out, Isolate("["+tag+"]", rtl))
+	}
+	return out
+}
+
+func tagged(blocks []content.Block, tag string) []content.Block {
+	first := blocks[0]
+	if IsList(first.Kind) || first.Kind == content.Quote {
+		return append([]content.Block{content.Text(tag)}, blocks...)
+	}
+	first.Spans = append([]content.Span{{Text: tag + " "}}, first.Spans...)
+	blocks[0] = first
+	return blocks
+}
+
+// IsList says whether a kind of block has items.
+func IsList(kind content.BlockKind) bool { return kind == content.Bullets || kind == content.Numbered }
+
+func prepareSpans(spans []content.Span, rtl bool) []content.Span {
+	var out []content.Span
+	for _, s := range spans {
+		s.Text = Clean(s.Text)
+		link := s.Link
+		s.Link = webLink(link)
+		if link != "" && s.Link == "" {
+			address := Clean(strings.TrimPrefix(strings.TrimPrefix(link, "mailto:"), "tel:"))
+			switch {
+			case s.Text == "":
+				s.Text = Isolate(address, rtl)
+			case s.Text != address && s.Text != link:
+				s.Text += " (" + Isolate(address, rtl) + ")"
+			}
+		}
+		if s.Text == "" {
+			s.Text = Clean(s.Link)
+		}
+		if s.Code {
+			// Chat services let nothing else overlap with code; a link is worth more than its typeface.
+			s.Strong, s.Emph, s.Code = false, false, s.Link == ""
+		}
+		if s.Text != "" {
+			out = append(out, s)
+		}
+	}
+	if !Visible(content.PlainSpans(out)) {
+		return nil
+	}
+	return out
+}
+
+// webLink gives the link in normal form if it leads to the web, else nothing.
+func webLink(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return ""
+	}
+	u.RawQuery = escapeQuery(u.RawQuery)
+	return u.String()
+}
+
+// escapeQuery escapes what a URL may not hold; url.URL does so everywhere but in the query, which it keeps as it came.
+func escapeQuery(query string) string {
+	var b strings.Builder
+	for _, c := range []byte(query) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"<>`, c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// Visible says whether a reader sees anything of a text. Chat services refuse a message of blanks.
+func Visible(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Mn, r) && !invisibleLetter(r)
+	})
+}
+
+// invisibleLetter names the letters and symbols that show nothing: Hangul fillers and the empty Braille cell.
+func invisibleLetter(r rune) bool {
+	return r == '\u115f' || r == '\u1160' || r == '\u3164' || r == '\uffa0' || r == '\u2800'
+}

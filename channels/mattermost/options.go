@@ -1,0 +1,90 @@
+package mattermost
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/carillon-gateway/carillon/channels"
+)
+
+// Options is the channel's own section of the configuration.
+type Options struct {
+	BaseURL              string          `json:"base_url" doc:"where the Mattermost server answers, such as https://chat.example.org, with its subpath if it has one" required:"true"`
+	Token                channels.Secret `json:"token" doc:"access token of the bot account" required:"true"`
+	ActionSecret         channels.Secret `json:"action_secret,omitempty" doc:"at least 32 characters, made up by you; it signs the buttons. Needed with a public URL"`
+	PreviousActionSecret channels.Secret `json:"previous_action_secret,omitempty" doc:"while action_secret is changed: the old one, still taken for buttons that are out"`
+	CommandToken         channels.Secret `json:"command_token,omitempty" doc:"token of the slash command that leads here; empty: there is none"`
+	TextLimit            int             `json:"text_limit,omitempty" doc:"longest post that the server takes, in characters: 16383, or 4000 on a database that was never migrated; 0: 16383"`
+	PerSecond            float64         `json:"per_second,omitempty" doc:"most posts a second; 0: 10"`
+}
+
+// Limits of a post (mattermost/server/public, model/post.go, PostMessageMaxRunesV1 and V2).
+const (
+	oldText = 4000
+	newText = 16383
+)
+
+func readOptions(s channels.Settings) (Options, error) {
+	var o Options
+	if err := channels.DecodeOptions(s, &o); err != nil {
+		return o, err
+	}
+	if o.TextLimit == 0 {
+		o.TextLimit = newText
+	}
+	if o.PerSecond == 0 {
+		o.PerSecond = 10 // docs.mattermost.com, rate limiting settings: PerSec is 10 where limiting is enabled
+	}
+	var faults []error
+	fault := func(key, text string) {
+		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
+	}
+	if why := badBase(o.BaseURL); why != "" {
+		fault("base_url", why)
+	}
+	switch {
+	case o.Token == "":
+		fault("token", "missing; create a bot account under Integrations in Mattermost and refer to the token that it shows once")
+	case strings.ContainsFunc(o.Token.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		fault("token", "holds a character that no token has; copy it again, without a line end")
+	}
+	for key, secret := range map[string]channels.Secret{"action_secret": o.ActionSecret, "previous_action_secret": o.PreviousActionSecret} {
+		if secret != "" && len(secret.Reveal()) < 32 {
+			fault(key, "must have at least 32 characters; make one with openssl rand -hex 32")
+		}
+	}
+	switch {
+	case o.ActionSecret == "" && s.HookURL != "":
+		fault("action_secret", "missing; make one with openssl rand -hex 32, so that nobody else can press buttons in a member's name")
+	case o.ActionSecret == "" && o.PreviousActionSecret != "":
+		fault("previous_action_secret", "stands alone; it is the secret before action_secret")
+	}
+	if o.CommandToken != "" && len(o.CommandToken.Reveal()) < 16 {
+		fault("command_token", "does not look like the token of a slash command; copy it from the command's page in Mattermost")
+	}
+	if o.TextLimit < 500 || o.TextLimit > newText {
+		fault("text_limit", fmt.Sprintf("must be between 500 and %d; leave it out, or write %d for an old database", newText, oldText))
+	}
+	if !(o.PerSecond > 0 && o.PerSecond <= 1000) {
+		fault("per_second", "must be above 0 and at most 1000")
+	}
+	return o, errors.Join(faults...)
+}
+
+// badBase says what is wrong with a base URL.
+func badBase(base string) string {
+	u, err := url.Parse(base)
+	switch {
+	case base == "":
+		return "missing; write where the Mattermost server answers, such as https://chat.example.org"
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		return "must be an http or https URL such as https://chat.example.org"
+	case u.User != nil, u.RawQuery != "", u.Fragment != "":
+		return "must have no user, query or fragment"
+	case strings.Contains(u.Path, "/api/v4"):
+		return "must be the server's address without /api/v4"
+	}
+	return ""
+}

@@ -1,0 +1,102 @@
+package mattermost
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/mattermost/mattermost/server/public/model"
+
+	"github.com/carillon-gateway/carillon/channels"
+)
+
+// errLate is told to the server, which shows the person that her press did not work.
+var errLate = errors.New("webhook: a button was pressed after its message had expired; nothing was done")
+
+// ParseWebhook decodes a pressed button (JSON, proved by the signed context) or a slash command (a form, proved by the
+// command's token in the Authorization header and in the body).
+func (a *Adapter) ParseWebhook(r *http.Request, body []byte) ([]channels.Event, error) {
+	if r.Method != http.MethodPost {
+		return nil, channels.ErrForged // a command that is set to GET puts its token into the URL, and URLs are logged
+	}
+	if isJSON(r) {
+		return a.press(body)
+	}
+	return a.command(r, body)
+}
+
+func isJSON(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/json"
+}
+
+func (a *Adapter) press(body []byte) ([]channels.Event, error) {
+	var r model.PostActionIntegrationRequest
+	if err := json.Unmarshal(body, &r); err != nil {
+		return nil, channels.ErrForged // the library's error may quote the body
+	}
+	p, ok := a.genuine(&r)
+	switch {
+	case !ok:
+		return nil, channels.ErrForged
+	case p.over(a.now()):
+		return nil, errLate
+	}
+	return []channels.Event{{
+		ID: p.eventID(r.UserId), Inbound: &channels.Inbound{From: channels.Address(r.UserId), To: a.host, Action: p.action},
+	}}, nil
+}
+
+// command reads what a person wrote behind the slash command
+// (developers.mattermost.com, "Custom slash commands").
+func (a *Adapter) command(r *http.Request, body []byte) ([]channels.Event, error) {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Token ")
+	form, err := url.ParseQuery(string(body))
+	if a.opts.CommandToken == "" || !same(token, a.opts.CommandToken.Reveal()) || err != nil ||
+		len(form["token"]) != 1 || !same(form.Get("token"), a.opts.CommandToken.Reveal()) {
+		return nil, channels.ErrForged
+	}
+	text, user := strings.TrimSpace(form.Get("text")), form.Get("user_id")
+	if text == "" || !idForm.MatchString(user) {
+		return nil, nil
+	}
+	e := channels.Event{Inbound: &channels.Inbound{From: channels.Address(user), To: a.host, Text: text}}
+	if trigger := form.Get("trigger_id"); trigger != "" { // made anew for each command
+		sum := sha256.Sum256([]byte(trigger))
+		e.ID = "command:" + hex.EncodeToString(sum[:16])
+	}
+	return []channels.Event{e}, nil
+}
+
+// same compares in a time that tells neither the length nor a prefix of the secret.
+func same(shown, secret string) bool {
+	x, y := sha256.Sum256([]byte(shown)), sha256.Sum256([]byte(secret))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}
+
+// WebhookReply shows the person who pressed a button its label with a tick, and one who used the command a tick, to her
+// alone. The post stays as it is: what it said cannot be known here, and others of a channel may have to press as well.
+func (a *Adapter) WebhookReply(body []byte) (contentType string, reply []byte) {
+	var answer any = model.CommandResponse{ResponseType: model.CommandResponseTypeEphemeral, Text: tick}
+	if form, err := url.ParseQuery(string(body)); err == nil && form.Has("command") && strings.TrimSpace(form.Get("text")) == "" {
+		return "", nil // nothing was said, and nothing heard
+	}
+	var r model.PostActionIntegrationRequest
+	if err := json.Unmarshal(body, &r); err == nil {
+		label, _ := r.Context["label"].(string)
+		answer = model.PostActionIntegrationResponse{EphemeralText: tick + " " + writer{}.text(label), SkipSlackParsing: true}
+	}
+	reply, err := json.Marshal(answer)
+	if err != nil {
+		return "", nil
+	}
+	return "application/json", reply
+}
+
+const tick = "✓"
