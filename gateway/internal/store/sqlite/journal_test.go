@@ -177,3 +177,29 @@ func TestALongReaderHoldsUpNobody(t *testing.T) {
 		t.Errorf("the journal has %d bytes after the reader is gone", size)
 	}
 }
+
+// Somebody reads the newest page of the journal, so that it can be copied but not emptied. Who asks for that waits as long
+// as she wants to, and nobody else waits; it is done once the reader is gone.
+func TestEmptyingTheJournalWaitsForNobody(t *testing.T) {
+	h := newHall(t)
+	h.take(h.group.ID, 500)
+	reader := h.raw()
+	h.ok(reader.Exec("BEGIN"))
+	h.ok(reader.Exec("SELECT COUNT(*) FROM members"))
+	short, cancel := context.WithTimeout(h.ctx, 50*time.Millisecond)
+	defer cancel()
+	if h.s.write.check.scrub(short) {
+		t.Error("the journal was emptied under a reader")
+	}
+	begun := time.Now()
+	_, err := h.s.Orphans(h.ctx, false)
+	h.ok(err)
+	h.take(h.group.ID, 1) // bulk work goes on after a while
+	if waited := time.Since(begun); waited > busyTimeout*time.Millisecond/2 {
+		t.Errorf("the writer waited %v for the reader", waited)
+	}
+	h.ok(reader.Exec("ROLLBACK"))
+	if !h.s.write.check.scrub(h.ctx) || h.journalSize() != 0 {
+		t.Errorf("the journal has %d bytes after the reader is gone", h.journalSize())
+	}
+}
