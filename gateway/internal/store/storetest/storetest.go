@@ -61,6 +61,8 @@ func Run(t *testing.T, open Open) {
 		{"orphans go in doubt", orphans},
 		{"doubt is looked into by one", doubtful},
 		{"overdue deliveries move on", overdue},
+		{"what comes is known before it is due", nextDue},
+		{"what nobody reported on is found", unheard},
 		{"a move whose condition is gone", staleMove},
 		{"what has expired lapses", lapse},
 		{"a broadcast happens once", submitted},
