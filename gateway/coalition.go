@@ -6,6 +6,7 @@ import "encoding/json"
 // members; a channel's options are read, never written.
 type Document struct {
 	Groups   []DocumentGroup   `json:"groups,omitempty"`
+	Prices   []Price           `json:"prices,omitempty"`   // the operator's
 	Channels []DocumentChannel `json:"channels,omitempty"` // the operator's
 }
 
@@ -19,13 +20,15 @@ type DocumentGroup struct {
 	Region   string                       `json:"region,omitempty"`
 	Topics   []Topic                      `json:"topics,omitempty"`
 	Floor    int                          `json:"floor,omitempty"`
+	Budget   *Budget                      `json:"budget,omitempty"`
+	Prices   []Price                      `json:"prices,omitempty"` // in place of all that the group has; none: they stay
 	Channels []DocumentChannel            `json:"channels,omitempty"`
 	Wordings map[string]map[string]string `json:"wordings,omitempty"` // name → locale → Markdown with front matter
 }
 
 // Group gives the group itself, without an id.
 func (d DocumentGroup) Group() Group {
-	return Group{Slug: d.Slug, Name: d.Name, Locale: d.Locale, Fallback: d.Fallback, Zone: d.Zone, Region: d.Region, Topics: d.Topics, Floor: d.Floor}
+	return Group{Slug: d.Slug, Name: d.Name, Locale: d.Locale, Fallback: d.Fallback, Zone: d.Zone, Region: d.Region, Topics: d.Topics, Floor: d.Floor, Budget: d.Budget}
 }
 
 // DocumentChannel is a channel of a Document. Without options, a channel that exists keeps the ones it has.
@@ -34,6 +37,7 @@ type DocumentChannel struct {
 	Adapter string          `json:"adapter"`
 	Groups  []string        `json:"groups,omitempty"` // for the operator's: who may use it; empty: all
 	Senders int             `json:"senders,omitempty"`
+	Trip    Trip            `json:"trip,omitzero"`
 	Options json.RawMessage `json:"options,omitempty"` // with secrets in clear
 }
 

@@ -15,7 +15,8 @@ type Group struct {
 	Zone     string   `json:"zone"`               // IANA name
 	Region   string   `json:"region,omitempty"`   // ISO 3166 country of numbers without a prefix
 	Topics   []Topic  `json:"topics"`
-	Floor    int      `json:"floor,omitempty"` // smallest number shown to others; zero: 10
+	Floor    int      `json:"floor,omitempty"`  // smallest number shown to others; zero: 10
+	Budget   *Budget  `json:"budget,omitempty"` // caps of a month; nil: none
 }
 
 // Topic is what a member may subscribe to. A group has at most 62.
@@ -90,15 +91,19 @@ type Channel struct {
 	Groups  []string        `json:"groups"`            // for an operator's channel: slugs of the groups that may use it; empty: all
 	Options json.RawMessage `json:"-"`                 // with secrets in clear; sealed in the ledger, never shown
 	Senders int             `json:"senders,omitempty"` // how many send at once; zero: the default
+	Trip    Trip            `json:"trip,omitzero"`
 	Health  ChannelHealth   `json:"health"`
+	// Incident is the open one; only read.
+	Incident *Incident `json:"incident,omitempty"`
 }
 
 // ChannelHealth is what stands between a channel and sending.
 type ChannelHealth struct {
 	Paused      PauseKind `json:"paused,omitempty"`
-	PausedUntil time.Time `json:"paused_until,omitzero"` // zero with a pause: until someone or a Check lifts it
-	Code        string    `json:"code,omitempty"`        // the provider's, verbatim
-	Detail      string    `json:"detail,omitempty"`      // safe to show
+	RoutineOnly bool      `json:"routine_only,omitempty"` // with a manual pause: alerts and account messages go on
+	PausedUntil time.Time `json:"paused_until,omitzero"`  // zero with a pause: until someone or a Check lifts it
+	Code        string    `json:"code,omitempty"`         // the provider's, verbatim
+	Detail      string    `json:"detail,omitempty"`       // safe to show
 	Since       time.Time `json:"since,omitzero"`
 }
 

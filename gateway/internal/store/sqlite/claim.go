@@ -76,7 +76,7 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, sealed *seale
 }
 
 const claimQuery = `SELECT d.tail, d.broadcast_no, d.member_id, d.point_id, d.channel_no, d.locale, d.neutral, d.state, d.due_at, d.attempt_no, d.attempts, d.tries, d.resends, d.first_part,
-	p.kind, p.state, p.address_sealed, m.key_sealed
+	p.kind, p.state, p.address_sealed, m.key_sealed, p.country
 	FROM deliveries d JOIN groups g ON g.no = d.group_no
 	LEFT JOIN contact_points p ON p.group_id = g.id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = g.id AND m.id = d.member_id
@@ -87,6 +87,7 @@ type claimed struct {
 	no, broadcast, channel, attempt int64
 	point                           int // its state; 0 if it is not there
 	erased                          bool
+	price                           int64 // of one unit, as attempts.price_no
 }
 
 // claim decides one claim and carries it out.
@@ -100,6 +101,7 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	c.Member, c.Point, c.Locale, c.Neutral, c.No = r.ColID(2), r.ColID(3), r.ColWord(5), r.ColInt(6) != 0, int(r.ColInt(10))+1
 	c.Tries, c.Resends, c.FirstPart, c.Kind = int(r.ColInt(11)), int(r.ColInt(12)), int(r.ColInt(13)), r.ColWord(14)
 	sealed.address, sealed.key = bytes.Clone(r.ColBlob(16)), bytes.Clone(r.ColBlob(17))
+	country, placed := r.ColWord(18), !r.ColNull(18)
 	if err := r.Reset(); err != nil {
 		return err
 	}
@@ -136,6 +138,20 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 		c.No--
 		return err
 	}
+	if !placed {
+		country = t.w.store.country(c.Kind, "")
+	}
+	if row.price, err = t.priceOf(info.groupNo, row.channel, c.Kind, country); err != nil {
+		return err
+	}
+	over, err := t.capped(info, row.price)
+	if err != nil {
+		return err
+	}
+	if over {
+		c.Verdict = gateway.Capped
+		return t.park(&row, info)
+	}
 	c.Verdict, c.Attempt, c.Token = gateway.Granted, gateway.NewID(), 1
 	return t.grant(&row, info, c, lease)
 }
@@ -166,9 +182,9 @@ func (t *txn) grant(row *claimed, info *frozen, c *gateway.Claim, lease int64) e
 	if !known {
 		room = usualRef
 	}
-	s := t.Prepare("INSERT INTO attempts (state, token, left_behind, arrived, cost, settled_at, refusal, no, tail, group_no, broadcast_no, delivery_no, previous_no, channel_no, point_id, nth, until, parts, first_part, claimed_at, refs) VALUES (1, 1, 0, 0, 0, 0, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+	s := t.Prepare("INSERT INTO attempts (state, token, left_behind, arrived, cost, settled_at, refusal, no, tail, group_no, broadcast_no, delivery_no, previous_no, channel_no, point_id, nth, until, parts, first_part, claimed_at, refs, price_no) VALUES (1, 1, 0, 0, 0, 0, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	s.Int(1, no).Int(2, tail).Int(3, info.groupNo).Int(4, row.broadcast).Int(5, row.no).Int(6, previous).Int(7, row.channel).Key(8, c.Point).Int(9, int64(c.No))
-	s.Int(10, lease).Int(11, int64(parts)).Int(12, int64(c.FirstPart)).Int(13, t.now).Text(14, blanks[:min(len(blanks), 1+room*max(1, parts))])
+	s.Int(10, lease).Int(11, int64(parts)).Int(12, int64(c.FirstPart)).Int(13, t.now).Text(14, blanks[:min(len(blanks), 1+room*max(1, parts))]).Int(15, row.price)
 	if err := s.Run(); err != nil {
 		return fmt.Errorf("writing an attempt: %w", err)
 	}
@@ -217,6 +233,7 @@ type frozen struct {
 	class     gateway.Class
 	topic     string
 	answers   gateway.ID // the contact point that an account message answers; it may be stopped
+	avoid     gateway.ID // a channel that must not carry it
 	policy    gateway.Policy
 	expires   int64
 	parts     map[variant]int
@@ -262,6 +279,7 @@ func readFrozen(c *lite.Conn, broadcast int64) (*frozen, error) {
 		return nil, err
 	}
 	info.class, info.topic, info.answers = gateway.Class(class), who.Topic, who.Point
+	info.avoid = who.Avoid
 	var err error
 	info.policy, err = readPolicy(info.class, policy)
 	return info, err
@@ -274,7 +292,7 @@ func readPolicy(class gateway.Class, numbers string) (gateway.Policy, error) {
 }
 
 func (info *frozen) fill(c *gateway.Claim) {
-	c.Group, c.Broadcast = info.group, info.id
+	c.Group, c.Broadcast, c.Avoid = info.group, info.id, info.avoid
 	c.Class, c.Topic, c.Policy, c.Expires = info.class, info.topic, info.policy, time.UnixMicro(info.expires).UTC()
 }
 

@@ -201,8 +201,8 @@ func (st *stager) insertPoint(box seal.Box, member gateway.ID, position int, p g
 	if stopped {
 		state = pointStopped
 	}
-	_, err = st.exec("INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note) VALUES (?,?,?,?,?,?,?,?,?,?)",
-		st.group[:], member[:], p.ID[:], position, p.Kind, state, mask, sealText(box, p.Address, p.ID, "address"), st.key.Addresses.Of(p.Kind, p.Address.Reveal()), p.Note)
+	_, err = st.exec("INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note, country) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+		st.group[:], member[:], p.ID[:], position, p.Kind, state, mask, sealText(box, p.Address, p.ID, "address"), st.key.Addresses.Of(p.Kind, p.Address.Reveal()), p.Note, st.w.store.country(p.Kind, p.Address))
 	return err
 }
 

@@ -268,7 +268,7 @@ func (t *txn) advance(m *gateway.Move) error {
 	if m.Detail != "" {
 		d.detail = m.Detail
 	}
-	held := d.state == rowHeld
+	held := d.state == rowHeld && d.reason == ""
 	if err := t.step(d, a, m.Next); err != nil {
 		return err
 	}

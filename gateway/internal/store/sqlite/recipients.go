@@ -12,7 +12,7 @@ import (
 const (
 	everyoneQuery = "SELECT id, import_id, locale, fallback, zone, neutral, tags FROM members WHERE group_id = ? AND id > ? ORDER BY id"
 	namedQuery    = "SELECT id, import_id, locale, fallback, zone, neutral, tags FROM members WHERE group_id = ? AND id = ?"
-	pointsQuery   = "SELECT member_id, id, position, kind, state, topics FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
+	pointsQuery   = "SELECT member_id, id, position, kind, state, topics, country FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
 )
 
 // Recipients pages through who is meant. Both reads are ranges of a clustered key, merged here.
@@ -111,7 +111,7 @@ func addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipient, mask in
 		if i == len(page) || !bytes.Equal(page[i].Member[:], member) {
 			continue // not meant
 		}
-		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: pointStates[r.ColInt(4)], Subscribed: r.ColInt(5)&mask != 0}
+		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: pointStates[r.ColInt(4)], Subscribed: r.ColInt(5)&mask != 0, Country: r.ColWord(6)}
 		position, at := int(r.ColInt(2)), len(order)
 		for at > 0 && order[at-1] > position {
 			at--

@@ -171,7 +171,7 @@ func (s *Store) Release(ctx context.Context, group, broadcast gateway.ID, failed
 	}
 	return s.changeAll(ctx, nos, func(t *txn, d *delivery) error {
 		switch {
-		case d.state == rowHeld:
+		case d.state == rowHeld && d.reason == "":
 			d.state = rowWaiting
 			return nil
 		case d.state == rowEnded && d.reason == gateway.ReasonFailed:
@@ -182,7 +182,7 @@ func (s *Store) Release(ctx context.Context, group, broadcast gateway.ID, failed
 }
 
 const (
-	heldQuery   = "SELECT no FROM deliveries WHERE broadcast_no = ? AND state = 4 LIMIT ?"
+	heldQuery   = "SELECT no FROM deliveries WHERE broadcast_no = ? AND state = 4 AND reason = '' LIMIT ?"
 	failedQuery = "SELECT no FROM deliveries WHERE broadcast_no = ? AND state = 2 AND reason = 'failed' LIMIT ?"
 )
 

@@ -23,7 +23,7 @@ func testRing(t testing.TB) *seal.Ring {
 func TestSuite(t *testing.T) {
 	ring := testRing(t)
 	storetest.Run(t, func(t testing.TB, place string, now func() time.Time) store.Store {
-		s, err := sqlite.Open(context.Background(), sqlite.Options{Dir: place, Ring: ring, Now: now})
+		s, err := sqlite.Open(context.Background(), sqlite.Options{Dir: place, Ring: ring, Now: now, Country: storetest.Country})
 		if err != nil {
 			t.Fatal(err)
 		}
