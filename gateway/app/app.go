@@ -143,7 +143,7 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Wordings: s}, a.live,
+	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Wordings: s}, a.live,
 		fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, At: o.At})
 	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics)})
 	a.ears = a.newEars()

@@ -32,8 +32,14 @@ func (s *Store) Stage(ctx context.Context, group, imp gateway.ID, rows []gateway
 		return nil, err
 	}
 	staged := make([]gateway.Staged, len(rows))
+	places := map[gateway.ID]string{} // outside the transaction: a country costs as much as a row
+	for _, row := range rows {
+		for _, p := range row.Member.Points {
+			places[p.ID] = s.country(p.Kind, p.Address)
+		}
+	}
 	err = s.write.do(ctx, false, func(t *txn) error {
-		st := stager{txn: t, key: key, topics: topics, group: group, imp: imp}
+		st := stager{txn: t, key: key, topics: topics, group: group, imp: imp, places: places}
 		state, err := st.importState()
 		if err != nil {
 			return err
@@ -56,6 +62,7 @@ type stager struct {
 	key        *seal.Group
 	topics     []topicRow
 	group, imp gateway.ID
+	places     map[gateway.ID]string // countries of contact points
 }
 
 func (st *stager) importState() (state string, err error) {
@@ -201,8 +208,12 @@ func (st *stager) insertPoint(box seal.Box, member gateway.ID, position int, p g
 	if stopped {
 		state = pointStopped
 	}
+	country, placed := st.places[p.ID]
+	if !placed {
+		country = st.w.store.country(p.Kind, p.Address)
+	}
 	_, err = st.exec("INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note, country) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-		st.group[:], member[:], p.ID[:], position, p.Kind, state, mask, sealText(box, p.Address, p.ID, "address"), st.key.Addresses.Of(p.Kind, p.Address.Reveal()), p.Note, st.w.store.country(p.Kind, p.Address))
+		st.group[:], member[:], p.ID[:], position, p.Kind, state, mask, sealText(box, p.Address, p.ID, "address"), st.key.Addresses.Of(p.Kind, p.Address.Reveal()), p.Note, country)
 	return err
 }
 
