@@ -115,13 +115,13 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 		c       *client.Client
 		group   string
 		channel gateway.Channel
-	}{{c, "berlin", w.channel}, {op, "", shared[0]}} {
+	}{{c, "berlin", w.channel}, {op, "", shared[0].Channel}} {
 		made, err := side.c.PutChannel(ctx, side.group, client.NewChannel{Name: "sms-made-" + side.group + "x", Adapter: "sms", Options: []byte(`{"k":"v"}`)})
 		is("put channel", made.Kind == "sms", made, err)
 		checked, err := side.c.CheckChannel(ctx, side.group, side.channel.ID)
 		is("check", checked.OK, checked, err)
-		ok("pause", side.c.PauseChannel(ctx, side.group, side.channel.ID))
-		ok("resume channel", side.c.ResumeChannel(ctx, side.group, side.channel.ID))
+		ok("pause", side.c.PauseChannel(ctx, side.group, side.channel.ID, false))
+		ok("resume channel", side.c.ResumeChannel(ctx, side.group, side.channel.ID, false))
 		tokens, err := side.c.Tokens(ctx, side.group)
 		is("tokens", len(tokens) >= 2, tokens, err)
 		role := gateway.Viewer

@@ -21,6 +21,7 @@ type groupIn struct {
 	Region   string          `json:"region,omitempty" maxLength:"2" doc:"ISO 3166 country of numbers without a prefix."`
 	Topics   []gateway.Topic `json:"topics,omitempty" maxItems:"62" doc:"What members may subscribe to."`
 	Floor    int             `json:"floor,omitempty" minimum:"0" maximum:"1000" doc:"Smallest number shown to others; 0 means 10."`
+	Budget   *gateway.Budget `json:"budget,omitempty" doc:"Caps of a month of the group's zone, amounts in millionths. Absent: none."`
 }
 
 type putGroup struct {
@@ -50,7 +51,7 @@ func (s *server) addGroups() {
 			if b.Slug != "" && b.Slug != in.Group {
 				return nil, gateway.Faultf(gateway.CodeInvalid, "body.slug is not the group of the path; leave it out, because a slug cannot be changed")
 			}
-			group, err := s.CheckGroup(gateway.Group{Slug: in.Group, Name: b.Name, Locale: b.Locale, Fallback: b.Fallback, Zone: b.Zone, Region: b.Region, Topics: b.Topics, Floor: b.Floor})
+			group, err := s.CheckGroup(gateway.Group{Slug: in.Group, Name: b.Name, Locale: b.Locale, Fallback: b.Fallback, Zone: b.Zone, Region: b.Region, Topics: b.Topics, Floor: b.Floor, Budget: b.Budget})
 			if err != nil {
 				return nil, err
 			}

@@ -86,6 +86,14 @@ func CheckGroup(g gateway.Group) (gateway.Group, error) {
 	if g.Floor < 0 || g.Floor > maxFloor {
 		say("floor %d: use 0 (for the default, 10) to %d", g.Floor, maxFloor)
 	}
+	if g.Budget != nil {
+		if err := g.Budget.Check(); err != nil {
+			say("%v", err)
+		}
+		if *g.Budget == (gateway.Budget{}) {
+			g.Budget = nil
+		}
+	}
 	if wrong != nil {
 		return gateway.Group{}, gateway.Faultf(gateway.CodeInvalid, "the group cannot be stored: %s", strings.Join(wrong, "; "))
 	}
