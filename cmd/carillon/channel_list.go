@@ -37,8 +37,11 @@ func (sh *shell) listChannels(all []gateway.ChannelView) error {
 }
 
 func senders(c gateway.ChannelView) string {
-	if c.SendersNow == 0 {
-		return "none"
+	switch {
+	case c.SendersNow == 0 && c.Senders == 0:
+		return "default"
+	case c.SendersNow == 0: // it does not send
+		return strconv.Itoa(c.Senders)
 	}
 	return fmt.Sprintf("%d+%d", c.SendersNow, c.UrgentSenders)
 }
