@@ -15,12 +15,11 @@ type Ledger interface {
 	Plan(ctx context.Context, c Chunk) error
 	// Due lists the waiting deliveries of a lane whose time has come by the store's clock, the longest due first.
 	Due(ctx context.Context, channel ID, lane Lane, limit int) ([]ID, error)
-	// Claim gives each delivery that may be sent now to this claimant, checking again that nothing forbids it: state,
-	// due time, a stopped broadcast, expiry, STOP, erasure, the contact point.
-	Claim(ctx context.Context, by Claimant, deliveries []ID) ([]Claim, error)
-	// Settle writes outcomes. An outcome whose token is no longer the newest gets ErrStale at its place, others are
-	// written all the same.
-	Settle(ctx context.Context, outcomes []Outcome) ([]error, error)
+	// Exchange writes what the claimant's senders did and gives them what they do next, in one transaction; either list
+	// may be empty. An outcome whose token is no longer the newest gets ErrStale at its place, others are written all the
+	// same. Each delivery that may be sent now is granted, after checking again that nothing forbids it: state, due time, a
+	// stopped broadcast, expiry, STOP, erasure, the contact point.
+	Exchange(ctx context.Context, by Claimant, done []Outcome, deliveries []ID) ([]error, []Claim, error)
 	// Observe applies receipts, in any order and any number of times; a state only moves forward.
 	Observe(ctx context.Context, receipts []Receipt) ([]Effect, error)
 }
@@ -31,7 +30,7 @@ type Mender interface {
 	// claimed one; LookAt is now. It returns how many.
 	Orphans(ctx context.Context, all bool) (int, error)
 	// Doubtful claims attempts in doubt whose LookAt has come for a look-up: each gets a new token and is not given
-	// out again for the lease. Settle takes the result; InDoubt with a later LookAt means: ask again then.
+	// out again for the lease. Exchange takes the result; InDoubt with a later LookAt means: ask again then.
 	Doubtful(ctx context.Context, by Claimant, limit int) ([]Claim, error)
 	// Overdue lists accepted attempts without a receipt past ConfirmBy, and waiting deliveries past their MoveAfter.
 	Overdue(ctx context.Context, limit int) ([]Claim, error)

@@ -58,7 +58,7 @@ type Claim struct {
 	Delivery  ID
 	Verdict   Verdict
 	Attempt   ID
-	Token     int64 // fencing: Settle must show it
+	Token     int64 // fencing: an Outcome must show it
 	No        int   // of the attempt in its delivery, from 1
 	Group     ID
 	Broadcast ID

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/carillon-gateway/carillon/gateway/app"
 )
 
 func main() {
@@ -44,6 +46,7 @@ func fake(delay, workers string) error {
 
 // runChild is one row in a process of its own; its answer is JSON on the standard output.
 func runChild(row, dir string, args []string) error {
+	app.TuneCollector() // as every gateway does; the process ends with the row
 	args = append(args, "", "", "", "")
 	number := func(i int) int { n, _ := strconv.Atoi(args[i]); return n } // our own process wrote it
 	var answer any
@@ -84,7 +87,7 @@ type run struct {
 func bench() error {
 	var r run
 	flag.StringVar(&r.rows, "rows", "sms,dispatch,plan,urgent,start", "which rows to measure")
-	flag.IntVar(&r.n, "n", 10_000, "messages of each repetition, end to end")
+	flag.IntVar(&r.n, "n", 40_000, "messages of each repetition, end to end")
 	flag.IntVar(&r.instant, "instant", 40_000, "messages of each repetition, dispatch alone")
 	flag.IntVar(&r.members, "members", 200_000, "members to plan for, and deliveries that wait; the figures of docs/benchmarks.md take 1000000")
 	flag.IntVar(&r.senders, "senders", 64, "senders, of the bare client as of the channel")
@@ -179,7 +182,11 @@ func (r *run) sms(ctx context.Context) error {
 	}
 	var ratios, beyond, bareRates, ourRates []float64
 	for i := range r.repeat {
-		bare, err := bareSMS(provider.URL, r.n, r.senders)
+		bareProfile := ""
+		if i == 0 {
+			bareProfile = r.profile("sms-bare")
+		}
+		bare, err := bareSMS(provider.URL, r.n, r.senders, bareProfile)
 		if err != nil {
 			return err
 		}

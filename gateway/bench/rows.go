@@ -39,6 +39,7 @@ func endToEnd(dir, provider, listen string, n, senders int, profile string) (fig
 	if err != nil {
 		return figures{}, err
 	}
+	defer app.TuneCollector()()
 	gw, err := makeApp(ctx, dir)
 	if err != nil {
 		return figures{}, err
@@ -118,6 +119,7 @@ func dispatchAlone(w *world, n int, profile string) (figures, error) {
 	if err != nil {
 		return figures{}, err
 	}
+	defer app.TuneCollector()()
 	d, err := w.dispatcher()
 	if err != nil {
 		return figures{}, err

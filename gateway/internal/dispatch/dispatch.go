@@ -55,13 +55,6 @@ func New(o Options) (*Dispatcher, error) {
 	return d, nil
 }
 
-func (d *Dispatcher) gatherer(urgent bool) *gatherer {
-	if urgent {
-		return d.urgent
-	}
-	return d.rest
-}
-
 // Run sends until ctx ends, and returns when it has drained: claiming stops at once, sends under way may go on for
 // Grace, are then cancelled and settled as in doubt. It can run once. The error says what did not end in time; such
 // attempts stay claimed, and are in doubt after the next start.
@@ -83,7 +76,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 	var settlements, background sync.WaitGroup
 	for _, g := range []*gatherer{d.urgent, d.rest} {
-		settlements.Go(func() { g.runSettlements(writing) })
+		settlements.Go(func() { g.run(writing) })
 	}
 	background.Go(func() { d.mender.run(ctx) })
 	background.Go(func() { d.sweeps(ctx) })

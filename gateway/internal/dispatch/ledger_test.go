@@ -132,13 +132,17 @@ func (l *ledger) Due(_ context.Context, channel gateway.ID, lane gateway.Lane, l
 	return due[:min(limit, len(due))], l.refuse
 }
 
-func (l *ledger) Claim(_ context.Context, by gateway.Claimant, ids []gateway.ID) ([]gateway.Claim, error) {
+func (l *ledger) Exchange(_ context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.note()
 	if l.refuse != nil {
-		return nil, l.refuse
+		return nil, nil, l.refuse
 	}
+	return l.settle(done), l.claim(by, ids), nil
+}
+
+func (l *ledger) claim(by gateway.Claimant, ids []gateway.ID) []gateway.Claim {
 	claims := make([]gateway.Claim, len(ids))
 	for i, id := range ids {
 		d := l.deliveries[id]
@@ -165,7 +169,7 @@ func (l *ledger) Claim(_ context.Context, by gateway.Claimant, ids []gateway.ID)
 			claims[i].Verdict, claims[i].Attempt, claims[i].Token, claims[i].No = gateway.Granted, a.ID, 1, a.No
 		}
 	}
-	return claims, nil
+	return claims
 }
 
 func (l *ledger) describe(c *gateway.Claim, d *delivery, a *attempt) {
@@ -179,13 +183,7 @@ func (l *ledger) describe(c *gateway.Claim, d *delivery, a *attempt) {
 	}
 }
 
-func (l *ledger) Settle(_ context.Context, outcomes []gateway.Outcome) ([]error, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer l.note()
-	if l.refuse != nil {
-		return nil, l.refuse
-	}
+func (l *ledger) settle(outcomes []gateway.Outcome) []error {
 	errs := make([]error, len(outcomes))
 	for i, o := range outcomes {
 		a := l.attempts[o.Attempt]
@@ -207,7 +205,7 @@ func (l *ledger) Settle(_ context.Context, outcomes []gateway.Outcome) ([]error,
 			l.after(a, o.Spent, o.Next, o.Point)
 		}
 	}
-	return errs, nil
+	return errs
 }
 
 func (l *ledger) enter(a *attempt, s gateway.AttemptState, r gateway.Refusal) {

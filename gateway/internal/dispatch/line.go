@@ -75,8 +75,8 @@ func (l *line) run(ctx, sending context.Context) {
 		background.Go(func() { l.relay(inner, lane) })
 	}
 	background.Go(func() { l.keepHealth(inner) })
-	pumps.Go(func() { l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders).run(ctx, sending) })
-	pumps.Go(func() { l.newPump(routine, l.senders).run(ctx, sending) })
+	pumps.Go(func() { l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders, l.d.urgent).run(ctx, sending) })
+	pumps.Go(func() { l.newPump(routine, l.senders, l.d.rest).run(ctx, sending) })
 	pumps.Wait()
 	cancel()
 	background.Wait()

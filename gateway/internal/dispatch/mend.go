@@ -299,7 +299,7 @@ func (m *mender) wasSent(ctx context.Context, c *gateway.Claim, caps channels.Ca
 // settle writes the result of a look-up; false: it was not taken, because of an error or because a receipt was quicker.
 func (m *mender) settle(ctx context.Context, c *gateway.Claim, o gateway.Outcome) bool {
 	o.Attempt, o.Token, o.Urgent = c.Attempt, c.Token, c.Policy.Lane == gateway.Urgent
-	errs, err := m.d.o.Ledger.Settle(ctx, []gateway.Outcome{o})
+	errs, _, err := m.d.o.Ledger.Exchange(ctx, gateway.Claimant{ID: m.claimant.ID, Lease: m.claimant.Lease}, []gateway.Outcome{o}, nil)
 	if err != nil {
 		if ctx.Err() == nil {
 			m.d.o.Log.Error("the result of a look-up cannot be written; looking again later", "attempt", c.Attempt, "error", err)

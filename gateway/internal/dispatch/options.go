@@ -16,8 +16,7 @@ import (
 // Ledger is what dispatch needs of the ledger.
 type Ledger interface {
 	Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, limit int) ([]gateway.ID, error)
-	Claim(ctx context.Context, by gateway.Claimant, deliveries []gateway.ID) ([]gateway.Claim, error)
-	Settle(ctx context.Context, outcomes []gateway.Outcome) ([]error, error)
+	Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, deliveries []gateway.ID) ([]error, []gateway.Claim, error)
 	Observe(ctx context.Context, receipts []gateway.Receipt) ([]gateway.Effect, error)
 }
 

@@ -296,7 +296,7 @@ func TestStopAndResume(t *testing.T) {
 	close(goOn)
 	due, err := st.s.Due(t.Context(), st.list[0].ID, gateway.Bulk, 600)
 	st.ok(err)
-	claims, err := st.s.Claim(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, due)
+	_, claims, err := st.s.Exchange(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, due)
 	st.ok(err)
 	if len(due) != 500 || claims[0].Verdict != gateway.Held {
 		t.Fatalf("%d due, first verdict %v", len(due), claims[0].Verdict)
@@ -330,13 +330,13 @@ func TestReplayingDeadLetters(t *testing.T) {
 	st.planned(id)
 	due, err := st.s.Due(t.Context(), st.list[0].ID, gateway.Bulk, 10)
 	st.ok(err)
-	claims, err := st.s.Claim(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, due[:2])
+	_, claims, err := st.s.Exchange(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, due[:2])
 	st.ok(err)
 	var outcomes []gateway.Outcome
 	for _, c := range claims {
 		outcomes = append(outcomes, gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.Refused, Next: gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonFailed}})
 	}
-	_, err = st.s.Settle(t.Context(), outcomes)
+	_, _, err = st.s.Exchange(t.Context(), gateway.Claimant{}, outcomes, nil)
 	st.ok(err)
 	if n, err := st.f.Replay(t.Context(), st.group.ID, id); n != 2 || err != nil {
 		t.Errorf("replayed %d, %v", n, err)

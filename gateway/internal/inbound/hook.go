@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -21,14 +22,13 @@ const hookTime = 10 * time.Second
 // stored, 503 if the provider is to call again, 403 to a forgery and 404 for a channel that is not there, the last two
 // without a word that helps anybody who tries.
 func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
 	ch, adapter, ok := e.Channels.ByName(r.PathValue("channel"))
 	parser, hears := adapter.(channels.WebhookParser)
 	if !ok || !hears {
 		http.Error(w, "not found", http.StatusNotFound)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := read(http.MaxBytesReader(w, r.Body, maxBody), r.ContentLength)
 	if err != nil {
 		status := http.StatusBadRequest
 		var long *http.MaxBytesError
@@ -69,6 +69,14 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// read reads all of a body whose length was announced, or is unknown and below zero.
+func read(body io.Reader, announced int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(max(announced, 0), maxBody)) + bytes.MinRead)
+	_, err := b.ReadFrom(body)
+	return b.Bytes(), err
 }
 
 // parse keeps a defect in an adapter from ending the connection without an answer.

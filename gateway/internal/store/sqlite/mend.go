@@ -79,6 +79,7 @@ func (s *Store) Doubtful(ctx context.Context, by gateway.Claimant, limit int) ([
 			if err := t.Prepare("UPDATE attempts SET token = token + 1, until = ? WHERE no = ?").Int(1, t.now+by.Lease.Microseconds()).Int(2, no).Run(); err != nil {
 				return fmt.Errorf("claiming a look-up: %w", err)
 			}
+			t.w.live.forget(no)
 		}
 		return nil
 	})

@@ -37,6 +37,7 @@ type writer struct {
 	check  *checkpointer
 	frozen map[int64]*frozen // broadcasts by number
 	refs   map[int64]int     // length of the provider's ids on each channel, of late
+	live   live
 	money  money
 }
 
@@ -68,7 +69,7 @@ func newWriter(s *Store, path string, at func(string)) (*writer, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	w := &writer{store: s, conn: conn, at: at, check: check, urgent: make(chan *op, 256), bulk: make(chan *op, 1024),
-		stop: make(chan struct{}), done: make(chan struct{}), frozen: map[int64]*frozen{}, refs: map[int64]int{}, money: newMoney()}
+		stop: make(chan struct{}), done: make(chan struct{}), frozen: map[int64]*frozen{}, refs: map[int64]int{}, live: newLive(), money: newMoney()}
 	go w.loop()
 	return w, nil
 }
@@ -217,6 +218,7 @@ func (w *writer) together(work func(*txn) bool) (err error) {
 		if err != nil && w.conn.InTransaction() {
 			err = errors.Join(err, w.conn.Prepare("ROLLBACK").Run())
 		}
+		w.live.ended(err == nil)
 	}()
 	if !work(t) {
 		return errSpoilt

@@ -156,10 +156,12 @@ func hardCap(t *testing.T, open Open) {
 	ids := append(w.plan(one, 1, members[:7]...), w.plan(two, 1, members[7:]...)...)
 	const inFlight = 3
 	sent := 0
+	var done []gateway.Outcome // of the claims before, written in the transaction that makes the next ones
 	for len(ids) > 0 {
 		n := min(inFlight, len(ids))
-		claims, err := w.Claim(w.ctx, w.by, []gateway.ID{ids[0], ids[len(ids)-1], ids[len(ids)/2]}[:n])
+		_, claims, err := w.Exchange(w.ctx, w.by, done, []gateway.ID{ids[0], ids[len(ids)-1], ids[len(ids)/2]}[:n])
 		w.ok(err)
+		done = nil
 		for i, id := range [...]gateway.ID{ids[0], ids[len(ids)-1], ids[len(ids)/2]} {
 			if i < n {
 				ids = deleteID(ids, id)
@@ -167,7 +169,7 @@ func hardCap(t *testing.T, open Open) {
 		}
 		for _, c := range claims {
 			if c.Verdict == gateway.Granted {
-				w.costing(c, 1)
+				done = append(done, gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.Accepted, ProviderID: "SM" + c.Attempt.Short(), Cost: 1})
 				sent++
 			} else {
 				equal(t, "verdict", c.Verdict, gateway.Capped)
@@ -178,6 +180,8 @@ func hardCap(t *testing.T, open Open) {
 	if sent < 10 || sent > 10+inFlight-1 {
 		t.Fatalf("%d messages of a tenth left under a cap of one, with %d in flight", sent, inFlight)
 	}
+	_, _, err := w.Exchange(w.ctx, w.by, done, nil)
+	w.ok(err)
 	s := w.spend()
 	equal(t, "held", s.Held, 15-sent)
 	equal(t, "reached", [2]bool{s.Soft, s.Hard}, [2]bool{true, true})

@@ -48,6 +48,7 @@ func Run(t *testing.T, open Open) {
 		{"a claim says everything that sending needs", claimed},
 		{"a stale token writes nothing", staleToken},
 		{"the same delivery twice in one call", twice},
+		{"an outcome and the next claim are one step", exchanged},
 		{"parts are handed over one by one", parts},
 		{"attempts take legal steps only", attemptSteps},
 		{"deliveries take legal steps only", deliverySteps},

@@ -20,6 +20,7 @@ type Conn struct {
 	tls   *libc.TLS
 	db    uintptr
 	stmts map[string]*Stmt
+	near  map[*byte]*Stmt   // the same by where their texts lie in memory, for most are constants
 	words map[string]string // texts that come again and again: locales, zones, kinds
 }
 
@@ -45,7 +46,7 @@ func (e *Error) Constraint() bool { return e.Code&0xff == sqlite3.SQLITE_CONSTRA
 
 // Open opens the file, which is made if it is not there, and runs the pragmas.
 func Open(path string, pragmas ...string) (*Conn, error) {
-	c := &Conn{tls: libc.NewTLS(), stmts: map[string]*Stmt{}, words: map[string]string{}}
+	c := &Conn{tls: libc.NewTLS(), stmts: map[string]*Stmt{}, near: map[*byte]*Stmt{}, words: map[string]string{}}
 	name, err := libc.CString(path)
 	if err != nil {
 		c.tls.Close()
@@ -77,7 +78,7 @@ func (c *Conn) Close() error {
 	for _, s := range c.stmts {
 		s.Free()
 	}
-	c.stmts = nil
+	c.stmts, c.near = nil, nil
 	rc := sqlite3.Xsqlite3_close_v2(c.tls, c.db)
 	c.tls.Close()
 	if rc != sqlite3.SQLITE_OK {
@@ -89,13 +90,19 @@ func (c *Conn) Close() error {
 // Prepare compiles a statement, or gives the one compiled before. A statement that does not compile says so in Reset.
 // Texts that vary without bound must not come here: see Once.
 func (c *Conn) Prepare(sql string) *Stmt {
-	if s, ok := c.stmts[sql]; ok {
+	if s := c.near[unsafe.StringData(sql)]; s != nil && s.text == sql { // the same string in memory: nothing is compared, or hashed
 		return s
 	}
-	s := c.compile(sql)
-	if s.broken == nil {
+	s, ok := c.stmts[sql]
+	if !ok {
+		s = c.compile(sql)
+		if s.broken != nil {
+			return s
+		}
+		s.text = sql
 		c.stmts[sql] = s
 	}
+	c.near[unsafe.StringData(s.text)] = s
 	return s
 }
 

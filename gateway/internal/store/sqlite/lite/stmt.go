@@ -16,6 +16,7 @@ import (
 // whether all went well; only then the changes and rows count.
 type Stmt struct {
 	c      *Conn
+	text   string // of a statement that is kept
 	p      uintptr
 	params int
 	bound  int
