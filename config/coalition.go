@@ -21,18 +21,19 @@ type Coalition struct {
 
 // Group is one group of the file.
 type Group struct {
-	Slug     string         `yaml:"slug" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the group's short name in commands and URLs, as in north-coast"`
-	Name     string         `yaml:"name" required:"true" doc:"the name that its members know"`
-	Locale   string         `yaml:"locale" required:"true" doc:"language of members without one of their own, as in pt-BR"`
-	Fallback []string       `yaml:"fallback" max:"20" doc:"languages to try after the member's own, in order"`
-	Zone     string         `yaml:"zone" required:"true" doc:"time zone, as in Europe/Berlin"`
-	Region   string         `yaml:"region" pattern:"[A-Z]{2}" like:"DE" doc:"country of telephone numbers without a prefix, as in DE"`
-	Topics   []Topic        `yaml:"topics" required:"true" min:"1" max:"62" doc:"what a member may subscribe to"`
-	Floor    int            `yaml:"floor" min:"2" max:"1000" doc:"smallest number of people that others are shown; absent: 10"`
-	Budget   Budget         `yaml:"budget" doc:"what the group means to spend within a month of its zone"`
-	Prices   []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
-	Channels []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
-	Wording  string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
+	Slug      string         `yaml:"slug" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the group's short name in commands and URLs, as in north-coast"`
+	Name      string         `yaml:"name" required:"true" doc:"the name that its members know"`
+	Locale    string         `yaml:"locale" required:"true" doc:"language of members without one of their own, as in pt-BR"`
+	Fallback  []string       `yaml:"fallback" max:"20" doc:"languages to try after the member's own, in order"`
+	Zone      string         `yaml:"zone" required:"true" doc:"time zone, as in Europe/Berlin"`
+	Region    string         `yaml:"region" pattern:"[A-Z]{2}" like:"DE" doc:"country of telephone numbers without a prefix, as in DE"`
+	Topics    []Topic        `yaml:"topics" required:"true" min:"1" max:"62" doc:"what a member may subscribe to"`
+	Floor     int            `yaml:"floor" min:"2" max:"1000" doc:"smallest number of people that others are shown; absent: 10"`
+	Countries []string       `yaml:"countries" max:"250" pattern:"[A-Z]{2}" like:"DE" doc:"text messages go to these countries only, as in DE; absent: to all"`
+	Budget    Budget         `yaml:"budget" doc:"what the group means to spend within a month of its zone"`
+	Prices    []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
+	Channels  []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
+	Wording   string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
 
 	// Words is what the wording folder holds: text, then locale, then source.
 	Words map[string]map[string]string `yaml:"-"`

@@ -2,21 +2,28 @@ package gateway
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
 // Group is an autonomous part of the coalition. It owns its members, channels, words and schedules.
 type Group struct {
-	ID       ID       `json:"id"`
-	Slug     string   `json:"slug"`               // a-z 0-9 -, 2 to 40 characters; unique on the instance
-	Name     string   `json:"name"`               // as its members know it
-	Locale   string   `json:"locale"`             // BCP 47; the language of members without one
-	Fallback []string `json:"fallback,omitempty"` // languages to try after the member's own chain, in order
-	Zone     string   `json:"zone"`               // IANA name
-	Region   string   `json:"region,omitempty"`   // ISO 3166 country of numbers without a prefix
-	Topics   []Topic  `json:"topics"`
-	Floor    int      `json:"floor,omitempty"`  // smallest number shown to others; zero: 10
-	Budget   *Budget  `json:"budget,omitempty"` // caps of a month; nil: none
+	ID        ID       `json:"id"`
+	Slug      string   `json:"slug"`               // a-z 0-9 -, 2 to 40 characters; unique on the instance
+	Name      string   `json:"name"`               // as its members know it
+	Locale    string   `json:"locale"`             // BCP 47; the language of members without one
+	Fallback  []string `json:"fallback,omitempty"` // languages to try after the member's own chain, in order
+	Zone      string   `json:"zone"`               // IANA name
+	Region    string   `json:"region,omitempty"`   // ISO 3166 country of numbers without a prefix
+	Topics    []Topic  `json:"topics"`
+	Floor     int      `json:"floor,omitempty"`     // smallest number shown to others; zero: 10
+	Budget    *Budget  `json:"budget,omitempty"`    // caps of a month; nil: none
+	Countries []string `json:"countries,omitempty"` // ISO 3166, to which text messages may go, of every class; none: to all
+}
+
+// Allows reports whether messages may go to an address of a country; kinds without countries have none.
+func (g Group) Allows(country string) bool {
+	return country == "" || len(g.Countries) == 0 || slices.Contains(g.Countries, country)
 }
 
 // Topic is what a member may subscribe to. A group has at most 62.

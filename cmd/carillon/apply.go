@@ -59,7 +59,7 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 		return doc, err
 	}
 	for _, g := range coalition.Groups {
-		d := gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region, Floor: g.Floor, Wordings: g.Words}
+		d := gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region, Floor: g.Floor, Countries: g.Countries, Wordings: g.Words}
 		if d.Budget, err = budget(g.Budget); err != nil {
 			return doc, err
 		}
@@ -170,6 +170,9 @@ func writeCoalition(dir string, doc gateway.Document) error {
 		given(out, "floor", g.Floor)
 		if len(g.Fallback) > 0 {
 			out["fallback"] = g.Fallback
+		}
+		if len(g.Countries) > 0 {
+			out["countries"] = g.Countries
 		}
 		if g.Budget != nil {
 			out["budget"] = writtenBudget(*g.Budget)

@@ -51,6 +51,29 @@ text KE en: 1 members, 1 segments, 0.01 USD
 	}
 }
 
+// A group sends to Germany only: who has a number elsewhere is told on Telegram, or not at all, and the preview says why.
+func TestOnlyTheGroupsCountries(t *testing.T) {
+	st := newStage(t)
+	st.group.Countries = []string{"DE"}
+	var err error
+	st.group, err = st.s.PutGroup(t.Context(), st.group)
+	st.ok(err)
+	st.places = []string{"DE", "KE", gateway.UnknownCountry}
+	st.enrol(who{locale: "en", points: "sms"}, who{locale: "en", points: "sms"}, who{locale: "en", points: "sms telegram"})
+	d := report("r1")
+	d.Group = st.group.ID
+	p, err := st.f.Preview(t.Context(), d)
+	st.ok(err)
+	if got := fmt.Sprint(p.LeftOut); got != "[{has a number in a country to which the group does not send true 1}]" || p.Reached != 2 {
+		t.Errorf("left out %s, reached %d", got, p.Reached)
+	}
+	st.run(st.f)
+	want := "waiting en\nended en suppressed: has a number in a country to which the group does not send\nwaiting en"
+	if all := st.planned(st.submit(report("r1"))); told(all) != want || all[2].ChannelID != st.list[1].ID {
+		t.Errorf("planned\n%s", told(all))
+	}
+}
+
 // Every notice has words in every shipped language, which fit, and goes to the owners as an alert around the channel that
 // is ailing; an owner who stays neutral is shown a pointer.
 func TestNoticesToOwners(t *testing.T) {

@@ -16,13 +16,14 @@ type topicRow struct {
 	Retired bool `json:"retired,omitempty"`
 }
 
-const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget FROM groups"
+const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries FROM groups"
 
 func scanGroup(r *lite.Stmt) (g gateway.Group, topics []topicRow, err error) {
-	var fallback, list, budget string
-	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget); err != nil {
+	var fallback, list, budget, countries string
+	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries); err != nil {
 		return g, nil, err
 	}
+	g.Countries = splitList(countries)
 	if budget != "" {
 		g.Budget = &gateway.Budget{}
 		if err = fromJSON(budget, g.Budget); err != nil {
@@ -64,16 +65,16 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 		}
 		if found {
 			g.ID = known.ID
-			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ?, budget = ? WHERE id = ?",
-				g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, budget, g.ID[:])
+			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ?, budget = ?, countries = ? WHERE id = ?",
+				g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, budget, joinList(g.Countries), g.ID[:])
 			return err
 		}
 		if g.ID.IsZero() {
 			g.ID = gateway.NewID()
 		}
 		keyID, sealed := s.ring.Wrap(seal.NewSecret(), place(g.ID, "key"))
-		_, err = t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, key_id, key_sealed, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-			g.ID[:], g.Slug, g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, budget, keyID, sealed, t.now)
+		_, err = t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, key_id, key_sealed, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+			g.ID[:], g.Slug, g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, budget, joinList(g.Countries), keyID, sealed, t.now)
 		return err
 	})
 	return g, err

@@ -7,6 +7,7 @@ ALTER TABLE contact_points ADD COLUMN country TEXT;
 CREATE INDEX contact_points_unplaced ON contact_points (group_id, member_id, id) WHERE country IS NULL;
 
 ALTER TABLE groups ADD COLUMN budget TEXT NOT NULL DEFAULT ''; -- JSON; empty: none
+ALTER TABLE groups ADD COLUMN countries TEXT NOT NULL DEFAULT ''; -- comma-separated; empty: all
 ALTER TABLE channels ADD COLUMN routine_only INTEGER NOT NULL DEFAULT 0; -- 1: a pause that lets urgent messages pass
 ALTER TABLE channels ADD COLUMN trip_after INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE channels ADD COLUMN trip_minutes INTEGER NOT NULL DEFAULT 0;
