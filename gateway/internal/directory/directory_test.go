@@ -112,9 +112,11 @@ func TestRoutesFollowHerOrderConsentAndTheChannelsThatServeHer(t *testing.T) {
 	}
 }
 
+type groups = gateway.Groups // an embedded name must not hide a method
+
 // sendsTo is a group that sends to some countries only.
 type sendsTo struct {
-	gateway.Groups
+	groups
 	countries []string
 }
 
