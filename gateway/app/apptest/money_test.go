@@ -2,6 +2,7 @@ package apptest_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,11 +16,8 @@ import (
 // Where the owner is: she prefers text messages.
 const byText, byTelegram = "+447700900999", "900000777"
 
-// owner is a member who subscribes to nothing but the topic owners, by text message and by Telegram.
-const owner = "owner,The keeper,en," + byText + "," + byTelegram + ",owners,join-2,en,2026-01-10T10:00:00Z,paper form\n"
-
-// owned gives the gateway a group of people with an owner, and a channel of its own for text messages.
-func owned(w *apptest.World, people []apptest.Person, change func(*gateway.Group)) {
+// owned gives the gateway a group of people with an owner, who subscribes to nothing else.
+func owned(w *apptest.World, people []apptest.Person, number string, change func(*gateway.Group)) {
 	w.T.Helper()
 	ctx := w.T.Context()
 	w.Apply("harbour")
@@ -32,14 +30,20 @@ func owned(w *apptest.World, people []apptest.Person, change func(*gateway.Group
 	if _, err = w.API.PutGroup(ctx, g); err != nil {
 		w.T.Fatal(err)
 	}
-	options := fmt.Sprintf(`{"account_sid":%q,"auth_token":%q,"from":%q,"segments_per_second":100000,"base_url":%q}`, apptest.Account, apptest.Token, apptest.Number, w.Wall)
-	if _, err := w.API.PutChannel(ctx, "harbour", client.NewChannel{Name: "sms-own", Adapter: "sms", Senders: w.Senders, Trip: gateway.Trip{After: 5}, Options: []byte(options)}); err != nil {
-		w.T.Fatal(err)
-	}
 	w.Join("harbour", people)
+	owner := "owner,The keeper,en," + number + "," + byTelegram + ",owners,join-2,en,2026-01-10T10:00:00Z,paper form\n"
 	report, err := w.API.ImportMembers(ctx, "harbour", strings.NewReader(apptest.Header+owner), gateway.ImportOptions{})
 	if err != nil || report.New != 1 {
 		w.T.Fatalf("importing an owner: %v, %+v", err, report)
+	}
+}
+
+// ownChannel gives the group a channel of its own for text messages.
+func ownChannel(w *apptest.World) {
+	w.T.Helper()
+	options := fmt.Sprintf(`{"account_sid":%q,"auth_token":%q,"from":%q,"segments_per_second":100000,"base_url":%q}`, apptest.Account, apptest.Token, apptest.Number, w.Wall)
+	if _, err := w.API.PutChannel(w.T.Context(), "harbour", client.NewChannel{Name: "sms-own", Adapter: "sms", Senders: w.Senders, Trip: gateway.Trip{After: 5}, Options: []byte(options)}); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
@@ -82,7 +86,8 @@ func TestFilteredChannel(t *testing.T) {
 	w := apptest.New(t, apptest.Options{Senders: 2})
 	w.Start()
 	people := apptest.PeopleWith("s", apptest.Numbers(t, many))
-	owned(w, people, func(*gateway.Group) {})
+	owned(w, people, byText, func(*gateway.Group) {})
+	ownChannel(w)
 	end := w.Script(sandbox.Fault{Kind: sandbox.Failure, Provider: sandbox.Twilio, Status: 400, Code: 30007})
 	report := w.Report("harbour", "week-47", text)
 	w.Until(20*time.Second, "for an incident", func() bool { return view(w).Incident != nil })
@@ -136,6 +141,42 @@ func TestFilteredChannel(t *testing.T) {
 	}
 }
 
+// TestRefusedCredentials: the operator's channel loses its credentials. Those whom the operator named read about it on
+// Telegram, and again when a check finds them good, without anybody's doing.
+func TestRefusedCredentials(t *testing.T) {
+	t.Parallel()
+	w := apptest.New(t, apptest.Options{Senders: 2})
+	settings, err := os.OpenFile(w.ConfigFile(), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := settings.WriteString("contacts: harbour\n"); err != nil || settings.Close() != nil {
+		t.Fatal(err)
+	}
+	w.Start()
+	owned(w, apptest.PeopleWith("s", apptest.Numbers(t, 1)), "", func(*gateway.Group) {})
+	w.Apply("rivers")
+	w.Join("rivers", apptest.PeopleWith("r", apptest.Numbers(t, 3)))
+	end := w.Script(sandbox.Fault{Kind: sandbox.Unauthorized, Provider: sandbox.Twilio, On: sandbox.OnAll})
+	report := w.Report("rivers", "week-47", "The roof is mended.")
+	w.UntilBox(20*time.Second, "for the operator's people to be told", func() bool { return toldOwner(w, byTelegram, "Channel sms:", "credentials") == 1 })
+	if i := w.Channel("sms").Incident; i == nil || i.Trouble != gateway.TroubleCredentials {
+		t.Errorf("the incident is %+v", i)
+	}
+	w.Until(10*time.Second, "for the list to say so", func() bool { return w.Channel("sms").Incident.Told })
+	end()
+	if result, err := w.API.CheckChannel(t.Context(), "", w.Channel("sms").ID); err != nil || !result.OK {
+		t.Fatalf("the check says %+v, %v", result, err)
+	}
+	w.UntilBox(20*time.Second, "for them to hear that all is well", func() bool {
+		return toldOwner(w, byTelegram, "sms is well again") == 1
+	})
+	w.Settled(30*time.Second, "rivers", report)
+	if n := w.Counts("rivers", report)["delivered"]; n != 3 || w.Channel("sms").Incident != nil {
+		t.Errorf("in the end %d were reached, and the incident is %+v", n, w.Channel("sms").Incident)
+	}
+}
+
 // TestHardCap: two reports race, and in the middle the group's hard cap for the month is reached. No more than what senders
 // had in flight passes it. A warning of danger to life reaches everybody all the same, the owner hears of it all, and a
 // higher cap lets the reports go on.
@@ -148,7 +189,8 @@ func TestHardCap(t *testing.T) {
 	hard := func(g *gateway.Group) {
 		g.Budget = &gateway.Budget{Currency: "EUR", Soft: 1_000_000, Hard: limit * 100_000}
 	}
-	owned(w, people, hard)
+	owned(w, people, byText, hard)
+	ownChannel(w)
 	ctx := t.Context()
 	if _, err := w.API.SetPrices(ctx, "harbour", []gateway.Price{{Kind: "sms", Country: "GB", Currency: "EUR", Micros: 100_000}}, nil); err != nil {
 		t.Fatal(err)
