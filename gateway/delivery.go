@@ -167,7 +167,8 @@ type Move struct {
 	Delivery ID
 	Attempt  ID
 	Next     Step
-	Detail   string // why, safe to show
+	Again    time.Time // for StepNone: Overdue lists it again then, if it is accepted; zero: never
+	Detail   string    // why, safe to show
 }
 
 // Delivery is one broadcast for one member, as screens show it.

@@ -145,9 +145,8 @@ func (d *channelDesk) SetChannelHealth(ctx context.Context, id gateway.ID, h gat
 
 // Check asks the provider whether the channel works. A good answer lifts a pause for refused credentials.
 func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckResult, error) {
-	record, known := d.live.Channel(id)
 	adapter, ok := d.live.Adapter(id)
-	if !known || !ok {
+	if !ok {
 		return gateway.CheckResult{}, gateway.Faultf(gateway.CodeNotFound, "there is no such channel, or it cannot be used until its options are mended")
 	}
 	err := adapter.Check(ctx)
@@ -158,12 +157,20 @@ func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckRe
 		e := channels.AsError(err)
 		return gateway.CheckResult{Class: e.Class.String(), Code: e.Code, Detail: e.Detail}, nil
 	}
-	if record.Incident != nil && record.Incident.Mends() {
+	all, err := d.store.Channels(ctx) // what is live may not know of the pause yet
+	if err != nil {
+		return gateway.CheckResult{}, err
+	}
+	i := slices.IndexFunc(all, func(c gateway.Channel) bool { return c.ID == id })
+	if i < 0 {
+		return gateway.CheckResult{OK: true}, nil
+	}
+	if all[i].Incident != nil && all[i].Incident.Mends() {
 		if err := d.CloseIncident(ctx, id, "check"); err != nil {
 			return gateway.CheckResult{}, err
 		}
 	}
-	if record.Health.Paused == gateway.PauseAuth {
+	if all[i].Health.Paused == gateway.PauseAuth {
 		if err := d.SetChannelHealth(ctx, id, gateway.ChannelHealth{}); err != nil {
 			return gateway.CheckResult{}, err
 		}

@@ -40,6 +40,11 @@ func signal(c chan struct{}) {
 	}
 }
 
+// heard takes receipts that a provider was asked for the way of those that it sent.
+func (a *App) heard(ctx context.Context, channel gateway.ID, receipts []channels.Receipt) error {
+	return a.track.Observe(ctx, channel, receipts)
+}
+
 // subscribe points the provider at our webhook, or makes it ready to be polled, where it must be told.
 func subscribe(ctx context.Context, adapter channels.Adapter) error {
 	if s, ok := adapter.(channels.Subscriber); ok {

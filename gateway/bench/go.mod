@@ -4,6 +4,7 @@ go 1.26.7
 
 require (
 	github.com/carillon-gateway/carillon v0.0.0-00010101000000-000000000000
+	github.com/go-telegram-bot-api/telegram-bot-api/v5 v5.5.1
 	github.com/twilio/twilio-go v1.31.0
 )
 
@@ -12,7 +13,6 @@ require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/danielgtaylor/huma/v2 v2.37.2 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
-	github.com/go-telegram-bot-api/telegram-bot-api/v5 v5.5.1 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect
 	github.com/golang/mock v1.6.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect

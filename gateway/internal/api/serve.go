@@ -46,13 +46,13 @@ func requestID(ctx context.Context) string {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	secure(w.Header(), r.TLS != nil)
+	id := gateway.NewID().String()
+	w.Header().Set("X-Request-Id", id)
 	if name, ok := strings.CutPrefix(r.URL.Path, "/hooks/"); ok && s.Hooks != nil && name != "" {
 		s.serveHook(w, r)
 		return
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before, on this connection
-	id := gateway.NewID().String()
-	w.Header().Set("X-Request-Id", id)
 	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, id))
 	out := &answer{ResponseWriter: w}
 	defer func() {
@@ -137,7 +137,7 @@ func (s *server) recovered(w *answer, r *http.Request, value any) {
 	if r.Context().Err() != nil {
 		return // the client has gone, and what could not be written to it is no defect
 	}
-	s.Log.Error("a request panicked", "request", requestID(r.Context()), "route", routeOf(r), "kind", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+	s.Log.Error("a request panicked", "request", w.Header().Get("X-Request-Id"), "route", routeOf(r), "kind", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
 	if w.status != 0 {
 		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 	}

@@ -261,14 +261,23 @@ func (d *Dispatcher) usableFirst(routes []gateway.Route, lane gateway.Lane) []ga
 	return append(sorted, paused...)
 }
 
-// nudgeFor wakes the relay that a step concerns, if it is due already.
+// nudgeFor wakes the relay that a step concerns, now or when it is due.
 func (d *Dispatcher) nudgeFor(next gateway.Step, c *gateway.Claim) func() {
-	if next.Kind != gateway.StepRetry && next.Kind != gateway.StepPoint || next.Due.After(d.o.Now()) {
+	if next.Kind != gateway.StepRetry && next.Kind != gateway.StepPoint {
 		return nil
 	}
 	channel, lane := c.Channel, c.Policy.Lane
 	if next.Kind == gateway.StepPoint {
 		channel = next.Channel
 	}
-	return func() { d.Nudge(channel, lane) }
+	return func() {
+		l := d.line(channel)
+		switch {
+		case l == nil:
+		case next.Due.After(d.o.Now()):
+			l.comes[lane].earlier(next.Due)
+		default:
+			l.nudge(lane)
+		}
+	}
 }

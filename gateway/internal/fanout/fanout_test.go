@@ -93,6 +93,7 @@ func TestWhatIsWrongIsSaidAtOnce(t *testing.T) {
 		{"too long", "in es cannot be sent over channel text (sms): the text is too long", gateway.CodeInvalid, func(d *gateway.Draft) { d.Words.Sources = map[string]string{"en": "x", "es": long} }},
 		{"words too long", "1048576", gateway.CodeTooLong, func(d *gateway.Draft) { d.Words.Sources["fr"] = strings.Repeat("x", 1<<20) }},
 		{"key", "key", gateway.CodeInvalid, func(d *gateway.Draft) { d.Key = "a\nb" }},
+		{"past", "is over already", gateway.CodeInvalid, func(d *gateway.Draft) { d.StartAt = time.Now().Add(-2 * time.Minute) }},
 		{"late", "start_at", gateway.CodeInvalid, func(d *gateway.Draft) { d.StartAt = time.Now().Add(400 * 24 * time.Hour) }},
 		{"over", "not after the start", gateway.CodeInvalid, func(d *gateway.Draft) { d.ExpiresAt = time.Now().Add(-time.Hour) }},
 		{"long life", "31 days", gateway.CodeInvalid, func(d *gateway.Draft) { d.ExpiresAt = time.Now().Add(40 * 24 * time.Hour) }},
@@ -272,6 +273,26 @@ func TestAStartLaterIsKept(t *testing.T) {
 	st.wind(61 * time.Minute)
 	if all := st.planned(id); len(all) != 1 {
 		t.Errorf("%d deliveries", len(all))
+	}
+}
+
+// A clock that is a little behind ours sends at once, and so does a program that repeats its request after the start; what
+// is new and in the past is refused, in a preview too.
+func TestAStartInThePast(t *testing.T) {
+	st := newStage(t)
+	st.enrol(who{locale: "en", points: "sms"})
+	st.run(st.f)
+	d := report("r1")
+	d.StartAt = st.now().Add(-50 * time.Second)
+	id := st.submit(d)
+	st.planned(id)
+	st.wind(time.Hour)
+	if again := st.submit(d); again != id {
+		t.Errorf("repeated it is %s, not %s", again, id)
+	}
+	d.Group, d.Key = st.group.ID, "r2"
+	if _, err := st.f.Preview(t.Context(), d); !isCode(err, gateway.CodeInvalid) || !strings.Contains(err.Error(), "is over already") {
+		t.Errorf("a preview says %v", err)
 	}
 }
 

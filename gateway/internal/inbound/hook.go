@@ -20,8 +20,9 @@ const hookTime = 10 * time.Second
 
 // ServeHTTP takes the webhook of the channel that the path's wildcard "channel" names. It answers 200 once everything is
 // stored, 503 if the provider is to call again, 403 to a forgery and 404 for a channel that is not there, the last two
-// without a word that helps anybody who tries.
+// without a word that helps anybody who tries. Whoever serves it may have set X-Request-Id; the log names that.
 func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := w.Header().Get("X-Request-Id")
 	ch, adapter, ok := e.Channels.ByName(r.PathValue("channel"))
 	parser, hears := adapter.(channels.WebhookParser)
 	if !ok || !hears {
@@ -43,12 +44,12 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, channels.ErrForged):
 		e.Count(ch.ID, HeardForgery)
-		e.Log.Debug("a webhook was refused", "channel", ch.ID, "error", err)
+		e.Log.Debug("a webhook was refused", "request", id, "channel", ch.ID, "error", err)
 		http.Error(w, "forbidden", http.StatusForbidden)
 		return
 	case err != nil:
 		e.Count(ch.ID, HeardNonsense)
-		e.Log.Warn("a webhook cannot be read", "channel", ch.ID, "error", err)
+		e.Log.Warn("a webhook cannot be read", "request", id, "channel", ch.ID, "error", err)
 		http.Error(w, "not understood", http.StatusBadRequest)
 		return
 	}
@@ -56,7 +57,7 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	if err := e.Hear(ctx, ch, events); err != nil {
 		e.Count(ch.ID, HeardFailure)
-		e.Log.Error("what a provider reports cannot be stored; it is to call again", "channel", ch.ID, "error", err)
+		e.Log.Error("what a provider reports cannot be stored; it is to call again", "request", id, "channel", ch.ID, "error", err)
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "call again", http.StatusServiceUnavailable)
 		return

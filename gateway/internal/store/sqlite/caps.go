@@ -97,7 +97,7 @@ func (t *txn) capped(info *frozen, price int64) (bool, error) {
 func (t *txn) park(row *claimed, info *frozen) error {
 	t.tally(info.groupNo, row.broadcast, row.channel, gateway.Waiting, "", -1)
 	t.tally(info.groupNo, row.broadcast, row.channel, gateway.Waiting, gateway.ReasonCapped, 1)
-	return t.Prepare("UPDATE deliveries SET state = 4, reason = 'capped' WHERE no = ?").Int(1, row.no).Run()
+	return t.Prepare("UPDATE deliveries SET state = 5, reason = 'capped' WHERE no = ?").Int(1, row.no).Run()
 }
 
 // warn writes a notice for each cap that the sums have come to.
@@ -166,7 +166,7 @@ func (s *Store) Spend(ctx context.Context, group gateway.ID) (out gateway.Spend,
 			}); err != nil {
 			return err
 		}
-		return query(c, "SELECT COUNT(*) FROM deliveries INDEXED BY deliveries_capped WHERE group_no = ? AND state = 4 AND reason = 'capped'", []any{no}, func(r *lite.Stmt) error { return r.Scan(&out.Held) })
+		return query(c, cappedCountQuery, []any{no}, func(r *lite.Stmt) error { return r.Scan(&out.Held) })
 	})
 	return out, err
 }
@@ -176,7 +176,7 @@ func (s *Store) Uncap(ctx context.Context, limit int) (int, error) {
 	var nos []int64
 	if err := s.reading(ctx, func(c *lite.Conn) error {
 		var groups []int64
-		if err := query(c, "SELECT DISTINCT group_no FROM deliveries INDEXED BY deliveries_capped WHERE state = 4 AND reason = 'capped'", nil, func(r *lite.Stmt) error {
+		if err := query(c, cappedGroupsQuery, nil, func(r *lite.Stmt) error {
 			groups = append(groups, r.ColInt(0))
 			return nil
 		}); err != nil {
@@ -190,7 +190,7 @@ func (s *Store) Uncap(ctx context.Context, limit int) (int, error) {
 			if _, hard := b.Passed(b.micros, b.segments); hard {
 				continue
 			}
-			if err := query(c, "SELECT no FROM deliveries INDEXED BY deliveries_capped WHERE group_no = ? AND state = 4 AND reason = 'capped' LIMIT ?", []any{group, limit - len(nos)}, func(r *lite.Stmt) error {
+			if err := query(c, cappedQuery, []any{group, limit - len(nos)}, func(r *lite.Stmt) error {
 				nos = append(nos, r.ColInt(0))
 				return nil
 			}); err != nil {
@@ -202,12 +202,19 @@ func (s *Store) Uncap(ctx context.Context, limit int) (int, error) {
 		return 0, err
 	}
 	return s.changeAll(ctx, nos, func(_ *txn, d *delivery) error {
-		if d.state == rowHeld && d.reason == gateway.ReasonCapped {
+		if d.state == rowCapped {
 			d.state, d.reason = rowWaiting, ""
 		}
 		return nil
 	})
 }
+
+// The index of these holds only what waits for a cap.
+const (
+	cappedCountQuery  = "SELECT COUNT(*) FROM deliveries INDEXED BY deliveries_capped WHERE group_no = ? AND state = 5"
+	cappedGroupsQuery = "SELECT DISTINCT group_no FROM deliveries INDEXED BY deliveries_capped WHERE state = 5"
+	cappedQuery       = "SELECT no FROM deliveries INDEXED BY deliveries_capped WHERE group_no = ? AND state = 5 LIMIT ?"
+)
 
 // Place derives the countries of addresses that an earlier release took in, at most limit of them; it returns how many.
 func (s *Store) Place(ctx context.Context, limit int) (int, error) {
@@ -216,8 +223,7 @@ func (s *Store) Place(ctx context.Context, limit int) (int, error) {
 		kind                 string
 		address, key         []byte
 	}
-	rows, err := list(ctx, s, `SELECT p.group_id, p.member_id, p.id, p.kind, p.address_sealed, m.key_sealed FROM contact_points p INDEXED BY contact_points_unplaced
-		JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.country IS NULL LIMIT ?`, []any{limit}, func(r *row) []any {
+	rows, err := list(ctx, s, unplacedQuery, []any{limit}, func(r *row) []any {
 		return []any{&r.group, &r.member, &r.point, &r.kind, &r.address, &r.key}
 	})
 	if err != nil || len(rows) == 0 {
@@ -246,3 +252,6 @@ func (s *Store) Place(ctx context.Context, limit int) (int, error) {
 		return nil
 	})
 }
+
+const unplacedQuery = `SELECT p.group_id, p.member_id, p.id, p.kind, p.address_sealed, m.key_sealed FROM contact_points p INDEXED BY contact_points_unplaced
+	CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.country IS NULL LIMIT ?`

@@ -60,7 +60,7 @@ func (t *txn) orphans(until int64) (int, error) {
 const (
 	orphanQuery   = "SELECT " + attemptColumns + " FROM attempts a WHERE a.state = 1 AND a.until <= ? ORDER BY a.until LIMIT ?"
 	doubtfulQuery = "SELECT no, tail FROM attempts WHERE state = 2 AND until > 0 AND until <= ? ORDER BY until LIMIT ?"
-	lateQuery     = "SELECT no, tail FROM attempts WHERE state = 3 AND until > 0 AND until <= ? ORDER BY until LIMIT ?"
+	lateQuery     = "SELECT no, tail FROM attempts WHERE state = 3 AND until > 0 AND until <= ? AND left_behind = 0 ORDER BY until LIMIT ?"
 	stuckQuery    = "SELECT no, tail FROM deliveries WHERE state = 0 AND move_at > 0 AND move_at <= ? ORDER BY move_at LIMIT ?"
 )
 
@@ -262,14 +262,14 @@ func (t *txn) advance(m *gateway.Move) error {
 	if m.Next.Kind == gateway.StepNone {
 		d.move = 0
 		if d.state == rowFollows && a.state == gateway.Accepted {
-			a.until = 0
+			a.until = toMicros(m.Again)
 		}
 		return t.store(a, d)
 	}
 	if m.Detail != "" {
 		d.detail = m.Detail
 	}
-	held := d.state == rowHeld && d.reason == ""
+	held := d.state == rowHeld
 	if err := t.step(d, a, m.Next); err != nil {
 		return err
 	}

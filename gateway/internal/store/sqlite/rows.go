@@ -15,7 +15,8 @@ const (
 	rowFollows = 1
 	rowEnded   = 2
 	rowArrived = 3 // by an attempt that is not the newest
-	rowHeld    = 4 // waiting, but its broadcast is stopped, or for the reason that stands there
+	rowHeld    = 4 // waiting, but its broadcast is stopped
+	rowCapped  = 5 // waiting, but its group's cap is reached; the reason says so too
 )
 
 // attempt is a row of attempts.
@@ -152,7 +153,9 @@ func (d *delivery) newest() int64 {
 }
 
 // waits says whether the delivery waits, held or not.
-func (d *delivery) waits() bool { return d.state == rowWaiting || d.state == rowHeld }
+func (d *delivery) waits() bool {
+	return d.state == rowWaiting || d.state == rowHeld || d.state == rowCapped
+}
 
 // counted is what tallies count a delivery under.
 type counted struct {
@@ -164,10 +167,10 @@ type counted struct {
 // stateWith gives the delivery's state; a is its newest attempt, or any other.
 func (d *delivery) stateWith(a *attempt) counted {
 	switch d.state {
-	case rowWaiting:
+	case rowWaiting, rowHeld:
 		return counted{d.channel, gateway.Waiting, ""}
-	case rowHeld:
-		return counted{d.channel, gateway.Waiting, d.reason}
+	case rowCapped:
+		return counted{d.channel, gateway.Waiting, gateway.ReasonCapped}
 	case rowEnded:
 		return counted{d.channel, gateway.Ended, d.reason}
 	case rowArrived:
@@ -208,7 +211,7 @@ func (t *txn) follow(d *delivery, a *attempt, next gateway.Step) error {
 
 // step moves a delivery on. An attempt that may still arrive is left behind, not forgotten.
 func (t *txn) step(d *delivery, a *attempt, next gateway.Step) error {
-	if next.Kind != gateway.StepNone && d.state == rowHeld {
+	if next.Kind != gateway.StepNone && d.state == rowCapped {
 		d.reason = ""
 	}
 	switch next.Kind {

@@ -93,7 +93,7 @@ func (s *Store) lapse(ctx context.Context, group, broadcast int64, limit int) (n
 	return n, more, err
 }
 
-const lookQuery = "SELECT no, member_id, state IN (0, 4) FROM deliveries INDEXED BY deliveries_once WHERE group_no = ? AND broadcast_no = ? AND member_id > ? ORDER BY member_id LIMIT ?"
+const lookQuery = "SELECT no, member_id, state IN (0, 4, 5) FROM deliveries INDEXED BY deliveries_once WHERE group_no = ? AND broadcast_no = ? AND member_id > ? ORDER BY member_id LIMIT ?"
 
 // changeAll changes deliveries a few at a time; it returns how many changed their state.
 func (s *Store) changeAll(ctx context.Context, nos []int64, change func(*txn, *delivery) error) (n int, err error) {
@@ -171,7 +171,7 @@ func (s *Store) Release(ctx context.Context, group, broadcast gateway.ID, failed
 	}
 	return s.changeAll(ctx, nos, func(t *txn, d *delivery) error {
 		switch {
-		case d.state == rowHeld && d.reason == "":
+		case d.state == rowHeld:
 			d.state = rowWaiting
 			return nil
 		case d.state == rowEnded && d.reason == gateway.ReasonFailed:
@@ -182,7 +182,7 @@ func (s *Store) Release(ctx context.Context, group, broadcast gateway.ID, failed
 }
 
 const (
-	heldQuery   = "SELECT no FROM deliveries WHERE broadcast_no = ? AND state = 4 AND reason = '' LIMIT ?"
+	heldQuery   = "SELECT no FROM deliveries WHERE broadcast_no = ? AND state = 4 LIMIT ?"
 	failedQuery = "SELECT no FROM deliveries WHERE broadcast_no = ? AND state = 2 AND reason = 'failed' LIMIT ?"
 )
 

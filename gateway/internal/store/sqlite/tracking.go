@@ -98,7 +98,7 @@ func (s *Store) showDelivery(c *lite.Conn, d *delivery, newest *attempt, known b
 	return out, err
 }
 
-// Deliveries lists a page: for one broadcast, or for one member, in order of broadcast and member, or else in order of id.
+// Deliveries lists a page, in order of broadcast and member; those of a broadcast that ended for one reason, in order of id.
 func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter) ([]gateway.Delivery, error) {
 	all := []gateway.Delivery{}
 	err := s.reading(ctx, func(c *lite.Conn) error {
@@ -175,8 +175,9 @@ func deliveriesQuery(c *lite.Conn, group int64, f gateway.DeliveryFilter) (text 
 		q.WriteString("broadcasts b CROSS JOIN deliveries d INDEXED BY deliveries_once ON d.broadcast_no = b.no")
 		order, where, args = "b.no", append(where, "b.group_id = ?", "b.no > ?"), append(args, f.Group[:], after.broadcast)
 	default:
-		q.WriteString("deliveries d")
-		where, args = append(where, "d.no > ?"), append(args, after.no)
+		q.WriteString("broadcasts b NOT INDEXED CROSS JOIN deliveries d INDEXED BY deliveries_once ON d.broadcast_no = b.no")
+		order = "b.no, d.member_id"
+		where, args = append(where, "b.group_id = ?", "b.no >= ?", "(b.no > ? OR d.member_id > ?)"), append(args, f.Group[:], after.broadcast, after.broadcast, after.member[:])
 	}
 	q.WriteString(" LEFT JOIN attempts a ON a.no = d.attempt_no AND d.attempts > 0")
 	if !f.Member.IsZero() {
@@ -199,7 +200,7 @@ func deliveriesQuery(c *lite.Conn, group int64, f gateway.DeliveryFilter) (text 
 // stateConditions picks deliveries in a state; no state picks all.
 var stateConditions = map[gateway.DeliveryState]string{
 	"":                       "",
-	gateway.Waiting:          "d.state IN (0, 4)",
+	gateway.Waiting:          "d.state IN (0, 4, 5)",
 	gateway.Ended:            "d.state = 2",
 	gateway.Delivered:        "(d.state = 3 OR d.state = 1 AND a.state = 5)",
 	gateway.Sending:          "d.state = 1 AND a.state = 1",

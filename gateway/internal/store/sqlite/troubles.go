@@ -160,13 +160,15 @@ func (t *txn) putNotice(n gateway.OwnerNotice) error {
 	return err
 }
 
+const untoldQuery = "SELECT id, once, group_id, avoid, wording, data, at FROM owner_notices INDEXED BY owner_notices_untold WHERE told_at = 0 ORDER BY at LIMIT ?"
+
 // Untold lists the notices that nobody was told yet, and drops those that are too old.
 func (s *Store) Untold(ctx context.Context, limit int) ([]gateway.OwnerNotice, error) {
 	type row struct {
 		n    gateway.OwnerNotice
 		data string
 	}
-	rows, err := list(ctx, s, "SELECT id, once, group_id, avoid, wording, data, at FROM owner_notices INDEXED BY owner_notices_untold WHERE told_at = 0 ORDER BY at LIMIT ?", []any{limit}, func(r *row) []any {
+	rows, err := list(ctx, s, untoldQuery, []any{limit}, func(r *row) []any {
 		return []any{&r.n.ID, &r.n.Once, &r.n.GroupID, &r.n.Avoid, &r.n.Wording, &r.data, &r.n.At}
 	})
 	if err != nil {

@@ -122,8 +122,17 @@ func (w *writer) loop() {
 		default:
 			select {
 			case first = <-w.urgent:
-			case first = <-w.bulk:
+			case first = <-w.check.lane(w.bulk):
 				urgent = false
+			case <-w.check.copied:
+				w.check.look(w.conn, true)
+				continue
+			case <-w.check.again.C:
+				w.check.look(w.conn, false)
+				continue
+			case done := <-w.check.scrubs:
+				w.check.take(done, w.conn)
+				continue
 			case <-w.stop:
 				return
 			}

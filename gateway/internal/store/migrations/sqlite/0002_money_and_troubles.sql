@@ -50,8 +50,8 @@ CREATE TABLE spends (
     PRIMARY KEY (group_no, month, price_no)
 ) WITHOUT ROWID;
 
--- A delivery in state 4 has reason 'capped' if it waits for its group's cap, and none if its broadcast is stopped.
-CREATE INDEX deliveries_capped ON deliveries (group_no) WHERE state = 4 AND reason = 'capped';
+-- A delivery in state 5, with the reason 'capped', waits because its group's cap is reached.
+CREATE INDEX deliveries_capped ON deliveries (group_no) WHERE state = 5;
 
 CREATE TABLE incidents (
     no         INTEGER PRIMARY KEY,
