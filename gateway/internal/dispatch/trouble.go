@@ -80,13 +80,13 @@ func short(s string, most int) string {
 	return s[:cut] + "…"
 }
 
-// keepErrors has the errors that were heard since the last time written.
+// keepErrors has what was heard since the last time written.
 func (d *Dispatcher) keepErrors() {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	for _, l := range d.lines {
 		l.troubles.mu.Lock()
-		some := len(l.troubles.errors) > 0
+		some := len(l.troubles.errors)+len(l.troubles.strikes) > 0
 		l.troubles.mu.Unlock()
 		if some {
 			wake(l.keep)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -138,6 +139,24 @@ func chargedDoubt(t *testing.T, open Open) {
 		w.observe(gateway.Receipt{Attempt: c.Attempt, Channel: w.sms.ID, Part: 1, State: gateway.AttemptDelivered})
 	}
 	equal(t, "proven", w.spend().Segments, 2)
+
+	// A look-up finds it as well, once before the receipt and once behind it: it is charged once.
+	for _, first := range []string{"look-up", "receipt"} {
+		_, _, id := w.one(gateway.Report, 1, "sms")
+		c := w.granted(id)
+		w.ok(w.settle(gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.InDoubt, LookAt: w.clock.Now()}))
+		asked := must(w.Doubtful(w.ctx, w.by, 10))
+		equal(t, "looked up", len(asked), 1)
+		before := w.spend().Segments
+		for _, what := range []string{first, "look-up", "receipt"} {
+			if what == "receipt" {
+				w.observe(gateway.Receipt{Attempt: c.Attempt, Channel: w.sms.ID, State: gateway.AttemptDelivered})
+			} else if err := w.settle(gateway.Outcome{Attempt: c.Attempt, Token: asked[0].Token, State: gateway.Accepted, ProviderID: "SM", Cost: 1}); err != nil && !errors.Is(err, gateway.ErrStale) {
+				t.Fatal(err)
+			}
+		}
+		equal(t, "charged, the "+first+" first", w.spend().Segments-before, 1)
+	}
 	same(t, "the attempt", w.delivery(id).Attempts[0].Charge.Amount, &gateway.Money{Currency: "EUR", Micros: 100_000})
 }
 
