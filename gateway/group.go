@@ -56,9 +56,10 @@ type ContactPoint struct {
 	Kind    string     `json:"kind"`    // "sms", "telegram", …
 	Address Private    `json:"address"` // canonical
 	State   PointState `json:"state"`
-	Topics  []string   `json:"topics"`           // with consent
-	Note    string     `json:"note,omitempty"`   // why it is in this state; safe to show
-	Shared  bool       `json:"shared,omitempty"` // other members of the group have this address too
+	Topics  []string   `json:"topics"`            // with consent
+	Country string     `json:"country,omitempty"` // of the address, as the ledger derived it: ISO 3166, or ZZ if nobody can tell; empty for kinds without countries
+	Note    string     `json:"note,omitempty"`    // why it is in this state; safe to show
+	Shared  bool       `json:"shared,omitempty"`  // other members of the group have this address too
 }
 
 // PointState is the consent and health of a contact point.

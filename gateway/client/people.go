@@ -33,6 +33,7 @@ type ContactPoint struct {
 	Address string             `json:"address"`
 	State   gateway.PointState `json:"state"`
 	Topics  []string           `json:"topics"`
+	Country string             `json:"country,omitempty"`
 	Note    string             `json:"note,omitempty"`
 	Shared  bool               `json:"shared,omitempty"`
 }

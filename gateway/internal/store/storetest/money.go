@@ -358,7 +358,8 @@ func channelErrors(t *testing.T, open Open) {
 // countries: fan-out sees where an address is without seeing the address.
 func countries(t *testing.T, open Open) {
 	w := newWorld(t, open)
-	w.member("sms", "telegram")
+	m := w.member("sms", "telegram")
+	equal(t, "the countries that she may see", m.Points[0].Country+"/"+m.Points[1].Country, "US/")
 	found := must(w.Recipients(w.ctx, w.group.ID, gateway.Audience{Topic: "reports"}, gateway.ID{}, 10))
 	equal(t, "a number", found[0].Points[0].Country, "US")
 	equal(t, "a chat", found[0].Points[1].Country, "")
