@@ -214,3 +214,22 @@ func TestRoutinePause(t *testing.T) {
 		}
 	})
 }
+
+// Both foundations name the same troubles, though they do not know each other.
+func TestTroublesHaveOneName(t *testing.T) {
+	for trouble, name := range map[channels.Trouble]string{channels.TroubleFiltered: gateway.TroubleFiltered, channels.TroubleUnregistered: gateway.TroubleUnregistered,
+		channels.TroubleUnpaid: gateway.TroubleUnpaid, channels.TroubleCredentials: gateway.TroubleCredentials} {
+		if string(trouble) != name {
+			t.Errorf("%q is %q in the ledger", trouble, name)
+		}
+	}
+	for _, c := range []struct {
+		e    channels.Error
+		want channels.Trouble
+	}{{channels.Error{Class: channels.Auth}, channels.TroubleCredentials}, {channels.Error{Class: channels.Auth, Trouble: channels.TroubleUnpaid}, channels.TroubleUnpaid},
+		{channels.Error{Class: channels.Permanent, Scope: channels.ScopeSender}, ""}, {channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Trouble: channels.TroubleFiltered}, channels.TroubleFiltered}} {
+		if got := channels.TroubleOf(&c.e); got != c.want {
+			t.Errorf("%v means the trouble %q, want %q", &c.e, got, c.want)
+		}
+	}
+}
