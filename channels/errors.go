@@ -46,10 +46,32 @@ const (
 	ScopeChannel Scope = "channel" // the provider or the way to it
 )
 
+// Trouble says that the channel itself is ailing, not one message: whatever is sent over it will be refused for the same
+// reason. The zero value says nothing of the kind.
+type Trouble string
+
+// The troubles.
+const (
+	TroubleFiltered     Trouble = "filtered"     // carriers or the provider take our texts for unwanted
+	TroubleUnregistered Trouble = "unregistered" // our sender may not send: unregistered, unverified, not set up
+	TroubleUnpaid       Trouble = "unpaid"       // the account is suspended, out of funds, or a trial
+	TroubleCredentials  Trouble = "credentials"  // refused
+)
+
+// TroubleOf gives the trouble that an error speaks of: what the adapter says, or else what its class implies. A refusal
+// for our sender's sake alone implies none, for it may concern this pair of numbers or this country only.
+func TroubleOf(e *Error) Trouble {
+	if e.Trouble == "" && e.Class == Auth {
+		return TroubleCredentials
+	}
+	return e.Trouble
+}
+
 // Error is the only error type that Send, Check and FindStatus return. It states consequences: class, wait and scope.
 type Error struct {
 	Class      Class
 	Scope      Scope
+	Trouble    Trouble       // set by adapters that know the code for a trouble of the channel; see TroubleOf
 	RetryAfter time.Duration // the provider's own demand; zero: none given
 	Code       string        // the provider's code, verbatim
 	Detail     string        // one sentence that is safe to show; holds no address, name, text or secret

@@ -18,6 +18,9 @@ type Factory struct {
 	// ParseAddress is the adapter's own, for members who come in before any channel is there. Region is the country of
 	// numbers without a prefix, or empty; kinds without countries ignore it.
 	ParseAddress func(region, raw string) (Address, error)
+	// Country gives the country of a canonical address, ISO 3166, for prices by country; empty if nobody can tell. Nil: the
+	// kind has no countries.
+	Country func(Address) string
 }
 
 // Settings is what an adapter is made from. It does no I/O in New: a dead network must not stop the gateway.

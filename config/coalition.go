@@ -16,23 +16,45 @@ import (
 // Coalition is coalition.yaml: what carillon apply seeds and updates. It never holds members.
 type Coalition struct {
 	Groups []Group `yaml:"groups" required:"true" min:"1" max:"1000" doc:"the groups, each its own master"`
+	Prices []Price `yaml:"prices" max:"10000" doc:"the operator's prices, for groups that have none of their own; in place of all there are"`
 }
 
 // Group is one group of the file.
 type Group struct {
-	Slug     string         `yaml:"slug" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the group's short name in commands and URLs, as in north-coast"`
-	Name     string         `yaml:"name" required:"true" doc:"the name that its members know"`
-	Locale   string         `yaml:"locale" required:"true" doc:"language of members without one of their own, as in pt-BR"`
-	Fallback []string       `yaml:"fallback" max:"20" doc:"languages to try after the member's own, in order"`
-	Zone     string         `yaml:"zone" required:"true" doc:"time zone, as in Europe/Berlin"`
-	Region   string         `yaml:"region" pattern:"[A-Z]{2}" like:"DE" doc:"country of telephone numbers without a prefix, as in DE"`
-	Topics   []Topic        `yaml:"topics" required:"true" min:"1" max:"62" doc:"what a member may subscribe to"`
-	Floor    int            `yaml:"floor" min:"2" max:"1000" doc:"smallest number of people that others are shown; absent: 10"`
-	Channels []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
-	Wording  string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
+	Slug      string         `yaml:"slug" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the group's short name in commands and URLs, as in north-coast"`
+	Name      string         `yaml:"name" required:"true" doc:"the name that its members know"`
+	Locale    string         `yaml:"locale" required:"true" doc:"language of members without one of their own, as in pt-BR"`
+	Fallback  []string       `yaml:"fallback" max:"20" doc:"languages to try after the member's own, in order"`
+	Zone      string         `yaml:"zone" required:"true" doc:"time zone, as in Europe/Berlin"`
+	Region    string         `yaml:"region" pattern:"[A-Z]{2}" like:"DE" doc:"country of telephone numbers without a prefix, as in DE"`
+	Topics    []Topic        `yaml:"topics" required:"true" min:"1" max:"62" doc:"what a member may subscribe to"`
+	Floor     int            `yaml:"floor" min:"2" max:"1000" doc:"smallest number of people that others are shown; absent: 10"`
+	Countries []string       `yaml:"countries" max:"250" pattern:"[A-Z]{2}" like:"DE" doc:"text messages go to these countries only, as in DE; absent: to all"`
+	Budget    Budget         `yaml:"budget" doc:"what the group means to spend within a month of its zone"`
+	Prices    []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
+	Channels  []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
+	Wording   string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
 
 	// Words is what the wording folder holds: text, then locale, then source.
 	Words map[string]map[string]string `yaml:"-"`
+}
+
+// Budget is the caps of one month. Amounts are texts, so that no digit is lost.
+type Budget struct {
+	Currency     string `yaml:"currency" pattern:"[A-Z]{3}" like:"EUR" doc:"of the amounts, as in EUR"`
+	Soft         string `yaml:"soft" pattern:"[0-9]{1,9}(\\.[0-9]{1,6})?" like:"40.00" doc:"the owners are told at this amount, and sending goes on; in quotes, as in \"40.00\""`
+	Hard         string `yaml:"hard" pattern:"[0-9]{1,9}(\\.[0-9]{1,6})?" like:"60.00" doc:"at this amount all but alerts waits, where it costs something"`
+	SoftSegments int    `yaml:"soft_segments" min:"1" max:"1000000000" doc:"the same in segments of text messages"`
+	HardSegments int    `yaml:"hard_segments" min:"1" max:"1000000000" doc:"the same in segments of text messages"`
+}
+
+// Price is what one segment of a text message, or one message of another kind, costs.
+type Price struct {
+	Kind     string `yaml:"kind" required:"true" pattern:"[a-z]{1,40}" like:"sms" doc:"kind of contact point, as in sms"`
+	Channel  string `yaml:"channel" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"sms-berlin" doc:"over this channel only; absent: every channel of the kind"`
+	Country  string `yaml:"country" pattern:"[A-Z]{2}" like:"DE" doc:"to this country, as in DE; absent: every country without a price of its own"`
+	Currency string `yaml:"currency" required:"true" pattern:"[A-Z]{3}" like:"EUR" doc:"as in EUR"`
+	Amount   string `yaml:"amount" required:"true" pattern:"[0-9]{1,3}(\\.[0-9]{1,6})?" like:"0.0075" doc:"in quotes, as in \"0.0075\""`
 }
 
 // Topic is what a member may subscribe to.
@@ -46,6 +68,7 @@ type GroupChannel struct {
 	Name    string  `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"sms-berlin" doc:"a name that is unique on the instance, as in sms-berlin"`
 	Adapter string  `yaml:"adapter" required:"true" doc:"which adapter speaks to the provider, as in sms"`
 	Senders int     `yaml:"senders" min:"1" max:"1000" doc:"how many messages it sends at once; absent: the adapter's default"`
+	Trip    Trip    `yaml:"trip" doc:"how many refusals for the channel's own sake hold its reports and reminders"`
 	Options Section `yaml:"options" doc:"the adapter's own section; secrets by reference, read where apply runs; absent: a channel that exists keeps its own"`
 }
 

@@ -24,6 +24,7 @@ type Config struct {
 	Storage       Storage   `yaml:"storage" doc:"which profile runs"`
 	Keys          []Key     `yaml:"keys" required:"true" min:"1" max:"100" doc:"the keys that seal names, addresses and texts; the first one seals, all of them open"`
 	IndexKey      Secret    `yaml:"index_key" required:"true" doc:"32 random bytes in base64 or hex, by reference; they find sealed addresses again and must never change"`
+	Contacts      string    `yaml:"contacts" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the group whose members with the topic owners are told when a channel of the operator is ailing; absent: nobody is"`
 	Channels      []Channel `yaml:"channels" max:"1000" doc:"the operator's channels; groups enter their own through the API or apply"`
 	Limits        Limits    `yaml:"limits" doc:"how much one request may bring"`
 	Log           Log       `yaml:"log" doc:"what is logged, and how"`
@@ -81,7 +82,14 @@ type Channel struct {
 	Adapter string   `yaml:"adapter" required:"true" doc:"which adapter speaks to the provider, as in sms"`
 	Groups  []string `yaml:"groups" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the groups that may use it; none listed: all"`
 	Senders int      `yaml:"senders" min:"1" max:"1000" doc:"how many messages it sends at once; absent: the adapter's default"`
+	Trip    Trip     `yaml:"trip" doc:"how many refusals for the channel's own sake hold its reports and reminders"`
 	Options Section  `yaml:"options" doc:"the adapter's own section; secrets by reference"`
+}
+
+// Trip says when a channel counts as ailing.
+type Trip struct {
+	After   int `yaml:"after" min:"1" max:"100000" doc:"so many deliveries; absent: 10"`
+	Minutes int `yaml:"within_minutes" min:"1" max:"10080" doc:"within so many minutes; absent: 60"`
 }
 
 func (c *Channel) adapted() (string, *Section, bool) { return c.Adapter, &c.Options, false }

@@ -27,6 +27,11 @@ const (
 	KindAlert    Kind = "alert"
 )
 
+// Shipped reports whether a broadcast of this kind is in Carillon's own words: its kind is then the name of a shipped text.
+func (k Kind) Shipped() bool {
+	return k != "" && k != KindReport && k != KindReminder && k != KindAlert
+}
+
 // ClassOf gives the class of what a person wrote; dangerToLife counts for alerts only.
 func ClassOf(kind Kind, dangerToLife bool) (Class, error) {
 	switch {

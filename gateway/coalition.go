@@ -6,26 +6,30 @@ import "encoding/json"
 // members; a channel's options are read, never written.
 type Document struct {
 	Groups   []DocumentGroup   `json:"groups,omitempty"`
+	Prices   []Price           `json:"prices,omitempty"`   // the operator's
 	Channels []DocumentChannel `json:"channels,omitempty"` // the operator's
 }
 
 // DocumentGroup is a group of a Document with what it owns. Its fields are those of Group.
 type DocumentGroup struct {
-	Slug     string                       `json:"slug"`
-	Name     string                       `json:"name"`
-	Locale   string                       `json:"locale"`
-	Fallback []string                     `json:"fallback,omitempty"`
-	Zone     string                       `json:"zone"`
-	Region   string                       `json:"region,omitempty"`
-	Topics   []Topic                      `json:"topics,omitempty"`
-	Floor    int                          `json:"floor,omitempty"`
-	Channels []DocumentChannel            `json:"channels,omitempty"`
-	Wordings map[string]map[string]string `json:"wordings,omitempty"` // name → locale → Markdown with front matter
+	Slug      string                       `json:"slug"`
+	Name      string                       `json:"name"`
+	Locale    string                       `json:"locale"`
+	Fallback  []string                     `json:"fallback,omitempty"`
+	Zone      string                       `json:"zone"`
+	Region    string                       `json:"region,omitempty"`
+	Topics    []Topic                      `json:"topics,omitempty"`
+	Floor     int                          `json:"floor,omitempty"`
+	Budget    *Budget                      `json:"budget,omitempty"`
+	Countries []string                     `json:"countries,omitempty"`
+	Prices    []Price                      `json:"prices,omitempty"` // in place of all that the group has; none: they stay
+	Channels  []DocumentChannel            `json:"channels,omitempty"`
+	Wordings  map[string]map[string]string `json:"wordings,omitempty"` // name → locale → Markdown with front matter
 }
 
 // Group gives the group itself, without an id.
 func (d DocumentGroup) Group() Group {
-	return Group{Slug: d.Slug, Name: d.Name, Locale: d.Locale, Fallback: d.Fallback, Zone: d.Zone, Region: d.Region, Topics: d.Topics, Floor: d.Floor}
+	return Group{Slug: d.Slug, Name: d.Name, Locale: d.Locale, Fallback: d.Fallback, Zone: d.Zone, Region: d.Region, Topics: d.Topics, Floor: d.Floor, Budget: d.Budget, Countries: d.Countries}
 }
 
 // DocumentChannel is a channel of a Document. Without options, a channel that exists keeps the ones it has.
@@ -34,6 +38,7 @@ type DocumentChannel struct {
 	Adapter string          `json:"adapter"`
 	Groups  []string        `json:"groups,omitempty"` // for the operator's: who may use it; empty: all
 	Senders int             `json:"senders,omitempty"`
+	Trip    Trip            `json:"trip,omitzero"`
 	Options json.RawMessage `json:"options,omitempty"` // with secrets in clear
 }
 

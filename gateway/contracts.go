@@ -155,7 +155,8 @@ type PointRef struct {
 	ID         ID
 	Kind       string
 	State      PointState
-	Subscribed bool // to the topic of the audience
+	Subscribed bool   // to the topic of the audience
+	Country    string // of the address: ISO 3166, or ZZ if nobody can tell; empty for kinds without countries
 }
 
 // Routes gives the ways to a member.
@@ -239,6 +240,44 @@ type Channels interface {
 	// Cursor of polling; empty at first.
 	Cursor(ctx context.Context, channel ID) (string, error)
 	SetCursor(ctx context.Context, channel ID, cursor string) error
+}
+
+// Troubles keeps what is wrong with channels themselves.
+type Troubles interface {
+	// Strike notes that a delivery was refused for its channel's sake. If that many distinct ones were within that time
+	// and no incident is open, one opens, its owners' notice is written, and it is returned; otherwise nil.
+	Strike(ctx context.Context, s Strike) (*Incident, error)
+	// CloseIncident ends the open incident of a channel and forgets its strikes; false: none was open. Owners who were
+	// told of its beginning are to be told of its end.
+	CloseIncident(ctx context.Context, channel ID, by string) (bool, error)
+	// Incidents lists those of a channel, the newest first.
+	Incidents(ctx context.Context, channel ID, limit int) ([]Incident, error)
+	// NoteErrors adds to what is known of a channel's errors; only the latest MostErrors sorts are kept.
+	NoteErrors(ctx context.Context, channel ID, errors []ChannelError) error
+	// ChannelErrors gives them, the latest first, by channel.
+	ChannelErrors(ctx context.Context) (map[ID][]ChannelError, error)
+}
+
+// Notices keeps what owners must be told until they are.
+type Notices interface {
+	// Untold lists what nobody was told yet, the oldest first. A notice is dropped after a day.
+	Untold(ctx context.Context, limit int) ([]OwnerNotice, error)
+	Told(ctx context.Context, id ID) error
+}
+
+// Costs keeps prices, and what messages cost. Amounts are frozen when a delivery is claimed.
+type Costs interface {
+	// Prices lists a group's own price list, or the operator's for a zero owner.
+	Prices(ctx context.Context, owner ID) ([]Price, error)
+	// SetPrices makes the list exactly this (all), or puts each price in place of the one with its kind, channel and
+	// country; there, one with negative Micros is taken away.
+	SetPrices(ctx context.Context, owner ID, all bool, prices []Price) error
+	// Charges says what a broadcast has cost so far. Kinds that are free are left out.
+	Charges(ctx context.Context, group, broadcast ID) ([]Charge, error)
+	// Spend says what a group's present month has cost so far.
+	Spend(ctx context.Context, group ID) (Spend, error)
+	// Uncap makes deliveries due again that wait for a cap which binds no more, at most limit; it returns how many.
+	Uncap(ctx context.Context, limit int) (int, error)
 }
 
 // Inbox keeps what members send.

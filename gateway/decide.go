@@ -1,6 +1,9 @@
 package gateway
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The classes of a Refusal, as package channels writes them.
 const (
@@ -46,6 +49,9 @@ type Decision struct {
 
 // Learn fills in what a decision asked for.
 func (s *Situation) Learn(routes []Route, d Delivery) {
+	if avoid := s.Claim.Avoid; !avoid.IsZero() {
+		routes = slices.DeleteFunc(slices.Clone(routes), func(r Route) bool { return r.Channel == avoid })
+	}
 	s.Known, s.Routes, s.Attempts = true, routes, d.Attempts
 }
 

@@ -49,6 +49,7 @@ const (
 	Lapsed                  // it has expired and is ended now
 	Silenced                // the person said STOP, or is erased; it is ended now
 	Unusable                // the contact point is no good any more: take the next one (Mender.Advance)
+	Capped                  // the group's hard cap is reached; it comes back when the cap binds no more (Costs.Uncap)
 )
 
 // Claim is one answer; the rest is set when Verdict is Granted or Unusable. It also describes a case that Mender finds:
@@ -73,6 +74,7 @@ type Claim struct {
 	Resends   int // of this delivery after doubt, so far
 	Class     Class
 	Topic     string // of the broadcast's audience
+	Avoid     ID     // a channel that must not carry it; zero: none
 	Policy    Policy
 	Expires   time.Time
 	State     AttemptState // of Attempt, for cases; zero: the delivery is waiting
@@ -199,8 +201,9 @@ type Attempt struct {
 	ChannelID  ID           `json:"channel_id"`
 	PointID    ID           `json:"point_id"`
 	State      AttemptState `json:"state"`
-	Parts      []string     `json:"parts,omitempty"` // the provider's ids, in order
-	Cost       int          `json:"cost,omitempty"`
+	Parts      []string     `json:"parts,omitempty"`  // the provider's ids, in order
+	Cost       int          `json:"cost,omitempty"`   // segments of a text message, else messages
+	Charge     *Charge      `json:"charge,omitempty"` // what they cost; nil: nothing, or nothing was sent
 	Refusal    Refusal      `json:"refusal,omitzero"`
 	ClaimedAt  time.Time    `json:"claimed_at"`
 	SettledAt  time.Time    `json:"settled_at,omitzero"`

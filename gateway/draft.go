@@ -26,6 +26,8 @@ type Preview struct {
 	LeftOut   []PreviewLeftOut  `json:"left_out"`
 	Texts     []PreviewText     `json:"texts"`
 	Examples  []PreviewExample  `json:"examples"` // the first few who would be reached
+	Costs     []PreviewCost     `json:"costs"`    // of everything that has a price or a country
+	Total     PreviewTotal      `json:"total"`    // of Costs
 }
 
 // PreviewLanguage counts the members who want one language and get one.
@@ -44,6 +46,23 @@ type PreviewChannel struct {
 	Members   int    `json:"members"`
 	Parts     int    `json:"parts"` // provider messages
 	Cost      int    `json:"cost"`  // for text messages, segments
+}
+
+// PreviewCost counts what one channel would carry to one country in one language.
+type PreviewCost struct {
+	Locale  string `json:"locale"` // of the text
+	Channel string `json:"channel"`
+	Kind    string `json:"kind"`
+	Country string `json:"country,omitempty"` // ZZ: nobody can tell
+	Members int    `json:"members"`
+	Charge
+}
+
+// PreviewTotal sums the costs of a preview.
+type PreviewTotal struct {
+	Segments int64   `json:"segments"`
+	Unpriced int64   `json:"unpriced"` // of these, those without a known price: no amount counts them
+	Amounts  []Money `json:"amounts"`  // one for each currency
 }
 
 // PreviewLeftOut counts the members who would get nothing, for one reason.

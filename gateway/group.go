@@ -2,20 +2,28 @@ package gateway
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
 // Group is an autonomous part of the coalition. It owns its members, channels, words and schedules.
 type Group struct {
-	ID       ID       `json:"id"`
-	Slug     string   `json:"slug"`               // a-z 0-9 -, 2 to 40 characters; unique on the instance
-	Name     string   `json:"name"`               // as its members know it
-	Locale   string   `json:"locale"`             // BCP 47; the language of members without one
-	Fallback []string `json:"fallback,omitempty"` // languages to try after the member's own chain, in order
-	Zone     string   `json:"zone"`               // IANA name
-	Region   string   `json:"region,omitempty"`   // ISO 3166 country of numbers without a prefix
-	Topics   []Topic  `json:"topics"`
-	Floor    int      `json:"floor,omitempty"` // smallest number shown to others; zero: 10
+	ID        ID       `json:"id"`
+	Slug      string   `json:"slug"`               // a-z 0-9 -, 2 to 40 characters; unique on the instance
+	Name      string   `json:"name"`               // as its members know it
+	Locale    string   `json:"locale"`             // BCP 47; the language of members without one
+	Fallback  []string `json:"fallback,omitempty"` // languages to try after the member's own chain, in order
+	Zone      string   `json:"zone"`               // IANA name
+	Region    string   `json:"region,omitempty"`   // ISO 3166 country of numbers without a prefix
+	Topics    []Topic  `json:"topics"`
+	Floor     int      `json:"floor,omitempty"`     // smallest number shown to others; zero: 10
+	Budget    *Budget  `json:"budget,omitempty"`    // caps of a month; nil: none
+	Countries []string `json:"countries,omitempty"` // ISO 3166, to which text messages may go, of every class; none: to all
+}
+
+// Allows reports whether messages may go to an address of a country; kinds without countries have none.
+func (g Group) Allows(country string) bool {
+	return country == "" || len(g.Countries) == 0 || slices.Contains(g.Countries, country)
 }
 
 // Topic is what a member may subscribe to. A group has at most 62.
@@ -48,9 +56,10 @@ type ContactPoint struct {
 	Kind    string     `json:"kind"`    // "sms", "telegram", …
 	Address Private    `json:"address"` // canonical
 	State   PointState `json:"state"`
-	Topics  []string   `json:"topics"`           // with consent
-	Note    string     `json:"note,omitempty"`   // why it is in this state; safe to show
-	Shared  bool       `json:"shared,omitempty"` // other members of the group have this address too
+	Topics  []string   `json:"topics"`            // with consent
+	Country string     `json:"country,omitempty"` // of the address, as the ledger derived it: ISO 3166, or ZZ if nobody can tell; empty for kinds without countries
+	Note    string     `json:"note,omitempty"`    // why it is in this state; safe to show
+	Shared  bool       `json:"shared,omitempty"`  // other members of the group have this address too
 }
 
 // PointState is the consent and health of a contact point.
@@ -90,15 +99,19 @@ type Channel struct {
 	Groups  []string        `json:"groups"`            // for an operator's channel: slugs of the groups that may use it; empty: all
 	Options json.RawMessage `json:"-"`                 // with secrets in clear; sealed in the ledger, never shown
 	Senders int             `json:"senders,omitempty"` // how many send at once; zero: the default
+	Trip    Trip            `json:"trip,omitzero"`
 	Health  ChannelHealth   `json:"health"`
+	// Incident is the open one; only read.
+	Incident *Incident `json:"incident,omitempty"`
 }
 
 // ChannelHealth is what stands between a channel and sending.
 type ChannelHealth struct {
 	Paused      PauseKind `json:"paused,omitempty"`
-	PausedUntil time.Time `json:"paused_until,omitzero"` // zero with a pause: until someone or a Check lifts it
-	Code        string    `json:"code,omitempty"`        // the provider's, verbatim
-	Detail      string    `json:"detail,omitempty"`      // safe to show
+	RoutineOnly bool      `json:"routine_only,omitempty"` // with a manual pause: alerts and account messages go on
+	PausedUntil time.Time `json:"paused_until,omitzero"`  // zero with a pause: until someone or a Check lifts it
+	Code        string    `json:"code,omitempty"`         // the provider's, verbatim
+	Detail      string    `json:"detail,omitempty"`       // safe to show
 	Since       time.Time `json:"since,omitzero"`
 }
 

@@ -113,6 +113,7 @@ const (
 	ReasonCancelled  Reason = "cancelled"
 	ReasonMerged     Reason = "merged"
 	ReasonReplaced   Reason = "replaced"
+	ReasonCapped     Reason = "capped" // it has not ended: it waits, because the group's hard cap is reached
 )
 
 // Liftable reports whether a late delivered receipt still counts after this end.

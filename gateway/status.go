@@ -3,7 +3,8 @@ package gateway
 // BroadcastStatus is a broadcast with the fate of its deliveries.
 type BroadcastStatus struct {
 	Broadcast
-	Tallies []Tally `json:"tallies"`
+	Tallies []Tally  `json:"tallies"`
+	Charges []Charge `json:"charges"` // what it has cost so far; kinds that are free are left out
 }
 
 // Status is how the instance is.
@@ -22,6 +23,9 @@ type ChannelStatus struct {
 	Kind    string        `json:"kind"`
 	Backlog int           `json:"backlog"`
 	Health  ChannelHealth `json:"health"`
+	Breaker string        `json:"breaker"` // "closed", or "open" while the provider does not answer
+	// Incident is the open one.
+	Incident *Incident `json:"incident,omitempty"`
 }
 
 // CheckResult says whether a channel's credentials and its way to the provider are good.

@@ -10,7 +10,7 @@ import (
 //go:embed catalog
 var catalog embed.FS
 
-// The names of the shipped texts.
+// The names of the shipped texts. Those of notices to owners stand in package gateway.
 const (
 	Pointer        = "pointer"         // neutral mode: that there is a message, and nothing else
 	Confirm        = "confirm"         // asks whether {group} may write

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/carillon-gateway/carillon/channels"
 )
 
 var update = flag.Bool("update", false, "rewrite the table of codes in the manual")
@@ -25,9 +27,9 @@ func TestDocumentedCodes(t *testing.T) {
 		t.Fatalf("%s has no place for the codes", page)
 	}
 	var b strings.Builder
-	b.WriteString("\n| code | class | scope | meaning |\n|---|---|---|---|\n")
+	b.WriteString("\n| code | class | scope | trouble of the channel | meaning |\n|---|---|---|---|---|\n")
 	for _, c := range Codes() {
-		fmt.Fprintf(&b, "| %d | %s | %s | %s |\n", c.Code, c.Class, c.Scope, c.Detail)
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", c.Code, c.Class, c.Scope, channels.TroubleOf(&channels.Error{Class: c.Class, Trouble: c.Trouble}), c.Detail)
 	}
 	b.WriteString("\n")
 	if have == b.String() {

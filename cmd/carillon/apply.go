@@ -55,13 +55,22 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 	}
 	var doc gateway.Document
 	var faults templates.Faults
+	if doc.Prices, err = priceList(coalition.Prices); err != nil {
+		return doc, err
+	}
 	for _, g := range coalition.Groups {
-		d := gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region, Floor: g.Floor, Wordings: g.Words}
+		d := gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region, Floor: g.Floor, Countries: g.Countries, Wordings: g.Words}
+		if d.Budget, err = budget(g.Budget); err != nil {
+			return doc, err
+		}
+		if d.Prices, err = priceList(g.Prices); err != nil {
+			return doc, err
+		}
 		for _, t := range g.Topics {
 			d.Topics = append(d.Topics, gateway.Topic{Name: t.Name, Title: t.Title})
 		}
 		for _, ch := range g.Channels {
-			channel := gateway.DocumentChannel{Name: ch.Name, Adapter: ch.Adapter, Senders: ch.Senders}
+			channel := gateway.DocumentChannel{Name: ch.Name, Adapter: ch.Adapter, Senders: ch.Senders, Trip: gateway.Trip{After: ch.Trip.After, Minutes: ch.Trip.Minutes}}
 			if ch.Options.Given() {
 				channel.Options = ch.Options.JSON()
 			}
@@ -162,10 +171,25 @@ func writeCoalition(dir string, doc gateway.Document) error {
 		if len(g.Fallback) > 0 {
 			out["fallback"] = g.Fallback
 		}
+		if len(g.Countries) > 0 {
+			out["countries"] = g.Countries
+		}
+		if g.Budget != nil {
+			out["budget"] = writtenBudget(*g.Budget)
+		}
+		if len(g.Prices) > 0 {
+			out["prices"] = writtenPrices(g.Prices)
+		}
 		var channels []map[string]any
 		for _, ch := range g.Channels {
 			channel := map[string]any{"name": ch.Name, "adapter": ch.Adapter}
 			given(channel, "senders", ch.Senders)
+			if ch.Trip != (gateway.Trip{}) {
+				trip := map[string]any{}
+				given(trip, "after", ch.Trip.After)
+				given(trip, "within_minutes", ch.Trip.Minutes)
+				channel["trip"] = trip
+			}
 			channels = append(channels, channel)
 		}
 		if channels != nil {
@@ -179,7 +203,11 @@ func writeCoalition(dir string, doc gateway.Document) error {
 		}
 		groups[i] = out
 	}
-	b, err := yaml.Marshal(map[string]any{"groups": groups})
+	file := map[string]any{"groups": groups}
+	if len(doc.Prices) > 0 {
+		file["prices"] = writtenPrices(doc.Prices)
+	}
+	b, err := yaml.Marshal(file)
 	if err != nil {
 		return fmt.Errorf("writing the coalition file: %w", err)
 	}

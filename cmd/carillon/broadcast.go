@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -148,7 +150,32 @@ func (sh *shell) showBroadcast(b gateway.BroadcastStatus) error {
 	for i, f := range order {
 		rows[i] = []string{strconv.Itoa(counts[f]), spoken(f.state, f.reason)}
 	}
-	return sh.table([]string{"PEOPLE", "STATE"}, rows, "Nobody has been planned yet.")
+	if err := sh.table([]string{"PEOPLE", "STATE"}, rows, "Nobody has been planned yet."); err != nil {
+		return err
+	}
+	return sh.showCharges(b.Charges)
+}
+
+// showCharges tells what a message has cost so far.
+func (sh *shell) showCharges(charges []gateway.Charge) error {
+	if len(charges) == 0 {
+		return nil
+	}
+	var segments, unpriced int64
+	sum := map[string]int64{}
+	for _, c := range charges {
+		segments += c.Segments
+		if c.Amount == nil {
+			unpriced += c.Segments
+		} else {
+			sum[c.Amount.Currency] += c.Amount.Micros
+		}
+	}
+	var amounts []gateway.Money
+	for _, currency := range slices.Sorted(maps.Keys(sum)) {
+		amounts = append(amounts, gateway.Money{Currency: currency, Micros: sum[currency]})
+	}
+	return sh.say("\nIt has cost %s%s so far.", plural(int(segments), "segment"), sums(amounts, unpriced))
 }
 
 // spoken says a state as people do: what was handed over has not arrived for all we know.
@@ -158,6 +185,8 @@ func spoken(state gateway.DeliveryState, reason gateway.Reason) string {
 		return "handed over"
 	case state == gateway.DeliveryInDoubt:
 		return "in doubt: we do not know"
+	case reason == gateway.ReasonCapped:
+		return string(state) + ": the group's cap is reached"
 	case reason != "":
 		return string(state) + ": " + string(reason)
 	}

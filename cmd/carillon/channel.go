@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,28 +12,15 @@ import (
 )
 
 func (sh *shell) channels() *cobra.Command {
-	list := &cobra.Command{Use: "list", Short: "list channels and their health", Args: cobra.NoArgs}
+	list := &cobra.Command{Use: "list", Short: "list channels: health, incidents, breaker, rates, senders, what waits and the latest errors", Args: cobra.NoArgs}
 	sh.ofOwner(list, func(ctx context.Context, api *client.Client, group string, _ []string) error {
 		all, err := api.Channels(ctx, group)
 		if err != nil {
 			return err
 		}
-		return listed(sh, all, []string{"NAME", "ADAPTER", "KIND", "OWNER", "FOR", "SENDERS", "HEALTH"}, "No channels yet. Make one with: carillon channel add", func(c gateway.Channel) []string {
-			owner, serves, senders := "operator", strings.Join(c.Groups, " "), "default"
-			if !c.GroupID.IsZero() {
-				owner, serves = "group", "itself"
-			} else if serves == "" {
-				serves = "all groups"
-			}
-			if c.Senders > 0 {
-				senders = strconv.Itoa(c.Senders)
-			}
-			return []string{c.Name, c.Adapter, c.Kind, owner, serves, senders, health(c.Health)}
-		})
+		return sh.listChannels(all)
 	})
-	return holder("channel", "set up, check, pause and resume channels", list, sh.channelAdd(), sh.channelCheck(),
-		sh.channelStep("pause NAME", "hold back everything that would go over a channel", "is paused: nothing goes over it.", (*client.Client).PauseChannel),
-		sh.channelStep("resume NAME", "let a paused channel send again", "sends again.", (*client.Client).ResumeChannel))
+	return holder("channel", "set up, check, pause and resume channels", list, sh.channelAdd(), sh.channelCheck(), sh.channelPause(), sh.channelResume())
 }
 
 // ofOwner adds --group to a command about channels or tokens: of a group, or without it the operator's.
@@ -64,6 +50,8 @@ func (sh *shell) channelAdd() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&n.Adapter, "adapter", "", "which adapter speaks to the provider: sms, telegram or mattermost")
 	f.StringVar(&file, "options", "", "YAML file with the adapter's options")
+	f.IntVar(&n.Trip.After, "trip", 0, "so many deliveries refused for the channel's own sake hold its reports and reminders; 0: 10")
+	f.IntVar(&n.Trip.Minutes, "trip-minutes", 0, "within so many minutes; 0: 60")
 	f.IntVar(&n.Senders, "senders", 0, "how many messages it sends at once; 0: the adapter's default")
 	f.StringSliceVar(&n.Groups, "for", nil, "for the operator's channel: groups that may use it; absent: all")
 	return sh.ofOwner(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
@@ -108,45 +96,62 @@ func (sh *shell) channelCheck() *cobra.Command {
 	})
 }
 
-func (sh *shell) channelStep(use, short, done string, step func(*client.Client, context.Context, string, gateway.ID) error) *cobra.Command {
-	return sh.ofOwner(&cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1)},
-		func(ctx context.Context, api *client.Client, group string, args []string) error {
-			ch, err := findChannel(ctx, api, group, args[0])
-			if err != nil {
-				return err
-			}
-			if err := step(api, ctx, group, ch.ID); err != nil {
-				return err
-			}
-			return sh.print(map[string]any{"id": ch.ID, "name": ch.Name}, ch.Name+" "+done)
-		})
+func (sh *shell) channelPause() *cobra.Command {
+	var routine bool
+	c := &cobra.Command{
+		Use:   "pause NAME",
+		Short: "hold back everything that would go over a channel, or reports and reminders only",
+		Long: "Hold back what would go over a channel until somebody resumes it. Without --routine that is everything: nothing passes, not even\n" +
+			"what saves lives. With it alerts, account messages and what saves lives go on.",
+		Args: cobra.ExactArgs(1),
+	}
+	c.Flags().BoolVar(&routine, "routine", false, "reports and reminders only; alerts and what saves lives go on")
+	return sh.ofOwner(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
+		ch, err := findChannel(ctx, api, group, args[0])
+		if err != nil {
+			return err
+		}
+		if err := api.PauseChannel(ctx, group, ch.ID, routine); err != nil {
+			return err
+		}
+		done := " is paused: nothing goes over it, not even what saves lives. Such messages leave over other channels where a member has any."
+		if routine {
+			done = " holds reports and reminders; alerts and what saves lives go on."
+		}
+		return sh.print(map[string]any{"id": ch.ID, "name": ch.Name, "routine_only": routine}, ch.Name+done)
+	})
 }
 
-func findChannel(ctx context.Context, api *client.Client, group, name string) (gateway.Channel, error) {
+func (sh *shell) channelResume() *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use:   "resume NAME",
+		Short: "let a paused channel send again, and end its incident",
+		Long:  "Let a paused channel send again. An open incident ends only if a check passes now: --force ends it without one.",
+		Args:  cobra.ExactArgs(1),
+	}
+	c.Flags().BoolVar(&force, "force", false, "end an open incident although a check does not pass")
+	return sh.ofOwner(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
+		ch, err := findChannel(ctx, api, group, args[0])
+		if err != nil {
+			return err
+		}
+		if err := api.ResumeChannel(ctx, group, ch.ID, force); err != nil {
+			return err
+		}
+		return sh.print(map[string]any{"id": ch.ID, "name": ch.Name}, ch.Name+" sends again.")
+	})
+}
+
+func findChannel(ctx context.Context, api *client.Client, group, name string) (gateway.ChannelView, error) {
 	all, err := api.Channels(ctx, group)
 	if err != nil {
-		return gateway.Channel{}, err
+		return gateway.ChannelView{}, err
 	}
 	for _, c := range all {
 		if c.Name == name {
 			return c, nil
 		}
 	}
-	return gateway.Channel{}, wrong("there is no channel %s here; a group's own are found with --group", printable(name))
-}
-
-func health(h gateway.ChannelHealth) string {
-	why := strings.TrimSpace(h.Code + " " + h.Detail)
-	if why != "" {
-		why = ": " + why
-	}
-	switch h.Paused {
-	case gateway.NotPaused:
-		return "sends"
-	case gateway.PauseThrottled:
-		return "waits until " + clock(h.PausedUntil) + ", as the provider asked" + why
-	case gateway.PauseAuth:
-		return "credentials refused" + why
-	}
-	return "paused" + why
+	return gateway.ChannelView{}, wrong("there is no channel %s here; a group's own are found with --group", printable(name))
 }

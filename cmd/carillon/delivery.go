@@ -24,7 +24,7 @@ func (sh *shell) deliveryList() *cobra.Command {
 	f.StringVar(&broadcast, "broadcast", "", "of this message")
 	f.StringVar(&member, "member", "", "of this member (id)")
 	f.StringVar(&state, "state", "", "in this state: waiting, sending, accepted (handed over), delivered, \"in doubt\" or ended")
-	f.StringVar(&reason, "reason", "", "ended for this reason: failed, suppressed, expired, cancelled")
+	f.StringVar(&reason, "reason", "", "ended for this reason: failed, suppressed, expired, cancelled; or waiting because it is capped")
 	f.IntVar(&most, "limit", 100, "how many at most; 0: all")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, _ []string) error {
 		filter := gateway.DeliveryFilter{State: gateway.DeliveryState(state), Reason: gateway.Reason(reason)}
@@ -71,9 +71,9 @@ func (sh *shell) deliveryShow() *cobra.Command {
 			}
 			rows := make([][]string, len(d.Attempts))
 			for i, a := range d.Attempts {
-				rows[i] = []string{strconv.Itoa(a.No), names[a.ChannelID], a.State.String(), clock(a.ClaimedAt), strings.TrimSpace(a.Refusal.Code + " " + a.Refusal.Detail)}
+				rows[i] = []string{strconv.Itoa(a.No), names[a.ChannelID], a.State.String(), clock(a.ClaimedAt), charged(a.Charge), strings.TrimSpace(a.Refusal.Code + " " + a.Refusal.Detail)}
 			}
-			return sh.table([]string{"NO", "CHANNEL", "STATE", "AT", "WHY"}, rows, "No attempt yet.")
+			return sh.table([]string{"NO", "CHANNEL", "STATE", "AT", "COST", "WHY"}, rows, "No attempt yet.")
 		})
 }
 

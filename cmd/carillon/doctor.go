@@ -84,11 +84,40 @@ func (sh *shell) examine(ctx context.Context) []finding {
 		out = append(out, finding{"channels", false, "there is none; make one with carillon channel add, or in carillon.yaml"})
 	}
 	for _, ch := range status.Channels {
-		text := health(ch.Health)
+		text := condition(ch.Health, ch.Incident, ch.Breaker, "")
 		if ch.Backlog > 0 {
 			text += ", " + plural(ch.Backlog, "message") + " waiting"
 		}
-		out = append(out, finding{"channel " + ch.Name, ch.Health.Paused == gateway.NotPaused || ch.Health.Paused == gateway.PauseThrottled, text})
+		out = append(out, finding{"channel " + ch.Name, (ch.Health.Paused == gateway.NotPaused || ch.Health.Paused == gateway.PauseThrottled) && ch.Incident == nil && ch.Breaker != "open", text})
+	}
+	return append(out, sh.examineSpending(ctx, api)...)
+}
+
+// examineSpending looks at the caps of the groups that the token acts for.
+func (sh *shell) examineSpending(ctx context.Context, api *client.Client) (out []finding) {
+	groups, err := api.Groups(ctx)
+	if err != nil {
+		return []finding{{"groups", false, err.Error()}}
+	}
+	for _, g := range groups {
+		if g.Budget == nil {
+			continue
+		}
+		s, err := api.Spend(ctx, g.Slug)
+		if err != nil {
+			continue // the group has an administrator, who sees it
+		}
+		text := "below its caps"
+		switch {
+		case s.Hard:
+			text = "the hard cap of " + s.Month + " is reached; " + waits(s.Held) + ". Raise it with carillon spend cap, or wait for the next month"
+		case s.Soft:
+			text = "the soft cap of " + s.Month + " is reached; sending goes on"
+		}
+		if s.Unpriced > 0 {
+			text += "; " + plural(int(s.Unpriced), "segment") + " of unknown price are not counted: see carillon price set"
+		}
+		out = append(out, finding{"spending " + g.Slug, !s.Hard, text})
 	}
 	return out
 }

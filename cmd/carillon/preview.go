@@ -31,6 +31,14 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 	if err := sh.part([]string{"CHANNEL", "KIND", "MEMBERS", "MESSAGES", "SEGMENTS"}, rows); err != nil {
 		return err
 	}
+	if err := sh.part([]string{"CHANNEL", "COUNTRY", "LANGUAGE", "MEMBERS", "SEGMENTS", "PRICE EACH", "COST"}, costRows(p.Costs)); err != nil {
+		return err
+	}
+	if len(p.Costs) > 0 {
+		if err := sh.say("Together %s%s.\n", plural(int(p.Total.Segments), "segment"), sums(p.Total.Amounts, p.Total.Unpriced)); err != nil {
+			return err
+		}
+	}
 	rows = rows[:0]
 	for _, l := range p.LeftOut {
 		rows = append(rows, []string{strconv.Itoa(l.Members), l.Why})

@@ -67,6 +67,8 @@ type App struct {
 	background []part
 
 	resubscribe chan struct{} // a channel has changed
+	notices     chan struct{} // owners may have to be told something
+	uncap       chan struct{} // a cap may bind no more
 }
 
 // part is something that runs until its context ends, and then drains.
@@ -90,11 +92,11 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: o.Config.Data, Ring: ring, Now: o.Now, Log: o.Log, At: o.At})
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: o.Config.Data, Ring: ring, Now: o.Now, Log: o.Log, At: o.At, Country: countries(o.Factories)})
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Options: o, store: store, metrics: prometheus.NewRegistry(), resubscribe: make(chan struct{}, 1)}
+	a := &App{Options: o, store: store, metrics: prometheus.NewRegistry(), resubscribe: make(chan struct{}, 1), notices: make(chan struct{}, 1), uncap: make(chan struct{}, 1)}
 	if err := a.build(ctx); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -128,7 +130,7 @@ func (a *App) build(ctx context.Context) error {
 		return fmt.Errorf("finishing imports that a crash interrupted: %w", err)
 	}
 	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), http: &http.Client{Transport: httpsend.Transport()}, now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs}
-	a.desk = &channelDesk{store: s, live: a.live, changed: a.channelsChanged}
+	a.desk = &channelDesk{store: s, live: a.live, changed: a.channelsChanged, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }}
 	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
 		return err
 	}
@@ -143,12 +145,12 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Wordings: s}, a.live,
+	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Wordings: s}, a.live,
 		fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, At: o.At})
-	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics)})
+	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard})
 	a.ears = a.newEars()
 	handler, err := api.New(api.Options{
-		Groups: groupDesk{s, a.live}, CheckGroup: directory.CheckGroup, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Channels: a.desk, Wordings: s,
+		Groups: groupDesk{s, a.live, a.uncap}, CheckGroup: directory.CheckGroup, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s,
 		Access: s, Replays: s, Applied: s, Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
 		ImportLimit: int64(o.Config.Limits.Import), Log: o.Log, Now: o.Now,
 	})
@@ -156,7 +158,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.handler = handler
-	a.background = []part{{"track", a.track.Run}, {"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"inbound", a.ears.Run}, {"subscriptions", a.subscribeAll}, {"housekeeping", a.keepHouse}}
+	a.background = []part{{"track", a.track.Run}, {"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"inbound", a.ears.Run}, {"subscriptions", a.subscribeAll}, {"housekeeping", a.keepHouse}, {"owners", a.tellOwners}}
 	return nil
 }
 
@@ -236,19 +238,22 @@ func (a *App) slugs(ctx context.Context) (map[gateway.ID]string, error) {
 
 func (a *App) channelsChanged(ctx context.Context) {
 	a.dispatch.Refresh()
+	signal(a.notices)
 	a.ears.Refresh()
-	select {
-	case a.resubscribe <- struct{}{}:
-	default:
-	}
+	signal(a.resubscribe)
 	a.fanout.Wake()
 }
 
-// notice says what happened to a channel; its owners see the same in channel list.
+// notice says what happened to a channel; everyone who may see it finds the same in channel list.
 func (a *App) notice(n dispatch.Notice) {
 	a.Log.Warn("a channel needs attention", "channel", n.Name, "event", string(n.Event), "until", n.Until, "code", n.Code, "detail", n.Detail)
 	if err := a.live.refresh(context.Background()); err != nil {
 		a.Log.Error("the channels could not be read again", "error", err)
+		return
+	}
+	if n.Event == dispatch.NoticeIncident {
+		a.dispatch.Refresh()
+		signal(a.notices)
 	}
 }
 
@@ -266,11 +271,17 @@ func (a *App) keepHouse(ctx context.Context) error {
 			if rotateErr != nil && ctx.Err() == nil {
 				a.Log.Error("key rotation failed", "error", rotateErr)
 			}
-			if err != nil || rotateErr != nil || n+rewrapped == 0 {
+			placed, placeErr := a.store.Place(ctx, 200)
+			if placeErr != nil && ctx.Err() == nil {
+				a.Log.Error("countries of addresses cannot be derived", "error", placeErr)
+			}
+			if err != nil || rotateErr != nil || placeErr != nil || n+rewrapped+placed == 0 {
 				break
 			}
 		}
+		a.uncapAll(ctx)
 		select {
+		case <-a.uncap:
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil

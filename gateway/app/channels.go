@@ -10,13 +10,66 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/dispatch"
 )
 
 // channelDesk is what people do with channels: it keeps them in the ledger and what is live in step.
 type channelDesk struct {
-	store   gateway.Channels
+	store   channelStore
 	live    *live
 	changed func(context.Context) // after a channel was made, changed, paused or resumed
+	state   func(gateway.ID) (dispatch.State, bool)
+}
+
+type channelStore interface {
+	gateway.Channels
+	gateway.Troubles
+	Backlog(ctx context.Context) (map[gateway.ID][len(gateway.Lanes)]int, error)
+}
+
+// Views lists all channels with all that shows how they are.
+func (d *channelDesk) Views(ctx context.Context) ([]gateway.ChannelView, error) {
+	all, err := d.store.Channels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	heard, err := d.store.ChannelErrors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	backlog, err := d.store.Backlog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]gateway.ChannelView, 0, len(all))
+	for _, c := range all {
+		v := gateway.ChannelView{Channel: c, Breaker: "closed", Rates: []gateway.ChannelRate{}, Backlog: map[string]int{}, Errors: heard[c.ID]}
+		if v.Errors == nil {
+			v.Errors = []gateway.ChannelError{}
+		}
+		for _, lane := range gateway.Lanes {
+			v.Backlog[lane.String()] = backlog[c.ID][lane]
+		}
+		if s, ok := d.state(c.ID); ok {
+			v.Breaker, v.SendersNow, v.UrgentSenders, v.Rates = s.Breaker, s.Senders, s.Urgent, s.Rates
+		} else if _, ok := d.live.Adapter(c.ID); !ok {
+			v.Problem = "it cannot be used until its options are mended"
+		}
+		views = append(views, v)
+	}
+	return views, nil
+}
+
+// CloseIncident ends a channel's incident because a person says so.
+func (d *channelDesk) CloseIncident(ctx context.Context, id gateway.ID, by string) error {
+	if _, err := d.store.CloseIncident(ctx, id, by); err != nil {
+		return err
+	}
+	if err := d.live.refresh(ctx); err != nil {
+		return err
+	}
+	d.changed(ctx)
+	return nil
 }
 
 // Channels lists all channels as the ledger has them.
@@ -108,7 +161,16 @@ func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckRe
 	if err != nil {
 		return gateway.CheckResult{}, err
 	}
-	if slices.ContainsFunc(all, func(c gateway.Channel) bool { return c.ID == id && c.Health.Paused == gateway.PauseAuth }) {
+	i := slices.IndexFunc(all, func(c gateway.Channel) bool { return c.ID == id })
+	if i < 0 {
+		return gateway.CheckResult{OK: true}, nil
+	}
+	if all[i].Incident != nil && all[i].Incident.Mends() {
+		if err := d.CloseIncident(ctx, id, "check"); err != nil {
+			return gateway.CheckResult{}, err
+		}
+	}
+	if all[i].Health.Paused == gateway.PauseAuth {
 		if err := d.SetChannelHealth(ctx, id, gateway.ChannelHealth{}); err != nil {
 			return gateway.CheckResult{}, err
 		}
@@ -120,7 +182,7 @@ func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckRe
 func (d *channelDesk) adoptChannels(ctx context.Context, list []config.Channel) error {
 	var errs []error
 	for _, c := range list {
-		record := gateway.Channel{Name: c.Name, Adapter: c.Adapter, Groups: c.Groups, Senders: c.Senders, Options: c.Options.JSON()}
+		record := gateway.Channel{Name: c.Name, Adapter: c.Adapter, Groups: c.Groups, Senders: c.Senders, Trip: gateway.Trip{After: c.Trip.After, Minutes: c.Trip.Minutes}, Options: c.Options.JSON()}
 		record, err := d.Try(ctx, record)
 		if err == nil {
 			_, err = d.store.PutChannel(ctx, record)

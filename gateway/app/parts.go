@@ -18,7 +18,8 @@ import (
 // groupDesk keeps what is live in step with the groups: a channel of the operator may name a group before it exists.
 type groupDesk struct {
 	*sqlite.Store
-	live *live
+	live  *live
+	uncap chan struct{} // its cap may have changed
 }
 
 // PutGroup makes a group or changes it.
@@ -27,7 +28,16 @@ func (d groupDesk) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group
 	if err != nil {
 		return g, err
 	}
+	signal(d.uncap)
 	return g, d.live.refresh(ctx)
+}
+
+// signal wakes whoever waits; one that is awake already looks again.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // heard takes receipts that a provider was asked for the way of those that it sent.
@@ -100,14 +110,20 @@ func counting[E comparable](find func(E) prometheus.Counter) func(E) {
 // status says how the instance is.
 func (a *App) status(ctx context.Context) (gateway.Status, error) {
 	status := gateway.Status{Version: a.Version, Profile: "alone"}
-	backlog, err := a.store.Backlog(ctx)
+	views, err := a.desk.Views(ctx)
 	if err != nil {
 		return status, err
 	}
-	for _, c := range a.live.All() {
-		n := backlog[c.ID]
+	for _, c := range views {
+		if c.Problem != "" {
+			continue
+		}
+		n := 0
+		for _, waiting := range c.Backlog {
+			n += waiting
+		}
 		status.Backlog += n
-		status.Channels = append(status.Channels, gateway.ChannelStatus{ID: c.ID, Name: c.Name, Kind: c.Kind, Backlog: n, Health: c.Health})
+		status.Channels = append(status.Channels, gateway.ChannelStatus{ID: c.ID, Name: c.Name, Kind: c.Kind, Backlog: n, Health: c.Health, Breaker: c.Breaker, Incident: c.Incident})
 		if adapter, ok := a.live.Adapter(c.ID); ok {
 			if s, ok := adapter.(interface{ Sandbox() bool }); ok && s.Sandbox() {
 				status.Sandbox = true

@@ -16,6 +16,7 @@ type NewChannel struct {
 	Adapter string          `json:"adapter"`
 	Groups  []string        `json:"groups,omitempty"`
 	Senders int             `json:"senders,omitempty"`
+	Trip    gateway.Trip    `json:"trip,omitzero"`
 	Options json.RawMessage `json:"options,omitempty"`
 }
 
@@ -32,8 +33,8 @@ func channelsPath(group string, parts ...string) string {
 }
 
 // Channels lists the channels that serve a group, or all of the operator's if group is empty.
-func (c *Client) Channels(ctx context.Context, group string) ([]gateway.Channel, error) {
-	return list[gateway.Channel](ctx, c, channelsPath(group), nil, 0, true)
+func (c *Client) Channels(ctx context.Context, group string) ([]gateway.ChannelView, error) {
+	return list[gateway.ChannelView](ctx, c, channelsPath(group), nil, 0, true)
 }
 
 // PutChannel makes a channel or changes the one with its name.
@@ -46,14 +47,66 @@ func (c *Client) CheckChannel(ctx context.Context, group string, id gateway.ID) 
 	return fetch[gateway.CheckResult](ctx, c, call{method: http.MethodPost, path: channelsPath(group, id.String(), "check")})
 }
 
-// PauseChannel holds everything back that would go over it.
-func (c *Client) PauseChannel(ctx context.Context, group string, id gateway.ID) error {
-	return c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "pause")})
+// PauseChannel holds everything back that would go over it, or reports and reminders only.
+func (c *Client) PauseChannel(ctx context.Context, group string, id gateway.ID, routineOnly bool) error {
+	return c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "pause"), query: on("routine_only", routineOnly)})
 }
 
-// ResumeChannel lets it send again.
-func (c *Client) ResumeChannel(ctx context.Context, group string, id gateway.ID) error {
-	return c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "resume")})
+// ResumeChannel lets it send again. An incident ends only if a check passes, or by force.
+func (c *Client) ResumeChannel(ctx context.Context, group string, id gateway.ID, force bool) error {
+	return c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "resume"), query: on("force", force)})
+}
+
+// on is a query of one switch.
+func on(name string, set bool) url.Values {
+	if !set {
+		return nil
+	}
+	return url.Values{name: {"true"}}
+}
+
+// pricesPath is where a group's prices are, or the operator's if group is empty.
+func pricesPath(group string) string {
+	if group == "" {
+		return "/api/v1/prices"
+	}
+	return groupPath(group, "prices")
+}
+
+// Prices lists a group's own prices, or the operator's if group is empty.
+func (c *Client) Prices(ctx context.Context, group string) ([]gateway.Price, error) {
+	return list[gateway.Price](ctx, c, pricesPath(group), nil, 0, true)
+}
+
+// SetPrices puts prices in place of those with their kind, channel and country, and takes others away; it returns the
+// whole list.
+func (c *Client) SetPrices(ctx context.Context, group string, set, remove []gateway.Price) ([]gateway.Price, error) {
+	type key struct {
+		Kind    string `json:"kind"`
+		Channel string `json:"channel,omitempty"`
+		Country string `json:"country,omitempty"`
+	}
+	keys := make([]key, len(remove))
+	for i, p := range remove {
+		keys[i] = key{p.Kind, p.Channel, p.Country}
+	}
+	var out struct {
+		Items []gateway.Price `json:"items"`
+	}
+	in := map[string]any{}
+	if len(set) > 0 {
+		in["set"] = set
+	}
+	if len(keys) > 0 {
+		in["remove"] = keys
+	}
+	err := c.do(ctx, call{method: http.MethodPost, path: pricesPath(group), in: in, out: &out})
+	return out.Items, err
+}
+
+// Spend says what a group's present month has cost.
+func (c *Client) Spend(ctx context.Context, group string) (gateway.Spend, error) {
+	return fetch[gateway.Spend](ctx, c, call{method: http.MethodGet, path: groupPath(group, "spend")})
 }
 
 // Wordings gives a group's own templates: name → locale → source.

@@ -153,7 +153,7 @@ func (w *World) Channel(name string) gateway.Channel {
 	}
 	for _, c := range all {
 		if c.Name == name {
-			return c
+			return c.Channel
 		}
 	}
 	w.T.Fatalf("there is no channel %q", name)

@@ -29,6 +29,7 @@ type Options struct {
 	Importer   Importer
 	Broadcasts Broadcasts
 	Ledger     Ledger
+	Costs      Costs
 	Channels   Channels
 	Wordings   Wordings
 	Access     gateway.Access
@@ -92,7 +93,7 @@ func Document() ([]byte, error) {
 func (s *server) complete() error {
 	needs := map[string]bool{
 		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
-		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil,
+		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
 		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
 	}
@@ -153,6 +154,7 @@ func (s *server) addRoutes() {
 	s.addBroadcasts()
 	s.addDeliveries()
 	s.addChannels()
+	s.addPrices()
 	s.addWordings()
 	s.addTokens()
 	s.addDocuments()
@@ -255,6 +257,18 @@ type Channels interface {
 	// Check asks the provider, disturbing nobody. A good answer lifts a pause for refused credentials.
 	Check(ctx context.Context, id gateway.ID) (gateway.CheckResult, error)
 	SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error
+	// Views lists all channels with all that shows how they are.
+	Views(ctx context.Context) ([]gateway.ChannelView, error)
+	// CloseIncident ends a channel's open incident, if there is one, because somebody says so.
+	CloseIncident(ctx context.Context, id gateway.ID, by string) error
+}
+
+// Costs keeps prices and what messages cost.
+type Costs interface {
+	Prices(ctx context.Context, owner gateway.ID) ([]gateway.Price, error)
+	SetPrices(ctx context.Context, owner gateway.ID, all bool, prices []gateway.Price) error
+	Charges(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Charge, error)
+	Spend(ctx context.Context, group gateway.ID) (gateway.Spend, error)
 }
 
 // Wordings keeps a group's own templates: name → locale → source.

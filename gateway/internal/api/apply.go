@@ -65,11 +65,15 @@ func (s *server) plan(ctx context.Context, who caller, d gateway.Document) (*pla
 	if err != nil {
 		return nil, err
 	}
+	barred := ""
+	if who.Token.Role != gateway.Operator {
+		barred = "it is the operator's; leave it out, or ask the operator to apply it"
+	}
+	if err := p.prices(ctx, "body", d.Prices, &item{path: "prices", owner: &gateway.ID{}, last: records["prices"], barred: barred}); err != nil {
+		return nil, err
+	}
 	for i, c := range d.Channels {
-		at, barred := fmt.Sprintf("body.channels[%d]", i), ""
-		if who.Token.Role != gateway.Operator {
-			barred = "it is the operator's; leave it out, or ask the operator to apply it"
-		}
+		at := fmt.Sprintf("body.channels[%d]", i)
 		if err := p.channel(ctx, at, c, &item{path: "channels/" + c.Name, owner: &gateway.ID{}, last: records["channels/"+c.Name], barred: barred}); err != nil {
 			return nil, err
 		}
@@ -147,6 +151,9 @@ func (p *plan) group(ctx context.Context, at string, d gateway.DocumentGroup) er
 			return err
 		}
 	}
+	if err := p.prices(ctx, at, d.Prices, &item{path: path + "/prices", owner: &owner, within: true, last: records[path+"/prices"], barred: barred}); err != nil {
+		return err
+	}
 	return p.wordings(ctx, at, path, d, &owner, records, barred)
 }
 
@@ -179,7 +186,7 @@ func (p *plan) channel(ctx context.Context, at string, d gateway.DocumentChannel
 	if it.within && len(d.Groups) > 0 {
 		p.flaw(at+".groups", "only the operator's channels name groups; leave it out")
 	}
-	want := gateway.Channel{GroupID: *it.owner, Name: d.Name, Adapter: d.Adapter, Options: d.Options, Groups: d.Groups, Senders: d.Senders}
+	want := gateway.Channel{GroupID: *it.owner, Name: d.Name, Adapter: d.Adapter, Options: d.Options, Groups: d.Groups, Senders: d.Senders, Trip: d.Trip}
 	have, exists := p.channels[d.Name]
 	switch {
 	case it.barred != "":
@@ -322,7 +329,11 @@ func digestChannel(c gateway.Channel) []byte {
 	if len(groups) == 0 {
 		groups = nil
 	}
-	return digest(map[string]any{"adapter": c.Adapter, "groups": groups, "senders": c.Senders, "options": options})
+	said := map[string]any{"adapter": c.Adapter, "groups": groups, "senders": c.Senders, "options": options}
+	if c.Trip != (gateway.Trip{}) { // else the digest is that of a release without it
+		said["trip"] = c.Trip
+	}
+	return digest(said)
 }
 
 // digest is the SHA-256 of a value's JSON, in which the keys of maps are sorted.

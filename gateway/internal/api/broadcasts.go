@@ -100,7 +100,9 @@ func (s *server) addBroadcasts() {
 		Example: draft, Answer: gateway.Preview{Members: 120, Reached: 118, Cost: 236, Languages: []gateway.PreviewLanguage{{Wants: "de", Gets: "en", Fallback: true, Members: 118}},
 			Channels: []gateway.PreviewChannel{{ChannelID: sampleID, Channel: "sms-berlin", Kind: "sms", Members: 118, Parts: 118, Cost: 236}},
 			LeftOut:  []gateway.PreviewLeftOut{{Why: "no usable contact point", Meant: true, Members: 2}},
-			Texts:    []gateway.PreviewText{{Locale: "en", Kind: "sms", Parts: []string{"[en] The well is dug."}, Cost: 2, Members: 118}}, Examples: []gateway.PreviewExample{}}},
+			Texts:    []gateway.PreviewText{{Locale: "en", Kind: "sms", Parts: []string{"[en] The well is dug."}, Cost: 2, Members: 118}}, Examples: []gateway.PreviewExample{},
+			Costs: []gateway.PreviewCost{{Locale: "en", Channel: "sms-berlin", Kind: "sms", Country: "DE", Members: 118, Charge: gateway.NewCharge(sampleID, 236, samplePrice.Money(), true)}},
+			Total: gateway.PreviewTotal{Segments: 236, Amounts: []gateway.Money{{Currency: "EUR", Micros: 236 * samplePrice.Micros}}}}},
 		func(ctx context.Context, who caller, in *previewBroadcast) (*body[gateway.Preview], error) {
 			p, err := s.Broadcasts.Preview(ctx, in.Body.draft(who))
 			return &body[gateway.Preview]{p}, err
@@ -112,8 +114,9 @@ func (s *server) addBroadcasts() {
 			return &body[page[gateway.Broadcast]]{pageOf(list, in.Limit, func(b gateway.Broadcast) gateway.ID { return b.ID })}, err
 		})
 	add(s, route{ID: "get-broadcast", Method: http.MethodGet, Path: "/api/v1/groups/{group}/broadcasts/{broadcast}", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Viewer,
-		Summary: "Read a broadcast and what became of it", About: "The tallies count deliveries by channel, state and reason.",
-		Answer: gateway.BroadcastStatus{Broadcast: sample, Tallies: []gateway.Tally{{ChannelID: sampleID, State: gateway.Delivered, Count: 117}, {ChannelID: sampleID, State: gateway.DeliveryInDoubt, Count: 1}}}},
+		Summary: "Read a broadcast and what became of it", About: "The tallies count deliveries by channel, state and reason; one that waits for the reason capped waits because the group's hard cap is reached. The charges say what was handed over so far and what it costs, at the price of its time; a charge without an amount has no known price.",
+		Answer: gateway.BroadcastStatus{Broadcast: sample, Tallies: []gateway.Tally{{ChannelID: sampleID, State: gateway.Delivered, Count: 117}, {ChannelID: sampleID, State: gateway.DeliveryInDoubt, Count: 1}},
+			Charges: []gateway.Charge{gateway.NewCharge(sampleID, 234, samplePrice.Money(), true)}}},
 		func(ctx context.Context, who caller, in *InBroadcast) (*body[gateway.BroadcastStatus], error) {
 			b, err := s.Ledger.Broadcast(ctx, who.Group.ID, in.Broadcast)
 			if err != nil {
@@ -123,7 +126,11 @@ func (s *server) addBroadcasts() {
 			if tallies == nil {
 				tallies = []gateway.Tally{}
 			}
-			return &body[gateway.BroadcastStatus]{gateway.BroadcastStatus{Broadcast: b, Tallies: tallies}}, err
+			if err != nil {
+				return nil, err
+			}
+			charges, err := s.Costs.Charges(ctx, who.Group.ID, in.Broadcast)
+			return &body[gateway.BroadcastStatus]{gateway.BroadcastStatus{Broadcast: b, Tallies: tallies, Charges: charges}}, err
 		})
 	s.addBroadcastActs()
 }

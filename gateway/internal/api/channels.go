@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -17,6 +18,12 @@ type channelIn struct {
 	Options object   `json:"options,omitempty" doc:"The adapter's own, credentials in clear. They are sealed and never shown again. Absent: the channel keeps what it has."`
 	Groups  []string `json:"groups,omitempty" maxItems:"10000" doc:"For the operator's channel: slugs of the groups that may use it. Absent: all."`
 	Senders int      `json:"senders,omitempty" minimum:"0" maximum:"1000" doc:"How many send at once; 0: as many as the adapter thinks good."`
+	Trip    tripIn   `json:"trip,omitzero" doc:"How many refusals for the channel's own sake open an incident."`
+}
+
+type tripIn struct {
+	After   int `json:"after,omitempty" minimum:"0" maximum:"100000" doc:"Distinct deliveries; 0: 10."`
+	Minutes int `json:"within_minutes,omitempty" minimum:"0" maximum:"10080" doc:"0: 60."`
 }
 
 // InChannel is the part of a path that names a channel.
@@ -51,16 +58,18 @@ func (o *object) UnmarshalJSON(b []byte) error { return (*json.RawMessage)(o).Un
 const channelTag = "Channels"
 
 func (s *server) addChannels() {
-	about := "With its health: whether it is paused, by whom, and what lifts that."
-	sample := page[gateway.Channel]{Items: []gateway.Channel{sampleChannel}}
+	about := "With its health: whether it is paused, by whom, and what lifts that; an open incident; the breaker, rates and senders in force; what waits in each lane; and the latest errors."
+	sample := page[gateway.ChannelView]{Items: []gateway.ChannelView{{Channel: sampleChannel, Breaker: "closed", SendersNow: 32, UrgentSenders: 4, Rates: []gateway.ChannelRate{{PerSecond: 1, Burst: 1}},
+		Backlog: map[string]int{"urgent": 0, "normal": 0, "bulk": 3},
+		Errors:  []gateway.ChannelError{{Class: "permanent", Scope: "content", Trouble: "filtered", Code: "30007", Detail: "a carrier filtered the text as unwanted; do not send the same text again", Count: 3, First: sampleTime, Last: sampleTime}}}}}
 	add(s, route{ID: "list-group-channels", Method: http.MethodGet, Path: "/api/v1/groups/{group}/channels", Tag: channelTag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "List the channels that serve a group", About: "Its own, and the operator's that it may use. " + about, Answer: sample},
-		func(ctx context.Context, who caller, _ *InGroup) (*body[page[gateway.Channel]], error) {
+		func(ctx context.Context, who caller, _ *InGroup) (*body[page[gateway.ChannelView]], error) {
 			return s.listChannels(ctx, func(c gateway.Channel) bool { return serves(c, who.Group) })
 		})
 	add(s, route{ID: "list-channels", Method: http.MethodGet, Path: "/api/v1/channels", Tag: channelTag, Scope: ofInstance, Role: gateway.Operator,
 		Summary: "List the operator's channels", About: about, Answer: sample},
-		func(ctx context.Context, _ caller, _ *struct{}) (*body[page[gateway.Channel]], error) {
+		func(ctx context.Context, _ caller, _ *struct{}) (*body[page[gateway.ChannelView]], error) {
 			return s.listChannels(ctx, func(c gateway.Channel) bool { return c.GroupID.IsZero() })
 		})
 	put := route{ID: "put-group-channel", Method: http.MethodPost, Path: "/api/v1/groups/{group}/channels", Tag: channelTag, Scope: ofGroup, Role: gateway.Administrator,
@@ -82,72 +91,126 @@ func (s *server) addChannels() {
 // addChannelActs adds what is done to a channel, for a group's and for the operator's.
 func (s *server) addChannelActs() {
 	check := route{ID: "check", Method: http.MethodPost, Path: "/check", Role: gateway.Administrator,
-		Summary: "Prove a channel's credentials", About: "Asks the provider and disturbs nobody. A good answer lifts a pause for refused credentials.", Fresh: true, Answer: gateway.CheckResult{OK: true}}
-	addForChannel(s, check, func(ctx context.Context, who caller, c gateway.Channel) (*body[gateway.CheckResult], error) {
+		Summary: "Prove a channel's credentials", About: "Asks the provider and disturbs nobody. A good answer lifts a pause for refused credentials, and ends an incident for them or for the account's standing.", Fresh: true, Answer: gateway.CheckResult{OK: true}}
+	addForChannel[GroupChannel, InChannel](s, check, func(ctx context.Context, _ caller, c gateway.Channel, _ bool) (*body[gateway.CheckResult], error) {
 		result, err := s.Channels.Check(ctx, c.ID)
 		return &body[gateway.CheckResult]{result}, err
 	})
-	pause := route{ID: "pause", Method: http.MethodPost, Path: "/pause", Role: gateway.Author, Summary: "Pause a channel", About: "Nothing new leaves over it until it is resumed."}
-	addForChannel(s, pause, func(ctx context.Context, who caller, c gateway.Channel) (*nothing, error) {
-		if c.Health.Paused == gateway.PauseManual {
+	pause := route{ID: "pause", Method: http.MethodPost, Path: "/pause", Role: gateway.Author, Summary: "Pause a channel", About: "Nothing new leaves over it until it is resumed: not even what saves lives, unless routine_only is set."}
+	addForChannel[PauseGroupChannel, PauseChannel](s, pause, func(ctx context.Context, who caller, c gateway.Channel, routine bool) (*nothing, error) {
+		if c.Health.Paused == gateway.PauseManual && c.Health.RoutineOnly == routine {
 			return &nothing{}, nil
 		}
-		s.Log.Info("a channel was paused", "request", requestID(ctx), "channel", c.Name, "token", who.Token.ID)
-		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{Paused: gateway.PauseManual, Detail: "paused by a coordinator", Since: s.Now().UTC()})
+		detail := "paused by a coordinator"
+		if routine {
+			detail = "reports and reminders are held by a coordinator"
+		}
+		s.Log.Info("a channel was paused", "request", requestID(ctx), "channel", c.Name, "routine_only", routine, "token", who.Token.ID)
+		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{Paused: gateway.PauseManual, RoutineOnly: routine, Detail: detail, Since: s.Now().UTC()})
 	})
 	resume := route{ID: "resume", Method: http.MethodPost, Path: "/resume", Role: gateway.Author, Summary: "Resume a paused channel",
-		About: "Lifts a coordinator's pause. A provider's own demand to wait ends by itself; refused credentials need a check."}
-	addForChannel(s, resume, func(ctx context.Context, who caller, c gateway.Channel) (*nothing, error) {
-		switch c.Health.Paused {
-		case gateway.NotPaused:
-			return &nothing{}, nil
-		case gateway.PauseAuth:
+		About: "Lifts a coordinator's pause, and ends an incident if a check passes or force is set. A provider's own demand to wait ends by itself; refused credentials need a check."}
+	addForChannel[ResumeGroupChannel, ResumeChannel](s, resume, func(ctx context.Context, who caller, c gateway.Channel, force bool) (*nothing, error) {
+		switch {
+		case c.Health.Paused == gateway.PauseAuth:
 			return nil, gateway.Faultf(gateway.CodeConflict, "the provider refuses the credentials of %s; put good ones, then check the channel", c.Name)
-		case gateway.PauseThrottled:
+		case c.Health.Paused == gateway.PauseThrottled && c.Incident == nil:
 			return nil, gateway.Faultf(gateway.CodeConflict, "the provider demands a pause of %s; it ends by itself", c.Name)
+		}
+		if err := s.endIncident(ctx, who, c, force); err != nil || c.Health.Paused != gateway.PauseManual {
+			return &nothing{}, err
 		}
 		s.Log.Info("a channel was resumed", "request", requestID(ctx), "channel", c.Name, "token", who.Token.ID)
 		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{})
 	})
 }
 
-// addForChannel adds a deed twice: for a group's own channels and for the operator's.
-func addForChannel[O any](s *server, rt route, do func(context.Context, caller, gateway.Channel) (*O, error)) {
+// endIncident closes a channel's incident, if there is one, after a check that may be forced aside.
+func (s *server) endIncident(ctx context.Context, who caller, c gateway.Channel, force bool) error {
+	if c.Incident == nil {
+		return nil
+	}
+	if !force {
+		result, err := s.Channels.Check(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if !result.OK {
+			return gateway.Faultf(gateway.CodeConflict, "%s is still not well: %s; mend that, or resume with force", c.Name, strings.TrimSpace(result.Code+" "+result.Detail))
+		}
+	}
+	s.Log.Info("an incident of a channel was closed", "request", requestID(ctx), "channel", c.Name, "incident", c.Incident.ID, "token", who.Token.ID)
+	return s.Channels.CloseIncident(ctx, c.ID, who.Token.Label)
+}
+
+// channelAct is a request about one channel, and its switch, if it has one.
+type channelAct interface {
+	asked() (channel string, on bool)
+}
+
+func (in InChannel) asked() (string, bool) { return in.Channel, false }
+
+// PauseChannel is a request to pause a channel.
+type PauseChannel struct {
+	InChannel
+	RoutineOnly bool `query:"routine_only" doc:"Hold reports and reminders only: alerts, what saves lives and account messages go on."`
+}
+
+func (in PauseChannel) asked() (string, bool) { return in.Channel, in.RoutineOnly }
+
+// PauseGroupChannel is the same of a group.
+type PauseGroupChannel struct {
+	InGroup
+	PauseChannel
+}
+
+// ResumeChannel is a request to resume a channel.
+type ResumeChannel struct {
+	InChannel
+	Force bool `query:"force" doc:"End an open incident although a check does not pass."`
+}
+
+func (in ResumeChannel) asked() (string, bool) { return in.Channel, in.Force }
+
+// ResumeGroupChannel is the same of a group.
+type ResumeGroupChannel struct {
+	InGroup
+	ResumeChannel
+}
+
+// addForChannel adds a deed twice: for a group's own channels (G) and for the operator's (I).
+func addForChannel[G, I channelAct, O any](s *server, rt route, do func(context.Context, caller, gateway.Channel, bool) (*O, error)) {
 	rt.Tag = channelTag
 	ours, own := rt, rt
 	own.ID, own.Path, own.Scope = rt.ID+"-group-channel", "/api/v1/groups/{group}/channels/{channel}"+rt.Path, ofGroup
-	add(s, own, func(ctx context.Context, who caller, in *GroupChannel) (*O, error) {
-		c, err := s.ownChannel(ctx, who, in.Channel)
+	act := func(ctx context.Context, who caller, in channelAct) (*O, error) {
+		name, on := in.asked()
+		c, err := s.ownChannel(ctx, who, name)
 		if err != nil {
 			return nil, err
 		}
-		return do(ctx, who, c)
-	})
+		return do(ctx, who, c, on)
+	}
+	add(s, own, func(ctx context.Context, who caller, in *G) (*O, error) { return act(ctx, who, *in) })
 	ours.ID, ours.Path, ours.Scope, ours.Role, ours.Summary = rt.ID+"-channel", "/api/v1/channels/{channel}"+rt.Path, ofInstance, gateway.Operator, rt.Summary+" of the operator"
-	add(s, ours, func(ctx context.Context, who caller, in *InChannel) (*O, error) {
-		c, err := s.ownChannel(ctx, who, in.Channel)
-		if err != nil {
-			return nil, err
-		}
-		return do(ctx, who, c)
-	})
+	add(s, ours, func(ctx context.Context, who caller, in *I) (*O, error) { return act(ctx, who, *in) })
 }
 
-func (s *server) listChannels(ctx context.Context, wanted func(gateway.Channel) bool) (*body[page[gateway.Channel]], error) {
-	all, err := s.Channels.Channels(ctx)
+func (s *server) listChannels(ctx context.Context, wanted func(gateway.Channel) bool) (*body[page[gateway.ChannelView]], error) {
+	all, err := s.Channels.Views(ctx)
 	if err != nil {
 		return nil, err
 	}
-	list := []gateway.Channel{}
+	list := []gateway.ChannelView{}
 	for _, c := range all {
-		if wanted(c) {
+		if wanted(c.Channel) {
 			if c.Groups == nil || !c.GroupID.IsZero() {
 				c.Groups = []string{}
 			}
 			list = append(list, c)
 		}
 	}
-	return &body[page[gateway.Channel]]{page[gateway.Channel]{Items: list}}, nil
+	return &body[page[gateway.ChannelView]]{page[gateway.ChannelView]{Items: list}}, nil
 }
 
 func (s *server) putChannel(ctx context.Context, who caller, in channelIn) (*body[gateway.Channel], error) {
@@ -160,7 +223,7 @@ func (s *server) putChannel(ctx context.Context, who caller, in channelIn) (*bod
 			return nil, gateway.Faultf(gateway.CodeConflict, "the channel name %s is taken; choose another", in.Name)
 		}
 	}
-	c, err := s.Channels.PutChannel(ctx, gateway.Channel{GroupID: who.Group.ID, Name: in.Name, Adapter: in.Adapter, Options: json.RawMessage(in.Options), Groups: in.Groups, Senders: in.Senders})
+	c, err := s.Channels.PutChannel(ctx, gateway.Channel{GroupID: who.Group.ID, Name: in.Name, Adapter: in.Adapter, Options: json.RawMessage(in.Options), Groups: in.Groups, Senders: in.Senders, Trip: gateway.Trip(in.Trip)})
 	if err != nil {
 		return nil, err
 	}

@@ -115,13 +115,17 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 		c       *client.Client
 		group   string
 		channel gateway.Channel
-	}{{c, "berlin", w.channel}, {op, "", shared[0]}} {
+	}{{c, "berlin", w.channel}, {op, "", shared[0].Channel}} {
 		made, err := side.c.PutChannel(ctx, side.group, client.NewChannel{Name: "sms-made-" + side.group + "x", Adapter: "sms", Options: []byte(`{"k":"v"}`)})
 		is("put channel", made.Kind == "sms", made, err)
 		checked, err := side.c.CheckChannel(ctx, side.group, side.channel.ID)
 		is("check", checked.OK, checked, err)
-		ok("pause", side.c.PauseChannel(ctx, side.group, side.channel.ID))
-		ok("resume channel", side.c.ResumeChannel(ctx, side.group, side.channel.ID))
+		ok("pause", side.c.PauseChannel(ctx, side.group, side.channel.ID, false))
+		ok("resume channel", side.c.ResumeChannel(ctx, side.group, side.channel.ID, false))
+		prices, err := side.c.SetPrices(ctx, side.group, []gateway.Price{{Kind: "sms", Country: "DE", Currency: "EUR", Micros: 95_000}}, []gateway.Price{{Kind: "sms", Country: "KE"}})
+		is("set prices", len(prices) == 1 && prices[0].Micros == 95_000, prices, err)
+		prices, err = side.c.Prices(ctx, side.group)
+		is("prices", len(prices) == 1, prices, err)
 		tokens, err := side.c.Tokens(ctx, side.group)
 		is("tokens", len(tokens) >= 2, tokens, err)
 		role := gateway.Viewer
@@ -132,6 +136,8 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 		is("create token", strings.HasPrefix(issued.Secret, "crl_"), issued.ID, err)
 		ok("revoke", side.c.RevokeToken(ctx, side.group, issued.ID))
 	}
+	spend, err := c.Spend(ctx, "berlin")
+	is("spend", spend.Month != "" && spend.Budget == nil, spend, err)
 	ok("put wording", c.PutWording(ctx, "berlin", "hello", map[string]string{"en": "Hello."}))
 	words, err := c.Wordings(ctx, "berlin")
 	is("wordings", words["hello"]["en"] == "Hello.", words, err)
@@ -152,8 +158,8 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 			t.Errorf("no method of the client asks %s %s", rt.Method, rt.Path)
 		}
 	}
-	if n := reflect.TypeFor[*client.Client]().NumMethod(); n != 38 {
-		t.Errorf("the client has %d methods; this story uses 36 of 38, and the next one the other two", n)
+	if n := reflect.TypeFor[*client.Client]().NumMethod(); n != 41 {
+		t.Errorf("the client has %d methods; this story uses 39 of 41, and the next one the other two", n)
 	}
 }
 

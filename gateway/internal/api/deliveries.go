@@ -13,7 +13,7 @@ type listDeliveries struct {
 	Broadcast gateway.ID            `query:"broadcast" doc:"Only of this broadcast."`
 	Member    gateway.ID            `query:"member" doc:"Only to this member."`
 	State     gateway.DeliveryState `query:"state" enum:"waiting,sending,accepted,delivered,in doubt,ended"`
-	Reason    gateway.Reason        `query:"reason" enum:"failed,suppressed,expired,cancelled,merged,replaced"`
+	Reason    gateway.Reason        `query:"reason" enum:"failed,suppressed,expired,cancelled,merged,replaced,capped"`
 }
 
 // InDelivery is the part of a path that names a delivery.

@@ -57,11 +57,18 @@ func (s *server) export(ctx context.Context, who caller) (gateway.Document, erro
 		if err != nil {
 			return d, err
 		}
+		prices, err := s.Costs.Prices(ctx, g.ID)
+		if err != nil {
+			return d, err
+		}
 		d.Groups = append(d.Groups, gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region,
-			Topics: g.Topics, Floor: g.Floor, Channels: documentChannels(all, g.ID), Wordings: words})
+			Topics: g.Topics, Floor: g.Floor, Budget: g.Budget, Countries: g.Countries, Prices: prices, Channels: documentChannels(all, g.ID), Wordings: words})
 	}
 	if who.Token.Role == gateway.Operator {
 		d.Channels = documentChannels(all, gateway.ID{})
+		if d.Prices, err = s.Costs.Prices(ctx, gateway.ID{}); err != nil {
+			return d, err
+		}
 	}
 	return d, nil
 }
@@ -70,7 +77,7 @@ func documentChannels(all []gateway.Channel, owner gateway.ID) []gateway.Documen
 	var list []gateway.DocumentChannel
 	for _, c := range all {
 		if c.GroupID == owner {
-			list = append(list, gateway.DocumentChannel{Name: c.Name, Adapter: c.Adapter, Groups: c.Groups, Senders: c.Senders})
+			list = append(list, gateway.DocumentChannel{Name: c.Name, Adapter: c.Adapter, Groups: c.Groups, Senders: c.Senders, Trip: c.Trip})
 		}
 	}
 	return list

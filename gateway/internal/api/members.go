@@ -29,6 +29,7 @@ type contactPoint struct {
 	Address string             `json:"address"`
 	State   gateway.PointState `json:"state" enum:"active,unconfirmed,stopped,gone,invalid"`
 	Topics  []string           `json:"topics" doc:"With consent."`
+	Country string             `json:"country,omitempty" doc:"Of the address; ZZ: nobody can tell."`
 	Note    string             `json:"note,omitempty" doc:"Why it is in this state."`
 	Shared  bool               `json:"shared,omitempty" doc:"Others have this address too."`
 }
@@ -59,7 +60,7 @@ func memberOf(m gateway.Member) member {
 		if p.Topics == nil {
 			p.Topics = []string{}
 		}
-		out.Points[i] = contactPoint{ID: p.ID, Kind: p.Kind, Address: p.Address.Reveal(), State: p.State, Topics: p.Topics, Note: p.Note, Shared: p.Shared}
+		out.Points[i] = contactPoint{ID: p.ID, Kind: p.Kind, Address: p.Address.Reveal(), State: p.State, Topics: p.Topics, Country: p.Country, Note: p.Note, Shared: p.Shared}
 	}
 	return out
 }

@@ -63,10 +63,10 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	w := &world{t: t, log: &lockedBuffer{}, tokens: map[string]string{}, ids: map[string]gateway.ID{}, clock: &clock{now: time.Now()}}
 	w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: w.clock.Now})
 	must(t, err)
-	w.fake = &services{Store: w.store, clock: w.clock}
+	w.fake = &services{Store: w.store, clock: w.clock, checked: gateway.CheckResult{OK: true}}
 	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{"sms"}, Now: w.clock.Now,
 		Usable: func(gateway.ID) []gateway.Channel { return nil }, Parse: parseSMS})
-	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Channels: w.fake, Wordings: w.store,
+	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store,
 		Access: w.store, Replays: w.store, Applied: w.store, Status: w.fake.status, Ready: func(context.Context) []string { return w.fake.unready }, Metrics: prometheus.NewRegistry(),
 		Hooks: http.HandlerFunc(w.fake.hook), Log: slog.New(slog.NewJSONHandler(w.log, nil)), Now: w.clock.Now}
 	for _, c := range change {
@@ -241,6 +241,7 @@ type services struct {
 	*sqlite.Store
 	clock   *clock
 	unready []string
+	checked gateway.CheckResult // what Check answers
 
 	mu      sync.Mutex
 	submits int
@@ -327,7 +328,21 @@ func (s *services) PutChannel(ctx context.Context, c gateway.Channel) (gateway.C
 }
 
 func (s *services) Check(context.Context, gateway.ID) (gateway.CheckResult, error) {
-	return gateway.CheckResult{OK: true}, nil
+	return s.checked, nil
+}
+
+func (s *services) Views(ctx context.Context) ([]gateway.ChannelView, error) {
+	all, err := s.Channels(ctx)
+	views := make([]gateway.ChannelView, len(all))
+	for i, c := range all {
+		views[i] = gateway.ChannelView{Channel: c, Breaker: "closed", Rates: []gateway.ChannelRate{}, Backlog: map[string]int{}, Errors: []gateway.ChannelError{}}
+	}
+	return views, err
+}
+
+func (s *services) CloseIncident(ctx context.Context, id gateway.ID, by string) error {
+	_, err := s.Store.CloseIncident(ctx, id, by)
+	return err
 }
 
 func (s *services) status(ctx context.Context) (gateway.Status, error) {

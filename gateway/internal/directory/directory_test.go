@@ -104,6 +104,24 @@ func TestRoutesFollowHerOrderConsentAndTheChannelsThatServeHer(t *testing.T) {
 	if len(got) != 3 || got[1].Point != ids[3] {
 		t.Errorf("an account message may go to a point that is not confirmed, never to a stopped one: %v", got)
 	}
+	ledger.points[3].Country, ledger.points[4].Country = "KE", "DE"
+	d.Groups = sendsTo{countries: []string{"DE"}}
+	got, err = d.Routes(t.Context(), harbour.ID, gateway.NewID(), "", gateway.Account)
+	if err != nil || len(got) != 2 || got[1].Point != ids[4] {
+		t.Errorf("a country to which the group does not send: %v, %v", got, err)
+	}
+}
+
+type groups = gateway.Groups // an embedded name must not hide a method
+
+// sendsTo is a group that sends to some countries only.
+type sendsTo struct {
+	groups
+	countries []string
+}
+
+func (s sendsTo) GroupByID(context.Context, gateway.ID) (gateway.Group, error) {
+	return gateway.Group{Countries: s.countries}, nil
 }
 
 // A coordinator looks a member up by her number as people type it, and sees no more than she needs.

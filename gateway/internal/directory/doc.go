@@ -4,6 +4,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -49,6 +50,12 @@ func (d *Directory) Routes(ctx context.Context, group, member gateway.ID, topic 
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
+	var g gateway.Group // allows all
+	if slices.ContainsFunc(found[0].Points, func(p gateway.PointRef) bool { return p.Country != "" }) {
+		if g, err = d.Groups.GroupByID(ctx, group); err != nil {
+			return nil, err
+		}
+	}
 	usable := d.Usable(group)
 	var routes []gateway.Route
 	for _, p := range found[0].Points {
@@ -56,7 +63,7 @@ func (d *Directory) Routes(ctx context.Context, group, member gateway.ID, topic 
 		if class == gateway.Account {
 			open = p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed
 		}
-		if !open {
+		if !open || !g.Allows(p.Country) {
 			continue
 		}
 		for _, ch := range usable {

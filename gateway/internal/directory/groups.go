@@ -86,6 +86,27 @@ func CheckGroup(g gateway.Group) (gateway.Group, error) {
 	if g.Floor < 0 || g.Floor > maxFloor {
 		say("floor %d: use 0 (for the default, 10) to %d", g.Floor, maxFloor)
 	}
+	g.Countries = slices.Clone(g.Countries)
+	for i, c := range g.Countries {
+		r, err := language.ParseRegion(c)
+		if err != nil || len(c) != 2 || !r.IsCountry() {
+			say("countries: %q is no country; use two letters of ISO 3166 such as DE or KE", c)
+			continue
+		}
+		g.Countries[i] = r.String()
+	}
+	slices.Sort(g.Countries)
+	if g.Countries = slices.Compact(g.Countries); len(g.Countries) == 0 {
+		g.Countries = nil
+	}
+	if g.Budget != nil {
+		if err := g.Budget.Check(); err != nil {
+			say("%v", err)
+		}
+		if *g.Budget == (gateway.Budget{}) {
+			g.Budget = nil
+		}
+	}
 	if wrong != nil {
 		return gateway.Group{}, gateway.Faultf(gateway.CodeInvalid, "the group cannot be stored: %s", strings.Join(wrong, "; "))
 	}

@@ -157,7 +157,7 @@ func (d *Dispatcher) Refresh() {
 		}
 		l.caps.Store(&caps)
 		l.record.Store(&c)
-		l.obey(c.Health)
+		l.obey(c.Health, c.Incident)
 	}
 	for id, l := range d.lines {
 		if !present[id] {
@@ -221,6 +221,7 @@ func (d *Dispatcher) sweeps(ctx context.Context) {
 			d.o.Log.Warn("the queue lost what it held; filling it again from the ledger")
 		}
 		d.Sweep()
+		d.keepErrors()
 		d.gauge(ctx)
 	}
 }
@@ -242,16 +243,16 @@ func (d *Dispatcher) decide(s *gateway.Situation, how func(gateway.Situation) ga
 	if err != nil {
 		return decision, fmt.Errorf("reading the attempts of a delivery: %w", err)
 	}
-	s.Learn(d.usableFirst(routes), delivery)
+	s.Learn(d.usableFirst(routes, c.Policy.Lane), delivery)
 	return how(*s), nil
 }
 
-// usableFirst puts ways over a channel that somebody paused, or whose credentials are refused, behind the others.
-func (d *Dispatcher) usableFirst(routes []gateway.Route) []gateway.Route {
+// usableFirst puts ways over a channel that holds messages of a lane behind the others.
+func (d *Dispatcher) usableFirst(routes []gateway.Route, lane gateway.Lane) []gateway.Route {
 	sorted := make([]gateway.Route, 0, len(routes))
 	var paused []gateway.Route
 	for _, r := range routes {
-		if l := d.line(r.Channel); l != nil && l.halted() {
+		if l := d.line(r.Channel); l != nil && l.holds(lane) {
 			paused = append(paused, r)
 		} else {
 			sorted = append(sorted, r)

@@ -247,7 +247,7 @@ func TestAuth(t *testing.T) {
 		if h := w.l.health[sms]; h.Paused != gateway.PauseAuth || h.Code != "20003" {
 			t.Errorf("the ledger says %+v", h)
 		}
-		if len(w.notices) != 1 || p.checks < 2 {
+		if len(w.notices) != 2 || w.notices[0].Event != "credentials refused" || w.notices[1].Event != "the provider refuses us" || p.checks < 2 {
 			t.Errorf("%d notices, %d checks", len(w.notices), p.checks)
 		}
 		p.mu.Lock()

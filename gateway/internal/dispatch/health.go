@@ -24,27 +24,35 @@ const (
 
 // halts is what keeps a channel from sending, besides rates and the breaker.
 type halts struct {
-	mu     sync.Mutex
-	manual bool
-	auth   bool
-	until  time.Time             // throttled
-	keep   gateway.ChannelHealth // to be written to the ledger
-	dirty  bool
+	mu      sync.Mutex
+	manual  bool
+	routine bool // a person holds all but urgent messages
+	ailing  bool // an incident is open: the same
+	auth    bool
+	until   time.Time             // throttled
+	keep    gateway.ChannelHealth // to be written to the ledger
+	dirty   bool
 }
 
-func (l *line) halted() bool {
+// holds says whether messages of a lane wait for a person or a Check.
+func (l *line) holds(lane gateway.Lane) bool {
 	l.halts.mu.Lock()
 	defer l.halts.mu.Unlock()
-	return l.halts.manual || l.halts.auth
+	return l.halts.manual || l.halts.auth || lane != gateway.Urgent && (l.halts.routine || l.halts.ailing)
 }
 
-// obey takes over what the ledger says of the channel's health. Credentials that were refused are tried at once: their
+// obey takes over what the ledger says of the channel. Credentials that were refused are tried at once: their
 // channel may have been changed.
-func (l *line) obey(h gateway.ChannelHealth) {
+func (l *line) obey(h gateway.ChannelHealth, incident *gateway.Incident) {
+	l.troubles.know(incident)
+	l.metrics.incident(incident)
 	l.halts.mu.Lock()
 	defer l.halts.mu.Unlock()
 	was := l.halts.manual || l.halts.auth
-	l.halts.manual = h.Paused == gateway.PauseManual
+	held := l.halts.routine || l.halts.ailing
+	l.halts.manual = h.Paused == gateway.PauseManual && !h.RoutineOnly
+	l.halts.routine = h.Paused == gateway.PauseManual && h.RoutineOnly
+	l.halts.ailing = incident != nil
 	l.halts.auth = l.halts.auth || h.Paused == gateway.PauseAuth
 	if h.Paused == gateway.PauseThrottled && h.PausedUntil.After(l.halts.until) {
 		l.halts.until = h.PausedUntil
@@ -53,11 +61,16 @@ func (l *line) obey(h gateway.ChannelHealth) {
 	if l.halts.auth {
 		wake(l.check)
 	}
+	if held && !l.halts.routine && !l.halts.ailing {
+		l.nudge(gateway.Normal)
+		l.nudge(gateway.Bulk)
+	}
 }
 
 // apply pauses or resumes as the halts say; the caller holds their lock.
 func (l *line) apply(was bool) {
 	is := l.halts.manual || l.halts.auth
+	l.limits.HoldRoutine(l.halts.routine || l.halts.ailing)
 	switch {
 	case is:
 		l.limits.Pause(forever)
@@ -80,7 +93,7 @@ func (l *line) throttled(e *channels.Error) {
 		l.halts.until = until
 	}
 	l.apply(false)
-	tell := e.RetryAfter >= worthKeeping && longer >= worthKeeping && !l.halts.auth && !l.halts.manual
+	tell := e.RetryAfter >= worthKeeping && longer >= worthKeeping && !l.halts.auth && !l.halts.manual && !l.halts.routine
 	if tell {
 		l.keepLocked(gateway.ChannelHealth{Paused: gateway.PauseThrottled, PausedUntil: until, Code: e.Code, Detail: e.Detail, Since: now})
 	}
@@ -96,7 +109,7 @@ func (l *line) unauthorised(e *channels.Error) {
 	known := l.halts.auth
 	l.halts.auth = true
 	l.apply(known)
-	if !known && !l.halts.manual {
+	if !known && !l.halts.manual && !l.halts.routine {
 		l.keepLocked(gateway.ChannelHealth{Paused: gateway.PauseAuth, Code: e.Code, Detail: e.Detail, Since: l.d.o.Now()})
 	}
 	l.halts.mu.Unlock()
@@ -125,9 +138,6 @@ func (l *line) report(e *channels.Error) {
 	case limit.Closed:
 		l.d.o.Log.Info("a provider answers again", "channel", l.name)
 		l.notice(NoticeAnswers, time.Time{}, e)
-	case limit.SenderHeld:
-		l.d.o.Log.Error("a provider refuses our number; routine messages are held for a while", "channel", l.name, "code", e.Code, "detail", e.Detail)
-		l.notice(NoticeSender, time.Time{}, e)
 	}
 	l.metrics.breaker(l.limits.Open())
 	for _, lane := range gateway.Lanes {
@@ -196,10 +206,11 @@ func (l *line) checkNow(ctx context.Context) {
 	l.halts.mu.Lock()
 	l.halts.auth = false
 	l.apply(true)
-	if !l.halts.manual {
+	if !l.halts.manual && !l.halts.routine {
 		l.keepLocked(gateway.ChannelHealth{})
 	}
 	l.halts.mu.Unlock()
+	l.mended(ctx)
 	l.d.o.Log.Info("a channel's credentials are good again", "channel", l.name)
 	l.notice(NoticeMended, time.Time{}, nil)
 	for _, lane := range gateway.Lanes {
@@ -216,10 +227,11 @@ func checkSafely(ctx context.Context, adapter channels.Adapter) (err error) {
 	return adapter.Check(ctx)
 }
 
-// write puts the newest health into the ledger.
+// write puts the newest health into the ledger, and what was heard of the provider.
 func (l *line) write(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	l.writeTroubles(ctx)
 	l.halts.mu.Lock()
 	h, dirty := l.halts.keep, l.halts.dirty
 	l.halts.dirty = false

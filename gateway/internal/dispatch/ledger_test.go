@@ -27,8 +27,11 @@ type ledger struct {
 	texts      map[gateway.ID][][]byte // of a broadcast
 	mostOpen   map[gateway.ID]int      // most attempts claimed at once, by channel
 	open       map[gateway.ID]int
-	asked      int   // how often relays looked at it
-	refuse     error // every call fails with it
+	asked      int                                // how often relays looked at it
+	refuse     error                              // every call fails with it
+	struck     map[gateway.ID]map[gateway.ID]bool // deliveries that were refused for a channel's sake
+	ailing     map[gateway.ID]*gateway.Incident
+	heard      map[gateway.ID][]gateway.ChannelError
 	changed    chan struct{}
 }
 

@@ -34,6 +34,8 @@ type line struct {
 	keep  chan struct{}                     // the health has changed
 	halts halts
 
+	troubles troubles
+
 	stop context.CancelFunc // stops claiming
 	done chan struct{}      // closed when its last sender has ended
 }

@@ -246,12 +246,16 @@ func (m *mender) wasSent(ctx context.Context, c *gateway.Claim, caps channels.Ca
 	o := gateway.Outcome{Part: c.FirstPart, ProviderID: r.ProviderID}
 	situation := gateway.Situation{Claim: *c, Now: m.d.o.Now(), Jitter: m.d.o.Random()}
 	text, err := m.d.texts.of(ctx, c)
+	if err == nil && c.FirstPart < len(text.parts) {
+		o.Cost = text.parts[c.FirstPart].Cost
+	}
 	switch {
 	case r.Status == channels.StatusFailed:
 		e := r.Err
 		if e == nil || e.Class == channels.Unknown {
 			e = &channels.Error{Class: channels.Permanent, Scope: channels.ScopeChannel, Detail: "the provider says that it failed, and not why"}
 		}
+		m.d.Heard(c.Channel, c.Delivery, e)
 		decision, err := m.d.decide(&situation, func(s gateway.Situation) gateway.Decision { return s.Refused(failureOf(e)) })
 		if err != nil {
 			m.d.o.Log.Error("a decision waits", "delivery", c.Delivery, "error", err)

@@ -21,6 +21,7 @@ type metrics struct {
 	waiting  *prometheus.GaugeVec
 	breakers *prometheus.GaugeVec
 	pauses   *prometheus.GaugeVec
+	troubles *prometheus.GaugeVec
 	claims   [len(gateway.Lanes)]prometheus.Observer
 }
 
@@ -34,6 +35,7 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		waiting:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "carillon_lane_waiting", Help: "Ids that wait in a lane, which holds a window of the backlog."}, []string{"channel", "lane"}),
 		breakers: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "carillon_breaker_open", Help: "1 while a provider does not answer."}, []string{"channel"}),
 		pauses:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "carillon_channel_paused", Help: "1 while a channel is paused."}, []string{"channel"}),
+		troubles: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "carillon_channel_incident", Help: "1 while a provider refuses a channel for the channel's own sake."}, []string{"channel", "trouble"}),
 	}
 	claims := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "carillon_claim_seconds", Help: "Time from asking for claims to having them.", Buckets: seconds}, []string{"lane"})
 	for _, lane := range gateway.Lanes {
@@ -42,7 +44,7 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 	if registry == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.attempts, m.refusals, m.verdicts, m.sends, m.waiting, m.breakers, m.pauses, claims} {
+	for _, c := range []prometheus.Collector{m.attempts, m.refusals, m.verdicts, m.sends, m.waiting, m.breakers, m.pauses, m.troubles, claims} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
@@ -50,7 +52,7 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-var verdictNames = map[gateway.Verdict]string{gateway.NotDue: "not due", gateway.Granted: "granted", gateway.Held: "held", gateway.Lapsed: "lapsed", gateway.Silenced: "silenced", gateway.Unusable: "unusable"}
+var verdictNames = map[gateway.Verdict]string{gateway.NotDue: "not due", gateway.Granted: "granted", gateway.Held: "held", gateway.Lapsed: "lapsed", gateway.Silenced: "silenced", gateway.Unusable: "unusable", gateway.Capped: "capped"}
 
 // lineMetrics are those of one channel, looked up once.
 type lineMetrics struct {
@@ -121,6 +123,14 @@ func (l *lineMetrics) code(code string) string {
 
 func (l *lineMetrics) paused(is bool)  { set(l.m.pauses.WithLabelValues(l.name), is) }
 func (l *lineMetrics) breaker(is bool) { set(l.m.breakers.WithLabelValues(l.name), is) }
+
+// incident shows the open one; nil: there is none.
+func (l *lineMetrics) incident(i *gateway.Incident) {
+	l.m.troubles.DeletePartialMatch(prometheus.Labels{"channel": l.name})
+	if i != nil {
+		l.m.troubles.WithLabelValues(l.name, i.Trouble).Set(1)
+	}
+}
 
 func set(g prometheus.Gauge, is bool) {
 	if is {

@@ -31,9 +31,12 @@ type Texts interface {
 	Rendering(ctx context.Context, group, broadcast gateway.ID, locale, kind string, neutral bool) (gateway.Rendering, error)
 }
 
-// Health keeps the pauses of channels.
+// Health keeps the pauses of channels and what is wrong with them.
 type Health interface {
 	SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error
+	Strike(ctx context.Context, s gateway.Strike) (*gateway.Incident, error)
+	CloseIncident(ctx context.Context, channel gateway.ID, by string) (bool, error)
+	NoteErrors(ctx context.Context, channel gateway.ID, errors []gateway.ChannelError) error
 }
 
 // Live gives the channels and their adapters as they are now.
@@ -62,7 +65,7 @@ const (
 	NoticeThrottle NoticeEvent = "slowed down by the provider"
 	NoticeSilent   NoticeEvent = "the provider does not answer" // sending stops but for a message that tries now and then
 	NoticeAnswers  NoticeEvent = "the provider answers again"
-	NoticeSender   NoticeEvent = "our number is refused" // routine messages are held
+	NoticeIncident NoticeEvent = "the provider refuses us" // an incident has opened: routine messages are held
 )
 
 // Options sets up a Dispatcher. What has no default beside it is required.

@@ -145,6 +145,7 @@ func (l *line) failed(j job, s *settlement, m channels.Outbound, e *channels.Err
 	l.metrics.refused(e)
 	l.d.o.Log.Debug("an attempt failed", "channel", l.name, "attempt", j.claim.Attempt, "class", e.Class.String(), "scope", string(e.Scope), "code", e.Code, "cause", e.Cause)
 	l.report(e)
+	l.hear(j.claim.Delivery, e, e.Class == channels.Auth)
 	if errors.Is(e.Cause, channels.ErrExpired) {
 		s.outcome.State, s.outcome.Refusal = gateway.Refused, refusalOf(e)
 		s.outcome.Next = gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonExpired}

@@ -13,6 +13,7 @@ const (
 	whyGone        = "blocked us or left"
 	whyInvalid     = "has an address that is no good"
 	whyNoChannel   = "has no contact point that a channel of the group serves"
+	whyCountry     = "has a number in a country to which the group does not send"
 	whyNoLanguage  = "reads none of the languages of the text"
 	whyNoWriting   = "the text cannot be written for her channel"
 	whyDefect      = "a defect on our side; the log has the cause"
@@ -40,6 +41,10 @@ func (t *texts) decide(r *gateway.Recipient) decision {
 		}
 		if !open {
 			d.because(why)
+			continue
+		}
+		if !t.group.Allows(p.Country) {
+			d.because(whyCountry)
 			continue
 		}
 		way := t.wayFor(p.Kind)

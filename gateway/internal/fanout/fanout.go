@@ -32,6 +32,9 @@ type Store struct {
 		Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Tally, error)
 		Release(ctx context.Context, group, broadcast gateway.ID, failed bool, limit int) (int, error)
 	}
+	Prices interface {
+		Prices(ctx context.Context, owner gateway.ID) ([]gateway.Price, error)
+	}
 	Wordings interface {
 		Wordings(ctx context.Context, group gateway.ID) (map[string]map[string]string, error)
 	}

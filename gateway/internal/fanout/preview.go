@@ -32,7 +32,11 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 	if err := t.check(); err != nil {
 		return gateway.Preview{}, err
 	}
-	c := &census{t: t, languages: map[[2]string]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
+	prices, err := f.prices(ctx, b.GroupID)
+	if err != nil {
+		return gateway.Preview{}, err
+	}
+	c := &census{t: t, prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[[2]string]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
 	var after gateway.ID
 	for {
 		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
@@ -57,6 +61,14 @@ type census struct {
 	channels  []gateway.PreviewChannel // as texts.ways
 	leftOut   map[leftOut]int
 	texts     map[textKey]int
+	prices    *gateway.PriceTable
+	costs     map[costKey]*gateway.PreviewCost
+}
+
+type costKey struct {
+	locale  string
+	way     int
+	country string
 }
 
 type leftOut struct {
@@ -93,6 +105,7 @@ func (c *census) count(r *gateway.Recipient) {
 	ch.Cost += said.rendering.Cost
 	c.p.Cost += said.rendering.Cost
 	c.texts[textKey{d.version, d.way}]++
+	c.cost(r, &d)
 	if len(c.p.Examples) < examples {
 		c.p.Examples = append(c.p.Examples, gateway.PreviewExample{MemberID: r.Member, Locale: d.version.plainLocale(), Kind: w.kind, Channel: w.channel.Name})
 	}
@@ -101,6 +114,7 @@ func (c *census) count(r *gateway.Recipient) {
 // preview puts the counts in order, the largest first.
 func (c *census) preview() gateway.Preview {
 	p := c.p
+	p.Costs, p.Total = c.sums()
 	p.Languages, p.Channels, p.LeftOut, p.Texts = []gateway.PreviewLanguage{}, []gateway.PreviewChannel{}, []gateway.PreviewLeftOut{}, []gateway.PreviewText{}
 	if p.Examples == nil {
 		p.Examples = []gateway.PreviewExample{}

@@ -30,6 +30,7 @@ type stage struct {
 	nudges  chan gateway.Lane
 	at      func(string)
 	planErr func(gateway.Chunk) error
+	places  []string // countries of the next telephone numbers that come in; used up: none
 }
 
 // wire is an adapter that writes plain text and sends nothing.
@@ -56,7 +57,7 @@ func newStage(t testing.TB) *stage {
 		t.Fatal(err)
 	}
 	st := &stage{t: t, wires: map[gateway.ID]*wire{}, nudges: make(chan gateway.Lane, 10_000), at: func(string) {}}
-	st.s, err = sqlite.Open(context.Background(), sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: st.now})
+	st.s, err = sqlite.Open(context.Background(), sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: st.now, Country: st.place})
 	st.ok(err)
 	t.Cleanup(func() { st.ok(st.s.Close()) })
 	st.group, err = st.s.PutGroup(context.Background(), gateway.Group{Slug: "harbour", Name: "Harbour Union", Locale: "en", Fallback: []string{"fr"}, Zone: "Europe/Berlin",
@@ -66,6 +67,14 @@ func newStage(t testing.TB) *stage {
 	st.addChannel("chat", "telegram", 4000)
 	st.f = st.newFanout()
 	return st
+}
+
+// place gives the country of a new number.
+func (st *stage) place(kind string, _ gateway.Private) (country string) {
+	if kind == "sms" && len(st.places) > 0 {
+		country, st.places = st.places[0], st.places[1:]
+	}
+	return country
 }
 
 func (st *stage) now() time.Time {
@@ -96,7 +105,7 @@ func (st *stage) Adapter(id gateway.ID) (channels.Adapter, bool) {
 }
 
 func (st *stage) newFanout() *fanout.Fanout {
-	return fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Wordings: st.s}, st,
+	return fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Prices: st.s, Wordings: st.s}, st,
 		fanout.Options{Now: st.now, Sweep: time.Hour, At: func(p string) { st.at(p) }, Nudge: func(_ gateway.ID, lane gateway.Lane) { st.nudges <- lane }})
 }
 

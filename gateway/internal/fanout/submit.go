@@ -50,12 +50,14 @@ func (f *Fanout) Submit(ctx context.Context, d gateway.Draft) (gateway.Submissio
 	return f.submit(ctx, b, print)
 }
 
-// Note is a message of class account that Carillon writes itself, in shipped words or the group's own.
+// Note is a message that Carillon writes itself, in shipped words or the group's own.
 type Note struct {
 	Group    gateway.ID
-	Key      string // makes it happen once
-	Wording  string // templates.Confirm, templates.Stopped, …
+	Key      string        // makes it happen once
+	Wording  string        // templates.Confirm, templates.Stopped, …
+	Class    gateway.Class // zero: account
 	Audience gateway.Audience
+	Data     map[string]string // for the placeholders
 	Author   string
 }
 
@@ -78,10 +80,13 @@ func (f *Fanout) Tell(ctx context.Context, n Note) (gateway.Submission, error) {
 	for locale, source := range own[n.Wording] {
 		sources[locale] = source
 	}
+	if n.Class == "" {
+		n.Class = gateway.Account
+	}
 	now := f.Now()
 	b := gateway.Broadcast{
-		ID: gateway.NewID(), GroupID: n.Group, Key: n.Key, Kind: gateway.Kind(n.Wording), Class: gateway.Account, Audience: n.Audience,
-		Words: gateway.Words{Sources: sources}, Author: n.Author, State: gateway.Planning, Policy: gateway.PolicyOf(gateway.Account), CreatedAt: now, StartAt: now,
+		ID: gateway.NewID(), GroupID: n.Group, Key: n.Key, Kind: gateway.Kind(n.Wording), Class: n.Class, Audience: n.Audience,
+		Words: gateway.Words{Sources: sources, Data: n.Data}, Author: n.Author, State: gateway.Planning, Policy: gateway.PolicyOf(n.Class), CreatedAt: now, StartAt: now,
 	}
 	b.ExpiresAt = now.Add(b.Policy.Expires)
 	print := sha256.Sum256([]byte(n.Wording)) // the words may change between two tries of one note
@@ -138,13 +143,16 @@ func (f *Fanout) texts(ctx context.Context, b gateway.Broadcast) (*texts, error)
 			return templates.Wording(name, own)
 		}
 		return f.pointer()
-	}, f.ways(b.GroupID))
+	}, f.ways(b.GroupID, b.Audience.Avoid))
 }
 
-// ways lists the first usable channel of each kind.
-func (f *Fanout) ways(group gateway.ID) []way {
+// ways lists the first usable channel of each kind, but for one to avoid.
+func (f *Fanout) ways(group, avoid gateway.ID) []way {
 	var ways []way
 	for _, c := range f.channels.Usable(group) {
+		if c.ID == avoid {
+			continue
+		}
 		if slices.ContainsFunc(ways, func(w way) bool { return w.kind == c.Kind }) {
 			continue
 		}
@@ -228,8 +236,8 @@ func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
 }
 
 func checkAudience(a gateway.Audience, say func(string, ...any)) gateway.Audience {
-	if a.Unconfirmed || !a.Point.IsZero() {
-		say("audience: only Carillon's own account messages go to those who have not confirmed, or to one contact point")
+	if a.Unconfirmed || !a.Point.IsZero() || !a.Avoid.IsZero() {
+		say("audience: only Carillon's own account messages and notices go to those who have not confirmed, to one contact point, or around a channel")
 	}
 	if len(a.Members) > maxListed {
 		say("audience: %d members are listed; %d is the most, use a tag for more", len(a.Members), maxListed)

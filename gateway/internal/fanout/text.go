@@ -76,7 +76,7 @@ type wordingSource func(name string) (*templates.Set, error)
 // newTexts parses what a broadcast says. Its error is a fault that the author can mend.
 func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways []way) (*texts, error) {
 	t := &texts{
-		b: b, group: g, ways: ways, data: map[string]string{"group": g.Name}, shipped: b.Class == gateway.Account,
+		b: b, group: g, ways: ways, data: map[string]string{"group": g.Name}, shipped: b.Kind.Shipped(),
 		readings: map[readingKey]*version{}, versions: map[versionKey]*version{},
 	}
 	maps.Copy(t.data, b.Words.Data)
@@ -88,7 +88,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be filled in: %w", err)
 	}
 	instead := templates.Pointer
-	if t.shipped { // an account message has a neutral form of its own, or names nobody anyway
+	if b.Class == gateway.Account { // it has a neutral form of its own, or names nobody anyway
 		if instead = string(b.Kind) + "-neutral"; len(templates.Shipped()[instead]) == 0 {
 			t.pointer = t.main
 			return t, nil

@@ -27,10 +27,9 @@ type Change int
 
 // The changes.
 const (
-	NoChange   Change = iota
-	Opened            // the provider does not answer
-	Closed            // it answers again
-	SenderHeld        // it refuses our number: routine messages are held
+	NoChange Change = iota
+	Opened          // the provider does not answer
+	Closed          // it answers again
 )
 
 // Report tells how the provider answered; nil: it took the message. A provider that answers at all, be it with a
@@ -39,16 +38,6 @@ func (c *Channel) Report(e *channels.Error) Change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b := &c.breaker
-	if e != nil && e.Class == channels.Permanent && e.Scope == channels.ScopeSender {
-		if c.senderBad++; c.senderBad >= c.o.SenderTrip {
-			c.senderBad = 0
-			c.routineFrom = later(c.routineFrom, c.o.Now().Add(c.o.SenderHold))
-			c.answered()
-			return SenderHeld
-		}
-	} else if e == nil {
-		c.senderBad = 0
-	}
 	if e == nil || e.Scope != channels.ScopeChannel || e.Class != channels.Temporary && e.Class != channels.Unknown {
 		return c.answered()
 	}

@@ -25,16 +25,14 @@ type Rates interface {
 
 // Options sets up a Channel. Zero values take the defaults named beside them.
 type Options struct {
-	Rates      []channels.Rate // of the adapter or the configuration
-	Shared     Rates           // in place of the rates for the whole channel; nil: this process alone
-	Reserve    float64         // share of each burst that only urgent messages take; 0.2
-	HeadStart  time.Duration   // after a pause, urgent messages have the channel for so long; 250 ms
-	Trip       int             // failures in a row that open the breaker; 5
-	Probe      time.Duration   // first time until an open breaker tries again; 1 s
-	ProbeMost  time.Duration   // longest; 60 s
-	SenderTrip int             // refusals of our number in a row that hold routine messages; 10
-	SenderHold time.Duration   // for how long; 15 min
-	Now        func() time.Time
+	Rates     []channels.Rate // of the adapter or the configuration
+	Shared    Rates           // in place of the rates for the whole channel; nil: this process alone
+	Reserve   float64         // share of each burst that only urgent messages take; 0.2
+	HeadStart time.Duration   // after a pause, urgent messages have the channel for so long; 250 ms
+	Trip      int             // failures in a row that open the breaker; 5
+	Probe     time.Duration   // first time until an open breaker tries again; 1 s
+	ProbeMost time.Duration   // longest; 60 s
+	Now       func() time.Time
 }
 
 // Channel is safe for concurrent use.
@@ -48,10 +46,10 @@ type Channel struct {
 	changed     chan struct{} // closed and replaced when waiting may be over early
 	pausedUntil time.Time
 	routineFrom time.Time // not before then, unless urgent
+	routineHeld bool      // not before HoldRoutine says so, unless urgent
 	urgentUntil time.Time // an urgent message was turned away, and comes back until then
 	costs       [2]int    // what the last message cost; the second for urgent ones
 	breaker     breaker
-	senderBad   int
 	addresses   map[uint64]*address
 }
 
@@ -73,15 +71,11 @@ func New(o Options) *Channel {
 	def(&o.HeadStart, 250*time.Millisecond)
 	def(&o.Probe, time.Second)
 	def(&o.ProbeMost, time.Minute)
-	def(&o.SenderHold, 15*time.Minute)
 	if o.Reserve == 0 {
 		o.Reserve = 0.2
 	}
 	if o.Trip == 0 {
 		o.Trip = 5
-	}
-	if o.SenderTrip == 0 {
-		o.SenderTrip = 10
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -162,6 +156,9 @@ func (c *Channel) blocked(now time.Time, urgent bool) time.Duration {
 	}
 	if !urgent {
 		wait = max(wait, c.routineFrom.Sub(now), c.urgentUntil.Sub(now))
+		if c.routineHeld {
+			wait = max(wait, heldWait)
+		}
 	}
 	return max(0, wait)
 }
@@ -276,6 +273,19 @@ func (c *Channel) Resume() {
 	defer c.mu.Unlock()
 	if now := c.o.Now(); c.pausedUntil.After(now) {
 		c.pausedUntil, c.routineFrom = time.Time{}, now.Add(c.o.HeadStart)
+		c.wake()
+	}
+}
+
+// heldWait is how long a wait is said to be whose end nobody knows.
+const heldWait = time.Hour
+
+// HoldRoutine keeps all but urgent messages back until it is called again.
+func (c *Channel) HoldRoutine(held bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.routineHeld != held {
+		c.routineHeld = held
 		c.wake()
 	}
 }

@@ -216,18 +216,30 @@ func TestBreakerBlames(t *testing.T) {
 	}
 }
 
-// TestSenderRefused: our number is not registered; reports stop, alerts go on trying.
-func TestSenderRefused(t *testing.T) {
+// TestHoldRoutine: a channel is ailing; reports stop, alerts go on, until somebody says that it is well.
+func TestHoldRoutine(t *testing.T) {
 	c, clock := channel(limit.Options{})
-	for i := range 10 {
-		if held := c.Report(failure(channels.Permanent, channels.ScopeSender)) == limit.SenderHeld; held != (i == 9) {
-			t.Fatalf("refusal %d: held is %v", i+1, held)
-		}
+	changed := c.Changed()
+	c.HoldRoutine(true)
+	select {
+	case <-changed:
+	default:
+		t.Error("nobody is told of the change")
 	}
+	clock.wind(24 * time.Hour)
 	if c.Take(false, 1).Count != 0 || c.Take(true, 1).Count != 1 {
 		t.Error("reports go on, or alerts do not")
 	}
-	clock.wind(15 * time.Minute)
+	if c.Blocked(false) == 0 || c.Blocked(true) != 0 {
+		t.Error("the lanes are not blocked as the channel is")
+	}
+	c.Pause(clock.now.Add(time.Minute))
+	c.Resume()
+	if c.Take(false, 1).Count != 0 {
+		t.Error("the end of a pause lifted the hold")
+	}
+	c.HoldRoutine(false)
+	clock.wind(time.Second)
 	if c.Take(false, 1).Count != 1 {
 		t.Error("held for ever")
 	}

@@ -24,6 +24,9 @@ type Store interface {
 	gateway.Imports
 	gateway.Consents
 	gateway.Channels
+	gateway.Troubles
+	gateway.Notices
+	gateway.Costs
 	gateway.Inbox
 	gateway.Renderings
 	gateway.Access

@@ -30,6 +30,7 @@ type Parts struct {
 	Jitter func() float64                              // from [0, 1); nil: random
 	Log    *slog.Logger                                // nil: nothing is logged
 	Count  func(channel gateway.ID, effect gateway.Effect, state gateway.AttemptState)
+	Heard  func(channel, delivery gateway.ID, e *channels.Error) // called once for each delivery that a receipt ends badly, with the provider's reason; may be nil; must not block
 }
 
 // Tracker applies receipts. It is safe for concurrent use.
@@ -55,6 +56,9 @@ func New(p Parts) *Tracker {
 	if p.Count == nil {
 		p.Count = func(gateway.ID, gateway.Effect, gateway.AttemptState) {}
 	}
+	if p.Heard == nil {
+		p.Heard = func(_, _ gateway.ID, _ *channels.Error) {}
+	}
 	return &Tracker{Parts: p, gather: newGatherer(p.Ledger.Observe)}
 }
 
@@ -68,14 +72,19 @@ func (t *Tracker) Run(ctx context.Context) error {
 // not this channel's are passed over: whoever sent them may have guessed an id.
 func (t *Tracker) Observe(ctx context.Context, channel gateway.ID, receipts []channels.Receipt) error {
 	batch := make([]gateway.Receipt, 0, len(receipts))
+	failed := map[int]failure{} // by place in batch
 	for _, r := range receipts {
-		entry, ok, err := t.translate(ctx, channel, r)
+		entry, delivery, err := t.translate(ctx, channel, r)
 		if err != nil {
 			return fmt.Errorf("reading what a receipt is about: %w", err)
 		}
-		if ok {
-			batch = append(batch, entry)
+		if entry == nil {
+			continue
 		}
+		if r.Status == channels.StatusFailed && r.Err != nil {
+			failed[len(batch)] = failure{delivery, r.Err}
+		}
+		batch = append(batch, *entry)
 	}
 	if len(batch) == 0 {
 		return nil
@@ -86,6 +95,9 @@ func (t *Tracker) Observe(ctx context.Context, channel gateway.ID, receipts []ch
 	}
 	for i, effect := range effects {
 		t.Count(channel, effect, batch[i].State)
+		if f, ok := failed[i]; ok && effect == gateway.Applied {
+			t.Heard(channel, f.delivery, f.cause)
+		}
 		switch {
 		case effect == gateway.NoAttempt:
 			t.Log.Warn("a receipt names an attempt that this channel did not make", "channel", channel)
@@ -102,35 +114,44 @@ func (t *Tracker) Observe(ctx context.Context, channel gateway.ID, receipts []ch
 	return nil
 }
 
-// translate turns a provider's receipt into the ledger's; ok is false if it is about nothing of ours.
-func (t *Tracker) translate(ctx context.Context, channel gateway.ID, r channels.Receipt) (out gateway.Receipt, ok bool, err error) {
-	out = gateway.Receipt{Channel: channel, ProviderID: r.ProviderID, Part: r.PartNo}
+// failure is why a delivery's attempt came to nothing.
+type failure struct {
+	delivery gateway.ID
+	cause    *channels.Error
+}
+
+// translate turns a provider's receipt into the ledger's; nil if it is about nothing of ours. The delivery is known for
+// all but good receipts.
+func (t *Tracker) translate(ctx context.Context, channel gateway.ID, r channels.Receipt) (*gateway.Receipt, gateway.ID, error) {
+	out := &gateway.Receipt{Channel: channel, ProviderID: r.ProviderID, Part: r.PartNo}
+	var none gateway.ID
 	if r.Attempt != "" {
+		var err error
 		if out.Attempt, err = gateway.ParseID(r.Attempt); err != nil {
 			t.Log.Warn("a receipt names no attempt of ours", "channel", channel)
-			return out, false, nil
+			return nil, none, nil
 		}
 	}
 	switch r.Status {
 	case channels.StatusDelivered:
 		out.State = gateway.AttemptDelivered
-		return out, true, nil
+		return out, none, nil
 	case channels.StatusAccepted:
 		out.State = gateway.Accepted
 	case channels.StatusFailed:
 		out.State = gateway.Refused
 	default:
-		return out, false, nil
+		return nil, none, nil
 	}
-	situation, ok, err := t.situation(ctx, &out)
+	situation, ok, err := t.situation(ctx, out)
 	if err != nil || !ok {
-		return out, false, err
+		return nil, none, err
 	}
 	if out.State == gateway.Accepted {
 		out.ConfirmBy = situation.ConfirmBy()
-		return out, true, nil
+		return out, none, nil
 	}
-	return out, true, t.decide(ctx, situation, r.Err, &out)
+	return out, situation.Claim.Delivery, t.decide(ctx, situation, r.Err, out)
 }
 
 // situation reads the attempt that a receipt is about, and names it in the receipt.

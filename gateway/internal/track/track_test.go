@@ -153,3 +153,24 @@ func TestLateRefusalsByClass(t *testing.T) {
 		})
 	}
 }
+
+// The provider's reason is passed on with the delivery, once it is written; what arrived gives none.
+func TestReasonsAreHeard(t *testing.T) {
+	tracker, l, _ := start(t)
+	heard := map[gateway.ID]string{}
+	tracker.Heard = func(channel, delivery gateway.ID, e *channels.Error) {
+		if channel == l.claim.Channel {
+			heard[delivery] += e.Code
+		}
+	}
+	filtered := channels.Receipt{Attempt: l.claim.Attempt.String(), Status: channels.StatusFailed, Err: &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Trouble: channels.TroubleFiltered, Code: "30007"}}
+	arrived := channels.Receipt{Attempt: l.claim.Attempt.String(), Status: channels.StatusDelivered}
+	for _, r := range []channels.Receipt{filtered, arrived, {Attempt: gateway.NewID().String(), Status: channels.StatusFailed, Err: filtered.Err}} {
+		if err := tracker.Observe(t.Context(), l.claim.Channel, []channels.Receipt{r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(heard) != 1 || heard[l.claim.Delivery] != "30007" {
+		t.Errorf("heard %v", heard)
+	}
+}

@@ -16,6 +16,7 @@ func (s *Store) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Chan
 		if err := t.query("SELECT id, group_id FROM channels WHERE name = ?", []any{c.Name}, func(r *lite.Stmt) error { return r.Scan(&known, &owner) }); err != nil {
 			return err
 		}
+		clear(t.w.money.priced)
 		if !known.IsZero() && owner != c.GroupID {
 			return gateway.Faultf(gateway.CodeConflict, "the channel name %q is taken; choose another", c.Name)
 		}
@@ -27,12 +28,12 @@ func (s *Store) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Chan
 				c.Options = json.RawMessage("{}")
 			}
 			keyID, sealed := s.ring.Wrap(c.Options, place(c.ID, "options"))
-			_, err := t.exec("INSERT INTO channels (id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, cursor) VALUES (?,?,?,?,?,?,?,?,?,'',0,'','',0,'')",
-				c.ID[:], c.GroupID[:], c.Name, c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, keyID, sealed)
+			_, err := t.exec("INSERT INTO channels (id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, cursor, trip_after, trip_minutes) VALUES (?,?,?,?,?,?,?,?,?,'',0,'','',0,'',?,?)",
+				c.ID[:], c.GroupID[:], c.Name, c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, keyID, sealed, c.Trip.After, c.Trip.Minutes)
 			return err
 		}
 		c.ID = known
-		if _, err := t.exec("UPDATE channels SET adapter = ?, kind = ?, groups = ?, senders = ? WHERE id = ?", c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, c.ID[:]); err != nil || len(c.Options) == 0 {
+		if _, err := t.exec("UPDATE channels SET adapter = ?, kind = ?, groups = ?, senders = ?, trip_after = ?, trip_minutes = ? WHERE id = ?", c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.ID[:]); err != nil || len(c.Options) == 0 {
 			return err
 		}
 		keyID, sealed := s.ring.Wrap(c.Options, place(c.ID, "options"))
@@ -49,11 +50,21 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 		groups, key string
 		sealed      []byte
 	}
-	read, err := list(ctx, s, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since FROM channels ORDER BY id", nil, func(r *row) []any {
+	read, err := list(ctx, s, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, routine_only, trip_after, trip_minutes FROM channels ORDER BY id", nil, func(r *row) []any {
 		return []any{&r.c.ID, &r.c.GroupID, &r.c.Name, &r.c.Adapter, &r.c.Kind, &r.groups, &r.c.Senders, &r.key, &r.sealed, (*string)(&r.c.Health.Paused),
-			&r.c.Health.PausedUntil, &r.c.Health.Code, &r.c.Health.Detail, &r.c.Health.Since}
+			&r.c.Health.PausedUntil, &r.c.Health.Code, &r.c.Health.Detail, &r.c.Health.Since, &r.c.Health.RoutineOnly, &r.c.Trip.After, &r.c.Trip.Minutes}
 	})
 	if err != nil {
+		return nil, err
+	}
+	ailing := map[gateway.ID]*gateway.Incident{}
+	if err := s.reading(ctx, func(c *lite.Conn) error {
+		open, err := readIncidents(c, "WHERE closed_at = 0")
+		for i := range open {
+			ailing[open[i].ChannelID] = &open[i]
+		}
+		return err
+	}); err != nil {
 		return nil, err
 	}
 	all := make([]gateway.Channel, 0, len(read))
@@ -62,7 +73,7 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 		if err := errors.Join(err, fromJSON(r.groups, &r.c.Groups)); err != nil {
 			return nil, err
 		}
-		r.c.Options = plain
+		r.c.Options, r.c.Incident = plain, ailing[r.c.ID]
 		all = append(all, r.c)
 	}
 	return all, nil
@@ -71,7 +82,7 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 // SetChannelHealth records a pause or lifts it.
 func (s *Store) SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error {
 	return s.write.do(ctx, true, func(t *txn) error {
-		n, err := t.exec("UPDATE channels SET paused = ?, paused_until = ?, code = ?, detail = ?, since = ? WHERE id = ?", string(h.Paused), toMicros(h.PausedUntil), h.Code, h.Detail, toMicros(h.Since), id[:])
+		n, err := t.exec("UPDATE channels SET paused = ?, paused_until = ?, code = ?, detail = ?, since = ?, routine_only = ? WHERE id = ?", string(h.Paused), toMicros(h.PausedUntil), h.Code, h.Detail, toMicros(h.Since), h.RoutineOnly, id[:])
 		if err == nil && n == 0 {
 			err = gateway.Faultf(gateway.CodeNotFound, "there is no such channel")
 		}

@@ -86,7 +86,7 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, sealed *seale
 }
 
 const claimQuery = `SELECT d.tail, d.broadcast_no, d.member_id, d.point_id, d.channel_no, d.locale, d.neutral, d.state, d.due_at, d.attempt_no, d.attempts, d.tries, d.resends, d.first_part,
-	p.kind, p.state, p.address_sealed, m.key_sealed
+	p.kind, p.state, p.address_sealed, m.key_sealed, p.country
 	FROM deliveries d JOIN groups g ON g.no = d.group_no
 	LEFT JOIN contact_points p ON p.group_id = g.id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = g.id AND m.id = d.member_id
@@ -97,6 +97,7 @@ type claimed struct {
 	no, broadcast, channel, attempt int64
 	point                           int // its state; 0 if it is not there
 	erased                          bool
+	price                           int64 // of one unit, as attempts.price_no
 }
 
 // claim decides one claim and carries it out.
@@ -110,6 +111,7 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	c.Member, c.Point, c.Locale, c.Neutral, c.No = r.ColID(2), r.ColID(3), r.ColWord(5), r.ColInt(6) != 0, int(r.ColInt(10))+1
 	c.Tries, c.Resends, c.FirstPart, c.Kind = int(r.ColInt(11)), int(r.ColInt(12)), int(r.ColInt(13)), r.ColWord(14)
 	sealed.address, sealed.key = bytes.Clone(r.ColBlob(16)), bytes.Clone(r.ColBlob(17))
+	country, placed := r.ColWord(18), !r.ColNull(18)
 	if err := r.Reset(); err != nil {
 		return err
 	}
@@ -146,6 +148,20 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 		c.No--
 		return err
 	}
+	if !placed {
+		country = t.w.store.country(c.Kind, "")
+	}
+	if row.price, err = t.priceOf(info.groupNo, row.channel, c.Kind, country); err != nil {
+		return err
+	}
+	over, err := t.capped(info, row.price)
+	if err != nil {
+		return err
+	}
+	if over {
+		c.Verdict = gateway.Capped
+		return t.park(&row, info)
+	}
 	c.Verdict, c.Attempt, c.Token = gateway.Granted, gateway.NewID(), 1
 	return t.grant(&row, info, c, lease)
 }
@@ -176,11 +192,11 @@ func (t *txn) grant(row *claimed, info *frozen, c *gateway.Claim, lease int64) e
 		room = usualRef
 	}
 	no, tail := halves(c.Attempt)
-	a := &attempt{no: no, tail: tail, group: info.groupNo, broadcast: row.broadcast, delivery: row.no, previous: previous, channel: row.channel, point: c.Point, nth: c.No,
+	a := &attempt{no: no, tail: tail, group: info.groupNo, broadcast: row.broadcast, delivery: row.no, previous: previous, channel: row.channel, point: c.Point, nth: c.No, price: row.price,
 		state: gateway.Claimed, token: c.Token, until: lease, parts: parts, firstPart: c.FirstPart, claimedAt: t.now, refs: blanks[:min(len(blanks), 1+room*max(1, parts))]}
-	s := t.Prepare("INSERT INTO attempts (state, token, left_behind, arrived, cost, settled_at, refusal, no, tail, group_no, broadcast_no, delivery_no, previous_no, channel_no, point_id, nth, until, parts, first_part, claimed_at, refs) VALUES (1, 1, 0, 0, 0, 0, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+	s := t.Prepare("INSERT INTO attempts (state, token, left_behind, arrived, cost, settled_at, refusal, no, tail, group_no, broadcast_no, delivery_no, previous_no, channel_no, point_id, nth, until, parts, first_part, claimed_at, refs, price_no) VALUES (1, 1, 0, 0, 0, 0, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	s.Int(1, a.no).Int(2, a.tail).Int(3, a.group).Int(4, a.broadcast).Int(5, a.delivery).Int(6, a.previous).Int(7, a.channel).Key(8, a.point).Int(9, int64(a.nth))
-	s.Int(10, a.until).Int(11, int64(a.parts)).Int(12, int64(a.firstPart)).Int(13, a.claimedAt).Text(14, a.refs)
+	s.Int(10, a.until).Int(11, int64(a.parts)).Int(12, int64(a.firstPart)).Int(13, a.claimedAt).Text(14, a.refs).Int(15, a.price)
 	if err := s.Run(); err != nil {
 		return fmt.Errorf("writing an attempt: %w", err)
 	}
@@ -230,6 +246,7 @@ type frozen struct {
 	class     gateway.Class
 	topic     string
 	answers   gateway.ID // the contact point that an account message answers; it may be stopped
+	avoid     gateway.ID // a channel that must not carry it
 	policy    gateway.Policy
 	expires   int64
 	parts     map[variant]int
@@ -275,6 +292,7 @@ func readFrozen(c *lite.Conn, broadcast int64) (*frozen, error) {
 		return nil, err
 	}
 	info.class, info.topic, info.answers = gateway.Class(class), who.Topic, who.Point
+	info.avoid = who.Avoid
 	var err error
 	info.policy, err = readPolicy(info.class, policy)
 	return info, err
@@ -287,7 +305,7 @@ func readPolicy(class gateway.Class, numbers string) (gateway.Policy, error) {
 }
 
 func (info *frozen) fill(c *gateway.Claim) {
-	c.Group, c.Broadcast = info.group, info.id
+	c.Group, c.Broadcast, c.Avoid = info.group, info.id, info.avoid
 	c.Class, c.Topic, c.Policy, c.Expires = info.class, info.topic, info.policy, time.UnixMicro(info.expires).UTC()
 }
 

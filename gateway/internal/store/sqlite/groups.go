@@ -16,12 +16,19 @@ type topicRow struct {
 	Retired bool `json:"retired,omitempty"`
 }
 
-const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor FROM groups"
+const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries FROM groups"
 
 func scanGroup(r *lite.Stmt) (g gateway.Group, topics []topicRow, err error) {
-	var fallback, list string
-	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor); err != nil {
+	var fallback, list, budget, countries string
+	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries); err != nil {
 		return g, nil, err
+	}
+	g.Countries = splitList(countries)
+	if budget != "" {
+		g.Budget = &gateway.Budget{}
+		if err = fromJSON(budget, g.Budget); err != nil {
+			return g, nil, err
+		}
 	}
 	if err = errors.Join(fromJSON(fallback, &g.Fallback), fromJSON(list, &topics)); err != nil {
 		return g, nil, err
@@ -47,22 +54,27 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 		}); err != nil {
 			return err
 		}
+		budget := ""
+		if g.Budget != nil {
+			budget = toJSON(g.Budget)
+		}
+		clear(t.w.money.budgets)
 		list, err := mergeTopics(topics, g.Topics)
 		if err != nil {
 			return err
 		}
 		if found {
 			g.ID = known.ID
-			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ? WHERE id = ?",
-				g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, g.ID[:])
+			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ?, budget = ?, countries = ? WHERE id = ?",
+				g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, budget, joinList(g.Countries), g.ID[:])
 			return err
 		}
 		if g.ID.IsZero() {
 			g.ID = gateway.NewID()
 		}
 		keyID, sealed := s.ring.Wrap(seal.NewSecret(), place(g.ID, "key"))
-		_, err = t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, key_id, key_sealed, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-			g.ID[:], g.Slug, g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, keyID, sealed, t.now)
+		_, err = t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, key_id, key_sealed, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+			g.ID[:], g.Slug, g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, budget, joinList(g.Countries), keyID, sealed, t.now)
 		return err
 	})
 	return g, err

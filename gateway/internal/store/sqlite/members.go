@@ -93,14 +93,14 @@ func (s *Store) members(ctx context.Context, group gateway.ID, text string, limi
 	return all, nil
 }
 
-const memberPointsQuery = `SELECT id, kind, state, topics, address_sealed, note,
+const memberPointsQuery = `SELECT id, kind, state, topics, address_sealed, note, COALESCE(country, ''),
 		EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id)
 		FROM contact_points p WHERE group_id = ? AND member_id = ? ORDER BY position`
 
 func readPoints(c *lite.Conn, group, member gateway.ID) (rows []pointRow, err error) {
 	err = query(c, memberPointsQuery, []any{group[:], member[:]}, func(r *lite.Stmt) error {
 		var row pointRow
-		err := r.Scan(&row.p.ID, &row.p.Kind, &row.state, &row.mask, &row.sealed, &row.p.Note, &row.p.Shared)
+		err := r.Scan(&row.p.ID, &row.p.Kind, &row.state, &row.mask, &row.sealed, &row.p.Note, &row.p.Country, &row.p.Shared)
 		rows = append(rows, row)
 		return err
 	})

@@ -124,6 +124,11 @@ func (t *txn) observeWhole(a *attempt, part int, r *gateway.Receipt, learned boo
 	if !learned && a.arrived == wasArrived && a.state == wasState {
 		return gateway.Repeated, nil
 	}
+	if wasState == gateway.InDoubt && (a.state == gateway.Accepted || a.state == gateway.AttemptDelivered) {
+		if err := t.heal(a, d); err != nil {
+			return gateway.NoAttempt, err
+		}
+	}
 	t.moved(d, before, d.stateWith(a))
 	if err := t.store(a, d); err != nil {
 		return gateway.NoAttempt, err

@@ -43,11 +43,14 @@ const busyTimeout = 10_000
 
 // Options says where the ledger is and how it seals.
 type Options struct {
-	Dir  string           // the data folder; made if it is missing
-	Ring *seal.Ring       // the instance's keys
-	Now  func() time.Time // the store's clock; nil: time.Now
-	Log  *slog.Logger     // nil: nothing is logged
-	At   func(string)     // called at each of FaultPoints, by tests that kill; nil in production
+	Dir string // the data folder; made if it is missing
+	// Country gives the country of a canonical address (ISO 3166; gateway.UnknownCountry: nobody can tell), or nothing for
+	// kinds without countries. Nil: no kind has any.
+	Country func(kind string, address gateway.Private) string
+	Ring    *seal.Ring       // the instance's keys
+	Now     func() time.Time // the store's clock; nil: time.Now
+	Log     *slog.Logger     // nil: nothing is logged
+	At      func(string)     // called at each of FaultPoints, by tests that kill; nil in production
 }
 
 // Store is a ledger in one SQLite file. It is safe for concurrent use.
@@ -59,6 +62,7 @@ type Store struct {
 	read  *readers
 	write *writer
 
+	country    func(kind string, address gateway.Private) string
 	unscrubbed atomic.Bool  // something was deleted that may still stand in the journal; so may what a process before this one deleted
 	sweptAt    atomic.Int64 // when the last sweep of the gaps began; 0: one is due
 
@@ -88,7 +92,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{ring: o.Ring, now: o.Now, log: o.Log, lock: lock, groups: newNames("groups"), channels: newNames("channels"),
+	if o.Country == nil {
+		o.Country = func(string, gateway.Private) string { return "" }
+	}
+	s := &Store{country: o.Country, ring: o.Ring, now: o.Now, log: o.Log, lock: lock, groups: newNames("groups"), channels: newNames("channels"),
 		groupKeys: map[gateway.ID]*seal.Group{}, scans: map[scanKey]gateway.ID{}}
 	s.unscrubbed.Store(true)
 	if err := s.open(ctx, filepath.Join(o.Dir, "carillon.db"), o.At); err != nil {

@@ -24,7 +24,7 @@ func open(t testing.TB, dir string) *sqlite.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := sqlite.Open(context.Background(), sqlite.Options{Dir: dir, Ring: ring})
+	s, err := sqlite.Open(context.Background(), sqlite.Options{Dir: dir, Ring: ring, Country: func(string, gateway.Private) string { return "US" }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,22 @@ func cpuTime() int64 {
 }
 
 func BenchmarkClaimSettleObserve(b *testing.B) {
+	for _, priced := range []bool{false, true} {
+		b.Run(fmt.Sprintf("priced=%v", priced), func(b *testing.B) { claimSettleObserve(b, priced) })
+	}
+}
+
+// claimSettleObserve takes b.N messages all the way; priced: each is charged to a group with a cap.
+func claimSettleObserve(b *testing.B, priced bool) {
 	p := prepared(b, b.N)
+	price := gateway.Price{Kind: "sms"}
+	if priced {
+		price = gateway.Price{Kind: "sms", Country: "US", Currency: "EUR", Micros: 80_000}
+		p.group.Budget = &gateway.Budget{Currency: "EUR", Soft: 1 << 40, Hard: 1 << 41}
+		_, err := p.s.PutGroup(context.Background(), p.group)
+		p.ok(err)
+	}
+	p.ok(p.s.SetPrices(context.Background(), p.group.ID, true, []gateway.Price{price}))
 	p.plan(p.submit("all"))
 	claimant := gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}
 	b.ResetTimer()

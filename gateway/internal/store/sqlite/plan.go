@@ -204,13 +204,15 @@ func (s *Store) Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gat
 	return all, err
 }
 
-// Backlog counts the waiting deliveries of each channel, from the tallies.
-func (s *Store) Backlog(ctx context.Context) (map[gateway.ID]int, error) {
-	backlog := map[gateway.ID]int{}
+// Backlog counts the waiting deliveries of each channel by lane, from the tallies.
+func (s *Store) Backlog(ctx context.Context) (map[gateway.ID][len(gateway.Lanes)]int, error) {
+	backlog := map[gateway.ID][len(gateway.Lanes)]int{}
 	err := s.reading(ctx, func(c *lite.Conn) error {
-		return query(c, "SELECT channel_no, SUM(n) FROM tallies WHERE state = 'waiting' GROUP BY channel_no", nil, func(r *lite.Stmt) error {
+		return query(c, "SELECT t.channel_no, b.lane, SUM(t.n) FROM tallies t JOIN broadcasts b ON b.no = t.broadcast_no WHERE t.state = 'waiting' AND t.n <> 0 GROUP BY t.channel_no, b.lane", nil, func(r *lite.Stmt) error {
 			id, err := s.channels.id(c, r.ColInt(0))
-			backlog[id] = int(r.ColInt(1))
+			lanes := backlog[id]
+			lanes[r.ColInt(1)] = int(r.ColInt(2))
+			backlog[id] = lanes
 			return err
 		})
 	})

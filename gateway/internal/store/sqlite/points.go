@@ -199,8 +199,8 @@ func (t *txn) mark(key *seal.Group, group gateway.ID, kind string, p pointAt, ch
 		if stopped {
 			state = pointStopped
 		}
-		_, err = t.exec("UPDATE contact_points SET address_sealed = ?, address_index = ?, note = ?, state = ? WHERE group_id = ? AND member_id = ? AND id = ?",
-			sealText(box, change.Moved, p.id, "address"), key.Addresses.Of(kind, change.Moved.Reveal()), change.Note, state, group[:], p.member[:], p.id[:])
+		_, err = t.exec("UPDATE contact_points SET address_sealed = ?, address_index = ?, note = ?, state = ?, country = ? WHERE group_id = ? AND member_id = ? AND id = ?",
+			sealText(box, change.Moved, p.id, "address"), key.Addresses.Of(kind, change.Moved.Reveal()), change.Note, state, t.w.store.country(kind, change.Moved), group[:], p.member[:], p.id[:])
 		return err
 	}
 	if p.state == pointStopped || p.state == pointUnconfirmed && change.State == gateway.PointActive {

@@ -12,7 +12,7 @@ import (
 const (
 	everyoneQuery = "SELECT id, import_id, locale, fallback, zone, neutral, tags FROM members WHERE group_id = ? AND id > ? ORDER BY id"
 	namedQuery    = "SELECT id, import_id, locale, fallback, zone, neutral, tags FROM members WHERE group_id = ? AND id = ?"
-	pointsQuery   = "SELECT member_id, id, position, kind, state, topics FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
+	pointsQuery   = "SELECT member_id, id, position, kind, state, topics, country FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
 )
 
 // Recipients pages through who is meant. Both reads are ranges of a clustered key, merged here.
@@ -36,7 +36,7 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		if err != nil || len(page) == 0 {
 			return err
 		}
-		return addPoints(c, group, page, bits(topics, []string{a.Topic}))
+		return s.addPoints(c, group, page, bits(topics, []string{a.Topic}))
 	})
 	return page, err
 }
@@ -98,7 +98,7 @@ func (u rule) named(c *lite.Conn, group gateway.ID, ids []gateway.ID, after gate
 }
 
 // addPoints reads the contact points of a page in one range and merges them in.
-func addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipient, mask int64) error {
+func (s *Store) addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipient, mask int64) error {
 	room := make([]gateway.PointRef, 0, len(page)+len(page)/2) // one piece of memory for most of the page
 	order := make([]int, 0, 8)
 	i, from := 0, 0
@@ -111,7 +111,10 @@ func addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipient, mask in
 		if i == len(page) || !bytes.Equal(page[i].Member[:], member) {
 			continue // not meant
 		}
-		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: pointStates[r.ColInt(4)], Subscribed: r.ColInt(5)&mask != 0}
+		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: pointStates[r.ColInt(4)], Subscribed: r.ColInt(5)&mask != 0, Country: r.ColWord(6)}
+		if p.Country == "" && r.ColNull(6) { // not derived yet
+			p.Country = s.country(p.Kind, "")
+		}
 		position, at := int(r.ColInt(2)), len(order)
 		for at > 0 && order[at-1] > position {
 			at--

@@ -16,6 +16,7 @@ const (
 	rowEnded   = 2
 	rowArrived = 3 // by an attempt that is not the newest
 	rowHeld    = 4 // waiting, but its broadcast is stopped
+	rowCapped  = 5 // waiting, but its group's cap is reached; the reason says so too
 )
 
 // attempt is a row of attempts.
@@ -32,12 +33,13 @@ type attempt struct {
 	claimedAt, settledAt                                    int64
 	refs                                                    string
 	refusal                                                 string
+	price                                                   int64 // of one unit: priceFree, priceUnknown or a number of price_points
 }
 
-const attemptColumns = "a.no, a.tail, a.group_no, a.broadcast_no, a.delivery_no, a.previous_no, a.channel_no, a.point_id, a.nth, a.state, a.token, a.until, a.parts, a.first_part, a.left_behind, a.arrived, a.cost, a.claimed_at, a.settled_at, a.refs, a.refusal"
+const attemptColumns = "a.no, a.tail, a.group_no, a.broadcast_no, a.delivery_no, a.previous_no, a.channel_no, a.point_id, a.nth, a.state, a.token, a.until, a.parts, a.first_part, a.left_behind, a.arrived, a.cost, a.claimed_at, a.settled_at, a.refs, a.refusal, a.price_no"
 
 // attemptWidth is how many columns attemptColumns has.
-const attemptWidth = 21
+const attemptWidth = 22
 
 // read takes a row whose columns begin at c.
 func (a *attempt) read(r *lite.Stmt, c int) {
@@ -45,6 +47,7 @@ func (a *attempt) read(r *lite.Stmt, c int) {
 	a.point, a.nth, a.state, a.token, a.until = r.ColID(c+7), int(r.ColInt(c+8)), gateway.AttemptState(r.ColInt(c+9)), r.ColInt(c+10), r.ColInt(c+11)
 	a.parts, a.firstPart, a.left, a.arrived, a.cost = int(r.ColInt(c+12)), int(r.ColInt(c+13)), r.ColInt(c+14) != 0, r.ColInt(c+15), int(r.ColInt(c+16))
 	a.claimedAt, a.settledAt, a.refs, a.refusal = r.ColInt(c+17), r.ColInt(c+18), r.ColText(c+19), r.ColText(c+20)
+	a.price = r.ColInt(c + 21)
 }
 
 func (a *attempt) id() gateway.ID { return joined(a.no, a.tail) }
@@ -150,7 +153,9 @@ func (d *delivery) newest() int64 {
 }
 
 // waits says whether the delivery waits, held or not.
-func (d *delivery) waits() bool { return d.state == rowWaiting || d.state == rowHeld }
+func (d *delivery) waits() bool {
+	return d.state == rowWaiting || d.state == rowHeld || d.state == rowCapped
+}
 
 // counted is what tallies count a delivery under.
 type counted struct {
@@ -164,6 +169,8 @@ func (d *delivery) stateWith(a *attempt) counted {
 	switch d.state {
 	case rowWaiting, rowHeld:
 		return counted{d.channel, gateway.Waiting, ""}
+	case rowCapped:
+		return counted{d.channel, gateway.Waiting, gateway.ReasonCapped}
 	case rowEnded:
 		return counted{d.channel, gateway.Ended, d.reason}
 	case rowArrived:
@@ -204,6 +211,9 @@ func (t *txn) follow(d *delivery, a *attempt, next gateway.Step) error {
 
 // step moves a delivery on. An attempt that may still arrive is left behind, not forgotten.
 func (t *txn) step(d *delivery, a *attempt, next gateway.Step) error {
+	if next.Kind != gateway.StepNone && d.state == rowCapped {
+		d.reason = ""
+	}
 	switch next.Kind {
 	case gateway.StepNone:
 		return nil

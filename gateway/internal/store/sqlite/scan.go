@@ -93,7 +93,7 @@ func (s *Store) lapse(ctx context.Context, group, broadcast int64, limit int) (n
 	return n, more, err
 }
 
-const lookQuery = "SELECT no, member_id, state IN (0, 4) FROM deliveries INDEXED BY deliveries_once WHERE group_no = ? AND broadcast_no = ? AND member_id > ? ORDER BY member_id LIMIT ?"
+const lookQuery = "SELECT no, member_id, state IN (0, 4, 5) FROM deliveries INDEXED BY deliveries_once WHERE group_no = ? AND broadcast_no = ? AND member_id > ? ORDER BY member_id LIMIT ?"
 
 // changeAll changes deliveries a few at a time; it returns how many changed their state.
 func (s *Store) changeAll(ctx context.Context, nos []int64, change func(*txn, *delivery) error) (n int, err error) {

@@ -19,7 +19,11 @@ func (t *txn) settle(o *gateway.Outcome) (answer, err error) {
 			return nil, err
 		}
 	}
-	a.cost += o.Cost
+	if o.Token == 1 || a.state == gateway.InDoubt { // not for a look-up that a receipt has overtaken
+		if err := t.charge(a, o.Cost); err != nil {
+			return nil, err
+		}
+	}
 	if o.State == gateway.Accepted && !a.left && a.state != gateway.Accepted && a.state.CanStep(gateway.Accepted) && !o.Spent && o.Next.Kind == gateway.StepNone && o.Point == nil {
 		return nil, t.accept(a, o)
 	}

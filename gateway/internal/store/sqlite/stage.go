@@ -159,6 +159,7 @@ type readyRow struct {
 type readyPoint struct {
 	id             gateway.ID
 	kind, note     string
+	country        string
 	address, index []byte
 	stops          stopIndexes
 	topics         int64 // bits of those with consent
@@ -187,7 +188,7 @@ func (s *Store) prepare(key *seal.Group, topics []topicRow, group gateway.ID, ro
 }
 
 func (s *Store) preparePoint(key *seal.Group, box seal.Box, topics []topicRow, group, member gateway.ID, p gateway.ContactPoint, consents []gateway.Consent) readyPoint {
-	r := readyPoint{id: p.ID, kind: p.Kind, note: p.Note, index: key.Addresses.Of(p.Kind, p.Address.Reveal()), stops: s.stopsOf(key, p.Kind, p.Address)}
+	r := readyPoint{id: p.ID, kind: p.Kind, note: p.Note, country: s.country(p.Kind, p.Address), index: key.Addresses.Of(p.Kind, p.Address.Reveal()), stops: s.stopsOf(key, p.Kind, p.Address)}
 	if r.id.IsZero() {
 		r.id = gateway.NewID()
 	}
@@ -240,7 +241,7 @@ func (st *stager) insertPoint(member gateway.ID, position int, p *readyPoint) er
 	case p.topics != 0:
 		state = pointActive
 	}
-	_, err := st.exec("INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note) VALUES (?,?,?,?,?,?,?,?,?,?)",
-		st.group[:], member[:], p.id[:], position, p.kind, state, p.topics, p.address, p.index, p.note)
+	_, err := st.exec("INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note, country) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+		st.group[:], member[:], p.id[:], position, p.kind, state, p.topics, p.address, p.index, p.note, p.country)
 	return err
 }

@@ -29,7 +29,7 @@ func TestSuite(t *testing.T) {
 	}
 	texts := &statements{all: map[string]bool{}}
 	storetest.Run(t, func(t testing.TB, place string, now func() time.Time) store.Store {
-		s, err := Open(context.Background(), Options{Dir: place, Ring: ring, Now: now})
+		s, err := Open(context.Background(), Options{Dir: place, Ring: ring, Now: now, Country: storetest.Country})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,6 +61,9 @@ func TestSuite(t *testing.T) {
 // scans says whether a step of a plan reads a whole table, or all of a group in it; the statement may call the table by
 // a letter.
 func scans(text, step, table string) bool {
+	if strings.HasSuffix(step, "INDEX deliveries_capped") || strings.Contains(step, "INDEX deliveries_capped (") {
+		return false // it holds nothing but what waits for a cap
+	}
 	name, whole := strings.CutPrefix(step, "SCAN ")
 	if !whole {
 		var found bool

@@ -58,7 +58,11 @@ func (s *Store) Delivery(ctx context.Context, group, id gateway.ID) (gateway.Del
 
 func (s *Store) showAttempt(c *lite.Conn, a *attempt, delivery gateway.ID) (gateway.Attempt, error) {
 	channel, err := s.channels.id(c, a.channel)
-	return gateway.Attempt{ID: a.id(), DeliveryID: delivery, No: a.nth, ChannelID: channel, PointID: a.point, State: a.state, Parts: a.providerIDs(), Cost: a.cost,
+	if err != nil {
+		return gateway.Attempt{}, err
+	}
+	charge, err := attemptCharge(c, a)
+	return gateway.Attempt{ID: a.id(), DeliveryID: delivery, No: a.nth, ChannelID: channel, PointID: a.point, State: a.state, Parts: a.providerIDs(), Cost: a.cost, Charge: charge,
 		Refusal: a.refused(), ClaimedAt: fromMicros(a.claimedAt), SettledAt: fromMicros(a.settledAt)}, err
 }
 
@@ -196,7 +200,7 @@ func deliveriesQuery(c *lite.Conn, group int64, f gateway.DeliveryFilter) (text 
 // stateConditions picks deliveries in a state; no state picks all.
 var stateConditions = map[gateway.DeliveryState]string{
 	"":                       "",
-	gateway.Waiting:          "d.state IN (0, 4)",
+	gateway.Waiting:          "d.state IN (0, 4, 5)",
 	gateway.Ended:            "d.state = 2",
 	gateway.Delivered:        "(d.state = 3 OR d.state = 1 AND a.state = 5)",
 	gateway.Sending:          "d.state = 1 AND a.state = 1",

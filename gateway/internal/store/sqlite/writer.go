@@ -38,6 +38,7 @@ type writer struct {
 	frozen map[int64]*frozen // broadcasts by number
 	refs   map[int64]int     // length of the provider's ids on each channel, of late
 	live   live
+	money  money
 }
 
 // op is one operation; run may be called again after a rollback, so it sets its results anew each time.
@@ -55,6 +56,7 @@ type txn struct {
 	now     int64 // of the store's clock
 	tallies map[tallyKey]int
 	stopped map[int64]bool // of broadcasts, as this transaction has read it
+	charges map[chargeKey]int64
 }
 
 func newWriter(s *Store, path string, at func(string)) (*writer, error) {
@@ -67,7 +69,7 @@ func newWriter(s *Store, path string, at func(string)) (*writer, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	w := &writer{store: s, conn: conn, at: at, check: check, urgent: make(chan *op, 256), bulk: make(chan *op, 1024),
-		stop: make(chan struct{}), done: make(chan struct{}), frozen: map[int64]*frozen{}, refs: map[int64]int{}, live: newLive()}
+		stop: make(chan struct{}), done: make(chan struct{}), frozen: map[int64]*frozen{}, refs: map[int64]int{}, live: newLive(), money: newMoney()}
 	go w.loop()
 	return w, nil
 }
@@ -219,6 +221,9 @@ func (w *writer) together(work func(*txn) bool) (err error) {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
 	defer func() {
+		if err != nil {
+			w.money.forget()
+		}
 		if err != nil && w.conn.InTransaction() {
 			err = errors.Join(err, w.conn.Prepare("ROLLBACK").Run())
 		}
@@ -227,7 +232,7 @@ func (w *writer) together(work func(*txn) bool) (err error) {
 	if !work(t) {
 		return errSpoilt
 	}
-	if err := t.flushTallies(); err != nil {
+	if err := errors.Join(t.flushTallies(), t.flushCharges()); err != nil {
 		return err
 	}
 	w.at(FaultPoints[0])

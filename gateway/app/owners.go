@@ -1,0 +1,105 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
+)
+
+// noticeSweep is how often the ledger is asked what owners must be told.
+const noticeSweep = 2 * time.Second
+
+// uncapped is how many deliveries become due again in one step.
+const uncapped = 500
+
+// countries gives the country of an address by its kind's adapter.
+func countries(factories []channels.Factory) func(kind string, address gateway.Private) string {
+	of := map[string]func(channels.Address) string{}
+	for _, f := range factories {
+		if f.Country != nil {
+			of[f.Kind] = f.Country
+		}
+	}
+	return func(kind string, address gateway.Private) string {
+		if of[kind] == nil {
+			return ""
+		}
+		if country := of[kind](channels.Address(address.Reveal())); country != "" {
+			return country
+		}
+		return gateway.UnknownCountry
+	}
+}
+
+// tellOwners writes to owners what the ledger says they must know. What cannot be told is tried again until it is old.
+func (a *App) tellOwners(ctx context.Context) error {
+	tick := time.NewTicker(noticeSweep)
+	defer tick.Stop()
+	said := map[gateway.ID]bool{} // notices that nobody can be told, logged once
+	for {
+		notices, err := a.store.Untold(ctx, 100)
+		if err != nil && ctx.Err() == nil {
+			a.Log.Error("what owners must be told cannot be read", "error", err)
+		}
+		for _, n := range notices {
+			err := a.tell(ctx, n)
+			if err != nil && ctx.Err() == nil && !said[n.ID] {
+				if len(said) > 1000 {
+					clear(said)
+				}
+				said[n.ID] = true
+				a.Log.Warn("owners could not be told; it is tried again for a day", "notice", n.Wording, "group", n.GroupID, "error", err)
+			}
+		}
+		select {
+		case <-a.notices:
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// errNobody says that the operator named nobody to be told.
+var errNobody = errors.New("nobody is told about the operator's channels; name a group under contacts in carillon.yaml")
+
+// tell sends one notice to those of a group who subscribe to its owners' topic, never over the channel that it is about.
+func (a *App) tell(ctx context.Context, n gateway.OwnerNotice) error {
+	group := n.GroupID
+	if group.IsZero() {
+		if a.Config.Contacts == "" {
+			return errNobody
+		}
+		g, err := a.store.Group(ctx, a.Config.Contacts)
+		if err != nil {
+			return err
+		}
+		group = g.ID
+	}
+	note := fanout.Note{Group: group, Key: "notice-" + n.ID.String(), Wording: n.Wording, Class: gateway.Alert, Data: n.Data, Author: "carillon",
+		Audience: gateway.Audience{Topic: gateway.OwnersTopic, Avoid: n.Avoid}}
+	if _, err := a.fanout.Tell(ctx, note); err != nil {
+		return err
+	}
+	return a.store.Told(ctx, n.ID)
+}
+
+// uncapAll lets deliveries go on whose group's cap binds no more: a month has begun, or the cap was raised.
+func (a *App) uncapAll(ctx context.Context) {
+	for {
+		n, err := a.store.Uncap(ctx, uncapped)
+		if err != nil && ctx.Err() == nil {
+			a.Log.Error("what waits for a cap cannot be released", "error", err)
+		}
+		if n > 0 {
+			a.dispatch.Sweep()
+		}
+		if err != nil || n < uncapped {
+			return
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package fanout
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// prices reads what a group pays.
+func (f *Fanout) prices(ctx context.Context, group gateway.ID) (*gateway.PriceTable, error) {
+	own, err := f.store.Prices.Prices(ctx, group)
+	if err != nil {
+		return nil, fmt.Errorf("read the group's prices: %w", err)
+	}
+	operators, err := f.store.Prices.Prices(ctx, gateway.ID{})
+	if err != nil {
+		return nil, fmt.Errorf("read the operator's prices: %w", err)
+	}
+	return gateway.NewPriceTable(own, operators), nil
+}
+
+// cost counts one member among those who cost the same.
+func (c *census) cost(r *gateway.Recipient, d *decision) {
+	country := ""
+	for i := range r.Points {
+		if r.Points[i].ID == d.point {
+			country = r.Points[i].Country
+		}
+	}
+	key := costKey{d.version.plainLocale(), d.way, country}
+	sum := c.costs[key]
+	if sum == nil {
+		ch := &c.t.ways[d.way].channel
+		price, priced := c.prices.Of(ch.Kind, ch.Name, country)
+		if priced && price.Currency == "" {
+			return // it is free
+		}
+		sum = &gateway.PreviewCost{Locale: key.locale, Channel: ch.Name, Kind: ch.Kind, Country: country, Charge: gateway.NewCharge(ch.ID, 0, price, priced)}
+		c.costs[key] = sum
+	}
+	n := int64(d.version.byKind[d.way].rendering.Cost)
+	sum.Members++
+	sum.Segments += n
+	if sum.Amount != nil {
+		sum.Amount.Micros += n * sum.Price.Micros
+	}
+}
+
+// sums puts the costs in order, the most segments first, and adds them up.
+func (c *census) sums() ([]gateway.PreviewCost, gateway.PreviewTotal) {
+	costs, total := []gateway.PreviewCost{}, gateway.PreviewTotal{Amounts: []gateway.Money{}}
+	amounts := map[string]int64{}
+	for _, sum := range c.costs {
+		costs = append(costs, *sum)
+		total.Segments += sum.Segments
+		if sum.Amount == nil {
+			total.Unpriced += sum.Segments
+		} else {
+			amounts[sum.Amount.Currency] += sum.Amount.Micros
+		}
+	}
+	for _, currency := range slices.Sorted(maps.Keys(amounts)) {
+		total.Amounts = append(total.Amounts, gateway.Money{Currency: currency, Micros: amounts[currency]})
+	}
+	slices.SortFunc(costs, func(a, b gateway.PreviewCost) int {
+		return cmp.Or(cmp.Compare(b.Segments, a.Segments), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Country, b.Country), cmp.Compare(a.Locale, b.Locale))
+	})
+	return costs, total
+}
