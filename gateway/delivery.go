@@ -65,7 +65,7 @@ type Claim struct {
 	Point     ID
 	Channel   ID
 	Kind      string  // of the contact point
-	Address   Private // empty if it cannot be opened; the store's log says why
+	Address   Private // empty: she is erased, or Exchange could not open it and the store's log says why
 	Locale    string
 	Neutral   bool
 	FirstPart int // parts before this one were handed over by an earlier attempt
