@@ -18,9 +18,9 @@ type Ledger interface {
 	// NextDue says when the first delivery of a lane is due that is not due yet, by the store's clock; zero: none waits.
 	NextDue(ctx context.Context, channel ID, lane Lane) (time.Time, error)
 	// Exchange writes what the claimant's senders did, then gives them what they do next, in one transaction; either list
-	// may be empty, and both answers are in the order of their lists. An outcome whose token is no longer the newest gets ErrStale at its place, others are written all the
-	// same. Each delivery that may be sent now is granted, after checking again that nothing forbids it: state, due time, a
-	// stopped broadcast, expiry, STOP, erasure, the contact point.
+	// may be empty, and both answers are in the order of their lists. An outcome whose token is no longer the newest gets
+	// ErrStale at its place, others are written all the same. Each delivery that may be sent now is granted, after checking
+	// again that nothing forbids it: state, due time, a stopped broadcast, expiry, STOP, erasure, the contact point.
 	Exchange(ctx context.Context, by Claimant, done []Outcome, deliveries []ID) ([]error, []Claim, error)
 	// Observe applies receipts, in any order and any number of times; a state only moves forward.
 	Observe(ctx context.Context, receipts []Receipt) ([]Effect, error)

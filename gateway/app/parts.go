@@ -30,8 +30,7 @@ func (d groupDesk) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group
 	return g, d.live.refresh(ctx)
 }
 
-// heard takes receipts that a provider was asked for the way of those that it sent. It is no method value of the tracker,
-// which is made after dispatch because it nudges it.
+// heard takes receipts that a provider was asked for the way of those that it sent.
 func (a *App) heard(ctx context.Context, channel gateway.ID, receipts []channels.Receipt) error {
 	return a.track.Observe(ctx, channel, receipts)
 }

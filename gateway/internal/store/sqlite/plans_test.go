@@ -17,7 +17,6 @@ var hot = map[string]struct {
 	by   []string
 }{
 	"due":      {dueQuery, []string{"deliveries USING INDEX deliveries_due (channel_no=? AND lane=? AND due_at<?)"}},
-	"next":     {nextQuery, []string{"deliveries USING COVERING INDEX deliveries_due (channel_no=? AND lane=? AND due_at>?)"}},
 	"claim":    {claimQuery, []string{"d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"case":     {caseQuery, []string{"a USING INTEGER PRIMARY KEY", "d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"waiting":  {waitingQuery, []string{"d USING INTEGER PRIMARY KEY", "a USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
@@ -25,7 +24,6 @@ var hot = map[string]struct {
 	"orphans":  {orphanQuery, []string{"a USING INDEX attempts_claimed (until<?)"}},
 	"doubtful": {doubtfulQuery, []string{"attempts USING INDEX attempts_doubt (until>? AND until<?)"}},
 	"late":     {lateQuery, []string{"attempts USING INDEX attempts_unconfirmed (until>? AND until<?)"}},
-	"unheard":  {unheardQuery, []string{"attempts USING INTEGER PRIMARY KEY (rowid>?)"}},
 	"stuck":    {stuckQuery, []string{"deliveries USING INDEX deliveries_move (move_at>? AND move_at<?)"}},
 	"lapse":    {lapseQuery, []string{"b USING INDEX broadcasts_lapsing (expires_at<?)", "t USING PRIMARY KEY (group_no=? AND broadcast_no=?)"}},
 	"look":     {lookQuery, []string{"deliveries USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id>?)"}},
@@ -36,6 +34,8 @@ var hot = map[string]struct {
 	"recipients": {everyoneQuery, []string{"members USING PRIMARY KEY (group_id=? AND id>?)"}},
 	"named":      {namedQuery, []string{"members USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"points":     {pointsQuery, []string{"contact_points USING PRIMARY KEY (group_id=? AND member_id>? AND member_id<?)"}},
+	"next":       {nextQuery, []string{"deliveries USING COVERING INDEX deliveries_due (channel_no=? AND lane=? AND due_at>?)"}},
+	"unheard":    {unheardQuery, []string{"attempts USING INTEGER PRIMARY KEY (rowid>?)"}},
 	"hidden":     {hiddenQuery, []string{"imports USING COVERING INDEX imports_unfinished"}},
 
 	"staged ref":     {stagedRefQuery, []string{"members USING INDEX members_ref (group_id=? AND ref_index=?)"}},
