@@ -83,11 +83,13 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 			continue
 		}
 		if err := s.openAddress(ctx, &claims[i], &sealed[i]); err != nil { // what was written stands, so this is no error of the call
-			s.log.Error("the address of a delivery cannot be opened; see that all keys of the ring are there", "delivery", claims[i].Delivery, "error", err)
+			s.log.Error(closedAddress, "delivery", claims[i].Delivery, "error", err)
 		}
 	}
 	return errs, claims, nil
 }
+
+const closedAddress = "the address of a delivery cannot be opened; see that all keys of the ring are there"
 
 // sealedAddress is an address as it is stored, with the key that opens it.
 type sealedAddress struct {
