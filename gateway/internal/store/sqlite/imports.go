@@ -111,9 +111,9 @@ func (st *stager) applyChanges(limit int) (int, error) {
 // apply changes a member as a row says. Addresses that the row does not name stay; consent is added, never taken away;
 // the state of a contact point that is there changes only from unconfirmed to active.
 func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
-	box, err := st.memberBox(st.key, st.group, member)
-	if err != nil {
-		return nil // erased meanwhile
+	box, there, err := st.boxOf(st.key, st.group, member)
+	if err != nil || !there { // not there: erased meanwhile
+		return err
 	}
 	m := row.Member
 	if _, err := st.exec("UPDATE members SET locale = ?, fallback = ?, zone = ?, neutral = ?, tags = ?, name_sealed = COALESCE(?, name_sealed) WHERE group_id = ? AND id = ?",

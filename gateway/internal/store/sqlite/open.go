@@ -123,7 +123,7 @@ func pragmas(cache int, more ...string) []string {
 }
 
 func migrate(ctx context.Context, path string) (err error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_txlock=immediate")
+	db, err := sql.Open("sqlite", fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)&_pragma=journal_mode(wal)&_txlock=immediate", path, busyTimeout))
 	if err != nil {
 		return err
 	}
