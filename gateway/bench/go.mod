@@ -4,6 +4,7 @@ go 1.26.7
 
 require (
 	github.com/carillon-gateway/carillon v0.0.0-00010101000000-000000000000
+	github.com/go-telegram-bot-api/telegram-bot-api/v5 v5.5.1
 	github.com/twilio/twilio-go v1.31.0
 )
 
@@ -17,7 +18,6 @@ require (
 	github.com/fatih/color v1.19.0 // indirect
 	github.com/francoispqt/gojay v1.2.13 // indirect
 	github.com/go-asn1-ber/asn1-ber v1.5.8 // indirect
-	github.com/go-telegram-bot-api/telegram-bot-api/v5 v5.5.1 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect
 	github.com/golang/mock v1.6.0 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
