@@ -141,8 +141,8 @@ type Query struct {
 	ProviderID string  // empty if the answer was lost
 	To         Address //
 	Part       Part    //
-	Since      time.Time
-	Until      time.Time
+	Since      time.Time // before the attempt began
+	Until      time.Time // after it had ended, or now while it may still be under way
 }
 
 // Finding is the answer to a Query.
