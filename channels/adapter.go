@@ -138,9 +138,9 @@ type Sent struct {
 type Query struct {
 	Attempt    string
 	PartNo     int
-	ProviderID string  // empty if the answer was lost
-	To         Address //
-	Part       Part    //
+	ProviderID string    // empty if the answer was lost
+	To         Address   //
+	Part       Part      //
 	Since      time.Time // before the attempt began
 	Until      time.Time // after it had ended, or now while it may still be under way
 }
