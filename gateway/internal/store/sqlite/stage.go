@@ -73,9 +73,8 @@ func (st *stager) importState() (state string, err error) {
 
 // known is a member that has a row's ref or address.
 type known struct {
-	id    gateway.ID
-	line  int  // in this import; 0: she was there before
-	byRef bool //
+	id   gateway.ID
+	line int // in this import; 0: she was there before
 }
 
 func (st *stager) stage(r *readyRow) (gateway.Staged, error) {
