@@ -71,7 +71,7 @@ type Capabilities struct {
 	Receipts       Receipts      // how far receipts reach
 	ReceiptWithin  time.Duration // most receipts have come by then; zero without receipts
 	Inbound        bool          // members can answer
-	Polled         bool          // some of what they answer comes by polling only, so the channel is polled even if it has a HookURL
+	Polled         bool          // what is heard comes by Poll even where there is a webhook, as from a mailbox
 	OptsOut        bool          // the provider itself confirms STOP and its other reserved words, and then blocks us
 	DedupeWindow   time.Duration // how long the provider honours Outbound.Key; zero: it does not
 	Rates          []Rate        // limits to keep, defaults of the provider
@@ -138,11 +138,11 @@ type Sent struct {
 type Query struct {
 	Attempt    string
 	PartNo     int
-	ProviderID string  // empty if the answer was lost
-	To         Address //
-	Part       Part    //
-	Since      time.Time
-	Until      time.Time
+	ProviderID string    // empty if the answer was lost
+	To         Address   //
+	Part       Part      //
+	Since      time.Time // before the attempt began
+	Until      time.Time // after it had ended, or now while it may still be under way
 }
 
 // Finding is the answer to a Query.

@@ -23,7 +23,7 @@ const (
 )
 
 const (
-	soon  = 300 * time.Millisecond // deadline of calls that are made to hang
+	soon  = 600 * time.Millisecond // deadline of calls that are made to hang; a handshake and a dialogue fit in, on a busy machine
 	grace = 3 * time.Second        // how much later than its deadline a call may return, on a busy machine
 	wait  = 10 * time.Second       // for what must come
 )
@@ -36,7 +36,7 @@ type probe struct {
 	double  Double
 	hook    *hook
 	ctx     context.Context
-	keys    atomic.Int64
+	written atomic.Int64 // messages so far, so that no two have the same key
 }
 
 func (s Subject) run(t T, check func(*probe)) {
@@ -86,10 +86,10 @@ func (p *probe) subscribe(a channels.Adapter) {
 	}
 }
 
-// message is a part on its way to the n-th person, each with a key of its own.
+// message is a part on its way to the n-th person.
 func (p *probe) message(n int, words string) channels.Outbound {
 	return channels.Outbound{
-		Attempt: attempt, PartNo: 1, Key: fmt.Sprintf("%s:1:%d", attempt, p.keys.Add(1)), To: p.People[n%len(p.People)], Part: channels.Part{Text: words, Cost: 1},
+		Attempt: attempt, PartNo: 1, Key: fmt.Sprintf("%s:1:%d", attempt, p.written.Add(1)), To: p.People[n%len(p.People)], Part: channels.Part{Text: words, Cost: 1},
 		Expires: time.Now().Add(time.Hour), CallbackURL: p.hook.url + "?a=" + attempt + "&p=1",
 	}
 }

@@ -5,10 +5,15 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/content"
+)
+
+// Marks of direction (Unicode UAX #9, 2.4 and 2.6).
+const (
+	LRM, RLM = string(lrm), string(rlm) // what follows on this line is set from the left, from the right
+	FSI, PDI = string(fsi), string(pdi) // around a text that must not upset the order of its neighbours
 )
 
 // Chat is what a chat service takes: formatted messages with buttons. An adapter's Compose is its Compose.
@@ -223,16 +228,4 @@ func escapeQuery(query string) string {
 		}
 	}
 	return b.String()
-}
-
-// Visible says whether a reader sees anything of a text. Chat services refuse a message of blanks.
-func Visible(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool {
-		return !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Mn, r) && !invisibleLetter(r)
-	})
-}
-
-// invisibleLetter names the letters and symbols that show nothing: Hangul fillers and the empty Braille cell.
-func invisibleLetter(r rune) bool {
-	return r == '\u115f' || r == '\u1160' || r == '\u3164' || r == '\uffa0' || r == '\u2800'
 }

@@ -8,20 +8,6 @@ import (
 	"github.com/carillon-gateway/carillon/channels/sandbox"
 )
 
-// speaker makes people write as the kit expects it: with a hook through the slash command, which is all that Mattermost
-// calls a hook for, and in direct messages without.
-type speaker struct {
-	*channeltest.SandboxDouble
-	hooked bool
-}
-
-func (s *speaker) Reply(address, text string) error {
-	if s.hooked {
-		text = "/carillon " + text
-	}
-	return s.SandboxDouble.Reply(address, text)
-}
-
 // subject gives the kit its four answers.
 func subject() channeltest.Subject {
 	builder := func(secret, command string) func(channeltest.Double, string) (channels.Adapter, error) {
@@ -41,12 +27,11 @@ func subject() channeltest.Subject {
 					return nil, nil, err
 				}
 			}
-			return &speaker{SandboxDouble: d}, stop, nil
+			return d, stop, nil
 		},
 		Make: func(d channeltest.Double, hook string) (channels.Adapter, error) {
-			if s, ok := d.(*speaker); ok {
-				s.hooked = hook != ""
-				s.Box.MattermostBot(sandbox.MattermostBot{Token: token, Command: sandbox.Command{Trigger: "carillon", URL: hook, Token: command}})
+			if box, ok := d.(*channeltest.SandboxDouble); ok {
+				box.Box.MattermostBot(sandbox.MattermostBot{Token: token, Command: sandbox.Command{Trigger: "carillon", URL: hook, Token: command}})
 			}
 			return builder(secret, command)(d, hook)
 		},
@@ -58,6 +43,10 @@ func subject() channeltest.Subject {
 		People:  []channels.Address{anna, badr, harbour},
 		Secrets: []string{token, secret, command},
 		Proof:   "Authorization",
+		// Mattermost calls no hook for a reply, but for the slash command.
+		Prompt: func(d channeltest.Double, address channels.Address) error {
+			return d.Reply(address.Reveal(), "/carillon STOP 7391")
+		},
 	}
 }
 

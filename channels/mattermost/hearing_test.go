@@ -280,6 +280,30 @@ func TestDirectMessagesAreHeard(t *testing.T) {
 	}
 }
 
+// A post that becomes visible a little late, behind newer ones, is heard, and once more if it could not be stored.
+func TestALatePostIsHeard(t *testing.T) {
+	w := newWorld(t, sandbox.Options{}, nil)
+	for _, to := range []string{anna, badr} {
+		if _, err := w.Send(t.Context(), outbound(to, "Hello")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.wind(time.Minute)
+	w.reply(sandbox.Reply{Address: badr, Text: "yes"})
+	_, cursor := w.poll("")
+	w.wind(-30 * time.Second)
+	w.reply(sandbox.Reply{Address: anna, Text: "STOP"})
+	for range 2 {
+		events, next := w.poll(cursor)
+		if len(events) == 0 || events[0].Inbound.Text != "STOP" {
+			t.Fatalf("%+v", events)
+		}
+		if next == cursor {
+			t.Error("the cursor stands: what could not be stored would be taken for stored")
+		}
+	}
+}
+
 // An old server lists direct messages by team only.
 func TestDirectMessagesAreHeardOnOldServers(t *testing.T) {
 	w := newWorld(t, sandbox.Options{OldMattermost: true}, nil)

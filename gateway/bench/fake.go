@@ -60,6 +60,10 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.serveTelegram(w, r)
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, "/api/v4/") {
+		p.serveMattermost(w, r)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)

@@ -91,7 +91,7 @@ type run struct {
 
 func bench() error {
 	var r run
-	flag.StringVar(&r.rows, "rows", "sms,dispatch,telegram,plan,urgent,start,memory", "which rows to measure")
+	flag.StringVar(&r.rows, "rows", "sms,dispatch,telegram,mattermost,plan,urgent,start,memory", "which rows to measure")
 	flag.IntVar(&r.n, "n", 40_000, "messages of each repetition, end to end")
 	flag.IntVar(&r.instant, "instant", 40_000, "messages of each repetition, dispatch alone")
 	flag.IntVar(&r.members, "members", 200_000, "members to plan for, and deliveries that wait; the figures of docs/benchmarks.md take 1000000")

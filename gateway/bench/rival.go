@@ -15,6 +15,7 @@ import (
 	tgbotapi "github.com/go-telegram-bot-api/telegram-bot-api/v5"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/telegram"
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -30,7 +31,8 @@ type rival struct {
 }
 
 var rivals = map[string]rival{
-	"telegram": {kind: telegram.Kind, must: 0.6, address: chat, adapter: telegramAdapter, bare: bareTelegram},
+	"telegram":   {kind: telegram.Kind, must: 0.6, address: chat, adapter: telegramAdapter, bare: bareTelegram},
+	"mattermost": {kind: mattermost.Kind, must: 0.6, address: room, adapter: mattermostAdapter, bare: bareMattermost},
 }
 
 // unlimited takes a channel's rates away: the provider's limits are not what is measured.

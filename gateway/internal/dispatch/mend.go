@@ -233,7 +233,11 @@ func (m *mender) find(ctx context.Context, finder channels.StatusFinder, caps ch
 			err = &channels.Error{Class: channels.Unknown, Scope: channels.ScopeContent, Detail: "the adapter met a defect"}
 		}
 	}()
-	q := channels.Query{Attempt: c.Attempt.String(), PartNo: c.FirstPart, To: channels.Address(c.Address.Reveal()), Since: c.ClaimedAt.Add(-time.Minute), Until: m.d.o.Now()}
+	until := m.d.o.Now() // the end of the attempt, not of the look: an adapter counts from there how long a list needs to settle
+	if ended := c.ClaimedAt.Add(limit); ended.Before(until) {
+		until = ended
+	}
+	q := channels.Query{Attempt: c.Attempt.String(), PartNo: c.FirstPart, To: channels.Address(c.Address.Reveal()), Since: c.ClaimedAt.Add(-time.Minute), Until: until}
 	if text, err := m.d.texts.of(ctx, c); err == nil && c.FirstPart < len(text.parts) {
 		q.Part = text.parts[c.FirstPart]
 	}

@@ -70,6 +70,32 @@ func TestAlertAsksFirst(t *testing.T) {
 	})
 }
 
+// A look-up is told when the attempt ended, not when the question is asked: an adapter that waits for a list to settle
+// would otherwise wait for ever, and no alert would be sent again.
+func TestALookUpKnowsWhenTheAttemptEnded(t *testing.T) {
+	story(t, func(w *world) {
+		p := &provider{send: lost}
+		began := time.Now()
+		settled := false
+		sms := w.add("sms", finder{p, func(q channels.Query) (channels.Finding, error) {
+			if len(p.got) == 1 && (q.Since.After(began) || q.Until.Before(began) || q.Until.After(began.Add(10*time.Second))) {
+				t.Errorf("asked about %v to %v, of an attempt at %v that takes ten seconds at most", q.Since, q.Until, began)
+			}
+			if time.Since(q.Until) < time.Minute {
+				return channels.Finding{Found: channels.CannotTell}, nil
+			}
+			settled = true
+			return channels.Finding{Found: channels.NotSent}, nil
+		}})
+		w.l.plan(w.l.announce(gateway.Alert, 1), sms)
+		w.start(w.options())
+		w.pass(time.Hour)
+		if !settled || len(p.got) != 3 {
+			t.Errorf("the list settled: %v; %d sends", settled, len(p.got))
+		}
+	})
+}
+
 // A look-up finds the message: the doubt is healed, nothing is sent again.
 func TestLookUpHeals(t *testing.T) {
 	story(t, func(w *world) {

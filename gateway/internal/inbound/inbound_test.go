@@ -248,7 +248,7 @@ func TestPollingBesideHooks(t *testing.T) {
 	id := st.enrol(st.harbour, "sms:"+ann)
 	st.ears.Polls = false
 	w := st.wires[st.own.ID]
-	w.only = true
+	w.mailbox = true
 	w.pages = [][]channels.Event{{told{ID: "1", From: ann, Text: "STOP", At: time.Now()}.event()}}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

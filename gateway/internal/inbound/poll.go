@@ -32,8 +32,8 @@ func (e *Ears) Refresh() {
 	}
 }
 
-// Run polls every channel that can be polled, each on its own, until the context ends. Unless Polls is set, only those
-// count that hear some things by polling only.
+// Run polls every channel that can be polled, each on its own, until the context ends; without Polls, only those that
+// hear by polling alone.
 func (e *Ears) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	defer all.Wait()

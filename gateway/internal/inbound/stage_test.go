@@ -24,14 +24,14 @@ import (
 type wire struct {
 	channels.Adapter
 	optsOut bool
-	only    bool // some things come by polling only
+	mailbox bool // it hears by polling alone
 	mu      sync.Mutex
 	pages   [][]channels.Event // of polling, by cursor: "", "x", "xx", …
 	polled  chan string        // cursors that were asked for
 }
 
 func (w *wire) Capabilities() channels.Capabilities {
-	return channels.Capabilities{OptsOut: w.optsOut, Polled: w.only}
+	return channels.Capabilities{OptsOut: w.optsOut, Polled: w.mailbox}
 }
 
 func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
