@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -15,7 +16,13 @@ import (
 
 // BeginImport opens an import, unless the group has one that is not over: what that has staged is seen by nobody, so a row
 // of this one would change a member who may yet vanish. One that its caller left behind is undone first.
-func (s *Store) BeginImport(ctx context.Context, imp gateway.Import) error {
+func (s *Store) BeginImport(ctx context.Context, imp gateway.Import) (err error) {
+	s.importing.Store(imp.ID, true) // before anybody can find it
+	defer func() {
+		if err != nil {
+			s.importing.Delete(imp.ID)
+		}
+	}()
 	for {
 		var before gateway.ID
 		err := s.write.do(ctx, false, func(t *txn) error {
@@ -34,13 +41,12 @@ func (s *Store) BeginImport(ctx context.Context, imp gateway.Import) error {
 			return err
 		}
 		if before.IsZero() {
-			s.importing.Store(imp.ID, true)
 			return nil
 		}
 		if _, ok := s.importing.Load(before); ok {
 			return gateway.Faultf(gateway.CodeConflict, "another file of members is being read for this group; try again when that has ended")
 		}
-		if err := s.Discard(ctx, imp.GroupID, before); err != nil {
+		if err := s.Discard(ctx, imp.GroupID, before); err != nil && !errors.Is(err, gateway.ErrConflict) { // its caller may just have ended it
 			return fmt.Errorf("undoing an import that was left behind: %w", err)
 		}
 	}
