@@ -170,6 +170,8 @@ type Route struct {
 
 // Imports takes members in: staged in chunks, invisible until published in one step.
 type Imports interface {
+	// BeginImport opens an import. A group has one at a time: CodeConflict while another is open. What a caller left behind,
+	// because Publish or Discard failed, is discarded first.
 	BeginImport(ctx context.Context, imp Import) error
 	// Stage writes a chunk of at most 500 rows and says of each what it will be.
 	Stage(ctx context.Context, group, imp ID, rows []StagedMember) ([]Staged, error)

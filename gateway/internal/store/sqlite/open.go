@@ -69,6 +69,8 @@ type Store struct {
 	groups   *names
 	channels *names
 
+	importing sync.Map // imports that a caller of this process is at, by id; a hidden one that is not here was left behind
+
 	mu        sync.Mutex
 	groupKeys map[gateway.ID]*seal.Group
 	scans     map[scanKey]gateway.ID // where Lapse and Release go on
