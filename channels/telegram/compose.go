@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/compose"
@@ -42,7 +41,7 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 	}
 	seen := pieces[:0]
 	for _, piece := range pieces {
-		if visible(content.Document{Blocks: piece}.Plain()) {
+		if compose.Visible(content.Document{Blocks: piece}.Plain()) {
 			seen = append(seen, piece)
 		}
 	}
@@ -78,7 +77,7 @@ func checkButtons(buttons []content.Button) error {
 		return contentError(fmt.Sprintf("a Telegram message has at most %d buttons", buttonLimit))
 	}
 	for i, b := range buttons {
-		if !visible(compose.Clean(b.Label)) {
+		if !compose.Visible(compose.Clean(b.Label)) {
 			return contentError(fmt.Sprintf("button %d has no label", i+1))
 		}
 		if len(b.Action) < 1 || len(b.Action) > dataLimit {
@@ -143,7 +142,7 @@ func prepare(doc content.Document) []content.Block {
 		}
 	}
 	if tag := strings.TrimSpace(compose.Clean(doc.Tag)); tag != "" && len(out) > 0 {
-		out = tagged(out, isolate("["+tag+"]", rtl))
+		out = tagged(out, compose.Isolate("["+tag+"]", rtl))
 	}
 	return out
 }
@@ -170,9 +169,9 @@ func prepareSpans(spans []content.Span, rtl bool) []content.Span {
 			address := compose.Clean(strings.TrimPrefix(strings.TrimPrefix(link, "mailto:"), "tel:"))
 			switch {
 			case s.Text == "":
-				s.Text = isolate(address, rtl)
+				s.Text = compose.Isolate(address, rtl)
 			case s.Text != address && s.Text != link:
-				s.Text += " (" + isolate(address, rtl) + ")"
+				s.Text += " (" + compose.Isolate(address, rtl) + ")"
 			}
 		}
 		if s.Text == "" {
@@ -186,7 +185,7 @@ func prepareSpans(spans []content.Span, rtl bool) []content.Span {
 			out = append(out, s)
 		}
 	}
-	if !visible(content.PlainSpans(out)) {
+	if !compose.Visible(content.PlainSpans(out)) {
 		return nil
 	}
 	return out
@@ -213,16 +212,4 @@ func escapeQuery(query string) string {
 		}
 	}
 	return b.String()
-}
-
-// visible says whether a reader sees anything of a text. Telegram refuses a message of blanks.
-func visible(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool {
-		return !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Mn, r) && !invisibleLetter(r)
-	})
-}
-
-// invisibleLetter names the letters and symbols that show nothing: Hangul fillers and the empty Braille cell.
-func invisibleLetter(r rune) bool {
-	return r == '\u115f' || r == '\u1160' || r == '\u3164' || r == '\uffa0' || r == '\u2800'
 }

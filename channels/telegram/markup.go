@@ -3,8 +3,6 @@ package telegram
 import (
 	"strings"
 
-	"golang.org/x/text/unicode/bidi"
-
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/compose"
 	"github.com/carillon-gateway/carillon/channels/content"
@@ -104,7 +102,7 @@ func (w writer) spanRuns(spans []content.Span, base style, heading bool) []run {
 	for _, s := range spans {
 		st := base
 		st.strong, st.emph, st.code, st.link = s.Strong || heading && !s.Code, s.Emph, s.Code, s.Link
-		if (s.Code || s.Link != "") && needsIsolate(s.Text, w.rtl) {
+		if (s.Code || s.Link != "") && compose.NeedsIsolate(s.Text, w.rtl) {
 			out = append(out, run{string(fsi), base}, run{s.Text, st}, run{string(pdi), base})
 		} else {
 			out = append(out, run{s.Text, st})
@@ -134,7 +132,7 @@ func (w writer) marked(runs []run, base style) []run {
 		var b strings.Builder
 		for rest := r.text; rest != ""; {
 			if left == 0 {
-				if left = len(lines[0]); w.wrongSide(lines[0]) {
+				if left = len(lines[0]); compose.WrongSide(lines[0], w.rtl) {
 					if b.Len() == 0 {
 						out = append(out, run{mark, base})
 					} else {
@@ -151,64 +149,6 @@ func (w writer) marked(runs []run, base style) []run {
 		out = append(out, r)
 	}
 	return out
-}
-
-func (w writer) wrongSide(line string) bool {
-	if strings.TrimSpace(line) == "" {
-		return false
-	}
-	dir, strong := firstStrong(line)
-	if w.rtl {
-		return !strong || dir != content.RightToLeft
-	}
-	return strong && dir == content.RightToLeft
-}
-
-// needsIsolate says whether a text of one line would upset the order of what stands around it.
-func needsIsolate(text string, rtl bool) bool {
-	if strings.Contains(text, "\n") {
-		return false
-	}
-	dir, strong := firstStrong(text)
-	if rtl {
-		return !strong || dir != content.RightToLeft
-	}
-	return strong && dir == content.RightToLeft
-}
-
-// isolate puts isolating marks around a text of one line that needs them.
-func isolate(text string, rtl bool) string {
-	if needsIsolate(text, rtl) {
-		return string(fsi) + text + string(pdi)
-	}
-	return text
-}
-
-// firstStrong finds a line's direction as Unicode UAX #9, rules P2 and P3, has it; what is isolated does not count.
-func firstStrong(line string) (dir content.Direction, ok bool) {
-	depth := 0
-	for rest := line; rest != ""; {
-		p, size := bidi.LookupString(rest)
-		if size == 0 {
-			break
-		}
-		rest = rest[size:]
-		switch p.Class() {
-		case bidi.LRI, bidi.RLI, bidi.FSI:
-			depth++
-		case bidi.PDI:
-			depth = max(depth-1, 0)
-		case bidi.L:
-			if depth == 0 {
-				return content.LeftToRight, true
-			}
-		case bidi.R, bidi.AL:
-			if depth == 0 {
-				return content.RightToLeft, true
-			}
-		}
-	}
-	return content.LeftToRight, false
 }
 
 func isASCII(s string) bool {

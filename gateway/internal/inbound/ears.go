@@ -67,7 +67,7 @@ type Parts struct {
 	Cursors  Cursors
 	Tell     Tell
 
-	Polls bool                                  // there is no public URL: Run polls
+	Polls bool                                  // there is no public URL: Run polls every channel that can be
 	Pause time.Duration                         // at least, from one poll of a channel to the next; zero: a second
 	Now   func() time.Time                      // nil: time.Now
 	Log   *slog.Logger                          // nil: nothing is logged

@@ -32,12 +32,9 @@ func (e *Ears) Refresh() {
 	}
 }
 
-// Run polls every channel that can be polled, if Polls is set, each on its own, until the context ends.
+// Run polls every channel that can be polled, each on its own, until the context ends; without Polls, only those that
+// hear by polling alone.
 func (e *Ears) Run(ctx context.Context) error {
-	if !e.Polls {
-		<-ctx.Done()
-		return nil
-	}
 	var all sync.WaitGroup
 	defer all.Wait()
 	running := map[gateway.ID]context.CancelFunc{}
@@ -47,7 +44,8 @@ func (e *Ears) Run(ctx context.Context) error {
 		now := map[gateway.ID]bool{}
 		for _, ch := range e.Channels.All() {
 			if adapter, ok := e.Channels.Adapter(ch.ID); ok {
-				_, now[ch.ID] = adapter.(channels.Poller)
+				_, can := adapter.(channels.Poller)
+				now[ch.ID] = can && (e.Polls || adapter.Capabilities().Polled)
 			}
 			if !now[ch.ID] || running[ch.ID] != nil {
 				continue
