@@ -25,7 +25,7 @@ type rule struct {
 	Reason string
 }
 
-var adapters = []string{"channels/sms", "channels/telegram"}
+var adapters = []string{"channels/sms", "channels/telegram", "channels/email"}
 
 // The rows follow the design's section 5; a row changes by a decision record in docs/adr.
 var rules = []rule{
@@ -40,6 +40,7 @@ var rules = []rule{
 	{"channels/twilio", []string{"channels", "channels/content", "channels/httpsend"}, "shared by text messages and voice"},
 	{"channels/sms", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/telegram", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/email", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/builtin", append([]string{"channels"}, adapters...), "the explicit list of adapters"},
 	{"gateway/client", []string{"gateway"}, "a client knows the nouns and HTTP"},
 	{"channels/sandbox", []string{"channels/content", "channels/compose"}, "a stand-in speaks the wire, never our contract"},
@@ -78,7 +79,11 @@ var drivers = map[string][]string{
 	"github.com/twilio/twilio-go":                     nil, // the root package costs 40 s of compiling
 	"github.com/twilio/twilio-go/client":              {"channels/twilio", "channels/sms"},
 	"github.com/go-telegram-bot-api/telegram-bot-api": {"channels/telegram"},
-	"testing": {"gateway/app/apptest", "gateway/internal/store/storetest", "gateway/internal/queue/queuetest"},
+	"github.com/wneessen/go-mail":                     {"channels/email"},
+	"github.com/emersion/go-msgauth":                  {"channels/email"},
+	"github.com/emersion/go-imap":                     {"channels/email", "channels/sandbox"},
+	"github.com/emersion/go-smtp":                     {"channels/sandbox"},
+	"testing":                                         {"gateway/app/apptest", "gateway/internal/store/storetest", "gateway/internal/queue/queuetest"},
 }
 
 // long files may pass 500 lines, each for the reason beside it.

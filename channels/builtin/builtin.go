@@ -3,6 +3,7 @@ package builtin
 
 import (
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/email"
 	"github.com/carillon-gateway/carillon/channels/sms"
 	"github.com/carillon-gateway/carillon/channels/telegram"
 )
@@ -12,6 +13,7 @@ func All() []channels.Factory {
 	return []channels.Factory{
 		sms.Factory(),
 		telegram.Factory(),
+		email.Factory(),
 	}
 }
 

@@ -57,9 +57,14 @@ type Subject struct {
 	People  []channels.Address          // at least two that the double can send to
 	Secrets []string                    // credentials that Make uses; they may appear in no error
 
-	// Proof is the header that proves a webhook; SignsBody says whether it covers query and body.
+	// Proof is the header that proves a webhook, or, behind a question mark, the parameter of its URL that does;
+	// SignsBody says whether it covers query and body.
 	Proof     string
 	SignsBody bool
+	// Prompt makes the provider call the webhook for a person that was written to. Nil: her reply does.
+	Prompt func(d Double, address channels.Address) error
+	// Definite says that whatever the provider answers says whether it has the message: only silence and nonsense are doubt.
+	Definite bool
 	// OptOut makes a person opt out at the provider, after which sending to her is Gone. Nil: people cannot.
 	OptOut func(d Double, address channels.Address) error
 	// Length measures a part as the provider does, in TextUnit; nil: its Text.

@@ -44,11 +44,13 @@ func checkInbound(p *probe) {
 	if !p.adapter.Capabilities().Inbound {
 		p.Skipf("members cannot answer here")
 	}
+	if p.adapter.Capabilities().Polled {
+		p.inboundByPolling()
+		return
+	}
 	a := p.parser()
 	p.send(p.message(0, text))
-	if err := p.double.Reply(p.People[0].Reveal(), text); err != nil {
-		p.Fatalf("replying: %v", err)
-	}
+	p.reply()
 	c, e := p.event(a, "the reply", isInbound)
 	if e.Inbound.From != p.People[0] || e.Inbound.Text != text {
 		p.Errorf("the reply came as another's, or with another text")
@@ -62,16 +64,93 @@ func checkInbound(p *probe) {
 	}
 }
 
-func checkForgery(p *probe) {
-	a := p.parser()
+// inboundByPolling is checkInbound for what is heard by polling alone.
+func (p *probe) inboundByPolling() {
+	a, ok := p.adapter.(channels.Poller)
+	if !ok {
+		p.Fatalf("the adapter says that it hears by polling, and cannot poll")
+	}
 	p.send(p.message(0, text))
+	p.reply()
+	e, _ := p.polled(a, "")
+	if e.ID == "" {
+		p.Errorf("the reply has no id, so that a repeat would count twice")
+	}
+	if again, _ := p.polled(a, ""); again.ID != e.ID {
+		p.Errorf("the same reply has another id the second time")
+	}
+}
+
+// reply makes the first person answer.
+func (p *probe) reply() {
+	p.Helper()
 	if err := p.double.Reply(p.People[0].Reveal(), text); err != nil {
 		p.Fatalf("replying: %v", err)
 	}
-	genuine, _ := p.event(a, "the reply", isInbound)
-	proof := genuine.request.Header.Get(p.Proof)
+}
+
+// polled polls from a cursor until the reply has come, and gives it and the cursor to go on from.
+func (p *probe) polled(a channels.Poller, cursor string) (found channels.Event, next string) {
+	p.Helper()
+	for until := time.Now().Add(wait); found.Inbound == nil && time.Now().Before(until); {
+		events, next, err := a.Poll(p.ctx, cursor)
+		if err != nil {
+			p.Fatalf("Poll: %v", err)
+		}
+		if next == "" {
+			p.Fatalf("Poll gave an empty cursor: everything would come again")
+		}
+		for _, e := range events {
+			p.whole(e)
+			if isInbound(e) && e.Inbound.From == p.People[0] && e.Inbound.Text == text {
+				found = e
+			}
+		}
+		cursor = next
+	}
+	if found.Inbound == nil {
+		p.Errorf("the reply did not come by polling")
+	}
+	return found, cursor
+}
+
+// proof reads what proves a request, and prove sets it; without values it goes.
+func (p *probe) proof(c *captured) string {
+	if name, ok := strings.CutPrefix(p.Proof, "?"); ok {
+		return c.request.URL.Query().Get(name)
+	}
+	return c.request.Header.Get(p.Proof)
+}
+
+func (p *probe) prove(c *captured, values ...string) {
+	name, inURL := strings.CutPrefix(p.Proof, "?")
+	if !inURL {
+		c.request.Header.Del(name)
+		for _, v := range values {
+			c.request.Header.Add(name, v)
+		}
+		return
+	}
+	query := c.request.URL.Query()
+	delete(query, name)
+	if len(values) > 0 {
+		query[name] = values
+	}
+	c.request.URL.RawQuery = query.Encode()
+}
+
+func checkForgery(p *probe) {
+	a := p.parser()
+	p.send(p.message(0, text))
+	if p.Prompt == nil {
+		p.reply()
+	} else if err := p.Prompt(p.double, p.People[0]); err != nil {
+		p.Fatalf("prompting: %v", err)
+	}
+	genuine, _ := p.event(a, "the webhook", isInbound)
+	proof := p.proof(genuine)
 	if proof == "" {
-		p.Fatalf("the provider's request has no header %q", p.Proof)
+		p.Fatalf("the provider's request has no %q", p.Proof)
 	}
 	refused := func(what string, by channels.WebhookParser, c *captured) {
 		p.Helper()
@@ -83,14 +162,14 @@ func checkForgery(p *probe) {
 			p.tellsNothing(what, err)
 		}
 	}
-	header := func(value string) *captured {
-		return genuine.with(func(c *captured) { c.request.Header.Set(p.Proof, value) })
+	shown := func(value string) *captured {
+		return genuine.with(func(c *captured) { p.prove(c, value) })
 	}
-	refused("no proof", a, genuine.with(func(c *captured) { c.request.Header.Del(p.Proof) }))
-	refused("an empty proof", a, header(""))
-	refused("a wrong proof", a, header(flipped(proof)))
-	refused("half a proof", a, header(proof[:len(proof)/2]))
-	refused("more than the proof", a, header(proof+"A"))
+	refused("no proof", a, genuine.with(func(c *captured) { p.prove(c) }))
+	refused("an empty proof", a, shown(""))
+	refused("a wrong proof", a, shown(flipped(proof)))
+	refused("half a proof", a, shown(proof[:len(proof)/2]))
+	refused("more than the proof", a, shown(proof+"A"))
 	if p.Stranger != nil {
 		stranger := p.made(p.Stranger, p.hook.url)
 		defer p.closed(stranger)
@@ -145,28 +224,8 @@ func checkPolling(p *probe) {
 	if _, err := polled.Send(p.ctx, m); err != nil {
 		p.Fatalf("Send without a hook: %v", err)
 	}
-	if err := p.double.Reply(p.People[0].Reveal(), text); err != nil {
-		p.Fatalf("replying: %v", err)
-	}
-	cursor, found := "", false
-	until := time.Now().Add(wait)
-	for !found && time.Now().Before(until) {
-		events, next, err := a.Poll(p.ctx, cursor)
-		if err != nil {
-			p.Fatalf("Poll: %v", err)
-		}
-		if next == "" {
-			p.Fatalf("Poll gave an empty cursor: everything would come again")
-		}
-		for _, e := range events {
-			p.whole(e)
-			found = found || isInbound(e) && e.Inbound.From == p.People[0] && e.Inbound.Text == text
-		}
-		cursor = next
-	}
-	if !found {
-		p.Errorf("the reply did not come by polling")
-	}
+	p.reply()
+	_, cursor := p.polled(a, "")
 	if err := p.double.Script(sandbox.Fault{Kind: sandbox.Failure, On: sandbox.OnRead}); err != nil {
 		p.Fatalf("scripting: %v", err)
 	}

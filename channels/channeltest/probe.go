@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -34,6 +35,7 @@ type probe struct {
 	double  Double
 	hook    *hook
 	ctx     context.Context
+	written atomic.Int64 // messages so far, so that no two have the same key
 }
 
 func (s Subject) run(t T, check func(*probe)) {
@@ -86,7 +88,7 @@ func (p *probe) subscribe(a channels.Adapter) {
 // message is a part on its way to the n-th person.
 func (p *probe) message(n int, words string) channels.Outbound {
 	return channels.Outbound{
-		Attempt: attempt, PartNo: 1, Key: attempt + ":1", To: p.People[n%len(p.People)], Part: channels.Part{Text: words, Cost: 1},
+		Attempt: attempt, PartNo: 1, Key: fmt.Sprintf("%s:1:%d", attempt, p.written.Add(1)), To: p.People[n%len(p.People)], Part: channels.Part{Text: words, Cost: 1},
 		Expires: time.Now().Add(time.Hour), CallbackURL: p.hook.url + "?a=" + attempt + "&p=1",
 	}
 }

@@ -46,6 +46,10 @@ type misdeed struct {
 // The quoted texts are what providers really do: they repeat the number in their errors.
 func (p *probe) misdeeds() []misdeed {
 	quote := "about " + p.People[0].Reveal() + " and " + text
+	failure := misdeed{"fails inside", sandbox.Fault{Kind: sandbox.Failure, Status: 500, Text: quote, Kept: true}, channels.Unknown}
+	if p.Definite {
+		failure = misdeed{"fails inside and says so", sandbox.Fault{Kind: sandbox.Failure, Status: 451, Text: quote}, channels.Temporary}
+	}
 	return []misdeed{
 		{"hangs", sandbox.Fault{Kind: sandbox.Hang}, channels.Unknown},
 		{"hangs, message kept", sandbox.Fault{Kind: sandbox.Hang, Kept: true}, channels.Unknown},
@@ -55,7 +59,7 @@ func (p *probe) misdeeds() []misdeed {
 		{"answers garbage", sandbox.Fault{Kind: sandbox.Garbage, Kept: true}, channels.Unknown},
 		{"answers a page of 502", sandbox.Fault{Kind: sandbox.HTML, Status: 502}, channels.Unknown},
 		{"answers a page of 503", sandbox.Fault{Kind: sandbox.HTML, Status: 503, Kept: true}, channels.Unknown},
-		{"fails inside", sandbox.Fault{Kind: sandbox.Failure, Status: 500, Text: quote, Kept: true}, channels.Unknown},
+		failure,
 		{"throttles for 7 s", sandbox.Fault{Kind: sandbox.Throttle, RetryAfter: "7"}, channels.Throttled},
 		{"throttles for an hour", sandbox.Fault{Kind: sandbox.Throttle, RetryAfter: "3600"}, channels.Throttled},
 		{"throttles without a time", sandbox.Fault{Kind: sandbox.Throttle}, channels.Throttled},

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"hash/maphash"
 	"strconv"
+	"strings"
 	"sync"
 )
 
-// Phone is a person's end of one channel: a telephone (KindSMS) or a Telegram chat (KindTelegram).
+// Phone is a person's end of one channel: a telephone (KindSMS), a Telegram chat (KindTelegram) or a mailbox (KindEmail).
 type Phone struct {
 	Kind     string   `json:"kind"`
-	Address  string   `json:"address"`            // E.164 number, or chat id
+	Address  string   `json:"address"`            // E.164 number, chat id, or mail address
 	Name     string   `json:"name,omitempty"`     // shown on the wall
 	Language string   `json:"language,omitempty"` // BCP 47 tag, shown on the wall
 	Started  []string `json:"started,omitempty"`  // ids of the bots that may write to the chat; "*" for all
@@ -151,8 +152,12 @@ func (p Phone) check() error {
 		if id, err := strconv.ParseInt(p.Address, 10, 64); err != nil || id == 0 || strconv.FormatInt(id, 10) != p.Address {
 			return fmt.Errorf("%w: a chat id is a whole number other than zero", errAddress)
 		}
+	case KindEmail:
+		if local, domain, ok := strings.Cut(p.Address, "@"); !ok || local == "" || domain == "" || strings.ContainsAny(p.Address, " <>\r\n\t") {
+			return fmt.Errorf("%w: a mail address is name@domain", errAddress)
+		}
 	default:
-		return fmt.Errorf("kind %q is not known; use %q or %q", p.Kind, KindSMS, KindTelegram)
+		return fmt.Errorf("kind %q is not known; use %q, %q or %q", p.Kind, KindSMS, KindTelegram, KindEmail)
 	}
 	return nil
 }

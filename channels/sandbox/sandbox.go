@@ -15,12 +15,14 @@ import (
 const (
 	Twilio   = "twilio"
 	Telegram = "telegram"
+	Mail     = "email" // SMTP and IMAP; see ServeMail
 )
 
 // The kinds of address that people have here. They equal the kinds of contact point of the adapters.
 const (
 	KindSMS      = "sms"
 	KindTelegram = "telegram"
+	KindEmail    = "email"
 )
 
 // Options says how a sandbox behaves. The zero value is a sandbox that takes every credential on its first use.
@@ -52,6 +54,7 @@ type Sandbox struct {
 	seen    tally
 	faults  faultScript
 	box     outbox
+	mail    mailRoom
 	wall    wall
 	handler http.Handler
 
@@ -84,6 +87,7 @@ func New(opts Options) *Sandbox {
 	s.seen.open(s.seed)
 	s.box.open(s.now, s.note, opts.Callers, opts.Reach)
 	s.wall.open()
+	s.mail.open()
 	s.Attach(opts.Tracker, opts.Actions...)
 	for _, a := range opts.Accounts {
 		s.Account(a)
@@ -114,6 +118,7 @@ func (s *Sandbox) Run(ctx context.Context) error {
 // writing Options.LogTo. Closing twice is harmless.
 func (s *Sandbox) Close() error {
 	s.box.close()
+	s.mail.close()
 	return s.journal.close()
 }
 

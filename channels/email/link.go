@@ -1,0 +1,241 @@
+package email
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/carillon-gateway/carillon/channels"
+)
+
+// link is a connection to the SMTP server, greeted, secured and signed in. One sender uses it at a time.
+type link struct {
+	conn net.Conn
+	smtp *smtp.Client
+	text *textproto.Conn // of smtp, behind TLS
+	dsn  bool            // the server offers delivery status notifications (RFC 3461)
+	size int64           // the largest message that it takes, in bytes; zero: it does not say
+	sent int
+	idle time.Time // since when nobody uses it
+	torn bool      // a transaction was left open, so RSET must come first
+	lost bool      // of no more use
+}
+
+// dial opens a link. Whatever goes wrong, nothing was sent.
+func (a *Adapter) dial(ctx context.Context) (*link, *channels.Error) {
+	conn, err := a.server.connect(ctx)
+	if err != nil {
+		return nil, failing(err, "the mail server cannot be reached; check host and port")
+	}
+	l := &link{conn: conn}
+	done := guard(ctx, conn)
+	fail := a.greet(l)
+	if !done() && fail == nil {
+		fail = failing(context.Cause(ctx), "the mail server took too long to greet")
+	}
+	if fail != nil {
+		_ = conn.Close()
+		return nil, fail
+	}
+	return l, nil
+}
+
+func (a *Adapter) greet(l *link) *channels.Error {
+	var err error
+	if l.smtp, err = smtp.NewClient(l.conn, a.opts.Host); err != nil {
+		return before(atConnect, err)
+	}
+	if err := l.smtp.Hello(a.opts.HelloName); err != nil {
+		return before(atHello, err)
+	}
+	if a.server.secured == startTLS {
+		if ok, _ := l.smtp.Extension("STARTTLS"); !ok {
+			return failing(errors.New("no STARTTLS among the extensions"), "the mail server offers no encryption on this port; set tls to implicit with port 465, or use another server")
+		}
+		if err := l.smtp.StartTLS(a.server.tls); err != nil {
+			return before(atHello, err)
+		}
+	}
+	if fail := a.signIn(l); fail != nil {
+		return fail
+	}
+	l.text = l.smtp.Text
+	l.dsn, _ = l.smtp.Extension("DSN")
+	if ok, most := l.smtp.Extension("SIZE"); ok {
+		if n, err := strconv.ParseInt(strings.TrimSpace(most), 10, 64); err == nil && n > 0 {
+			l.size = n
+		}
+	}
+	return nil
+}
+
+func (a *Adapter) signIn(l *link) *channels.Error {
+	if a.opts.Username == "" {
+		return nil
+	}
+	ok, offered := l.smtp.Extension("AUTH")
+	if !ok {
+		return &channels.Error{Class: channels.Auth, Scope: channels.ScopeSender, Detail: "the mail server takes no passwords on this port; use the port for submission, or drop username and password"}
+	}
+	var by smtp.Auth
+	user, password, clear := a.opts.Username, a.opts.Password.Reveal(), a.server.secured == noTLS // this machine only
+	mechanisms := strings.Fields(strings.ToUpper(offered))
+	has := func(name string) bool {
+		for _, m := range mechanisms {
+			if m == name {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("PLAIN"):
+		by = smtp.PlainAuth("", user, password, a.opts.Host, clear)
+	case has("LOGIN"):
+		by = smtp.LoginAuth(user, password, a.opts.Host, clear)
+	case has("SCRAM-SHA-256"):
+		by = smtp.ScramSHA256Auth(user, password)
+	default:
+		return &channels.Error{Class: channels.Auth, Scope: channels.ScopeSender, Detail: "the mail server offers none of the ways of signing in PLAIN, LOGIN and SCRAM-SHA-256"}
+	}
+	if err := l.smtp.Auth(by); err != nil {
+		return before(atAuth, err)
+	}
+	return nil
+}
+
+// before makes the error of what failed before the final dot: nothing was sent.
+func before(at stage, err error) *channels.Error {
+	var refused *textproto.Error
+	if errors.As(err, &refused) {
+		return judge(at, refused.Code, refused.Msg)
+	}
+	detail := "the connection to the mail server was lost before the message was handed over"
+	var nonsense textproto.ProtocolError
+	if errors.As(err, &nonsense) {
+		detail, err = "something answers in the mail server's place and speaks no SMTP; check host and port", errNonsense
+	}
+	return failing(err, detail)
+}
+
+// errNonsense stands for what a server said against the protocol: it may have repeated the message.
+var errNonsense = errors.New("the answer is no SMTP reply")
+
+// command writes one line and reads the reply, whose code must begin with the digits of want.
+func (l *link) command(want int, format string, args ...any) error {
+	id, err := l.text.Cmd(format, args...)
+	if err != nil {
+		l.lost = true
+		return err
+	}
+	l.text.StartResponse(id)
+	defer l.text.EndResponse(id)
+	return l.reply(want)
+}
+
+func (l *link) reply(want int) error {
+	_, _, err := l.text.ReadResponse(want)
+	var refused *textproto.Error
+	if err != nil && (!errors.As(err, &refused) || refused.Code == 421) { // RFC 5321, section 3.8: it closes
+		l.lost = true
+	}
+	return err
+}
+
+// noop asks for a sign of life.
+func (l *link) noop(ctx context.Context) *channels.Error {
+	done := guard(ctx, l.conn)
+	err := l.command(2, "NOOP")
+	if !done() {
+		l.lost = true
+	}
+	if err != nil {
+		return before(atHello, err)
+	}
+	return nil
+}
+
+// quit takes leave, if that costs no time, and closes.
+func (l *link) quit(ctx context.Context) {
+	if !l.lost {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		defer guard(ctx, l.conn)()
+		_ = l.command(2, "QUIT") // nothing hangs on the answer
+	}
+	_ = l.conn.Close()
+}
+
+// hand makes one transaction. Its second result is false if the final dot was never written, so that the message is
+// certainly not sent; then the server may be asked again. begun says whether the server has heard of the message at all.
+func (l *link) hand(e envelope) (begun bool, fail *channels.Error) {
+	if l.size > 0 && int64(len(e.data)) > l.size {
+		return true, judge(atMail, 552, "5.3.4 larger than the server says that it takes")
+	}
+	if l.torn {
+		if err := l.command(2, "RSET"); err != nil {
+			l.lost = true
+			return false, before(atHello, err)
+		}
+		l.torn = false
+	}
+	mail, rcpt := "", ""
+	if l.size > 0 {
+		mail = " SIZE=" + strconv.Itoa(len(e.data)) // RFC 1870
+	}
+	if l.dsn {
+		mail += " RET=HDRS" // the text need not travel back
+		if e.tag != "" {
+			mail += " ENVID=" + e.tag
+		}
+		rcpt = " NOTIFY=FAILURE"
+	}
+	if err := l.command(2, "MAIL FROM:<%s>%s", e.from, mail); err != nil {
+		return false, before(atMail, err)
+	}
+	l.torn = true
+	if err := l.command(2, "RCPT TO:<%s>%s", e.to, rcpt); err != nil {
+		return true, before(atRcpt, err)
+	}
+	if err := l.command(354, "DATA"); err != nil {
+		return true, before(atData, err)
+	}
+	w := l.text.DotWriter()
+	if _, err := w.Write(e.data); err != nil {
+		l.lost = true
+		return true, before(atData, err)
+	}
+	return true, l.finish(w)
+}
+
+// finish writes the final dot. From here on only an answer tells that the message is not sent.
+func (l *link) finish(w io.WriteCloser) *channels.Error {
+	doubt := &channels.Error{Class: channels.Unknown, Scope: channels.ScopeChannel, Detail: "the mail server said nothing after the message was handed over, and may have taken it"}
+	if err := w.Close(); err != nil {
+		l.lost, doubt.Cause = true, err
+		return doubt
+	}
+	err := l.reply(2)
+	var refused *textproto.Error
+	switch {
+	case err == nil:
+		l.torn = false
+		return nil
+	case errors.As(err, &refused) && refused.Code >= 400:
+		l.torn = false
+		return judge(atDot, refused.Code, refused.Msg)
+	}
+	l.lost, doubt.Cause = true, err
+	var nonsense textproto.ProtocolError
+	if errors.As(err, &nonsense) || refused != nil {
+		doubt.Detail, doubt.Cause = "something answered in the mail server's place after the message was handed over; it may have been taken", errNonsense
+	}
+	return doubt
+}
