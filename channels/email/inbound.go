@@ -53,7 +53,10 @@ func (a *Adapter) tags(l letter) []string {
 					break
 				}
 				rest = after
-				if len(after) > tagLength && strings.HasPrefix(after[tagLength:], suffix) {
+				if len(after) < tagLength {
+					break
+				}
+				if end, ok := strings.CutPrefix(after[tagLength:], suffix); ok && end == strings.TrimLeft(end, domainSigns) {
 					out = append(out, after[:tagLength])
 				}
 			}
@@ -61,6 +64,9 @@ func (a *Adapter) tags(l letter) []string {
 	}
 	return out
 }
+
+// domainSigns are what a domain that goes on would go on with.
+const domainSigns = "abcdefghijklmnopqrstuvwxyz0123456789.-_"
 
 // writers lists who may have written: whom the message that is answered was sent to, which its id says under seal, and
 // whom From names.
