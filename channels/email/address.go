@@ -112,10 +112,10 @@ func parseDomain(raw string) (string, error) {
 	}
 	last := domain[strings.LastIndexByte(domain, '.')+1:]
 	switch {
-	case last == domain, len(last) < 2:
-		return "", errDomain
 	case strings.Trim(last, "0123456789") == "":
 		return "", errNumber
+	case last == domain, len(last) < 2:
+		return "", errDomain
 	}
 	return domain, nil
 }

@@ -11,14 +11,17 @@ import (
 	"github.com/carillon-gateway/carillon/channels/content"
 )
 
-// longestSubject is the most characters of a subject that is made from the text.
-const longestSubject = 70
+// The most bytes of a subject, and of one that is made from the text. Lists show less, and a header has 998 at most.
+const (
+	longestSubject = 240
+	madeSubject    = 100
+)
 
 // Compose writes a document as one message: plain text and, beside it, HTML. It ends with the document's reference.
 // Buttons are left out, because mail has none that could be believed.
 func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 	rtl := doc.Direction == content.RightToLeft
-	tag := strings.TrimSpace(oneLine(doc.Tag))
+	tag := clip(oneLine(doc.Tag), madeSubject)
 	blocks := prepare(doc, rtl)
 	if !compose.Visible((content.Document{Blocks: blocks}).Plain()) {
 		return nil, contentError("the message has no text that can be seen")
@@ -27,7 +30,7 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 	if tag != "" {
 		subject = compose.Isolate("["+tag+"]", rtl) + " " + subject
 	}
-	reference := strings.TrimSpace(oneLine(doc.Reference))
+	reference := clip(oneLine(doc.Reference), madeSubject)
 	text := plain(blocks, tag, reference, rtl)
 	if n := compose.Length(text, channels.Characters); n > textLimit {
 		return nil, contentError(fmt.Sprintf("the text is %d characters long and may have at most %d; shorten it", n, textLimit))
@@ -42,18 +45,22 @@ func contentError(detail string) *channels.Error {
 // subjectOf is the document's subject or, without one, the beginning of its text.
 func subjectOf(doc content.Document, blocks []content.Block) string {
 	if s := oneLine(doc.Subject); compose.Visible(s) {
-		return s
+		return clip(s, longestSubject)
 	}
 	for _, b := range blocks {
 		first, _, _ := strings.Cut(b.Plain(), "\n")
 		if first = oneLine(first); compose.Visible(first) {
-			if cut := compose.CutAt(first, longestSubject); cut > 0 && cut < len(first) {
-				first = strings.TrimRightFunc(first[:cut], unicode.IsSpace) + "…"
-			}
-			return oneLine(first)
+			return clip(first, madeSubject)
 		}
 	}
 	return "–"
+}
+
+func clip(s string, most int) string {
+	if cut := compose.CutAt(s, most); cut > 0 && cut < len(s) {
+		return oneLine(s[:cut]) + "…"
+	}
+	return s
 }
 
 // oneLine makes text safe for a header: clean, and in one line.

@@ -1,7 +1,8 @@
 // Package email sends mail through an SMTP server and hears, from a mailbox, what became of it and what people answer.
 //
-// The library go-mail builds the messages and speaks SMTP; the transaction itself is ours, because only who writes the
-// final dot knows whether a message that got no answer may have been taken. Mail knows no receipt: the server's 250
+// The library go-mail speaks SMTP up to signing in. The transaction itself is ours, because only who writes the final dot
+// knows whether a message that got no answer may have been taken; and so is the writing of messages, because go-mail
+// breaks long headers behind their name, where signatures have been lost. Mail knows no receipt: the server's 250
 // means that it was handed over. What comes back, a bounce or an answer, comes to a tagged address, and nothing else is
 // believed.
 package email

@@ -2,14 +2,18 @@ package email
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/mail"
-	"net/url"
+	"io"
+	"mime"
+	"mime/quotedprintable"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-msgauth/dkim"
-	gomail "github.com/wneessen/go-mail"
 
 	"github.com/carillon-gateway/carillon/channels"
 )
@@ -34,25 +38,18 @@ type envelope struct {
 func (a *Adapter) write(m channels.Outbound) (envelope, error) {
 	to := m.To.Reveal()
 	e := envelope{id: a.keys[0].hide(messageID, m.Key, to) + "@" + a.domain, from: a.opts.From, to: to}
-	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	if m.Part.Subject != "" { // a subject is not required (RFC 5322, section 3.6)
-		msg.Subject(m.Part.Subject)
+	var out bytes.Buffer
+	header := func(name, value string) { out.WriteString(name + ": " + value + "\r\n") }
+	header("From", fold(a.opts.senderName()))
+	header("To", "<"+to+">")
+	if m.Part.Subject != "" { // none is required (RFC 5322, section 3.6)
+		header("Subject", fold(mime.BEncoding.Encode("utf-8", m.Part.Subject)))
 	}
-	msg.SetDateWithValue(a.now())
-	msg.ToMailAddress(&mail.Address{Address: to})
-	msg.FromMailAddress(&mail.Address{Name: a.opts.FromName, Address: a.opts.From})
-	header := func(name gomail.Header, value string) { msg.SetGenHeaderPreformatted(name, value) }
+	header("Date", a.now().Format(time.RFC1123Z))
 	header("Message-ID", "<"+e.id+">")
-	header("Auto-Submitted", "auto-generated") // RFC 3834, section 5
-	header("X-Auto-Response-Suppress", "OOF, AutoReply")
-	header("List-Id", "<"+a.opts.ListID+">") // RFC 2919
-	if m.Urgent {
-		header("Importance", "high") // RFC 4021, section 2.1.54
-	}
-	leave := make([]string, 0, 2)
+	var leave []string
 	if a.hook != "" {
-		leave = append(leave, "<"+a.hook+"?u="+url.QueryEscape(a.keys[0].hide(oneClick, m.Key, to))+">")
-		header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+		leave = append(leave, "<"+a.hook+"?u="+a.keys[0].hide(oneClick, m.Key, to)+">")
 	}
 	if a.opts.ReturnTo != "" {
 		back, err := a.returns(m)
@@ -60,24 +57,90 @@ func (a *Adapter) write(m channels.Outbound) (envelope, error) {
 			return e, err
 		}
 		e.tag, e.from = back.tag, back.bounce
-		msg.ReplyToMailAddress(&mail.Address{Address: back.reply})
+		header("Reply-To", "<"+back.reply+">")
 		leave = append(leave, "<mailto:"+back.leave+"?subject=unsubscribe>")
 	}
+	header("List-Id", "<"+a.opts.ListID+">") // RFC 2919
 	if len(leave) > 0 {
 		// In one line, however long: folded ones have broken signatures on their way.
 		header("List-Unsubscribe", strings.Join(leave, ", "))
 	}
-	msg.SetBodyString(gomail.TypeTextPlain, m.Part.Text)
-	if m.Part.HTML != "" {
-		msg.AddAlternativeString(gomail.TypeTextHTML, m.Part.HTML)
+	if a.hook != "" {
+		header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click") // RFC 8058
 	}
-	var out bytes.Buffer
-	if _, err := msg.WriteTo(&out); err != nil {
-		return e, fmt.Errorf("writing the message: %w", err)
+	header("Auto-Submitted", "auto-generated") // RFC 3834, section 5
+	header("X-Auto-Response-Suppress", "OOF, AutoReply")
+	if m.Urgent {
+		header("Importance", "high") // RFC 4021, section 2.1.54
 	}
+	header("MIME-Version", "1.0")
+	writeBody(&out, m.Part)
 	var err error
 	e.data, err = a.sign(out.Bytes())
 	return e, err
+}
+
+// writeBody writes the text, and the HTML as its alternative, the richer one last (RFC 2046, section 5.1.4).
+func writeBody(out *bytes.Buffer, p channels.Part) {
+	if p.HTML == "" {
+		writeText(out, "plain", p.Text)
+		return
+	}
+	// No encoded line begins like that: "=_" is no quoted-printable, and "=" no beginning of base64.
+	sum := sha256.Sum256([]byte(p.Text + p.HTML))
+	boundary := "=_" + hex.EncodeToString(sum[:16])
+	out.WriteString("Content-Type: multipart/alternative; boundary=\"" + boundary + "\"\r\n\r\n")
+	for _, one := range [...]struct{ kind, text string }{{"plain", p.Text}, {"html", p.HTML}} {
+		out.WriteString("--" + boundary + "\r\n")
+		writeText(out, one.kind, one.text)
+		out.WriteString("\r\n")
+	}
+	out.WriteString("--" + boundary + "--\r\n")
+}
+
+// writeText writes a part in whichever encoding is the shorter one. Both end within any limit on lines.
+func writeText(out *bytes.Buffer, kind, text string) {
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
+	foreign := 0
+	for _, c := range []byte(text) {
+		if c >= 0x80 || c == '=' {
+			foreign++
+		}
+	}
+	out.WriteString("Content-Type: text/" + kind + "; charset=utf-8\r\nContent-Transfer-Encoding: ")
+	if 6*foreign > len(text) { // quoted-printable makes three bytes of one, base64 four of three
+		out.WriteString("base64\r\n\r\n")
+		all := base64.StdEncoding.EncodeToString([]byte(text))
+		for len(all) > 76 {
+			out.WriteString(all[:76] + "\r\n")
+			all = all[76:]
+		}
+		out.WriteString(all)
+		return
+	}
+	out.WriteString("quoted-printable\r\n\r\n")
+	w := quotedprintable.NewWriter(out)
+	_, _ = io.WriteString(w, text) // a buffer takes everything
+	_ = w.Close()
+}
+
+// fold breaks a header's value between words so that its lines have at most 76 bytes, where words let it.
+func fold(value string) string {
+	var b strings.Builder
+	line := len("Subject: ")
+	for i, word := range strings.Split(value, " ") {
+		if i > 0 {
+			if line+1+len(word) > 76 && word != "" {
+				b.WriteString("\r\n")
+				line = 0
+			}
+			b.WriteByte(' ')
+			line++
+		}
+		b.WriteString(word)
+		line += len(word)
+	}
+	return b.String()
 }
 
 // returnAddresses are the tagged forms of return_to.
