@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/client"
@@ -62,14 +63,14 @@ func (sh *shell) channelAdd() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 	}
 	f := c.Flags()
-	f.StringVar(&n.Adapter, "adapter", "", "which adapter speaks to the provider: sms or telegram")
+	f.StringVar(&n.Adapter, "adapter", "", "which adapter speaks to the provider: "+anyOf(func(f channels.Factory) string { return f.Name }))
 	f.StringVar(&file, "options", "", "YAML file with the adapter's options")
 	f.IntVar(&n.Senders, "senders", 0, "how many messages it sends at once; 0: the adapter's default")
 	f.StringSliceVar(&n.Groups, "for", nil, "for the operator's channel: groups that may use it; absent: all")
 	return sh.ofOwner(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
 		n.Name = args[0]
 		if _, ok := optionStructs()[n.Adapter]; !ok {
-			return wrong("--adapter %q does not exist; use sms or telegram", n.Adapter)
+			return wrong("--adapter %q does not exist; use %s", n.Adapter, anyOf(func(f channels.Factory) string { return f.Name }))
 		}
 		if file != "" {
 			section, err := config.LoadOptions(file, n.Adapter, sh.lookup, optionStructs())
