@@ -121,11 +121,16 @@ type fakeProcess struct {
 }
 
 func startFake(delay time.Duration, workers int) (*fakeProcess, error) {
+	return startProcess("fake", delay.String(), strconv.Itoa(workers))
+}
+
+// startProcess starts this program again as a fake, which says where it listens.
+func startProcess(args ...string) (*fakeProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "fake", delay.String(), strconv.Itoa(workers))
+	cmd := exec.Command(self, args...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

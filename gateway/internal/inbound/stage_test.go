@@ -24,12 +24,15 @@ import (
 type wire struct {
 	channels.Adapter
 	optsOut bool
+	mailbox bool // it hears by polling alone
 	mu      sync.Mutex
 	pages   [][]channels.Event // of polling, by cursor: "", "x", "xx", …
 	polled  chan string        // cursors that were asked for
 }
 
-func (w *wire) Capabilities() channels.Capabilities { return channels.Capabilities{OptsOut: w.optsOut} }
+func (w *wire) Capabilities() channels.Capabilities {
+	return channels.Capabilities{OptsOut: w.optsOut, Polled: w.mailbox}
+}
 
 func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
 	return []channels.Part{{Text: doc.Plain(), Cost: 1}}, nil

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/content"
+	"github.com/carillon-gateway/carillon/channels/email"
+)
+
+// mailConns is how many connections either side keeps.
+const mailConns = 16
+
+// report is the message of the mail rows.
+var report = content.Document{
+	Locale: "en", Subject: "Report of the week", Reference: "K7Q2",
+	Blocks: []content.Block{
+		content.Text("The meeting is on Sunday at ten. Bring water."),
+		{Kind: content.Bullets, Items: [][]content.Span{{{Text: "The well is dug."}}, {{Text: "Twelve families came."}}}},
+		content.Text(strings.Repeat("A sentence of the report that says what was done. ", 10)),
+	},
+}
+
+// serveFakeMail is the least that takes mail: it says yes to everything. It runs in a process of its own.
+func serveFakeMail() error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(listener.Addr())
+	go func() { // the parent's end of our standard input is our life line
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		go takeMail(conn)
+	}
+}
+
+func takeMail(conn net.Conn) {
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	_, err := io.WriteString(conn, "220 fake ESMTP\r\n")
+	for err == nil {
+		var line []byte
+		if line, err = r.ReadSlice('\n'); err != nil || len(line) < 4 {
+			return
+		}
+		answer := "250 2.0.0 ok\r\n"
+		switch verb := strings.ToUpper(string(line[:4])); verb {
+		case "EHLO":
+			answer = "250-fake\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n"
+		case "QUIT":
+			return
+		case "DATA":
+			if _, err = io.WriteString(conn, "354 go on\r\n"); err != nil {
+				return
+			}
+			for string(line) != ".\r\n" {
+				if line, err = r.ReadSlice('\n'); err != nil {
+					return
+				}
+			}
+		}
+		_, err = io.WriteString(conn, answer)
+	}
+}
+
+// bareMail sends n messages by the library, over connections that it keeps and does not ask for a sign of life.
+func bareMail(port, n int, part channels.Part) (figures, error) {
+	return spread(n, func(work <-chan int) error {
+		c, err := gomail.NewClient("127.0.0.1", gomail.WithPort(port), gomail.WithTLSPolicy(gomail.NoTLS), gomail.WithoutNoop(), gomail.WithHELO("localhost"))
+		if err != nil {
+			return err
+		}
+		if err := c.DialWithContext(context.Background()); err != nil {
+			return err
+		}
+		defer c.Close()
+		for i := range work {
+			m := gomail.NewMsg()
+			if err := errors.Join(m.From("news@harbour.example"), m.To(mailbox(i))); err != nil {
+				return err
+			}
+			m.Subject(part.Subject)
+			m.SetBodyString(gomail.TypeTextPlain, part.Text)
+			m.AddAlternativeString(gomail.TypeTextHTML, part.HTML)
+			if err := c.Send(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ourMail sends n messages through the adapter, with everything on but what the options leave out.
+func ourMail(a *email.Adapter, n int, part channels.Part) (figures, error) {
+	return spread(n, func(work <-chan int) error {
+		for i := range work {
+			id := uuid.New()
+			m := channels.Outbound{Attempt: id.String(), Key: id.String(), To: channels.Address(mailbox(i)), Part: part, Expires: time.Now().Add(time.Hour)}
+			if _, err := a.Send(context.Background(), m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// spread has mailConns workers share n messages.
+func spread(n int, worker func(<-chan int) error) (figures, error) {
+	work := make(chan int, mailConns)
+	errs := make(chan error, mailConns)
+	var group sync.WaitGroup
+	begin, cpu := time.Now(), cpuTime()
+	for range mailConns {
+		group.Go(func() {
+			err := worker(work)
+			for range work { // what nobody takes would hold the others up
+			}
+			errs <- err
+		})
+	}
+	for i := range n {
+		work <- i
+	}
+	close(work)
+	group.Wait()
+	f := figures{n: n, wall: time.Since(begin), cpu: cpuTime() - cpu}
+	close(errs)
+	var all error
+	for err := range errs {
+		all = errors.Join(all, err)
+	}
+	return f, all
+}
+
+func mailbox(i int) string { return fmt.Sprintf("member%07d@people.example", i) }
+
+// mailAdapter makes a channel to the fake; dkim are its keys.
+func mailAdapter(port int, dkim []map[string]string) (*email.Adapter, error) {
+	raw, err := json.Marshal(map[string]any{
+		"host": "127.0.0.1", "port": port, "tls": "none", "from": "news@harbour.example", "secret": "0123456789abcdef", "dkim": dkim,
+		"connections": mailConns, "messages_per_connection": 1_000_000, "per_second": 10_000,
+		"return_to": "mail@harbour.example", "imap_host": "127.0.0.1", "imap_username": "mail", "imap_password": "unused",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return email.New(channels.Settings{Name: "mail", Options: raw, HookURL: "https://gateway.example/hooks/mail"})
+}
+
+func (r *run) mail() error {
+	fake, err := startProcess("fake-mail")
+	if err != nil {
+		return err
+	}
+	defer fake.Close()
+	at, err := url.Parse(fake.URL)
+	if err != nil {
+		return err
+	}
+	port, err := strconv.Atoi(at.Port())
+	if err != nil {
+		return err
+	}
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	signed := []map[string]string{{"domain": "harbour.example", "selector": "one", "key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))}}
+	rows := [...]struct {
+		what string
+		dkim []map[string]string
+		a    *email.Adapter
+		rate []float64
+		over []float64
+	}{{what: "mail, against bare go-mail"}, {what: "the same, ours signed with Ed25519", dkim: signed}}
+	var part channels.Part
+	for i := range rows {
+		if rows[i].a, err = mailAdapter(port, rows[i].dkim); err != nil {
+			return err
+		}
+		defer rows[i].a.Close()
+		parts, err := rows[i].a.Compose(report)
+		if err != nil {
+			return err
+		}
+		part = parts[0]
+	}
+	var bareRates []float64
+	for range r.repeat {
+		bare, err := bareMail(port, r.n, part)
+		if err != nil {
+			return err
+		}
+		bareRates = append(bareRates, bare.rate())
+		for i := range rows {
+			ours, err := ourMail(rows[i].a, r.n, part)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("%s: bare %v; ours %v; load %s\n", rows[i].what, bare, ours, load())
+			rows[i].rate, rows[i].over = append(rows[i].rate, ours.rate()), append(rows[i].over, ours.rate()/bare.rate())
+		}
+	}
+	for _, row := range rows {
+		ratio := median(row.over)
+		r.line(row.what, "0.7 of its rate", fmt.Sprintf("%.2f (%.0f/s against %.0f/s)", ratio, median(row.rate), median(bareRates)), ratio >= 0.7)
+	}
+	return nil
+}
