@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,14 +88,7 @@ func (a *Adapter) signIn(l *link) *channels.Error {
 	var by smtp.Auth
 	user, password, clear := a.opts.Username, a.opts.Password.Reveal(), a.server.secured == noTLS // this machine only
 	mechanisms := strings.Fields(strings.ToUpper(offered))
-	has := func(name string) bool {
-		for _, m := range mechanisms {
-			if m == name {
-				return true
-			}
-		}
-		return false
-	}
+	has := func(name string) bool { return slices.Contains(mechanisms, name) }
 	switch {
 	case has("PLAIN"):
 		by = smtp.PlainAuth("", user, password, a.opts.Host, clear)
@@ -173,8 +167,8 @@ func (l *link) quit(ctx context.Context) {
 	_ = l.conn.Close()
 }
 
-// hand makes one transaction. Its second result is false if the final dot was never written, so that the message is
-// certainly not sent; then the server may be asked again. begun says whether the server has heard of the message at all.
+// hand makes one transaction. begun says whether the server was asked to take this message; while it was not, nothing
+// speaks against asking another connection.
 func (l *link) hand(e envelope) (begun bool, fail *channels.Error) {
 	if l.size > 0 && int64(len(e.data)) > l.size {
 		return true, judge(atMail, 552, "5.3.4 larger than the server says that it takes")

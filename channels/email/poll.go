@@ -36,9 +36,11 @@ type mailbox struct {
 // in it (RFC 9051, section 2.3.1.1): a folder that was made anew is read from its start. Nothing is changed or deleted.
 // The first Poll reads all that is there. Where nothing is new and the server can tell of news (IDLE), it waits.
 func (a *Adapter) Poll(ctx context.Context, cursor string) ([]channels.Event, string, error) {
-	if !a.hears() {
-		<-ctx.Done()
-		return nil, cursor, &channels.Error{Class: channels.Permanent, Scope: channels.ScopeChannel, Detail: "the channel has no mailbox to look into; set return_to and the options of imap"}
+	if !a.hears() { // there is no mailbox: nothing ever comes
+		nothing := time.NewTimer(a.wait(ctx))
+		defer nothing.Stop()
+		<-nothing.C
+		return nil, cursor, nil
 	}
 	validity, next, err := readCursor(cursor)
 	if err != nil {

@@ -50,6 +50,7 @@ func root(t *testing.T, name string, args ...string) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), "MAIL_CONFIG=")
+	cmd.WaitDelay = time.Second // a daemon may hold on to its output
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -115,6 +116,60 @@ anvil unix - - n - 1 anvil
 proxymap unix - - n - - proxymap
 postlog unix-dgram n - n - 1 postlogd
 `
+
+// dovecotConf serves the mailbox of what comes back.
+const dovecotConf = `base_dir = DIR/run
+state_dir = DIR/state
+log_path = DIR/dovecot.log
+protocols = imap
+listen = 127.0.0.1
+ssl = required
+ssl_cert = <DIR/cert.pem
+ssl_key = <DIR/key.pem
+mail_location = maildir:DIR/boxes/mail
+first_valid_uid = 1
+passdb {
+  driver = static
+  args = password=PASSWORD
+}
+userdb {
+  driver = static
+  args = uid=UID gid=GID home=DIR/boxes/mail
+}
+service imap-login {
+  inet_listener imap {
+    port = 0
+  }
+  inet_listener imaps {
+    port = IMAP
+    ssl = yes
+  }
+}
+`
+
+// startDovecot serves the mailbox by IMAP, and gives its port.
+func (p *postfix) startDovecot(t *testing.T) int {
+	t.Helper()
+	program, control := needed(t, "dovecot", "dovecot-imapd"), needed(t, "doveadm", "dovecot-core")
+	uid, gid := ids(t, "postfix")
+	port := freePort(t)
+	conf := p.dir + "/dovecot.conf"
+	text := strings.NewReplacer("DIR", p.dir, "UID", uid, "GID", gid, "PASSWORD", password, "IMAP", strconv.Itoa(port)).Replace(dovecotConf)
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := root(t, "tail", "-n", "20", p.dir+"/dovecot.log")
+			t.Log(log)
+		}
+		_, _ = root(t, control, "-c", conf, "stop")
+	})
+	if out, err := root(t, "sh", "-c", program+" -c "+conf+" >/dev/null 2>&1"); err != nil {
+		t.Fatalf("starting Dovecot: %v\n%s", err, out)
+	}
+	return port
+}
 
 func startPostfix(t *testing.T) *postfix {
 	t.Helper()
@@ -286,9 +341,10 @@ func (p *postfix) box(t *testing.T, name string, want int) [][]byte {
 // one that it takes and sends back.
 func TestPostfix(t *testing.T) {
 	p := startPostfix(t)
+	imapPort := p.startDovecot(t)
 	o := options(map[string]any{
 		"port": p.port, "ca": p.ca, "username": "carillon@harbour.test", "from": "news@harbour.test", "return_to": "mail@harbour.test",
-		"imap_host": "127.0.0.1", "imap_username": "mail", "imap_password": password, "connections": 1,
+		"imap_host": "127.0.0.1", "imap_port": imapPort, "imap_username": "mail", "imap_password": password, "connections": 1,
 	})
 	a, err := made(o, "")
 	if err != nil {
@@ -339,7 +395,13 @@ func TestPostfix(t *testing.T) {
 		t.Fatalf("the relay takes it: %v", e)
 	}
 	bounce := p.box(t, "mail", 1)[0]
-	events := a.understand(bounce)
+	if err := a.Check(t.Context()); err != nil {
+		t.Fatalf("Check of Postfix and Dovecot: %v", err)
+	}
+	events, cursor := poll(t, a, "") // by IMAP, from Dovecot
+	if again, same := poll(t, a, cursor); len(again) != 0 || same != cursor {
+		t.Errorf("polling again gave %+v, %q after %q", again, same, cursor)
+	}
 	if len(events) != 1 || events[0].Receipt == nil || events[0].Receipt.Attempt != attemptID || events[0].Receipt.Status != channels.StatusFailed {
 		t.Fatalf("Postfix's own bounce gave %+v:\n%s", events, bounce)
 	}
