@@ -1,10 +1,9 @@
 // Package email sends mail through an SMTP server and hears, from a mailbox, what became of it and what people answer.
 //
-// The library go-mail speaks SMTP up to signing in. The transaction itself is ours, because only who writes the final dot
-// knows whether a message that got no answer may have been taken; and so is the writing of messages, because go-mail
-// breaks long headers behind their name, where signatures have been lost. Mail knows no receipt: the server's 250
-// means that it was handed over. What comes back, a bounce or an answer, comes to a tagged address, and nothing else is
-// believed.
+// The library go-mail connects, encrypts and signs in. The transaction is ours, so that it heeds the context and knows
+// whether the final dot was written: before it nothing was sent, after it only an answer tells. So are the messages
+// (docs/adr/0005). Mail knows no receipt: the server's 250 means that it was handed over. What comes back, a bounce or
+// an answer, comes to a tagged address, and nothing else is believed.
 package email
 
 import (

@@ -341,6 +341,23 @@ func TestPollingWaitsForNews(t *testing.T) {
 	}
 }
 
+// A channel without a mailbox has nothing to tell, and ends its waiting with its context.
+func TestWithoutAMailboxNothingComes(t *testing.T) {
+	a, err := made(options(nil), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.pollWait = time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if events, next, err := a.Poll(ctx, ""); len(events) != 0 || next != "" || err != nil {
+		t.Errorf("%+v, %q, %v", events, next, err)
+	}
+	if c := a.Capabilities(); c.Inbound || c.Polled {
+		t.Errorf("%+v", c)
+	}
+}
+
 func FuzzUnderstand(f *testing.F) {
 	a, err := made(options(map[string]any{"return_to": "mail@harbour.example", "imap_host": "127.0.0.1", "imap_username": "x", "imap_password": "y"}), "")
 	if err != nil {

@@ -39,7 +39,10 @@ func (a *Adapter) Poll(ctx context.Context, cursor string) ([]channels.Event, st
 	if !a.hears() { // there is no mailbox: nothing ever comes
 		nothing := time.NewTimer(a.wait(ctx))
 		defer nothing.Stop()
-		<-nothing.C
+		select {
+		case <-nothing.C:
+		case <-ctx.Done():
+		}
 		return nil, cursor, nil
 	}
 	validity, next, err := readCursor(cursor)
