@@ -2,6 +2,9 @@ package email
 
 import (
 	"errors"
+	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,6 +19,28 @@ func one(t *testing.T, doc content.Document) channels.Part {
 		t.Fatalf("%d parts, %v", len(parts), err)
 	}
 	return parts[0]
+}
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// What people and their programs read of a message with everything in it, in Arabic, is as it was approved.
+func TestGolden(t *testing.T) {
+	p := one(t, well)
+	for name, got := range map[string]string{"well.txt": p.Subject + "\n\n" + p.Text, "well.html": p.HTML} {
+		file := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("%s differs; if that is meant, run this test with -update and read the difference:\n%s", name, got)
+		}
+	}
 }
 
 // The plain text stands alone: links in full, quotations marked, the tag first, the reference last.
