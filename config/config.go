@@ -27,7 +27,7 @@ type Config struct {
 	Channels      []Channel `yaml:"channels" max:"1000" doc:"the operator's channels; groups enter their own through the API or apply"`
 	Limits        Limits    `yaml:"limits" doc:"how much one request may bring"`
 	Log           Log       `yaml:"log" doc:"what is logged, and how"`
-	Metrics       bool      `yaml:"metrics" doc:"serve /metrics for Prometheus"`
+	OpenMetrics   bool      `yaml:"open_metrics" doc:"serve /metrics to whoever asks; without it, to the operator's tokens"`
 	DrainGrace    Duration  `yaml:"drain_grace" doc:"how long a stopping instance lets attempts finish, as in 20s"`
 
 	file string
@@ -106,7 +106,6 @@ func Default() *Config {
 		Storage:    Storage{Profile: Alone},
 		Limits:     Limits{Body: 1 * MiB, Import: 64 * MiB},
 		Log:        Log{Level: "info", Format: "text"},
-		Metrics:    true,
 		DrainGrace: Duration(20 * time.Second),
 	}
 }

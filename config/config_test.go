@@ -61,9 +61,9 @@ index_key: {env: KEY}
 // TestEveryFaultAtOnce is a tired operator's first try: each mistake is named with its place and its repair.
 func TestEveryFaultAtOnce(t *testing.T) {
 	cases := []struct{ name, src, want string }{
-		{"many", "listn: x\nmetrics: yes\nlog: {level: inof}\nlimits: {body: 10}\nkeys: []\n", `c.yaml: index_key: this is missing; add it: 32 random bytes in base64 or hex, by reference; they find sealed addresses again and must never change
+		{"many", "listn: x\nopen_metrics: yes\nlog: {level: inof}\nlimits: {body: 10}\nkeys: []\n", `c.yaml: index_key: this is missing; add it: 32 random bytes in base64 or hex, by reference; they find sealed addresses again and must never change
 c.yaml:1:1: listn: unknown key; did you mean listen?
-c.yaml:2:10: metrics: expected true or false, found a text; write true or false, without quotes
+c.yaml:2:15: open_metrics: expected true or false, found a text; write true or false, without quotes
 c.yaml:3:14: log.level: this value does not exist; did you mean info?
 c.yaml:4:16: limits.body: expected a text, found a number; put it in quotes
 c.yaml:5:7: keys: the list has 0 items; give it 1 to 100`},

@@ -32,6 +32,19 @@ type Broadcast struct {
 	Cursor    ID             `json:"-"`       // the last member planned; fan-out goes on behind her
 }
 
+// skew is how far an author's clock may be behind ours.
+const skew = time.Minute
+
+// CheckStart refuses a start that was over before the broadcast was made. A known key is answered before this is asked:
+// a program that did not hear the answer may repeat its request late.
+func (b Broadcast) CheckStart() error {
+	if b.CreatedAt.Sub(b.StartAt) <= skew {
+		return nil
+	}
+	return Faultf(CodeInvalid, "the start (%s) is over already: it is %s now; give a time to come, or none to send at once",
+		b.StartAt.UTC().Format(time.RFC3339), b.CreatedAt.UTC().Format(time.RFC3339))
+}
+
 // Words is what a broadcast says: for each locale the source of a template, and the data for its placeholders.
 type Words struct {
 	Sources map[string]string `json:"sources"` // locale → Markdown with front matter

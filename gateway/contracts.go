@@ -15,14 +15,19 @@ type Ledger interface {
 	Plan(ctx context.Context, c Chunk) error
 	// Due lists the waiting deliveries of a lane whose time has come by the store's clock, the longest due first.
 	Due(ctx context.Context, channel ID, lane Lane, limit int) ([]ID, error)
-	// Claim gives each delivery that may be sent now to this claimant, checking again that nothing forbids it: state,
-	// due time, a stopped broadcast, expiry, STOP, erasure, the contact point.
-	Claim(ctx context.Context, by Claimant, deliveries []ID) ([]Claim, error)
-	// Settle writes outcomes. An outcome whose token is no longer the newest gets ErrStale at its place, others are
-	// written all the same.
-	Settle(ctx context.Context, outcomes []Outcome) ([]error, error)
+	// Exchange writes what the claimant's senders did and gives them what they do next, in one transaction; either list
+	// may be empty. An outcome whose token is no longer the newest gets ErrStale at its place, others are written all the
+	// same. Each delivery that may be sent now is granted, after checking again that nothing forbids it: state, due time, a
+	// stopped broadcast, expiry, STOP, erasure, the contact point.
+	Exchange(ctx context.Context, by Claimant, done []Outcome, deliveries []ID) ([]error, []Claim, error)
 	// Observe applies receipts, in any order and any number of times; a state only moves forward.
 	Observe(ctx context.Context, receipts []Receipt) ([]Effect, error)
+}
+
+// Agenda says what comes.
+type Agenda interface {
+	// NextDue says when the first delivery of a lane is due that is not due yet, by the store's clock; zero: none waits.
+	NextDue(ctx context.Context, channel ID, lane Lane) (time.Time, error)
 }
 
 // Mender finds and moves what cannot go on by itself.
@@ -31,15 +36,30 @@ type Mender interface {
 	// claimed one; LookAt is now. It returns how many.
 	Orphans(ctx context.Context, all bool) (int, error)
 	// Doubtful claims attempts in doubt whose LookAt has come for a look-up: each gets a new token and is not given
-	// out again for the lease. Settle takes the result; InDoubt with a later LookAt means: ask again then.
+	// out again for the lease. Exchange takes the result; InDoubt with a later LookAt means: ask again then.
 	Doubtful(ctx context.Context, by Claimant, limit int) ([]Claim, error)
 	// Overdue lists accepted attempts without a receipt past ConfirmBy, and waiting deliveries past their MoveAfter.
 	Overdue(ctx context.Context, limit int) ([]Claim, error)
-	// Advance carries out moves; a move whose condition no longer holds is passed over. StepNone clears ConfirmBy and
-	// MoveAfter: nothing is left to move to.
+	// Advance carries out moves; a move whose condition no longer holds is passed over. StepNone puts Again in the place of
+	// ConfirmBy and clears MoveAfter: nothing is left to move to.
 	Advance(ctx context.Context, moves []Move) error
 	// Lapse ends waiting deliveries of expired broadcasts, at most limit; it returns how many.
 	Lapse(ctx context.Context, limit int) (int, error)
+}
+
+// Hearing finds what no provider reported on.
+type Hearing interface {
+	// Unheard goes on behind an attempt through all that were claimed before a time, in the order of their ids, at most
+	// limit of them. It lists those that are accepted, lead their delivery and wait for no receipt, and gives the last
+	// attempt it passed: after, if there was none.
+	Unheard(ctx context.Context, after ID, before time.Time, limit int) (found []Unheard, last ID, err error)
+}
+
+// Unheard is an attempt that was handed over; its receipt is not waited for.
+type Unheard struct {
+	Attempt  ID
+	Delivery ID
+	Channel  ID
 }
 
 // Cases describes attempts for whoever has to decide about them.
@@ -53,7 +73,8 @@ type Cases interface {
 // BroadcastLog keeps broadcasts.
 type BroadcastLog interface {
 	// Submit stores a broadcast unless its key is known; then it returns the first id and records nothing. A known key
-	// with another fingerprint is CodeKeyReused. The fingerprint is a digest of the request.
+	// with another fingerprint is CodeKeyReused. The fingerprint is a digest of the request. A new one must pass
+	// CheckStart.
 	Submit(ctx context.Context, b Broadcast, fingerprint []byte) (Submission, error)
 	// Broadcast reads one with its words.
 	Broadcast(ctx context.Context, group, id ID) (Broadcast, error)
@@ -62,7 +83,7 @@ type BroadcastLog interface {
 	// Unplanned lists broadcasts in state Planning whose StartAt has come, urgent classes first, with words.
 	Unplanned(ctx context.Context, limit int) ([]Broadcast, error)
 	// SetState stops or resumes: Stopped from Planning or Planned, and back to what it was (Planning goes on at its
-	// cursor). CodeConflict if it is in neither, or has expired.
+	// cursor). CodeConflict if it is in neither, has expired, or every delivery of it has arrived or ended.
 	SetState(ctx context.Context, group, id ID, stopped bool) error
 }
 

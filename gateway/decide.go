@@ -94,7 +94,11 @@ func (s Situation) Refused(f Failure) Decision {
 			return s.wait(d, 0)
 		}
 		d.Point = &PointChange{State: PointGone, Note: f.Detail}
-		return s.onward(d, s.Claim.Tries+1, false)
+		d = s.onward(d, s.Claim.Tries+1, false)
+		if d.Next.Kind == StepEnd && d.Next.Reason == ReasonFailed && s.Claim.Tries+1 < s.Claim.Policy.Tries {
+			d.Next.Reason = ReasonSuppressed // she left, and has no other address: nothing failed that a replay could mend
+		}
+		return d
 	}
 	return s.Doubt(true, CannotLook, 0) // an error that does not say is the careful one
 }
@@ -185,9 +189,23 @@ func (s Situation) foundNothing(d Decision, spent int) Decision {
 }
 
 // Unconfirmed decides when a message was handed over and no receipt came within the class's window: only contact
-// points that were never tried come into question. StepNone: nothing is left to move to.
+// points that were never tried come into question. StepNone: nothing is left to move to, or the class does not move for
+// want of a receipt.
 func (s Situation) Unconfirmed() Decision {
+	if s.Claim.Policy.Window == 0 {
+		return Decision{}
+	}
 	return s.elsewhere(false)
+}
+
+// ListenAgain says when the provider is to be asked again for a receipt that it did not have now: when the attempt is four
+// times as old, and not after a day. Zero: no more.
+func (s Situation) ListenAgain() time.Time {
+	age := max(time.Minute, s.Now.Sub(s.claimed()))
+	if 4*age > 24*time.Hour {
+		return time.Time{}
+	}
+	return s.Now.Add(3 * age)
 }
 
 // Stuck decides when a delivery was not handed over within the class's window; urgent classes come round again.

@@ -184,6 +184,22 @@ func TestComesRound(t *testing.T) {
 	}
 }
 
+// TestLeft: the person said STOP to the provider. Where she has no other address her delivery was suppressed, it did not
+// fail; where no try is left for the other one, it did.
+func TestLeft(t *testing.T) {
+	if d := at(gateway.Report, 1).Refused(fail("gone", "address")); d.Next.Kind != gateway.StepEnd || d.Next.Reason != gateway.ReasonSuppressed {
+		t.Errorf("without another address: %+v", d.Next)
+	}
+	if d := at(gateway.Report, 1).Refused(fail("permanent", "address")); d.Next.Reason != gateway.ReasonFailed {
+		t.Errorf("a number that does not exist: %+v", d.Next)
+	}
+	s := at(gateway.Report, 2)
+	s.Claim.Tries = s.Claim.Policy.Tries - 1
+	if d := s.Refused(fail("gone", "address")); d.Next.Reason != gateway.ReasonFailed {
+		t.Errorf("without another try: %+v", d.Next)
+	}
+}
+
 // TestMoved: a Telegram group became a supergroup; the message follows it.
 func TestMoved(t *testing.T) {
 	f := fail("gone", "address")

@@ -57,7 +57,7 @@ type Claim struct {
 	Delivery  ID
 	Verdict   Verdict
 	Attempt   ID
-	Token     int64 // fencing: Settle must show it
+	Token     int64 // fencing: an Outcome must show it
 	No        int   // of the attempt in its delivery, from 1
 	Group     ID
 	Broadcast ID
@@ -165,7 +165,8 @@ type Move struct {
 	Delivery ID
 	Attempt  ID
 	Next     Step
-	Detail   string // why, safe to show
+	Again    time.Time // for StepNone: Overdue lists it again then, if it is accepted; zero: never
+	Detail   string    // why, safe to show
 }
 
 // Delivery is one broadcast for one member, as screens show it.

@@ -52,6 +52,12 @@ func (id *ID) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// IDAt is the lowest ID that can be made at a time.
+func IDAt(t time.Time) (id ID) {
+	binary.BigEndian.PutUint64(id[:8], uint64(max(0, t.UnixMilli()))<<16)
+	return id
+}
+
 // Time is when the ID was made, by the clock of the process that made it, to the millisecond.
 func (id ID) Time() time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)).UTC()

@@ -2,7 +2,7 @@
 //
 // The library go-mail connects, encrypts and signs in. The transaction is ours, so that it heeds the context and knows
 // whether the final dot was written: before it nothing was sent, after it only an answer tells. So are the messages
-// (docs/adr/0005). Mail knows no receipt: the server's 250 means that it was handed over. What comes back, a bounce or
+// (docs/adr/0008). Mail knows no receipt: the server's 250 means that it was handed over. What comes back, a bounce or
 // an answer, comes to a tagged address, and nothing else is believed.
 package email
 

@@ -23,31 +23,41 @@ const MaxBody = 1 << 20
 // Longest is the time after which an attempt ends when the context sets no earlier deadline.
 const Longest = 30 * time.Second
 
-// Sender makes attempts through one client. It is safe for concurrent use.
+// Sender makes attempts through one transport. It is safe for concurrent use.
 type Sender struct {
-	client  http.Client
-	longest time.Duration
+	transport http.RoundTripper
+	longest   time.Duration
 }
 
-// New makes a sender that follows no redirect, whatever the client does otherwise: a second request to another host
-// would be a second attempt. A nil client gets a transport of its own (see Transport). longest bounds each attempt
-// from dialling to the last byte of the answer; zero means Longest.
+// New makes a sender over a client's transport; a nil client gets one of its own (see Transport). What else an
+// http.Client does is left out: it would follow redirects, and a second request to another host would be a second
+// attempt. longest bounds each attempt from dialling to the last byte of the answer, as the client's Timeout does if it is
+// shorter; zero means Longest.
 func New(client *http.Client, longest time.Duration) *Sender {
 	if longest <= 0 {
 		longest = Longest
 	}
 	s := &Sender{longest: longest}
-	if client != nil {
-		s.client = *client
-	} else {
-		s.client.Transport = Transport()
+	switch {
+	case client == nil:
+		s.transport = Transport()
+	case client.Transport == nil:
+		s.transport = http.DefaultTransport
+	default:
+		s.transport = client.Transport
 	}
-	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if client != nil && client.Timeout > 0 {
+		s.longest = min(longest, client.Timeout)
+	}
 	return s
 }
 
 // Close lets idle connections go.
-func (s *Sender) Close() { s.client.CloseIdleConnections() }
+func (s *Sender) Close() {
+	if idle, ok := s.transport.(interface{ CloseIdleConnections() }); ok {
+		idle.CloseIdleConnections()
+	}
+}
 
 // Transport gives a new transport for talking to one provider from many goroutines. It speaks HTTP/1.1 only: one
 // request a connection makes it certain which requests a broken connection took with it, and whether a byte of them
@@ -105,7 +115,7 @@ func (s *Sender) Do(req *http.Request) (*Response, error) {
 	}
 	var w wire
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: w.gotConn})
-	resp, err := s.client.Do(req.WithContext(ctx))
+	resp, err := s.transport.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, w.failure(ctx, err)
 	}

@@ -14,8 +14,8 @@ import (
 // maxParts is the most messages that one document may become; beyond it nobody reads on.
 const maxParts = 10
 
-// rawLimit is the most bytes of markup in a part. Telegram's servers cut raw input at 35,000 bytes before they parse it
-// (tdlib/td, clean_input_string), which would tear the markup.
+// rawLimit is the most bytes of markup in a part. The Bot API server refuses a text of more than 32,768 bytes before it
+// parses the markup (tdlib/telegram-bot-api, Client.cpp, get_formatted_text).
 const rawLimit = 32000
 
 // Compose writes a document in Telegram's HTML. Each part is well-formed by itself and ends with the document's

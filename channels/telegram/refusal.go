@@ -25,8 +25,12 @@ const (
 	badButtons = "Telegram refuses the buttons"
 )
 
-// verdicts lists Telegram's refusals; the first row that fits counts. The descriptions are those that the public Bot API
-// server (tdlib/telegram-bot-api, Client.cpp) writes; an upper-case word is passed on from the network behind it.
+// verdicts lists Telegram's refusals; the first row that fits counts. Most descriptions were read in the public Bot API
+// server (tdlib/telegram-bot-api, Client.cpp of May 2026) and in the library below it (tdlib/td, MessagesManager.cpp,
+// MessageContent.cpp and DialogManager.cpp of July 2026). Rows with an underline are names of errors that the server passes
+// on from Telegram's network; of these only PEER_ID_INVALID and TOPIC_CLOSED were met there. "is deactivated" and "was
+// deactivated" of a group, "have no rights", "messages to bots" and the other names are what bots of others look for, and
+// could not be found in either source: they cost nothing if they never come.
 var verdicts = [...]verdict{
 	{400, "chat not found", channels.Permanent, channels.ScopeAddress, pressStart},
 	{400, "user not found", channels.Permanent, channels.ScopeAddress, pressStart},
@@ -37,6 +41,7 @@ var verdicts = [...]verdict{
 	{400, "thread not found", channels.Permanent, channels.ScopeAddress, noTopic},
 	{400, "topic_", channels.Permanent, channels.ScopeAddress, noTopic},
 	{400, "not enough rights", channels.Permanent, channels.ScopeAddress, noRights},
+	{400, "no write access", channels.Permanent, channels.ScopeAddress, noRights},
 	{400, "have no rights", channels.Permanent, channels.ScopeAddress, noRights},
 	{400, "need administrator rights", channels.Permanent, channels.ScopeAddress, noRights},
 	{400, "chat_write_forbidden", channels.Permanent, channels.ScopeAddress, noRights},
@@ -57,6 +62,7 @@ var verdicts = [...]verdict{
 	{403, "chat was deleted", channels.Gone, channels.ScopeAddress, "the group no longer exists"},
 	{403, "not a member", channels.Gone, channels.ScopeAddress, "the bot is not a member of the group or channel"},
 	{403, "initiate conversation", channels.Permanent, channels.ScopeAddress, "a bot cannot write first; ask her to open the bot and press Start"},
+	{403, "messages to the bot", channels.Permanent, channels.ScopeAddress, "the address is a bot's, and bots cannot write to bots"},
 	{403, "messages to bots", channels.Permanent, channels.ScopeAddress, "the address is a bot's, and bots cannot write to bots"},
 	{403, "", channels.Permanent, channels.ScopeAddress, "Telegram forbids the bot to write there"},
 	{404, "", channels.Auth, channels.ScopeSender, badToken},

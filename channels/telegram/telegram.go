@@ -21,11 +21,11 @@ import (
 // Kind is the kind of contact point that the adapter takes.
 const Kind = "telegram"
 
-// Limits that Telegram states (core.telegram.org/bots/api, sendMessage and InlineKeyboardButton) or enforces.
+// Limits that Telegram states (core.telegram.org/bots/api: sendMessage, InlineKeyboardButton), and two that it does not.
 const (
-	textLimit   = 4096 // UTF-16 code units, after entities are parsed
-	entityLimit = 100  // formatting beyond that is dropped in silence
-	buttonLimit = 100  // buttons of one message
+	textLimit   = 4096 // UTF-16 code units, after entities are parsed; the server counts characters, which are never more
+	entityLimit = 100  // formatting beyond that is ignored; found by experiment, says python-telegram-bot (telegram.constants)
+	buttonLimit = 100  // buttons of one message; commonly said, and not read in a source
 	dataLimit   = 64   // bytes that a button carries
 )
 

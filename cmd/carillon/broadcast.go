@@ -25,7 +25,7 @@ func (sh *shell) inGroup(c *cobra.Command, do func(ctx context.Context, api *cli
 		if err != nil {
 			return err
 		}
-		return do(c.Context(), api, slug, args)
+		return known(c.Context(), api, slug, do(c.Context(), api, slug, args))
 	}
 	return c
 }
@@ -59,8 +59,8 @@ func (sh *shell) broadcasts() *cobra.Command {
 			return sh.showBroadcast(status)
 		})
 	return holder("broadcast", "follow, stop and resume messages", list, show,
-		sh.broadcastStep("stop ID", "let nothing more of a message leave", "stopped: nothing more of it leaves. Go on with: carillon broadcast resume", (*client.Client).StopBroadcast),
-		sh.broadcastStep("resume ID", "go on with a stopped message", "goes on.", (*client.Client).ResumeBroadcast),
+		sh.broadcastStep("stop ID", "let nothing more of a message leave", "stopped: nothing more of it leaves", (*client.Client).StopBroadcast),
+		sh.broadcastStep("resume ID", "go on with a stopped message", "goes on", (*client.Client).ResumeBroadcast),
 		sh.replay())
 }
 
@@ -74,8 +74,29 @@ func (sh *shell) broadcastStep(use, short, done string, step func(*client.Client
 			if err := step(api, ctx, group, id); err != nil {
 				return err
 			}
-			return sh.print(map[string]any{"id": id}, id.String()+" "+done)
+			status, err := api.Broadcast(ctx, group, id)
+			if err != nil {
+				return err
+			}
+			return sh.print(map[string]any{"id": id, "tallies": status.Tallies}, id.String()+" "+done+". "+remains(status))
 		})
+}
+
+// remains says what a stop holds back or a resumption lets go, and what is past recall.
+func remains(b gateway.BroadcastStatus) string {
+	counts := map[gateway.DeliveryState]int{}
+	for _, t := range b.Tallies {
+		counts[t.State] += t.Count
+	}
+	gone := counts[gateway.Sending] + counts[gateway.DeliveryAccepted] + counts[gateway.Delivered] + counts[gateway.DeliveryInDoubt]
+	text := plural(counts[gateway.Waiting], "delivery") + " wait"
+	switch n := counts[gateway.Waiting]; {
+	case n == 1:
+		text += "s"
+	case n == 0 && b.Planned > 0:
+		text = "No delivery waited any more"
+	}
+	return text + "; " + strconv.Itoa(gone) + " left before and cannot be called back."
 }
 
 func (sh *shell) replay() *cobra.Command {

@@ -47,7 +47,7 @@ func (sh *shell) ofOwner(c *cobra.Command, do func(ctx context.Context, api *cli
 		if err != nil {
 			return err
 		}
-		return do(c.Context(), api, named, args)
+		return known(c.Context(), api, named, do(c.Context(), api, named, args))
 	}
 	return c
 }

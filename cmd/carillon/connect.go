@@ -119,17 +119,36 @@ func group(ctx context.Context, c *client.Client, named string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	slugs := make([]string, len(groups))
-	for i, g := range groups {
-		slugs[i] = g.Slug
-	}
 	switch len(groups) {
 	case 0:
 		return "", wrong("there is no group yet; make one with carillon apply -f coalition.yaml")
 	case 1:
-		return slugs[0], nil
+		return groups[0].Slug, nil
 	}
-	return "", wrong("say which group with --group: %s", strings.Join(slugs, ", "))
+	return "", wrong("say which group with --group: %s", listOf(groups))
+}
+
+func listOf(groups []gateway.Group) string {
+	slugs := make([]string, len(groups))
+	for i, g := range groups {
+		slugs[i] = g.Slug
+	}
+	return strings.Join(slugs, ", ")
+}
+
+// known says so if what is wrong is the name of the group: to the API a group that is not there and a thing that is not in
+// it are both not found.
+func known(ctx context.Context, c *client.Client, slug string, err error) error {
+	if slug == "" || !errors.Is(err, gateway.ErrNotFound) {
+		return err
+	}
+	if _, missing := c.Group(ctx, slug); !errors.Is(missing, gateway.ErrNotFound) {
+		return err
+	}
+	if groups, _ := c.Groups(ctx); len(groups) > 0 {
+		return wrong("there is no group %q, or your token does not see it; it sees %s", slug, listOf(groups))
+	}
+	return wrong("there is no group %q, or your token does not see it; groups are made with carillon apply -f coalition.yaml", slug)
 }
 
 // confirm asks a person, unless yes was given. Only "yes" goes on.

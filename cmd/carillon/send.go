@@ -50,7 +50,7 @@ func (sh *shell) send() *cobra.Command {
 	f.StringVar(&m.locale, "locale", "", "language of --text, as in en or pt-BR")
 	f.StringArrayVar(&m.data, "data", nil, "value of a placeholder, as in count=120 (again for others)")
 	f.BoolVar(&m.sensitive, "sensitive", false, "over open channels only as a pointer: \"You have a message\"")
-	f.StringVar(&m.at, "at", "", "send later, at an instant as in 2026-11-24T09:00:00+01:00")
+	f.StringVar(&m.at, "at", "", "send later, at an instant to come, as in 2026-11-24T09:00:00+01:00")
 	f.StringVar(&m.key, "key", "", "name of the message; one that was sent already is not sent again")
 	f.BoolVar(&m.dryRun, "dry-run", false, "show what would happen, and send nothing")
 	f.BoolVarP(&m.yes, "yes", "y", false, "do not ask before sending to many")
@@ -71,6 +71,11 @@ func (sh *shell) runSend(ctx context.Context, m message) error {
 	if m.group, err = group(ctx, c, m.group); err != nil {
 		return err
 	}
+	return known(ctx, c, m.group, sh.handIn(ctx, c, m, draft))
+}
+
+// handIn shows what would happen, asks, and submits.
+func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft gateway.Draft) error {
 	if m.dryRun || !m.yes {
 		preview, err := c.Preview(ctx, m.group, draft)
 		if err != nil {

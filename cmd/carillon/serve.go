@@ -39,6 +39,7 @@ func (sh *shell) runServe(ctx context.Context, file string) error {
 	if err := level.UnmarshalText([]byte(settings.Log.Level)); err != nil {
 		return wrong("log level: %w", err)
 	}
+	defer app.TuneCollector()()
 	gatewayApp, err := app.New(ctx, app.Options{
 		Config: settings, Version: version, Factories: builtin.All(),
 		Log: app.NewLogger(sh.err, level, settings.Log.Format == "json"),

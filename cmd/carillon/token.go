@@ -43,7 +43,7 @@ func (sh *shell) tokenCreate() *cobra.Command {
 	var ends time.Duration
 	c := &cobra.Command{Use: "create", Short: "make a token, written to a file that only you read", Args: cobra.NoArgs}
 	f := c.Flags()
-	f.StringVar(&role, "role", string(gateway.Viewer), "viewer, author, approver or administrator; without --group: operator")
+	f.StringVar(&role, "role", string(gateway.Viewer), "viewer, author, approver or administrator; without --group: operator, or viewer of the status and the metrics")
 	f.StringVar(&label, "label", "", "whose it is; shown beside what is done with it")
 	f.StringVar(&to, "to", "", "a new file for the token (absent, with -o json: standard output)")
 	f.DurationVar(&ends, "expires", 0, "how long it is good, as in 720h; absent: until revoked")

@@ -137,7 +137,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds(), Usable: a.live.Usable, Parse: a.parseAddress, Now: o.Now})
 	a.dispatch, err = dispatch.New(dispatch.Options{
-		Ledger: s, Mender: s, Routes: a.directory, Deliveries: s, Texts: s, Health: s, Live: a.live, Queue: memq.New(queue.Window), CallbackURL: a.live.callbackURL,
+		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: s, Live: a.live, Queue: memq.New(queue.Window), CallbackURL: a.live.callbackURL,
 		Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Alone: true, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
 	})
 	if err != nil {
@@ -149,7 +149,7 @@ func (a *App) build(ctx context.Context) error {
 	a.ears = a.newEars()
 	handler, err := api.New(api.Options{
 		Groups: groupDesk{s, a.live}, CheckGroup: directory.CheckGroup, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Channels: a.desk, Wordings: s,
-		Access: s, Replays: s, Applied: s, Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.Metrics, Hooks: a.hooks(),
+		Access: s, Replays: s, Applied: s, Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
 		ImportLimit: int64(o.Config.Limits.Import), Log: o.Log, Now: o.Now,
 	})
 	if err != nil {

@@ -92,9 +92,8 @@ func (d *channelDesk) SetChannelHealth(ctx context.Context, id gateway.ID, h gat
 
 // Check asks the provider whether the channel works. A good answer lifts a pause for refused credentials.
 func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckResult, error) {
-	record, known := d.live.Channel(id)
 	adapter, ok := d.live.Adapter(id)
-	if !known || !ok {
+	if !ok {
 		return gateway.CheckResult{}, gateway.Faultf(gateway.CodeNotFound, "there is no such channel, or it cannot be used until its options are mended")
 	}
 	err := adapter.Check(ctx)
@@ -105,7 +104,11 @@ func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckRe
 		e := channels.AsError(err)
 		return gateway.CheckResult{Class: e.Class.String(), Code: e.Code, Detail: e.Detail}, nil
 	}
-	if record.Health.Paused == gateway.PauseAuth {
+	all, err := d.store.Channels(ctx) // what is live may not know of the pause yet
+	if err != nil {
+		return gateway.CheckResult{}, err
+	}
+	if slices.ContainsFunc(all, func(c gateway.Channel) bool { return c.ID == id && c.Health.Paused == gateway.PauseAuth }) {
 		if err := d.SetChannelHealth(ctx, id, gateway.ChannelHealth{}); err != nil {
 			return gateway.CheckResult{}, err
 		}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,11 @@ func (d groupDesk) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group
 		return g, err
 	}
 	return g, d.live.refresh(ctx)
+}
+
+// heard takes receipts that a provider was asked for the way of those that it sent.
+func (a *App) heard(ctx context.Context, channel gateway.ID, receipts []channels.Receipt) error {
+	return a.track.Observe(ctx, channel, receipts)
 }
 
 // subscribe points the provider at our webhook, or makes it ready to be polled, where it must be told.
@@ -71,8 +77,23 @@ func countReceipts(registry prometheus.Registerer) func(gateway.ID, gateway.Effe
 	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "carillon_receipts_total", Help: "Receipts from providers, by what they said and did."}, []string{"state", "effect"})
 	registry.MustRegister(counter)
 	effects := map[gateway.Effect]string{gateway.NoAttempt: "no attempt", gateway.Repeated: "repeated", gateway.Applied: "applied"}
-	return func(_ gateway.ID, effect gateway.Effect, state gateway.AttemptState) {
-		counter.WithLabelValues(state.String(), effects[effect]).Inc()
+	type event struct {
+		effect gateway.Effect
+		state  gateway.AttemptState
+	}
+	count := counting(func(e event) prometheus.Counter { return counter.WithLabelValues(e.state.String(), effects[e.effect]) })
+	return func(_ gateway.ID, effect gateway.Effect, state gateway.AttemptState) { count(event{effect, state}) }
+}
+
+// counting counts events; it looks each kind of event up in its counter only once. There must be few kinds.
+func counting[E comparable](find func(E) prometheus.Counter) func(E) {
+	var known sync.Map // E → prometheus.Counter
+	return func(e E) {
+		c, ok := known.Load(e)
+		if !ok {
+			c, _ = known.LoadOrStore(e, find(e))
+		}
+		c.(prometheus.Counter).Inc()
 	}
 }
 
@@ -100,6 +121,14 @@ func (a *App) status(ctx context.Context) (gateway.Status, error) {
 func (a *App) newEars() *inbound.Ears {
 	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "carillon_heard_total", Help: "What providers and members told us, by what it was."}, []string{"channel", "heard"})
 	a.metrics.MustRegister(counter)
+	type event struct {
+		channel gateway.ID
+		heard   inbound.Heard
+	}
+	count := counting(func(e event) prometheus.Counter {
+		record, _ := a.live.Channel(e.channel)
+		return counter.WithLabelValues(record.Name, string(e.heard))
+	})
 	return inbound.New(inbound.Parts{
 		Channels: a.live, Receipts: a.track, Members: a.store, Groups: a.store, Consents: a.store, Inbox: a.store, Cursors: a.store,
 		Tell: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience) error {
@@ -107,10 +136,7 @@ func (a *App) newEars() *inbound.Ears {
 			return err
 		},
 		Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
-		Count: func(channel gateway.ID, heard inbound.Heard) {
-			record, _ := a.live.Channel(channel)
-			counter.WithLabelValues(record.Name, string(heard)).Inc()
-		},
+		Count: func(channel gateway.ID, heard inbound.Heard) { count(event{channel, heard}) },
 	})
 }
 

@@ -27,7 +27,7 @@ func (r redirect) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // bareSMS sends n messages by the client library with a tuned transport, receives a callback for each and verifies its
 // signature: the work that no gateway can avoid.
-func bareSMS(fake string, n, senders int) (figures, error) {
+func bareSMS(fake string, n, senders int, profile string) (figures, error) {
 	target, err := url.Parse(fake)
 	if err != nil {
 		return figures{}, err
@@ -71,6 +71,11 @@ func bareSMS(fake string, n, senders int) (figures, error) {
 	work := make(chan int, senders)
 	failed := make(chan error, 1)
 	var group sync.WaitGroup
+	stopProfile, err := startProfile(profile)
+	if err != nil {
+		return figures{}, err
+	}
+	defer stopProfile()
 	begin, cpu := time.Now(), cpuTime()
 	for range senders {
 		group.Go(func() {

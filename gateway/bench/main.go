@@ -8,13 +8,18 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/carillon-gateway/carillon/channels/builtin"
+	"github.com/carillon-gateway/carillon/gateway/app"
 )
 
 func main() {
@@ -46,6 +51,7 @@ func fake(delay, workers string) error {
 
 // runChild is one row in a process of its own; its answer is JSON on the standard output.
 func runChild(row, dir string, args []string) error {
+	app.TuneCollector() // as every gateway does; the process ends with the row
 	args = append(args, "", "", "", "")
 	number := func(i int) int { n, _ := strconv.Atoi(args[i]); return n } // our own process wrote it
 	var answer any
@@ -58,7 +64,9 @@ func runChild(row, dir string, args []string) error {
 	case "urgent":
 		answer, err = childUrgent(dir, time.Duration(number(0))*time.Millisecond, number(1), number(2), args[3])
 	case "serve":
-		return childServe(dir, args[0])
+		return childServe(dir, args[0], builtin.All())
+	case "serve instant":
+		return childServe(dir, args[0], instantly(builtin.All()))
 	default:
 		return fmt.Errorf("no row %q", row)
 	}
@@ -85,8 +93,8 @@ type run struct {
 
 func bench() error {
 	var r run
-	flag.StringVar(&r.rows, "rows", "sms,mail,dispatch,plan,urgent,start", "which rows to measure")
-	flag.IntVar(&r.n, "n", 10_000, "messages of each repetition, end to end")
+	flag.StringVar(&r.rows, "rows", "sms,mail,dispatch,telegram,plan,urgent,start,memory", "which rows to measure")
+	flag.IntVar(&r.n, "n", 40_000, "messages of each repetition, end to end")
 	flag.IntVar(&r.instant, "instant", 40_000, "messages of each repetition, dispatch alone")
 	flag.IntVar(&r.members, "members", 200_000, "members to plan for, and deliveries that wait; the figures of docs/benchmarks.md take 1000000")
 	flag.IntVar(&r.senders, "senders", 64, "senders, of the bare client as of the channel")
@@ -125,7 +133,16 @@ func (r *run) all(ctx context.Context) error {
 			return fmt.Errorf("dispatch: %w", err)
 		}
 	}
-	if !r.wanted("plan") && !r.wanted("urgent") && !r.wanted("start") {
+	for _, name := range slices.Sorted(maps.Keys(rivals)) {
+		if !r.wanted(name) {
+			continue
+		}
+		if err := r.rival(ctx, name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	full := r.wanted("plan") || r.wanted("urgent") || r.wanted("start")
+	if !full && !r.wanted("memory") {
 		return nil
 	}
 	dir := filepath.Join(r.dir, "many")
@@ -134,8 +151,10 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("took %d members in: %.0f/s, peak memory %.0f MiB\n", r.members, float64(r.members)/seeded.Seconds, seeded.PeakMiB)
-	if err := r.plan(dir); err != nil {
-		return fmt.Errorf("plan: %w", err)
+	if full {
+		if err := r.plan(dir); err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
 	}
 	if r.wanted("urgent") {
 		if err := r.urgent(dir); err != nil {
@@ -143,7 +162,14 @@ func (r *run) all(ctx context.Context) error {
 		}
 	}
 	if r.wanted("start") {
-		return r.start(dir)
+		if err := r.start(dir); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+	}
+	if r.wanted("memory") {
+		if err := r.memory(ctx, dir); err != nil {
+			return fmt.Errorf("memory: %w", err)
+		}
 	}
 	return nil
 }
@@ -186,7 +212,11 @@ func (r *run) sms(ctx context.Context) error {
 	}
 	var ratios, beyond, bareRates, ourRates []float64
 	for i := range r.repeat {
-		bare, err := bareSMS(provider.URL, r.n, r.senders)
+		bareProfile := ""
+		if i == 0 {
+			bareProfile = r.profile("sms-bare")
+		}
+		bare, err := bareSMS(provider.URL, r.n, r.senders, bareProfile)
 		if err != nil {
 			return err
 		}

@@ -39,7 +39,8 @@ func endToEnd(dir, provider, listen string, n, senders int, profile string) (fig
 	if err != nil {
 		return figures{}, err
 	}
-	gw, err := makeApp(ctx, dir)
+	defer app.TuneCollector()()
+	gw, err := makeApp(ctx, dir, builtin.All())
 	if err != nil {
 		return figures{}, err
 	}
@@ -79,7 +80,7 @@ func planned(ctx context.Context, dir, provider, hook string, n, senders int) (g
 	return id, errors.Join(err, w.store.Close())
 }
 
-func makeApp(ctx context.Context, dir string) (*app.App, error) {
+func makeApp(ctx context.Context, dir string, factories []channels.Factory) (*app.App, error) {
 	adapters := map[string]any{}
 	for _, f := range builtin.All() {
 		adapters[f.Name] = f.Options()
@@ -88,7 +89,7 @@ func makeApp(ctx context.Context, dir string) (*app.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return app.New(ctx, app.Options{Config: settings, Version: "bench", Factories: builtin.All(), Log: app.NewLogger(os.Stderr, 4, false)})
+	return app.New(ctx, app.Options{Config: settings, Version: "bench", Factories: factories, Log: app.NewLogger(os.Stderr, 4, false)})
 }
 
 func operator(dir, base string) (*client.Client, error) {
@@ -118,6 +119,7 @@ func dispatchAlone(w *world, n int, profile string) (figures, error) {
 	if err != nil {
 		return figures{}, err
 	}
+	defer app.TuneCollector()()
 	d, err := w.dispatcher()
 	if err != nil {
 		return figures{}, err
@@ -247,10 +249,10 @@ func childUrgent(dir string, delay time.Duration, alerts, senders int, profile s
 }
 
 // childServe is a whole gateway over a folder, until its parent lets go.
-func childServe(dir, listen string) error {
+func childServe(dir, listen string, factories []channels.Factory) error {
 	running, stop := context.WithCancel(context.Background())
 	defer stop()
-	gw, err := makeApp(running, dir)
+	gw, err := makeApp(running, dir, factories)
 	if err != nil {
 		return err
 	}
@@ -265,21 +267,33 @@ func childServe(dir, listen string) error {
 	return gw.Run(running, listener)
 }
 
-// startToReady starts a gateway in a process of its own and waits until it says that it is ready.
+// startToReady starts a gateway, says how long it took to be ready, and ends it.
 func startToReady(dir, listen string) (time.Duration, error) {
+	took, _, end, err := startGateway("serve", dir, listen)
+	if end != nil {
+		err = errors.Join(err, end())
+	}
+	return took, err
+}
+
+// startGateway starts a gateway in a process of its own and waits until it says that it is ready. end kills it.
+func startGateway(row, dir, listen string) (time.Duration, *os.Process, func() error, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return 0, err
+		return 0, nil, nil, err
 	}
-	cmd := exec.Command(self, "child", "serve", dir, listen)
+	cmd := exec.Command(self, "child", row, dir, listen)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return 0, err
+		return 0, nil, nil, err
 	}
 	cmd.Stderr = os.Stderr
 	begin := time.Now()
 	if err := cmd.Start(); err != nil {
-		return 0, err
+		return 0, nil, nil, err
+	}
+	end := func() error {
+		return errors.Join(cmd.Process.Signal(syscall.SIGKILL), stdin.Close(), ignoreKill(cmd.Wait()))
 	}
 	probe := &http.Client{Timeout: time.Second}
 	var took time.Duration
@@ -299,10 +313,10 @@ func startToReady(dir, listen string) (time.Duration, error) {
 		err = errors.New("the gateway was not ready within a minute")
 	}
 	probe.CloseIdleConnections()
-	return took, errors.Join(err, cmd.Process.Signal(syscall.SIGKILL), stdin.Close(), ignoreKill(cmd.Wait()))
+	return took, cmd.Process, end, err
 }
 
-// ignoreKill forgives the end that startToReady itself brings about.
+// ignoreKill forgives the end that startGateway's caller itself brings about.
 func ignoreKill(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -330,22 +344,29 @@ func child[T any](args ...string) (T, error) {
 // peakMiB is the most memory that this process had resident: VmHWM of proc(5), which getrusage's figure is not, as that
 // one starts from the parent's.
 func peakMiB() float64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err == nil {
-		for line := range strings.Lines(string(status)) {
-			if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-				kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-				if err == nil {
-					return kib / 1024
-				}
-			}
-		}
+	if peak, ok := peakOf("self"); ok {
+		return peak
 	}
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
 		panic(err) // cannot fail for RUSAGE_SELF
 	}
 	return float64(r.Maxrss) / 1024
+}
+
+// peakOf reads VmHWM of a process, in MiB.
+func peakOf(pid string) (float64, bool) {
+	status, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kib / 1024, err == nil
+		}
+	}
+	return 0, false
 }
 
 // median of a list that is not empty.

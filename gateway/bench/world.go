@@ -36,42 +36,57 @@ type world struct {
 	store   *sqlite.Store
 	group   gateway.Group
 	channel gateway.Channel
+	kind    channelKind
 	adapter channels.Adapter
 }
 
-// openWorld opens the ledger of a folder, and makes group and channel if they are missing. The channel speaks to
-// provider, and reports to hook.
+// channelKind is what a world's channel is.
+type channelKind struct {
+	kind, adapter string
+	made          channels.Adapter
+	address       func(i int) string // of the i-th member, canonical
+}
+
+// openWorld opens the ledger of a folder, and makes group and channel if they are missing. The channel sends text messages
+// to provider, which reports to hook.
 func openWorld(ctx context.Context, dir, provider, hook string, senders int) (*world, error) {
-	ring, err := seal.NewRing(secret(2), seal.Key{ID: "bench", Secret: secret(1)})
+	options, err := json.Marshal(map[string]any{"account_sid": accountSID, "auth_token": authToken, "from": from, "segments_per_second": 1e6, "base_url": provider})
 	if err != nil {
 		return nil, err
 	}
-	w := &world{}
-	if w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: filepath.Join(dir, "data"), Ring: ring}); err != nil {
+	adapter, err := sms.New(channels.Settings{Name: "sms", Options: options, HookURL: hook, Now: time.Now})
+	if err != nil {
 		return nil, err
 	}
-	if err := w.furnish(ctx, provider, hook, senders); err != nil {
+	w, err := openWorldOf(ctx, dir, channelKind{sms.Kind, "sms", adapter, number}, senders)
+	if err != nil {
+		return nil, err
+	}
+	w.channel.Options = options
+	if w.channel, err = w.store.PutChannel(ctx, w.channel); err != nil {
 		return nil, errors.Join(err, w.store.Close())
 	}
 	return w, nil
 }
 
-func (w *world) furnish(ctx context.Context, provider, hook string, senders int) error {
-	var err error
+// openWorldOf is the same for a channel of any kind, which only this process knows how to make.
+func openWorldOf(ctx context.Context, dir string, kind channelKind, senders int) (*world, error) {
+	ring, err := seal.NewRing(secret(2), seal.Key{ID: "bench", Secret: secret(1)})
+	if err != nil {
+		return nil, err
+	}
+	w := &world{kind: kind, adapter: kind.made}
+	if w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: filepath.Join(dir, "data"), Ring: ring}); err != nil {
+		return nil, err
+	}
 	w.group, err = w.store.PutGroup(ctx, gateway.Group{Slug: "harbour", Name: "Harbour", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: topic}}})
-	if err != nil {
-		return err
+	if err == nil {
+		w.channel, err = w.store.PutChannel(ctx, gateway.Channel{Name: kind.adapter, Adapter: kind.adapter, Kind: kind.kind, Senders: senders})
 	}
-	options, err := json.Marshal(map[string]any{"account_sid": accountSID, "auth_token": authToken, "from": from, "segments_per_second": 1e6, "base_url": provider})
 	if err != nil {
-		return err
+		return nil, errors.Join(err, w.store.Close())
 	}
-	w.channel, err = w.store.PutChannel(ctx, gateway.Channel{Name: "sms", Adapter: "sms", Kind: sms.Kind, Senders: senders, Options: options})
-	if err != nil {
-		return err
-	}
-	w.adapter, err = sms.New(channels.Settings{Name: "sms", Options: options, HookURL: hook, Now: time.Now})
-	return err
+	return w, nil
 }
 
 // secret is a key that every run shares, so that one process can read what another wrote.
@@ -116,7 +131,7 @@ func (w *world) members(ctx context.Context, n int) error {
 		for j := i; j < min(i+chunk, n); j++ {
 			point := gateway.NewID()
 			rows = append(rows, gateway.StagedMember{Line: j + 2,
-				Member:   gateway.Member{Name: "Sample", Locale: "en", Zone: "Europe/Berlin", Points: []gateway.ContactPoint{{ID: point, Kind: sms.Kind, Address: gateway.Private(number(j))}}},
+				Member:   gateway.Member{Name: "Sample", Locale: "en", Zone: "Europe/Berlin", Points: []gateway.ContactPoint{{ID: point, Kind: w.kind.kind, Address: gateway.Private(w.kind.address(j))}}},
 				Consents: []gateway.Consent{{PointID: point, Topic: topic, Granted: true, Wording: "w1", Locale: "en", At: now, Proof: "paper", Source: "import"}}})
 		}
 		if _, err := w.store.Stage(ctx, w.group.ID, imp, rows); err != nil {
@@ -148,7 +163,7 @@ func (w *world) fanout(nudge func(gateway.ID, gateway.Lane)) *fanout.Fanout {
 }
 
 func (w *world) dispatcher() (*dispatch.Dispatcher, error) {
-	people := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{sms.Kind}, Usable: w.Usable,
+	people := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{w.kind.kind}, Usable: w.Usable,
 		Parse: func(_, region, raw string) (channels.Address, error) { return sms.ParseNumber(raw, region) }})
 	return dispatch.New(dispatch.Options{Ledger: w.store, Mender: w.store, Routes: people, Deliveries: w.store, Texts: w.store, Health: w.store, Live: w, Queue: memq.New(queue.Window), Alone: true,
 		CallbackURL: func(_, attempt gateway.ID, part int) string { // receipts come by webhook, not by polling

@@ -91,6 +91,11 @@ func TestWrongInput(t *testing.T) {
 	if all, err := w.API.Channels(t.Context(), ""); err != nil || len(all) != 2 {
 		t.Errorf("%d channels are stored, %v", len(all), err)
 	}
+	if resp, err := http.Get(w.URL + "/metrics"); err != nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the metrics are open to anybody: %v, %v", resp, err)
+	} else {
+		resp.Body.Close()
+	}
 	if n := w.Box.Stats().Received; n != 0 {
 		t.Errorf("%d messages were sent", n)
 	}

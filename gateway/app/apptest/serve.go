@@ -1,16 +1,17 @@
 package apptest
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/carillon-gateway/carillon/channels/builtin"
 	"github.com/carillon-gateway/carillon/config"
@@ -22,6 +23,7 @@ import (
 const (
 	envServe = "CARILLON_APPTEST_SERVE" // the operator's file
 	envKill  = "CARILLON_APPTEST_KILL"  // a fault point, "@", and at which passing of it the process dies
+	envAhead = "CARILLON_APPTEST_AHEAD" // how far its clock is ahead, as a duration
 )
 
 // exitLocked is the exit code of a gateway that found its data folder taken.
@@ -46,12 +48,23 @@ func Main(run func() int) {
 	os.Exit(0)
 }
 
-// serve is a gateway until its standard input ends: so it never outlives its test.
+// serve is a gateway until its standard input ends: so it never outlives its test. Each line there is a duration by which
+// its clock is wound.
 func serve(file, kill string) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	var ahead atomic.Int64
+	wind := func(text string) {
+		if by, err := time.ParseDuration(text); err == nil {
+			ahead.Add(int64(by))
+		}
+	}
+	wind(os.Getenv(envAhead))
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
+		lines := bufio.NewScanner(os.Stdin)
+		for lines.Scan() {
+			wind(lines.Text())
+		}
 		stop()
 	}()
 	settings, err := load(file)
@@ -62,7 +75,8 @@ func serve(file, kill string) error {
 	if err != nil {
 		return err
 	}
-	a, err := app.New(ctx, app.Options{Config: settings, Version: "test", Factories: builtin.All(), Log: app.NewLogger(os.Stderr, slog.LevelDebug, false), At: at})
+	a, err := app.New(ctx, app.Options{Config: settings, Version: "test", Factories: builtin.All(), Log: app.NewLogger(os.Stderr, slog.LevelDebug, false), At: at,
+		Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
 	if err != nil {
 		return err
 	}

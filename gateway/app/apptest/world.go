@@ -52,7 +52,8 @@ type World struct {
 	API     *client.Client // the operator's
 
 	cmd   *exec.Cmd
-	stdin io.Closer
+	stdin io.WriteCloser
+	ahead time.Duration // by which the gateway's clock is wound
 	ended chan struct{} // closed when the gateway's process has ended
 	log   *os.File
 }
@@ -170,7 +171,7 @@ func (w *World) command(kill string) *exec.Cmd {
 		w.T.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), envServe+"="+w.ConfigFile(), envKill+"="+kill)
+	cmd.Env = append(os.Environ(), envServe+"="+w.ConfigFile(), envKill+"="+kill, envAhead+"="+w.ahead.String())
 	return cmd
 }
 
@@ -218,6 +219,15 @@ func (w *World) StartToDie(kill string) bool {
 	}
 	w.API = client.New(w.URL, gateway.Private(strings.TrimSpace(string(token))), nil)
 	return true
+}
+
+// Wind puts the gateway's clock forward, in this life and in those after it. What is due by then happens within a sweep.
+func (w *World) Wind(by time.Duration) {
+	w.T.Helper()
+	w.ahead += by
+	if _, err := fmt.Fprintln(w.stdin, by); err != nil {
+		w.T.Fatalf("winding the gateway's clock: %v", err)
+	}
 }
 
 // Kill ends the gateway as the kernel would, and waits until it is gone. It does nothing to one that is gone.

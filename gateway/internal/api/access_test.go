@@ -183,9 +183,39 @@ func TestOpenPaths(t *testing.T) {
 	if r := w.want(200, ask{method: "GET", path: "/metrics", token: "operator"}, nil); !bytes.Contains(r.body, []byte("carillon_http_requests_total")) {
 		t.Errorf("no metrics: %s", r.body)
 	}
+	w.server.OpenMetrics = true
+	w.want(200, ask{method: "GET", path: "/metrics", token: "berlin viewer"}, nil)
+	w.want(200, ask{method: "GET", path: "/metrics"}, nil)
 	w.fake.unready = []string{"the ledger's disk is full"}
 	if p := w.want(503, ask{method: "GET", path: "/readyz"}, nil).problem(t); !strings.Contains(p.Detail, "disk is full") {
 		t.Errorf("not ready, and why is not said: %+v", p)
+	}
+}
+
+// Whatever watches the instance has a token of its own, which reads how it is and nothing of a group.
+func TestAViewerOfTheInstance(t *testing.T) {
+	w := newWorld(t)
+	var issued gateway.IssuedToken
+	w.want(201, ask{method: "POST", path: "/api/v1/tokens", token: "operator", body: map[string]any{"label": "watch", "role": "viewer"}}, &issued)
+	w.tokens["watch"] = issued.Secret
+	w.want(200, ask{method: "GET", path: "/metrics", token: "watch"}, nil)
+	var groups page[gateway.Group]
+	if w.want(200, ask{method: "GET", path: "/api/v1/groups", token: "watch"}, &groups); len(groups.Items) != 0 {
+		t.Errorf("it sees %d groups", len(groups.Items))
+	}
+	var status gateway.Status
+	if w.want(200, ask{method: "GET", path: "/api/v1/status", token: "watch"}, &status); len(status.Channels) != 1 || status.Channels[0].Name != "sms-shared" {
+		t.Errorf("it sees the channels %+v", status.Channels)
+	}
+	all := deeds(w)
+	for _, rt := range w.server.routes {
+		switch {
+		case rt.ID == "list-groups" || rt.ID == "get-status":
+		case rt.Scope == ofInstance:
+			w.want(403, all[rt.ID].ask(rt, "berlin", "watch"), nil)
+		default:
+			w.want(404, all[rt.ID].ask(rt, "berlin", "watch"), nil)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ type Options struct {
 	Ready   func(context.Context) []string                // why it cannot work now, in words safe to show; empty: ready
 	Metrics *prometheus.Registry
 
-	OpenMetrics bool             // /metrics answers without the operator's token
+	OpenMetrics bool             // /metrics answers without a token
 	Hooks       http.Handler     // serves /hooks/{channel}; nil: nothing there
 	ImportLimit int64            // bytes of one file of members; zero: 1 GiB
 	Reveals     int              // members that one token may see in clear within an hour; zero: 30
@@ -170,7 +170,7 @@ func (s *server) addRoutes() {
 		metrics = promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelError), MaxRequestsInFlight: 4})
 	}
 	s.open("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		if !s.OpenMetrics && !s.operates(w, r) {
+		if !s.OpenMetrics && !s.watches(w, r) {
 			return
 		}
 		metrics.ServeHTTP(w, r)

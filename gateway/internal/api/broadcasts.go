@@ -17,7 +17,7 @@ type draftIn struct {
 	Audience     audienceIn   `json:"audience"`
 	Words        wordsIn      `json:"words"`
 	Sensitive    bool         `json:"sensitive,omitempty" doc:"Leaves by open channels only as a pointer."`
-	StartAt      time.Time    `json:"start_at,omitzero" doc:"Absent: at once."`
+	StartAt      time.Time    `json:"start_at,omitzero" doc:"Absent: at once. In the past by more than a minute: refused."`
 	ExpiresAt    time.Time    `json:"expires_at,omitzero" doc:"Absent: so long after the start as its class says."`
 }
 

@@ -31,7 +31,7 @@ func (s *server) addDeliveries() {
 		Refusal: gateway.Refusal{Class: "unknown", Scope: "channel", Detail: "no answer came after the request was written"}, ClaimedAt: sampleTime, SettledAt: sampleTime}}
 
 	add(s, route{ID: "list-deliveries", Method: http.MethodGet, Path: "/api/v1/groups/{group}/deliveries", Tag: deliveryTag, Scope: ofGroup, Role: gateway.Viewer,
-		Summary: "List deliveries", About: "In order of id. A delivery is one broadcast for one member.", Answer: page[gateway.Delivery]{Items: []gateway.Delivery{sample}}},
+		Summary: "List deliveries", About: "In order of broadcast, then of member. A delivery is one broadcast for one member.", Answer: page[gateway.Delivery]{Items: []gateway.Delivery{sample}}},
 		func(ctx context.Context, who caller, in *listDeliveries) (*body[page[gateway.Delivery]], error) {
 			list, err := s.Ledger.Deliveries(ctx, gateway.DeliveryFilter{Group: who.Group.ID, Broadcast: in.Broadcast, Member: in.Member,
 				State: in.State, Reason: in.Reason, After: in.After, Limit: in.Limit + 1})

@@ -61,10 +61,13 @@ func (s *server) addGroups() {
 
 func groupID(g gateway.Group) gateway.ID { return g.ID }
 
-// visibleGroups are all for the operator, and for everybody else her own.
+// visibleGroups are all for the operator, none for the operator's viewers, and for everybody else her own.
 func (s *server) visibleGroups(ctx context.Context, who caller) ([]gateway.Group, error) {
-	if who.Token.Role == gateway.Operator {
+	switch {
+	case who.Token.Role == gateway.Operator:
 		return s.Groups.Groups(ctx)
+	case who.Token.GroupID.IsZero():
+		return nil, nil
 	}
 	own, err := s.Groups.GroupByID(ctx, who.Token.GroupID)
 	return []gateway.Group{own}, err

@@ -45,14 +45,14 @@ func requestID(ctx context.Context) string {
 // ServeHTTP serves one request: under an id, with the security headers, bounded, counted, and never with a panic.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before, on this connection
 	secure(w.Header(), r.TLS != nil)
+	id := gateway.NewID().String()
+	w.Header().Set("X-Request-Id", id)
 	if name, ok := strings.CutPrefix(r.URL.Path, "/hooks/"); ok && s.Hooks != nil && name != "" {
 		s.serveHook(w, r)
 		return
 	}
-	id := gateway.NewID().String()
-	w.Header().Set("X-Request-Id", id)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before, on this connection
 	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, id))
 	out := &answer{ResponseWriter: w}
 	defer func() {
@@ -99,9 +99,11 @@ func methodOf(r *http.Request) string {
 
 // serveHook passes a provider's call on. There may be very many, so nothing is done here but what protects.
 func (s *server) serveHook(w http.ResponseWriter, r *http.Request) {
-	out := &answer{ResponseWriter: w}
+	out := &answer{ResponseWriter: w, bounded: true}
 	defer func() { s.recovered(out, r, recover()) }()
-	body := &timed{body: r.Body, deadline: http.NewResponseController(w).SetReadDeadline, whole: hookTimeout}
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(hookTimeout + writeTimeout)) // at once: of an answer this short there is no part to wait for
+	body := &timed{body: r.Body, deadline: control.SetReadDeadline, whole: hookTimeout}
 	r.Body = struct {
 		io.Reader
 		io.Closer
@@ -109,16 +111,18 @@ func (s *server) serveHook(w http.ResponseWriter, r *http.Request) {
 	s.Hooks.ServeHTTP(out, r)
 }
 
-// secure sets the headers that every answer has. Nothing here is meant to be shown in a browser or kept by a cache.
+// secure sets the headers that every answer has. Nothing here is meant to be shown in a browser or kept by a cache. The
+// slices of one value each are cut from one array, which is all that the headers of an answer allocate.
 func secure(h http.Header, encrypted bool) {
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
+	values := [...]string{"no-store", "default-src 'none'; frame-ancestors 'none'", "same-origin", "no-referrer", "nosniff", "DENY", "max-age=31536000"}
+	h["Cache-Control"] = values[0:1:1]
+	h["Content-Security-Policy"] = values[1:2:2]
+	h["Cross-Origin-Resource-Policy"] = values[2:3:3]
+	h["Referrer-Policy"] = values[3:4:4]
+	h["X-Content-Type-Options"] = values[4:5:5]
+	h["X-Frame-Options"] = values[5:6:6]
 	if encrypted {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+		h["Strict-Transport-Security"] = values[6:7:7]
 	}
 }
 
@@ -133,7 +137,7 @@ func (s *server) recovered(w *answer, r *http.Request, value any) {
 	if r.Context().Err() != nil {
 		return // the client has gone, and what could not be written to it is no defect
 	}
-	s.Log.Error("a request panicked", "request", requestID(r.Context()), "route", routeOf(r), "kind", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+	s.Log.Error("a request panicked", "request", w.Header().Get("X-Request-Id"), "route", routeOf(r), "kind", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
 	if w.status != 0 {
 		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 	}
@@ -161,13 +165,17 @@ func routeOf(r *http.Request) string {
 // answer notes how a request was answered, and bounds the time that a slow reader may take.
 type answer struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	status  int
+	bytes   int64
+	bounded bool // already
 }
 
 func (a *answer) WriteHeader(status int) {
 	if a.status == 0 && status >= 200 {
 		a.status = status
+	}
+	if !a.bounded && status >= 200 {
+		a.bounded = true
 		_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every transport has one
 	}
 	a.ResponseWriter.WriteHeader(status)

@@ -39,6 +39,9 @@ func TestHeadersOnEveryAnswer(t *testing.T) {
 				t.Errorf("%s %s (%d): %s is %q, want %q", a.method, a.path, r.status, name, got, value)
 			}
 		}
+		if _, err := gateway.ParseID(r.header.Get("X-Request-Id")); err != nil {
+			t.Errorf("%s %s: no id of the request: %v", a.method, a.path, err)
+		}
 		if r.header.Get("Set-Cookie") != "" || r.header.Get("Access-Control-Allow-Origin") != "" || r.header.Get("Location") != "" {
 			t.Errorf("%s %s: cookies, other sites or a redirect: %v", a.method, a.path, r.header)
 		}
@@ -78,7 +81,10 @@ func TestAPanicIsContained(t *testing.T) {
 		t.Errorf("logged: %s", log)
 	}
 	w.fake.panics = nil
-	w.want(500, ask{method: "POST", path: "/hooks/panic"}, nil)
+	id := w.want(500, ask{method: "POST", path: "/hooks/panic"}, nil).header.Get("X-Request-Id")
+	if !strings.Contains(w.log.String(), id) {
+		t.Error("the log does not name the webhook that panicked")
+	}
 	w.want(201, ask{method: "POST", path: "/api/v1/groups/berlin/broadcasts", token: "berlin author", body: report("Hello.")}, nil)
 }
 

@@ -47,7 +47,7 @@ func (s *server) visibleChannels(ctx context.Context, who caller) (map[gateway.I
 	}
 	visible := map[gateway.ID]bool{}
 	for _, c := range all {
-		operators := c.GroupID.IsZero() && who.Token.Role == gateway.Operator
+		operators := c.GroupID.IsZero() && who.Token.GroupID.IsZero()
 		visible[c.ID] = operators || slices.ContainsFunc(groups, func(g gateway.Group) bool { return serves(c, g) })
 	}
 	return visible, nil

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -17,7 +18,7 @@ type groupTokenIn struct {
 
 type operatorTokenIn struct {
 	Label     string       `json:"label" minLength:"1" maxLength:"80"`
-	Role      gateway.Role `json:"role,omitempty" enum:"operator" doc:"It can have no other."`
+	Role      gateway.Role `json:"role,omitempty" enum:"operator,viewer" doc:"viewer reads the status and the metrics, and nothing of a group. Absent: operator."`
 	ExpiresAt time.Time    `json:"expires_at,omitzero" doc:"Absent: never."`
 }
 
@@ -52,7 +53,7 @@ func (s *server) addTokens() {
 	create.ID, create.Path, create.Scope, create.Role, create.Summary = "create-token", "/api/v1/tokens", ofInstance, gateway.Operator, "Make a token of the operator"
 	create.Example = operatorTokenIn{Label: sample.Label}
 	add(s, create, func(ctx context.Context, who caller, in *createOperatorToken) (*body[gateway.IssuedToken], error) {
-		return s.issue(ctx, who, gateway.Operator, in.Body.Label, in.Body.ExpiresAt)
+		return s.issue(ctx, who, cmp.Or(in.Body.Role, gateway.Operator), in.Body.Label, in.Body.ExpiresAt)
 	})
 
 	list := route{ID: "list-group-tokens", Method: http.MethodGet, Path: "/api/v1/groups/{group}/tokens", Tag: tokenTag, Scope: ofGroup, Role: gateway.Administrator,

@@ -137,9 +137,9 @@ func (w *world) planned(key string) (broadcast, delivery gateway.ID) {
 func (w *world) doubtful(key string) (broadcast, delivery gateway.ID) {
 	ctx := context.Background()
 	broadcast, delivery = w.planned(key)
-	claims, err := w.store.Claim(ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, []gateway.ID{delivery})
+	_, claims, err := w.store.Exchange(ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, []gateway.ID{delivery})
 	must(w.t, err)
-	errs, err := w.store.Settle(ctx, []gateway.Outcome{{Attempt: claims[0].Attempt, Token: claims[0].Token, State: gateway.InDoubt, Refusal: gateway.Refusal{Class: "unknown", Scope: "channel"}}})
+	errs, _, err := w.store.Exchange(ctx, gateway.Claimant{}, []gateway.Outcome{{Attempt: claims[0].Attempt, Token: claims[0].Token, State: gateway.InDoubt, Refusal: gateway.Refusal{Class: "unknown", Scope: "channel"}}}, nil)
 	must(w.t, errors.Join(append(errs, err)...))
 	return broadcast, delivery
 }

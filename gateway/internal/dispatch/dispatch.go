@@ -55,13 +55,6 @@ func New(o Options) (*Dispatcher, error) {
 	return d, nil
 }
 
-func (d *Dispatcher) gatherer(urgent bool) *gatherer {
-	if urgent {
-		return d.urgent
-	}
-	return d.rest
-}
-
 // Run sends until ctx ends, and returns when it has drained: claiming stops at once, sends under way may go on for
 // Grace, are then cancelled and settled as in doubt. It can run once. The error says what did not end in time; such
 // attempts stay claimed, and are in doubt after the next start.
@@ -83,7 +76,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 	var settlements, background sync.WaitGroup
 	for _, g := range []*gatherer{d.urgent, d.rest} {
-		settlements.Go(func() { g.runSettlements(writing) })
+		settlements.Go(func() { g.run(writing) })
 	}
 	background.Go(func() { d.mender.run(ctx) })
 	background.Go(func() { d.sweeps(ctx) })
@@ -267,14 +260,23 @@ func (d *Dispatcher) usableFirst(routes []gateway.Route) []gateway.Route {
 	return append(sorted, paused...)
 }
 
-// nudgeFor wakes the relay that a step concerns, if it is due already.
+// nudgeFor wakes the relay that a step concerns, now or when it is due.
 func (d *Dispatcher) nudgeFor(next gateway.Step, c *gateway.Claim) func() {
-	if next.Kind != gateway.StepRetry && next.Kind != gateway.StepPoint || next.Due.After(d.o.Now()) {
+	if next.Kind != gateway.StepRetry && next.Kind != gateway.StepPoint {
 		return nil
 	}
 	channel, lane := c.Channel, c.Policy.Lane
 	if next.Kind == gateway.StepPoint {
 		channel = next.Channel
 	}
-	return func() { d.Nudge(channel, lane) }
+	return func() {
+		l := d.line(channel)
+		switch {
+		case l == nil:
+		case next.Due.After(d.o.Now()):
+			l.comes[lane].earlier(next.Due)
+		default:
+			l.nudge(lane)
+		}
+	}
 }

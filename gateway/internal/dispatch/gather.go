@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,54 +13,47 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// gathering is how long routine outcomes wait for others that are about to come, and free senders for others: a
-// transaction of forty costs little more than one of ten. Urgent ones wait for nobody.
-const gathering = time.Millisecond
+// gathering is how long routine work waits for more of it: a transaction of forty costs little more than one of ten.
+// Urgent work waits for nobody.
+const gathering = 3 * time.Millisecond
 
-// gatherer joins the claims and the settlements of all senders of the process. While one call of each kind is at the
-// ledger, the next ones gather. There is one gatherer for urgent work and one for the rest.
+// gatherer takes what senders did, and what they are to do next, to the ledger: all of it in one transaction, while the
+// next gathers. There is one for the senders kept for urgent messages and one for all others.
+//
+// A sender is free once its outcome is here, and may be claimed for before it is in the ledger, for the outcome goes with the
+// claim or before it. So never more attempts stand as claimed than there are senders.
 type gatherer struct {
 	ledger   Ledger
 	claimant gateway.Claimant
 	log      *slog.Logger
 	at       func(string)
-	most     int // rows of one call
+	most     int // claims, or outcomes, of one call
 
 	mu       sync.Mutex
-	claims   []*claimRequest // that wait; whose turn it is comes first
-	claiming bool            // somebody is at the ledger, and has the two below to itself
-	joined   []*claimRequest
-	ids      []gateway.ID
+	claims   []*claimRequest // that wait
 	settling []settlement
 	closing  bool
+	wake     chan struct{} // there is something to do
 
-	sending atomic.Int64  // claimed and not settled yet
-	enough  chan struct{} // nobody is left to wait for
-
-	settleWake chan struct{}
+	sending atomic.Int64  // claimed, with an outcome still to come
+	enough  chan struct{} // there is nobody to wait for
 }
 
 // claimRequest is one pump's wish for claims; it is used again and again.
 type claimRequest struct {
 	ids    []gateway.ID
+	urgent bool
 	claims []gateway.Claim
 	err    error
-	done   chan turn // what came of it, or that it is the next to go to the ledger, for itself and those behind it
+	done   chan struct{}
 }
-
-type turn int
-
-const (
-	answered turn = iota
-	yours
-)
 
 // settlement is an outcome with what happens once it is written.
 type settlement struct {
 	outcome gateway.Outcome
 	channel gateway.ID
 	nudge   func() // what it decided is due already; nil: nothing is; must not block
-	free    *pump  // whose sender is free again; nil: nobody's
+	free    *pump  // whose sender is free; nil: nobody's
 }
 
 // late is the same as knowledge about the attempt, for when the claim is no longer ours; false: it says nothing.
@@ -74,7 +68,7 @@ func (s *settlement) late() (gateway.Receipt, bool) {
 }
 
 func newGatherer(o *Options, claimant gateway.Claimant) *gatherer {
-	return &gatherer{ledger: o.Ledger, claimant: claimant, log: o.Log, at: o.At, most: o.Rows, enough: make(chan struct{}, 1), settleWake: make(chan struct{}, 1)}
+	return &gatherer{ledger: o.Ledger, claimant: claimant, log: o.Log, at: o.At, most: o.Rows, enough: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 }
 
 func wake(c chan struct{}) {
@@ -84,46 +78,28 @@ func wake(c chan struct{}) {
 	}
 }
 
-// claim asks for deliveries and waits for the answer, which comes in order and in full, or not at all. One of those who
-// ask goes to the ledger for all who ask by then.
+// claim asks for deliveries and waits for the answer, which comes in order and in full, or not at all.
 func (g *gatherer) claim(ctx context.Context, r *claimRequest) ([]gateway.Claim, error) {
 	g.mu.Lock()
 	g.claims = append(g.claims, r)
-	if g.claiming {
-		g.mu.Unlock()
-		if <-r.done == answered {
-			return r.claims, r.err
-		}
-		g.mu.Lock()
-	}
-	g.claiming = true
-	n := 0
-	g.ids = g.ids[:0]
-	for n < len(g.claims) && (n == 0 || len(g.ids)+len(g.claims[n].ids) <= g.most) {
-		g.ids = append(g.ids, g.claims[n].ids...)
-		n++
-	}
-	g.joined = append(g.joined[:0], g.claims[:n]...)
-	g.claims = append(g.claims[:0], g.claims[n:]...)
 	g.mu.Unlock()
-
-	claims, err := g.ledger.Claim(ctx, g.claimant, g.ids)
-	for _, joined := range g.joined {
-		joined.claims, joined.err = nil, err
-		if err == nil {
-			joined.claims, claims = claims[:len(joined.ids):len(joined.ids)], claims[len(joined.ids):]
-		}
-		if joined != r {
-			joined.done <- answered
-		}
+	wake(g.wake)
+	wake(g.enough)
+	select {
+	case <-r.done:
+		return r.claims, r.err
+	case <-ctx.Done():
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.claims) > 0 {
-		g.claims[0].done <- yours
-	} else {
-		g.claiming = false
+	i := slices.Index(g.claims, r)
+	if i >= 0 {
+		g.claims = slices.Delete(g.claims, i, i+1)
 	}
+	g.mu.Unlock()
+	if i >= 0 {
+		return nil, ctx.Err()
+	}
+	<-r.done // it is at the ledger
 	return r.claims, r.err
 }
 
@@ -138,14 +114,17 @@ func (g *gatherer) settle(s settlement) {
 	n := len(g.settling)
 	g.mu.Unlock()
 	if n == 1 {
-		wake(g.settleWake)
+		wake(g.wake)
 	}
-	if left <= 0 || n == g.most*3/4 {
+	if left <= 0 || n >= g.most || s.outcome.Urgent {
 		wake(g.enough)
+	}
+	if s.free != nil {
+		s.free.release()
 	}
 }
 
-// gather waits a little for more outcomes while some are on their way.
+// gather waits a little for a claim that takes the outcomes along, or for more outcomes.
 func (g *gatherer) gather(t *time.Timer) {
 	if g.claimant.Urgent {
 		return
@@ -156,9 +135,9 @@ func (g *gatherer) gather(t *time.Timer) {
 	}
 	runtime.Gosched() // those who can finish at once do
 	g.mu.Lock()
-	n := len(g.settling)
+	ready := len(g.claims) > 0 || len(g.settling) >= g.most || g.closing || slices.ContainsFunc(g.settling, func(s settlement) bool { return s.outcome.Urgent })
 	g.mu.Unlock()
-	if n >= g.most*3/4 || g.sending.Load() <= 0 {
+	if ready || g.sending.Load() <= 0 {
 		return
 	}
 	t.Reset(gathering)
@@ -168,53 +147,83 @@ func (g *gatherer) gather(t *time.Timer) {
 	}
 }
 
-// runSettlements writes outcomes until the gatherer is closed and all are written, or the context ends.
-func (g *gatherer) runSettlements(ctx context.Context) {
-	var batch []settlement
-	var outcomes []gateway.Outcome
+// load is what goes to the ledger in one call.
+type load struct {
+	settlements []settlement
+	outcomes    []gateway.Outcome
+	requests    []*claimRequest
+	ids         []gateway.ID
+}
+
+// take fills the load. Outcomes come first: a claim is taken only with all the outcomes that were here before it.
+func (g *gatherer) take(l *load) (closing bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := min(len(g.settling), g.most)
+	l.settlements = append(l.settlements[:0], g.settling[:n]...)
+	g.settling = slices.Delete(g.settling, 0, n)
+	l.outcomes, l.requests, l.ids = l.outcomes[:0], l.requests[:0], l.ids[:0]
+	for i := range l.settlements {
+		l.outcomes = append(l.outcomes, l.settlements[i].outcome)
+	}
+	if len(g.settling) > 0 {
+		return g.closing
+	}
+	n = 0
+	for n < len(g.claims) && (n == 0 || len(l.ids)+len(g.claims[n].ids) <= g.most) {
+		l.ids = append(l.ids, g.claims[n].ids...)
+		n++
+	}
+	l.requests = append(l.requests, g.claims[:n]...)
+	g.claims = slices.Delete(g.claims, 0, n)
+	return g.closing
+}
+
+// run goes to the ledger until the gatherer is closed and all is written, or the context ends.
+func (g *gatherer) run(ctx context.Context) {
+	var l load
 	timer := time.NewTimer(gathering)
 	defer timer.Stop()
 	for {
-		g.mu.Lock()
-		n := min(len(g.settling), g.most)
-		batch = append(batch[:0], g.settling[:n]...)
-		g.settling = append(g.settling[:0], g.settling[n:]...)
-		closing := g.closing
-		g.mu.Unlock()
-		if n == 0 {
-			if closing {
+		closing := g.take(&l)
+		switch {
+		case len(l.outcomes)+len(l.ids) > 0:
+			if !g.exchange(ctx, &l) {
 				return
 			}
+		case closing:
+			return
+		default:
 			select {
 			case <-ctx.Done():
 				return
-			case <-g.settleWake:
+			case <-g.wake:
 				g.gather(timer)
 			}
-			continue
-		}
-		outcomes = outcomes[:0]
-		for i := range batch {
-			outcomes = append(outcomes, batch[i].outcome)
-		}
-		if !g.write(ctx, batch, outcomes) {
-			return
 		}
 	}
 }
 
-// write tries until the ledger takes the outcomes: what was sent must not be forgotten, and nothing new is sent by those
-// senders meanwhile.
-func (g *gatherer) write(ctx context.Context, batch []settlement, outcomes []gateway.Outcome) bool {
+// exchange tries until the ledger takes the outcomes: what was sent must not be forgotten, and nothing new is claimed
+// meanwhile. The claims of a call that failed are the pumps' to ask for again.
+func (g *gatherer) exchange(ctx context.Context, l *load) bool {
+	by := g.claimant
+	for _, r := range l.requests {
+		by.Urgent = by.Urgent || r.urgent
+	}
 	pause := 50 * time.Millisecond
 	for {
-		errs, err := g.ledger.Settle(ctx, outcomes)
+		errs, claims, err := g.ledger.Exchange(ctx, by, l.outcomes, l.ids)
+		l.answer(claims, err)
 		if err == nil {
 			g.at(atSettled)
-			g.finish(ctx, batch, errs)
+			g.finish(ctx, l.settlements, errs)
 			return true
 		}
-		g.log.Error("outcomes cannot be written; trying again", "outcomes", len(outcomes), "error", err)
+		if len(l.outcomes) == 0 {
+			return ctx.Err() == nil
+		}
+		g.log.Error("outcomes cannot be written; trying again", "outcomes", len(l.outcomes), "error", err)
 		if !sleep(ctx, pause) {
 			return false
 		}
@@ -222,22 +231,25 @@ func (g *gatherer) write(ctx context.Context, batch []settlement, outcomes []gat
 	}
 }
 
-// finish frees the senders, and applies what came too late for its claim as knowledge about the attempt.
+// answer gives every pump its claims, once.
+func (l *load) answer(claims []gateway.Claim, err error) {
+	for _, r := range l.requests {
+		r.claims, r.err = nil, err
+		if n := len(r.ids); err == nil {
+			r.claims, claims = claims[:n:n], claims[n:]
+		}
+		r.done <- struct{}{}
+	}
+	l.requests, l.ids = l.requests[:0], l.ids[:0]
+}
+
+// finish applies what came too late for its claim as knowledge about the attempt.
 func (g *gatherer) finish(ctx context.Context, batch []settlement, errs []error) {
 	var late []gateway.Receipt
-	var pump *pump
-	freed := 0
 	for i := range batch {
 		s := &batch[i]
 		if s.nudge != nil {
 			s.nudge()
-		}
-		if s.free != nil {
-			if pump != nil && s.free != pump {
-				pump.release(freed)
-				freed = 0
-			}
-			pump, freed = s.free, freed+1
 		}
 		switch {
 		case errs[i] == nil:
@@ -250,9 +262,6 @@ func (g *gatherer) finish(ctx context.Context, batch []settlement, errs []error)
 		}
 		*s = settlement{}
 	}
-	if pump != nil {
-		pump.release(freed)
-	}
 	if len(late) == 0 {
 		return
 	}
@@ -261,12 +270,13 @@ func (g *gatherer) finish(ctx context.Context, batch []settlement, errs []error)
 	}
 }
 
-// close lets runSettlements return once everything is written.
+// close lets run return once everything is written.
 func (g *gatherer) close() {
 	g.mu.Lock()
 	g.closing = true
 	g.mu.Unlock()
-	wake(g.settleWake)
+	wake(g.wake)
+	wake(g.enough)
 }
 
 // sleep waits; false: the context ended first.

@@ -1,9 +1,11 @@
 package dispatch_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +27,7 @@ type ledger struct {
 	texts      map[gateway.ID][][]byte // of a broadcast
 	mostOpen   map[gateway.ID]int      // most attempts claimed at once, by channel
 	open       map[gateway.ID]int
+	asked      int   // how often relays looked at it
 	refuse     error // every call fails with it
 	changed    chan struct{}
 }
@@ -129,13 +132,29 @@ func (l *ledger) Due(_ context.Context, channel gateway.ID, lane gateway.Lane, l
 	return due[:min(limit, len(due))], l.refuse
 }
 
-func (l *ledger) Claim(_ context.Context, by gateway.Claimant, ids []gateway.ID) ([]gateway.Claim, error) {
+func (l *ledger) NextDue(_ context.Context, channel gateway.ID, lane gateway.Lane) (next time.Time, _ error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked++
+	for _, d := range l.deliveries {
+		if !d.follows && d.State == gateway.Waiting && d.ChannelID == channel && d.Lane == lane && d.Due.After(time.Now()) && (next.IsZero() || d.Due.Before(next)) {
+			next = d.Due
+		}
+	}
+	return next, l.refuse
+}
+
+func (l *ledger) Exchange(_ context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.note()
 	if l.refuse != nil {
-		return nil, l.refuse
+		return nil, nil, l.refuse
 	}
+	return l.settle(done), l.claim(by, ids), nil
+}
+
+func (l *ledger) claim(by gateway.Claimant, ids []gateway.ID) []gateway.Claim {
 	claims := make([]gateway.Claim, len(ids))
 	for i, id := range ids {
 		d := l.deliveries[id]
@@ -162,7 +181,7 @@ func (l *ledger) Claim(_ context.Context, by gateway.Claimant, ids []gateway.ID)
 			claims[i].Verdict, claims[i].Attempt, claims[i].Token, claims[i].No = gateway.Granted, a.ID, 1, a.No
 		}
 	}
-	return claims, nil
+	return claims
 }
 
 func (l *ledger) describe(c *gateway.Claim, d *delivery, a *attempt) {
@@ -170,19 +189,13 @@ func (l *ledger) describe(c *gateway.Claim, d *delivery, a *attempt) {
 		Locale: "en", FirstPart: d.firstPart, Tries: d.Tries, Resends: d.Resends, Class: d.broadcast.class, Policy: gateway.PolicyOf(d.broadcast.class), Expires: d.broadcast.expires}
 	if a != nil {
 		c.Attempt, c.Token, c.No, c.State, c.ClaimedAt, c.Point, c.Channel = a.ID, a.token, a.No, a.State, a.ClaimedAt, a.PointID, a.ChannelID
-		for i := range d.firstPart {
+		for i := range max(d.firstPart, len(a.parts)) {
 			c.Parts = append(c.Parts, a.parts[i])
 		}
 	}
 }
 
-func (l *ledger) Settle(_ context.Context, outcomes []gateway.Outcome) ([]error, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer l.note()
-	if l.refuse != nil {
-		return nil, l.refuse
-	}
+func (l *ledger) settle(outcomes []gateway.Outcome) []error {
 	errs := make([]error, len(outcomes))
 	for i, o := range outcomes {
 		a := l.attempts[o.Attempt]
@@ -204,7 +217,7 @@ func (l *ledger) Settle(_ context.Context, outcomes []gateway.Outcome) ([]error,
 			l.after(a, o.Spent, o.Next, o.Point)
 		}
 	}
-	return errs, nil
+	return errs
 }
 
 func (l *ledger) enter(a *attempt, s gateway.AttemptState, r gateway.Refusal) {
@@ -319,6 +332,27 @@ func (l *ledger) Overdue(_ context.Context, limit int) ([]gateway.Claim, error) 
 	return claims, l.refuse
 }
 
+func (l *ledger) Unheard(_ context.Context, after gateway.ID, before time.Time, limit int) (found []gateway.Unheard, last gateway.ID, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := slices.SortedFunc(maps.Keys(l.attempts), func(a, b gateway.ID) int { return bytes.Compare(a[:], b[:]) })
+	last = after
+	for _, id := range all {
+		a := l.attempts[id]
+		if bytes.Compare(id[:], after[:]) <= 0 || limit == 0 {
+			continue
+		}
+		if a.ClaimedAt.After(before) {
+			break
+		}
+		last, limit = id, limit-1
+		if a.State == gateway.Accepted && a.confirmBy.IsZero() && a.of.follows && a.of.newest() == a {
+			found = append(found, gateway.Unheard{Attempt: id, Delivery: a.DeliveryID, Channel: a.ChannelID})
+		}
+	}
+	return found, last, l.refuse
+}
+
 func (l *ledger) Advance(_ context.Context, moves []gateway.Move) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -332,7 +366,7 @@ func (l *ledger) Advance(_ context.Context, moves []gateway.Move) error {
 		if m.Next.Kind == gateway.StepNone {
 			d.move = time.Time{}
 			if a != nil {
-				a.confirmBy = time.Time{}
+				a.confirmBy = m.Again
 			}
 			continue
 		}

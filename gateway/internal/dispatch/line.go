@@ -28,6 +28,7 @@ type line struct {
 	record atomic.Pointer[gateway.Channel]
 
 	wakes [len(gateway.Lanes)]chan struct{} // of the relays
+	comes [len(gateway.Lanes)]coming        // what they look for next
 	more  [len(gateway.Lanes)]atomic.Bool   // the ledger had more than the lane took
 	check chan struct{}                     // the credentials may be good again
 	keep  chan struct{}                     // the health has changed
@@ -47,7 +48,7 @@ func (d *Dispatcher) newLine(c gateway.Channel, caps channels.Capabilities) *lin
 		l.senders = d.o.Senders
 	}
 	for i := range l.wakes {
-		l.wakes[i] = make(chan struct{}, 1)
+		l.wakes[i], l.comes[i].sooner = make(chan struct{}, 1), make(chan struct{}, 1)
 	}
 	l.caps.Store(&caps)
 	l.record.Store(&c)
@@ -73,25 +74,78 @@ func (l *line) run(ctx, sending context.Context) {
 		background.Go(func() { l.relay(inner, lane) })
 	}
 	background.Go(func() { l.keepHealth(inner) })
-	pumps.Go(func() { l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders).run(ctx, sending) })
-	pumps.Go(func() { l.newPump(routine, l.senders).run(ctx, sending) })
+	pumps.Go(func() { l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders, l.d.urgent).run(ctx, sending) })
+	pumps.Go(func() { l.newPump(routine, l.senders, l.d.rest).run(ctx, sending) })
 	pumps.Wait()
 	cancel()
 	background.Wait()
 }
 
-// relay keeps a lane filled with what the ledger calls due.
+// relay keeps a lane filled with what the ledger calls due, and looks again when the next delivery is due.
 func (l *line) relay(ctx context.Context, lane gateway.Lane) {
+	comes := &l.comes[lane]
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		if err := l.fill(ctx, lane); err != nil && ctx.Err() == nil {
+		comes.at.Store(0)
+		err := l.fill(ctx, lane)
+		if err == nil && !l.more[lane].Load() { // else it is looked at again before long
+			var next time.Time
+			if next, err = l.d.o.Ledger.NextDue(ctx, l.id, lane); err == nil && !next.IsZero() {
+				comes.earlier(next)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
 			l.d.o.Log.Error("a lane cannot be filled; trying again", "channel", l.name, "lane", lane.String(), "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-l.wakes[lane]:
+		filled := time.Now()
+		for looking := false; !looking; {
+			timer.Stop()
+			if wait, soon := comes.wait(l.d.o.Now(), l.d.o.Sweep); soon {
+				timer.Reset(max(wait, comingGrain-time.Since(filled)))
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-l.wakes[lane]:
+				looking = true
+			case <-timer.C:
+				looking = true
+			case <-comes.sooner:
+			}
 		}
 	}
+}
+
+// comingGrain is the shortest time between two looks of a relay for what is due by and by: many retries that come due one
+// after the other are taken together.
+const comingGrain = 20 * time.Millisecond
+
+// coming is when the next delivery of a lane is due, as far as is known.
+type coming struct {
+	at     atomic.Int64 // Unix microseconds; 0: unknown, or none
+	sooner chan struct{}
+}
+
+// earlier notes a time, and says so if it is the earliest.
+func (x *coming) earlier(due time.Time) {
+	for at := due.UnixMicro(); ; {
+		known := x.at.Load()
+		if known != 0 && known <= at {
+			return
+		}
+		if x.at.CompareAndSwap(known, at) {
+			wake(x.sooner)
+			return
+		}
+	}
+}
+
+// wait says how long until it is due; soon is false if a sweep comes earlier, or nothing is known to come.
+func (x *coming) wait(now time.Time, sweep time.Duration) (left time.Duration, soon bool) {
+	at := x.at.Load()
+	left = time.UnixMicro(at).Sub(now)
+	return left, at != 0 && left < sweep
 }
 
 func (l *line) fill(ctx context.Context, lane gateway.Lane) error {

@@ -24,16 +24,19 @@ type mender struct {
 	d        *Dispatcher
 	claimant gateway.Claimant
 	unusable chan gateway.Claim
-	wakes    [3]chan struct{}
+	wakes    [4]chan struct{}
+	passed   gateway.ID // the last attempt that unheard has seen
+	searched time.Time
 
-	mu    sync.Mutex
-	looks map[gateway.ID]int // under way, by channel
-	open  sync.WaitGroup
+	mu     sync.Mutex
+	looks  map[gateway.ID]int       // under way, by channel
+	booked map[gateway.ID]time.Time // when a channel may be asked for the next lost receipt
+	open   sync.WaitGroup
 }
 
 func newMender(d *Dispatcher, by gateway.Claimant) *mender {
 	by.Lease = lookLease
-	m := &mender{d: d, claimant: by, unusable: make(chan gateway.Claim, mostCases), looks: map[gateway.ID]int{}}
+	m := &mender{d: d, claimant: by, unusable: make(chan gateway.Claim, mostCases), looks: map[gateway.ID]int{}, booked: map[gateway.ID]time.Time{}}
 	for i := range m.wakes {
 		m.wakes[i] = make(chan struct{}, 1)
 	}
@@ -56,7 +59,7 @@ func (m *mender) later(c gateway.Claim) {
 
 func (m *mender) run(ctx context.Context) {
 	var all sync.WaitGroup
-	for i, round := range []func(context.Context) (more bool, err error){m.overdue, m.doubtful, m.lapse} {
+	for i, round := range []func(context.Context) (more bool, err error){m.overdue, m.doubtful, m.lapse, m.unheard} {
 		all.Go(func() {
 			for {
 				for range mostRounds {
@@ -110,31 +113,13 @@ func (m *mender) lapse(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
-// overdue moves on what has no receipt, or was not handed over, within its class's window.
-func (m *mender) overdue(ctx context.Context) (bool, error) {
-	cases, err := m.d.o.Mender.Overdue(ctx, mostCases)
-	if err != nil {
-		return false, err
-	}
-	for _, c := range cases {
-		how, why := gateway.Situation.Unconfirmed, "no receipt came in time"
-		if c.State == 0 {
-			how, why = gateway.Situation.Stuck, "it could not be handed over in time"
-		}
-		if !m.moveOn(ctx, c, how, why) {
-			return false, nil
-		}
-	}
-	return len(cases) >= mostCases, nil
-}
-
 // moveOn decides one case and carries it out; false: it could not be.
 func (m *mender) moveOn(ctx context.Context, c gateway.Claim, how func(gateway.Situation) gateway.Decision, why string) bool {
 	s := gateway.Situation{Claim: c, Now: m.d.o.Now(), Jitter: m.d.o.Random()}
 	decision, err := m.d.decide(&s, how)
 	if err == nil {
 		m.d.o.At(atMoved)
-		err = m.advance(ctx, &c, decision.Next, why)
+		err = m.advance(ctx, &c, gateway.Move{Next: decision.Next, Detail: why})
 	}
 	if err != nil && ctx.Err() == nil {
 		m.d.o.Log.Error("a delivery cannot be moved on; trying again", "delivery", c.Delivery, "error", err)
@@ -142,12 +127,12 @@ func (m *mender) moveOn(ctx context.Context, c gateway.Claim, how func(gateway.S
 	return err == nil
 }
 
-func (m *mender) advance(ctx context.Context, c *gateway.Claim, next gateway.Step, why string) error {
-	err := m.d.o.Mender.Advance(ctx, []gateway.Move{{Delivery: c.Delivery, Attempt: c.Attempt, Next: next, Detail: why}})
-	if err != nil {
+func (m *mender) advance(ctx context.Context, c *gateway.Claim, move gateway.Move) error {
+	move.Delivery, move.Attempt = c.Delivery, c.Attempt
+	if err := m.d.o.Mender.Advance(ctx, []gateway.Move{move}); err != nil {
 		return err
 	}
-	if nudge := m.d.nudgeFor(next, c); nudge != nil {
+	if nudge := m.d.nudgeFor(move.Next, c); nudge != nil {
 		nudge()
 	}
 	return nil
@@ -225,7 +210,7 @@ func (m *mender) look(ctx context.Context, c gateway.Claim) {
 	case decision.State == gateway.Refused:
 		o.Refusal = gateway.Refusal{Class: channels.Temporary.String(), Scope: string(channels.ScopeChannel), Detail: "a look-up found that the provider does not have it"}
 	case decision.Next.Kind != gateway.StepNone: // the attempt stays in doubt, the delivery goes on
-		if err := m.advance(ctx, &c, decision.Next, "nobody knows whether the attempt before was sent"); err != nil {
+		if err := m.advance(ctx, &c, gateway.Move{Next: decision.Next, Detail: "nobody knows whether the attempt before was sent"}); err != nil {
 			m.d.o.Log.Error("a delivery in doubt cannot be moved on; trying again", "delivery", c.Delivery, "error", err)
 			return
 		}
@@ -295,7 +280,7 @@ func (m *mender) wasSent(ctx context.Context, c *gateway.Claim, caps channels.Ca
 // settle writes the result of a look-up; false: it was not taken, because of an error or because a receipt was quicker.
 func (m *mender) settle(ctx context.Context, c *gateway.Claim, o gateway.Outcome) bool {
 	o.Attempt, o.Token, o.Urgent = c.Attempt, c.Token, c.Policy.Lane == gateway.Urgent
-	errs, err := m.d.o.Ledger.Settle(ctx, []gateway.Outcome{o})
+	errs, _, err := m.d.o.Ledger.Exchange(ctx, gateway.Claimant{ID: m.claimant.ID, Lease: m.claimant.Lease}, []gateway.Outcome{o}, nil)
 	if err != nil {
 		if ctx.Err() == nil {
 			m.d.o.Log.Error("the result of a look-up cannot be written; looking again later", "attempt", c.Attempt, "error", err)

@@ -15,6 +15,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/dispatch"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue/memq"
 )
 
 func lost(context.Context, channels.Outbound) (channels.Sent, error) {
@@ -322,18 +323,11 @@ type dying struct {
 
 var errDead = errors.New("the process is dead")
 
-func (d dying) Claim(ctx context.Context, by gateway.Claimant, ids []gateway.ID) ([]gateway.Claim, error) {
+func (d dying) Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
 	if d.dead.Load() {
-		return nil, errDead
+		return nil, nil, errDead
 	}
-	return d.ledger.Claim(ctx, by, ids)
-}
-
-func (d dying) Settle(ctx context.Context, outcomes []gateway.Outcome) ([]error, error) {
-	if d.dead.Load() {
-		return nil, errDead
-	}
-	return d.ledger.Settle(ctx, outcomes)
+	return d.ledger.Exchange(ctx, by, done, ids)
 }
 
 func (d dying) Advance(ctx context.Context, moves []gateway.Move) error {
@@ -397,7 +391,7 @@ func TestKilled(t *testing.T) {
 				if doubt > 10 {
 					t.Errorf("%d are in doubt after the kill of 10 senders", doubt)
 				}
-				w.q.Flush()
+				w.q = memq.New(64) // what a process holds in its memory dies with it
 				w.start(w.options())
 				w.pass(time.Minute)
 				if life == w.d {

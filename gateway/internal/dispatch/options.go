@@ -16,8 +16,8 @@ import (
 // Ledger is what dispatch needs of the ledger.
 type Ledger interface {
 	Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, limit int) ([]gateway.ID, error)
-	Claim(ctx context.Context, by gateway.Claimant, deliveries []gateway.ID) ([]gateway.Claim, error)
-	Settle(ctx context.Context, outcomes []gateway.Outcome) ([]error, error)
+	NextDue(ctx context.Context, channel gateway.ID, lane gateway.Lane) (time.Time, error)
+	Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, deliveries []gateway.ID) ([]error, []gateway.Claim, error)
 	Observe(ctx context.Context, receipts []gateway.Receipt) ([]gateway.Effect, error)
 }
 
@@ -75,7 +75,11 @@ type Options struct {
 	Health     Health
 	Live       Live
 	Queue      queue.Queue
+	Hearing    gateway.Hearing // nil: lost receipts are asked for only where the class has a window
 
+	// Heard takes what a provider was asked for as if it had reported it, and returns once it is in the ledger. Nil: no
+	// provider is asked for receipts.
+	Heard func(ctx context.Context, channel gateway.ID, receipts []channels.Receipt) error
 	// CallbackURL is where a provider reports on one part of an attempt; empty: nowhere. Nil: nowhere ever.
 	CallbackURL func(channel, attempt gateway.ID, part int) string
 	Notice      func(Notice)          // nil: nobody; must not block

@@ -12,11 +12,12 @@ import (
 
 // pump claims for some senders of a line, one delivery for each that is free now and never one more.
 type pump struct {
-	l     *line
-	lanes []gateway.Lane
-	total int
+	l        *line
+	lanes    []gateway.Lane
+	total    int
+	gatherer *gatherer
 
-	free  atomic.Int64 // senders whose last outcome is written
+	free  atomic.Int64 // senders that have handed their last outcome in
 	freed chan struct{}
 	work  chan job
 	asks  claimRequest
@@ -31,16 +32,18 @@ type job struct {
 	paid  int
 }
 
-func (l *line) newPump(lanes []gateway.Lane, senders int) *pump {
-	p := &pump{l: l, lanes: lanes, total: senders, freed: make(chan struct{}, 1), work: make(chan job, senders), last: senders, timer: time.NewTimer(gathering)}
-	p.asks.done = make(chan turn, 1)
+func (l *line) newPump(lanes []gateway.Lane, senders int, g *gatherer) *pump {
+	p := &pump{l: l, lanes: lanes, total: senders, gatherer: g, freed: make(chan struct{}, 1), work: make(chan job, senders), last: senders, timer: time.NewTimer(gathering)}
+	p.asks.done = make(chan struct{}, 1)
 	p.free.Store(int64(senders))
 	return p
 }
 
-func (p *pump) release(n int) {
-	p.free.Add(int64(n))
-	wake(p.freed)
+// release counts a sender as free, and wakes the pump if that is what it may be waiting for.
+func (p *pump) release() {
+	if n := p.free.Add(1); n == 1 || n == int64(p.total)/2 {
+		wake(p.freed)
+	}
 }
 
 func (p *pump) run(ctx, sending context.Context) {
@@ -180,10 +183,9 @@ func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []ga
 		pass = p.l.limits.Take(urgent, len(ids))
 	}
 	p.last = pass.Count
-	gatherer := p.l.d.gatherer(urgent)
-	p.asks.ids = ids[:pass.Count]
+	p.asks.ids, p.asks.urgent = ids[:pass.Count], urgent
 	begun := time.Now()
-	claims, err := gatherer.claim(sending, &p.asks)
+	claims, err := p.gatherer.claim(sending, &p.asks)
 	p.l.d.metrics.claims[lane].Observe(time.Since(begun).Seconds())
 	if err != nil {
 		p.l.limits.Unused()
@@ -197,7 +199,7 @@ func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []ga
 		p.l.metrics.claimed(c.Verdict)
 		if c.Verdict == gateway.Granted {
 			p.free.Add(-1)
-			gatherer.sending.Add(1)
+			p.gatherer.sending.Add(1)
 			p.work <- job{claim: c, lane: lane, paid: pass.Paid}
 			continue
 		}

@@ -22,7 +22,6 @@ const usualAttempt = 30 * time.Second
 func (p *pump) send(sending context.Context, j job) {
 	l, c := p.l, j.claim
 	s := settlement{channel: c.Channel, free: p, outcome: gateway.Outcome{Attempt: c.Attempt, Token: c.Token, Part: c.FirstPart, Urgent: j.lane == gateway.Urgent}}
-	gatherer := l.d.gatherer(s.outcome.Urgent)
 	text, err := l.d.texts.of(context.WithoutCancel(sending), c)
 	switch {
 	case errors.Is(err, errBadText):
@@ -34,11 +33,11 @@ func (p *pump) send(sending context.Context, j job) {
 		l.refuse(j, &s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Throttled.String(), Scope: string(channels.ScopeContent), Detail: "the text could not be read from the ledger"}, RetryAfter: time.Second})
 	default:
 		l.limits.Charge(s.outcome.Urgent, j.paid, text.cost[min(c.FirstPart, len(text.parts)-1)])
-		l.sendParts(sending, j, text, &s, gatherer)
+		l.sendParts(sending, j, text, &s, p.gatherer)
 	}
 	l.d.o.At(atSent)
 	l.metrics.settled(j.lane, &s.outcome)
-	gatherer.settle(s)
+	p.gatherer.settle(s)
 }
 
 // sendParts sends part after part; all but the last are reported as progress.
@@ -48,6 +47,11 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 	if !ok {
 		l.limits.Unused()
 		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Auth.String(), Scope: string(channels.ScopeChannel), Detail: "the channel cannot be used until its options are mended"}})
+		return
+	}
+	if c.Address == "" {
+		l.limits.Unused()
+		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeChannel), Detail: "its address cannot be opened; the log says why"}})
 		return
 	}
 	m := channels.Outbound{Attempt: c.Attempt.String(), To: channels.Address(c.Address.Reveal()), Expires: c.Expires, Urgent: s.outcome.Urgent}

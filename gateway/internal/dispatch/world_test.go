@@ -30,10 +30,11 @@ type provider struct {
 }
 
 func (p *provider) Capabilities() channels.Capabilities {
-	if p.caps.LongestAttempt == 0 {
-		p.caps.LongestAttempt = 10 * time.Second
+	caps := p.caps
+	if caps.LongestAttempt == 0 {
+		caps.LongestAttempt = 10 * time.Second
 	}
-	return p.caps
+	return caps
 }
 
 func (p *provider) ParseAddress(raw string) (channels.Address, error) {
@@ -153,9 +154,27 @@ func story(t *testing.T, tell func(w *world)) {
 }
 
 func (w *world) options() dispatch.Options {
-	return dispatch.Options{Ledger: w.l, Mender: w.l, Routes: w.l, Deliveries: w.l, Texts: w.l, Health: w.l, Live: w, Queue: w.q, Window: 64,
+	return dispatch.Options{Ledger: w.l, Mender: w.l, Hearing: w.l, Heard: w.heard, Routes: w.l, Deliveries: w.l, Texts: w.l, Health: w.l, Live: w, Queue: w.q, Window: 64,
 		Random: func() float64 { return 0.5 }, Senders: 8, UrgentSenders: 2, Alone: true,
 		Notice: func(n dispatch.Notice) { w.mu.Lock(); w.notices = append(w.notices, n); w.mu.Unlock() }}
+}
+
+// heard stands for package track.
+func (w *world) heard(ctx context.Context, channel gateway.ID, receipts []channels.Receipt) error {
+	for _, r := range receipts {
+		attempt, err := gateway.ParseID(r.Attempt)
+		if err != nil {
+			return err
+		}
+		told := gateway.Receipt{Attempt: attempt, Channel: channel, Part: r.PartNo, ProviderID: r.ProviderID, State: gateway.AttemptDelivered}
+		if r.Status == channels.StatusFailed {
+			told.State, told.Next = gateway.Refused, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonFailed}
+		}
+		if _, err := w.l.Observe(ctx, []gateway.Receipt{told}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // start runs the dispatcher until the story ends or w.stop is called.

@@ -93,6 +93,7 @@ func TestWhatIsWrongIsSaidAtOnce(t *testing.T) {
 		{"too long", "in es cannot be sent over channel text (sms): the text is too long", gateway.CodeInvalid, func(d *gateway.Draft) { d.Words.Sources = map[string]string{"en": "x", "es": long} }},
 		{"words too long", "1048576", gateway.CodeTooLong, func(d *gateway.Draft) { d.Words.Sources["fr"] = strings.Repeat("x", 1<<20) }},
 		{"key", "key", gateway.CodeInvalid, func(d *gateway.Draft) { d.Key = "a\nb" }},
+		{"past", "is over already", gateway.CodeInvalid, func(d *gateway.Draft) { d.StartAt = time.Now().Add(-2 * time.Minute) }},
 		{"late", "start_at", gateway.CodeInvalid, func(d *gateway.Draft) { d.StartAt = time.Now().Add(400 * 24 * time.Hour) }},
 		{"over", "not after the start", gateway.CodeInvalid, func(d *gateway.Draft) { d.ExpiresAt = time.Now().Add(-time.Hour) }},
 		{"long life", "31 days", gateway.CodeInvalid, func(d *gateway.Draft) { d.ExpiresAt = time.Now().Add(40 * 24 * time.Hour) }},
@@ -275,6 +276,26 @@ func TestAStartLaterIsKept(t *testing.T) {
 	}
 }
 
+// A clock that is a little behind ours sends at once, and so does a program that repeats its request after the start; what
+// is new and in the past is refused, in a preview too.
+func TestAStartInThePast(t *testing.T) {
+	st := newStage(t)
+	st.enrol(who{locale: "en", points: "sms"})
+	st.run(st.f)
+	d := report("r1")
+	d.StartAt = st.now().Add(-50 * time.Second)
+	id := st.submit(d)
+	st.planned(id)
+	st.wind(time.Hour)
+	if again := st.submit(d); again != id {
+		t.Errorf("repeated it is %s, not %s", again, id)
+	}
+	d.Group, d.Key = st.group.ID, "r2"
+	if _, err := st.f.Preview(t.Context(), d); !isCode(err, gateway.CodeInvalid) || !strings.Contains(err.Error(), "is over already") {
+		t.Errorf("a preview says %v", err)
+	}
+}
+
 // Planning is stopped in the middle, and resumed: the rest is planned, and what was held becomes due again.
 func TestStopAndResume(t *testing.T) {
 	st := newStage(t)
@@ -296,7 +317,7 @@ func TestStopAndResume(t *testing.T) {
 	close(goOn)
 	due, err := st.s.Due(t.Context(), st.list[0].ID, gateway.Bulk, 600)
 	st.ok(err)
-	claims, err := st.s.Claim(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, due)
+	_, claims, err := st.s.Exchange(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, due)
 	st.ok(err)
 	if len(due) != 500 || claims[0].Verdict != gateway.Held {
 		t.Fatalf("%d due, first verdict %v", len(due), claims[0].Verdict)
@@ -330,13 +351,13 @@ func TestReplayingDeadLetters(t *testing.T) {
 	st.planned(id)
 	due, err := st.s.Due(t.Context(), st.list[0].ID, gateway.Bulk, 10)
 	st.ok(err)
-	claims, err := st.s.Claim(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, due[:2])
+	_, claims, err := st.s.Exchange(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, due[:2])
 	st.ok(err)
 	var outcomes []gateway.Outcome
 	for _, c := range claims {
 		outcomes = append(outcomes, gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.Refused, Next: gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonFailed}})
 	}
-	_, err = st.s.Settle(t.Context(), outcomes)
+	_, _, err = st.s.Exchange(t.Context(), gateway.Claimant{}, outcomes, nil)
 	st.ok(err)
 	if n, err := st.f.Replay(t.Context(), st.group.ID, id); n != 2 || err != nil {
 		t.Errorf("replayed %d, %v", n, err)

@@ -16,6 +16,9 @@ const examples = 5
 // sending, member by member. An empty audience is no fault here: the preview says who is left out and why.
 func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview, error) {
 	b, err := f.broadcast(d)
+	if err == nil {
+		err = b.CheckStart()
+	}
 	if err != nil {
 		return gateway.Preview{}, err
 	}

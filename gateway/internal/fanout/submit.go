@@ -194,7 +194,7 @@ func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
 	if b.Key == "" {
 		b.Key = b.ID.String()
 	}
-	if b.StartAt.Before(now) {
+	if b.StartAt.IsZero() || b.StartAt.Before(now) && b.CheckStart() == nil {
 		b.StartAt = now
 	}
 	if b.ExpiresAt.IsZero() {

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -19,16 +20,16 @@ const hookTime = 10 * time.Second
 
 // ServeHTTP takes the webhook of the channel that the path's wildcard "channel" names. It answers 200 once everything is
 // stored, 503 if the provider is to call again, 403 to a forgery and 404 for a channel that is not there, the last two
-// without a word that helps anybody who tries.
+// without a word that helps anybody who tries. Whoever serves it may have set X-Request-Id; the log names that.
 func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
+	id := w.Header().Get("X-Request-Id")
 	ch, adapter, ok := e.Channels.ByName(r.PathValue("channel"))
 	parser, hears := adapter.(channels.WebhookParser)
 	if !ok || !hears {
 		http.Error(w, "not found", http.StatusNotFound)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := read(http.MaxBytesReader(w, r.Body, maxBody), r.ContentLength)
 	if err != nil {
 		status := http.StatusBadRequest
 		var long *http.MaxBytesError
@@ -43,12 +44,12 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, channels.ErrForged):
 		e.Count(ch.ID, HeardForgery)
-		e.Log.Debug("a webhook was refused", "channel", ch.ID, "error", err)
+		e.Log.Debug("a webhook was refused", "request", id, "channel", ch.ID, "error", err)
 		http.Error(w, "forbidden", http.StatusForbidden)
 		return
 	case err != nil:
 		e.Count(ch.ID, HeardNonsense)
-		e.Log.Warn("a webhook cannot be read", "channel", ch.ID, "error", err)
+		e.Log.Warn("a webhook cannot be read", "request", id, "channel", ch.ID, "error", err)
 		http.Error(w, "not understood", http.StatusBadRequest)
 		return
 	}
@@ -56,7 +57,7 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	if err := e.Hear(ctx, ch, events); err != nil {
 		e.Count(ch.ID, HeardFailure)
-		e.Log.Error("what a provider reports cannot be stored; it is to call again", "channel", ch.ID, "error", err)
+		e.Log.Error("what a provider reports cannot be stored; it is to call again", "request", id, "channel", ch.ID, "error", err)
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "call again", http.StatusServiceUnavailable)
 		return
@@ -69,6 +70,14 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// read reads all of a body whose length was announced, or is unknown and below zero.
+func read(body io.Reader, announced int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(max(announced, 0), maxBody)) + bytes.MinRead)
+	_, err := b.ReadFrom(body)
+	return b.Bytes(), err
 }
 
 // parse keeps a defect in an adapter from ending the connection without an answer.

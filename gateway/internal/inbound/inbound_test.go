@@ -30,7 +30,7 @@ func TestStopAndStartByChat(t *testing.T) {
 	if len(answers) != 1 || answers[0].ChannelID != st.chat.ID || answers[0].State != gateway.Waiting {
 		t.Fatalf("answers: %+v", answers)
 	}
-	claims, err := st.s.Claim(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, []gateway.ID{answers[0].ID})
+	_, claims, err := st.s.Exchange(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, []gateway.ID{answers[0].ID})
 	if err != nil || claims[0].Verdict != gateway.Granted || claims[0].Address.Reveal() != "700" {
 		t.Errorf("the answer must pass her STOP: %v, %v", claims[0].Verdict, err)
 	}

@@ -12,8 +12,10 @@ import (
 // Store is everything a ledger offers.
 type Store interface {
 	gateway.Ledger
+	gateway.Agenda
 	gateway.Mender
 	gateway.Cases
+	gateway.Hearing
 	gateway.BroadcastLog
 	gateway.Tracking
 	gateway.Groups

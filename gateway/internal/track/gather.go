@@ -2,14 +2,17 @@ package track
 
 import (
 	"context"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// most is how many receipts go to the ledger in one call.
-const most = 256
+const (
+	most      = 256                  // receipts that go to the ledger in one call
+	gathering = 5 * time.Millisecond // how long the first of them waits for others: a commit of thirty costs little more than one of three
+)
 
-// gatherer joins the receipts of many requests: while one call of the ledger is under way, the next one gathers.
+// gatherer joins the receipts of many requests.
 type gatherer struct {
 	write func(context.Context, []gateway.Receipt) ([]gateway.Effect, error)
 	calls chan *call
@@ -52,23 +55,34 @@ func (g *gatherer) run(ctx context.Context) {
 	for {
 		select {
 		case first := <-g.calls:
-			g.flush(g.fill(first))
+			g.flush(g.fill(ctx, first))
 		case <-ctx.Done():
 			for len(g.calls) > 0 {
-				g.flush(g.fill(<-g.calls))
+				g.flush(g.fill(ctx, <-g.calls))
 			}
 			return
 		}
 	}
 }
 
-func (g *gatherer) fill(first *call) []*call {
+// fill gathers what comes while the first call waits; once the context has ended, only what is there.
+func (g *gatherer) fill(ctx context.Context, first *call) []*call {
 	batch, n := []*call{first}, len(first.receipts)
+	wait := time.NewTimer(gathering)
+	defer wait.Stop()
 	for n < most {
 		select {
 		case c := <-g.calls:
 			batch, n = append(batch, c), n+len(c.receipts)
+			continue
 		default:
+		}
+		select {
+		case c := <-g.calls:
+			batch, n = append(batch, c), n+len(c.receipts)
+		case <-wait.C:
+			return batch
+		case <-ctx.Done():
 			return batch
 		}
 	}

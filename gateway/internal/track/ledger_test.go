@@ -64,14 +64,14 @@ func (w *town) handOver(ctx context.Context, parts int, settled gateway.AttemptS
 	}
 	w.must(w.s.Plan(ctx, gateway.Chunk{Broadcast: answer.ID, Group: w.group.ID, Cursor: who[0].Member, Last: true, Lane: gateway.Bulk,
 		Renderings: []gateway.Rendering{{BroadcastID: answer.ID, GroupID: w.group.ID, Locale: "en", Kind: "sms", Parts: text, Cost: parts}}, Deliveries: []gateway.NewDelivery{delivery}}))
-	claims, err := w.s.Claim(ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, []gateway.ID{delivery.ID})
+	_, claims, err := w.s.Exchange(ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, []gateway.ID{delivery.ID})
 	w.must(err)
 	for i := range parts - 1 {
-		_, err := w.s.Settle(ctx, []gateway.Outcome{{Attempt: claims[0].Attempt, Token: claims[0].Token, State: gateway.Claimed, Part: i, ProviderID: "SM"}})
+		_, _, err := w.s.Exchange(ctx, gateway.Claimant{}, []gateway.Outcome{{Attempt: claims[0].Attempt, Token: claims[0].Token, State: gateway.Claimed, Part: i, ProviderID: "SM"}}, nil)
 		w.must(err)
 	}
 	if settled != gateway.Claimed {
-		_, err = w.s.Settle(ctx, []gateway.Outcome{{Attempt: claims[0].Attempt, Token: claims[0].Token, State: settled, Part: parts - 1, Refusal: gateway.Refusal{Class: "unknown"}}})
+		_, _, err = w.s.Exchange(ctx, gateway.Claimant{}, []gateway.Outcome{{Attempt: claims[0].Attempt, Token: claims[0].Token, State: settled, Part: parts - 1, Refusal: gateway.Refusal{Class: "unknown"}}}, nil)
 		w.must(err)
 	}
 	return claims[0]

@@ -69,6 +69,9 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 			}
 			return nil
 		}
+		if err := b.CheckStart(); err != nil {
+			return err
+		}
 		answer = gateway.Submission{ID: b.ID, Created: true}
 		_, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
 			created_at, start_at, expires_at, forget_at, planned, cursor, lapsed) VALUES (?,?,?,?,?,?,?,?,?,?,'planning',0,?,?,?,?,?,?,0,?,0)`,
@@ -101,9 +104,11 @@ func (s *Store) Broadcasts(ctx context.Context, group, before gateway.ID, limit 
 
 var highest = gateway.ID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
+const unplannedQuery = "SELECT " + broadcastColumns + " WHERE state = 'planning' AND stopped = 0 AND start_at <= ? ORDER BY lane, start_at LIMIT ?"
+
 // Unplanned lists what fan-out has to do.
 func (s *Store) Unplanned(ctx context.Context, limit int) ([]gateway.Broadcast, error) {
-	return s.listBroadcasts(ctx, true, "SELECT "+broadcastColumns+" WHERE state = 'planning' AND stopped = 0 AND start_at <= ? ORDER BY lane, start_at LIMIT ?", s.micros(), limit)
+	return s.listBroadcasts(ctx, true, unplannedQuery, s.micros(), limit)
 }
 
 func (s *Store) listBroadcasts(ctx context.Context, words bool, text string, args ...any) ([]gateway.Broadcast, error) {
@@ -125,12 +130,12 @@ func (s *Store) listBroadcasts(ctx context.Context, words bool, text string, arg
 // SetState stops or resumes a broadcast.
 func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool) error {
 	return s.write.do(ctx, true, func(t *txn) error {
-		var was bool
+		var was, over bool
 		var expires int64
 		found := false
-		if err := t.query("SELECT stopped, expires_at FROM broadcasts WHERE group_id = ? AND id = ?", []any{group[:], id[:]}, func(r *lite.Stmt) error {
+		if err := t.query(stateQuery, []any{group[:], id[:]}, func(r *lite.Stmt) error {
 			found = true
-			return r.Scan(&was, &expires)
+			return r.Scan(&was, &expires, &over)
 		}); err != nil {
 			return err
 		}
@@ -139,6 +144,8 @@ func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool
 			return gateway.Faultf(gateway.CodeNotFound, "there is no such broadcast")
 		case was == stopped && stopped:
 			return gateway.Faultf(gateway.CodeConflict, "this broadcast is stopped already")
+		case over && !was:
+			return gateway.Faultf(gateway.CodeConflict, "this broadcast is over: every delivery has arrived or ended, and nothing waits that could be stopped or go on")
 		case was == stopped:
 			return gateway.Faultf(gateway.CodeConflict, "this broadcast is not stopped")
 		case expires <= t.now:
@@ -149,3 +156,7 @@ func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool
 		return err
 	})
 }
+
+const stateQuery = `SELECT b.stopped, b.expires_at, b.state = 'planned' AND NOT EXISTS (
+		SELECT 1 FROM tallies t WHERE t.group_no = g.no AND t.broadcast_no = b.no AND t.n > 0 AND t.state NOT IN ('delivered', 'ended'))
+	FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.group_id = ? AND b.id = ?`

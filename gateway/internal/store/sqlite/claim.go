@@ -29,11 +29,21 @@ func (s *Store) Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, 
 
 const dueQuery = "SELECT no, tail FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND due_at <= ? ORDER BY due_at, no LIMIT ?"
 
-// Claim gives deliveries to a claimant.
-func (s *Store) Claim(ctx context.Context, by gateway.Claimant, ids []gateway.ID) ([]gateway.Claim, error) {
+// Exchange writes outcomes and gives deliveries to a claimant, in one transaction.
+func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
+	errs := make([]error, len(done))
 	claims := make([]gateway.Claim, len(ids))
 	sealed := make([]sealedAddress, len(ids))
-	err := s.write.do(ctx, by.Urgent, func(t *txn) error {
+	urgent := by.Urgent
+	for i := range done {
+		urgent = urgent || done[i].Urgent
+	}
+	err := s.write.do(ctx, urgent, func(t *txn) (err error) {
+		for i := range done {
+			if errs[i], err = t.settle(&done[i]); err != nil {
+				return fmt.Errorf("settling: %w", err)
+			}
+		}
 		lease := t.now + by.Lease.Microseconds()
 		for i, id := range ids {
 			claims[i] = gateway.Claim{Delivery: id}
@@ -44,17 +54,17 @@ func (s *Store) Claim(ctx context.Context, by gateway.Claimant, ids []gateway.ID
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := range claims { // outside the transaction: opening costs as much as reading
 		if claims[i].Verdict != gateway.Granted {
 			continue
 		}
-		if err := s.openAddress(ctx, &claims[i], &sealed[i]); err != nil {
-			return nil, fmt.Errorf("opening the address of delivery %s: %w", claims[i].Delivery, err)
+		if err := s.openAddress(ctx, &claims[i], &sealed[i]); err != nil { // what was written stands, so this is no error of the call
+			s.log.Error("the address of a delivery cannot be opened; see that all keys of the ring are there", "delivery", claims[i].Delivery, "error", err)
 		}
 	}
-	return claims, nil
+	return errs, claims, nil
 }
 
 // sealedAddress is an address as it is stored, with the key that opens it.
@@ -161,17 +171,20 @@ func (t *txn) grant(row *claimed, info *frozen, c *gateway.Claim, lease int64) e
 	if c.No == 1 {
 		previous = 0
 	}
-	no, tail := halves(c.Attempt)
 	room, known := t.w.refs[row.channel]
 	if !known {
 		room = usualRef
 	}
+	no, tail := halves(c.Attempt)
+	a := &attempt{no: no, tail: tail, group: info.groupNo, broadcast: row.broadcast, delivery: row.no, previous: previous, channel: row.channel, point: c.Point, nth: c.No,
+		state: gateway.Claimed, token: c.Token, until: lease, parts: parts, firstPart: c.FirstPart, claimedAt: t.now, refs: blanks[:min(len(blanks), 1+room*max(1, parts))]}
 	s := t.Prepare("INSERT INTO attempts (state, token, left_behind, arrived, cost, settled_at, refusal, no, tail, group_no, broadcast_no, delivery_no, previous_no, channel_no, point_id, nth, until, parts, first_part, claimed_at, refs) VALUES (1, 1, 0, 0, 0, 0, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-	s.Int(1, no).Int(2, tail).Int(3, info.groupNo).Int(4, row.broadcast).Int(5, row.no).Int(6, previous).Int(7, row.channel).Key(8, c.Point).Int(9, int64(c.No))
-	s.Int(10, lease).Int(11, int64(parts)).Int(12, int64(c.FirstPart)).Int(13, t.now).Text(14, blanks[:min(len(blanks), 1+room*max(1, parts))])
+	s.Int(1, a.no).Int(2, a.tail).Int(3, a.group).Int(4, a.broadcast).Int(5, a.delivery).Int(6, a.previous).Int(7, a.channel).Key(8, a.point).Int(9, int64(a.nth))
+	s.Int(10, a.until).Int(11, int64(a.parts)).Int(12, int64(a.firstPart)).Int(13, a.claimedAt).Text(14, a.refs)
 	if err := s.Run(); err != nil {
 		return fmt.Errorf("writing an attempt: %w", err)
 	}
+	t.w.live.wrote(a)
 	if err := t.Prepare("UPDATE deliveries SET state = 1, attempt_no = ?, attempts = ? WHERE no = ?").Int(1, no).Int(2, int64(c.No)).Int(3, row.no).Run(); err != nil {
 		return fmt.Errorf("writing a delivery: %w", err)
 	}

@@ -21,191 +21,6 @@ func (s *Store) BeginImport(ctx context.Context, imp gateway.Import) error {
 	})
 }
 
-// Stage writes a chunk of rows that nobody sees yet.
-func (s *Store) Stage(ctx context.Context, group, imp gateway.ID, rows []gateway.StagedMember) ([]gateway.Staged, error) {
-	_, topics, err := s.group(ctx, "id = ?", group[:])
-	if err != nil {
-		return nil, err
-	}
-	key, err := s.groupKey(ctx, group)
-	if err != nil {
-		return nil, err
-	}
-	staged := make([]gateway.Staged, len(rows))
-	err = s.write.do(ctx, false, func(t *txn) error {
-		st := stager{txn: t, key: key, topics: topics, group: group, imp: imp}
-		state, err := st.importState()
-		if err != nil {
-			return err
-		}
-		if state != "open" {
-			return gateway.Faultf(gateway.CodeConflict, "this import is %s; begin a new one", state)
-		}
-		for i, row := range rows {
-			if staged[i], err = st.stage(row); err != nil {
-				return fmt.Errorf("line %d: %w", row.Line, err)
-			}
-		}
-		return nil
-	})
-	return staged, err
-}
-
-type stager struct {
-	*txn
-	key        *seal.Group
-	topics     []topicRow
-	group, imp gateway.ID
-}
-
-func (st *stager) importState() (state string, err error) {
-	err = st.query("SELECT state FROM imports WHERE group_id = ? AND id = ?", []any{st.group[:], st.imp[:]}, func(r *lite.Stmt) error { return r.Scan(&state) })
-	if err == nil && state == "" {
-		err = gateway.Faultf(gateway.CodeNotFound, "there is no such import")
-	}
-	return state, err
-}
-
-// known is a member that has a row's ref or address.
-type known struct {
-	id    gateway.ID
-	line  int  // in this import; 0: she was there before
-	byRef bool //
-}
-
-func (st *stager) stage(row gateway.StagedMember) (gateway.Staged, error) {
-	result := gateway.Staged{Kind: gateway.StagedNew}
-	who, err := st.find(row.Member)
-	if err != nil {
-		return result, err
-	}
-	if result.Stopped, err = st.suppressed(row.Member); err != nil {
-		return result, err
-	}
-	switch {
-	case who == nil:
-		row.Member.ID = gateway.NewID()
-		result.MemberID = row.Member.ID
-		return result, st.insert(row, st.imp)
-	case who.line > 0:
-		return gateway.Staged{Kind: gateway.StagedDuplicate, Line: who.line, MemberID: who.id}, nil
-	}
-	result.Kind, result.MemberID = gateway.StagedChange, who.id
-	taken := 0
-	if err := st.query("SELECT line FROM import_changes WHERE group_id = ? AND import_id = ? AND member_id = ?", []any{st.group[:], st.imp[:], who.id[:]}, func(r *lite.Stmt) error { return r.Scan(&taken) }); err != nil {
-		return result, err
-	}
-	if taken > 0 {
-		return gateway.Staged{Kind: gateway.StagedDuplicate, Line: taken, MemberID: who.id}, nil
-	}
-	plain, err := encodeRow(row)
-	if err != nil {
-		return result, err
-	}
-	_, err = st.exec("INSERT INTO import_changes (group_id, import_id, member_id, line, row_sealed) VALUES (?,?,?,?,?)",
-		st.group[:], st.imp[:], who.id[:], row.Line, st.key.Box.Seal(plain, place(who.id, "change")))
-	return result, err
-}
-
-// find looks for the member that a row speaks of: by ref, else by any of its addresses. A row with a ref of its own
-// shares an address with others without being one of them.
-func (st *stager) find(m gateway.Member) (*known, error) {
-	var who *known
-	take := func(r *lite.Stmt) error {
-		k := known{}
-		var imp gateway.ID
-		if err := r.Scan(&k.id, &imp, &k.line); err != nil {
-			return err
-		}
-		if imp != st.imp {
-			k.line = 0
-		}
-		who = &k
-		return nil
-	}
-	if m.Ref != "" {
-		return who, st.query("SELECT id, import_id, line FROM members WHERE group_id = ? AND ref_index = ?", []any{st.group[:], st.key.Addresses.Of("ref", m.Ref.Reveal())}, take)
-	}
-	for _, p := range m.Points {
-		err := st.query(`SELECT m.id, m.import_id, m.line FROM contact_points p JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id
-			WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ? LIMIT 1`, []any{st.group[:], p.Kind, st.key.Addresses.Of(p.Kind, p.Address.Reveal())}, take)
-		if err != nil || who != nil {
-			return who, err
-		}
-	}
-	return nil, nil
-}
-
-func (st *stager) suppressed(m gateway.Member) (bool, error) {
-	for _, p := range m.Points {
-		stopped, err := st.stands(st.key, st.group, p.Kind, p.Address)
-		if err != nil || stopped {
-			return stopped, err
-		}
-	}
-	return false, nil
-}
-
-// insert writes a new member; imp is the import that hides her, or zero.
-func (st *stager) insert(row gateway.StagedMember, imp gateway.ID) error {
-	m := row.Member
-	box, wrapped, err := st.key.NewMember(place(m.ID, "key"))
-	if err != nil {
-		return err
-	}
-	var ref any
-	if m.Ref != "" {
-		ref = st.key.Addresses.Of("ref", m.Ref.Reveal())
-	}
-	if _, err := st.exec("INSERT INTO members (group_id, id, import_id, line, locale, fallback, zone, neutral, tags, key_sealed, name_sealed, ref_sealed, ref_index, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-		st.group[:], m.ID[:], imp, row.Line, m.Locale, joinList(m.Fallback), m.Zone, m.Neutral, joinTags(m.Tags), wrapped,
-		sealText(box, m.Name, m.ID, "name"), sealText(box, m.Ref, m.ID, "ref"), ref, st.now); err != nil {
-		return err
-	}
-	for i, p := range m.Points {
-		if err := st.insertPoint(box, m.ID, i, p, row.Consents); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// insertPoint writes a contact point with the evidence for it. It is active only with evidence, and never against a STOP.
-func (st *stager) insertPoint(box seal.Box, member gateway.ID, position int, p gateway.ContactPoint, consents []gateway.Consent) error {
-	given := p.ID
-	if p.ID.IsZero() {
-		p.ID = gateway.NewID()
-	}
-	var granted []string
-	for _, c := range consents {
-		if c.PointID != given {
-			continue
-		}
-		if c.Granted {
-			granted = append(granted, c.Topic)
-		}
-		c.ID, c.GroupID, c.MemberID, c.PointID = gateway.NewID(), st.group, member, p.ID
-		if err := st.putConsent(box, c); err != nil {
-			return err
-		}
-	}
-	mask := bits(st.topics, granted)
-	state := pointUnconfirmed
-	if mask != 0 {
-		state = pointActive
-	}
-	stopped, err := st.stands(st.key, st.group, p.Kind, p.Address)
-	if err != nil {
-		return err
-	}
-	if stopped {
-		state = pointStopped
-	}
-	_, err = st.exec("INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note) VALUES (?,?,?,?,?,?,?,?,?,?)",
-		st.group[:], member[:], p.ID[:], position, p.Kind, state, mask, sealText(box, p.Address, p.ID, "address"), st.key.Addresses.Of(p.Kind, p.Address.Reveal()), p.Note)
-	return err
-}
-
 func joinList(items []string) string {
 	tags := joinTags(items)
 	if tags == "" {
@@ -320,7 +135,11 @@ func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
 			}
 		}
 		if !there {
-			if err := st.insertPoint(box, member, i, p, row.Consents); err != nil {
+			ready := st.w.store.preparePoint(st.key, box, st.topics, st.group, member, p, row.Consents)
+			if ready.stopped, err = st.stands(st.group, p.Kind, ready.stops); err != nil {
+				return err
+			}
+			if err := st.insertPoint(member, i, &ready); err != nil {
 				return err
 			}
 		}
@@ -351,7 +170,7 @@ func (st *stager) addConsent(box seal.Box, member gateway.ID, at pointAt, positi
 	return err
 }
 
-// Discard deletes what was staged.
+// Discard deletes what was staged, from the file and from the journal.
 func (s *Store) Discard(ctx context.Context, group, imp gateway.ID) error {
 	if err := s.turnImport(ctx, group, imp, "discarding"); err != nil {
 		return err
@@ -392,6 +211,7 @@ func (s *Store) finishDiscarding(ctx context.Context, group, imp gateway.ID) err
 			return fmt.Errorf("discarding an import: %w", err)
 		}
 	}
+	s.purge(ctx)
 	return nil
 }
 

@@ -7,7 +7,8 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// Receive stores what a member sent, once.
+// Receive stores what a member sent, once. What comes from exactly one member is sealed under her key, so that erasing
+// her destroys it; all else under the group's.
 func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (bool, error) {
 	key, err := s.groupKey(ctx, m.GroupID)
 	if err != nil {
@@ -15,17 +16,39 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (bool, er
 	}
 	fresh := false
 	err = s.write.do(ctx, true, func(t *txn) error {
-		var event any
+		fresh = false
+		var event, owner any
 		if m.EventID != "" {
 			event = m.GroupID.String() + " " + m.EventID
 		}
-		n, err := t.exec("INSERT INTO inbounds (group_id, id, channel_id, event_id, members, kind, from_sealed, text_sealed, meaning, at) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (channel_id, event_id) WHERE event_id IS NOT NULL DO NOTHING",
-			m.GroupID[:], m.ID[:], m.ChannelID[:], event, toJSON(m.MemberIDs), m.Kind, sealText(key.Box, m.From, m.ID, "from"), sealText(key.Box, m.Text, m.ID, "text"), m.Meaning, toMicros(m.At))
-		fresh = n > 0
-		return err
+		box := key.Box
+		if len(m.MemberIDs) == 1 {
+			hers, there, err := t.boxOf(key, m.GroupID, m.MemberIDs[0])
+			if err != nil {
+				return err
+			}
+			if there { // else she was erased a moment ago
+				box, owner = hers, m.MemberIDs[0][:]
+			}
+		}
+		n, err := t.exec("INSERT INTO inbounds (group_id, id, channel_id, event_id, members, sealed_for, kind, from_sealed, text_sealed, meaning, at) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (channel_id, event_id) WHERE event_id IS NOT NULL DO NOTHING",
+			m.GroupID[:], m.ID[:], m.ChannelID[:], event, toJSON(m.MemberIDs), owner, m.Kind, sealText(box, m.From, m.ID, "from"), sealText(box, m.Text, m.ID, "text"), m.Meaning, toMicros(m.At))
+		if err != nil || n == 0 {
+			return err
+		}
+		for _, member := range m.MemberIDs {
+			if _, err := t.exec("INSERT INTO inbound_members (group_id, member_id, inbound_id) VALUES (?,?,?) ON CONFLICT DO NOTHING", m.GroupID[:], member[:], m.ID[:]); err != nil {
+				return err
+			}
+		}
+		fresh = true
+		return nil
 	})
 	return fresh, err
 }
+
+const inboundQuery = `SELECT i.id, i.channel_id, i.members, i.kind, i.from_sealed, i.text_sealed, i.meaning, i.at, i.sealed_for, m.key_sealed
+	FROM inbounds i LEFT JOIN members m ON m.group_id = i.group_id AND m.id = i.sealed_for WHERE i.group_id = ? AND i.id < ? ORDER BY i.id DESC LIMIT ?`
 
 // Inbound lists the newest first.
 func (s *Store) Inbound(ctx context.Context, group, before gateway.ID, limit int) ([]gateway.InboundMessage, error) {
@@ -37,12 +60,13 @@ func (s *Store) Inbound(ctx context.Context, group, before gateway.ID, limit int
 		before = highest
 	}
 	type row struct {
-		m          gateway.InboundMessage
-		members    string
-		from, text []byte
+		m                gateway.InboundMessage
+		members          string
+		from, text, hers []byte
+		owner            gateway.ID
 	}
-	read, err := list(ctx, s, "SELECT id, channel_id, members, kind, from_sealed, text_sealed, meaning, at FROM inbounds WHERE group_id = ? AND id < ? ORDER BY id DESC LIMIT ?", []any{group[:], before[:], limit}, func(r *row) []any {
-		return []any{&r.m.ID, &r.m.ChannelID, &r.members, &r.m.Kind, &r.from, &r.text, &r.m.Meaning, &r.m.At}
+	read, err := list(ctx, s, inboundQuery, []any{group[:], before[:], limit}, func(r *row) []any {
+		return []any{&r.m.ID, &r.m.ChannelID, &r.members, &r.m.Kind, &r.from, &r.text, &r.m.Meaning, &r.m.At, &r.owner, &r.hers}
 	})
 	if err != nil {
 		return nil, err
@@ -53,10 +77,16 @@ func (s *Store) Inbound(ctx context.Context, group, before gateway.ID, limit int
 		if err := json.Unmarshal([]byte(r.members), &r.m.MemberIDs); err != nil {
 			return nil, err
 		}
-		if r.m.From, err = openText(key.Box, r.from, r.m.ID, "from"); err != nil {
+		box := key.Box
+		if !r.owner.IsZero() && (r.from != nil || r.text != nil) {
+			if box, err = memberBox(key, r.owner, r.hers); err != nil {
+				return nil, err
+			}
+		}
+		if r.m.From, err = openText(box, r.from, r.m.ID, "from"); err != nil {
 			return nil, err
 		}
-		if r.m.Text, err = openText(key.Box, r.text, r.m.ID, "text"); err != nil {
+		if r.m.Text, err = openText(box, r.text, r.m.ID, "text"); err != nil {
 			return nil, err
 		}
 		all = append(all, r.m)

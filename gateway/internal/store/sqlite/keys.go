@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,11 +74,18 @@ func place(id gateway.ID, column string) []byte {
 	return append(id[:len(id):len(id)], column...)
 }
 
+// sealedUnit is what texts are lengthened to a multiple of before they are sealed, in bytes: sealed bytes show their
+// length, and the length of an address helps to tell whose it is.
+const sealedUnit = 32
+
+// sealText lengthens a text by 0x80 and zeros (ISO/IEC 7816-4) and seals it; an empty one is NULL.
 func sealText(box seal.Box, text gateway.Private, id gateway.ID, column string) []byte {
 	if text == "" {
 		return nil
 	}
-	return box.Seal([]byte(text.Reveal()), place(id, column))
+	plain := make([]byte, (len(text)/sealedUnit+1)*sealedUnit)
+	plain[copy(plain, text.Reveal())] = 0x80
+	return box.Seal(plain, place(id, column))
 }
 
 func openText(box seal.Box, sealed []byte, id gateway.ID, column string) (gateway.Private, error) {
@@ -85,13 +93,22 @@ func openText(box seal.Box, sealed []byte, id gateway.ID, column string) (gatewa
 		return "", nil
 	}
 	plain, err := box.Open(sealed, place(id, column))
-	return gateway.Private(plain), err
+	if err != nil {
+		return "", err
+	}
+	end := bytes.LastIndexByte(plain, 0x80)
+	if end < 0 {
+		return "", fmt.Errorf("a sealed %s has no end: %w", column, seal.ErrOpen)
+	}
+	return gateway.Private(plain[:end]), nil
 }
+
+var errDestroyed = errors.New("the member's key is destroyed")
 
 // memberBox opens a member's key; an erased one has none.
 func memberBox(key *seal.Group, member gateway.ID, sealed []byte) (seal.Box, error) {
 	if len(sealed) == 0 {
-		return seal.Box{}, errors.New("the member's key is destroyed")
+		return seal.Box{}, errDestroyed
 	}
 	return key.Member(sealed, place(member, "key"))
 }
@@ -109,6 +126,10 @@ func (s *Store) RotateKeys(ctx context.Context, limit int) (int, error) {
 		}
 		return nil
 	})
+	if err == nil && n > 0 { // who took an old ring key must not find what it opened; Retain sees to that
+		s.unscrubbed.Store(true)
+		s.sweptAt.Store(0)
+	}
 	return n, err
 }
 

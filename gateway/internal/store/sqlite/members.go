@@ -93,10 +93,12 @@ func (s *Store) members(ctx context.Context, group gateway.ID, text string, limi
 	return all, nil
 }
 
-func readPoints(c *lite.Conn, group, member gateway.ID) (rows []pointRow, err error) {
-	err = query(c, `SELECT id, kind, state, topics, address_sealed, note,
+const memberPointsQuery = `SELECT id, kind, state, topics, address_sealed, note,
 		EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id)
-		FROM contact_points p WHERE group_id = ? AND member_id = ? ORDER BY position`, []any{group[:], member[:]}, func(r *lite.Stmt) error {
+		FROM contact_points p WHERE group_id = ? AND member_id = ? ORDER BY position`
+
+func readPoints(c *lite.Conn, group, member gateway.ID) (rows []pointRow, err error) {
+	err = query(c, memberPointsQuery, []any{group[:], member[:]}, func(r *lite.Stmt) error {
 		var row pointRow
 		err := r.Scan(&row.p.ID, &row.p.Kind, &row.state, &row.mask, &row.sealed, &row.p.Note, &row.p.Shared)
 		rows = append(rows, row)
@@ -145,16 +147,21 @@ func hiddenImports(c *lite.Conn, group gateway.ID) (map[gateway.ID]bool, error) 
 
 const hiddenQuery = "SELECT id FROM imports INDEXED BY imports_unfinished WHERE state NOT IN ('published', 'discarded') AND state <> 'publishing' AND group_id = ?"
 
+const (
+	findQuery    = "SELECT DISTINCT m.id, m.import_id FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ? ORDER BY m.id"
+	findRefQuery = "SELECT id, import_id FROM members WHERE group_id = ? AND ref_index = ?"
+)
+
 // FindMembers finds by address or ref.
 func (s *Store) FindMembers(ctx context.Context, group gateway.ID, kind string, value gateway.Private) ([]gateway.ID, error) {
 	key, err := s.groupKey(ctx, group)
 	if err != nil {
 		return nil, err
 	}
-	text := "SELECT DISTINCT m.id, m.import_id FROM contact_points p JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ? ORDER BY m.id"
+	text := findQuery
 	args := []any{group[:], kind, key.Addresses.Of(kind, value.Reveal())}
 	if kind == "ref" {
-		text = "SELECT id, import_id FROM members WHERE group_id = ? AND ref_index = ?"
+		text = findRefQuery
 		args = []any{group[:], key.Addresses.Of(kind, value.Reveal())}
 	}
 	ids := []gateway.ID{}
@@ -173,24 +180,39 @@ func (s *Store) FindMembers(ctx context.Context, group gateway.ID, kind string, 
 	return ids, err
 }
 
-// Erase destroys a member's key and deletes all that was hers. Deliveries stay as numbers without a person.
+// Erase destroys a member's key and deletes all that was hers, from the file and from the journal. Deliveries stay as
+// numbers without a person.
 func (s *Store) Erase(ctx context.Context, group, id gateway.ID) error {
-	return s.write.do(ctx, true, func(t *txn) error {
-		n, err := t.exec("DELETE FROM members WHERE group_id = ? AND id = ?", group[:], id[:])
-		if err != nil {
+	if err := s.write.do(ctx, true, func(t *txn) error { return t.erase(group, id) }); err != nil {
+		return err
+	}
+	s.purge(ctx)
+	return nil
+}
+
+func (t *txn) erase(group, id gateway.ID) error {
+	n, err := t.exec("DELETE FROM members WHERE group_id = ? AND id = ?", group[:], id[:])
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return gateway.Faultf(gateway.CodeNotFound, "there is no such member")
+	}
+	for _, text := range eraseStatements {
+		if _, err := t.exec(text, group[:], id[:]); err != nil {
 			return err
 		}
-		if n == 0 {
-			return gateway.Faultf(gateway.CodeNotFound, "there is no such member")
-		}
-		for _, table := range [...]string{"contact_points", "consents", "import_changes"} {
-			if _, err := t.exec("DELETE FROM "+table+" WHERE group_id = ? AND member_id = ?", group[:], id[:]); err != nil {
-				return err
-			}
-		}
-		_, err = t.exec("UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = ? AND members LIKE ?", group[:], "%"+id.String()+"%")
-		return err
-	})
+	}
+	return nil
+}
+
+// eraseStatements delete what was a member's, by group and member.
+var eraseStatements = [...]string{
+	"DELETE FROM contact_points WHERE group_id = ?1 AND member_id = ?2",
+	"DELETE FROM consents WHERE group_id = ?1 AND member_id = ?2",
+	"DELETE FROM import_changes WHERE group_id = ?1 AND member_id = ?2 AND import_id IN (SELECT id FROM imports INDEXED BY imports_unfinished WHERE state NOT IN ('published', 'discarded') AND group_id = ?1)",
+	"UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = ?1 AND id IN (SELECT inbound_id FROM inbound_members WHERE group_id = ?1 AND member_id = ?2)",
+	"DELETE FROM inbound_members WHERE group_id = ?1 AND member_id = ?2",
 }
 
 // Evidence lists a member's consents, oldest first.

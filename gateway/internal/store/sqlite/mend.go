@@ -60,7 +60,7 @@ func (t *txn) orphans(until int64) (int, error) {
 const (
 	orphanQuery   = "SELECT " + attemptColumns + " FROM attempts a WHERE a.state = 1 AND a.until <= ? ORDER BY a.until LIMIT ?"
 	doubtfulQuery = "SELECT no, tail FROM attempts WHERE state = 2 AND until > 0 AND until <= ? ORDER BY until LIMIT ?"
-	lateQuery     = "SELECT no, tail FROM attempts WHERE state = 3 AND until > 0 AND until <= ? ORDER BY until LIMIT ?"
+	lateQuery     = "SELECT no, tail FROM attempts WHERE state = 3 AND until > 0 AND until <= ? AND left_behind = 0 ORDER BY until LIMIT ?"
 	stuckQuery    = "SELECT no, tail FROM deliveries WHERE state = 0 AND move_at > 0 AND move_at <= ? ORDER BY move_at LIMIT ?"
 )
 
@@ -79,6 +79,7 @@ func (s *Store) Doubtful(ctx context.Context, by gateway.Claimant, limit int) ([
 			if err := t.Prepare("UPDATE attempts SET token = token + 1, until = ? WHERE no = ?").Int(1, t.now+by.Lease.Microseconds()).Int(2, no).Run(); err != nil {
 				return fmt.Errorf("claiming a look-up: %w", err)
 			}
+			t.w.live.forget(no)
 		}
 		return nil
 	})
@@ -261,7 +262,7 @@ func (t *txn) advance(m *gateway.Move) error {
 	if m.Next.Kind == gateway.StepNone {
 		d.move = 0
 		if d.state == rowFollows && a.state == gateway.Accepted {
-			a.until = 0
+			a.until = toMicros(m.Again)
 		}
 		return t.store(a, d)
 	}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,12 +30,16 @@ import (
 )
 
 // The page caches are small and fixed, in KiB: memory must not grow with the number of members, and the operating
-// system caches the file as well.
+// system caches the file as well. The writer's is what a large ledger takes more of than a small one.
 const (
-	writerCache = 8 << 10
+	writerCache = 6 << 10
 	readerCache = 2 << 10
 	readerCount = 4
 )
+
+// busyTimeout is how long a connection waits for a lock, in milliseconds. Nobody else has the file open, unless a person
+// looks into it.
+const busyTimeout = 10_000
 
 // Options says where the ledger is and how it seals.
 type Options struct {
@@ -53,6 +58,9 @@ type Store struct {
 	lock  *os.File
 	read  *readers
 	write *writer
+
+	unscrubbed atomic.Bool  // something was deleted that may still stand in the journal; so may what a process before this one deleted
+	sweptAt    atomic.Int64 // when the last sweep of the gaps began; 0: one is due
 
 	groups   *names
 	channels *names
@@ -82,6 +90,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{ring: o.Ring, now: o.Now, log: o.Log, lock: lock, groups: newNames("groups"), channels: newNames("channels"),
 		groupKeys: map[gateway.ID]*seal.Group{}, scans: map[scanKey]gateway.ID{}}
+	s.unscrubbed.Store(true)
 	if err := s.open(ctx, filepath.Join(o.Dir, "carillon.db"), o.At); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -102,7 +111,7 @@ func (s *Store) open(ctx context.Context, path string, at func(string)) error {
 
 // pragmas are what every connection is set to. Only the checkpointer moves pages from the journal into the file.
 func pragmas(cache int, more ...string) []string {
-	return append([]string{"busy_timeout=10000", "journal_mode=wal", "synchronous=full", fmt.Sprintf("cache_size=-%d", cache), "temp_store=memory",
+	return append([]string{fmt.Sprintf("busy_timeout=%d", busyTimeout), "journal_mode=wal", "synchronous=full", fmt.Sprintf("cache_size=-%d", cache), "temp_store=memory",
 		"wal_autocheckpoint=0", "journal_size_limit=67108864", "secure_delete=on"}, more...)
 }
 

@@ -132,7 +132,7 @@ func TestAReportTravels(t *testing.T) {
 
 func (b *bench) round(by gateway.Claimant, ids []gateway.ID, receipts bool) {
 	ctx := context.Background()
-	claims, err := b.s.Claim(ctx, by, ids)
+	_, claims, err := b.s.Exchange(ctx, by, nil, ids)
 	b.ok(err)
 	outcomes := make([]gateway.Outcome, len(claims))
 	observed := make([]gateway.Receipt, len(claims))
@@ -143,7 +143,7 @@ func (b *bench) round(by gateway.Claimant, ids []gateway.ID, receipts bool) {
 		outcomes[i] = gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.Accepted, ProviderID: "SM" + c.Attempt.String()[:30], Cost: 1}
 		observed[i] = gateway.Receipt{Attempt: c.Attempt, Channel: c.Channel, State: gateway.AttemptDelivered}
 	}
-	errs, err := b.s.Settle(ctx, outcomes)
+	errs, _, err := b.s.Exchange(ctx, gateway.Claimant{}, outcomes, nil)
 	b.ok(err)
 	for _, err := range errs {
 		b.ok(err)

@@ -38,13 +38,15 @@ func (t *txn) at(group gateway.ID, kind string, index []byte) ([]pointAt, error)
 		return nil, err
 	}
 	var all []pointAt
-	err = t.query("SELECT p.member_id, p.id, p.state, p.topics, m.import_id FROM contact_points p JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?",
+	err = t.query(addressQuery,
 		[]any{group[:], kind, index}, func(r *lite.Stmt) error {
 			all = append(all, pointAt{member: r.ColID(0), id: r.ColID(1), state: int(r.ColInt(2)), topics: r.ColInt(3), seen: !hidden[r.ColID(4)]})
 			return nil
 		})
 	return all, err
 }
+
+const addressQuery = "SELECT p.member_id, p.id, p.state, p.topics, m.import_id FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?"
 
 // StopAddress stops an address in a group, for good.
 func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
@@ -139,20 +141,34 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []pointAt, proofs [
 }
 
 func (t *txn) memberBox(key *seal.Group, group, member gateway.ID) (seal.Box, error) {
-	var sealed []byte
-	if err := t.query("SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, func(r *lite.Stmt) error { return r.Scan(&sealed) }); err != nil {
-		return seal.Box{}, err
+	box, there, err := t.boxOf(key, group, member)
+	if err == nil && !there {
+		err = errDestroyed
 	}
-	return memberBox(key, member, sealed)
+	return box, err
+}
+
+// boxOf opens a member's key, if she is there.
+func (t *txn) boxOf(key *seal.Group, group, member gateway.ID) (box seal.Box, there bool, err error) {
+	var sealed []byte
+	if err := t.query("SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, func(r *lite.Stmt) error { return r.Scan(&sealed) }); err != nil || sealed == nil {
+		return box, false, err
+	}
+	box, err = memberBox(key, member, sealed)
+	return box, err == nil, err
 }
 
 func (t *txn) putConsent(box seal.Box, c gateway.Consent) error {
+	return t.writeConsent(c, sealText(box, c.Proof, c.ID, "proof"))
+}
+
+func (t *txn) writeConsent(c gateway.Consent, proof []byte) error {
 	at := toMicros(c.At)
 	if at == 0 {
 		at = t.now
 	}
 	_, err := t.exec("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-		c.GroupID[:], c.MemberID[:], c.ID[:], c.PointID[:], c.Topic, c.Granted, c.Wording, c.Locale, at, sealText(box, c.Proof, c.ID, "proof"), c.Source)
+		c.GroupID[:], c.MemberID[:], c.ID[:], c.PointID[:], c.Topic, c.Granted, c.Wording, c.Locale, at, proof, c.Source)
 	return err
 }
 
@@ -177,7 +193,7 @@ func (t *txn) mark(key *seal.Group, group gateway.ID, kind string, p pointAt, ch
 			return err
 		}
 		state, stopped := p.state, false
-		if stopped, err = t.stands(key, group, kind, change.Moved); err != nil {
+		if stopped, err = t.stands(group, kind, t.w.store.stopsOf(key, kind, change.Moved)); err != nil {
 			return err
 		}
 		if stopped {
@@ -227,13 +243,20 @@ func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointCh
 	return nil
 }
 
+// stopIndexes are where a STOP of an address stands: in its group, and everywhere.
+type stopIndexes struct{ group, everywhere []byte }
+
+func (s *Store) stopsOf(key *seal.Group, kind string, address gateway.Private) stopIndexes {
+	return stopIndexes{key.Suppression.Of(kind, address.Reveal()), s.ring.Suppression().Of(kind, address.Reveal())}
+}
+
 // stands says whether a STOP stands against an address, in the group or everywhere.
-func (t *txn) stands(key *seal.Group, group gateway.ID, kind string, address gateway.Private) (bool, error) {
+func (t *txn) stands(group gateway.ID, kind string, at stopIndexes) (bool, error) {
 	found := false
 	yes := func(*lite.Stmt) error { found = true; return nil }
-	err := t.query("SELECT 1 FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, key.Suppression.Of(kind, address.Reveal())}, yes)
+	err := t.query("SELECT 1 FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, at.group}, yes)
 	if err != nil || found {
 		return found, err
 	}
-	return found, t.query("SELECT 1 FROM suppressions_everywhere WHERE kind = ? AND address_index = ?", []any{kind, t.w.store.ring.Suppression().Of(kind, address.Reveal())}, yes)
+	return found, t.query("SELECT 1 FROM suppressions_everywhere WHERE kind = ? AND address_index = ?", []any{kind, at.everywhere}, yes)
 }

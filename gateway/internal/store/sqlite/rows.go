@@ -62,6 +62,10 @@ func (a *attempt) providerIDs() []string {
 
 // setRef notes the provider's id of a part. Blanks that kept room for it go as far as they are needed.
 func (a *attempt) setRef(part int, id string) {
+	if part == 0 && strings.TrimLeft(a.refs, " ") == "" && !strings.ContainsAny(id, " \t\n\r") { // the common case: one part, and room for it
+		a.refs = padded(id, len(a.refs))
+		return
+	}
 	ids := a.providerIDs()
 	for len(ids) <= part {
 		ids = append(ids, "")
@@ -292,5 +296,6 @@ func (t *txn) storeAttempt(a *attempt) error {
 	if err := s.Int(10, a.no).Run(); err != nil {
 		return fmt.Errorf("writing an attempt: %w", err)
 	}
+	t.w.live.wrote(a)
 	return nil
 }

@@ -1,32 +1,10 @@
 package sqlite
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
-
-// Settle writes outcomes.
-func (s *Store) Settle(ctx context.Context, outcomes []gateway.Outcome) ([]error, error) {
-	errs := make([]error, len(outcomes))
-	urgent := false
-	for i := range outcomes {
-		urgent = urgent || outcomes[i].Urgent
-	}
-	err := s.write.do(ctx, urgent, func(t *txn) (err error) {
-		for i := range outcomes {
-			if errs[i], err = t.settle(&outcomes[i]); err != nil {
-				return fmt.Errorf("settling: %w", err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return errs, nil
-}
 
 // settle writes one outcome. The first error is the answer to the caller.
 func (t *txn) settle(o *gateway.Outcome) (answer, err error) {
@@ -70,6 +48,7 @@ func (t *txn) storeProgress(a *attempt) error {
 	if err := s.Run(); err != nil {
 		return fmt.Errorf("writing an attempt: %w", err)
 	}
+	t.w.live.wrote(a)
 	return nil
 }
 
@@ -138,6 +117,9 @@ func (t *txn) putRef(a *attempt, o *gateway.Outcome) error {
 // attempt reads an attempt; nil if there is none.
 func (t *txn) attempt(id gateway.ID) (*attempt, error) {
 	no, tail := halves(id)
+	if a := t.w.live.take(no, tail); a != nil {
+		return a, nil
+	}
 	s := t.Prepare("SELECT "+attemptColumns+" FROM attempts a WHERE a.no = ?").Int(1, no)
 	var a *attempt
 	if s.Step() && s.ColInt(1) == tail {

@@ -94,7 +94,7 @@ func (s *Store) showDelivery(c *lite.Conn, d *delivery, newest *attempt, known b
 	return out, err
 }
 
-// Deliveries lists a page: for one broadcast, or for one member, in order of broadcast and member, or else in order of id.
+// Deliveries lists a page, in order of broadcast and member; those of a broadcast that ended for one reason, in order of id.
 func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter) ([]gateway.Delivery, error) {
 	all := []gateway.Delivery{}
 	err := s.reading(ctx, func(c *lite.Conn) error {
@@ -171,8 +171,9 @@ func deliveriesQuery(c *lite.Conn, group int64, f gateway.DeliveryFilter) (text 
 		q.WriteString("broadcasts b CROSS JOIN deliveries d INDEXED BY deliveries_once ON d.broadcast_no = b.no")
 		order, where, args = "b.no", append(where, "b.group_id = ?", "b.no > ?"), append(args, f.Group[:], after.broadcast)
 	default:
-		q.WriteString("deliveries d")
-		where, args = append(where, "d.no > ?"), append(args, after.no)
+		q.WriteString("broadcasts b NOT INDEXED CROSS JOIN deliveries d INDEXED BY deliveries_once ON d.broadcast_no = b.no")
+		order = "b.no, d.member_id"
+		where, args = append(where, "b.group_id = ?", "b.no >= ?", "(b.no > ? OR d.member_id > ?)"), append(args, f.Group[:], after.broadcast, after.broadcast, after.member[:])
 	}
 	q.WriteString(" LEFT JOIN attempts a ON a.no = d.attempt_no AND d.attempts > 0")
 	if !f.Member.IsZero() {

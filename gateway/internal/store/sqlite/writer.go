@@ -37,6 +37,7 @@ type writer struct {
 	check  *checkpointer
 	frozen map[int64]*frozen // broadcasts by number
 	refs   map[int64]int     // length of the provider's ids on each channel, of late
+	live   live
 }
 
 // op is one operation; run may be called again after a rollback, so it sets its results anew each time.
@@ -66,7 +67,7 @@ func newWriter(s *Store, path string, at func(string)) (*writer, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	w := &writer{store: s, conn: conn, at: at, check: check, urgent: make(chan *op, 256), bulk: make(chan *op, 1024),
-		stop: make(chan struct{}), done: make(chan struct{}), frozen: map[int64]*frozen{}, refs: map[int64]int{}}
+		stop: make(chan struct{}), done: make(chan struct{}), frozen: map[int64]*frozen{}, refs: map[int64]int{}, live: newLive()}
 	go w.loop()
 	return w, nil
 }
@@ -119,8 +120,17 @@ func (w *writer) loop() {
 		default:
 			select {
 			case first = <-w.urgent:
-			case first = <-w.bulk:
+			case first = <-w.check.lane(w.bulk):
 				urgent = false
+			case <-w.check.copied:
+				w.check.look(w.conn, true)
+				continue
+			case <-w.check.again.C:
+				w.check.look(w.conn, false)
+				continue
+			case done := <-w.check.scrubs:
+				w.check.take(done, w.conn)
+				continue
 			case <-w.stop:
 				return
 			}
@@ -212,6 +222,7 @@ func (w *writer) together(work func(*txn) bool) (err error) {
 		if err != nil && w.conn.InTransaction() {
 			err = errors.Join(err, w.conn.Prepare("ROLLBACK").Run())
 		}
+		w.live.ended(err == nil)
 	}()
 	if !work(t) {
 		return errSpoilt

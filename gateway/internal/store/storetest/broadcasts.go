@@ -30,6 +30,16 @@ func submitted(t *testing.T, open Open) {
 	w.fails(err, gateway.CodeNotFound)
 	_, err = w.Submit(w.ctx, again, []byte("another request"))
 	w.fails(err, gateway.CodeKeyReused)
+	// What starts in the past is refused if it is new; a known key is answered all the same.
+	w.clock.Wind(time.Hour)
+	late := b
+	late.ID, late.Key, late.CreatedAt = gateway.NewID(), "late", w.clock.Now()
+	_, err = w.Submit(w.ctx, late, []byte("late"))
+	w.fails(err, gateway.CodeInvalid)
+	late.Key = b.Key
+	s, err = w.Submit(w.ctx, late, []byte(b.Key))
+	w.ok(err)
+	equal(t, "repeated after its start", s, gateway.Submission{ID: b.ID})
 	// The same key in another group is another broadcast.
 	again.GroupID = w.other.ID
 	s, err = w.Submit(w.ctx, again, []byte("another request"))
@@ -166,6 +176,20 @@ func stopConflicts(t *testing.T, open Open) {
 	w.ok(w.SetState(w.ctx, w.group.ID, b.ID, true))
 	w.fails(w.SetState(w.ctx, w.group.ID, b.ID, true), gateway.CodeConflict)
 	w.clock.Wind(time.Hour)
+	w.fails(w.SetState(w.ctx, w.group.ID, b.ID, false), gateway.CodeConflict)
+
+	// As long as one is under way it may be stopped; when all have arrived or ended it is over.
+	b = w.submit(gateway.Report)
+	ids := w.plan(b, 1, w.member("sms"), w.member("sms"))
+	arrive := func(id gateway.ID) {
+		c := w.granted(id)
+		w.ok(w.settle(gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.AttemptDelivered}))
+	}
+	arrive(ids[0])
+	w.ok(w.SetState(w.ctx, w.group.ID, b.ID, true))
+	w.ok(w.SetState(w.ctx, w.group.ID, b.ID, false))
+	arrive(ids[1])
+	w.fails(w.SetState(w.ctx, w.group.ID, b.ID, true), gateway.CodeConflict)
 	w.fails(w.SetState(w.ctx, w.group.ID, b.ID, false), gateway.CodeConflict)
 }
 

@@ -101,7 +101,7 @@ func twoClaimants(t *testing.T, open Open) {
 	tokens := map[gateway.ID]int{}
 	for range 8 {
 		all.Go(func() {
-			claims, err := w.Claim(w.ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, ids)
+			_, claims, err := w.Exchange(w.ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, ids)
 			if err != nil {
 				t.Error(err)
 				return
@@ -183,12 +183,12 @@ func staleToken(t *testing.T, open Open) {
 	_, m2, id2 := w.one(gateway.Alert, 1, "sms")
 	c2 := w.granted(id2)
 	// The slow sender wakes: its outcome is refused, the one beside it is written.
-	errs, err := w.Settle(w.ctx, []gateway.Outcome{
+	errs, _, err := w.Exchange(w.ctx, gateway.Claimant{}, []gateway.Outcome{
 		{Attempt: c.Attempt, Token: c.Token, State: gateway.Refused, Spent: true, Next: gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonFailed}},
 		{Attempt: c2.Attempt, Token: c2.Token, State: gateway.Accepted, ProviderID: "SM1"},
 		{Attempt: gateway.NewID(), Token: 1, State: gateway.Accepted},
 		{Attempt: c2.Attempt, Token: c2.Token + 7, State: gateway.Refused},
-	})
+	}, nil)
 	w.ok(err)
 	if !errors.Is(errs[0], gateway.ErrStale) || errs[1] != nil || errs[2] == nil || !errors.Is(errs[3], gateway.ErrStale) {
 		t.Fatalf("answers %v", errs)
@@ -205,14 +205,14 @@ func staleToken(t *testing.T, open Open) {
 func twice(t *testing.T, open Open) {
 	w := newWorld(t, open)
 	_, _, id := w.one(gateway.Report, 1, "sms")
-	claims, err := w.Claim(w.ctx, w.by, []gateway.ID{id, id, gateway.NewID()})
+	_, claims, err := w.Exchange(w.ctx, w.by, nil, []gateway.ID{id, id, gateway.NewID()})
 	w.ok(err)
 	equal(t, "first", claims[0].Verdict, gateway.Granted)
 	equal(t, "second", claims[1].Verdict, gateway.NotDue)
 	equal(t, "third", claims[2].Verdict, gateway.NotDue)
 	c := claims[0]
 	o := gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.Accepted, ProviderID: "SM1", Cost: 1}
-	errs, err := w.Settle(w.ctx, []gateway.Outcome{o, o})
+	errs, _, err := w.Exchange(w.ctx, gateway.Claimant{}, []gateway.Outcome{o, o}, nil)
 	w.ok(err)
 	w.ok(errors.Join(errs...))
 	d := w.is(id, gateway.DeliveryAccepted, "")
@@ -222,6 +222,30 @@ func twice(t *testing.T, open Open) {
 	w.ok(err)
 	equal(t, "effects", slices.Equal(effects, []gateway.Effect{gateway.Applied, gateway.Repeated}), true)
 	w.is(id, gateway.Delivered, "")
+}
+
+// A sender hands in what it did and takes what it does next in one step, and what it did comes first.
+func exchanged(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	_, _, id := w.one(gateway.Report, 1, "sms")
+	_, _, other := w.one(gateway.Report, 1, "sms")
+	c := w.granted(id)
+	errs, claims, err := w.Exchange(w.ctx, w.by, []gateway.Outcome{
+		{Attempt: c.Attempt, Token: c.Token, State: gateway.Refused, Spent: true, Next: gateway.Step{Kind: gateway.StepRetry, Due: w.clock.Now()}},
+		{Attempt: gateway.NewID(), Token: 1, State: gateway.Accepted},
+	}, []gateway.ID{id, other, id})
+	w.ok(err)
+	if errs[0] != nil || !errors.Is(errs[1], gateway.ErrStale) {
+		t.Fatalf("answers %v", errs)
+	}
+	equal(t, "the delivery that was due again", claims[0].Verdict, gateway.Granted)
+	equal(t, "its attempt", claims[0].No, 2)
+	equal(t, "tries before it", claims[0].Tries, 1)
+	equal(t, "the other", claims[1].Verdict, gateway.Granted)
+	equal(t, "the same once more", claims[2].Verdict, gateway.NotDue)
+	errs, claims, err = w.Exchange(w.ctx, w.by, nil, nil)
+	w.ok(err)
+	equal(t, "answers to nothing", len(errs)+len(claims), 0)
 }
 
 func parts(t *testing.T, open Open) {

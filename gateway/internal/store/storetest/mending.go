@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -141,6 +142,15 @@ func overdue(t *testing.T, open Open) {
 	w.clock.Wind(time.Minute)
 	equal(t, "overdue", len(list()), 0)
 
+	// A late receipt of an attempt that was left in doubt: its delivery went on, so nothing of it is waited for.
+	id = w.plan(w.submit(gateway.LifeSafety), 1, m)[0]
+	c = w.granted(id)
+	w.inDoubt(c, time.Time{})
+	w.ok(w.Advance(w.ctx, []gateway.Move{{Delivery: id, Attempt: c.Attempt, Next: gateway.Step{Kind: gateway.StepPoint, Due: w.clock.Now(), Channel: w.telegram.ID, Point: m.Points[1].ID}}}))
+	w.accepted(w.granted(id))
+	w.observe(gateway.Receipt{Attempt: c.Attempt, Channel: w.sms.ID, State: gateway.Accepted, ConfirmBy: w.clock.Now()})
+	equal(t, "overdue, of one left behind", len(list()), 0)
+
 	// Not handed over within the window, because its channel is slow or paused.
 	id = w.plan(w.submit(gateway.Alert), 1, m)[0]
 	w.clock.Wind(5 * time.Minute)
@@ -157,6 +167,83 @@ func overdue(t *testing.T, open Open) {
 	w.ok(w.Advance(w.ctx, []gateway.Move{{Delivery: id}}))
 	equal(t, "nothing left", len(list()), 0)
 	equal(t, "still due", len(w.due(w.telegram, gateway.Urgent)), 1)
+}
+
+// nextDue is what a relay looks for when nothing is due.
+func nextDue(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	next := func(channel gateway.ID, lane gateway.Lane) time.Time {
+		at, err := w.NextDue(w.ctx, channel, lane)
+		w.ok(err)
+		return at
+	}
+	ids := w.plan(w.submit(gateway.Report), 1, w.member("sms"), w.member("sms"), w.member("sms"))
+	equal(t, "while all are due", next(w.sms.ID, gateway.Bulk), time.Time{})
+	first, second := w.clock.Now().Add(time.Minute), w.clock.Now().Add(2*time.Minute)
+	w.refused(w.granted(ids[0]), gateway.Step{Kind: gateway.StepRetry, Due: second})
+	w.refused(w.granted(ids[1]), gateway.Step{Kind: gateway.StepRetry, Due: first})
+	equal(t, "the first to come", next(w.sms.ID, gateway.Bulk).Equal(first), true)
+	equal(t, "in another lane", next(w.sms.ID, gateway.Urgent), time.Time{})
+	equal(t, "over another channel", next(w.telegram.ID, gateway.Bulk), time.Time{})
+	w.clock.Wind(time.Minute)
+	equal(t, "when that is due", next(w.sms.ID, gateway.Bulk).Equal(second), true)
+}
+
+// unheard is what a gateway that was dead while receipts came has to ask its providers about.
+func unheard(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	b := w.submit(gateway.Report)
+	ids := w.plan(b, 1, w.member("sms"), w.member("sms"), w.member("sms"), w.member("sms"), w.member("sms"))
+	var claims []gateway.Claim
+	for _, id := range ids {
+		claims = append(claims, w.granted(id))
+	}
+	for _, c := range claims[:4] { // one is on its way still
+		w.accepted(c)
+	}
+	w.observe(gateway.Receipt{Attempt: claims[1].Attempt, Channel: w.sms.ID, State: gateway.AttemptDelivered})
+	sent := w.clock.Now()
+	w.clock.Wind(time.Minute)
+	late := w.granted(w.plan(w.submit(gateway.Report), 1, w.member("sms"))[0])
+	w.accepted(late)
+
+	var after gateway.ID
+	walk := func(before time.Time, limit int) (found []gateway.ID) {
+		t.Helper()
+		all, last, err := w.Unheard(w.ctx, after, before, limit)
+		w.ok(err)
+		after = last
+		for _, u := range all {
+			equal(t, "channel", u.Channel, w.sms.ID)
+			equal(t, "delivery", w.delivery(u.Delivery).ID, u.Delivery)
+			found = append(found, u.Attempt)
+		}
+		return found
+	}
+	equal(t, "the first two passed", fmt.Sprint(walk(sent, 2)), fmt.Sprint([]gateway.ID{claims[0].Attempt}))
+	equal(t, "the others", fmt.Sprint(walk(sent, 10)), fmt.Sprint([]gateway.ID{claims[2].Attempt, claims[3].Attempt}))
+	equal(t, "too young", len(walk(sent, 10)), 0)
+	equal(t, "a minute later", fmt.Sprint(walk(w.clock.Now(), 10)), fmt.Sprint([]gateway.ID{late.Attempt}))
+
+	// It is to be asked for in a minute, and then again, until there is nothing to ask any more.
+	move := gateway.Move{Delivery: ids[0], Attempt: claims[0].Attempt, Again: w.clock.Now().Add(time.Minute)}
+	overdue := func() int {
+		cases, err := w.Overdue(w.ctx, 10)
+		w.ok(err)
+		return len(cases)
+	}
+	w.ok(w.Advance(w.ctx, []gateway.Move{move}))
+	equal(t, "before its time", overdue(), 0)
+	after = gateway.ID{}
+	equal(t, "found again", len(walk(w.clock.Now(), 10)), 3)
+	w.clock.Wind(time.Minute)
+	equal(t, "at its time", overdue(), 1)
+	w.observe(gateway.Receipt{Attempt: claims[0].Attempt, Channel: w.sms.ID, State: gateway.AttemptDelivered})
+	equal(t, "reported on", overdue(), 0)
+	w.ok(w.Advance(w.ctx, []gateway.Move{move}))
+	w.is(ids[0], gateway.Delivered, "")
+	equal(t, "reported on", overdue(), 0)
+	w.recount(b.ID)
 }
 
 func staleMove(t *testing.T, open Open) {

@@ -113,6 +113,45 @@ func inbound(t *testing.T, open Open) {
 	equal(t, "members", len(page[0].MemberIDs), 0)
 }
 
+// inboundErased: what one member wrote goes with her, and so does what may be hers as well as another's; what others wrote
+// stays.
+func inboundErased(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	leaving, staying := w.member("sms"), w.member("sms")
+	receive := func(text gateway.Private, from ...gateway.ID) gateway.ID {
+		m := gateway.InboundMessage{ID: gateway.NewID(), GroupID: w.group.ID, ChannelID: w.sms.ID, MemberIDs: from, Kind: "sms", From: "+15550109999", Text: text, At: w.clock.Now()}
+		_, err := w.Receive(w.ctx, m)
+		w.ok(err)
+		return m.ID
+	}
+	hers := receive("hers", leaving.ID)
+	shared := receive("of one telephone that two share", leaving.ID, staying.ID)
+	others := receive("another's", staying.ID)
+	strangers := receive("a stranger's")
+	gone := receive("from somebody who was erased a moment ago", gateway.NewID())
+	texts := func() map[gateway.ID]gateway.Private {
+		page, err := w.Inbound(w.ctx, w.group.ID, gateway.ID{}, 10)
+		w.ok(err)
+		all := map[gateway.ID]gateway.Private{}
+		for _, m := range page {
+			equal(t, "the sender and the text go together", m.From == "", m.Text == "")
+			all[m.ID] = m.Text
+		}
+		equal(t, "messages", len(all), 5)
+		return all
+	}
+	before := texts()
+	equal(t, "hers", before[hers], "hers")
+	equal(t, "of two", before[shared], "of one telephone that two share")
+	w.ok(w.Erase(w.ctx, w.group.ID, leaving.ID))
+	after := texts()
+	equal(t, "hers", after[hers], "")
+	equal(t, "of two", after[shared], "")
+	for _, id := range []gateway.ID{others, strangers, gone} {
+		equal(t, "of others", after[id], before[id])
+	}
+}
+
 func wordings(t *testing.T, open Open) {
 	w := newWorld(t, open)
 	b, _, _ := w.one(gateway.Report, 2, "sms")

@@ -205,7 +205,7 @@ func (w *world) one(class gateway.Class, partCount int, kinds ...string) (gatewa
 // claim gives one delivery to the usual claimant.
 func (w *world) claim(delivery gateway.ID) gateway.Claim {
 	w.Helper()
-	claims, err := w.Claim(w.ctx, w.by, []gateway.ID{delivery})
+	_, claims, err := w.Exchange(w.ctx, w.by, nil, []gateway.ID{delivery})
 	w.ok(err)
 	equal(w, "answers to a claim", len(claims), 1)
 	equal(w, "the claimed delivery", claims[0].Delivery, delivery)
@@ -222,7 +222,7 @@ func (w *world) granted(delivery gateway.ID) gateway.Claim {
 
 func (w *world) settle(o gateway.Outcome) error {
 	w.Helper()
-	errs, err := w.Settle(w.ctx, []gateway.Outcome{o})
+	errs, _, err := w.Exchange(w.ctx, gateway.Claimant{}, []gateway.Outcome{o}, nil)
 	w.ok(err)
 	equal(w, "answers to settling", len(errs), 1)
 	return errs[0]

@@ -255,6 +255,7 @@ CREATE TABLE inbounds (
     channel_id  BLOB NOT NULL,
     event_id    TEXT, -- the provider's; null: it has none
     members     TEXT NOT NULL, -- JSON array of ids
+    sealed_for  BLOB, -- the member under whose key it is sealed; null: under the group's, for it comes from nobody known or from several
     kind        TEXT NOT NULL,
     from_sealed BLOB,
     text_sealed BLOB,
@@ -264,6 +265,14 @@ CREATE TABLE inbounds (
 ) WITHOUT ROWID;
 CREATE INDEX inbounds_forgetting ON inbounds (at) WHERE text_sealed IS NOT NULL;
 CREATE UNIQUE INDEX inbounds_once ON inbounds (channel_id, event_id) WHERE event_id IS NOT NULL;
+
+-- Which messages to forget when a member is erased.
+CREATE TABLE inbound_members (
+    group_id   BLOB NOT NULL,
+    member_id  BLOB NOT NULL,
+    inbound_id BLOB NOT NULL,
+    PRIMARY KEY (group_id, member_id, inbound_id)
+) WITHOUT ROWID;
 
 CREATE TABLE wordings (
     group_id       BLOB NOT NULL,

@@ -20,7 +20,9 @@ type Conn struct {
 	tls   *libc.TLS
 	db    uintptr
 	stmts map[string]*Stmt
+	near  map[*byte]*Stmt   // the same by where their texts lie in memory, for most are constants
 	words map[string]string // texts that come again and again: locales, zones, kinds
+	count uintptr           // room for two numbers of db_status
 }
 
 // Error is SQLite's own error. Its text holds no value of any row.
@@ -45,7 +47,7 @@ func (e *Error) Constraint() bool { return e.Code&0xff == sqlite3.SQLITE_CONSTRA
 
 // Open opens the file, which is made if it is not there, and runs the pragmas.
 func Open(path string, pragmas ...string) (*Conn, error) {
-	c := &Conn{tls: libc.NewTLS(), stmts: map[string]*Stmt{}, words: map[string]string{}}
+	c := &Conn{tls: libc.NewTLS(), stmts: map[string]*Stmt{}, near: map[*byte]*Stmt{}, words: map[string]string{}}
 	name, err := libc.CString(path)
 	if err != nil {
 		c.tls.Close()
@@ -63,6 +65,7 @@ func Open(path string, pragmas ...string) (*Conn, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	sqlite3.Xsqlite3_extended_result_codes(c.tls, c.db, 1)
+	c.count = c.alloc(8)
 	for _, p := range pragmas {
 		if err := c.Exec("PRAGMA " + p); err != nil {
 			c.Close()
@@ -77,7 +80,11 @@ func (c *Conn) Close() error {
 	for _, s := range c.stmts {
 		s.Free()
 	}
-	c.stmts = nil
+	c.stmts, c.near = nil, nil
+	if c.count != 0 {
+		libc.Xfree(c.tls, c.count)
+		c.count = 0
+	}
 	rc := sqlite3.Xsqlite3_close_v2(c.tls, c.db)
 	c.tls.Close()
 	if rc != sqlite3.SQLITE_OK {
@@ -89,13 +96,19 @@ func (c *Conn) Close() error {
 // Prepare compiles a statement, or gives the one compiled before. A statement that does not compile says so in Reset.
 // Texts that vary without bound must not come here: see Once.
 func (c *Conn) Prepare(sql string) *Stmt {
-	if s, ok := c.stmts[sql]; ok {
+	if s := c.near[unsafe.StringData(sql)]; s != nil && s.text == sql { // the same string in memory: nothing is compared, or hashed
 		return s
 	}
-	s := c.compile(sql)
-	if s.broken == nil {
+	s, ok := c.stmts[sql]
+	if !ok {
+		s = c.compile(sql)
+		if s.broken != nil {
+			return s
+		}
+		s.text = sql
 		c.stmts[sql] = s
 	}
+	c.near[unsafe.StringData(s.text)] = s
 	return s
 }
 
@@ -133,6 +146,17 @@ func (c *Conn) TotalChanges() int64 { return sqlite3.Xsqlite3_total_changes64(c.
 
 // Changes counts the rows that the last statement wrote.
 func (c *Conn) Changes() int { return int(sqlite3.Xsqlite3_changes(c.tls, c.db)) }
+
+// PagesWritten counts the pages that went into the journal or the file since it was last asked.
+func (c *Conn) PagesWritten() int {
+	if rc := sqlite3.Xsqlite3_db_status(c.tls, c.db, sqlite3.SQLITE_DBSTATUS_CACHE_WRITE, c.count, c.count+4, 1); rc != sqlite3.SQLITE_OK {
+		return 0
+	}
+	return int(*(*int32)(memory(c.count)))
+}
+
+// BusyTimeout sets how long a call waits for a lock that another connection has, in milliseconds; 0: not at all.
+func (c *Conn) BusyTimeout(ms int) { sqlite3.Xsqlite3_busy_timeout(c.tls, c.db, int32(ms)) }
 
 // InTransaction reports whether a transaction is open; an error of the disk may have ended it.
 func (c *Conn) InTransaction() bool { return sqlite3.Xsqlite3_get_autocommit(c.tls, c.db) == 0 }

@@ -16,6 +16,7 @@ import (
 // whether all went well; only then the changes and rows count.
 type Stmt struct {
 	c      *Conn
+	text   string // of a statement that is kept
 	p      uintptr
 	params int
 	bound  int
@@ -46,7 +47,7 @@ func (s *Stmt) giveBack() {
 
 // place finds memory for n bytes that stays until Reset.
 func (s *Stmt) place(n int) uintptr {
-	if s.used+n > s.size {
+	if s.used+n > s.size || s.room == 0 { // nothing also needs a place: at none, SQLite takes it for NULL
 		if s.used == 0 && n <= 1<<16 {
 			if s.room != 0 {
 				libc.Xfree(s.c.tls, s.room)

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/sms"
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// fewMembers is the broadcast that a large one is compared with.
+const fewMembers = 10_000
+
+// memory compares the most memory of a whole gateway, in a process of its own, for a broadcast to few members and to all
+// of a folder: planned, sent over a channel that answers at once, its counts read meanwhile.
+func (r *run) memory(ctx context.Context, many string) error {
+	few := filepath.Join(r.dir, "few")
+	if _, err := child[planning]("seed", few, strconv.Itoa(fewMembers)); err != nil {
+		return err
+	}
+	var peaks [2]float64
+	for i, dir := range []string{few, many} {
+		n := []int{fewMembers, r.members}[i]
+		var all []float64
+		for range min(r.repeat, 3) {
+			peak, took, err := memoryOf(ctx, dir, n)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("memory: %d members, peak %.1f MiB, all handed over in %v; load %s\n", n, peak, took.Round(100*time.Millisecond), load())
+			all = append(all, peak)
+		}
+		peaks[i] = median(all)
+	}
+	ratio := peaks[1] / peaks[0]
+	r.line(fmt.Sprintf("peak memory of a gateway, %d members against %d", r.members, fewMembers), "1.15", fmt.Sprintf("%.2f (%.0f MB against %.0f MB)", ratio, peaks[1]*1.048576, peaks[0]*1.048576), ratio <= 1.15)
+	return nil
+}
+
+// memoryOf sends one report to the n members of a folder and gives the most memory that the gateway had, in MiB.
+func memoryOf(ctx context.Context, dir string, n int) (peak float64, took time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	listen, err := freeAddress()
+	if err != nil {
+		return 0, 0, err
+	}
+	if _, err := configure(dir, listen); err != nil {
+		return 0, 0, err
+	}
+	_, process, end, err := startGateway("serve instant", dir, listen)
+	if end != nil {
+		defer func() { err = errors.Join(err, end()) }()
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	api, err := operator(dir, "http://"+listen)
+	if err != nil {
+		return 0, 0, err
+	}
+	begin := time.Now()
+	draft := (&world{}).report()
+	draft.Key = gateway.NewID().String()
+	answer, err := api.Submit(ctx, "harbour", draft)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := settled(ctx, func(ctx context.Context) ([]gateway.Tally, error) {
+		status, err := api.Broadcast(ctx, "harbour", answer.ID)
+		return status.Tallies, err
+	}, gateway.DeliveryAccepted, n); err != nil {
+		return 0, 0, err
+	}
+	took = time.Since(begin)
+	peak, ok := peakOf(strconv.Itoa(process.Pid))
+	if !ok {
+		return 0, 0, errors.New("this system does not tell the most memory of a process (VmHWM)")
+	}
+	return peak, took, nil
+}
+
+// instantly lets text messages go to a provider inside the process, which takes everything at once.
+func instantly(factories []channels.Factory) []channels.Factory {
+	factories = slices.Clone(factories)
+	for i, f := range factories {
+		if f.Kind == sms.Kind {
+			factories[i].New = func(s channels.Settings) (channels.Adapter, error) {
+				a, err := f.New(s)
+				return &instant{Adapter: a}, err
+			}
+		}
+	}
+	return factories
+}

@@ -1,0 +1,137 @@
+package sqlite
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
+)
+
+// hot is what runs for every message, every answer of a person and every turn of a sweep, with what its plan must name:
+// the index that was made for it, with the columns that it is searched by.
+var hot = map[string]struct {
+	text string
+	by   []string
+}{
+	"due":      {dueQuery, []string{"deliveries USING INDEX deliveries_due (channel_no=? AND lane=? AND due_at<?)"}},
+	"claim":    {claimQuery, []string{"d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"case":     {caseQuery, []string{"a USING INTEGER PRIMARY KEY", "d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"waiting":  {waitingQuery, []string{"d USING INTEGER PRIMARY KEY", "a USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"receipt":  {refQuery, []string{"r USING PRIMARY KEY (channel_no=? AND ref=?)", "a USING INTEGER PRIMARY KEY"}},
+	"orphans":  {orphanQuery, []string{"a USING INDEX attempts_claimed (until<?)"}},
+	"doubtful": {doubtfulQuery, []string{"attempts USING INDEX attempts_doubt (until>? AND until<?)"}},
+	"late":     {lateQuery, []string{"attempts USING INDEX attempts_unconfirmed (until>? AND until<?)"}},
+	"stuck":    {stuckQuery, []string{"deliveries USING INDEX deliveries_move (move_at>? AND move_at<?)"}},
+	"lapse":    {lapseQuery, []string{"b USING INDEX broadcasts_lapsing (expires_at<?)", "t USING PRIMARY KEY (group_no=? AND broadcast_no=?)"}},
+	"look":     {lookQuery, []string{"deliveries USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id>?)"}},
+	"held":     {heldQuery, []string{"deliveries USING COVERING INDEX deliveries_held (broadcast_no=?)"}},
+	"failed":   {failedQuery, []string{"deliveries USING COVERING INDEX deliveries_ended (broadcast_no=? AND reason=?)"}},
+
+	"unplanned":  {unplannedQuery, []string{"broadcasts USING INDEX broadcasts_unplanned (start_at<?)"}},
+	"recipients": {everyoneQuery, []string{"members USING PRIMARY KEY (group_id=? AND id>?)"}},
+	"named":      {namedQuery, []string{"members USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"points":     {pointsQuery, []string{"contact_points USING PRIMARY KEY (group_id=? AND member_id>? AND member_id<?)"}},
+	"hidden":     {hiddenQuery, []string{"imports USING COVERING INDEX imports_unfinished"}},
+
+	"staged ref":     {stagedRefQuery, []string{"members USING INDEX members_ref (group_id=? AND ref_index=?)"}},
+	"staged address": {stagedAddressQuery, []string{"p USING COVERING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"STOP":           {addressQuery, []string{"p USING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"find":           {findQuery, []string{"p USING COVERING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"find ref":       {findRefQuery, []string{"members USING INDEX members_ref (group_id=? AND ref_index=?)"}},
+	"shared":         {memberPointsQuery, []string{"p USING PRIMARY KEY (group_id=? AND member_id=?)", "o USING COVERING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)"}},
+	"inbox":          {inboundQuery, []string{"i USING PRIMARY KEY (group_id=? AND id<?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
+
+	"retain texts":    {overQuery, []string{"broadcasts USING INDEX broadcasts_forgetting (forget_at<?)"}},
+	"retain answers":  {forgetAnswers, []string{"requests USING COVERING INDEX requests_age (begun_at<?)", "requests USING PRIMARY KEY (token_id=? AND key=?)"}},
+	"retain inbounds": {forgetInbounds, []string{"inbounds USING INDEX inbounds_forgetting (at<?)", "inbounds USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"erase points":    {eraseStatements[0], []string{"contact_points USING PRIMARY KEY (group_id=? AND member_id=?)"}},
+	"erase consents":  {eraseStatements[1], []string{"consents USING PRIMARY KEY (group_id=? AND member_id=?)"}},
+	"erase changes":   {eraseStatements[2], []string{"import_changes USING PRIMARY KEY (group_id=? AND import_id=? AND member_id=?)", "imports USING COVERING INDEX imports_unfinished"}},
+	"erase inbounds":  {eraseStatements[3], []string{"inbounds USING PRIMARY KEY (group_id=? AND id=?)", "inbound_members USING PRIMARY KEY (group_id=? AND member_id=?)"}},
+}
+
+// misplanned lists what the plans of the hot statements lack. A statement that does not compile lacks its index.
+func misplanned(conn *lite.Conn) (lacking []string) {
+	for name, c := range hot {
+		steps, err := explain(conn, c.text)
+		if err != nil {
+			lacking = append(lacking, name+": "+err.Error())
+			continue
+		}
+		for _, by := range c.by {
+			if !slices.ContainsFunc(steps, func(step string) bool {
+				_, how, _ := strings.Cut(step, " ")
+				return strings.HasPrefix(how, by)
+			}) {
+				lacking = append(lacking, fmt.Sprintf("%s: want %q, the plan is %q", name, by, steps))
+			}
+		}
+	}
+	return lacking
+}
+
+func TestHotStatementsUseTheirIndexes(t *testing.T) {
+	h := newHall(t)
+	conn := h.raw()
+	for _, l := range misplanned(conn) {
+		t.Error(l)
+	}
+	// Each index earns its place: without it, a statement has no good plan. Only those that keep something unique, and the
+	// one that finds what an import brought, serve no statement above.
+	var indexes []string
+	h.ok(query(conn, "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL", nil, func(r *lite.Stmt) error {
+		indexes = append(indexes, r.ColText(0))
+		return nil
+	}))
+	if len(indexes) < 15 {
+		t.Fatalf("the ledger has %d indexes only", len(indexes))
+	}
+	for _, index := range indexes {
+		if slices.Contains([]string{"broadcasts_id", "broadcasts_key", "inbounds_once", "members_import"}, index) {
+			continue
+		}
+		h.ok(conn.Exec("BEGIN IMMEDIATE"))
+		h.ok(conn.Exec("DROP INDEX " + index))
+		if len(misplanned(conn)) == 0 {
+			t.Errorf("nobody misses the index %s", index)
+		}
+		h.ok(conn.Exec("ROLLBACK"))
+	}
+}
+
+// Lists of deliveries are written as they are asked for.
+func TestListsOfDeliveriesUseTheirIndexes(t *testing.T) {
+	h := newHall(t)
+	members := h.take(h.group.ID, 1)
+	b := gateway.Broadcast{ID: gateway.NewID(), GroupID: h.group.ID, Key: "k", Kind: gateway.KindReport, Class: gateway.Report, Policy: gateway.PolicyOf(gateway.Report)}
+	_, err := h.s.Submit(h.ctx, b, []byte("print"))
+	h.ok(err)
+	conn := h.raw()
+	for _, c := range []struct {
+		f  gateway.DeliveryFilter
+		by string
+	}{
+		{gateway.DeliveryFilter{Broadcast: b.ID}, "d USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id>?)"},
+		{gateway.DeliveryFilter{Broadcast: b.ID, State: gateway.Waiting}, "d USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id>?)"},
+		{gateway.DeliveryFilter{Broadcast: b.ID, State: gateway.Ended, Reason: gateway.ReasonFailed}, "d USING INDEX deliveries_ended (broadcast_no=? AND reason=? AND no>?)"},
+		{gateway.DeliveryFilter{Member: members[0]}, "d USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id=?)"},
+		{gateway.DeliveryFilter{}, "d USING INDEX deliveries_once (group_no=? AND broadcast_no=?)"},
+	} {
+		c.f.Group = h.group.ID
+		text, _, err := deliveriesQuery(conn, 1, c.f)
+		h.ok(err)
+		steps, err := explain(conn, text)
+		h.ok(err)
+		for _, step := range steps {
+			if strings.Contains(step, "TEMP B-TREE") && c.f.Member.IsZero() { // one member's are few
+				t.Errorf("%+v: it is sorted: %q", c.f, steps)
+			}
+		}
+		if !slices.ContainsFunc(steps, func(step string) bool { return strings.HasSuffix(step, c.by) }) {
+			t.Errorf("%+v: want %q, the plan is %q", c.f, c.by, steps)
+		}
+	}
+}
