@@ -21,10 +21,23 @@ func answerText(l letter) string {
 }
 
 func clipped(text string) string {
+	text = withoutAdvert(text)
 	if len(text) > maxText {
 		text = text[:compose.CutAt(text, maxText)]
 	}
 	return strings.TrimSpace(text)
+}
+
+// advert is what programs on telephones put under a text, in any language: a short line with the name of a product.
+var advert = regexp.MustCompile(`(?i)\b(iphone|ipad|android|samsung|galaxy|huawei|xiaomi|outlook|yahoo|proton ?mail|gmx|web\.de|blackberry|windows|smartphone|mobile)\b`)
+
+// withoutAdvert drops it, so that a bare word stays one.
+func withoutAdvert(text string) string {
+	text = strings.TrimSpace(text)
+	if i := strings.LastIndex(text, "\n\n"); i > 0 && len(text)-i < 100 && !strings.Contains(text[i+2:], "\n") && advert.MatchString(text[i:]) {
+		return strings.TrimSpace(text[:i])
+	}
+	return text
 }
 
 var (

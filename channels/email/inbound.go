@@ -134,7 +134,7 @@ func (a *Adapter) automatic(l letter) bool {
 		}
 	}
 	if strings.TrimSpace(l.header.Get("Return-Path")) == "<>" || l.kind == "multipart/report" || l.kind == "message/delivery-status" ||
-		has("X-Autoreply") || has("X-Autorespond") || has("X-Autoresponder") || has("X-Auto-Response-Suppress") || has("X-Failed-Recipients") || has("X-Loop") {
+		has("X-Autoreply") || has("X-Autorespond") || has("X-Autoresponder") || has("X-Failed-Recipients") || has("X-Loop") {
 		return true
 	}
 	from, err := mail.ParseAddress(l.header.Get("From"))

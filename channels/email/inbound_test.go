@@ -269,6 +269,14 @@ func TestFreshText(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
+	for in, want := range map[string]string{
+		"STOP\n\nSent from my iPhone": "STOP", "Ja\n\nVon meinem Samsung Galaxy gesendet": "Ja", "YES\n\n\nGet Outlook for iOS": "YES",
+		"My iPhone\nis lost": "My iPhone\nis lost", "Hello\n\nWe come by mobile library.\nAll of us.": "Hello\n\nWe come by mobile library.\nAll of us.", "iPhone": "iPhone",
+	} {
+		if got := clipped(fresh(in)); got != want {
+			t.Errorf("%q gave %q, want %q", in, got, want)
+		}
+	}
 	html := mailOf([]string{"Content-Type: text/html; charset=iso-8859-1", "Content-Transfer-Encoding: quoted-printable"},
 		"<html><head><style>p{}</style></head><body><p>Caf=E9 &amp; more</p><script>x</script><blockquote>old</blockquote></body></html>")
 	l, err := readLetter(html)

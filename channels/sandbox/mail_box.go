@@ -68,7 +68,7 @@ func (b *boxSession) struck(f *Fault) error {
 	}
 	switch f.Kind {
 	case Latency:
-		b.s.rest(f.For)
+		b.s.rest(f.For, nil)
 		return nil
 	case Unauthorized:
 		return imapserver.ErrAuthFailed
@@ -77,7 +77,7 @@ func (b *boxSession) struck(f *Fault) error {
 	case Failure:
 		return no(imap.ResponseCodeUnavailable, "Temporary failure")
 	case Hang:
-		b.s.holdMail(f)
+		b.s.hang(f, nil)
 	}
 	_ = b.conn.NetConn().Close()
 	return no(imap.ResponseCodeUnavailable, "Closing")

@@ -104,10 +104,10 @@ func (s *Sandbox) spoilMail(f *Fault, conn net.Conn, stage string) *smtp.SMTPErr
 	cut := &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "Closing"} // nobody reads it any more
 	switch f.Kind {
 	case Latency:
-		s.rest(f.For)
+		s.rest(f.For, nil)
 		return nil
 	case Hang:
-		s.holdMail(f)
+		s.hang(f, nil) // go-smtp does not tell when a client goes
 		_ = conn.Close()
 		return cut
 	case Cut:
@@ -127,7 +127,7 @@ func (s *Sandbox) spoilMail(f *Fault, conn net.Conn, stage string) *smtp.SMTPErr
 			each = 500 * time.Millisecond
 		}
 		for _, c := range []byte("250 2.0.0 OK: queued\r\n") {
-			if _, err := conn.Write([]byte{c}); err != nil || !s.rest(each) {
+			if _, err := conn.Write([]byte{c}); err != nil || !s.rest(each, nil) {
 				break
 			}
 		}
@@ -170,33 +170,6 @@ func (f *Fault) smtp(stage string) *smtp.SMTPError {
 
 // statusForm is an enhanced status code at the start of a fault's text.
 var statusForm = regexp.MustCompile(`^([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |$)`)
-
-// rest waits, and says whether the sandbox is still open then.
-func (s *Sandbox) rest(d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-s.box.ctx.Done():
-		return false
-	}
-}
-
-// holdMail waits until a hanging fault is over.
-func (s *Sandbox) holdMail(f *Fault) {
-	var ring <-chan time.Time
-	if f.For > 0 {
-		t := time.NewTimer(f.For)
-		defer t.Stop()
-		ring = t.C
-	}
-	select {
-	case <-ring:
-	case <-s.faults.freed(f.ID):
-	case <-s.box.ctx.Done():
-	}
-}
 
 // AuthMechanisms lists the one way of signing in.
 func (m *mailSession) AuthMechanisms() []string { return []string{sasl.Plain} }

@@ -43,16 +43,25 @@ func serveFake(delay time.Duration, workers int) error {
 	for range workers {
 		go p.report()
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := fakeListener()
 	if err != nil {
 		return err
+	}
+	return http.Serve(listener, p)
+}
+
+// fakeListener listens for a fake in a process of its own, and tells its parent where.
+func fakeListener() (net.Listener, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
 	}
 	fmt.Println(listener.Addr())
 	go func() { // the parent's end of our standard input is our life line
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	return http.Serve(listener, p)
+	return listener, nil
 }
 
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
