@@ -148,6 +148,8 @@ func judge(at stage, code int, text string) *channels.Error {
 		return failing(fmt.Errorf("reply %d after %s", code, at), "the mail server answered what nobody asked")
 	case code/100 == 4 && greylisted(text):
 		v = Verdict{Class: temporary, Scope: onSender, Wait: greylistWait, Detail: "the receiving server asks everybody whom it does not know to come again (greylisting)"}
+	case at == atAuth && code/100 == 4 && status != "4.7.28":
+		v = Verdict{Class: temporary, Scope: onChannel, Wait: floodWait, Detail: "the mail server cannot check passwords just now"}
 	case code == 530, code == 534, code == 535, code == 538, at == atAuth && code/100 == 5:
 		v = ofStatus("5.7.8")
 		if own := ofStatus(status); own.Class == auth {

@@ -173,6 +173,53 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 }
 
+// A connection that has lain for a while is asked for a sign of life, and one that has lain long is not used again.
+func TestIdleConnectionsAreChecked(t *testing.T) {
+	f := startFake(t, map[string]string{})
+	a := f.adapter(t, map[string]any{"connections": 1}, "")
+	for i, lain := range []time.Duration{0, 2 * idleTrust, 2 * idleMost} {
+		if i > 0 {
+			a.pool.idle[0].idle = time.Now().Add(-lain)
+		}
+		if _, e := send(t, a, outbound(fmt.Sprint(i))); e != nil {
+			t.Fatal(e)
+		}
+	}
+	_, lines, opened := f.got()
+	if all := strings.Join(lines, "\n"); opened != 2 || strings.Count(all, "NOOP") != 1 || strings.Count(all, "QUIT") != 1 {
+		t.Errorf("%d connections; %s", opened, all)
+	}
+}
+
+// Signing in: a refusal pauses the channel, trouble at the server does not, and a password goes nowhere that takes none.
+func TestSigningIn(t *testing.T) {
+	for _, c := range []struct {
+		offer, answer string
+		class         channels.Class
+	}{
+		{"AUTH PLAIN LOGIN", "235 2.7.0 welcome", -1},
+		{"AUTH PLAIN", "535 5.7.8 no", auth},
+		{"AUTH PLAIN", "535 no", auth},
+		{"AUTH PLAIN", "534 5.7.9 use another way", auth},
+		{"AUTH PLAIN", "454 4.7.0 not now", temporary},
+		{"AUTH PLAIN", "421 4.3.2 closing", temporary},
+		{"AUTH XOAUTH2", "235 welcome", auth},
+		{"SIZE 1000", "235 welcome", auth},
+	} {
+		t.Run(c.offer+" "+c.answer, func(t *testing.T) {
+			t.Parallel()
+			f := startFake(t, map[string]string{"EHLO": "250-fake\r\n250 " + c.offer, "AUTH": c.answer})
+			_, e := send(t, f.adapter(t, map[string]any{"username": "carillon", "password": password}, ""), outbound("k"))
+			if c.class < 0 && e != nil || c.class >= 0 && (e == nil || e.Class != c.class) {
+				t.Errorf("got %v, want class %v", e, c.class)
+			}
+			if e != nil && e.Class == auth && e.Scope != onSender {
+				t.Errorf("the fault is with the %s", e.Scope)
+			}
+		})
+	}
+}
+
 // A refusal leaves the connection good: RSET comes before the next message.
 func TestARefusalLeavesTheConnectionGood(t *testing.T) {
 	f := startFake(t, map[string]string{"RCPT": "550 5.1.1 no"})
