@@ -66,7 +66,7 @@ func subject() channeltest.Subject {
 	}
 	return channeltest.Subject{
 		Start: func() (channeltest.Double, func(), error) {
-			return channeltest.Sandbox(sandbox.Mail, sandbox.KindEmail, "", sandbox.Options{})
+			return channeltest.Sandbox(sandbox.Mail, sandbox.KindEmail, "", sandbox.Options{Strict: true, Mail: []sandbox.MailUser{{Name: "carillon", Password: password}, {Name: "mail@harbour.example", Password: password}}})
 		},
 		Make: build(secret), Stranger: build("another-secret-of-another-channel"),
 		Valid: map[string]channels.Address{

@@ -40,6 +40,9 @@ type mailRoom struct {
 	served   sync.WaitGroup
 }
 
+// MailUser may send by SMTP, and read by IMAP the mailbox whose address is his name.
+type MailUser struct{ Name, Password string }
+
 // letter is a mail message as it came.
 type letter struct {
 	id      string // Message-ID, without angle brackets
@@ -77,10 +80,14 @@ func (s *Sandbox) ServeMail(toSMTP, toIMAP net.Listener) (certificate string, er
 	return certificate, nil
 }
 
-func (m *mailRoom) open() {
+func (m *mailRoom) open(users []MailUser) {
 	m.senders, m.secrets = make(map[string]*owner), make(map[string]string)
 	m.boxes, m.greylist = make(map[string]*imapmemserver.User), make(map[string]time.Time)
 	m.held = make(map[string][][]byte)
+	for _, u := range users {
+		m.secrets[u.Name] = u.Password
+		_, _ = m.box(u.Name, u.Password, false) // a new mailbox is always made
+	}
 }
 
 func (m *mailRoom) close() {

@@ -238,6 +238,13 @@ func TestMailCredentials(t *testing.T) {
 	if err := p.send("a@b.example", anna2, "x"); replyCode(err) != 535 {
 		t.Errorf("a strict sandbox: %v", err)
 	}
+	p = serveMail(t, sandbox.New(sandbox.Options{Strict: true, Mail: []sandbox.MailUser{{Name: "carillon", Password: "a password"}, {Name: "mail@harbour.example", Password: "a password"}}}))
+	if err := p.send("a@b.example", anna2, letterTo(anna2, "x", "y", "z", "")); err != nil {
+		t.Errorf("a user that it knows: %v", err)
+	}
+	if got := p.inbox(t, "mail@harbour.example"); len(got) != 0 {
+		t.Errorf("an empty mailbox holds %q", got)
+	}
 }
 
 // TestMailboxOnTheWall: a mail with hostile text and HTML is read, answered and left, as a person would.

@@ -30,6 +30,7 @@ type Options struct {
 	Now       func() time.Time // nil: time.Now
 	Accounts  []Account        // Twilio accounts known from the start
 	Bots      []Bot            // Telegram bots known from the start
+	Mail      []MailUser       // users of SMTP and IMAP known from the start
 	Strict    bool             // refuse credentials that were not configured, instead of learning them on first use
 	OpenChats bool             // every Telegram chat counts as started: no /start is needed
 	Pace      time.Duration    // between one status of a text message and the next; zero: at once
@@ -87,7 +88,7 @@ func New(opts Options) *Sandbox {
 	s.seen.open(s.seed)
 	s.box.open(s.now, s.note, opts.Callers, opts.Reach)
 	s.wall.open()
-	s.mail.open()
+	s.mail.open(opts.Mail)
 	s.Attach(opts.Tracker, opts.Actions...)
 	for _, a := range opts.Accounts {
 		s.Account(a)
