@@ -22,7 +22,7 @@ const (
 )
 
 const (
-	soon  = 300 * time.Millisecond // deadline of calls that are made to hang
+	soon  = 600 * time.Millisecond // deadline of calls that are made to hang; a handshake and a dialogue fit in, on a busy machine
 	grace = 3 * time.Second        // how much later than its deadline a call may return, on a busy machine
 	wait  = 10 * time.Second       // for what must come
 )

@@ -10,10 +10,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,10 +36,9 @@ type found struct {
 	Defects []string `json:"defects"`
 	Type    string   `json:"type"`
 	Parts   []struct {
-		Type        string `json:"type"`
-		Charset     string `json:"charset"`
-		Text        string `json:"text"`
-		Disposition string `json:"disposition"`
+		Type    string `json:"type"`
+		Charset string `json:"charset"`
+		Text    string `json:"text"`
 	} `json:"parts"`
 	Headers map[string][]string `json:"headers"`
 	Longest int                 `json:"longest"`
@@ -45,8 +46,8 @@ type found struct {
 	ASCII   bool                `json:"ascii"`
 }
 
-// examine has a message read and verified by others' code.
-func examine(t *testing.T, message string, dns map[string]string) found {
+// examine has messages read and verified by others' code.
+func examine(t *testing.T, dns map[string]string, messages ...string) []found {
 	t.Helper()
 	python := "/usr/bin/python3" // Debian's, which has Debian's packages
 	if err := exec.Command(python, "-c", "import dkim, nacl").Run(); err != nil {
@@ -55,7 +56,7 @@ func examine(t *testing.T, message string, dns map[string]string) found {
 		}
 		t.Skip("no dkimpy here")
 	}
-	in, err := json.Marshal(map[string]any{"message": message, "dns": dns})
+	in, err := json.Marshal(map[string]any{"messages": messages, "dns": dns})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,11 +70,11 @@ func examine(t *testing.T, message string, dns map[string]string) found {
 	if err != nil {
 		t.Fatalf("examine.py: %v\n%s", err, complaints.String())
 	}
-	var f found
-	if err := json.Unmarshal(out, &f); err != nil {
-		t.Fatal(err)
+	var all []found
+	if err := json.Unmarshal(out, &all); err != nil || len(all) != len(messages) {
+		t.Fatalf("%d answers, %v", len(all), err)
 	}
-	return f
+	return all
 }
 
 // keysAndDNS makes a key of each sort and the records of their public halves.
@@ -144,7 +145,18 @@ func composed(t *testing.T, doc content.Document, changes map[string]any) (messa
 func TestSignaturesAreVerifiedByDkimpy(t *testing.T) {
 	keys, dns := keysAndDNS(t)
 	message, _ := composed(t, well, map[string]any{"dkim": keys})
-	f := examine(t, message, dns)
+	altered := map[string]string{
+		"an added From":         "From: eve@example.org\r\n" + message,
+		"another unsubscribing": strings.Replace(message, "gateway.example", "evil.example", 1),
+		"another body":          message[:len(message)-60] + "x" + message[len(message)-60:],
+	}
+	names := slices.Sorted(maps.Keys(altered))
+	messages := []string{message}
+	for _, name := range names {
+		messages = append(messages, altered[name])
+	}
+	all := examine(t, dns, messages...)
+	f := all[0]
 	algorithms := map[string]bool{}
 	for _, s := range f.Verified {
 		algorithms[s.Algorithm] = s.OK
@@ -157,12 +169,8 @@ func TestSignaturesAreVerifiedByDkimpy(t *testing.T) {
 	if len(f.Verified) != 2 || !algorithms["rsa-sha256"] || !algorithms["ed25519-sha256"] {
 		t.Errorf("the signatures: %+v", f.Verified)
 	}
-	for name, altered := range map[string]string{
-		"an added From":         "From: eve@example.org\r\n" + message,
-		"another unsubscribing": strings.Replace(message, "gateway.example", "evil.example", 1),
-		"another body":          message[:len(message)-60] + "x" + message[len(message)-60:],
-	} {
-		for _, s := range examine(t, altered, dns).Verified {
+	for i, name := range names {
+		for _, s := range all[i+1].Verified {
 			if s.OK {
 				t.Errorf("%s leaves %s good", name, s.Algorithm)
 			}
@@ -173,7 +181,7 @@ func TestSignaturesAreVerifiedByDkimpy(t *testing.T) {
 // Python's mail package reads the structure that we meant, without a defect.
 func TestTheStructureIsReadByPython(t *testing.T) {
 	message, part := composed(t, well, nil)
-	f := examine(t, message, nil)
+	f := examine(t, nil, message)[0]
 	if len(f.Defects) != 0 || f.Type != "multipart/alternative" || len(f.Parts) != 2 || f.Bare != 0 || !f.ASCII || f.Longest > 998 {
 		t.Fatalf("defects %v, type %s, %d parts, %d bare line ends, ASCII %v, longest line %d", f.Defects, f.Type, len(f.Parts), f.Bare, f.ASCII, f.Longest)
 	}
@@ -218,12 +226,18 @@ func TestTheStructureIsReadByPython(t *testing.T) {
 // Whatever stands in a subject or a name stays in it (threat T17): a parser finds the same structure as with a plain one.
 func TestNothingGetsOutOfItsField(t *testing.T) {
 	plain, _ := composed(t, content.Document{Locale: "en", Subject: "Report", Blocks: []content.Block{content.Text("Text")}}, nil)
-	want := examine(t, plain, nil)
-	for _, hostile := range []string{
+	messages := []string{plain}
+	hostiles := []string{
 		"x\r\nBcc: eve@example.org", "x\r\n\r\n<html>", "=?utf-8?q?x=0D=0ABcc:_eve@example.org?=", "{{.Secret}}", "%9999999d", strings.Repeat("long ", 2000), "a\u202eb\u2066c", "\x00\x07\x1b[31m", "--\r\n--x", "=cmd|' /C calc'!A0", "\u2028Bcc: x",
-	} {
+	}
+	for _, hostile := range hostiles {
 		message, _ := composed(t, content.Document{Locale: "en", Subject: hostile, Tag: hostile[:min(len(hostile), 30)], Reference: hostile[:min(len(hostile), 30)], Blocks: []content.Block{content.Text("x" + hostile)}}, nil)
-		got := examine(t, message, nil)
+		messages = append(messages, message)
+	}
+	all := examine(t, nil, messages...)
+	want := all[0]
+	for i, hostile := range hostiles {
+		got := all[i+1]
 		if len(got.Headers) != len(want.Headers) || len(got.Parts) != 2 || len(got.Defects) != 0 || got.Headers["bcc"] != nil || got.Bare != 0 || got.Longest > 998 {
 			t.Errorf("%.30q: %d headers, want %d; %d parts; defects %v; longest line %d", hostile, len(got.Headers), len(want.Headers), len(got.Parts), got.Defects, got.Longest)
 		}
