@@ -244,6 +244,23 @@ func TestNothingGetsOutOfItsField(t *testing.T) {
 	}
 }
 
+// On a lost phone (threat T10): with a neutral sender, what leaves for a member in neutral mode says nothing of the group
+// in any header or part, read as a mail program reads it.
+func TestANeutralMessageSaysNothing(t *testing.T) {
+	pointer := content.Document{Locale: "en", Subject: "A note", Reference: "K7Q2", Blocks: []content.Block{content.Text("There is something for you.")}}
+	message, _ := composed(t, pointer, map[string]any{"from": "post@notes.example", "from_name": nil, "return_to": "back@notes.example", "list_id": "notes.example"})
+	f := examine(t, nil, message)[0]
+	said, err := json.Marshal([]any{f.Headers, f.Parts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, term := range []string{"harbour", "hafen", "wächter", "email-kit.", "carillon"} {
+		if strings.Contains(strings.ToLower(strings.ReplaceAll(string(said), "gateway.example/hooks/email-kit?", "")), term) {
+			t.Errorf("the message says %q:\n%s", term, said)
+		}
+	}
+}
+
 // A real browser sets the Arabic from the right, shows texts as texts, and fetches nothing.
 func TestRightToLeftInABrowser(t *testing.T) {
 	path, err := exec.LookPath("chromium")
