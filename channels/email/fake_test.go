@@ -18,7 +18,7 @@ import (
 // fake is an SMTP server that answers as it is told, and keeps what it got. It speaks plainly, for this machine only.
 type fake struct {
 	net.Listener
-	answers map[string]string // by verb, or "." for the final dot and "greet"; "" closes the connection, "…" is silence
+	answers map[string]string // by verb, or "." for the final dot and "greet"; "" closes the connection, "…" is silence, and "✂" at its end cuts the connection there
 
 	mu       sync.Mutex
 	lines    []string // commands
@@ -94,6 +94,10 @@ func (f *fake) serve(conn net.Conn) {
 			return false
 		case a == "…":
 			_, _ = io.Copy(io.Discard, r) // until the other side has had enough
+			return false
+		}
+		if cut, ok := strings.CutSuffix(a, "✂"); ok {
+			_, _ = io.WriteString(conn, cut)
 			return false
 		}
 		_, err := fmt.Fprintf(conn, "%s\r\n", a)

@@ -1,6 +1,7 @@
 package email
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -113,7 +114,7 @@ func before(at stage, err error) *channels.Error {
 	}
 	detail := "the connection to the mail server was lost before the message was handed over"
 	var nonsense textproto.ProtocolError
-	if errors.As(err, &nonsense) {
+	if errors.As(err, &nonsense) || errors.Is(err, errNonsense) {
 		detail, err = "something answers in the mail server's place and speaks no SMTP; check host and port", errNonsense
 	}
 	return failing(err, detail)
@@ -124,23 +125,56 @@ var errNonsense = errors.New("the answer is no SMTP reply")
 
 // command writes one line and reads the reply, whose code must begin with the digits of want.
 func (l *link) command(want int, format string, args ...any) error {
-	id, err := l.text.Cmd(format, args...)
-	if err != nil {
+	if err := l.text.PrintfLine(format, args...); err != nil {
 		l.lost = true
 		return err
 	}
-	l.text.StartResponse(id)
-	defer l.text.EndResponse(id)
 	return l.reply(want)
 }
 
+// mostLines is the most lines of a reply; servers that explain themselves take a dozen.
+const mostLines = 100
+
+// reply reads a reply (RFC 5321, section 4.2.1) whole. The standard library's reader takes a line that a lost connection
+// has cut for a line, and a "250" of which the rest never came is no answer.
 func (l *link) reply(want int) error {
-	_, _, err := l.text.ReadResponse(want)
-	var refused *textproto.Error
-	if err != nil && (!errors.As(err, &refused) || refused.Code == 421) { // RFC 5321, section 3.8: it closes
-		l.lost = true
+	var text []string
+	for {
+		line, err := l.text.R.ReadSlice('\n')
+		if err != nil {
+			l.lost = true
+			if errors.Is(err, bufio.ErrBufferFull) {
+				err = errNonsense
+			}
+			return err
+		}
+		code, more, said, ok := replyLine(strings.TrimRight(string(line), "\r\n"))
+		if !ok || len(text) == mostLines {
+			l.lost = true
+			return errNonsense
+		}
+		text = append(text, said)
+		switch {
+		case more:
+			continue
+		case code == want || code/100 == want:
+			return nil
+		}
+		l.lost = l.lost || code == 421 // RFC 5321, section 3.8: it closes
+		return &textproto.Error{Code: code, Msg: strings.Join(text, "\n")}
 	}
-	return err
+}
+
+// replyLine takes one line of a reply apart.
+func replyLine(line string) (code int, more bool, text string, ok bool) {
+	if len(line) < 3 || strings.Trim(line[:3], "0123456789") != "" || line[0] < '1' || line[0] > '5' || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
+		return 0, false, "", false
+	}
+	code = int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
+	if len(line) == 3 {
+		return code, false, "", true
+	}
+	return code, line[3] == '-', line[4:], true
 }
 
 // noop asks for a sign of life.
@@ -227,8 +261,7 @@ func (l *link) finish(w io.WriteCloser) *channels.Error {
 		return judge(atDot, refused.Code, refused.Msg)
 	}
 	l.lost, doubt.Cause = true, err
-	var nonsense textproto.ProtocolError
-	if errors.As(err, &nonsense) || refused != nil {
+	if errors.Is(err, errNonsense) || refused != nil {
 		doubt.Detail, doubt.Cause = "something answered in the mail server's place after the message was handed over; it may have been taken", errNonsense
 	}
 	return doubt

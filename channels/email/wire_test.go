@@ -108,6 +108,9 @@ func TestTheFinalDotDrawsTheLine(t *testing.T) {
 		class      channels.Class
 	}{
 		{"greet", "", temporary}, {"EHLO", "", temporary}, {"MAIL", "", temporary}, {"RCPT", "", temporary}, {"DATA", "", temporary},
+		{".", "250 2.0.0 que✂", channels.Unknown}, {".", "250-2.0.0 one\r\n250✂", channels.Unknown}, {".", "550 5.1.1 n✂", channels.Unknown},
+		{".", "250-" + strings.Repeat("x", 5000), channels.Unknown}, {".", strings.Repeat("250-x\r\n", 200) + "250 x", channels.Unknown},
+		{".", "999 what", channels.Unknown}, {".", "25", channels.Unknown}, {"RCPT", "250 2.✂", temporary},
 		{".", "", channels.Unknown}, {".", "<html>502</html>", channels.Unknown}, {".", "354 go on", channels.Unknown},
 		{"greet", "HTTP/1.1 400 Bad Request", temporary}, {"RCPT", "nonsense", temporary}, {"DATA", "250 what", temporary},
 	} {
