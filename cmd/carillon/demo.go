@@ -59,6 +59,7 @@ type tour struct {
 	dir     string
 	box     *sandbox.Sandbox
 	wall    string // its URL
+	mail    mailAt
 	gateway *child
 	api     *client.Client
 	sent    []sentBroadcast
@@ -85,6 +86,9 @@ func (sh *shell) runDemo(ctx context.Context, once bool, listen string) (err err
 	}
 	t := &tour{sh: sh, dir: dir, wall: "http://" + listener.Addr().String()}
 	t.box = sandbox.New(sandbox.Options{OpenChats: true, Pace: 300 * time.Millisecond})
+	if t.mail, err = serveMail(t.box, "127.0.0.1:0", "127.0.0.1:0"); err != nil {
+		return errors.Join(err, listener.Close(), t.box.Close())
+	}
 	running, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { served <- serveSandbox(running, t.box, listener) }()
@@ -168,8 +172,8 @@ func (t *tour) hangPhones(file []byte) error {
 		return err
 	}
 	var phones []sandbox.Phone
-	for _, row := range rows[1:] { // ref, name, language, zone, sms, telegram, …
-		for kind, address := range map[string]string{sandbox.KindSMS: row[4], sandbox.KindTelegram: row[5]} {
+	for _, row := range rows[1:] { // ref, name, language, zone, sms, telegram, email, …
+		for kind, address := range map[string]string{sandbox.KindSMS: row[4], sandbox.KindTelegram: row[5], sandbox.KindEmail: row[6]} {
 			if address != "" {
 				phones = append(phones, sandbox.Phone{Kind: kind, Address: address, Name: row[1], Language: row[2], Started: []string{"*"}})
 			}
