@@ -25,7 +25,7 @@ type rule struct {
 	Reason string
 }
 
-var adapters = []string{"channels/sms", "channels/telegram", "channels/mattermost"}
+var adapters = []string{"channels/sms", "channels/telegram", "channels/mattermost", "channels/email"}
 
 // The rows follow the design's section 5; a row changes by a decision record in docs/adr.
 var rules = []rule{
@@ -41,6 +41,7 @@ var rules = []rule{
 	{"channels/sms", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/telegram", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/mattermost", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/email", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/builtin", append([]string{"channels"}, adapters...), "the explicit list of adapters"},
 	{"gateway/client", []string{"gateway"}, "a client knows the nouns and HTTP"},
 	{"channels/sandbox", []string{"channels/content", "channels/compose"}, "a stand-in speaks the wire, never our contract"},
@@ -80,7 +81,11 @@ var drivers = map[string][]string{
 	"github.com/twilio/twilio-go/client":              {"channels/twilio", "channels/sms"},
 	"github.com/go-telegram-bot-api/telegram-bot-api": {"channels/telegram"},
 	"github.com/mattermost/mattermost/server/public":  {"channels/mattermost"}, // a third of the binary
-	"testing": {"gateway/app/apptest", "gateway/internal/store/storetest", "gateway/internal/queue/queuetest"},
+	"github.com/wneessen/go-mail":                     {"channels/email"},
+	"github.com/emersion/go-msgauth":                  {"channels/email"},
+	"github.com/emersion/go-imap":                     {"channels/email", "channels/sandbox"},
+	"github.com/emersion/go-smtp":                     {"channels/sandbox"},
+	"testing":                                         {"gateway/app/apptest", "gateway/internal/store/storetest", "gateway/internal/queue/queuetest"},
 }
 
 // long files may pass 500 lines, each for the reason beside it.

@@ -93,7 +93,7 @@ type Receipts int
 
 // The reach of receipts, in rising order.
 const (
-	NoReceipts       Receipts = iota // the provider's answer to Send is all we hear
+	NoReceipts       Receipts = iota // nothing good is heard after the answer to Send; a failure may be
 	SentReceipts                     // it reports that it passed the message on
 	DeliveryReceipts                 // it reports that the handset or mailbox took the message
 )
@@ -109,6 +109,7 @@ type Rate struct {
 type Part struct {
 	Text     string           `json:"text"`               // the text as the provider's API takes it
 	Markup   string           `json:"markup,omitempty"`   // the adapter's own name of the markup of Text; empty: plain
+	HTML     string           `json:"html,omitempty"`     // the same text as HTML, for channels that carry both
 	Subject  string           `json:"subject,omitempty"`  // for channels with subjects
 	Encoding string           `json:"encoding,omitempty"` // for text messages: GSM-7 or UCS-2
 	Cost     int              `json:"cost"`               // what it takes from a Rate: segments of a text message, else 1

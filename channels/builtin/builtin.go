@@ -3,6 +3,7 @@ package builtin
 
 import (
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/email"
 	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/sms"
 	"github.com/carillon-gateway/carillon/channels/telegram"
@@ -14,6 +15,7 @@ func All() []channels.Factory {
 		sms.Factory(),
 		telegram.Factory(),
 		mattermost.Factory(),
+		email.Factory(),
 	}
 }
 

@@ -15,22 +15,42 @@ type SandboxDouble struct {
 	kind     string
 	to       string
 	url      string
+
+	Certificate string // of sandbox.Mail: what SMTP and IMAP show, in PEM
+	IMAP        string // of sandbox.Mail: host and port of the mailboxes
 }
 
-// Sandbox starts a double of one provider (sandbox.Twilio, Telegram or Mattermost) whose people have addresses of that kind.
-// Replies go to the credential or sender to; empty: to whoever wrote last. stop ends it.
+// Sandbox starts a double of one provider (sandbox.Twilio, Telegram, Mattermost or Mail, whose URL is that of SMTP) whose people
+// have addresses of that kind. Replies go to the credential or sender to; empty: to whoever wrote last. stop ends it.
 func Sandbox(provider, kind, to string, opts sandbox.Options) (d *SandboxDouble, stop func(), err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, nil, err
 	}
-	d = &SandboxDouble{sandbox.New(opts), provider, kind, to, "http://" + l.Addr().String()}
+	d = &SandboxDouble{Box: sandbox.New(opts), provider: provider, kind: kind, to: to, url: "http://" + l.Addr().String()}
+	if provider == sandbox.Mail {
+		return d.mail(l)
+	}
 	server := &http.Server{Handler: d.Box.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(l) }() // it ends with stop
 	return d, func() {
 		_ = d.Box.Close() // it writes its log nowhere
 		_ = server.Close()
 	}, nil
+}
+
+// mail serves mail instead of HTTP.
+func (d *SandboxDouble) mail(toSMTP net.Listener) (_ *SandboxDouble, stop func(), err error) {
+	toIMAP, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		_ = toSMTP.Close()
+		return nil, nil, err
+	}
+	d.url, d.IMAP = "smtp://"+toSMTP.Addr().String(), toIMAP.Addr().String()
+	if d.Certificate, err = d.Box.ServeMail(toSMTP, toIMAP); err != nil {
+		return nil, nil, err
+	}
+	return d, func() { _ = d.Box.Close() }, nil // it writes its log nowhere
 }
 
 // URL is where the sandbox answers.

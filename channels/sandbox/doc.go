@@ -1,5 +1,5 @@
-// Package sandbox stands in for the providers: it speaks Twilio's, Telegram's and Mattermost's own wire protocols, so the adapters and
-// their libraries run unchanged against it, and it shows what the people of a demo would read on their phones.
+// Package sandbox stands in for the providers: it speaks the wire protocols of Twilio, Telegram, Mattermost and mail, so the
+// adapters and their libraries run unchanged against it, and it shows what the people of a demo would read on their phones.
 //
 // It is the demo, the drill ground and the test bench. Faults, delays and receipts are scripted (Fault), people answer
 // (Reply), and everything that arrives is written to a log of its own before it is answered (Log): that log, and not the

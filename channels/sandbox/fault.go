@@ -30,6 +30,9 @@ const (
 	Rates        FaultKind = "rates"        // Telegram and Mattermost: hold the published rates; see rates.go
 	Queue        FaultKind = "queue"        // Twilio: the message waits For in the provider's queue
 	Receipts     FaultKind = "receipts"     // Twilio: status callbacks are changed as Receipt says
+	Greylist     FaultKind = "greylist"     // mail: who was never seen must come again after For (zero: 5 min)
+	Bounce       FaultKind = "bounce"       // mail: it is taken and, after For, comes back with the status in Text (empty: 5.1.1); with Receipt late it is only delayed
+	AutoReply    FaultKind = "auto-reply"   // mail: after For, a machine answers with Text
 )
 
 // Receipt is what a fault of kind Receipts does to the callbacks of a message.
@@ -55,10 +58,11 @@ const (
 type Fault struct {
 	ID         string        // given by Script
 	Kind       FaultKind     //
-	Provider   string        // Twilio, Telegram, Mattermost or empty
+	Provider   string        // Twilio, Telegram, Mattermost, Mail or empty
 	Credential string        // account SID or bot id
 	Address    string        // number, chat id, account id or channel of the message
 	On         string        // OnSend (also when empty), OnRead or OnAll
+	Stage      string        // mail: where it strikes, whatever On says; empty: by kind and On
 	Times      int           // how often it strikes; zero: until cleared
 	Kept       bool          // the provider keeps the message although its answer is spoilt
 	For        time.Duration // see the kinds
@@ -78,6 +82,7 @@ type faultJSON struct {
 	Credential string    `json:"credential,omitempty"`
 	Address    string    `json:"address,omitempty"`
 	On         string    `json:"on,omitempty"`
+	Stage      string    `json:"stage,omitempty"`
 	Times      int       `json:"times,omitempty"`
 	Kept       bool      `json:"kept,omitempty"`
 	For        string    `json:"for,omitempty"` // as in "1.5s"
@@ -93,7 +98,7 @@ type faultJSON struct {
 // MarshalJSON writes the fault with For as text ("1.5s") and with its Words.
 func (f Fault) MarshalJSON() ([]byte, error) {
 	out := faultJSON{
-		f.ID, f.Kind, f.Provider, f.Credential, f.Address, f.On, f.Times, f.Kept, "", f.Status, f.Code, f.Text,
+		f.ID, f.Kind, f.Provider, f.Credential, f.Address, f.On, f.Stage, f.Times, f.Kept, "", f.Status, f.Code, f.Text,
 		f.RetryAfter, f.Receipt, f.MovedTo, f.Words(),
 	}
 	if f.For != 0 {
@@ -116,7 +121,7 @@ func (f *Fault) UnmarshalJSON(b []byte) error {
 		}
 	}
 	*f = Fault{
-		"", in.Kind, in.Provider, in.Credential, in.Address, in.On, in.Times, in.Kept, wait, in.Status, in.Code, in.Text,
+		"", in.Kind, in.Provider, in.Credential, in.Address, in.On, in.Stage, in.Times, in.Kept, wait, in.Status, in.Code, in.Text,
 		in.RetryAfter, in.Receipt, in.MovedTo,
 	}
 	return nil
@@ -131,7 +136,7 @@ func (f Fault) check() error {
 		if _, err := strconv.ParseInt(f.MovedTo, 10, 64); err != nil {
 			bad("moved_to: %q is no chat id", f.MovedTo)
 		}
-	case Rates, Queue:
+	case Rates, Queue, Greylist, Bounce, AutoReply:
 	case Receipts:
 		switch f.Receipt {
 		case Withhold, Late, Twice, Reverse, Fail:
@@ -142,9 +147,14 @@ func (f Fault) check() error {
 		bad("kind: %q is not known; see docs/sandbox.md", f.Kind)
 	}
 	switch f.Provider {
-	case "", Twilio, Telegram, Mattermost:
+	case "", Twilio, Telegram, Mattermost, Mail:
 	default:
-		bad("provider: %q is none of %q, %q, %q", f.Provider, Twilio, Telegram, Mattermost)
+		bad("provider: %q is none of %q, %q, %q and %q", f.Provider, Twilio, Telegram, Mattermost, Mail)
+	}
+	switch f.Stage {
+	case "", StageConnect, StageHello, StageAuth, StageMail, StageRcpt, StageData:
+	default:
+		bad("stage: %q is not one of connect, hello, auth, mail, rcpt, data", f.Stage)
 	}
 	switch f.On {
 	case "", OnSend, OnRead, OnAll:
@@ -263,14 +273,14 @@ func (fs *faultScript) current() []*armed {
 	return out
 }
 
-// strike finds the fault that hits this call and counts it; nil if there is none. Only kinds that want says are asked.
-func (fs *faultScript) strike(provider, credential, address, on string, want func(FaultKind) bool) *Fault {
+// strike finds the fault that hits this call and counts it; nil if there is none. Only those that want says are asked.
+func (fs *faultScript) strike(provider, credential, address, on string, want func(*Fault) bool) *Fault {
 	p := fs.list.Load()
 	if p == nil {
 		return nil
 	}
 	for _, a := range *p {
-		if !want(a.Kind) || !fits(a.Provider, provider) || !fits(a.Credential, credential) || !fits(a.Address, address) {
+		if !want(&a.Fault) || !fits(a.Provider, provider) || !fits(a.Credential, credential) || !fits(a.Address, address) {
 			continue
 		}
 		if a.On != OnAll && on != a.On && !(a.On == "" && on == OnSend) {
@@ -286,16 +296,16 @@ func (fs *faultScript) strike(provider, credential, address, on string, want fun
 
 func fits(want, have string) bool { return want == "" || want == have }
 
-func onWire(k FaultKind) bool {
-	switch k {
-	case Rates, Queue, Receipts, Migrate:
+func onWire(f *Fault) bool {
+	switch f.Kind {
+	case Rates, Queue, Receipts, Migrate, Greylist, Bounce, AutoReply:
 		return false
 	default:
 		return true
 	}
 }
 
-func isKind(want FaultKind) func(FaultKind) bool { return func(k FaultKind) bool { return k == want } }
+func isKind(want FaultKind) func(*Fault) bool { return func(f *Fault) bool { return f.Kind == want } }
 
 // spoils says whether the fault takes the answer's place, so that Kept decides about the message.
 func (f *Fault) spoils() bool { return f != nil && f.Kind != Latency && f.Kind != Drip }
@@ -310,6 +320,8 @@ func (f Fault) Words() string {
 		b.WriteString("Telegram")
 	case Mattermost:
 		b.WriteString("Mattermost")
+	case Mail:
+		b.WriteString("Mail")
 	default:
 		b.WriteString("Every provider")
 	}
@@ -333,6 +345,9 @@ func (f Fault) Words() string {
 		b.WriteString(", once")
 	case f.Times > 1:
 		fmt.Fprintf(&b, ", %d times", f.Times)
+	}
+	if f.Stage != "" {
+		b.WriteString(", at " + f.Stage)
 	}
 	switch f.On {
 	case OnRead:
@@ -381,6 +396,15 @@ func (f Fault) effect() string {
 		return "keeps messages in its queue for " + f.For.String()
 	case Receipts:
 		return f.receipts()
+	case Greylist:
+		return "asks strangers to come again"
+	case Bounce:
+		if f.Receipt == Late {
+			return "messages are reported as delayed"
+		}
+		return "messages come back"
+	case AutoReply:
+		return "a machine answers every message"
 	default:
 		return string(f.Kind)
 	}

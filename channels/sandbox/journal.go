@@ -30,7 +30,8 @@ type Entry struct {
 	Credential string    `json:"credential"`     // account SID or bot id; never a secret
 	From       string    `json:"from,omitempty"` // number, sender name or messaging service; for a reply the person
 	To         string    `json:"to"`
-	Text       string    `json:"text"`              // as it came over the wire
+	Subject    string    `json:"subject,omitempty"` // of mail
+	Text       string    `json:"text"`              // as it came over the wire; of mail the plain text
 	Plain      string    `json:"plain,omitempty"`   // as the person reads it, where that differs from Text
 	Attempt    string    `json:"attempt,omitempty"` // query parameter a of the callback URL, or the mark of a post
 	Part       int       `json:"part,omitempty"`    // query parameter p of the callback URL, or the mark of a post
@@ -58,6 +59,7 @@ type line struct {
 	answer  string
 	service unique.Handle[string] // messaging service of a text message
 	rich    *rich                 // of chats: entities, buttons, message id
+	mail    *letter               // mail: headers and HTML
 }
 
 // record is one line and what became of it.
@@ -178,6 +180,8 @@ func (r *record) id() string {
 		return r.owner.s.messageSID(r.seq)
 	case r.owner.provider == Mattermost:
 		return r.owner.s.postID(r.seq)
+	case r.mail != nil:
+		return r.mail.id
 	case r.rich != nil:
 		return strconv.FormatInt(r.rich.id, 10)
 	default:
@@ -194,6 +198,9 @@ func (r *record) entry() Entry {
 	}
 	if r.kept || r.kind != EntryMessage {
 		e.ID, e.Status = r.id(), st.String()
+	}
+	if r.mail != nil {
+		e.Subject = r.mail.subject
 	}
 	if plain := r.plain(); plain != e.Text {
 		e.Plain = plain

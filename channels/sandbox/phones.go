@@ -9,11 +9,11 @@ import (
 	"sync"
 )
 
-// Phone is a person's end of one channel: a telephone (KindSMS), a Telegram chat (KindTelegram) or a Mattermost account or
-// channel (KindMattermost).
+// Phone is a person's end of one channel: a telephone (KindSMS), a Telegram chat (KindTelegram), a Mattermost account or channel
+// (KindMattermost), or a mailbox (KindEmail).
 type Phone struct {
 	Kind     string   `json:"kind"`
-	Address  string   `json:"address"`            // E.164 number, chat id, account id, or "channel:" and the channel's id
+	Address  string   `json:"address"`            // E.164 number, chat id, account id, "channel:" and the channel's id, or mail address
 	Name     string   `json:"name,omitempty"`     // shown on the wall
 	Language string   `json:"language,omitempty"` // BCP 47 tag, shown on the wall
 	Started  []string `json:"started,omitempty"`  // ids of the bots that may write to the chat or channel; "*" for all
@@ -170,8 +170,12 @@ func (p Phone) check() error {
 		if !isMattermostID(strings.TrimPrefix(p.Address, channelPrefix)) {
 			return fmt.Errorf("%w: an account has an id of 26 letters and digits, a channel %q before it", errAddress, channelPrefix)
 		}
+	case KindEmail:
+		if local, domain, ok := strings.Cut(p.Address, "@"); !ok || local == "" || domain == "" || strings.ContainsAny(p.Address, " <>\r\n\t") {
+			return fmt.Errorf("%w: a mail address is name@domain", errAddress)
+		}
 	default:
-		return fmt.Errorf("kind %q is not known; use %q, %q or %q", p.Kind, KindSMS, KindTelegram, KindMattermost)
+		return fmt.Errorf("kind %q is not known; use %q, %q, %q or %q", p.Kind, KindSMS, KindTelegram, KindMattermost, KindEmail)
 	}
 	return nil
 }

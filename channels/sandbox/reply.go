@@ -9,7 +9,8 @@ import (
 	"unique"
 )
 
-// Reply is what a person does on her phone. Exactly one of Text, Press, Block and Unblock is set.
+// Reply is what a person does on her phone. Exactly one of Text, Press, Block, Unblock and Leave
+// is set.
 type Reply struct {
 	Kind    string `json:"kind"`
 	Address string `json:"address"`
@@ -19,6 +20,7 @@ type Reply struct {
 	Message int64  `json:"message,omitempty"` // the message whose button it is; zero: the newest that has it
 	Block   bool   `json:"block,omitempty"`   // she blocks the bot (Telegram); the account is deactivated, or the channel archived (Mattermost)
 	Unblock bool   `json:"unblock,omitempty"` // she starts the bot again (Telegram); the account or channel is there again (Mattermost)
+	Leave   bool   `json:"leave,omitempty"`   // she presses "unsubscribe" (mail)
 }
 
 // ErrNobody is returned for a reply that has nobody to go to: nothing has been written to that phone yet, and Reply.To
@@ -32,19 +34,22 @@ func (s *Sandbox) Reply(r Reply) (uint64, error) {
 		return 0, err
 	}
 	set := 0
-	for _, given := range []bool{r.Text != "", r.Press != "", r.Block, r.Unblock} {
+	for _, given := range []bool{r.Text != "", r.Press != "", r.Block, r.Unblock, r.Leave} {
 		if given {
 			set++
 		}
 	}
 	if set != 1 {
-		return 0, errors.New("say exactly one of text, press, block and unblock")
+		return 0, errors.New("say exactly one of text, press, block, unblock and leave")
 	}
 	switch r.Kind {
 	case KindTelegram:
 		return s.replyTelegram(r)
 	case KindMattermost:
 		return s.replyTeam(r)
+	}
+	if r.Kind == KindEmail && (r.Text != "" || r.Leave) {
+		return s.replyMail(r)
 	}
 	if r.Text == "" {
 		return 0, fmt.Errorf("a telephone can only send text: %w", errors.ErrUnsupported)

@@ -16,6 +16,7 @@ const (
 	Twilio     = "twilio"
 	Telegram   = "telegram"
 	Mattermost = "mattermost"
+	Mail       = "email" // SMTP and IMAP; see ServeMail
 )
 
 // The kinds of address that people have here. They equal the kinds of contact point of the adapters.
@@ -23,6 +24,7 @@ const (
 	KindSMS        = "sms"
 	KindTelegram   = "telegram"
 	KindMattermost = "mattermost"
+	KindEmail      = "email"
 )
 
 // Options says how a sandbox behaves. The zero value is a sandbox that takes every credential on its first use.
@@ -31,6 +33,7 @@ type Options struct {
 	Accounts      []Account        // Twilio accounts known from the start
 	Bots          []Bot            // Telegram bots known from the start
 	TeamBots      []MattermostBot  // Mattermost bots known from the start
+	Mail          []MailUser       // users of SMTP and IMAP known from the start
 	Strict        bool             // refuse credentials that were not configured, instead of learning them on first use
 	OpenChats     bool             // every Telegram chat counts as started, and every Mattermost account and channel is there
 	OldMattermost bool             // the Mattermost server is one of old: 4,000 characters, no priorities, channels listed by team
@@ -57,6 +60,7 @@ type Sandbox struct {
 	seen    tally
 	faults  faultScript
 	box     outbox
+	mail    mailRoom
 	wall    wall
 	handler http.Handler
 
@@ -91,6 +95,7 @@ func New(opts Options) *Sandbox {
 	s.seen.open(s.seed)
 	s.box.open(s.now, s.note, opts.Callers, opts.Reach)
 	s.wall.open()
+	s.mail.open(opts.Mail)
 	s.Attach(opts.Tracker, opts.Actions...)
 	for _, a := range opts.Accounts {
 		s.Account(a)
@@ -124,6 +129,7 @@ func (s *Sandbox) Run(ctx context.Context) error {
 // writing Options.LogTo. Closing twice is harmless.
 func (s *Sandbox) Close() error {
 	s.box.close()
+	s.mail.close()
 	return s.journal.close()
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -87,6 +88,7 @@ func (s *Sandbox) wallRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /wall/cards", s.getCards)
 	mux.HandleFunc("GET /wall/phone", s.getPhone)
 	mux.HandleFunc("GET /wall/events", s.getEvents)
+	mux.HandleFunc("GET /wall/mail/{seq}", s.getMail)
 	mux.HandleFunc("POST /wall/reply", s.form(s.wallReply))
 	mux.HandleFunc("POST /wall/fault", s.form(s.wallFault))
 	mux.HandleFunc("POST /wall/clear", s.form(s.wallClear))
@@ -149,6 +151,20 @@ func (s *Sandbox) getPhone(w http.ResponseWriter, r *http.Request) {
 	s.html(w, http.StatusOK, "phone", v)
 }
 
+// getMail shows the HTML of a message as a mail program does: nothing runs, nothing is fetched.
+func (s *Sandbox) getMail(w http.ResponseWriter, r *http.Request) {
+	seq, err := number(r.PathValue("seq"))
+	rec := s.journal.get(seq)
+	if err != nil || rec == nil || rec.mail == nil || rec.mail.html == "" {
+		http.NotFound(w, r)
+		return
+	}
+	guard(w)
+	w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = io.WriteString(w, rec.mail.html)
+}
+
 // form wraps what a form of the wall does: scripts get 204 or the error as text, a page without script goes back.
 func (s *Sandbox) form(do func(context.Context, url.Values) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -183,6 +199,8 @@ func (s *Sandbox) wallReply(_ context.Context, form url.Values) error {
 		in.Text, in.Block = "", true
 	case "unblock":
 		in.Text, in.Unblock = "", true
+	case "leave":
+		in.Text, in.Leave = "", true
 	default:
 		in.Text = quick
 	}
@@ -192,7 +210,7 @@ func (s *Sandbox) wallReply(_ context.Context, form url.Values) error {
 	if id, err := strconv.ParseInt(form.Get("message"), 10, 64); err == nil {
 		in.Message = id
 	}
-	if in.Text == "" && in.Press == "" && !in.Block && !in.Unblock {
+	if in.Text == "" && in.Press == "" && !in.Block && !in.Unblock && !in.Leave {
 		return errors.New("write something first")
 	}
 	_, err := s.Reply(in)
@@ -213,7 +231,11 @@ func presets(provider string) []preset {
 		{"throttle", "Too many requests", Fault{Kind: Throttle, RetryAfter: "5"}},
 		{"refuse", "Refuse the key", Fault{Kind: Unauthorized, On: OnAll}},
 	}
-	if provider == Twilio {
+	switch provider {
+	case Mail:
+		list = append(list, preset{"bounce", "Bounce", Fault{Kind: Bounce}}, preset{"greylist", "Greylist", Fault{Kind: Greylist, For: time.Minute}},
+			preset{"auto", "Auto-replies", Fault{Kind: AutoReply}})
+	case Twilio:
 		list = append(list, preset{"withhold", "Lose receipts", Fault{Kind: Receipts, Receipt: Withhold}},
 			preset{"fail", "Fail on the way", Fault{Kind: Receipts, Receipt: Fail}})
 	}

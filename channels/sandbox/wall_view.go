@@ -82,6 +82,10 @@ type messageView struct {
 	When      clockTime
 	Edited    bool
 	Protected bool
+	Subject   string // of mail
+	Sender    string
+	HTML      bool // there is HTML beside the text
+	Leave     bool // a way to unsubscribe is offered
 	Buttons   [][]button
 }
 
@@ -114,7 +118,7 @@ const (
 func (s *Sandbox) stripView() stripView {
 	v := stripView{
 		Stats: s.Stats(), Actions: s.attached.Load().actions, Apart: len(s.opts.Reach) > 0,
-		Providers: []providerView{{Twilio, "Text messages", presets(Twilio)}, {Telegram, "Telegram", presets(Telegram)}, {Mattermost, "Mattermost", presets(Mattermost)}},
+		Providers: []providerView{{Twilio, "Text messages", presets(Twilio)}, {Telegram, "Telegram", presets(Telegram)}, {Mattermost, "Mattermost", presets(Mattermost)}, {Mail, "Mail", presets(Mail)}},
 	}
 	for _, f := range s.Faults() {
 		v.Faults = append(v.Faults, faultView{f.ID, f.Words()})
@@ -220,6 +224,9 @@ func (r *record) view() (messageView, bool) {
 		return m, true
 	case !st.shown():
 		return m, false
+	}
+	if r.mail != nil {
+		m.Subject, m.Sender, m.HTML, m.Leave = r.mail.subject, r.mail.sender, r.mail.html != "", r.mail.header.Get("List-Unsubscribe") != ""
 	}
 	if r.rich == nil {
 		m.Runs = runs(r.text.Value(), nil)

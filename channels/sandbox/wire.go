@@ -44,7 +44,7 @@ func (s *Sandbox) answer(w http.ResponseWriter, r *http.Request, f *Fault, out r
 	}
 	switch f.Kind {
 	case Hang:
-		s.hang(r, f)
+		s.hang(f, r.Context().Done())
 		panic(http.ErrAbortHandler)
 	case Cut:
 		panic(http.ErrAbortHandler)
@@ -101,8 +101,8 @@ func (s *Sandbox) drip(w http.ResponseWriter, r *http.Request, each time.Duratio
 	}
 }
 
-// hang waits until the fault's time is over or it is cleared.
-func (s *Sandbox) hang(r *http.Request, f *Fault) {
+// hang waits until the fault's time is over, it is cleared, or the client has gone.
+func (s *Sandbox) hang(f *Fault, gone <-chan struct{}) {
 	var ring <-chan time.Time
 	if f.For > 0 {
 		t := time.NewTimer(f.For)
@@ -112,19 +112,22 @@ func (s *Sandbox) hang(r *http.Request, f *Fault) {
 	select {
 	case <-ring:
 	case <-s.faults.freed(f.ID):
-	case <-r.Context().Done():
+	case <-gone:
 	case <-s.box.ctx.Done():
 	}
 }
 
 // pause waits for a time and reports whether the client is still there.
-func (s *Sandbox) pause(r *http.Request, d time.Duration) bool {
+func (s *Sandbox) pause(r *http.Request, d time.Duration) bool { return s.rest(d, r.Context().Done()) }
+
+// rest waits for a time and reports whether nothing ended it: the client's going or the sandbox's closing.
+func (s *Sandbox) rest(d time.Duration, gone <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return true
-	case <-r.Context().Done():
+	case <-gone:
 	case <-s.box.ctx.Done():
 	}
 	return false

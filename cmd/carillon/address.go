@@ -20,10 +20,20 @@ func optionStructs() map[string]any {
 	return all
 }
 
+// anyOf writes a name of every adapter as a choice, as in "sms or telegram".
+func anyOf(name func(channels.Factory) string) string {
+	var names []string
+	for _, f := range builtin.All() {
+		names = append(names, name(f))
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
 func (sh *shell) addressTools() *cobra.Command {
 	var kind, region string
 	c := &cobra.Command{Use: "parse", Short: "write addresses in their canonical form (one a line on standard input)", Args: cobra.NoArgs}
-	c.Flags().StringVar(&kind, "kind", "", "kind of address: sms, telegram or mattermost")
+	c.Flags().StringVar(&kind, "kind", "", "kind of address: "+anyOf(func(f channels.Factory) string { return f.Kind }))
 	c.Flags().StringVar(&region, "region", "", "country of telephone numbers without a prefix, as in DE")
 	c.RunE = func(*cobra.Command, []string) error {
 		region = strings.ToUpper(region)
@@ -53,7 +63,7 @@ func parserOf(kind, region string) (func(region, raw string) (channels.Address, 
 	factories := builtin.All()
 	i := slices.IndexFunc(factories, func(f channels.Factory) bool { return f.Kind == kind })
 	if i < 0 {
-		return nil, wrong("--kind %q does not exist; use sms, telegram or mattermost", kind)
+		return nil, wrong("--kind %q does not exist; use %s", kind, anyOf(func(f channels.Factory) string { return f.Kind }))
 	}
 	if region != "" && kind != "sms" {
 		return nil, wrong("--region is for --kind sms only; leave it out")

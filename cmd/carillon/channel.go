@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/client"
@@ -48,7 +49,7 @@ func (sh *shell) channelAdd() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 	}
 	f := c.Flags()
-	f.StringVar(&n.Adapter, "adapter", "", "which adapter speaks to the provider: sms, telegram or mattermost")
+	f.StringVar(&n.Adapter, "adapter", "", "which adapter speaks to the provider: "+anyOf(func(f channels.Factory) string { return f.Name }))
 	f.StringVar(&file, "options", "", "YAML file with the adapter's options")
 	f.IntVar(&n.Trip.After, "trip", 0, "so many deliveries refused for the channel's own sake hold its reports and reminders; 0: 10")
 	f.IntVar(&n.Trip.Minutes, "trip-minutes", 0, "within so many minutes; 0: 60")
@@ -57,7 +58,7 @@ func (sh *shell) channelAdd() *cobra.Command {
 	return sh.ofOwner(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
 		n.Name = args[0]
 		if _, ok := optionStructs()[n.Adapter]; !ok {
-			return wrong("--adapter %q does not exist; use sms, telegram or mattermost", n.Adapter)
+			return wrong("--adapter %q does not exist; use %s", n.Adapter, anyOf(func(f channels.Factory) string { return f.Name }))
 		}
 		if file != "" {
 			section, err := config.LoadOptions(file, n.Adapter, sh.lookup, optionStructs())

@@ -60,6 +60,7 @@ type tour struct {
 	dir     string
 	box     *sandbox.Sandbox
 	wall    string // its URL
+	mail    mailAt
 	gateway *child
 	api     *client.Client
 	sent    []sentBroadcast
@@ -86,6 +87,9 @@ func (sh *shell) runDemo(ctx context.Context, once bool, listen string) (err err
 	}
 	t := &tour{sh: sh, dir: dir, wall: "http://" + listener.Addr().String()}
 	t.box = sandbox.New(sandbox.Options{OpenChats: true, Pace: 300 * time.Millisecond})
+	if t.mail, err = serveMail(t.box, "127.0.0.1:0", "127.0.0.1:0"); err != nil {
+		return errors.Join(err, listener.Close(), t.box.Close())
+	}
 	running, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { served <- serveSandbox(running, t.box, listener) }()
@@ -172,7 +176,7 @@ func (t *tour) hangPhones(file []byte) error {
 	}
 	var phones []sandbox.Phone
 	for _, row := range rows[1:] { // ref, name, language, …
-		for _, kind := range []string{sandbox.KindSMS, sandbox.KindTelegram, sandbox.KindMattermost} {
+		for _, kind := range []string{sandbox.KindSMS, sandbox.KindTelegram, sandbox.KindMattermost, sandbox.KindEmail} {
 			if address := row[slices.Index(rows[0], kind)]; address != "" {
 				phones = append(phones, sandbox.Phone{Kind: kind, Address: address, Name: row[1], Language: row[2], Started: []string{"*"}})
 			}

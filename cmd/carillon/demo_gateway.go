@@ -54,7 +54,7 @@ func (t *tour) configure() error {
 			return err
 		}
 	}
-	for name, secret := range map[string]string{"twilio": sampleToken, "telegram": sampleBot, "hook": "sample-hook-secret", "mattermost": sampleTeamBot, "command": sampleCommand, "buttons": sampleButtons} {
+	for name, secret := range map[string]string{"twilio": sampleToken, "telegram": sampleBot, "hook": "sample-hook-secret", "mattermost": sampleTeamBot, "command": sampleCommand, "buttons": sampleButtons, "mail": "sample-mail-password", "tags": "sample-mail-secret"} {
 		if err := os.WriteFile(filepath.Join(t.dir, name), []byte(secret), 0o600); err != nil {
 			return err
 		}
@@ -77,9 +77,18 @@ channels:
     adapter: mattermost
     senders: 4
     options: {token: {file: mattermost}, action_secret: {file: buttons}, command_token: {file: command}, base_url: %q}
-`, address, t.gateway.url, sampleAccount, sampleNumber, t.wall, t.wall, t.wall)
+  - name: email
+    adapter: email
+    senders: 4
+    options:
+      {host: 127.0.0.1, port: %s, ca: %q, username: carillon, password: {file: mail}, from: news@carillon.example, secret: {file: tags}, per_second: 100,
+      return_to: mail@carillon.example, imap_host: 127.0.0.1, imap_port: %s, imap_tls: starttls, imap_username: mail@carillon.example, imap_password: {file: mail}}
+`, address, t.gateway.url, sampleAccount, sampleNumber, t.wall, t.wall, t.wall, portOf(t.mail.smtp), t.mail.certificate, portOf(t.mail.imap))
 	return os.WriteFile(filepath.Join(t.dir, "carillon.yaml"), []byte(text), 0o600)
 }
+
+// portOf is the port of an address that listens.
+func portOf(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
 // boot starts the gateway and waits until it is ready.
 func (t *tour) boot(ctx context.Context) error {

@@ -95,7 +95,7 @@ func (sh *shell) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "carillon",
 		Short:         "Reach every member, in her language, on a channel she has",
-		Long:          "Carillon sends reports, reminders and alerts of groups to their members, in each one's language,\nover text message, Telegram and other channels, and keeps account of what became of every one.",
+		Long:          "Carillon sends reports, reminders and alerts of groups to their members, in each one's language,\nover text message, Telegram, mail and other channels, and keeps account of what became of every one.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,

@@ -15,11 +15,11 @@ import (
 )
 
 func (sh *shell) sandbox() *cobra.Command {
-	var listen, log string
+	var listen, smtp, imap, log string
 	c := &cobra.Command{
 		Use:   "sandbox",
 		Short: "run the stand-in providers and the phone wall, without a gateway",
-		Long:  "Run stand-ins for the providers: set a channel's base_url to this address, and what it sends appears on the phone\nwall instead of on phones. docs/sandbox.md tells how to script faults.",
+		Long:  "Run stand-ins for the providers: set a channel's base_url to this address, or its host and port to that of mail,\nand what it sends appears on the phone wall instead of on phones. docs/sandbox.md tells how to script faults.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			options := sandbox.Options{OpenChats: true}
@@ -37,12 +37,37 @@ func (sh *shell) sandbox() *cobra.Command {
 			}
 			box := sandbox.New(options)
 			fmt.Fprintf(sh.out, "The phone wall: http://%s/ (stop with Ctrl-C)\n", listener.Addr())
+			if smtp != "" && imap != "" {
+				mail, err := serveMail(box, smtp, imap)
+				if err != nil {
+					return errors.Join(err, listener.Close(), box.Close())
+				}
+				fmt.Fprintf(sh.out, "Mail: SMTP on %s, mailboxes by IMAP on %s\n", mail.smtp, mail.imap)
+			}
 			return serveSandbox(c.Context(), box, listener)
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8090", "address to listen on")
+	c.Flags().StringVar(&smtp, "smtp", "127.0.0.1:8025", "address of the mail server; empty: no mail")
+	c.Flags().StringVar(&imap, "imap", "127.0.0.1:8143", "address of the mailboxes; empty: no mail")
 	c.Flags().StringVar(&log, "log", "", "file for the log of all that is received, a JSON object a line")
 	return c
+}
+
+// mailAt is where a sandbox has its mail, and the certificate that it shows.
+type mailAt struct{ smtp, imap, certificate string }
+
+func serveMail(box *sandbox.Sandbox, smtp, imap string) (mailAt, error) {
+	toSMTP, err := net.Listen("tcp", smtp)
+	if err != nil {
+		return mailAt{}, fmt.Errorf("the mail server cannot listen: %w; choose another address with --smtp", err)
+	}
+	toIMAP, err := net.Listen("tcp", imap)
+	if err != nil {
+		return mailAt{}, errors.Join(fmt.Errorf("the mailboxes cannot listen: %w; choose another address with --imap", err), toSMTP.Close())
+	}
+	certificate, err := box.ServeMail(toSMTP, toIMAP)
+	return mailAt{toSMTP.Addr().String(), toIMAP.Addr().String(), certificate}, err
 }
 
 // serveSandbox serves until the context ends.

@@ -43,16 +43,25 @@ func serveFake(delay time.Duration, workers int) error {
 	for range workers {
 		go p.report()
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := fakeListener()
 	if err != nil {
 		return err
+	}
+	return http.Serve(listener, p)
+}
+
+// fakeListener listens for a fake in a process of its own, and tells its parent where.
+func fakeListener() (net.Listener, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
 	}
 	fmt.Println(listener.Addr())
 	go func() { // the parent's end of our standard input is our life line
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	return http.Serve(listener, p)
+	return listener, nil
 }
 
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -129,11 +138,16 @@ type fakeProcess struct {
 }
 
 func startFake(delay time.Duration, workers int) (*fakeProcess, error) {
+	return startProcess("fake", delay.String(), strconv.Itoa(workers))
+}
+
+// startProcess starts this program again as a fake, which says where it listens.
+func startProcess(args ...string) (*fakeProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "fake", delay.String(), strconv.Itoa(workers))
+	cmd := exec.Command(self, args...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -27,6 +27,8 @@ func main() {
 	switch {
 	case len(os.Args) == 4 && os.Args[1] == "fake":
 		err = fake(os.Args[2], os.Args[3])
+	case len(os.Args) == 2 && os.Args[1] == "fake-mail":
+		err = serveFakeMail()
 	case len(os.Args) > 3 && os.Args[1] == "child":
 		err = runChild(os.Args[2], os.Args[3], os.Args[4:])
 	default:
@@ -91,7 +93,7 @@ type run struct {
 
 func bench() error {
 	var r run
-	flag.StringVar(&r.rows, "rows", "sms,dispatch,telegram,mattermost,plan,urgent,start,memory", "which rows to measure")
+	flag.StringVar(&r.rows, "rows", "sms,mail,dispatch,telegram,mattermost,plan,urgent,start,memory", "which rows to measure")
 	flag.IntVar(&r.n, "n", 40_000, "messages of each repetition, end to end")
 	flag.IntVar(&r.instant, "instant", 40_000, "messages of each repetition, dispatch alone")
 	flag.IntVar(&r.members, "members", 200_000, "members to plan for, and deliveries that wait; the figures of docs/benchmarks.md take 1000000")
@@ -119,6 +121,11 @@ func (r *run) all(ctx context.Context) error {
 	if r.wanted("sms") {
 		if err := r.sms(ctx); err != nil {
 			return fmt.Errorf("sms: %w", err)
+		}
+	}
+	if r.wanted("mail") {
+		if err := r.mail(); err != nil {
+			return fmt.Errorf("mail: %w", err)
 		}
 	}
 	if r.wanted("dispatch") {

@@ -140,7 +140,11 @@ func (c *census) preview() gateway.Preview {
 		said := &k.version.byKind[k.way]
 		text := gateway.PreviewText{Locale: k.version.plainLocale(), Kind: c.t.ways[k.way].kind, Neutral: k.version.neutral, Cost: said.rendering.Cost, Members: n}
 		for _, part := range said.parts {
-			text.Parts = append(text.Parts, part.Text)
+			shown := part.Text
+			if part.Subject != "" {
+				shown = part.Subject + "\n\n" + shown
+			}
+			text.Parts = append(text.Parts, shown)
 		}
 		p.Texts = append(p.Texts, text)
 	}

@@ -240,6 +240,30 @@ func TestWebhooksThatAreNotTaken(t *testing.T) {
 	}
 }
 
+// With a public URL, a mailbox is looked into all the same, and the others wait for their webhooks.
+func TestAMailboxIsPolledBesideWebhooks(t *testing.T) {
+	st := newStage(t)
+	st.ears.Polls = false
+	w := st.wires[st.own.ID]
+	w.mailbox = true
+	w.pages = [][]channels.Event{nil, nil, nil, nil}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = st.ears.Run(ctx)
+	}()
+	for range 3 {
+		select {
+		case <-w.polled:
+		case <-st.wires[st.all.ID].polled:
+			t.Error("a channel with a webhook is polled")
+		}
+	}
+	cancel()
+	<-done
+}
+
 // Behind a home router everything is polled: the cursor moves only after what came is kept, and the order is hers even
 // when the provider lists the newest first.
 // With a public URL, only a channel whose people cannot be heard otherwise is polled: her STOP in a direct message counts.

@@ -1,0 +1,178 @@
+package email
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/compose"
+	"github.com/carillon-gateway/carillon/channels/content"
+)
+
+// The most bytes of a subject, and of one that is made from the text. Lists show less, and a header has 998 at most.
+const (
+	longestSubject = 240
+	madeSubject    = 100
+)
+
+// Compose writes a document as one message: plain text and, beside it, HTML. It ends with the document's reference.
+// Buttons are left out, because mail has none that could be believed.
+func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
+	rtl := doc.Direction == content.RightToLeft
+	tag := clip(oneLine(doc.Tag), madeSubject)
+	blocks := prepare(doc, rtl)
+	if !compose.Visible((content.Document{Blocks: blocks}).Plain()) {
+		return nil, contentError("the message has no text that can be seen")
+	}
+	subject := subjectOf(doc, blocks)
+	if tag != "" {
+		subject = compose.Isolate("["+tag+"]", rtl) + " " + subject
+	}
+	reference := clip(oneLine(doc.Reference), madeSubject)
+	text := plain(blocks, tag, reference, rtl)
+	if n := compose.Length(text, channels.Characters); n > textLimit {
+		return nil, contentError(fmt.Sprintf("the text is %d characters long and may have at most %d; shorten it", n, textLimit))
+	}
+	return []channels.Part{{Text: text, HTML: page(doc, subject, blocks, tag, reference), Subject: subject, Cost: 1}}, nil
+}
+
+func contentError(detail string) *channels.Error {
+	return &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: detail}
+}
+
+// subjectOf is the document's subject or, without one, the beginning of its text.
+func subjectOf(doc content.Document, blocks []content.Block) string {
+	if s := oneLine(doc.Subject); compose.Visible(s) {
+		return clip(s, longestSubject)
+	}
+	for _, b := range blocks {
+		first, _, _ := strings.Cut(b.Plain(), "\n")
+		if first = oneLine(first); compose.Visible(first) {
+			return clip(first, madeSubject)
+		}
+	}
+	return "–"
+}
+
+func clip(s string, most int) string {
+	if cut := compose.CutAt(s, most); cut > 0 && cut < len(s) {
+		return oneLine(s[:cut]) + "…"
+	}
+	return s
+}
+
+// oneLine makes text safe for a header: clean, and in one line.
+func oneLine(text string) string { return strings.Join(strings.Fields(compose.Clean(text)), " ") }
+
+// badHeader says whether a text may not stand in a header.
+func badHeader(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) }
+
+// prepare gives the document's blocks clean, with nothing in them that no reader sees.
+func prepare(doc content.Document, rtl bool) []content.Block {
+	blocks := doc.Blocks
+	if len(blocks) == 0 && doc.Short != "" {
+		blocks = []content.Block{content.Text(doc.Short)}
+	}
+	var out []content.Block
+	for _, b := range blocks {
+		ready := content.Block{Kind: b.Kind, Spans: prepareSpans(b.Spans, rtl)}
+		for _, item := range b.Items {
+			if spans := prepareSpans(item, rtl); len(spans) > 0 {
+				ready.Items = append(ready.Items, spans)
+			}
+		}
+		if len(ready.Spans)+len(ready.Items) > 0 {
+			out = append(out, ready)
+		}
+	}
+	return out
+}
+
+func prepareSpans(spans []content.Span, rtl bool) []content.Span {
+	var out []content.Span
+	for _, s := range spans {
+		s.Text, s.Link = compose.Clean(s.Text), followable(s.Link)
+		if s.Text == "" && s.Link != "" {
+			s.Text = strings.TrimPrefix(strings.TrimPrefix(s.Link, "mailto:"), "tel:")
+		}
+		if s.Code || s.Link != "" {
+			s.Text = compose.Isolate(s.Text, rtl)
+		}
+		if s.Text != "" {
+			out = append(out, s)
+		}
+	}
+	if !compose.Visible(content.PlainSpans(out)) {
+		return nil
+	}
+	return out
+}
+
+// followable gives a link in normal form if it may be followed, else nothing.
+func followable(raw string) string {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return ""
+	case (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "", u.Scheme == "mailto" && u.Opaque != "", u.Scheme == "tel" && u.Opaque != "":
+		return strings.NewReplacer(`"`, "%22", "<", "%3C", ">", "%3E", " ", "%20", "'", "%27").Replace(u.String())
+	}
+	return ""
+}
+
+// plain writes the plain text. A mark stands before each line that a reader's program would set from the wrong side.
+func plain(blocks []content.Block, tag, reference string, rtl bool) string {
+	written := make([]string, 0, len(blocks)+1)
+	for i, b := range blocks {
+		text := plainBlock(b, rtl)
+		if i > 0 && b.Kind == content.Quote {
+			text = "> " + strings.ReplaceAll(text, "\n", "\n> ")
+		}
+		written = append(written, text)
+	}
+	if tag != "" {
+		written[0] = "[" + tag + "] " + written[0]
+	}
+	if reference != "" {
+		written = append(written, reference)
+	}
+	lines := strings.Split(strings.Join(written, "\n\n"), "\n")
+	for i, line := range lines {
+		if compose.WrongSide(line, rtl) {
+			lines[i] = string(mark(rtl)) + line
+		}
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func mark(rtl bool) rune {
+	if rtl {
+		return '\u200f'
+	}
+	return '\u200e'
+}
+
+// plainBlock writes the addresses of links in full behind their text, isolated.
+func plainBlock(b content.Block, rtl bool) string {
+	shown := func(spans []content.Span) []content.Span {
+		var out []content.Span
+		for _, s := range spans {
+			address := strings.TrimPrefix(strings.TrimPrefix(s.Link, "mailto:"), "tel:")
+			if s.Link != "" && !strings.Contains(s.Text, address) {
+				s.Text += " (" + compose.Isolate(address, rtl) + ")"
+			}
+			s.Link = ""
+			out = append(out, s)
+		}
+		return out
+	}
+	b.Spans = shown(b.Spans)
+	items := make([][]content.Span, len(b.Items))
+	for i, item := range b.Items {
+		items[i] = shown(item)
+	}
+	b.Items = items
+	return b.Plain()
+}
