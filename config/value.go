@@ -15,9 +15,6 @@ const hidden = "[secret]"
 // encoding; Reveal gives it in clear. In a file it is always a reference: {env: NAME} or {file: PATH}.
 type Secret struct{ clear string }
 
-// NewSecret hides a text.
-func NewSecret(clear string) Secret { return Secret{clear} }
-
 // Reveal gives the text in clear.
 func (s Secret) Reveal() string { return s.clear }
 

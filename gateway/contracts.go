@@ -15,19 +15,15 @@ type Ledger interface {
 	Plan(ctx context.Context, c Chunk) error
 	// Due lists the waiting deliveries of a lane whose time has come by the store's clock, the longest due first.
 	Due(ctx context.Context, channel ID, lane Lane, limit int) ([]ID, error)
-	// Exchange writes what the claimant's senders did and gives them what they do next, in one transaction; either list
-	// may be empty. An outcome whose token is no longer the newest gets ErrStale at its place, others are written all the
-	// same. Each delivery that may be sent now is granted, after checking again that nothing forbids it: state, due time, a
-	// stopped broadcast, expiry, STOP, erasure, the contact point.
+	// NextDue says when the first delivery of a lane is due that is not due yet, by the store's clock; zero: none waits.
+	NextDue(ctx context.Context, channel ID, lane Lane) (time.Time, error)
+	// Exchange writes what the claimant's senders did, then gives them what they do next, in one transaction; either list
+	// may be empty, and both answers are in the order of their lists. An outcome whose token is no longer the newest gets
+	// ErrStale at its place, others are written all the same. Each delivery that may be sent now is granted, after checking
+	// again that nothing forbids it: state, due time, a stopped broadcast, expiry, STOP, erasure, the contact point.
 	Exchange(ctx context.Context, by Claimant, done []Outcome, deliveries []ID) ([]error, []Claim, error)
 	// Observe applies receipts, in any order and any number of times; a state only moves forward.
 	Observe(ctx context.Context, receipts []Receipt) ([]Effect, error)
-}
-
-// Agenda says what comes.
-type Agenda interface {
-	// NextDue says when the first delivery of a lane is due that is not due yet, by the store's clock; zero: none waits.
-	NextDue(ctx context.Context, channel ID, lane Lane) (time.Time, error)
 }
 
 // Mender finds and moves what cannot go on by itself.
@@ -173,6 +169,8 @@ type Route struct {
 
 // Imports takes members in: staged in chunks, invisible until published in one step.
 type Imports interface {
+	// BeginImport opens an import. A group has one at a time: CodeConflict while another is open. What a caller left behind,
+	// because Publish or Discard failed, is discarded first.
 	BeginImport(ctx context.Context, imp Import) error
 	// Stage writes a chunk of at most 500 rows and says of each what it will be.
 	Stage(ctx context.Context, group, imp ID, rows []StagedMember) ([]Staged, error)

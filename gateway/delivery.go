@@ -64,8 +64,8 @@ type Claim struct {
 	Member    ID
 	Point     ID
 	Channel   ID
-	Kind      string // of the contact point
-	Address   Private
+	Kind      string  // of the contact point
+	Address   Private // empty: she is erased, or Exchange could not open it and the store's log says why
 	Locale    string
 	Neutral   bool
 	FirstPart int // parts before this one were handed over by an earlier attempt
@@ -165,7 +165,7 @@ type Move struct {
 	Delivery ID
 	Attempt  ID
 	Next     Step
-	Again    time.Time // for StepNone: Overdue lists it again then, if it is accepted; zero: never
+	Again    time.Time // for StepNone only: Overdue lists it again then, if it is accepted; zero: never
 	Detail   string    // why, safe to show
 }
 

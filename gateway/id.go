@@ -52,7 +52,7 @@ func (id *ID) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// IDAt is the lowest ID that can be made at a time.
+// IDAt is the lowest ID that can be made at a time, to the millisecond; before 1970 the zero one.
 func IDAt(t time.Time) (id ID) {
 	binary.BigEndian.PutUint64(id[:8], uint64(max(0, t.UnixMilli()))<<16)
 	return id

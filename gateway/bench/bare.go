@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"sync"
 	"syscall"
 	"time"
 
@@ -68,41 +67,25 @@ func bareSMS(fake string, n, senders int, profile string) (figures, error) {
 	library.SetAccountSid(accountSID)
 	api := openapi.NewApiService(client.NewRequestHandler(library))
 
-	work := make(chan int, senders)
-	failed := make(chan error, 1)
-	var group sync.WaitGroup
 	stopProfile, err := startProfile(profile)
 	if err != nil {
 		return figures{}, err
 	}
 	defer stopProfile()
 	begin, cpu := time.Now(), cpuTime()
-	for range senders {
-		group.Go(func() {
-			for i := range work {
-				params := &openapi.CreateMessageParams{}
-				params.SetTo(number(i))
-				params.SetFrom(from)
-				params.SetBody("The meeting is on Sunday at ten. Bring water.")
-				params.SetStatusCallback(fmt.Sprintf("%s?a=%032x&p=0", hook, i))
-				params.SetValidityPeriod(36000)
-				if _, err := api.CreateMessage(params); err != nil {
-					select {
-					case failed <- err:
-					default:
-					}
-				}
-			}
-		})
-	}
-	for i := range n {
-		work <- i
-	}
-	close(work)
-	group.Wait()
-	select {
-	case err := <-failed:
+	if err := together(n, senders, func(i int) error {
+		params := &openapi.CreateMessageParams{}
+		params.SetTo(number(i))
+		params.SetFrom(from)
+		params.SetBody(message)
+		params.SetStatusCallback(fmt.Sprintf("%s?a=%032x&p=0", hook, i))
+		params.SetValidityPeriod(36000)
+		_, err := api.CreateMessage(params)
+		return err
+	}); err != nil {
 		return figures{}, err
+	}
+	select {
 	case <-wait.done:
 	case <-time.After(time.Minute):
 		return figures{}, fmt.Errorf("bare: %d callbacks are missing", wait.left.Load())

@@ -17,6 +17,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/telegram"
+	"github.com/carillon-gateway/carillon/gateway"
 )
 
 // rival is a channel whose provider calls nobody back, against the bare library: the gateway's side is everything from
@@ -55,7 +56,7 @@ func (r *run) rival(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	w, err := openWorldOf(ctx, filepath.Join(r.dir, name), channelKind{other.kind, name, unlimited{adapter}, other.address}, r.senders)
+	w, err := openWorldOf(ctx, filepath.Join(r.dir, name), gateway.Channel{Name: name, Adapter: name, Kind: other.kind, Senders: r.senders}, unlimited{adapter}, other.address)
 	if err != nil {
 		return err
 	}
@@ -69,10 +70,11 @@ func (r *run) rival(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		bare, err := together(r.n, r.senders, send)
-		if err != nil {
+		begin, cpu := time.Now(), cpuTime()
+		if err := together(r.n, r.senders, send); err != nil {
 			return err
 		}
+		bare := figures{n: r.n, wall: time.Since(begin), cpu: cpuTime() - cpu}
 		profile := ""
 		if i == 0 {
 			profile = r.profile(name)
@@ -91,12 +93,11 @@ func (r *run) rival(ctx context.Context, name string) error {
 	return nil
 }
 
-// together sends n messages from so many senders at once.
-func together(n, senders int, send func(i int) error) (figures, error) {
+// together sends n messages from so many senders at once, all of them; the error is the first.
+func together(n, senders int, send func(i int) error) error {
 	work := make(chan int, senders)
 	failed := make(chan error, 1)
 	var group sync.WaitGroup
-	begin, cpu := time.Now(), cpuTime()
 	for range senders {
 		group.Go(func() {
 			for i := range work {
@@ -114,12 +115,11 @@ func together(n, senders int, send func(i int) error) (figures, error) {
 	}
 	close(work)
 	group.Wait()
-	f := figures{n: n, wall: time.Since(begin), cpu: cpuTime() - cpu}
 	select {
 	case err := <-failed:
-		return f, err
+		return err
 	default:
-		return f, nil
+		return nil
 	}
 }
 

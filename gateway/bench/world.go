@@ -31,20 +31,13 @@ const (
 	chunk   = 500 // rows of one call of Stage
 )
 
-// world is a ledger on disk with one group, whose members all have a number, and one SMS channel.
+// world is a ledger on disk with one group and one channel, for which each of its members has an address.
 type world struct {
 	store   *sqlite.Store
 	group   gateway.Group
 	channel gateway.Channel
-	kind    channelKind
 	adapter channels.Adapter
-}
-
-// channelKind is what a world's channel is.
-type channelKind struct {
-	kind, adapter string
-	made          channels.Adapter
-	address       func(i int) string // of the i-th member, canonical
+	address func(i int) string // of the i-th member, canonical
 }
 
 // openWorld opens the ledger of a folder, and makes group and channel if they are missing. The channel sends text messages
@@ -58,30 +51,22 @@ func openWorld(ctx context.Context, dir, provider, hook string, senders int) (*w
 	if err != nil {
 		return nil, err
 	}
-	w, err := openWorldOf(ctx, dir, channelKind{sms.Kind, "sms", adapter, number}, senders)
-	if err != nil {
-		return nil, err
-	}
-	w.channel.Options = options
-	if w.channel, err = w.store.PutChannel(ctx, w.channel); err != nil {
-		return nil, errors.Join(err, w.store.Close())
-	}
-	return w, nil
+	return openWorldOf(ctx, dir, gateway.Channel{Name: "sms", Adapter: "sms", Kind: sms.Kind, Senders: senders, Options: options}, adapter, number)
 }
 
-// openWorldOf is the same for a channel of any kind, which only this process knows how to make.
-func openWorldOf(ctx context.Context, dir string, kind channelKind, senders int) (*world, error) {
+// openWorldOf is the same for a channel of any kind.
+func openWorldOf(ctx context.Context, dir string, channel gateway.Channel, adapter channels.Adapter, address func(i int) string) (*world, error) {
 	ring, err := seal.NewRing(secret(2), seal.Key{ID: "bench", Secret: secret(1)})
 	if err != nil {
 		return nil, err
 	}
-	w := &world{kind: kind, adapter: kind.made}
+	w := &world{adapter: adapter, address: address}
 	if w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: filepath.Join(dir, "data"), Ring: ring}); err != nil {
 		return nil, err
 	}
 	w.group, err = w.store.PutGroup(ctx, gateway.Group{Slug: "harbour", Name: "Harbour", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: topic}}})
 	if err == nil {
-		w.channel, err = w.store.PutChannel(ctx, gateway.Channel{Name: kind.adapter, Adapter: kind.adapter, Kind: kind.kind, Senders: senders})
+		w.channel, err = w.store.PutChannel(ctx, channel)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.store.Close())
@@ -131,7 +116,7 @@ func (w *world) members(ctx context.Context, n int) error {
 		for j := i; j < min(i+chunk, n); j++ {
 			point := gateway.NewID()
 			rows = append(rows, gateway.StagedMember{Line: j + 2,
-				Member:   gateway.Member{Name: "Sample", Locale: "en", Zone: "Europe/Berlin", Points: []gateway.ContactPoint{{ID: point, Kind: w.kind.kind, Address: gateway.Private(w.kind.address(j))}}},
+				Member:   gateway.Member{Name: "Sample", Locale: "en", Zone: "Europe/Berlin", Points: []gateway.ContactPoint{{ID: point, Kind: w.channel.Kind, Address: gateway.Private(w.address(j))}}},
 				Consents: []gateway.Consent{{PointID: point, Topic: topic, Granted: true, Wording: "w1", Locale: "en", At: now, Proof: "paper", Source: "import"}}})
 		}
 		if _, err := w.store.Stage(ctx, w.group.ID, imp, rows); err != nil {
@@ -163,7 +148,7 @@ func (w *world) fanout(nudge func(gateway.ID, gateway.Lane)) *fanout.Fanout {
 }
 
 func (w *world) dispatcher() (*dispatch.Dispatcher, error) {
-	people := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{w.kind.kind}, Usable: w.Usable,
+	people := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{w.channel.Kind}, Usable: w.Usable,
 		Parse: func(_, region, raw string) (channels.Address, error) { return sms.ParseNumber(raw, region) }})
 	return dispatch.New(dispatch.Options{Ledger: w.store, Mender: w.store, Routes: people, Deliveries: w.store, Texts: w.store, Health: w.store, Live: w, Queue: memq.New(queue.Window), Alone: true,
 		CallbackURL: func(_, attempt gateway.ID, part int) string { // receipts come by webhook, not by polling
@@ -171,14 +156,14 @@ func (w *world) dispatcher() (*dispatch.Dispatcher, error) {
 		}})
 }
 
-// report is a broadcast of one text to all members.
-func (w *world) report() gateway.Draft {
-	return gateway.Draft{Group: w.group.ID, Kind: gateway.KindReport, Audience: gateway.Audience{Topic: topic}, Words: gateway.Words{Sources: map[string]string{"en": message}}, Author: "bench"}
+// report is a broadcast of one text to all members of a group; over the API the path names the group.
+func report(group gateway.ID) gateway.Draft {
+	return gateway.Draft{Group: group, Kind: gateway.KindReport, Audience: gateway.Audience{Topic: topic}, Words: gateway.Words{Sources: map[string]string{"en": message}}, Author: "bench"}
 }
 
 // alert is an urgent message to one member.
 func (w *world) alert(to gateway.ID) gateway.Draft {
-	d := w.report()
+	d := report(w.group.ID)
 	d.Kind, d.Audience.Members = gateway.KindAlert, []gateway.ID{to}
 	return d
 }
@@ -191,7 +176,7 @@ func (w *world) plan(ctx context.Context, n int) (gateway.ID, time.Duration, err
 	go func() { ended <- f.Run(running) }()
 	defer func() { stop(); <-ended }()
 	begin := time.Now()
-	answer, err := f.Submit(ctx, w.report())
+	answer, err := f.Submit(ctx, report(w.group.ID))
 	if err != nil {
 		return gateway.ID{}, 0, err
 	}

@@ -52,7 +52,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveHook(w, r)
 		return
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the answer before, on this connection
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Time{}) // of the answer before, on this connection
+	if r.ContentLength != 0 {
+		_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // also if nobody wants the body: net/http reads on before it answers
+	}
 	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, id))
 	out := &answer{ResponseWriter: w}
 	defer func() {
@@ -103,7 +107,10 @@ func (s *server) serveHook(w http.ResponseWriter, r *http.Request) {
 	defer func() { s.recovered(out, r, recover()) }()
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(hookTimeout + writeTimeout)) // at once: of an answer this short there is no part to wait for
-	body := &timed{body: r.Body, deadline: control.SetReadDeadline, whole: hookTimeout}
+	if r.ContentLength != 0 {
+		_ = control.SetReadDeadline(time.Now().Add(hookTimeout)) // at once, for a body that is not even looked at may drip too
+	}
+	body := &timed{body: r.Body, deadline: control.SetReadDeadline, begun: true}
 	r.Body = struct {
 		io.Reader
 		io.Closer

@@ -215,6 +215,35 @@ func TestWebhooksHaveTheirTime(t *testing.T) {
 }
 
 // A name that is no method of ours is not repeated, and an unknown path under a method is not a wrong method.
+// net/http reads a body that nobody wanted before it answers, so such a one has a time too: whoever drips it would hold the
+// connection for ever, without a token.
+func TestBodiesThatNobodyWantsHaveTheirTime(t *testing.T) {
+	w := newWorld(t)
+	hooks := w.server.Hooks
+	w.server.Hooks = http.NotFoundHandler()
+	defer func() { w.server.Hooks = hooks }()
+	for _, c := range []struct{ method, path, token string }{
+		{"POST", "/api/v1/groups/berlin/broadcasts", ""},
+		{"POST", "/api/v1/groups/berlin/broadcasts", "berlin viewer"},
+		{"GET", "/api/v1/groups/berlin/broadcasts", "berlin viewer"},
+		{"POST", "/api/v1/groups", "berlin viewer"},
+		{"GET", "/healthz", ""},
+		{"GET", "/metrics", ""},
+		{"POST", "/nothing", ""},
+		{"POST", "/hooks/nothing", ""},
+	} {
+		r := httptest.NewRequest(c.method, c.path, strings.NewReader("{}"))
+		if c.token != "" {
+			r.Header.Set("Authorization", "Bearer "+w.tokens[c.token])
+		}
+		conn := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		w.server.ServeHTTP(conn, r)
+		if n := len(conn.reads); n == 0 || time.Until(conn.reads[n-1]) <= 0 || time.Until(conn.reads[n-1]) > bodyTimeout {
+			t.Errorf("%s %s: status %d, times to read %v", c.method, c.path, conn.Code, conn.reads)
+		}
+	}
+}
+
 func TestNowhere(t *testing.T) {
 	w := newWorld(t)
 	r := w.want(405, ask{method: "PURGE", path: "/api/v1/groups", token: "operator"}, nil)

@@ -13,9 +13,12 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// gathering is how long routine work waits for more of it: a transaction of forty costs little more than one of ten.
-// Urgent work waits for nobody.
-const gathering = 3 * time.Millisecond
+// A transaction of forty costs little more than one of ten, so routine work waits for more of it: senders as long as
+// others become free within lull, and nothing longer than gathering. Urgent work waits for nobody.
+const (
+	gathering = 3 * time.Millisecond
+	lull      = 500 * time.Microsecond
+)
 
 // gatherer takes what senders did, and what they are to do next, to the ledger: all of it in one transaction, while the
 // next gathers. There is one for the senders kept for urgent messages and one for all others.

@@ -28,17 +28,12 @@ func (m *mender) overdue(ctx context.Context) (bool, error) {
 	var asked []gateway.Claim
 	more := len(cases) >= mostCases
 	for _, c := range cases {
-		again, ask := time.Time{}, false
-		if c.State != 0 {
-			again, ask = m.turn(&c)
-		}
 		moved := true
-		switch {
-		case c.State == 0:
-			moved = m.moveOn(ctx, c, gateway.Situation.Stuck, "it could not be handed over in time")
-		case again.IsZero():
-			moved = m.unconfirmed(ctx, &c, time.Time{})
-		default:
+		if c.State == 0 {
+			moved = m.moveOn(ctx, c, gateway.Situation.Stuck, gateway.Move{Detail: "it could not be handed over in time"})
+		} else if again, ask := m.turn(&c); again.IsZero() {
+			moved = m.unconfirmed(ctx, c, time.Time{})
+		} else {
 			turns = append(turns, gateway.Move{Delivery: c.Delivery, Attempt: c.Attempt, Again: again})
 			if ask {
 				asked = append(asked, c)
@@ -135,11 +130,12 @@ func (m *mender) ask(ctx context.Context, c gateway.Claim) {
 	var receipts []channels.Receipt
 	arrived, ended := 0, false
 	for part, id := range c.Parts {
-		q := c
-		if q.FirstPart = part; id == "" {
+		if id == "" {
 			arrived++ // sent, and reported on, by an attempt before
 			continue
 		}
+		q := c
+		q.FirstPart = part
 		finding, err := m.find(asking, finder, caps, &q)
 		if err != nil || finding.Found != channels.WasSent {
 			continue
@@ -168,7 +164,7 @@ func (m *mender) ask(ctx context.Context, c gateway.Claim) {
 	switch {
 	case ended, ctx.Err() != nil: // stopping is no reason to go elsewhere
 	case arrived < len(c.Parts):
-		m.unconfirmed(ctx, &c, again)
+		m.unconfirmed(ctx, c, again)
 	default: // nothing to do, unless the ledger misses the id of a part: then not every two minutes either
 		if err := m.advance(ctx, &c, gateway.Move{Again: again}); err != nil && ctx.Err() == nil {
 			m.d.o.Log.Error("the turn of a look-up cannot be written; it comes again", "attempt", c.Attempt, "error", err)
@@ -178,21 +174,8 @@ func (m *mender) ask(ctx context.Context, c gateway.Claim) {
 
 // unconfirmed takes the next contact point if the class says so; else the provider is asked again at a time, unless that
 // is zero. False: it could not be written.
-func (m *mender) unconfirmed(ctx context.Context, c *gateway.Claim, again time.Time) bool {
-	s := gateway.Situation{Claim: *c, Now: m.d.o.Now(), Jitter: m.d.o.Random()}
-	decision, err := m.d.decide(&s, gateway.Situation.Unconfirmed)
-	if err == nil {
-		m.d.o.At(atMoved)
-		move := gateway.Move{Next: decision.Next, Detail: "no receipt came in time"}
-		if move.Next.Kind == gateway.StepNone {
-			move.Again = again
-		}
-		err = m.advance(ctx, c, move)
-	}
-	if err != nil && ctx.Err() == nil {
-		m.d.o.Log.Error("a delivery without a receipt cannot be moved on; trying again", "delivery", c.Delivery, "error", err)
-	}
-	return err == nil
+func (m *mender) unconfirmed(ctx context.Context, c gateway.Claim, again time.Time) bool {
+	return m.moveOn(ctx, c, gateway.Situation.Unconfirmed, gateway.Move{Again: again, Detail: "no receipt came in time"})
 }
 
 // unheard finds attempts that were handed over and never reported on although most receipts come within a shorter time,

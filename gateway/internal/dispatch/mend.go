@@ -25,8 +25,9 @@ type mender struct {
 	claimant gateway.Claimant
 	unusable chan gateway.Claim
 	wakes    [4]chan struct{}
-	passed   gateway.ID // the last attempt that unheard has seen
-	searched time.Time
+
+	passed   gateway.ID // the last attempt that unheard, whose goroutine alone uses both, has seen
+	searched time.Time  // when it last found no more
 
 	mu     sync.Mutex
 	looks  map[gateway.ID]int       // under way, by channel
@@ -86,7 +87,7 @@ func (m *mender) run(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			case c := <-m.unusable:
-				m.moveOn(ctx, c, gateway.Situation.Unusable, "the contact point was no good any more")
+				m.moveOn(ctx, c, gateway.Situation.Unusable, gateway.Move{Detail: "the contact point was no good any more"})
 			}
 		}
 	})
@@ -113,13 +114,14 @@ func (m *mender) lapse(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
-// moveOn decides one case and carries it out; false: it could not be.
-func (m *mender) moveOn(ctx context.Context, c gateway.Claim, how func(gateway.Situation) gateway.Decision, why string) bool {
+// moveOn decides one case and carries out the move, which lacks only what is decided; false: it could not be.
+func (m *mender) moveOn(ctx context.Context, c gateway.Claim, how func(gateway.Situation) gateway.Decision, move gateway.Move) bool {
 	s := gateway.Situation{Claim: c, Now: m.d.o.Now(), Jitter: m.d.o.Random()}
 	decision, err := m.d.decide(&s, how)
 	if err == nil {
 		m.d.o.At(atMoved)
-		err = m.advance(ctx, &c, gateway.Move{Next: decision.Next, Detail: why})
+		move.Next = decision.Next
+		err = m.advance(ctx, &c, move)
 	}
 	if err != nil && ctx.Err() == nil {
 		m.d.o.Log.Error("a delivery cannot be moved on; trying again", "delivery", c.Delivery, "error", err)
@@ -284,7 +286,7 @@ func (m *mender) wasSent(ctx context.Context, c *gateway.Claim, caps channels.Ca
 // settle writes the result of a look-up; false: it was not taken, because of an error or because a receipt was quicker.
 func (m *mender) settle(ctx context.Context, c *gateway.Claim, o gateway.Outcome) bool {
 	o.Attempt, o.Token, o.Urgent = c.Attempt, c.Token, c.Policy.Lane == gateway.Urgent
-	errs, _, err := m.d.o.Ledger.Exchange(ctx, gateway.Claimant{ID: m.claimant.ID, Lease: m.claimant.Lease}, []gateway.Outcome{o}, nil)
+	errs, _, err := m.d.o.Ledger.Exchange(ctx, gateway.Claimant{}, []gateway.Outcome{o}, nil) // nothing is claimed
 	if err != nil {
 		if ctx.Err() == nil {
 			m.d.o.Log.Error("the result of a look-up cannot be written; looking again later", "attempt", c.Attempt, "error", err)

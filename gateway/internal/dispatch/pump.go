@@ -97,7 +97,7 @@ func (p *pump) round(ctx, sending context.Context) error {
 	return ctx.Err()
 }
 
-// wantFree waits for a free sender; where many are busy, a little longer for some more.
+// wantFree waits for a free sender; where many are busy, a little longer for some more, as long as more come.
 func (p *pump) wantFree(ctx context.Context) error {
 	for p.free.Load() == 0 {
 		select {
@@ -109,13 +109,19 @@ func (p *pump) wantFree(ctx context.Context) error {
 	if p.lanes[0] == gateway.Urgent && len(p.lanes) == 1 || p.free.Load() >= int64(p.total)/2 {
 		return nil
 	}
-	p.timer.Reset(gathering)
+	begun, before := time.Now(), p.free.Load()
+	p.timer.Reset(lull)
 	for p.free.Load() < int64(p.total)/2 {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-p.timer.C:
-			return nil
+			free := p.free.Load()
+			if free == before || time.Since(begun) >= gathering {
+				return nil
+			}
+			before = free
+			p.timer.Reset(lull)
 		case <-p.freed:
 		}
 	}

@@ -14,6 +14,9 @@ import (
 // maxBody is the largest webhook that is read, in bytes; providers send a few thousand.
 const maxBody = 1 << 20
 
+// usualBody is the most, in bytes, that is set aside for a body before it arrives: anybody may announce one.
+const usualBody = 16 << 10
+
 // hookTime is how long storing may take before the provider is asked to call again. Twilio hangs up after 15 seconds
 // (www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
 const hookTime = 10 * time.Second
@@ -75,7 +78,7 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // read reads all of a body whose length was announced, or is unknown and below zero.
 func read(body io.Reader, announced int64) ([]byte, error) {
 	var b bytes.Buffer
-	b.Grow(int(min(max(announced, 0), maxBody)) + bytes.MinRead)
+	b.Grow(int(min(max(announced, 0), usualBody)) + bytes.MinRead) // what is only announced gets no memory
 	_, err := b.ReadFrom(body)
 	return b.Bytes(), err
 }

@@ -12,7 +12,6 @@ import (
 // Store is everything a ledger offers.
 type Store interface {
 	gateway.Ledger
-	gateway.Agenda
 	gateway.Mender
 	gateway.Cases
 	gateway.Hearing

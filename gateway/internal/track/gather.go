@@ -8,8 +8,12 @@ import (
 )
 
 const (
-	most      = 256                  // receipts that go to the ledger in one call
-	gathering = 5 * time.Millisecond // how long the first of them waits for others: a commit of thirty costs little more than one of three
+	most = 256 // receipts that go to the ledger in one call
+
+	// A commit of thirty costs little more than one of three, so the first receipt waits for others: as long as more come
+	// within lull, and no longer than gathering.
+	gathering = 5 * time.Millisecond
+	lull      = 500 * time.Microsecond
 )
 
 // gatherer joins the receipts of many requests.
@@ -68,8 +72,10 @@ func (g *gatherer) run(ctx context.Context) {
 // fill gathers what comes while the first call waits; once the context has ended, only what is there.
 func (g *gatherer) fill(ctx context.Context, first *call) []*call {
 	batch, n := []*call{first}, len(first.receipts)
-	wait := time.NewTimer(gathering)
-	defer wait.Stop()
+	begun, before := time.Now(), 1
+	tick := time.NewTimer(lull)
+	defer tick.Stop()
+	ended := ctx.Done()
 	for n < most {
 		select {
 		case c := <-g.calls:
@@ -80,9 +86,13 @@ func (g *gatherer) fill(ctx context.Context, first *call) []*call {
 		select {
 		case c := <-g.calls:
 			batch, n = append(batch, c), n+len(c.receipts)
-		case <-wait.C:
-			return batch
-		case <-ctx.Done():
+		case <-tick.C:
+			if len(batch) == before || time.Since(begun) >= gathering {
+				return batch
+			}
+			before = len(batch)
+			tick.Reset(lull)
+		case <-ended:
 			return batch
 		}
 	}

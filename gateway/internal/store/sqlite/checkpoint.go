@@ -117,8 +117,12 @@ func (c *checkpointer) committed(writer *lite.Conn) {
 func (c *checkpointer) look(writer *lite.Conn, after bool) {
 	c.written = 0
 	pages, copied, _, err := journal(writer, "NOOP")
-	if err != nil {
-		return // the next commit meets the same trouble and reports it
+	if err != nil { // the next commit meets the same trouble and reports it; it must not wait for ever
+		c.release(holdAt)
+		if len(c.waiting) > 0 {
+			c.again.Reset(scrubAgain)
+		}
+		return
 	}
 	if !c.held && pages >= c.holdFrom {
 		c.hold()

@@ -27,7 +27,29 @@ func (s *Store) Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, 
 	return ids, err
 }
 
-const dueQuery = "SELECT no, tail FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND due_at <= ? ORDER BY due_at, no LIMIT ?"
+// NextDue reads the first time to come of a lane, from the index that Due reads.
+func (s *Store) NextDue(ctx context.Context, channel gateway.ID, lane gateway.Lane) (at time.Time, err error) {
+	err = s.reading(ctx, func(c *lite.Conn) error {
+		no, err := s.channels.no(c, channel)
+		if err != nil || no == 0 {
+			return err
+		}
+		r := c.Prepare(nextQuery).Int(1, no).Int(2, int64(lane)).Int(3, s.micros())
+		if r.Step() {
+			at = fromMicros(r.ColInt(0))
+		}
+		return r.Reset()
+	})
+	if err != nil {
+		return at, fmt.Errorf("looking for what comes: %w", err)
+	}
+	return at, nil
+}
+
+const (
+	dueQuery  = "SELECT no, tail FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND due_at <= ? ORDER BY due_at, no LIMIT ?"
+	nextQuery = "SELECT due_at FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND due_at > ? ORDER BY due_at LIMIT 1"
+)
 
 // Exchange writes outcomes and gives deliveries to a claimant, in one transaction.
 func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
@@ -61,11 +83,13 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 			continue
 		}
 		if err := s.openAddress(ctx, &claims[i], &sealed[i]); err != nil { // what was written stands, so this is no error of the call
-			s.log.Error("the address of a delivery cannot be opened; see that all keys of the ring are there", "delivery", claims[i].Delivery, "error", err)
+			s.log.Error(closedAddress, "delivery", claims[i].Delivery, "error", err)
 		}
 	}
 	return errs, claims, nil
 }
+
+const closedAddress = "the address of a delivery cannot be opened; see that all keys of the ring are there"
 
 // sealedAddress is an address as it is stored, with the key that opens it.
 type sealedAddress struct {

@@ -128,10 +128,6 @@ func list[T any](ctx context.Context, s *Store, text string, args []any, columns
 	return all, err
 }
 
-func listIDs(ctx context.Context, s *Store, text string, args ...any) ([]gateway.ID, error) {
-	return list(ctx, s, text, args, func(id *gateway.ID) []any { return []any{id} })
-}
-
 // one reads the only row; none is CodeNotFound.
 func (s *Store) one(ctx context.Context, what, text string, args []any, into ...any) error {
 	found := false

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -13,12 +14,42 @@ import (
 // An import is open, then publishing or discarding, then published or discarded. New members are visible from the moment
 // it is publishing; changes to members that were there are carried out from then on, across restarts.
 
-// BeginImport opens an import.
-func (s *Store) BeginImport(ctx context.Context, imp gateway.Import) error {
-	return s.write.do(ctx, false, func(t *txn) error {
-		_, err := t.exec("INSERT INTO imports (group_id, id, author, at, state) VALUES (?,?,?,?,'open')", imp.GroupID[:], imp.ID[:], imp.Author, toMicros(imp.At))
-		return err
-	})
+// BeginImport opens an import, unless the group has one that is not over: what that has staged is seen by nobody, so a row
+// of this one would change a member who may yet vanish. One that its caller left behind is undone first.
+func (s *Store) BeginImport(ctx context.Context, imp gateway.Import) (err error) {
+	s.importing.Store(imp.ID, true) // before anybody can find it
+	defer func() {
+		if err != nil {
+			s.importing.Delete(imp.ID)
+		}
+	}()
+	for {
+		var before gateway.ID
+		err := s.write.do(ctx, false, func(t *txn) error {
+			hidden, err := hiddenImports(t.Conn, imp.GroupID)
+			if err != nil {
+				return err
+			}
+			before = gateway.ID{}
+			for before = range hidden {
+				return nil
+			}
+			_, err = t.exec("INSERT INTO imports (group_id, id, author, at, state) VALUES (?,?,?,?,'open')", imp.GroupID[:], imp.ID[:], imp.Author, toMicros(imp.At))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if before.IsZero() {
+			return nil
+		}
+		if _, ok := s.importing.Load(before); ok {
+			return gateway.Faultf(gateway.CodeConflict, "another file of members is being read for this group; try again when that has ended")
+		}
+		if err := s.Discard(ctx, imp.GroupID, before); err != nil && !errors.Is(err, gateway.ErrConflict) { // its caller may just have ended it
+			return fmt.Errorf("undoing an import that was left behind: %w", err)
+		}
+	}
 }
 
 func joinList(items []string) string {
@@ -31,15 +62,17 @@ func joinList(items []string) string {
 
 // Publish shows what was staged. The first transaction decides; the rest is carried out even across a restart.
 func (s *Store) Publish(ctx context.Context, group, imp gateway.ID) error {
-	if err := s.turnImport(ctx, group, imp, "publishing"); err != nil {
+	if err := s.turnImport(ctx, group, imp, "publishing", "open"); err != nil {
 		return err
 	}
 	return s.finishPublishing(ctx, group, imp)
 }
 
-func (s *Store) turnImport(ctx context.Context, group, imp gateway.ID, state string) error {
+// turnImport ends the time in which an import may stage. Its caller is done with it then, also if it cannot be turned.
+func (s *Store) turnImport(ctx context.Context, group, imp gateway.ID, state, or string) error {
+	defer s.importing.Delete(imp)
 	return s.write.do(ctx, false, func(t *txn) error {
-		n, err := t.exec("UPDATE imports SET state = ? WHERE group_id = ? AND id = ? AND state = 'open'", state, group[:], imp[:])
+		n, err := t.exec("UPDATE imports SET state = ? WHERE group_id = ? AND id = ? AND state IN ('open', ?)", state, group[:], imp[:], or)
 		if err == nil && n == 0 {
 			err = gateway.Faultf(gateway.CodeConflict, "this import is not open any more")
 		}
@@ -111,9 +144,9 @@ func (st *stager) applyChanges(limit int) (int, error) {
 // apply changes a member as a row says. Addresses that the row does not name stay; consent is added, never taken away;
 // the state of a contact point that is there changes only from unconfirmed to active.
 func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
-	box, err := st.memberBox(st.key, st.group, member)
-	if err != nil {
-		return nil // erased meanwhile
+	box, there, err := st.boxOf(st.key, st.group, member)
+	if err != nil || !there { // not there: erased meanwhile
+		return err
 	}
 	m := row.Member
 	if _, err := st.exec("UPDATE members SET locale = ?, fallback = ?, zone = ?, neutral = ?, tags = ?, name_sealed = COALESCE(?, name_sealed) WHERE group_id = ? AND id = ?",
@@ -170,9 +203,9 @@ func (st *stager) addConsent(box seal.Box, member gateway.ID, at pointAt, positi
 	return err
 }
 
-// Discard deletes what was staged, from the file and from the journal.
+// Discard deletes what was staged, from the file and from the journal. It goes on with what an earlier call did not end.
 func (s *Store) Discard(ctx context.Context, group, imp gateway.ID) error {
-	if err := s.turnImport(ctx, group, imp, "discarding"); err != nil {
+	if err := s.turnImport(ctx, group, imp, "discarding", "discarding"); err != nil {
 		return err
 	}
 	return s.finishDiscarding(ctx, group, imp)

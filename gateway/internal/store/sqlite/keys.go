@@ -127,8 +127,7 @@ func (s *Store) RotateKeys(ctx context.Context, limit int) (int, error) {
 		return nil
 	})
 	if err == nil && n > 0 { // who took an old ring key must not find what it opened; Retain sees to that
-		s.unscrubbed.Store(true)
-		s.sweptAt.Store(0)
+		s.leftTraces()
 	}
 	return n, err
 }

@@ -165,8 +165,10 @@ func (s *Store) cases(ctx context.Context, text string, ids []gateway.ID) ([]gat
 	}
 	for i := range claims {
 		if len(sealed[i].key) > 0 && len(sealed[i].address) > 0 {
-			if err := s.openAddress(ctx, &claims[i], &sealed[i]); err != nil {
-				return nil, err
+			if err := s.openAddress(ctx, &claims[i], &sealed[i]); ctx.Err() != nil {
+				return nil, ctx.Err()
+			} else if err != nil { // one that cannot be opened must not hold up all others; without it nobody can ask about it
+				s.log.Error(closedAddress, "delivery", claims[i].Delivery, "error", err)
 			}
 		}
 	}

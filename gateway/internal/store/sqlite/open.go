@@ -65,6 +65,8 @@ type Store struct {
 	groups   *names
 	channels *names
 
+	importing sync.Map // imports that a caller of this process is at, by id; a hidden one that is not here was left behind
+
 	mu        sync.Mutex
 	groupKeys map[gateway.ID]*seal.Group
 	scans     map[scanKey]gateway.ID // where Lapse and Release go on
@@ -116,7 +118,7 @@ func pragmas(cache int, more ...string) []string {
 }
 
 func migrate(ctx context.Context, path string) (err error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_txlock=immediate")
+	db, err := sql.Open("sqlite", fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)&_pragma=journal_mode(wal)&_txlock=immediate", path, busyTimeout))
 	if err != nil {
 		return err
 	}

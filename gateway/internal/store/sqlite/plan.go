@@ -165,6 +165,7 @@ func (t *txn) tally(group, broadcast, channel int64, state gateway.DeliveryState
 	if t.tallies == nil {
 		t.tallies = map[tallyKey]int{}
 	}
+	t.tallied++
 	t.tallies[tallyKey{group, broadcast, channel, state, reason}] += n
 }
 

@@ -34,6 +34,8 @@ var hot = map[string]struct {
 	"recipients": {everyoneQuery, []string{"members USING PRIMARY KEY (group_id=? AND id>?)"}},
 	"named":      {namedQuery, []string{"members USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"points":     {pointsQuery, []string{"contact_points USING PRIMARY KEY (group_id=? AND member_id>? AND member_id<?)"}},
+	"next":       {nextQuery, []string{"deliveries USING COVERING INDEX deliveries_due (channel_no=? AND lane=? AND due_at>?)"}},
+	"unheard":    {unheardQuery, []string{"attempts USING INTEGER PRIMARY KEY (rowid>?)"}},
 	"hidden":     {hiddenQuery, []string{"imports USING COVERING INDEX imports_unfinished"}},
 
 	"staged ref":     {stagedRefQuery, []string{"members USING INDEX members_ref (group_id=? AND ref_index=?)"}},

@@ -21,8 +21,7 @@ const (
 
 // purge removes the last traces of what was deleted before it was called. What it cannot do in time, Retain does later.
 func (s *Store) purge(ctx context.Context) {
-	s.unscrubbed.Store(true)
-	s.sweptAt.Store(0)
+	s.leftTraces()
 	ctx, cancel := context.WithTimeout(ctx, purgeWait)
 	defer cancel()
 	if err := s.sweep(ctx); err != nil {
@@ -33,6 +32,13 @@ func (s *Store) purge(ctx context.Context) {
 	s.scrub(ctx)
 }
 
+// leftTraces notes that something was deleted which may still stand in the journal and in gaps.
+func (s *Store) leftTraces() {
+	s.unscrubbed.Store(true)
+	s.sweptAt.Store(0)
+}
+
+// scrub empties the journal, now or, if somebody reads for long, with the next Retain.
 func (s *Store) scrub(ctx context.Context) {
 	s.unscrubbed.Store(!s.write.check.scrub(ctx))
 }

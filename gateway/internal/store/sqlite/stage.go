@@ -148,10 +148,11 @@ const (
 		WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ? LIMIT 1`
 )
 
-// readyRow is a row whose member is new, sealed and ready to be written.
+// readyRow is a row, sealed and ready to be written as a new member. For one who is there already the transaction finds
+// that out, and takes the row and the indexes only.
 type readyRow struct {
-	row                          gateway.StagedMember
-	wrapped, name, ref, refIndex []byte
+	row                          gateway.StagedMember // its member has the id of the new one
+	wrapped, name, ref, refIndex []byte               // NULL where she has none
 	points                       []readyPoint
 }
 
@@ -210,12 +211,8 @@ func (s *Store) preparePoint(key *seal.Group, box seal.Box, topics []topicRow, g
 // insert writes a new member, whom her import hides.
 func (st *stager) insert(r *readyRow) error {
 	m := &r.row.Member
-	var ref any
-	if r.refIndex != nil {
-		ref = r.refIndex
-	}
 	if _, err := st.exec("INSERT INTO members (group_id, id, import_id, line, locale, fallback, zone, neutral, tags, key_sealed, name_sealed, ref_sealed, ref_index, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-		st.group[:], m.ID[:], st.imp, r.row.Line, m.Locale, joinList(m.Fallback), m.Zone, m.Neutral, joinTags(m.Tags), r.wrapped, r.name, r.ref, ref, st.now); err != nil {
+		st.group[:], m.ID[:], st.imp, r.row.Line, m.Locale, joinList(m.Fallback), m.Zone, m.Neutral, joinTags(m.Tags), r.wrapped, r.name, r.ref, r.refIndex, st.now); err != nil {
 		return err
 	}
 	for i := range r.points {

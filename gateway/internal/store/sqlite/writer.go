@@ -54,6 +54,7 @@ type txn struct {
 	w       *writer
 	now     int64 // of the store's clock
 	tallies map[tallyKey]int
+	tallied int            // how often something was noted in tallies
 	stopped map[int64]bool // of broadcasts, as this transaction has read it
 }
 
@@ -170,16 +171,17 @@ func (w *writer) next(began time.Time, urgent *bool) *op {
 	}
 }
 
-// transact carries out first and what else waits, in one transaction. If an operation fails after it wrote something,
-// all is rolled back and each is tried on its own: one that fails spoils nothing for the others.
+// transact carries out first and what else waits, in one transaction. If an operation fails after it wrote or counted
+// something, or a fault of the disk ended the transaction, all is rolled back and each is tried on its own: one that fails
+// spoils nothing for the others.
 func (w *writer) transact(first *op, urgent bool) []*op {
 	began := time.Now()
 	var batch []*op
 	spoilt := w.together(func(t *txn) bool {
 		for o := first; o != nil; o = w.next(began, &urgent) {
 			batch = append(batch, o)
-			before := t.TotalChanges()
-			if o.err = t.guard(o.run); o.err != nil && t.TotalChanges() != before {
+			rows, notes := t.TotalChanges(), t.tallied
+			if o.err = t.guard(o.run); o.err != nil && (t.TotalChanges() != rows || t.tallied != notes || !t.InTransaction()) {
 				return false
 			}
 		}

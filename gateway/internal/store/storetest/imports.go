@@ -217,3 +217,19 @@ func importCrash(t *testing.T, open Open) {
 	w.ok(w.FinishImports(w.ctx))
 	equal(t, "members after an import that was published", w.count(), 251)
 }
+
+// A second import must not take what the first has staged for members who are there: the first may be given up.
+func importOneAtATime(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	first := w.begin(w.group.ID)
+	w.stage(w.group.ID, first, w.row("one", "sms"))
+	second := gateway.Import{ID: gateway.NewID(), GroupID: w.group.ID, Author: "the office", At: w.clock.Now()}
+	w.fails(w.BeginImport(w.ctx, second), gateway.CodeConflict)
+
+	w.ok(w.Discard(w.ctx, w.group.ID, first))
+	w.ok(w.BeginImport(w.ctx, second))
+	equal(t, "kind of row", w.stage(w.group.ID, second.ID, w.row("one", "sms"))[0].Kind, gateway.StagedNew)
+	w.ok(w.Publish(w.ctx, w.group.ID, second.ID))
+	equal(t, "kind of row after that", w.take(w.group.ID, w.row("one", "sms"))[0].Kind, gateway.StagedChange)
+	equal(t, "members", w.count(), 1)
+}

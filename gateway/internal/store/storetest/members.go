@@ -259,6 +259,7 @@ func recipients(t *testing.T, open Open) {
 	for i := range 300 {
 		many = append(many, w.row(fmt.Sprintf("many-%d", i), "sms"))
 	}
+	w.ok(w.Discard(w.ctx, w.group.ID, hidden))
 	w.take(w.group.ID, many...)
 	seen := map[gateway.ID]bool{}
 	for _, r := range all(gateway.Audience{Topic: "reports"}, 37) {

@@ -83,6 +83,7 @@ func Run(t *testing.T, open Open) {
 		{"duplicates and shared addresses", importDuplicates},
 		{"an import never lifts a STOP", importStop},
 		{"an import survives a crash", importCrash},
+		{"a group has one import at a time", importOneAtATime},
 		{"consent needs evidence", evidence},
 		{"STOP is absolute", stop},
 		{"an address is confirmed", confirm},

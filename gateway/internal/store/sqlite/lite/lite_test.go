@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,13 +70,13 @@ func TestValuesComeBack(t *testing.T) {
 		"nothing": {func(s *lite.Stmt) { s.Null(1) }, nil, "null", func(s *lite.Stmt) bool {
 			return s.ColNull(0) && s.ColInt(0) == 0 && s.ColText(0) == "" && s.ColTime(0).IsZero() && s.ColID(0).IsZero()
 		}},
-		"an id":            {func(s *lite.Stmt) { s.ID(1, id) }, id, "blob", func(s *lite.Stmt) bool { return s.ColID(0) == id }},
-		"the zero id":      {func(s *lite.Stmt) { s.ID(1, gateway.ID{}) }, gateway.ID{}, "null", func(s *lite.Stmt) bool { return s.ColNull(0) && s.ColID(0).IsZero() }},
-		"a key of zeros":   {func(s *lite.Stmt) { s.Key(1, [16]byte{}) }, make([]byte, 16), "blob", func(s *lite.Stmt) bool { return bytes.Equal(s.ColBlob(0), make([]byte, 16)) }},
-		"a time":           {func(s *lite.Stmt) { s.Time(1, at) }, at, "integer", func(s *lite.Stmt) bool { return s.ColTime(0).Equal(at) }},
-		"the zero time":    {func(s *lite.Stmt) { s.Time(1, time.Time{}) }, time.Time{}, "null", func(s *lite.Stmt) bool { return s.ColTime(0).IsZero() }},
-		"a far year":       {func(s *lite.Stmt) { s.Time(1, at.AddDate(5000, 0, 0)) }, at.AddDate(5000, 0, 0), "integer", func(s *lite.Stmt) bool { return s.ColTime(0).Year() == 7026 }},
-		"a time past 1970": {func(s *lite.Stmt) { s.Time(1, time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC)) }, time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC), "integer", func(s *lite.Stmt) bool { return s.ColTime(0).Year() == 1969 }},
+		"an id":          {func(s *lite.Stmt) { s.ID(1, id) }, id, "blob", func(s *lite.Stmt) bool { return s.ColID(0) == id }},
+		"the zero id":    {func(s *lite.Stmt) { s.ID(1, gateway.ID{}) }, gateway.ID{}, "null", func(s *lite.Stmt) bool { return s.ColNull(0) && s.ColID(0).IsZero() }},
+		"a key of zeros": {func(s *lite.Stmt) { s.Key(1, [16]byte{}) }, make([]byte, 16), "blob", func(s *lite.Stmt) bool { return bytes.Equal(s.ColBlob(0), make([]byte, 16)) }},
+		"a time":         {func(s *lite.Stmt) { s.Time(1, at) }, at, "integer", func(s *lite.Stmt) bool { return s.ColTime(0).Equal(at) }},
+		"the zero time":  {func(s *lite.Stmt) { s.Time(1, time.Time{}) }, time.Time{}, "null", func(s *lite.Stmt) bool { return s.ColTime(0).IsZero() }},
+		"a far year":     {func(s *lite.Stmt) { s.Time(1, at.AddDate(5000, 0, 0)) }, at.AddDate(5000, 0, 0), "integer", func(s *lite.Stmt) bool { return s.ColTime(0).Year() == 7026 }},
+		"before 1970":    {func(s *lite.Stmt) { s.Time(1, time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC)) }, time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC), "integer", func(s *lite.Stmt) bool { return s.ColTime(0).Year() == 1969 }},
 	} {
 		for way, bind := range map[string]func(*lite.Stmt){"bound": x.bind, "bound by Bind": func(s *lite.Stmt) { s.Bind(x.arg) }} {
 			s := c.Once("SELECT ?1, typeof(?1)")
@@ -158,18 +159,9 @@ func TestAStatementServesAgain(t *testing.T) {
 		lengths = append(lengths, read.ColInt(0))
 	}
 	must(t, read.Reset())
-	if want := []int64{0, 3, 300, 70_000, 5, 200_000, 1, 5, 5}; !equal(lengths, want) {
+	if want := []int64{0, 3, 300, 70_000, 5, 200_000, 1, 5, 5}; !slices.Equal(lengths, want) {
 		t.Errorf("lengths %v, want %v", lengths, want)
 	}
-}
-
-func equal(a, b []int64) bool {
-	for i := range a {
-		if len(a) != len(b) || a[i] != b[i] {
-			return false
-		}
-	}
-	return len(a) == len(b)
 }
 
 // Mistakes in the use of a statement are errors, not wrong rows.
