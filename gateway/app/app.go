@@ -184,7 +184,8 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 		}
 		ended <- nil
 	}()
-	a.Log.Info("the gateway is ready", "addr", listener.Addr().String(), "version", a.Version, "profile", "alone")
+	_, port, _ := net.SplitHostPort(listener.Addr().String()) // a host in figures would be withheld, as a telephone number is
+	a.Log.Info("the gateway is ready", "port", port, "version", a.Version, "profile", "alone")
 	var failure error
 	left := len(a.background) + 1
 	select {
