@@ -150,7 +150,7 @@ func (a *App) build(ctx context.Context) error {
 	handler, err := api.New(api.Options{
 		Groups: groupDesk{s, a.live}, CheckGroup: directory.CheckGroup, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Channels: a.desk, Wordings: s,
 		Access: s, Replays: s, Applied: s, Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
-		ImportLimit: int64(o.Config.Limits.Import), Log: o.Log, Now: o.Now,
+		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
 		return err
