@@ -19,7 +19,7 @@ func (sh *shell) channels() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return listed(sh, all, []string{"NAME", "ADAPTER", "KIND", "OWNER", "FOR", "SENDERS", "HEALTH"}, "No channels yet. Make one with: carillon channel add", func(c gateway.Channel) []string {
+		return listed(sh, all, []string{"NAME", "ADAPTER", "KIND", "OWNER", "FOR", "SENDERS", "HEALTH"}, "No channels here; a group's own are listed with --group. Make one with: carillon channel add", func(c gateway.Channel) []string {
 			owner, serves, senders := "operator", strings.Join(c.Groups, " "), "default"
 			if !c.GroupID.IsZero() {
 				owner, serves = "group", "itself"

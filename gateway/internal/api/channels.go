@@ -12,7 +12,7 @@ import (
 )
 
 type channelIn struct {
-	Name    string   `json:"name" minLength:"2" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*[a-z0-9]$" example:"sms-berlin" doc:"Unique on the instance."`
+	Name    string   `json:"name" minLength:"2" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*[a-z0-9]$" patternDescription:"2 to 40 of a to z, 0 to 9 and the hyphen, which neither begins nor ends it" example:"sms-berlin" doc:"Unique on the instance."`
 	Adapter string   `json:"adapter" minLength:"1" maxLength:"40" example:"sms"`
 	Options object   `json:"options,omitempty" doc:"The adapter's own, credentials in clear. They are sealed and never shown again. Absent: the channel keeps what it has."`
 	Groups  []string `json:"groups,omitempty" maxItems:"10000" doc:"For the operator's channel: slugs of the groups that may use it. Absent: all."`
@@ -93,7 +93,7 @@ func (s *server) addChannelActs() {
 			return &nothing{}, nil
 		}
 		s.Log.Info("a channel was paused", "request", requestID(ctx), "channel", c.Name, "token", who.Token.ID)
-		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{Paused: gateway.PauseManual, Detail: "paused by a coordinator", Since: s.Now().UTC()})
+		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{Paused: gateway.PauseManual, Detail: "by a coordinator", Since: s.Now().UTC()})
 	})
 	resume := route{ID: "resume", Method: http.MethodPost, Path: "/resume", Role: gateway.Author, Summary: "Resume a paused channel",
 		About: "Lifts a coordinator's pause. A provider's own demand to wait ends by itself; refused credentials need a check."}
