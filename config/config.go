@@ -26,7 +26,7 @@ type Config struct {
 	IndexKey      Secret    `yaml:"index_key" required:"true" doc:"32 random bytes in base64 or hex, by reference; they find sealed addresses again and must never change"`
 	Contacts      string    `yaml:"contacts" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the group whose members with the topic owners are told when a channel of the operator is ailing; absent: nobody is"`
 	Channels      []Channel `yaml:"channels" max:"1000" doc:"the operator's channels; groups enter their own through the API or apply"`
-	Limits        Limits    `yaml:"limits" doc:"how much one request may bring"`
+	Limits        Limits    `yaml:"limits" doc:"how much one request may bring, and one token see"`
 	Log           Log       `yaml:"log" doc:"what is logged, and how"`
 	OpenMetrics   bool      `yaml:"open_metrics" doc:"serve /metrics to whoever asks; without it, to the operator's tokens"`
 	DrainGrace    Duration  `yaml:"drain_grace" doc:"how long a stopping instance lets attempts finish, as in 20s"`
@@ -94,10 +94,11 @@ type Trip struct {
 
 func (c *Channel) adapted() (string, *Section, bool) { return c.Adapter, &c.Options, false }
 
-// Limits bounds what one request may bring.
+// Limits bounds what one request may bring, and what one token may see.
 type Limits struct {
-	Body   Size `yaml:"body" doc:"largest request body but an import's, as in 1MiB"`
-	Import Size `yaml:"import" doc:"largest file of members, as in 64MiB"`
+	Body    Size `yaml:"body" doc:"largest request body but an import's, as in 1MiB"`
+	Import  Size `yaml:"import" doc:"largest file of members, as in 64MiB"`
+	Reveals int  `yaml:"reveals" min:"1" max:"1000000" doc:"how many members one token may see in clear or find by address within an hour"`
 }
 
 // Log says what is logged.
@@ -112,7 +113,7 @@ func Default() *Config {
 		Listen:     "127.0.0.1:8080",
 		Data:       "data",
 		Storage:    Storage{Profile: Alone},
-		Limits:     Limits{Body: 1 * MiB, Import: 64 * MiB},
+		Limits:     Limits{Body: 1 * MiB, Import: 64 * MiB, Reveals: 30},
 		Log:        Log{Level: "info", Format: "text"},
 		DrainGrace: Duration(20 * time.Second),
 	}

@@ -209,6 +209,9 @@ func (m *markdown) text(n *ast.Text, style span, dest string, runs *[]*run) {
 				m.at(start+i, "a backslash does not quote a brace", "put the brace between apostrophes: '{'")
 			}
 			piece, j = raw[j:j+1], j+1
+		case strings.HasPrefix(raw[i:], "**"): // beside a placeholder's brace, which is punctuation, stars need a space (CommonMark 0.31.2, 6.2)
+			m.at(start+i, "these stars make nothing strong and would be sent as they are", "write a space outside of them, as in x **{name}** y, or \\*\\* for stars")
+			piece, j = raw[i:i+2], i+2
 		case raw[i] == '&':
 			if end := strings.IndexByte(raw[i:], ';'); end > 1 && end < 40 {
 				reference := []byte(raw[i : i+end+1])

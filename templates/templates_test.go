@@ -104,6 +104,7 @@ en.md:8:4: an item of a list holds more than one paragraph; keep it to one; list
 en.md:10:2: this link leads nowhere; write a whole address: https://…, http://…, mailto:… or tel:…
 en.md:10:24: this link leads nowhere; write a whole address: https://…, http://…, mailto:… or tel:…
 en.md:14:1: rules are not used here; delete the line; an empty line separates paragraphs`},
+		{"stars", "我们**{when}**见 **{when}** 见 2\\*\\*3 `a**b`\n", "en.md:1:3: these stars make nothing strong and would be sent as they are; write a space outside of them, as in x **{name}** y, or \\*\\* for stars\nen.md:1:11: these stars make nothing strong and would be sent as they are; write a space outside of them, as in x **{name}** y, or \\*\\* for stars"},
 		{"characters", "a\x00b\n\u202eevil\n", "en.md:1:2: here is a control character (U+0000); delete it; U+200E and U+200F may mark the direction\nen.md:2:1: here is an invisible mark that reorders text (U+202E); delete it; U+200E and U+200F may mark the direction"},
 		{"nothing", "---\nsubject: \"x\"\n---\n", "en.md: the text is empty; write a body below the front matter, or at least sms"},
 		{"open", "---\nsubject: x\n", "en.md:1:1: the front matter is not closed; write a line --- below it"},

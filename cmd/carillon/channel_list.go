@@ -10,7 +10,7 @@ import (
 
 // listChannels tells how channels are: a line each, then what they keep to and what their providers said lately.
 func (sh *shell) listChannels(all []gateway.ChannelView) error {
-	if err := listed(sh, all, []string{"NAME", "ADAPTER", "KIND", "OWNER", "FOR", "SENDERS", "WAITING", "RATES", "HEALTH"}, "No channels yet. Make one with: carillon channel add", func(c gateway.ChannelView) []string {
+	if err := listed(sh, all, []string{"NAME", "ADAPTER", "KIND", "OWNER", "FOR", "SENDERS", "WAITING", "RATES", "HEALTH"}, "No channels here; a group's own are listed with --group. Make one with: carillon channel add", func(c gateway.ChannelView) []string {
 		owner, serves := "operator", strings.Join(c.Groups, " ")
 		if !c.GroupID.IsZero() {
 			owner, serves = "group", "itself"

@@ -49,9 +49,17 @@ func (sh *shell) deliveryList() *cobra.Command {
 			return err
 		}
 		return listed(sh, all, []string{"ID", "MEMBER", "STATE", "LANGUAGE", "RETRIES", "WHY"}, "No such deliveries.", func(d gateway.Delivery) []string {
-			return []string{d.ID.String(), d.MemberID.String(), spoken(d.State, d.Reason), d.Locale, strconv.Itoa(d.Tries), d.Detail}
+			return []string{d.ID.String(), d.MemberID.String(), spoken(d.State, d.Reason), spokenLocale(d.Locale), strconv.Itoa(d.Tries), d.Detail}
 		})
 	})
+}
+
+// spokenLocale says in which language a delivery goes out; what is not hers is marked in the tag.
+func spokenLocale(locale string) string {
+	if tag, other := strings.CutSuffix(locale, "-x-fallback"); other {
+		return tag + ", not hers"
+	}
+	return locale
 }
 
 func (sh *shell) deliveryShow() *cobra.Command {
@@ -66,7 +74,7 @@ func (sh *shell) deliveryShow() *cobra.Command {
 				return sh.printOr(err, d)
 			}
 			names := channelNames(ctx, api, group)
-			if err := sh.say("%s  %s\nof message %s, to member %s, in %s %s", d.ID, spoken(d.State, d.Reason), d.BroadcastID, d.MemberID, d.Locale, d.Detail); err != nil {
+			if err := sh.say("%s  %s\nof message %s, to member %s, in %s\n", d.ID, strings.TrimSpace(spoken(d.State, d.Reason)+"  "+d.Detail), d.BroadcastID, d.MemberID, spokenLocale(d.Locale)); err != nil {
 				return err
 			}
 			rows := make([][]string, len(d.Attempts))

@@ -64,6 +64,7 @@ type tour struct {
 	gateway *child
 	api     *client.Client
 	sent    []sentBroadcast
+	twoWays []string // telephones of those who have another address as well
 }
 
 type sentBroadcast struct {
@@ -176,10 +177,14 @@ func (t *tour) hangPhones(file []byte) error {
 	}
 	var phones []sandbox.Phone
 	for _, row := range rows[1:] { // ref, name, language, …
+		first := len(phones)
 		for _, kind := range []string{sandbox.KindSMS, sandbox.KindTelegram, sandbox.KindMattermost, sandbox.KindEmail} {
 			if address := row[slices.Index(rows[0], kind)]; address != "" {
 				phones = append(phones, sandbox.Phone{Kind: kind, Address: address, Name: row[1], Language: row[2], Started: []string{"*"}})
 			}
+		}
+		if hers := phones[first:]; len(hers) > 1 && hers[0].Kind == sandbox.KindSMS {
+			t.twoWays = append(t.twoWays, hers[0].Address)
 		}
 	}
 	return t.box.Phones(phones...)
@@ -193,7 +198,7 @@ func (t *tour) send(ctx context.Context, kind gateway.Kind, topic string) error 
 	}
 	for _, g := range sampleGroups {
 		draft := gateway.Draft{Kind: kind, Audience: gateway.Audience{Topic: topic}, Key: fmt.Sprintf("demo-%s-%d", kind, len(t.sent)), Words: gateway.Words{Sources: words, Data: map[string]string{
-			"group": g.Name, "count": "1.284", "next": "2026-12-06", "when": "2026-11-29 10:00", "place": "Sala 3"}}}
+			"group": g.Name, "count": "912", "next": "2026-12-06", "when": "2026-11-29 10:00", "place": "Sala 3"}}}
 		for name := range draft.Words.Data {
 			if !bytes.Contains([]byte(words["en"]), []byte("{"+name+"}")) {
 				delete(draft.Words.Data, name)

@@ -54,6 +54,9 @@ func (t *tour) unattended(ctx context.Context) error {
 		return err
 	}
 	t.box.Clear(fault)
+	if err := t.roundabout(ctx); err != nil {
+		return err
+	}
 	result, err := t.account(ctx)
 	if err != nil {
 		return err
@@ -69,6 +72,45 @@ func (t *tour) unattended(ctx context.Context) error {
 	}
 	if result.Lost > 0 || result.Duplicates > 0 {
 		return fmt.Errorf("the ledger and the providers' log do not agree: lost %d, duplicates %d", result.Lost, result.Duplicates)
+	}
+	return nil
+}
+
+// roundabout sends a report that cannot reach some people by text message, and sees that each of them gets it another way.
+func (t *tour) roundabout(ctx context.Context) error {
+	t.say("A second report, while no text message reaches the %d people who have another address as well.", len(t.twoWays))
+	for _, address := range t.twoWays {
+		if _, err := t.box.Script(sandbox.Fault{Kind: sandbox.Failure, Provider: sandbox.Twilio, Address: address, Status: 400, Code: 21612}); err != nil {
+			return err
+		}
+	}
+	before := len(t.sent)
+	if err := t.send(ctx, gateway.KindReport, "reports"); err != nil {
+		return err
+	}
+	if err := t.settled(ctx); err != nil {
+		return err
+	}
+	t.box.Clear()
+	moved := 0
+	for _, b := range t.sent[before:] {
+		deliveries, err := t.api.Deliveries(ctx, b.group, gateway.DeliveryFilter{Broadcast: b.id}, 0)
+		if err != nil {
+			return err
+		}
+		for _, d := range deliveries {
+			if d, err = t.api.Delivery(ctx, b.group, d.ID); err != nil {
+				return err
+			}
+			reached := d.State == gateway.DeliveryAccepted || d.State == gateway.Delivered
+			if n := len(d.Attempts); reached && n > 1 && d.Attempts[0].ChannelID != d.Attempts[n-1].ChannelID {
+				moved++
+			}
+		}
+	}
+	t.say("It reached %d of them over their next channel.", moved)
+	if moved != len(t.twoWays) {
+		return fmt.Errorf("the second report reached %d of %d people over their next channel", moved, len(t.twoWays))
 	}
 	return nil
 }

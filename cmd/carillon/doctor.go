@@ -81,7 +81,7 @@ func (sh *shell) examine(ctx context.Context) []finding {
 	}
 	out = append(out, finding{"waiting", true, plural(status.Backlog, "message") + " due and not handed over"})
 	if len(status.Channels) == 0 {
-		out = append(out, finding{"channels", false, "there is none; make one with carillon channel add, or in carillon.yaml"})
+		out = append(out, noChannels(ctx, api))
 	}
 	for _, ch := range status.Channels {
 		text := condition(ch.Health, ch.Incident, ch.Breaker, "")
@@ -120,4 +120,18 @@ func (sh *shell) examineSpending(ctx context.Context, api *client.Client) (out [
 		out = append(out, finding{"spending " + g.Slug, !s.Hard, text})
 	}
 	return out
+}
+
+// noChannels tells an instance without channels from a token that does not see those of the groups.
+func noChannels(ctx context.Context, api *client.Client) finding {
+	groups, err := api.Groups(ctx)
+	if err != nil {
+		return finding{"channels", false, err.Error()}
+	}
+	for _, g := range groups {
+		if _, err := api.Channels(ctx, g.Slug); err != nil {
+			return finding{"channels", true, "none that this token sees; those of " + g.Slug + " are seen with a token of the group"}
+		}
+	}
+	return finding{"channels", false, "there is none; make one with carillon channel add, or in carillon.yaml"}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -60,7 +61,7 @@ func (sh *shell) memberImport() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return sh.showImport(args[0], report, o.DryRun)
+		return sh.showImport(args[0], report, o)
 	})
 }
 
@@ -82,13 +83,13 @@ func (sh *shell) open(name string) (io.ReadCloser, int64, error) {
 }
 
 // showImport prints what became of a file. A file that was not taken in is wrong input.
-func (sh *shell) showImport(name string, r gateway.ImportReport, dryRun bool) error {
-	taken := r.Published || dryRun && r.Bad == 0 && !r.Unreadable
+func (sh *shell) showImport(name string, r gateway.ImportReport, o gateway.ImportOptions) error {
+	taken := r.Published || o.DryRun && (r.Bad == 0 || o.SkipBad) && !r.Unreadable
 	if sh.json() {
 		if err := sh.print(r, ""); err != nil {
 			return err
 		}
-	} else if err := sh.tellImport(name, r, dryRun); err != nil {
+	} else if err := sh.tellImport(name, r, o.DryRun); err != nil {
 		return err
 	}
 	if !taken {
@@ -138,6 +139,8 @@ func (sh *shell) tellImport(name string, r gateway.ImportReport, dryRun bool) er
 		return sh.say("They are members now.")
 	case dryRun:
 		return sh.say("This was a trial: nothing was changed.")
+	case r.Rows == 0 || r.Unreadable:
+		return sh.say("Nothing was changed.")
 	}
 	return sh.say("Nothing was changed. Mend the rows above, or take the good ones with --skip-bad.")
 }
@@ -180,7 +183,7 @@ func (sh *shell) memberShow() *cobra.Command {
 		if err != nil || sh.json() {
 			return sh.printOr(err, m)
 		}
-		if err := sh.say("%s  %s  %s\nreads %s, lives by %s, tags: %s", m.ID, m.Ref, m.Name, strings.Join(append([]string{m.Locale}, m.Fallback...), ", then "), m.Zone, strings.Join(m.Tags, " ")); err != nil {
+		if err := sh.say("%s  %s  %s\nreads %s, lives by %s, tags: %s", m.ID, m.Ref, m.Name, strings.Join(append([]string{m.Locale}, m.Fallback...), ", then "), m.Zone, cmp.Or(strings.Join(m.Tags, " "), "none")); err != nil {
 			return err
 		}
 		if m.Neutral {
@@ -232,7 +235,10 @@ func (sh *shell) memberExport() *cobra.Command {
 			return err
 		}
 		if to != "" {
-			return writePrivate(to, append(doc, '\n'))
+			if err := writePrivate(to, append(doc, '\n')); err != nil {
+				return err
+			}
+			return sh.print(map[string]any{"id": id, "file": to}, "Wrote all that is known of her to "+to+".")
 		}
 		_, err = fmt.Fprintln(sh.out, string(doc))
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
@@ -110,7 +112,15 @@ func (sh *shell) root() *cobra.Command {
 	root.SetIn(sh.in)
 	root.SetOut(sh.out)
 	root.SetErr(sh.err)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return wrong("%w; see %s --help", err, c.CommandPath()) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		var value *pflag.InvalidValueError
+		if errors.As(err, &value) { // the cause beneath speaks of Go's functions
+			want := map[string]string{"int": "whole number", "duration": "length of time, as in 90m or 720h", "bool": "true or false"}
+			kind := value.GetFlag().Value.Type()
+			return wrong("--%s: %q is no %s; see %s --help", value.GetFlag().Name, value.GetValue(), cmp.Or(want[kind], kind), c.CommandPath())
+		}
+		return wrong("%w; see %s --help", err, c.CommandPath())
+	})
 	root.PersistentFlags().StringVarP(&sh.format, "output", "o", "text", "text, or json: one JSON object a line")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddGroup(

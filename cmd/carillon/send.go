@@ -144,7 +144,6 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 		}
 		words.Data[name] = value
 	}
-	folder := m.words
 	switch {
 	case (m.words == "") == (m.text == ""):
 		return words, wrong("give the text with --words FOLDER or with --text, one of the two")
@@ -157,27 +156,13 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 		}
 		words.Sources = sources
 	default:
-		if m.locale == "" {
-			return words, wrong("--locale is missing: in which language is the text? (as in en or pt-BR)")
-		}
-		if len(words.Data) > 0 {
-			return words, wrong("--data belongs to --words; write the values into --text")
-		}
-		text, err := sh.textOf(m.text)
-		if err != nil {
-			return words, err
-		}
-		// The text is data of a template that holds nothing else, so that nothing in it is markup.
-		words.Sources = map[string]string{m.locale: "---\nsms: \"{text}\"\n---\n\n{text}\n"}
-		words.Data["text"] = text
+		return sh.plainWords(m, words)
 	}
 	set, err := templates.NewSet(words.Sources)
 	var faults templates.Faults
 	if errors.As(err, &faults) {
 		for i := range faults {
-			if folder != "" {
-				faults[i].File = filepath.Join(folder, faults[i].File)
-			}
+			faults[i].File = filepath.Join(m.words, faults[i].File)
 		}
 		return words, faults
 	}
@@ -187,12 +172,40 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 	return words, nil
 }
 
+// plainWords makes words of --text: it is data of a template that holds nothing else, so that nothing in it is markup.
+func (sh *shell) plainWords(m message, words gateway.Words) (gateway.Words, error) {
+	if m.locale == "" {
+		return words, wrong("--locale is missing: in which language is the text? (as in en or pt-BR)")
+	}
+	if len(words.Data) > 0 {
+		return words, wrong("--data belongs to --words; write the values into --text")
+	}
+	text, err := sh.textOf(m.text)
+	if err != nil {
+		return words, err
+	}
+	words.Sources = map[string]string{m.locale: "---\nsms: \"{text}\"\n---\n\n{text}\n"}
+	words.Data["text"] = text
+	set, err := templates.NewSet(words.Sources)
+	if err != nil { // nothing but the name of the language is the person's
+		return words, wrong("--locale: %q is no language; write its BCP 47 tag, as in en, pt-BR or zh-Hans", m.locale)
+	}
+	if err := set.CheckData(words.Data); err != nil {
+		return words, wrong("--text: %w", err)
+	}
+	return words, nil
+}
+
 // textOf gives the text of --text, or standard input for "-".
 func (sh *shell) textOf(text string) (string, error) {
 	if text == "-" {
-		b, err := io.ReadAll(io.LimitReader(sh.in, 64<<10))
+		const most = 64 << 10
+		b, err := io.ReadAll(io.LimitReader(sh.in, most+1))
 		if err != nil {
 			return "", fmt.Errorf("reading the text: %w", err)
+		}
+		if len(b) > most {
+			return "", wrong("--text: standard input holds more than %d bytes, which is too long for a message", most)
 		}
 		text = string(b)
 	}

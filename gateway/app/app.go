@@ -152,7 +152,7 @@ func (a *App) build(ctx context.Context) error {
 	handler, err := api.New(api.Options{
 		Groups: groupDesk{s, a.live, a.uncap}, CheckGroup: directory.CheckGroup, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s,
 		Access: s, Replays: s, Applied: s, Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
-		ImportLimit: int64(o.Config.Limits.Import), Log: o.Log, Now: o.Now,
+		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
 		return err
@@ -186,7 +186,8 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 		}
 		ended <- nil
 	}()
-	a.Log.Info("the gateway is ready", "addr", listener.Addr().String(), "version", a.Version, "profile", "alone")
+	_, port, _ := net.SplitHostPort(listener.Addr().String()) // a host in figures would be withheld, as a telephone number is
+	a.Log.Info("the gateway is ready", "port", port, "version", a.Version, "profile", "alone")
 	var failure error
 	left := len(a.background) + 1
 	select {

@@ -11,10 +11,10 @@ import (
 // allowed are the attribute keys whose values reach a log. Anything else is withheld: a new key is a decision, made
 // here, not an accident somewhere else.
 var allowed = map[string]bool{
-	"addr": true, "adapter": true, "attempt": true, "attempts": true, "author": true, "broadcast": true, "bytes": true,
+	"adapter": true, "attempt": true, "attempts": true, "author": true, "broadcast": true, "bytes": true,
 	"channel": true, "class": true, "code": true, "count": true, "cursor": true, "delivery": true, "detail": true,
 	"duration": true, "error": true, "event": true, "group": true, "id": true, "import": true, "kind": true, "lane": true,
-	"line": true, "member": true, "method": true, "mode": true, "path": true, "point": true, "profile": true,
+	"line": true, "member": true, "method": true, "mode": true, "path": true, "point": true, "port": true, "profile": true,
 	"reason": true, "request": true, "role": true, "route": true, "scope": true, "since": true, "stack": true,
 	"state": true, "status": true, "token": true, "until": true, "version": true, "wait": true, "zone": true, "err": true,
 	"what": true, "name": true, "verdict": true, "limit": true, "url": true, "rows": true, "took": true,

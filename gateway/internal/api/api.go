@@ -42,6 +42,7 @@ type Options struct {
 
 	OpenMetrics bool             // /metrics answers without a token
 	Hooks       http.Handler     // serves /hooks/{channel}; nil: nothing there
+	BodyLimit   int64            // bytes of any other request's body; zero: 1 MiB
 	ImportLimit int64            // bytes of one file of members; zero: 1 GiB
 	Reveals     int              // members that one token may see in clear within an hour; zero: 30
 	Log         *slog.Logger     // nil: nothing is logged
@@ -49,6 +50,7 @@ type Options struct {
 }
 
 const (
+	defaultBodyLimit   = 1 << 20
 	defaultImportLimit = 1 << 30
 	defaultReveals     = 30
 )
@@ -112,6 +114,9 @@ func build(o Options) (*server, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.BodyLimit == 0 {
+		o.BodyLimit = defaultBodyLimit
 	}
 	if o.ImportLimit == 0 {
 		o.ImportLimit = defaultImportLimit

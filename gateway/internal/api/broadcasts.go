@@ -11,7 +11,7 @@ import (
 )
 
 type draftIn struct {
-	Key          string       `json:"key,omitempty" maxLength:"200" pattern:"^[ -~]*$" example:"report-2026-03-29" doc:"Makes it happen once: the same key again gets the first broadcast. Absent: the Idempotency-Key, if there is one."`
+	Key          string       `json:"key,omitempty" maxLength:"200" pattern:"^[ -~]*$" patternDescription:"letters, digits, spaces and signs of ASCII" example:"report-2026-03-29" doc:"Makes it happen once: the same key again gets the first broadcast. Absent: the Idempotency-Key, if there is one."`
 	Kind         gateway.Kind `json:"kind" enum:"report,reminder,alert"`
 	DangerToLife bool         `json:"danger_to_life,omitempty" doc:"For alerts only."`
 	Audience     audienceIn   `json:"audience"`

@@ -13,7 +13,7 @@ import (
 )
 
 type channelIn struct {
-	Name    string   `json:"name" minLength:"2" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*[a-z0-9]$" example:"sms-berlin" doc:"Unique on the instance."`
+	Name    string   `json:"name" minLength:"2" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*[a-z0-9]$" patternDescription:"2 to 40 of a to z, 0 to 9 and the hyphen, which neither begins nor ends it" example:"sms-berlin" doc:"Unique on the instance."`
 	Adapter string   `json:"adapter" minLength:"1" maxLength:"40" example:"sms"`
 	Options object   `json:"options,omitempty" doc:"The adapter's own, credentials in clear. They are sealed and never shown again. Absent: the channel keeps what it has."`
 	Groups  []string `json:"groups,omitempty" maxItems:"10000" doc:"For the operator's channel: slugs of the groups that may use it. Absent: all."`
@@ -101,7 +101,7 @@ func (s *server) addChannelActs() {
 		if c.Health.Paused == gateway.PauseManual && c.Health.RoutineOnly == routine {
 			return &nothing{}, nil
 		}
-		detail := "paused by a coordinator"
+		detail := "by a coordinator"
 		if routine {
 			detail = "reports and reminders are held by a coordinator"
 		}

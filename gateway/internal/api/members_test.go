@@ -125,6 +125,15 @@ func (w *world) count() int {
 	return len(list)
 }
 
+// The operator's limit on a body holds, below and above it.
+func TestTheOperatorsLimitOnBodiesHolds(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.BodyLimit = 2000 })
+	for n, want := range map[int]int{1800: http.StatusOK, 2100: http.StatusRequestEntityTooLarge} {
+		find := ask{method: "POST", path: berlinMembers + "/find", token: "berlin administrator", body: `{"kind":"ref","value":"A-1"}` + strings.Repeat(" ", n)}
+		w.want(want, find, nil)
+	}
+}
+
 // A file that is too large, not CSV, in the wrong encoding, not what its digest says or cut off in the middle changes nothing.
 func TestImportsThatGoWrongChangeNothing(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.ImportLimit = 4096 })

@@ -142,12 +142,8 @@ func (s *server) fingerprint(ctx huma.Context, rt route, who caller, key string)
 		}
 		content = []byte(digest)
 	} else {
-		limit := rt.Limit
-		if limit == 0 {
-			limit = bodyLimit
-		}
 		var err error
-		if content, err = io.ReadAll(io.LimitReader(reader, limit+1)); err != nil {
+		if content, err = io.ReadAll(io.LimitReader(reader, rt.Limit+1)); err != nil {
 			return nil, nil, newProblem(ctx.Context(), http.StatusRequestTimeout, gateway.CodeUnavailable, "the body did not arrive; ask again")
 		}
 		reader = bytes.NewReader(content)

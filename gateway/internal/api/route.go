@@ -44,7 +44,6 @@ type route struct {
 }
 
 const (
-	bodyLimit   = 1 << 20
 	bodyTimeout = 30 * time.Second
 	hookTimeout = 10 * time.Second // of a webhook's body, from whoever: providers send a few thousand bytes at once
 )
@@ -66,6 +65,9 @@ type callerKey struct{}
 
 // add puts a route into the table, the multiplexer and the document.
 func add[I, O any](s *server, rt route, handle func(context.Context, caller, *I) (*O, error)) {
+	if rt.Limit == 0 {
+		rt.Limit = s.BodyLimit
+	}
 	s.routes = append(s.routes, rt)
 	op := huma.Operation{
 		OperationID: rt.ID, Method: rt.Method, Path: rt.Path, Summary: rt.Summary, Description: rt.About, Tags: []string{rt.Tag},
@@ -74,9 +76,6 @@ func add[I, O any](s *server, rt route, handle func(context.Context, caller, *I)
 		Middlewares: huma.Middlewares{s.admit(rt), s.replay(rt)},
 		Responses:   map[string]*huma.Response{"default": s.problemResponse()},
 		Extensions:  map[string]any{"x-role": string(rt.Role)},
-	}
-	if op.MaxBodyBytes == 0 {
-		op.MaxBodyBytes = bodyLimit
 	}
 	if rt.Stream != "" {
 		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{

@@ -10,7 +10,7 @@ import (
 // InWording is a path to a group's own words.
 type InWording struct {
 	InGroup
-	Wording string `path:"wording" minLength:"2" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*[a-z0-9]$" example:"welcome"`
+	Wording string `path:"wording" minLength:"2" maxLength:"40" pattern:"^[a-z0-9][a-z0-9-]*[a-z0-9]$" patternDescription:"2 to 40 of a to z, 0 to 9 and the hyphen, which neither begins nor ends it" example:"welcome"`
 }
 
 type putWording struct {

@@ -99,6 +99,9 @@ func (t *Tracker) Observe(ctx context.Context, channel gateway.ID, receipts []ch
 			t.Heard(channel, f.delivery, f.cause)
 		}
 		switch {
+		case effect == gateway.NoAttempt && batch[i].Attempt.IsZero():
+			// A provider's list also holds what others sent over the account, and its own answers to STOP, at every reading.
+			t.Log.Debug("a receipt is about a message that this channel did not send", "channel", channel)
 		case effect == gateway.NoAttempt:
 			t.Log.Warn("a receipt names an attempt that this channel did not make", "channel", channel)
 		case effect == gateway.Applied && (batch[i].Next.Kind == gateway.StepRetry || batch[i].Next.Kind == gateway.StepPoint):

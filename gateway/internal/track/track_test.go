@@ -1,8 +1,11 @@
 package track_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +115,27 @@ func TestForeignReceiptsChangeNothing(t *testing.T) {
 	}
 	if len(l.observed) != 0 {
 		t.Errorf("observed %+v", l.observed)
+	}
+}
+
+// A provider's list names messages of others at every reading: that is no warning. A claim to an attempt of ours is one.
+func TestOnlyClaimsToAttemptsAreWarnedOf(t *testing.T) {
+	tracker, l, _ := start(t)
+	var log bytes.Buffer
+	tracker.Log = slog.New(slog.NewTextHandler(&log, nil))
+	for _, c := range []struct {
+		receipt channels.Receipt
+		warns   bool
+	}{
+		{channels.Receipt{ProviderID: "SM-of-others", Status: channels.StatusDelivered}, false},
+		{channels.Receipt{Attempt: gateway.NewID().String(), Status: channels.StatusDelivered}, true},
+	} {
+		if err := tracker.Observe(t.Context(), l.claim.Channel, []channels.Receipt{c.receipt}); err != nil {
+			t.Fatal(err)
+		}
+		if warned := strings.Contains(log.String(), "level=WARN"); warned != c.warns {
+			t.Errorf("%+v: log %q", c.receipt, log.String())
+		}
 	}
 }
 
