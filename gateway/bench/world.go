@@ -91,7 +91,7 @@ func configure(dir, listen string) (string, error) {
 		}
 	}
 	path := filepath.Join(dir, "carillon.yaml")
-	text := fmt.Sprintf("listen: %q\npublic_base_url: \"http://%s\"\ndata: data\nkeys: [{id: bench, secret: {file: key}}]\nindex_key: {file: index}\n", listen, listen)
+	text := fmt.Sprintf("listen: %q\npublic_base_url: \"http://%s\"\ndata: data\nkeys: [{id: bench, secret: {file: key}}]\nindex_key: {file: index}\nlimits: {import: 256MiB}\n", listen, listen)
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
