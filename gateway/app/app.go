@@ -253,11 +253,20 @@ func (a *App) notice(n dispatch.Notice) {
 	}
 }
 
+// afterStart is how long the daily work waits: after a crash there are messages to send first.
+const afterStart = 5 * time.Second
+
 // keepHouse does the daily work a little at a time.
 func (a *App) keepHouse(ctx context.Context) error {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
+	next := time.NewTimer(afterStart)
+	defer next.Stop()
 	for {
+		select {
+		case <-next.C:
+			next.Reset(time.Minute)
+		case <-ctx.Done():
+			return nil
+		}
 		for {
 			n, err := a.store.Retain(ctx, 200)
 			if err != nil && ctx.Err() == nil {
@@ -270,11 +279,6 @@ func (a *App) keepHouse(ctx context.Context) error {
 			if err != nil || rotateErr != nil || n+rewrapped == 0 {
 				break
 			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
 		}
 	}
 }

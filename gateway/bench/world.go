@@ -211,8 +211,12 @@ func settled(ctx context.Context, tallies func(context.Context) ([]gateway.Tally
 		if have >= n {
 			return nil
 		}
+		pause := 200 * time.Millisecond // asking costs the gateway, so it is done more often only towards the end
+		if have >= n*9/10 || n < 5000 {
+			pause = 20 * time.Millisecond
+		}
 		select {
-		case <-time.After(40 * time.Millisecond):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d are %v; tallies are %v", have, n, state, all)
 		}
