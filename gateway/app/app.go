@@ -258,11 +258,21 @@ func (a *App) notice(n dispatch.Notice) {
 	}
 }
 
+// afterStart is how long the daily work waits: after a crash there are messages to send first.
+const afterStart = 5 * time.Second
+
 // keepHouse does the daily work a little at a time.
 func (a *App) keepHouse(ctx context.Context) error {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
+	next := time.NewTimer(afterStart)
+	defer next.Stop()
 	for {
+		select {
+		case <-next.C:
+			next.Reset(time.Minute)
+		case <-a.uncap:
+		case <-ctx.Done():
+			return nil
+		}
 		for {
 			n, err := a.store.Retain(ctx, 200)
 			if err != nil && ctx.Err() == nil {
@@ -281,12 +291,6 @@ func (a *App) keepHouse(ctx context.Context) error {
 			}
 		}
 		a.uncapAll(ctx)
-		select {
-		case <-a.uncap:
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
 	}
 }
 

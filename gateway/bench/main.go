@@ -141,8 +141,12 @@ func (r *run) all(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	full := r.wanted("plan") || r.wanted("urgent") || r.wanted("start")
-	if !full && !r.wanted("memory") {
+	if r.wanted("memory") {
+		if err := r.memory(ctx); err != nil {
+			return fmt.Errorf("memory: %w", err)
+		}
+	}
+	if !r.wanted("plan") && !r.wanted("urgent") && !r.wanted("start") {
 		return nil
 	}
 	dir := filepath.Join(r.dir, "many")
@@ -151,10 +155,8 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("took %d members in: %.0f/s, peak memory %.0f MiB\n", r.members, float64(r.members)/seeded.Seconds, seeded.PeakMiB)
-	if full {
-		if err := r.plan(dir); err != nil {
-			return fmt.Errorf("plan: %w", err)
-		}
+	if err := r.plan(dir); err != nil {
+		return fmt.Errorf("plan: %w", err)
 	}
 	if r.wanted("urgent") {
 		if err := r.urgent(dir); err != nil {
@@ -164,11 +166,6 @@ func (r *run) all(ctx context.Context) error {
 	if r.wanted("start") {
 		if err := r.start(dir); err != nil {
 			return fmt.Errorf("start: %w", err)
-		}
-	}
-	if r.wanted("memory") {
-		if err := r.memory(ctx, dir); err != nil {
-			return fmt.Errorf("memory: %w", err)
 		}
 	}
 	return nil

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,24 +20,24 @@ import (
 // fewMembers is the broadcast that a large one is compared with.
 const fewMembers = 10_000
 
-// memory compares the most memory of a whole gateway, in a process of its own, for a broadcast to few members and to all
-// of a folder: planned, sent over a channel that answers at once, its counts read meanwhile.
-func (r *run) memory(ctx context.Context, many string) error {
-	few := filepath.Join(r.dir, "few")
-	if _, err := child[planning]("seed", few, strconv.Itoa(fewMembers)); err != nil {
-		return err
-	}
+// memory compares the most memory of a whole gateway, in a process of its own, that takes in few members and sends to them,
+// and one that does the same with many: a file of members by the API, a report planned, sent over a channel that answers
+// at once, its counts read meanwhile.
+func (r *run) memory(ctx context.Context) error {
 	var peaks [2]float64
-	for i, dir := range []string{few, many} {
-		n := []int{fewMembers, r.members}[i]
+	for i, n := range [2]int{fewMembers, r.members} {
 		var all []float64
-		for range min(r.repeat, 3) {
+		for turn := range min(r.repeat, 3) {
+			dir := filepath.Join(r.dir, fmt.Sprint("memory-", i, "-", turn))
 			peak, took, err := memoryOf(ctx, dir, n)
 			if err != nil {
 				return err
 			}
-			fmt.Printf("memory: %d members, peak %.1f MiB, all handed over in %v; load %s\n", n, peak, took.Round(100*time.Millisecond), load())
+			fmt.Printf("memory: %d members, peak %.1f MiB, all taken in and handed over in %v; load %s\n", n, peak, took.Round(100*time.Millisecond), load())
 			all = append(all, peak)
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
 		}
 		peaks[i] = median(all)
 	}
@@ -43,10 +46,27 @@ func (r *run) memory(ctx context.Context, many string) error {
 	return nil
 }
 
-// memoryOf sends one report to the n members of a folder and gives the most memory that the gateway had, in MiB.
+// memberFile writes n members as a file for an import.
+func memberFile(to *io.PipeWriter, n int) {
+	w := bufio.NewWriter(to)
+	_, err := w.WriteString("ref,name,language,zone,sms,consent_topics,consent_wording,consent_language,consent_time,consent_proof\n")
+	for i := 0; i < n && err == nil; i++ {
+		_, err = fmt.Fprintf(w, "b-%d,Sample,en,Europe/Berlin,%s,%s,w1,en,2026-11-01T10:00:00Z,paper\n", i, number(i), topic)
+	}
+	_ = to.CloseWithError(errors.Join(err, w.Flush())) // without an error it is the end of the file
+}
+
+// memoryOf takes n members in, sends them one report, and gives the most memory that the gateway had, in MiB.
 func memoryOf(ctx context.Context, dir string, n int) (peak float64, took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
+	w, err := openWorld(ctx, dir, "http://127.0.0.1:1", "", 64)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := w.store.Close(); err != nil {
+		return 0, 0, err
+	}
 	listen, err := freeAddress()
 	if err != nil {
 		return 0, 0, err
@@ -66,6 +86,15 @@ func memoryOf(ctx context.Context, dir string, n int) (peak float64, took time.D
 		return 0, 0, err
 	}
 	begin := time.Now()
+	file, to := io.Pipe()
+	go memberFile(to, n)
+	taken, err := api.ImportMembers(ctx, "harbour", file, gateway.ImportOptions{})
+	if err != nil {
+		return 0, 0, err
+	}
+	if taken.New != n {
+		return 0, 0, fmt.Errorf("%d of %d members were taken in: %v", taken.New, n, taken.Problems)
+	}
 	draft := report(gateway.ID{})
 	draft.Key = gateway.NewID().String()
 	answer, err := api.Submit(ctx, "harbour", draft)

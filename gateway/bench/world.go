@@ -91,7 +91,7 @@ func configure(dir, listen string) (string, error) {
 		}
 	}
 	path := filepath.Join(dir, "carillon.yaml")
-	text := fmt.Sprintf("listen: %q\npublic_base_url: \"http://%s\"\ndata: data\nkeys: [{id: bench, secret: {file: key}}]\nindex_key: {file: index}\n", listen, listen)
+	text := fmt.Sprintf("listen: %q\npublic_base_url: \"http://%s\"\ndata: data\nkeys: [{id: bench, secret: {file: key}}]\nindex_key: {file: index}\nlimits: {import: 256MiB}\n", listen, listen)
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
@@ -211,8 +211,12 @@ func settled(ctx context.Context, tallies func(context.Context) ([]gateway.Tally
 		if have >= n {
 			return nil
 		}
+		pause := 200 * time.Millisecond // asking costs the gateway, so it is done more often only towards the end
+		if have >= n*9/10 || n < 5000 {
+			pause = 20 * time.Millisecond
+		}
 		select {
-		case <-time.After(40 * time.Millisecond):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d are %v; tallies are %v", have, n, state, all)
 		}

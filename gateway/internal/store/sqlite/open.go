@@ -32,8 +32,8 @@ import (
 // The page caches are small and fixed, in KiB: memory must not grow with the number of members, and the operating
 // system caches the file as well. The writer's is what a large ledger takes more of than a small one.
 const (
-	writerCache = 6 << 10
-	readerCache = 2 << 10
+	writerCache = 2 << 10
+	readerCache = 512
 	readerCount = 4
 )
 
