@@ -271,6 +271,7 @@ func TestMailboxOnTheWall(t *testing.T) {
 	do(t, ctx, until(`document.querySelector('.card-text')?.textContent.includes('مرحبا')`), click(`.card a`),
 		until(`document.querySelector('#open .msg .subject')?.textContent === 'مرحبا <b>x</b>'`),
 		until(`getComputedStyle(document.querySelector('#open .msg .subject')).direction === 'rtl'`),
+		until(`document.querySelector('#open .device').getAttribute('aria-label').startsWith('Mailbox of ')`),
 		until(`[...document.querySelectorAll('#open .msg p')].some(p => p.textContent === "مرحبا <script>document.title='owned'</script>")`))
 	if n, title := value[int](t, ctx, `document.querySelectorAll('.msg script, .msg b, .msg img, iframe').length`), value[string](t, ctx, `document.title`); n != 0 || strings.Contains(title, "owned") {
 		t.Errorf("the text became %d elements; title %q", n, title)
