@@ -227,18 +227,3 @@ func askedWait(text string) (time.Duration, bool) {
 	unit := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour}[strings.ToLower(m[2])[0]]
 	return min(max(time.Duration(n)*unit, time.Second), longestWait), true
 }
-
-// table writes the verdicts as a Markdown table; the manual holds it, and a test compares the two.
-func table() string {
-	var b strings.Builder
-	b.WriteString("\n| code | class | scope | waits | meaning |\n|---|---|---|---|---|\n")
-	for _, v := range verdicts {
-		wait := "–"
-		if v.Wait > 0 {
-			wait = strings.TrimSuffix(v.Wait.String(), "0s")
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", v.Code, v.Class, v.Scope, wait, v.Detail)
-	}
-	b.WriteString("\n")
-	return b.String()
-}
