@@ -71,7 +71,7 @@ type Capabilities struct {
 	Receipts       Receipts      // how far receipts reach
 	ReceiptWithin  time.Duration // most receipts have come by then; zero without receipts
 	Inbound        bool          // members can answer
-	Polled         bool          // what is heard comes by Poll even where there is a webhook, as from a mailbox
+	Polled         bool          // answers come by Poll even where there is a webhook, as from a mailbox or in direct messages
 	OptsOut        bool          // the provider itself confirms STOP and its other reserved words, and then blocks us
 	DedupeWindow   time.Duration // how long the provider honours Outbound.Key; zero: it does not
 	Rates          []Rate        // limits to keep, defaults of the provider

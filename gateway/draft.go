@@ -27,7 +27,7 @@ type Preview struct {
 	Texts     []PreviewText     `json:"texts"`
 	Examples  []PreviewExample  `json:"examples"` // the first few who would be reached
 	Costs     []PreviewCost     `json:"costs"`    // of everything that has a price or a country
-	Total     PreviewTotal      `json:"total"`    // of Costs
+	Total     Total             `json:"total"`    // of Costs
 }
 
 // PreviewLanguage counts the members who want one language and get one.
@@ -56,13 +56,6 @@ type PreviewCost struct {
 	Country string `json:"country,omitempty"` // ZZ: nobody can tell
 	Members int    `json:"members"`
 	Charge
-}
-
-// PreviewTotal sums the costs of a preview.
-type PreviewTotal struct {
-	Segments int64   `json:"segments"`
-	Unpriced int64   `json:"unpriced"` // of these, those without a known price: no amount counts them
-	Amounts  []Money `json:"amounts"`  // one for each currency
 }
 
 // PreviewLeftOut counts the members who would get nothing, for one reason.

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -132,6 +134,30 @@ func NewCharge(channel ID, segments int64, price Money, priced bool) Charge {
 		c.Price, c.Amount = &price, &Money{price.Currency, price.Micros * segments}
 	}
 	return c
+}
+
+// Total is what several charges come to.
+type Total struct {
+	Segments int64   `json:"segments"`
+	Unpriced int64   `json:"unpriced"` // of these, those without a known price: no amount counts them
+	Amounts  []Money `json:"amounts"`  // one for each currency
+}
+
+// TotalOf adds charges up.
+func TotalOf(charges []Charge) Total {
+	total, micros := Total{Amounts: []Money{}}, map[string]int64{}
+	for _, c := range charges {
+		total.Segments += c.Segments
+		if c.Amount == nil {
+			total.Unpriced += c.Segments
+		} else {
+			micros[c.Amount.Currency] += c.Amount.Micros
+		}
+	}
+	for _, currency := range slices.Sorted(maps.Keys(micros)) {
+		total.Amounts = append(total.Amounts, Money{currency, micros[currency]})
+	}
+	return total
 }
 
 // Budget is what a group means to spend within a month of its zone. Zero fields set no cap.

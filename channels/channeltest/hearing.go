@@ -64,7 +64,7 @@ func checkInbound(p *probe) {
 	}
 }
 
-// inboundByPolling is checkInbound for what is heard by polling alone.
+// inboundByPolling is checkInbound where answers come by polling.
 func (p *probe) inboundByPolling() {
 	a, ok := p.adapter.(channels.Poller)
 	if !ok {

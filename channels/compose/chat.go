@@ -10,12 +10,6 @@ import (
 	"github.com/carillon-gateway/carillon/channels/content"
 )
 
-// Marks of direction (Unicode UAX #9, 2.4 and 2.6).
-const (
-	LRM, RLM = string(lrm), string(rlm) // what follows on this line is set from the left, from the right
-	FSI, PDI = string(fsi), string(pdi) // around a text that must not upset the order of its neighbours
-)
-
 // Chat is what a chat service takes: formatted messages with buttons. An adapter's Compose is its Compose.
 type Chat struct {
 	Name        string                                      // of the service, for errors

@@ -9,9 +9,21 @@ import (
 	"github.com/carillon-gateway/carillon/channels/content"
 )
 
-// FirstStrong finds a line's direction as Unicode UAX #9, rules P2 and P3, has it; what is isolated does not count. It
+// FSI and PDI stand around a text that must not upset the order of its neighbours (Unicode UAX #9, 2.4).
+const FSI, PDI = string(fsi), string(pdi)
+
+// Mark is the invisible character before a line that makes programs set it from the side of the base direction
+// (Unicode UAX #9, 2.6).
+func Mark(rtl bool) string {
+	if rtl {
+		return string(rlm)
+	}
+	return string(lrm)
+}
+
+// firstStrong finds a line's direction as Unicode UAX #9, rules P2 and P3, has it; what is isolated does not count. It
 // is false for a line without any strong character.
-func FirstStrong(line string) (dir content.Direction, ok bool) {
+func firstStrong(line string) (dir content.Direction, ok bool) {
 	depth := 0
 	for rest := line; rest != ""; {
 		p, size := bidi.LookupString(rest)
@@ -43,17 +55,13 @@ func NeedsIsolate(text string, rtl bool) bool {
 	if strings.Contains(text, "\n") {
 		return false
 	}
-	dir, strong := FirstStrong(text)
-	if rtl {
-		return !strong || dir != content.RightToLeft
-	}
-	return strong && dir == content.RightToLeft
+	return strays(text, rtl)
 }
 
 // Isolate puts isolating marks around a text of one line that needs them.
 func Isolate(text string, rtl bool) string {
 	if NeedsIsolate(text, rtl) {
-		return string(fsi) + text + string(pdi)
+		return FSI + text + PDI
 	}
 	return text
 }
@@ -64,7 +72,12 @@ func WrongSide(line string, rtl bool) bool {
 	if strings.TrimSpace(line) == "" {
 		return false
 	}
-	dir, strong := FirstStrong(line)
+	return strays(line, rtl)
+}
+
+// strays says whether a text, judged by its first strong character, has another direction than the base one.
+func strays(text string, rtl bool) bool {
+	dir, strong := firstStrong(text)
 	if rtl {
 		return !strong || dir != content.RightToLeft
 	}

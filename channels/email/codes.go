@@ -21,11 +21,10 @@ const (
 	atRcpt    stage = "RCPT"
 	atData    stage = "DATA"
 	atDot     stage = "final dot"
-	inBounce  stage = "bounce"
 )
 
-// Verdict is what an enhanced status code (RFC 3463) means to us.
-type Verdict struct {
+// verdict is what an enhanced status code (RFC 3463) means to us.
+type verdict struct {
 	Code   string // class.subject.detail; x stands for any number, the first row that fits counts
 	Class  channels.Class
 	Scope  channels.Scope
@@ -62,12 +61,9 @@ const (
 	unreadable  = "the receiving server cannot carry this kind of message"
 )
 
-// Verdicts lists every enhanced status code that has a meaning of its own. The registry of the codes is
-// https://www.iana.org/assignments/smtp-enhanced-status-codes; what they mean for a message is ours. The caller may keep
-// the slice.
-func Verdicts() []Verdict { return append([]Verdict(nil), verdicts[:]...) }
-
-var verdicts = [...]Verdict{
+// verdicts lists every enhanced status code that has a meaning of its own. The registry of the codes is
+// https://www.iana.org/assignments/smtp-enhanced-status-codes; what they mean for a message is ours.
+var verdicts = [...]verdict{
 	{"5.1.1", permanent, onAddress, 0, noMailbox},
 	{"5.1.2", permanent, onAddress, 0, noDomain},
 	{"5.1.3", permanent, onAddress, 0, badAddress},
@@ -113,7 +109,7 @@ var verdicts = [...]Verdict{
 }
 
 // matches says whether a code is of a row.
-func (v Verdict) matches(code string) bool {
+func (v verdict) matches(code string) bool {
 	have, want := strings.Split(code, "."), strings.Split(v.Code, ".")
 	for i := range want {
 		if len(have) != len(want) || want[i] != "x" && want[i] != have[i] {
@@ -124,13 +120,13 @@ func (v Verdict) matches(code string) bool {
 }
 
 // ofStatus finds the row of an enhanced status code; one that has another form means nothing.
-func ofStatus(code string) Verdict {
+func ofStatus(code string) verdict {
 	for _, v := range verdicts {
 		if v.matches(code) {
 			return v
 		}
 	}
-	return Verdict{Code: code, Class: channels.Unknown, Scope: onChannel, Detail: "the mail server said something that has no meaning"}
+	return verdict{Code: code, Class: channels.Unknown, Scope: onChannel, Detail: "the mail server said something that has no meaning"}
 }
 
 // enhanced is an enhanced status code at the start of a reply's text (RFC 2034), or of a Status field (RFC 3464).
@@ -142,14 +138,14 @@ func judge(at stage, code int, text string) *channels.Error {
 	if m := enhanced.FindStringSubmatch(text); m != nil && m[1][0] == strconv.Itoa(code)[0] {
 		status = m[1]
 	}
-	var v Verdict
+	var v verdict
 	switch {
 	case code < 400 || code > 599: // a reply of success where none was due
 		return failing(fmt.Errorf("reply %d after %s", code, at), "the mail server answered what nobody asked")
 	case code/100 == 4 && greylisted(text):
-		v = Verdict{Class: temporary, Scope: onSender, Wait: greylistWait, Detail: "the receiving server asks everybody whom it does not know to come again (greylisting)"}
+		v = verdict{Class: temporary, Scope: onSender, Wait: greylistWait, Detail: "the receiving server asks everybody whom it does not know to come again (greylisting)"}
 	case at == atAuth && code/100 == 4 && status != "4.7.28":
-		v = Verdict{Class: temporary, Scope: onChannel, Wait: floodWait, Detail: "the mail server cannot check passwords just now"}
+		v = verdict{Class: temporary, Scope: onChannel, Wait: floodWait, Detail: "the mail server cannot check passwords just now"}
 	case code == 530, code == 534, code == 535, code == 538, at == atAuth && code/100 == 5:
 		v = ofStatus("5.7.8")
 		if own := ofStatus(status); own.Class == auth {
@@ -180,10 +176,10 @@ func judge(at stage, code int, text string) *channels.Error {
 
 // bare judges a reply without an enhanced status code by its stage. A server that does not know the mailbox says 550 to
 // RCPT, but so does one that dislikes the sender (RFC 5321, section 4.2.3), and the address must not be blamed for that.
-func bare(at stage, code int, text string) Verdict {
+func bare(at stage, code int, text string) verdict {
 	switch {
 	case code == 421:
-		return Verdict{Class: temporary, Scope: onChannel, Detail: "the mail server closes the connection, and asks to come again"}
+		return verdict{Class: temporary, Scope: onChannel, Detail: "the mail server closes the connection, and asks to come again"}
 	case code == 450 || code == 452:
 		return ofStatus(map[int]string{450: "4.2.0", 452: "4.3.1"}[code])
 	case code/100 == 4:
@@ -203,7 +199,7 @@ func bare(at stage, code int, text string) Verdict {
 	case at == atRcpt && code == 521, code == 556:
 		return ofStatus("5.1.10")
 	case at == atDot && (code == 550 || code == 554):
-		return Verdict{Class: permanent, Scope: onContent, Detail: "the receiving server refuses this message after reading it"}
+		return verdict{Class: permanent, Scope: onContent, Detail: "the receiving server refuses this message after reading it"}
 	}
 	return ofStatus("5.0.0")
 }
@@ -230,19 +226,4 @@ func askedWait(text string) (time.Duration, bool) {
 	}
 	unit := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour}[strings.ToLower(m[2])[0]]
 	return min(max(time.Duration(n)*unit, time.Second), longestWait), true
-}
-
-// table writes the verdicts as a Markdown table; the manual holds it, and a test compares the two.
-func table() string {
-	var b strings.Builder
-	b.WriteString("\n| code | class | scope | waits | meaning |\n|---|---|---|---|---|\n")
-	for _, v := range verdicts {
-		wait := "–"
-		if v.Wait > 0 {
-			wait = strings.TrimSuffix(v.Wait.String(), "0s")
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", v.Code, v.Class, v.Scope, wait, v.Detail)
-	}
-	b.WriteString("\n")
-	return b.String()
 }

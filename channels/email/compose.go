@@ -141,17 +141,10 @@ func plain(blocks []content.Block, tag, reference string, rtl bool) string {
 	lines := strings.Split(strings.Join(written, "\n\n"), "\n")
 	for i, line := range lines {
 		if compose.WrongSide(line, rtl) {
-			lines[i] = string(mark(rtl)) + line
+			lines[i] = compose.Mark(rtl) + line
 		}
 	}
 	return strings.Join(lines, "\n") + "\n"
-}
-
-func mark(rtl bool) rune {
-	if rtl {
-		return '\u200f'
-	}
-	return '\u200e'
 }
 
 // plainBlock writes the addresses of links in full behind their text, isolated.

@@ -2,6 +2,7 @@ package email
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"reflect"
 	"strings"
@@ -42,4 +43,19 @@ func TestTheManualIsFresh(t *testing.T) {
 			}
 		}
 	}
+}
+
+// table writes the verdicts as a Markdown table.
+func table() string {
+	var b strings.Builder
+	b.WriteString("\n| code | class | scope | waits | meaning |\n|---|---|---|---|---|\n")
+	for _, v := range verdicts {
+		wait := "–"
+		if v.Wait > 0 {
+			wait = strings.TrimSuffix(v.Wait.String(), "0s")
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", v.Code, v.Class, v.Scope, wait, v.Detail)
+	}
+	b.WriteString("\n")
+	return b.String()
 }

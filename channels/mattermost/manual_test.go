@@ -2,8 +2,10 @@ package mattermost
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -36,4 +38,24 @@ func TestTheManualHoldsEveryRefusalAndEveryOption(t *testing.T) {
 			t.Errorf("%s does not tell of the option %s", manual, key)
 		}
 	}
+}
+
+// refusalTable writes the refusals as a Markdown table.
+func refusalTable() string {
+	var b strings.Builder
+	b.WriteString("| status | the id of the error holds | written to | class | at fault | what it means |\n|---|---|---|---|---|---|\n")
+	for _, v := range verdicts {
+		status, id, to := "any", "anything else", "any"
+		if v.status != 0 {
+			status = strconv.Itoa(v.status)
+		}
+		if v.id != "" {
+			id = "`" + v.id + "`"
+		}
+		if v.to != "" {
+			to = v.to
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", status, id, to, v.class, v.scope, v.detail)
+	}
+	return b.String()
 }

@@ -78,11 +78,7 @@ func (w writer) lines(spans []content.Span) []string {
 	end := func() {
 		text := strings.TrimSpace(line.String())
 		if compose.WrongSide(plain.String(), w.rtl) {
-			mark := compose.LRM
-			if w.rtl {
-				mark = compose.RLM
-			}
-			text = mark + text
+			text = compose.Mark(w.rtl) + text
 		}
 		out = append(out, opening(text))
 		line.Reset()

@@ -2,7 +2,6 @@ package mattermost
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -89,24 +88,4 @@ func safeID(id string) string {
 		return ""
 	}
 	return id
-}
-
-// refusalTable writes the refusals as a Markdown table; the manual holds it, and a test compares the two.
-func refusalTable() string {
-	var b strings.Builder
-	b.WriteString("| status | the id of the error holds | written to | class | at fault | what it means |\n|---|---|---|---|---|---|\n")
-	for _, v := range verdicts {
-		status, id, to := "any", "anything else", "any"
-		if v.status != 0 {
-			status = strconv.Itoa(v.status)
-		}
-		if v.id != "" {
-			id = "`" + v.id + "`"
-		}
-		if v.to != "" {
-			to = v.to
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", status, id, to, v.class, v.scope, v.detail)
-	}
-	return b.String()
 }

@@ -59,14 +59,14 @@ type Fault struct {
 	ID         string        // given by Script
 	Kind       FaultKind     //
 	Provider   string        // Twilio, Telegram, Mattermost, Mail or empty
-	Credential string        // account SID or bot id
-	Address    string        // number, chat id, account id or channel of the message
+	Credential string        // account SID, bot id or user of the mail server
+	Address    string        // number, chat id, account id, channel or mail address of the message
 	On         string        // OnSend (also when empty), OnRead or OnAll
 	Stage      string        // mail: where it strikes, whatever On says; empty: by kind and On
 	Times      int           // how often it strikes; zero: until cleared
 	Kept       bool          // the provider keeps the message although its answer is spoilt
 	For        time.Duration // see the kinds
-	Status     int           // HTTP status
+	Status     int           // HTTP status; for mail the code of the SMTP reply
 	Code       int           // the provider's code
 	Text       string        // the provider's words, or the id of Mattermost's error
 	RetryAfter string        // for Throttle: seconds, or nonsense, verbatim

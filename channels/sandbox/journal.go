@@ -27,7 +27,7 @@ type Entry struct {
 	Time       time.Time `json:"time"` // when it was received
 	Kind       string    `json:"kind"` // one of the Entry… constants
 	Provider   string    `json:"provider"`
-	Credential string    `json:"credential"`     // account SID or bot id; never a secret
+	Credential string    `json:"credential"`     // account SID, bot id or user of the mail server; never a secret
 	From       string    `json:"from,omitempty"` // number, sender name or messaging service; for a reply the person
 	To         string    `json:"to"`
 	Subject    string    `json:"subject,omitempty"` // of mail

@@ -151,6 +151,9 @@ func (s *Sandbox) autoReply(r *record, f *Fault) {
 
 // replyMail answers the newest message, or unsubscribes by it.
 func (s *Sandbox) replyMail(in Reply) (uint64, error) {
+	if in.Text == "" && !in.Leave {
+		return 0, fmt.Errorf("from a mailbox one can only write or unsubscribe: %w", errors.ErrUnsupported)
+	}
 	p, made := s.phones.get(KindEmail, in.Address)
 	if made {
 		s.wall.add(p)
@@ -219,13 +222,7 @@ func (s *Sandbox) keepMailReply(last *record, p *phone, kind, to, text string) *
 		at: s.now().UnixMicro(), owner: last.owner, phone: p, kind: kind, from: unique.Make(p.key.address), to: to,
 		text: unique.Make(text), kept: true, service: unique.Make(""),
 	}, statusReceived)
-	p.mu.Lock()
-	p.items = append(p.items, uint32(rec.seq))
-	p.replies++
-	p.mu.Unlock()
-	s.seen.replies.Add(1)
-	s.wall.touch(p, true)
-	s.note()
+	s.filed(p, last.owner, to, rec)
 	return rec
 }
 

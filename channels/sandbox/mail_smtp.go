@@ -255,7 +255,7 @@ func (m *mailSession) Data(r io.Reader) error {
 	}
 	l.from = m.from
 	f := m.s.mailFault(StageData, OnSend, m.user, m.to[0])
-	spoilt := f != nil && f.Kind != Latency && f.Kind != Drip
+	spoilt := f.spoils()
 	refused := spoilt && (f.Kind == Failure || f.Kind == Throttle || f.Kind == Unauthorized)
 	for _, to := range m.to {
 		answer := "250"

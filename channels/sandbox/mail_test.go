@@ -247,6 +247,26 @@ func TestMailCredentials(t *testing.T) {
 	}
 }
 
+// Each person does what her end of a channel can: only mail unsubscribes, and a mailbox has no buttons and nobody to block.
+func TestWhatNoChannelOffers(t *testing.T) {
+	box := sandbox.New(sandbox.Options{})
+	defer box.Close()
+	for _, r := range []sandbox.Reply{
+		{Kind: sandbox.KindSMS, Address: "+12025550123", Leave: true},
+		{Kind: sandbox.KindTelegram, Address: "900000001", Leave: true},
+		{Kind: sandbox.KindMattermost, Address: "annaaaaaaaaaaaaaaaaaaaaaa1", Leave: true},
+		{Kind: sandbox.KindEmail, Address: "anna@example.org", Block: true},
+		{Kind: sandbox.KindEmail, Address: "anna@example.org", Press: "yes"},
+	} {
+		if _, err := box.Reply(r); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+	if log := box.Log(0, 0); len(log) != 0 {
+		t.Errorf("the log holds %d lines", len(log))
+	}
+}
+
 // TestMailboxOnTheWall: a mail with hostile text and HTML is read, answered and left, as a person would.
 func TestMailboxOnTheWall(t *testing.T) {
 	pressed := make(chan string, 1)
@@ -271,6 +291,7 @@ func TestMailboxOnTheWall(t *testing.T) {
 	do(t, ctx, until(`document.querySelector('.card-text')?.textContent.includes('مرحبا')`), click(`.card a`),
 		until(`document.querySelector('#open .msg .subject')?.textContent === 'مرحبا <b>x</b>'`),
 		until(`getComputedStyle(document.querySelector('#open .msg .subject')).direction === 'rtl'`),
+		until(`document.querySelector('#open .device').getAttribute('aria-label').startsWith('Mailbox of ')`),
 		until(`[...document.querySelectorAll('#open .msg p')].some(p => p.textContent === "مرحبا <script>document.title='owned'</script>")`))
 	if n, title := value[int](t, ctx, `document.querySelectorAll('.msg script, .msg b, .msg img, iframe').length`), value[string](t, ctx, `document.title`); n != 0 || strings.Contains(title, "owned") {
 		t.Errorf("the text became %d elements; title %q", n, title)

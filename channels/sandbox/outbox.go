@@ -212,17 +212,8 @@ func (b *outbox) post(ctx context.Context, url, contentType string, header http.
 func (b *outbox) ask(ctx context.Context, url, contentType string, header http.Header, body string) (answer []byte, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, callbackTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
-	if err == nil {
-		maps.Copy(req.Header, header)
-		req.Header.Set("Content-Type", contentType)
-		var resp *http.Response
-		if resp, err = b.client.Do(req); err == nil {
-			answer, err = io.ReadAll(io.LimitReader(resp.Body, maxBody))
-			_ = resp.Body.Close()
-			ok = err == nil && resp.StatusCode == http.StatusOK
-		}
-	}
+	status, answer, err := b.call(ctx, url, contentType, header, body)
+	ok = err == nil && status == http.StatusOK
 	if ok {
 		b.answered.Add(1)
 	} else {
@@ -232,22 +223,26 @@ func (b *outbox) ask(ctx context.Context, url, contentType string, header http.H
 }
 
 func (b *outbox) postOnce(ctx context.Context, url, contentType string, header http.Header, body string) (ok, again bool) {
+	status, _, err := b.call(ctx, url, contentType, header, body)
+	var op *net.OpError
+	return err == nil && status/100 == 2, errors.As(err, &op) && op.Op == "dial"
+}
+
+// call posts once and reads the answer.
+func (b *outbox) call(ctx context.Context, url, contentType string, header http.Header, body string) (status int, answer []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
-		return false, false
+		return 0, nil, err
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Content-Type", contentType)
 	resp, err := b.client.Do(req)
 	if err != nil {
-		var op *net.OpError
-		return false, errors.As(err, &op) && op.Op == "dial"
+		return 0, nil, err
 	}
-	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-	_ = resp.Body.Close()
-	return err == nil && resp.StatusCode/100 == 2, false
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	return resp.StatusCode, answer, err
 }
 
 type dueTask struct {

@@ -9,12 +9,11 @@ import (
 	"unique"
 )
 
-// Reply is what a person does on her phone. Exactly one of Text, Press, Block, Unblock and Leave
-// is set.
+// Reply is what a person does on her phone. Exactly one of Text, Press, Block, Unblock and Leave is set.
 type Reply struct {
 	Kind    string `json:"kind"`
 	Address string `json:"address"`
-	To      string `json:"to,omitempty"`      // number, service or bot id; empty: whoever wrote last
+	To      string `json:"to,omitempty"`      // number, service or bot id, not for mail; empty: whoever wrote last
 	Text    string `json:"text,omitempty"`    // a text that she sends
 	Press   string `json:"press,omitempty"`   // data (Telegram) or id (Mattermost) of a button that she presses
 	Message int64  `json:"message,omitempty"` // the message whose button it is; zero: the newest that has it
@@ -42,14 +41,15 @@ func (s *Sandbox) Reply(r Reply) (uint64, error) {
 	if set != 1 {
 		return 0, errors.New("say exactly one of text, press, block, unblock and leave")
 	}
-	switch r.Kind {
-	case KindTelegram:
-		return s.replyTelegram(r)
-	case KindMattermost:
-		return s.replyTeam(r)
-	}
-	if r.Kind == KindEmail && (r.Text != "" || r.Leave) {
+	switch {
+	case r.Kind == KindEmail:
 		return s.replyMail(r)
+	case r.Leave:
+		return 0, fmt.Errorf("only mail offers to unsubscribe: %w", errors.ErrUnsupported)
+	case r.Kind == KindTelegram:
+		return s.replyTelegram(r)
+	case r.Kind == KindMattermost:
+		return s.replyTeam(r)
 	}
 	if r.Text == "" {
 		return 0, fmt.Errorf("a telephone can only send text: %w", errors.ErrUnsupported)

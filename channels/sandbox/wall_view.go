@@ -85,7 +85,6 @@ type messageView struct {
 	Subject   string // of mail
 	Sender    string
 	HTML      bool // there is HTML beside the text
-	Leave     bool // a way to unsubscribe is offered
 	Buttons   [][]button
 }
 
@@ -226,7 +225,7 @@ func (r *record) view() (messageView, bool) {
 		return m, false
 	}
 	if r.mail != nil {
-		m.Subject, m.Sender, m.HTML, m.Leave = r.mail.subject, r.mail.sender, r.mail.html != "", r.mail.header.Get("List-Unsubscribe") != ""
+		m.Subject, m.Sender, m.HTML = r.mail.subject, r.mail.sender, r.mail.html != ""
 	}
 	if r.rich == nil {
 		m.Runs = runs(r.text.Value(), nil)
@@ -379,6 +378,8 @@ func (v cardView) Service() string {
 		return "Phone"
 	case KindTelegram:
 		return "Telegram chat"
+	case KindEmail:
+		return "Mailbox"
 	default:
 		return "Mattermost chat"
 	}

@@ -2,6 +2,7 @@ package telegram
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"reflect"
 	"strings"
@@ -40,4 +41,18 @@ func TestTheManualHoldsEveryRefusalAndEveryOption(t *testing.T) {
 			t.Errorf("%s does not tell of the option %s", manual, key)
 		}
 	}
+}
+
+// refusalTable writes the refusals as a Markdown table.
+func refusalTable() string {
+	var b strings.Builder
+	b.WriteString("| code | Telegram says | class | at fault | what it means |\n|---|---|---|---|---|\n")
+	for _, v := range verdicts {
+		says := v.says
+		if says == "" {
+			says = "anything else"
+		}
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", v.code, says, v.class, v.scope, v.detail)
+	}
+	return b.String()
 }

@@ -116,10 +116,7 @@ func (w writer) marked(runs []run, base style) []run {
 	if !w.rtl && isASCII(all.String()) {
 		return runs
 	}
-	mark := compose.LRM
-	if w.rtl {
-		mark = compose.RLM
-	}
+	mark := compose.Mark(w.rtl)
 	var out []run
 	lines := strings.SplitAfter(all.String(), "\n")
 	left := 0 // bytes of the current line that are still to come

@@ -1,7 +1,6 @@
 package telegram
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -97,18 +96,4 @@ func safePhrase(description string) string {
 		end = len(description)
 	}
 	return strings.TrimRight(description[:min(end, 100)], " :;,-'")
-}
-
-// refusalTable writes the refusals as a Markdown table; the manual holds it, and a test compares the two.
-func refusalTable() string {
-	var b strings.Builder
-	b.WriteString("| code | Telegram says | class | at fault | what it means |\n|---|---|---|---|---|\n")
-	for _, v := range verdicts {
-		says := v.says
-		if says == "" {
-			says = "anything else"
-		}
-		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", v.code, says, v.class, v.scope, v.detail)
-	}
-	return b.String()
 }

@@ -20,7 +20,7 @@ func optionStructs() map[string]any {
 	return all
 }
 
-// anyOf writes a name of every adapter as a choice, as in "sms or telegram".
+// anyOf writes a name of every adapter as a choice, as in "sms, telegram or email".
 func anyOf(name func(channels.Factory) string) string {
 	var names []string
 	for _, f := range builtin.All() {

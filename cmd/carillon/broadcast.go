@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -161,21 +159,8 @@ func (sh *shell) showCharges(charges []gateway.Charge) error {
 	if len(charges) == 0 {
 		return nil
 	}
-	var segments, unpriced int64
-	sum := map[string]int64{}
-	for _, c := range charges {
-		segments += c.Segments
-		if c.Amount == nil {
-			unpriced += c.Segments
-		} else {
-			sum[c.Amount.Currency] += c.Amount.Micros
-		}
-	}
-	var amounts []gateway.Money
-	for _, currency := range slices.Sorted(maps.Keys(sum)) {
-		amounts = append(amounts, gateway.Money{Currency: currency, Micros: sum[currency]})
-	}
-	return sh.say("\nIt has cost %s%s so far.", plural(int(segments), "segment"), sums(amounts, unpriced))
+	total := gateway.TotalOf(charges)
+	return sh.say("\nIt has cost %s%s so far.", plural(int(total.Segments), "segment"), sums(total.Amounts, total.Unpriced))
 }
 
 // spoken says a state as people do: what was handed over has not arrived for all we know.

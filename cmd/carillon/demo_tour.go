@@ -19,7 +19,8 @@ type summary struct {
 	Duplicates int                       `json:"duplicates"`
 }
 
-// unattended runs the whole tour: a report with a crash in its middle, and a reminder while a provider is cut off.
+// unattended runs the whole tour: a report with a crash in its middle, a reminder while a provider throttles, and a report
+// that some people can only get over their next channel.
 func (t *tour) unattended(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()

@@ -261,6 +261,9 @@ func (a *App) notice(n dispatch.Notice) {
 // afterStart is how long the daily work waits: after a crash there are messages to send first.
 const afterStart = 5 * time.Second
 
+// uncapped is how many deliveries become due again in one step.
+const uncapped = 500
+
 // keepHouse does the daily work a little at a time.
 func (a *App) keepHouse(ctx context.Context) error {
 	next := time.NewTimer(afterStart)
@@ -291,6 +294,22 @@ func (a *App) keepHouse(ctx context.Context) error {
 			}
 		}
 		a.uncapAll(ctx)
+	}
+}
+
+// uncapAll lets deliveries go on whose group's cap binds no more: a month has begun, or the cap was raised.
+func (a *App) uncapAll(ctx context.Context) {
+	for {
+		n, err := a.store.Uncap(ctx, uncapped)
+		if err != nil && ctx.Err() == nil {
+			a.Log.Error("what waits for a cap cannot be released", "error", err)
+		}
+		if n > 0 {
+			a.dispatch.Sweep()
+		}
+		if err != nil || n < uncapped {
+			return
+		}
 	}
 }
 

@@ -5,35 +5,12 @@ import (
 	"errors"
 	"time"
 
-	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 )
 
 // noticeSweep is how often the ledger is asked what owners must be told.
 const noticeSweep = 2 * time.Second
-
-// uncapped is how many deliveries become due again in one step.
-const uncapped = 500
-
-// countries gives the country of an address by its kind's adapter.
-func countries(factories []channels.Factory) func(kind string, address gateway.Private) string {
-	of := map[string]func(channels.Address) string{}
-	for _, f := range factories {
-		if f.Country != nil {
-			of[f.Kind] = f.Country
-		}
-	}
-	return func(kind string, address gateway.Private) string {
-		if of[kind] == nil {
-			return ""
-		}
-		if country := of[kind](channels.Address(address.Reveal())); country != "" {
-			return country
-		}
-		return gateway.UnknownCountry
-	}
-}
 
 // tellOwners writes to owners what the ledger says they must know. What cannot be told is tried again until it is old.
 func (a *App) tellOwners(ctx context.Context) error {
@@ -86,20 +63,4 @@ func (a *App) tell(ctx context.Context, n gateway.OwnerNotice) error {
 		return err
 	}
 	return a.store.Told(ctx, n.ID)
-}
-
-// uncapAll lets deliveries go on whose group's cap binds no more: a month has begun, or the cap was raised.
-func (a *App) uncapAll(ctx context.Context) {
-	for {
-		n, err := a.store.Uncap(ctx, uncapped)
-		if err != nil && ctx.Err() == nil {
-			a.Log.Error("what waits for a cap cannot be released", "error", err)
-		}
-		if n > 0 {
-			a.dispatch.Sweep()
-		}
-		if err != nil || n < uncapped {
-			return
-		}
-	}
 }

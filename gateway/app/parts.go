@@ -15,6 +15,25 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
 
+// countries gives the country of an address by its kind's adapter.
+func countries(factories []channels.Factory) func(kind string, address gateway.Private) string {
+	of := map[string]func(channels.Address) string{}
+	for _, f := range factories {
+		if f.Country != nil {
+			of[f.Kind] = f.Country
+		}
+	}
+	return func(kind string, address gateway.Private) string {
+		if of[kind] == nil {
+			return ""
+		}
+		if country := of[kind](channels.Address(address.Reveal())); country != "" {
+			return country
+		}
+		return gateway.UnknownCountry
+	}
+}
+
 // groupDesk keeps what is live in step with the groups: a channel of the operator may name a group before it exists.
 type groupDesk struct {
 	*sqlite.Store

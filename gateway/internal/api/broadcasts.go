@@ -102,7 +102,7 @@ func (s *server) addBroadcasts() {
 			LeftOut:  []gateway.PreviewLeftOut{{Why: "no usable contact point", Meant: true, Members: 2}},
 			Texts:    []gateway.PreviewText{{Locale: "en", Kind: "sms", Parts: []string{"[en] The well is dug."}, Cost: 2, Members: 118}}, Examples: []gateway.PreviewExample{},
 			Costs: []gateway.PreviewCost{{Locale: "en", Channel: "sms-berlin", Kind: "sms", Country: "DE", Members: 118, Charge: gateway.NewCharge(sampleID, 236, samplePrice.Money(), true)}},
-			Total: gateway.PreviewTotal{Segments: 236, Amounts: []gateway.Money{{Currency: "EUR", Micros: 236 * samplePrice.Micros}}}}},
+			Total: gateway.Total{Segments: 236, Amounts: []gateway.Money{{Currency: "EUR", Micros: 236 * samplePrice.Micros}}}}},
 		func(ctx context.Context, who caller, in *previewBroadcast) (*body[gateway.Preview], error) {
 			p, err := s.Broadcasts.Preview(ctx, in.Body.draft(who))
 			return &body[gateway.Preview]{p}, err

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -128,20 +129,20 @@ func (p *plan) prices(ctx context.Context, at string, prices []gateway.Price, it
 	if len(prices) == 0 {
 		return nil
 	}
+	seen := map[priceKey]bool{}
 	for i, price := range prices {
 		if err := price.Check(); err != nil {
 			p.flaw(fmt.Sprintf("%s.prices[%d]", at, i), "%v", err)
 		}
-	}
-	sorted := slices.SortedFunc(slices.Values(prices), func(a, b gateway.Price) int {
-		return strings.Compare(a.Kind+"\x00"+a.Channel+"\x00"+a.Country, b.Kind+"\x00"+b.Channel+"\x00"+b.Country)
-	})
-	for i := 1; i < len(sorted); i++ {
-		if a, b := sorted[i-1], sorted[i]; a.Kind == b.Kind && a.Channel == b.Channel && a.Country == b.Country {
-			p.flaw(at+".prices", "the price of %s to %s is there twice; leave one out", strings.TrimSpace(a.Kind+" "+a.Channel), orAll(a.Country))
+		key := priceKey{price.Kind, price.Channel, price.Country}
+		if seen[key] {
+			p.flaw(at+".prices", "price %d: it is there twice; leave one out", i+1)
 		}
+		seen[key] = true
 	}
-	it.want = digest(sorted)
+	it.want = digest(slices.SortedFunc(slices.Values(prices), func(a, b gateway.Price) int {
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Channel, b.Channel), strings.Compare(a.Country, b.Country))
+	}))
 	if it.barred == "" && !(it.within && it.owner.IsZero()) {
 		have, err := p.server.Costs.Prices(ctx, *it.owner)
 		if err != nil {
@@ -154,11 +155,4 @@ func (p *plan) prices(ctx context.Context, at string, prices []gateway.Price, it
 	it.write = func(ctx context.Context) error { return p.server.Costs.SetPrices(ctx, *it.owner, true, prices) }
 	p.items = append(p.items, it)
 	return nil
-}
-
-func orAll(country string) string {
-	if country == "" {
-		return "all countries"
-	}
-	return country
 }

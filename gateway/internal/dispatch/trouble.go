@@ -94,7 +94,7 @@ func (d *Dispatcher) keepErrors() {
 	}
 }
 
-// writeTroubles puts what was heard into the ledger; what it does not take is tried again with what comes next.
+// writeTroubles puts what was heard into the ledger; a strike that it does not take is tried again with what comes next.
 func (l *line) writeTroubles(ctx context.Context) {
 	t := &l.troubles
 	t.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -51,23 +50,13 @@ func (c *census) cost(r *gateway.Recipient, d *decision) {
 }
 
 // sums puts the costs in order, the most segments first, and adds them up.
-func (c *census) sums() ([]gateway.PreviewCost, gateway.PreviewTotal) {
-	costs, total := []gateway.PreviewCost{}, gateway.PreviewTotal{Amounts: []gateway.Money{}}
-	amounts := map[string]int64{}
+func (c *census) sums() ([]gateway.PreviewCost, gateway.Total) {
+	costs, charges := []gateway.PreviewCost{}, make([]gateway.Charge, 0, len(c.costs))
 	for _, sum := range c.costs {
-		costs = append(costs, *sum)
-		total.Segments += sum.Segments
-		if sum.Amount == nil {
-			total.Unpriced += sum.Segments
-		} else {
-			amounts[sum.Amount.Currency] += sum.Amount.Micros
-		}
-	}
-	for _, currency := range slices.Sorted(maps.Keys(amounts)) {
-		total.Amounts = append(total.Amounts, gateway.Money{Currency: currency, Micros: amounts[currency]})
+		costs, charges = append(costs, *sum), append(charges, sum.Charge)
 	}
 	slices.SortFunc(costs, func(a, b gateway.PreviewCost) int {
 		return cmp.Or(cmp.Compare(b.Segments, a.Segments), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Country, b.Country), cmp.Compare(a.Locale, b.Locale))
 	})
-	return costs, total
+	return costs, gateway.TotalOf(charges)
 }

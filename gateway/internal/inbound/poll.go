@@ -32,8 +32,8 @@ func (e *Ears) Refresh() {
 	}
 }
 
-// Run polls every channel that can be polled, each on its own, until the context ends; without Polls, only those that
-// hear by polling alone.
+// Run polls every channel that can be polled, each on its own, until the context ends; without Polls, only those whose
+// answers no hook brings (channels.Capabilities.Polled).
 func (e *Ears) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	defer all.Wait()

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/hex"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -22,16 +23,6 @@ func readIncidents(c *lite.Conn, text string, args ...any) ([]gateway.Incident, 
 		return err
 	})
 	return all, err
-}
-
-// hexOf is an identifier as incidentColumns writes it.
-func hexOf(id gateway.ID) string {
-	const digits = "0123456789abcdef"
-	b := make([]byte, 0, 2*len(id))
-	for _, c := range id {
-		b = append(b, digits[c>>4], digits[c&15])
-	}
-	return string(b)
 }
 
 // Strike counts a delivery that was refused for its channel's sake, and opens an incident when they are too many.
@@ -72,7 +63,7 @@ func (t *txn) openIncident(i *gateway.Incident) error {
 
 // incidentNotice has the owners of a channel told about it, over another one.
 func (t *txn) incidentNotice(i *gateway.Incident, when, wording string) error {
-	n := gateway.OwnerNotice{Once: when + hexOf(i.ID), Avoid: i.ChannelID, Wording: wording}
+	n := gateway.OwnerNotice{Once: when + hex.EncodeToString(i.ID[:]), Avoid: i.ChannelID, Wording: wording}
 	var name string
 	if err := t.query("SELECT group_id, name FROM channels WHERE id = ?", []any{i.ChannelID[:]}, func(r *lite.Stmt) error { return r.Scan(&n.GroupID, &name) }); err != nil {
 		return err
@@ -104,7 +95,7 @@ func (s *Store) CloseIncident(ctx context.Context, channel gateway.ID, by string
 			return err
 		}
 		if !i.Told { // nobody needs to hear of an end whose beginning nobody heard of
-			_, err := t.exec("DELETE FROM owner_notices WHERE once = ? AND told_at <= 0", "open/"+hexOf(i.ID))
+			_, err := t.exec("DELETE FROM owner_notices WHERE once = ? AND told_at <= 0", "open/"+hex.EncodeToString(i.ID[:]))
 			return err
 		}
 		return t.incidentNotice(i, "end/", gateway.NoticeWell)
