@@ -32,6 +32,7 @@ type ledger struct {
 	struck     map[gateway.ID]map[gateway.ID]bool // deliveries that were refused for a channel's sake
 	ailing     map[gateway.ID]*gateway.Incident
 	heard      map[gateway.ID][]gateway.ChannelError
+	checked    map[gateway.ID]time.Time // when a check closed an incident
 	changed    chan struct{}
 }
 
