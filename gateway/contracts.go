@@ -245,8 +245,8 @@ type Troubles interface {
 	// Strike notes that a delivery was refused for its channel's sake. If that many distinct ones were within that time
 	// and no incident is open, one opens, its owners' notice is written, and it is returned; otherwise nil.
 	Strike(ctx context.Context, s Strike) (*Incident, error)
-	// CloseIncident ends the open incident of a channel and forgets its strikes; false: none was open. Owners who were
-	// told of its beginning are to be told of its end.
+	// CloseIncident ends the open incident of a channel and forgets its strikes; false: none was open, or it is ByCheck and
+	// another check was wrong within CheckTrust. Owners who were told of its beginning are to be told of its end.
 	CloseIncident(ctx context.Context, channel ID, by string) (bool, error)
 	// Incidents lists those of a channel, the newest first.
 	Incidents(ctx context.Context, channel ID, limit int) ([]Incident, error)

@@ -79,6 +79,7 @@ type Claim struct {
 	Expires   time.Time
 	State     AttemptState // of Attempt, for cases; zero: the delivery is waiting
 	ClaimedAt time.Time    // of Attempt, for cases
+	SettledAt time.Time    // when State began, for cases: one in doubt was over by then
 	Parts     []string     // provider ids of Attempt so far, for cases
 }
 

@@ -48,9 +48,16 @@ type Incident struct {
 	Deliveries int       `json:"deliveries"`       // distinct ones that were refused when it opened
 	OpenedAt   time.Time `json:"opened_at"`
 	ClosedAt   time.Time `json:"closed_at,omitzero"`
-	ClosedBy   string    `json:"closed_by,omitempty"` // "check", or the label of a token
+	ClosedBy   string    `json:"closed_by,omitempty"` // ByCheck, or the label of a token
 	Told       bool      `json:"told"`                // its owners were written to
 }
+
+// ByCheck stands in ClosedBy when a check ended an incident. One that opens within CheckTrust after such an end shows that
+// the check cannot see the trouble: only a person ends it, or the owners would be written to at every turn.
+const (
+	ByCheck    = "check"
+	CheckTrust = time.Hour
+)
 
 // Mends says whether a passing Check of the channel ends the incident: it proves credentials and standing, but says
 // nothing about filters and registrations.

@@ -82,5 +82,8 @@ func (r recipient) err() *channels.Error {
 		status = "5.0.0"
 	}
 	v := ofStatus(status)
+	if v.Class == channels.Auth { // between others: our own server says so when we sign in, and who knows the tag could stop the channel
+		v.Class, v.Detail = channels.Permanent, distrust
+	}
 	return &channels.Error{Class: v.Class, Scope: v.Scope, RetryAfter: v.Wait, Code: status, Detail: v.Detail}
 }

@@ -61,6 +61,7 @@ func TestABounceIsTheReceiptOfItsAttempt(t *testing.T) {
 		{"5.1.1", permanent, onAddress}, {"5.1.2", permanent, onAddress}, {"5.1.3", permanent, onAddress}, {"5.1.10", permanent, onAddress},
 		{"5.2.1", temporary, onAddress}, {"5.2.2", temporary, onAddress}, {"5.2.3", permanent, onContent}, {"5.3.4", permanent, onContent},
 		{"5.7.1", permanent, onSender}, {"5.7.26", permanent, onSender}, {"4.4.7", temporary, onChannel}, {"5.7.17", gone, onAddress},
+		{"5.7.8", permanent, onSender}, {"5.7.9", permanent, onSender}, {"5.7.13", permanent, onSender}, // whoever had a message could make such a bounce
 	} {
 		t.Run(c.status, func(t *testing.T) {
 			t.Parallel()

@@ -240,7 +240,18 @@ func (l *link) hand(e envelope) (begun bool, fail *channels.Error) {
 		l.lost = true
 		return true, before(atData, err)
 	}
+	if l.outOfTurn() { // or that would be taken for the answer to the final dot
+		return true, before(atData, errNonsense)
+	}
 	return true, l.finish(w)
+}
+
+// outOfTurn says whether the server said what nobody asked for: from then on its replies cannot be told apart.
+func (l *link) outOfTurn() bool {
+	if l.text.R.Buffered() > 0 {
+		l.lost = true
+	}
+	return l.lost
 }
 
 // finish writes the final dot. From here on only an answer tells that the message is not sent.
@@ -254,7 +265,7 @@ func (l *link) finish(w io.WriteCloser) *channels.Error {
 	var refused *textproto.Error
 	switch {
 	case err == nil:
-		l.torn = false
+		l.torn = l.outOfTurn()
 		return nil
 	case errors.As(err, &refused) && refused.Code >= 400:
 		l.torn = false

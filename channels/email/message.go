@@ -43,7 +43,7 @@ func (a *Adapter) write(m channels.Outbound) (envelope, error) {
 	header("From", fold(a.opts.senderName()))
 	header("To", "<"+to+">")
 	if m.Part.Subject != "" { // none is required (RFC 5322, section 3.6)
-		header("Subject", fold(mime.BEncoding.Encode("utf-8", m.Part.Subject)))
+		header("Subject", fold(encoded(m.Part.Subject)))
 	}
 	header("Date", a.now().Format(time.RFC1123Z))
 	header("Message-ID", "<"+e.id+">")
@@ -122,6 +122,22 @@ func writeText(out *bytes.Buffer, kind, text string) {
 	w := quotedprintable.NewWriter(out)
 	_, _ = io.WriteString(w, text) // a buffer takes everything
 	_ = w.Close()
+}
+
+// encoded writes a subject so that it is read as it stands, also where it looks like something encoded (RFC 2047): that
+// would be decoded, and show what nobody saw when it was written.
+func encoded(subject string) string {
+	out := mime.BEncoding.Encode("utf-8", subject)
+	if out != subject || !strings.Contains(subject, "=?") {
+		return out
+	}
+	var words []string
+	for rest := subject; rest != ""; { // it is ASCII
+		n := min(45, len(rest)) // 75 characters are the most of a word
+		words = append(words, "=?utf-8?b?"+base64.StdEncoding.EncodeToString([]byte(rest[:n]))+"?=")
+		rest = rest[n:]
+	}
+	return strings.Join(words, " ")
 }
 
 // fold breaks a header's value between words so that its lines have at most 76 bytes, where words let it.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"mime"
+	"net/mail"
 	"strings"
 	"testing"
 	"time"
@@ -324,5 +326,47 @@ func TestAFrozenPartCannotWriteHeaders(t *testing.T) {
 	}
 	if _, lines, _ := f.got(); len(lines) != 0 {
 		t.Errorf("the server heard of them: %q", lines)
+	}
+}
+
+// A subject is text, also where it looks like a header's encoding: what it hides must not come out in her list of mails.
+func TestASubjectIsShownAsItStands(t *testing.T) {
+	f := startFake(t, map[string]string{})
+	a := f.adapter(t, nil, "")
+	for _, subject := range []string{
+		"=?utf-8?q?=E2=80=AEfdp=2Eexe?=", "well =?utf-8?b?DQpCY2M6IGV2ZUBleGFtcGxlLm9yZw==?=", "=?", "a ?= b =? c", strings.Repeat("=?x?q?y?= ", 20) + "z", "=?utf-8?q?é?=",
+	} {
+		m := outbound("k")
+		m.Part.Subject = subject
+		if _, e := send(t, a, m); e != nil {
+			t.Fatal(e)
+		}
+		messages, _, _ := f.got()
+		read, err := mail.ReadMessage(strings.NewReader(messages[len(messages)-1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := new(mime.WordDecoder).DecodeHeader(read.Header.Get("Subject")); err != nil || got != subject {
+			t.Errorf("%q is shown as %q, %v", subject, got, err)
+		}
+	}
+}
+
+// A server that speaks out of turn is not believed: its next words could be taken for the answer to another question.
+func TestRepliesOutOfTurn(t *testing.T) {
+	f := startFake(t, map[string]string{"DATA": "354 go on\r\n250 2.0.0 queued", ".": "554 5.7.1 refused"})
+	a := f.adapter(t, map[string]any{"connections": 1}, "")
+	if _, e := send(t, a, outbound("1")); e == nil || e.Class != temporary || e.Scope != onChannel {
+		t.Errorf("an answer before the final dot: %v", e)
+	}
+	f.set("DATA", "354 go on")
+	f.set(".", "250 2.0.0 queued\r\n250 2.0.0 queued again")
+	for range 2 {
+		if _, e := send(t, a, outbound("2")); e != nil {
+			t.Fatal(e)
+		}
+	}
+	if messages, _, opened := f.got(); len(messages) != 2 || opened != 3 {
+		t.Errorf("%d messages over %d connections, want each over its own", len(messages), opened)
 	}
 }

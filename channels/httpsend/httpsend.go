@@ -140,7 +140,8 @@ func (s *Sender) Do(req *http.Request) (*Response, error) {
 	return out, nil
 }
 
-var errTooLong = errors.New("the answer is too long")
+// ErrTooLong is the cause of an error about an answer of which more came than is taken.
+var ErrTooLong = errors.New("the answer is too long")
 
 func read(body io.Reader, announced, most int64) ([]byte, error) {
 	size := int64(512)
@@ -156,7 +157,7 @@ func read(body io.Reader, announced, most int64) ([]byte, error) {
 		buf = buf[:len(buf)+n]
 		switch {
 		case int64(len(buf)) > most:
-			return nil, errTooLong
+			return nil, ErrTooLong
 		case errors.Is(err, io.EOF):
 			return buf, nil
 		case err != nil:

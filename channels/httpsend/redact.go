@@ -15,16 +15,20 @@ import (
 // and bytes of a bad answer, which may repeat an address or a text, into its errors; so only known kinds are told.
 type failure struct {
 	text string
-	is   error // a context error or nil
+	is   error // a context error, ErrTooLong or nil
 }
 
 func (f *failure) Error() string { return f.text }
 
-// Unwrap gives the context's error if that is what ended the attempt.
+// Unwrap gives the context's error or ErrTooLong if that is what ended the attempt.
 func (f *failure) Unwrap() error { return f.is }
 
 func redact(ctx context.Context, err error) error {
-	return &failure{text: describe(ctx, err), is: ctx.Err()}
+	is := ctx.Err()
+	if is == nil && errors.Is(err, ErrTooLong) {
+		is = ErrTooLong
+	}
+	return &failure{text: describe(ctx, err), is: is}
 }
 
 func describe(ctx context.Context, err error) string {
@@ -56,8 +60,8 @@ func describe(ctx context.Context, err error) string {
 			verb = op.Op
 		}
 		return verb + ": " + errno.Error()
-	case errors.Is(err, errTooLong):
-		return errTooLong.Error()
+	case errors.Is(err, ErrTooLong):
+		return ErrTooLong.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return "the connection was closed"
 	}

@@ -94,7 +94,11 @@ func (w writer) lines(spans []content.Span) []string {
 			if i == len(pieces)-1 && n+1 < len(spans) {
 				after, _ = utf8.DecodeRuneInString(spans[n+1].Text)
 			}
-			line.WriteString(w.span(s, text, line.String(), plain.String(), after))
+			written := w.span(s, text, line.String(), plain.String(), after)
+			if strings.HasSuffix(line.String(), "@") && wordly.MatchString(written) {
+				line.WriteString(apart) // or two spans that are harmless apart would call people together
+			}
+			line.WriteString(written)
 			plain.WriteString(text)
 		}
 	}
@@ -238,7 +242,8 @@ func escape(text string) string {
 var (
 	entity = regexp.MustCompile(`^&#?[0-9A-Za-z]+;`)
 	// call is an @ at the start of a word: it calls a person, or everybody in the channel (@channel, @all, @here).
-	call = regexp.MustCompile(`(^|[^\pL\pN])(@+)([\pL\pN])`)
+	call   = regexp.MustCompile(`(^|[^\pL\pN])(@+)([\pL\pN])`)
+	wordly = regexp.MustCompile(`^[\pL\pN]`)
 	// face is a name between colons, which becomes a picture.
 	face = regexp.MustCompile(`:([\w+-]+:)`)
 	// list is a number or sign at the start of a line that would make it an item, a heading, a quotation or a rule.

@@ -151,6 +151,20 @@ func TestTextIsData(t *testing.T) {
 	}
 }
 
+// What calls nobody alone calls nobody together: a text's @ may stand right before somebody's name.
+func TestSpansTogetherCallNobody(t *testing.T) {
+	for _, spans := range [][]content.Span{
+		{{Text: "@"}, {Text: "channel"}}, {{Text: "ask @"}, {Text: "all", Strong: true}}, {{Text: "@", Strong: true}, {Text: "here"}},
+		{{Text: "@"}, {Text: "!"}, {Text: "channel", Emph: true}}, {{Text: "@"}, {Text: ""}, {Text: "channel"}}, {{Text: "@c"}, {Text: "hannel"}},
+	} {
+		for _, block := range []content.Block{{Kind: content.Paragraph, Spans: spans}, {Kind: content.Bullets, Items: [][]content.Span{spans}}} {
+			if post := compose1(t, content.Document{Blocks: []content.Block{block}}); calls(post) {
+				t.Errorf("%+v calls people: %q", spans, post)
+			}
+		}
+	}
+}
+
 // unescape resolves what the tree of goldmark keeps for its renderer.
 func unescape(s string) string {
 	var b strings.Builder

@@ -3,6 +3,7 @@ package mattermost
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/mattermost/mattermost/server/public/model"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/httpsend"
 )
 
 const (
@@ -22,6 +24,7 @@ const (
 	pollEvery = 5 * time.Second // from one poll to the next, and
 	pollMore  = 200             // a second longer for so many channels, because their list comes whole
 	pollReads = 50              // channels read in one poll, so that a poll ends
+	pollFlood = 200             // posts read of a channel in which more stands than is taken at once
 )
 
 // place is how far a channel of direct messages was read.
@@ -132,6 +135,7 @@ func (a *Adapter) Poll(ctx context.Context, cursor string) ([]channels.Event, st
 	}
 	slices.SortStableFunc(all, func(x, y *model.Channel) int { return cmp.Compare(x.LastPostAt, y.LastPostAt) })
 	from := since - pollLap.Milliseconds()
+	latest := a.now().Add(clockSkew).UnixMilli() // a post that was imported with a time to come must not hide those before it
 	now := make(map[string]place)
 	next, reads := since, 0
 	var events []channels.Event
@@ -155,14 +159,14 @@ func (a *Adapter) Poll(ctx context.Context, cursor string) ([]channels.Event, st
 				start = max(from, was.last-pollLap.Milliseconds())
 			}
 			found, fail := a.read(ctx, me, c.Id, start)
-			if fail != nil {
+			if fail != nil && fail.Scope != channels.ScopeAddress { // one that the bot may not read keeps no other from being heard
 				return nil, cursor, fail
 			}
 			events = append(events, found...)
 		}
 		now[c.Id] = is
 		if reads < pollReads {
-			next = max(next, c.LastPostAt)
+			next = max(next, min(c.LastPostAt, latest))
 		}
 	}
 	if len(events) > 0 {
@@ -215,11 +219,15 @@ func (a *Adapter) rest(ctx context.Context, d time.Duration) *channels.Error {
 	}
 }
 
-// read gives what others wrote in a channel since a time.
+// read gives what others wrote in a channel since a time. Of somebody who writes megabytes it gives the newest, so that
+// she keeps nobody else from being heard.
 func (a *Adapter) read(ctx context.Context, me, channel string, since int64) ([]channels.Event, *channels.Error) {
 	list, resp, err := a.lists.GetPostsSince(ctx, channel, since, false)
+	if errors.Is(err, httpsend.ErrTooLong) {
+		list, resp, err = a.lists.GetPostsForChannel(ctx, channel, 0, pollFlood, "", false, false)
+	}
 	if err != nil {
-		return nil, ofRead(a.failure(resp, err, ""))
+		return nil, ofRead(a.failure(resp, err, toChannel))
 	}
 	if list == nil {
 		return nil, notTheirs()

@@ -166,7 +166,7 @@ func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckRe
 		return gateway.CheckResult{OK: true}, nil
 	}
 	if all[i].Incident != nil && all[i].Incident.Mends() {
-		if err := d.CloseIncident(ctx, id, "check"); err != nil {
+		if err := d.CloseIncident(ctx, id, gateway.ByCheck); err != nil {
 			return gateway.CheckResult{}, err
 		}
 	}

@@ -32,6 +32,7 @@ type ledger struct {
 	struck     map[gateway.ID]map[gateway.ID]bool // deliveries that were refused for a channel's sake
 	ailing     map[gateway.ID]*gateway.Incident
 	heard      map[gateway.ID][]gateway.ChannelError
+	checked    map[gateway.ID]time.Time // when a check closed an incident
 	changed    chan struct{}
 }
 
@@ -191,7 +192,7 @@ func (l *ledger) describe(c *gateway.Claim, d *delivery, a *attempt) {
 	*c = gateway.Claim{Delivery: d.ID, Broadcast: d.BroadcastID, Member: d.MemberID, Point: d.PointID, Channel: d.ChannelID, Kind: "sms", Address: gateway.Private("to " + d.MemberID.String()),
 		Locale: "en", FirstPart: d.firstPart, Tries: d.Tries, Resends: d.Resends, Class: d.broadcast.class, Policy: gateway.PolicyOf(d.broadcast.class), Expires: d.broadcast.expires}
 	if a != nil {
-		c.Attempt, c.Token, c.No, c.State, c.ClaimedAt, c.Point, c.Channel = a.ID, a.token, a.No, a.State, a.ClaimedAt, a.PointID, a.ChannelID
+		c.Attempt, c.Token, c.No, c.State, c.ClaimedAt, c.SettledAt, c.Point, c.Channel = a.ID, a.token, a.No, a.State, a.ClaimedAt, a.SettledAt, a.PointID, a.ChannelID
 		for i := range max(d.firstPart, len(a.parts)) {
 			c.Parts = append(c.Parts, a.parts[i])
 		}
@@ -227,7 +228,7 @@ func (l *ledger) enter(a *attempt, s gateway.AttemptState, r gateway.Refusal) {
 	if a.State == gateway.Claimed {
 		l.open[a.ChannelID]--
 	}
-	a.State, a.Refusal = s, r
+	a.State, a.Refusal, a.SettledAt = s, r, time.Now()
 }
 
 func (l *ledger) after(a *attempt, spent bool, next gateway.Step, point *gateway.PointChange) {

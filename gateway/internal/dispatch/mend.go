@@ -234,8 +234,8 @@ func (m *mender) find(ctx context.Context, finder channels.StatusFinder, caps ch
 		}
 	}()
 	until := m.d.o.Now() // the end of the attempt, not of the look: an adapter counts from there how long a list needs to settle
-	if ended := c.ClaimedAt.Add(limit); ended.Before(until) {
-		until = ended
+	if !c.SettledAt.IsZero() && c.SettledAt.Before(until) {
+		until = c.SettledAt // not what it may take at most: it may have begun late, and a part behind others does
 	}
 	q := channels.Query{Attempt: c.Attempt.String(), PartNo: c.FirstPart, To: channels.Address(c.Address.Reveal()), Since: c.ClaimedAt.Add(-time.Minute), Until: until}
 	if text, err := m.d.texts.of(ctx, c); err == nil && c.FirstPart < len(text.parts) {

@@ -147,8 +147,13 @@ func (l *line) mended(ctx context.Context) {
 	if open == nil || !open.Mends() {
 		return
 	}
-	if _, err := l.d.o.Health.CloseIncident(ctx, l.id, "check"); err != nil {
+	closed, err := l.d.o.Health.CloseIncident(ctx, l.id, gateway.ByCheck)
+	if err != nil {
 		l.d.o.Log.Error("an incident that is over cannot be closed; resume the channel", "channel", l.name, "error", err)
+		return
+	}
+	if !closed {
+		l.d.o.Log.Warn("a check passes, as it did before the last refusal; reports and reminders wait until the channel is resumed", "channel", l.name)
 		return
 	}
 	t.know(nil)

@@ -30,10 +30,19 @@ func (l *ledger) Strike(_ context.Context, s gateway.Strike) (*gateway.Incident,
 	return l.ailing[s.Channel], nil
 }
 
-func (l *ledger) CloseIncident(_ context.Context, channel gateway.ID, _ string) (bool, error) {
+func (l *ledger) CloseIncident(_ context.Context, channel gateway.ID, by string) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	open := l.ailing[channel] != nil
+	if by == gateway.ByCheck {
+		if at, ok := l.checked[channel]; ok && time.Since(at) < gateway.CheckTrust {
+			return false, l.refuse
+		}
+		if l.checked == nil {
+			l.checked = map[gateway.ID]time.Time{}
+		}
+		l.checked[channel] = time.Now()
+	}
 	delete(l.ailing, channel)
 	delete(l.struck, channel)
 	return open, l.refuse
@@ -149,6 +158,35 @@ func TestCredentialsIncident(t *testing.T) {
 			t.Error("a passing check left the incident open")
 		}
 		w.expect(map[gateway.DeliveryState]int{gateway.DeliveryAccepted: 5})
+	})
+}
+
+// Sending is refused and every check passes, as at a mail server that asks for a password at MAIL only: the owners are not
+// told of a beginning and an end at every turn.
+func TestCheckThatSeesNothing(t *testing.T) {
+	story(t, func(w *world) {
+		p := &provider{send: func(context.Context, channels.Outbound) (channels.Sent, error) {
+			return channels.Sent{}, &channels.Error{Class: channels.Auth, Scope: channels.ScopeSender, Code: "530", Detail: "refused"}
+		}}
+		sms := w.add("sms", p)
+		w.l.plan(w.l.announce(gateway.Report, 1), sms)
+		w.start(w.options())
+		w.pass(50 * time.Minute)
+		opened := 0
+		for _, n := range w.notices {
+			if n.Event == "the provider refuses us" {
+				opened++
+			}
+		}
+		if opened != 2 { // the first, and the one that proves the check wrong
+			t.Errorf("%d incidents opened", opened)
+		}
+		if w.l.ailing[sms] == nil {
+			t.Error("a check that passes and is wrong closed the incident again")
+		}
+		if n := p.count(); n != 2 {
+			t.Errorf("the report went out %d times", n)
+		}
 	})
 }
 

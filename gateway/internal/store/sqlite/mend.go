@@ -210,7 +210,7 @@ func (s *Store) readCase(c *lite.Conn, text string, id gateway.ID, known map[int
 	channel := d.channel
 	if !waiting {
 		channel = a.channel
-		claim.Point, claim.State, claim.ClaimedAt, claim.Parts = a.point, a.state, fromMicros(a.claimedAt), a.providerIDs()
+		claim.Point, claim.State, claim.ClaimedAt, claim.SettledAt, claim.Parts = a.point, a.state, fromMicros(a.claimedAt), fromMicros(a.settledAt), a.providerIDs()
 	}
 	var err error
 	claim.Channel, err = s.channels.id(c, channel)

@@ -82,6 +82,12 @@ func (t *txn) incidentNotice(i *gateway.Incident, when, wording string) error {
 func (s *Store) CloseIncident(ctx context.Context, channel gateway.ID, by string) (closed bool, err error) {
 	err = s.write.do(ctx, true, func(t *txn) error {
 		closed = false
+		if by == gateway.ByCheck {
+			wrong, err := readIncidents(t.Conn, "WHERE channel_id = ? AND closed_by = ? AND closed_at > ? LIMIT 1", channel, by, t.now-gateway.CheckTrust.Microseconds())
+			if err != nil || len(wrong) > 0 {
+				return err
+			}
+		}
 		if _, err := t.exec("DELETE FROM strikes WHERE channel_id = ?", channel[:]); err != nil {
 			return err
 		}

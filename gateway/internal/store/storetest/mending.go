@@ -63,6 +63,8 @@ func doubtful(t *testing.T, open Open) {
 	equal(t, "address", k.Address.Reveal(), m.Points[0].Address.Reveal())
 	equal(t, "kind", k.Kind, "sms")
 	equal(t, "claimed at", k.ClaimedAt, w.clock.Now().Add(-time.Minute))
+	doubtful := k.SettledAt
+	equal(t, "in doubt since", doubtful, w.clock.Now().Add(-time.Minute))
 	equal(t, "tries", k.Tries, 1)
 	equal(t, "class", k.Class, gateway.Alert)
 	equal(t, "during the lease", len(look()), 0)
@@ -73,6 +75,7 @@ func doubtful(t *testing.T, open Open) {
 	w.clock.Wind(time.Minute)
 	cases = look()
 	equal(t, "again", len(cases), 1)
+	equal(t, "in doubt since, after a look", cases[0].SettledAt, doubtful)
 	// It found nothing: sent again, over the same contact point.
 	k = cases[0]
 	w.ok(w.settle(gateway.Outcome{Attempt: k.Attempt, Token: k.Token, State: gateway.Refused, Next: gateway.Step{Kind: gateway.StepRetry, Due: w.clock.Now(), Resend: true}}))

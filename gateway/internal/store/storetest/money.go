@@ -331,6 +331,16 @@ func incidents(t *testing.T, open Open) {
 	must(w.CloseIncident(w.ctx, w.telegram.ID, "check"))
 	same(t, "told", w.untold(), []string{})
 	must(w.Strike(w.ctx, gateway.Strike{Channel: w.telegram.ID, Delivery: ids[0], Trouble: gateway.TroubleCredentials, After: 1, Within: time.Hour}))
+
+	// The check passed and sending did not: the next one is believed only after an hour, or there would be no end of notices.
+	for range 3 {
+		equal(t, "closed by a check that was wrong", must(w.CloseIncident(w.ctx, w.telegram.ID, gateway.ByCheck)), false)
+	}
+	w.clock.Wind(gateway.CheckTrust + time.Second)
+	equal(t, "closed by a check an hour later", must(w.CloseIncident(w.ctx, w.telegram.ID, gateway.ByCheck)), true)
+	must(w.Strike(w.ctx, gateway.Strike{Channel: w.telegram.ID, Delivery: ids[0], Trouble: gateway.TroubleCredentials, After: 1, Within: time.Hour}))
+	equal(t, "closed by a person", must(w.CloseIncident(w.ctx, w.telegram.ID, "the office")), true)
+	must(w.Strike(w.ctx, gateway.Strike{Channel: w.telegram.ID, Delivery: ids[0], Trouble: gateway.TroubleCredentials, After: 1, Within: time.Hour}))
 	w.clock.Wind(25 * time.Hour)
 	same(t, "told", w.untold(), []string{})
 }
