@@ -70,6 +70,7 @@ type Strike struct {
 	Trouble  string
 	Code     string
 	Detail   string
+	Locks    bool          // nothing at all leaves over the channel any more, not even alerts
 	After    int           // distinct deliveries that open an incident, this one included
 	Within   time.Duration // and in which time
 }

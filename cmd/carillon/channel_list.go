@@ -93,7 +93,7 @@ func condition(h gateway.ChannelHealth, i *gateway.Incident, breaker, problem st
 			told = "nobody could be told yet"
 		}
 		held := "reports and reminders are held, alerts go on"
-		if i.Trouble == gateway.TroubleCredentials {
+		if h.Paused == gateway.PauseAuth {
 			held = "nothing leaves"
 		}
 		parts = append(parts, fmt.Sprintf("incident since %s: %s; %s; %s", clock(i.OpenedAt), strings.TrimSpace(i.Trouble+" "+i.Code+" "+i.Detail), held, told))

@@ -61,7 +61,7 @@ func (l *line) hear(delivery gateway.ID, e *channels.Error, atOnce bool) {
 	if atOnce {
 		after = 1
 	}
-	t.strikes = append(t.strikes, gateway.Strike{Channel: l.id, Delivery: delivery, Trouble: string(trouble), Code: sort.code, Detail: sort.detail, After: after, Within: within})
+	t.strikes = append(t.strikes, gateway.Strike{Channel: l.id, Delivery: delivery, Trouble: string(trouble), Code: sort.code, Detail: sort.detail, Locks: atOnce, After: after, Within: within})
 	wake(l.keep)
 }
 

@@ -44,18 +44,18 @@ func (s *Store) Strike(ctx context.Context, k gateway.Strike) (opened *gateway.I
 			return err
 		}
 		opened = &gateway.Incident{ID: gateway.NewID(), ChannelID: k.Channel, Trouble: k.Trouble, Code: k.Code, Detail: k.Detail, Deliveries: n, OpenedAt: fromMicros(t.now)}
-		return t.openIncident(opened)
+		return t.openIncident(opened, k.Locks)
 	})
 	return opened, err
 }
 
-func (t *txn) openIncident(i *gateway.Incident) error {
+func (t *txn) openIncident(i *gateway.Incident, locks bool) error {
 	if _, err := t.exec("INSERT INTO incidents (id, channel_id, trouble, code, detail, deliveries, opened_at, closed_at, closed_by) VALUES (?,?,?,?,?,?,?,0,'')",
 		i.ID[:], i.ChannelID[:], i.Trouble, i.Code, i.Detail, i.Deliveries, toMicros(i.OpenedAt)); err != nil {
 		return err
 	}
 	wording := gateway.NoticeRefused
-	if i.Trouble == gateway.TroubleCredentials {
+	if locks {
 		wording = gateway.NoticeLocked
 	}
 	return t.incidentNotice(i, "open/", wording)

@@ -326,11 +326,11 @@ func incidents(t *testing.T, open Open) {
 	}
 
 	// Whoever was not told of a beginning is not told of its end, and an old notice is dropped.
-	locked := must(w.Strike(w.ctx, gateway.Strike{Channel: w.telegram.ID, Delivery: ids[0], Trouble: gateway.TroubleCredentials, After: 1, Within: time.Hour}))
+	locked := must(w.Strike(w.ctx, gateway.Strike{Channel: w.telegram.ID, Delivery: ids[0], Trouble: gateway.TroubleCredentials, Locks: true, After: 1, Within: time.Hour}))
 	equal(t, "mended by a check", locked.Mends(), true)
 	must(w.CloseIncident(w.ctx, w.telegram.ID, "check"))
 	same(t, "told", w.untold(), []string{})
-	must(w.Strike(w.ctx, gateway.Strike{Channel: w.telegram.ID, Delivery: ids[0], Trouble: gateway.TroubleCredentials, After: 1, Within: time.Hour}))
+	must(w.Strike(w.ctx, gateway.Strike{Channel: w.telegram.ID, Delivery: ids[0], Trouble: gateway.TroubleCredentials, Locks: true, After: 1, Within: time.Hour}))
 
 	// The check passed and sending did not: the next one is believed only after an hour, or there would be no end of notices.
 	for range 3 {
@@ -338,9 +338,9 @@ func incidents(t *testing.T, open Open) {
 	}
 	w.clock.Wind(gateway.CheckTrust + time.Second)
 	equal(t, "closed by a check an hour later", must(w.CloseIncident(w.ctx, w.telegram.ID, gateway.ByCheck)), true)
-	must(w.Strike(w.ctx, gateway.Strike{Channel: w.telegram.ID, Delivery: ids[0], Trouble: gateway.TroubleCredentials, After: 1, Within: time.Hour}))
+	must(w.Strike(w.ctx, gateway.Strike{Channel: w.telegram.ID, Delivery: ids[0], Trouble: gateway.TroubleCredentials, Locks: true, After: 1, Within: time.Hour}))
 	equal(t, "closed by a person", must(w.CloseIncident(w.ctx, w.telegram.ID, "the office")), true)
-	must(w.Strike(w.ctx, gateway.Strike{Channel: w.telegram.ID, Delivery: ids[0], Trouble: gateway.TroubleCredentials, After: 1, Within: time.Hour}))
+	must(w.Strike(w.ctx, gateway.Strike{Channel: w.telegram.ID, Delivery: ids[0], Trouble: gateway.TroubleCredentials, Locks: true, After: 1, Within: time.Hour}))
 	w.clock.Wind(25 * time.Hour)
 	same(t, "told", w.untold(), []string{})
 }
