@@ -56,7 +56,7 @@ func unusable(file string, c *config.Config) error {
 			}
 			settings := channels.Settings{Name: channel.Name, Options: channel.Options.JSON()}
 			if c.PublicBaseURL != "" {
-				settings.HookURL = strings.TrimRight(c.PublicBaseURL, "/") + "/hooks/" + channel.Name
+				settings.HookURL = c.PublicBaseURL + "/hooks/" + channel.Name
 			}
 			_, err := f.New(settings)
 			for _, one := range each(err) {
