@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -151,7 +152,7 @@ func TestWall(t *testing.T) {
 func TestWallShowsFaultsAndFilters(t *testing.T) {
 	ran := make(chan struct{}, 1)
 	s, base := serve(t, sandbox.Options{
-		Actions: []sandbox.Action{{Name: "crash", Label: "Crash the gateway", Run: func(context.Context) error { ran <- struct{}{}; return nil }}},
+		Actions: []sandbox.Action{{Name: "report", Label: "Send a report", Done: "It is on its way.", Run: func(context.Context) error { return nil }}, {Name: "crash", Label: "Crash the gateway", Harm: true, Run: func(context.Context) error { ran <- struct{}{}; return nil }}},
 		Tracker: traceOne{},
 	})
 	var many []sandbox.Phone
@@ -173,7 +174,8 @@ func TestWallShowsFaultsAndFilters(t *testing.T) {
 		t.Error("the provider is cut off on the page and answers all the same")
 	}
 	do(t, ctx, click(`.faults button`), until(`document.querySelector('.calm') !== null`),
-		click(`.danger`))
+		click("form:has(input[value=report]) button"), until(`document.querySelector('.say.well')?.textContent === 'It is on its way.'`),
+		click(`.danger`), until(`document.querySelector('.say.well')?.textContent === 'Done.'`))
 	select {
 	case <-ran:
 	case <-ctx.Done():
@@ -204,6 +206,33 @@ func (traceOne) Trace(context.Context, string, string) ([]sandbox.Trace, error) 
 		Broadcast: "Weekly <report>", Reference: "K7Q2", State: "in doubt", Channel: "telegram-main", Since: now,
 		Attempts: []sandbox.TraceAttempt{{Channel: "telegram-main", State: "in doubt", Detail: "The answer was cut off.", Began: now}},
 	}}, nil
+}
+
+// mute is a gateway that answers every question with the same error.
+type mute struct{ err error }
+
+func (m mute) Trace(context.Context, string, string) ([]sandbox.Trace, error) { return nil, m.err }
+
+// TestWallSaysWhyTheGatewayDoesNotTell: a gateway that refuses is not called silent.
+func TestWallSaysWhyTheGatewayDoesNotTell(t *testing.T) {
+	for err, want := range map[error]string{
+		errors.New("the token may not look at members"): "The gateway does not tell: the token may not look at members. What",
+		context.DeadlineExceeded:                        "The gateway does not tell: it does not answer. What",
+	} {
+		s, base := serve(t, sandbox.Options{Tracker: mute{err}})
+		if err := s.Phones(sandbox.Phone{Kind: sandbox.KindEmail, Address: "layla@people.example", Name: "Layla"}); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.Get(base + "/?open=" + url.QueryEscape("email:layla@people.example"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || !strings.Contains(string(page), want) || !strings.Contains(string(page), `aria-label="Mailbox of Layla"`) {
+			t.Errorf("the page does not say %q of a mailbox (%v)", want, err)
+		}
+	}
 }
 
 // TestOtherSitesCannotUseTheWall replays every unsafe route as a foreign page would.

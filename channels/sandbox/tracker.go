@@ -7,7 +7,8 @@ import (
 
 // Tracker tells what the gateway knows of the deliveries to one address. The phone wall shows it beside the phone.
 type Tracker interface {
-	// Trace returns the deliveries that have an attempt at the address, newest first; at most a few dozen.
+	// Trace returns the deliveries that have an attempt at the address, newest first; at most a few dozen. An error is
+	// shown to the reader, so it says nothing secret.
 	Trace(ctx context.Context, kind, address string) ([]Trace, error)
 }
 
@@ -37,5 +38,7 @@ type Action struct {
 	Name  string // 1 to 40 characters a-z 0-9 -; part of a URL
 	Label string // on the button
 	Hint  string // one sentence about what will happen
+	Done  string // one sentence for after it, if it worked; empty: "Done."
+	Harm  bool   // it breaks something, and looks like it
 	Run   func(ctx context.Context) error
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -165,8 +166,9 @@ func (s *Sandbox) getMail(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, rec.mail.html)
 }
 
-// form wraps what a form of the wall does: scripts get 204 or the error as text, a page without script goes back.
-func (s *Sandbox) form(do func(context.Context, url.Values) error) http.HandlerFunc {
+// form wraps what a form of the wall does: scripts get what there is to say, or the error, as text; a page without script
+// goes back.
+func (s *Sandbox) form(do func(context.Context, url.Values) (string, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		guard(w)
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -174,12 +176,14 @@ func (s *Sandbox) form(do func(context.Context, url.Values) error) http.HandlerF
 			http.Error(w, "The form could not be read.", http.StatusBadRequest)
 			return
 		}
-		if err := do(r.Context(), r.PostForm); err != nil {
+		said, err := do(r.Context(), r.PostForm)
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
 		if r.Header.Get("X-Wall") != "" {
-			w.WriteHeader(http.StatusNoContent)
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			_, _ = io.WriteString(w, said)
 			return
 		}
 		back := r.PostForm.Get("back")
@@ -190,7 +194,7 @@ func (s *Sandbox) form(do func(context.Context, url.Values) error) http.HandlerF
 	}
 }
 
-func (s *Sandbox) wallReply(_ context.Context, form url.Values) error {
+func (s *Sandbox) wallReply(_ context.Context, form url.Values) (string, error) {
 	kind, address, _ := strings.Cut(form.Get("key"), ":")
 	in := Reply{Kind: kind, Address: address, Text: strings.TrimSpace(form.Get("text")), Press: form.Get("press")}
 	switch quick := form.Get("quick"); quick {
@@ -211,10 +215,10 @@ func (s *Sandbox) wallReply(_ context.Context, form url.Values) error {
 		in.Message = id
 	}
 	if in.Text == "" && in.Press == "" && !in.Block && !in.Unblock && !in.Leave {
-		return errors.New("write something first")
+		return "", errors.New("write something first")
 	}
 	_, err := s.Reply(in)
-	return err
+	return "", err
 }
 
 // preset is a fault that has a button.
@@ -245,7 +249,7 @@ func presets(provider string) []preset {
 	return list
 }
 
-func (s *Sandbox) wallFault(_ context.Context, form url.Values) error {
+func (s *Sandbox) wallFault(_ context.Context, form url.Values) (string, error) {
 	for _, p := range presets(form.Get("provider")) {
 		if p.Name != form.Get("fault") {
 			continue
@@ -253,31 +257,31 @@ func (s *Sandbox) wallFault(_ context.Context, form url.Values) error {
 		for _, f := range s.Faults() {
 			f.ID = ""
 			if f == p.fault {
-				return nil
+				return "", nil
 			}
 		}
 		_, err := s.Script(p.fault)
-		return err
+		return "", err
 	}
-	return errors.New("that fault has no button")
+	return "", errors.New("that fault has no button")
 }
 
-func (s *Sandbox) wallClear(_ context.Context, form url.Values) error {
+func (s *Sandbox) wallClear(_ context.Context, form url.Values) (string, error) {
 	if id := form.Get("id"); id != "" {
 		s.Clear(id)
 	} else {
 		s.Clear()
 	}
-	return nil
+	return "", nil
 }
 
-func (s *Sandbox) wallAction(ctx context.Context, form url.Values) error {
+func (s *Sandbox) wallAction(ctx context.Context, form url.Values) (string, error) {
 	for _, a := range s.attached.Load().actions {
 		if a.Name == form.Get("action") {
-			return a.Run(ctx)
+			return cmp.Or(a.Done, "Done."), a.Run(ctx)
 		}
 	}
-	return errors.New("there is no such action")
+	return "", errors.New("there is no such action")
 }
 
 // clockTime is a time for people; scripts of the page turn it into their own zone.

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"net/url"
 	"sort"
@@ -336,7 +337,11 @@ func (s *Sandbox) traces(ctx context.Context, v *phoneView) {
 	defer cancel()
 	list, err := tracker.Trace(ctx, v.Card.Kind, v.Card.Address)
 	if err != nil {
-		v.Trouble = "The gateway does not answer. What it knows is shown again once it is back."
+		why := err.Error()
+		if errors.Is(err, context.DeadlineExceeded) {
+			why = "it does not answer"
+		}
+		v.Trouble = "The gateway does not tell: " + strings.TrimSuffix(why, ".") + ". What it knows is shown again once it does."
 		return
 	}
 	for _, t := range list {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -254,9 +255,9 @@ func (b *books) post(d gateway.Delivery) {
 // actions are the buttons of the wall's control strip.
 func (t *tour) actions() []sandbox.Action {
 	return []sandbox.Action{
-		{Name: "report", Label: "Send a report", Hint: "A report to all four groups.", Run: func(ctx context.Context) error { return t.send(ctx, gateway.KindReport, "reports") }},
-		{Name: "reminder", Label: "Send a reminder", Hint: "A reminder to all four groups.", Run: func(ctx context.Context) error { return t.send(ctx, gateway.KindReminder, "meetings") }},
-		{Name: "crash", Label: "Kill the gateway", Hint: "A real SIGKILL; two seconds later it starts again.", Run: func(ctx context.Context) error {
+		{Name: "report", Label: "Send a report", Hint: "A report to all four groups.", Done: "A report is on its way to all four groups.", Run: func(ctx context.Context) error { return t.send(ctx, gateway.KindReport, "reports") }},
+		{Name: "reminder", Label: "Send a reminder", Hint: "A reminder to all four groups.", Done: "A reminder is on its way to all four groups.", Run: func(ctx context.Context) error { return t.send(ctx, gateway.KindReminder, "meetings") }},
+		{Name: "crash", Label: "Kill the gateway", Hint: "A real SIGKILL; two seconds later it starts again.", Done: "The gateway was killed, and runs again.", Harm: true, Run: func(ctx context.Context) error {
 			if err := t.gateway.crash(); err != nil {
 				return err
 			}
@@ -277,6 +278,9 @@ type tracer struct{ tour *tour }
 func (t tracer) Trace(ctx context.Context, kind, address string) ([]sandbox.Trace, error) {
 	var traces []sandbox.Trace
 	channels, err := t.tour.api.Channels(ctx, "")
+	if errors.Is(err, &gateway.Fault{Code: gateway.CodeUnavailable}) {
+		return nil, errors.New("it does not answer")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -307,7 +311,7 @@ func (t tracer) Trace(ctx context.Context, kind, address string) ([]sandbox.Trac
 }
 
 func traceOf(group string, d gateway.Delivery, names map[gateway.ID]string) sandbox.Trace {
-	trace := sandbox.Trace{Broadcast: group, Reference: d.BroadcastID.Short(), State: string(d.State), Reason: d.Detail, Channel: names[d.ChannelID], Since: d.CreatedAt}
+	trace := sandbox.Trace{Broadcast: group, Reference: d.BroadcastID.Short(), State: spoken(d.State, ""), Reason: d.Detail, Channel: names[d.ChannelID], Since: d.CreatedAt}
 	if trace.Reason == "" {
 		trace.Reason = string(d.Reason)
 	}

@@ -3,11 +3,14 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/builtin"
 	"github.com/carillon-gateway/carillon/channels/compose"
 	"github.com/carillon-gateway/carillon/config"
 )
@@ -21,7 +24,10 @@ func (sh *shell) configCheck() *cobra.Command {
 	c := &cobra.Command{Use: "check", Short: "print every fault of the operator's file at once", Args: cobra.NoArgs}
 	c.Flags().StringVarP(&file, "config", "c", "carillon.yaml", "the operator's file")
 	c.RunE = func(*cobra.Command, []string) error {
-		_, err := config.Load(file, sh.lookup, optionStructs())
+		c, err := config.Load(file, sh.lookup, optionStructs())
+		if err == nil {
+			err = unusable(file, c)
+		}
 		var faults config.Faults
 		if sh.json() && errors.As(err, &faults) {
 			for _, f := range faults {
@@ -37,6 +43,47 @@ func (sh *shell) configCheck() *cobra.Command {
 		return sh.say("%s is in order", file)
 	}
 	return c
+}
+
+// unusable gives what the adapters find wrong with their options, in the order of the channels.
+func unusable(file string, c *config.Config) error {
+	var faults config.Faults
+	for i, channel := range c.Channels {
+		at := fmt.Sprintf("channels[%d].", i)
+		for _, f := range builtin.All() {
+			if f.Name != channel.Adapter {
+				continue
+			}
+			settings := channels.Settings{Name: channel.Name, Options: channel.Options.JSON()}
+			if c.PublicBaseURL != "" {
+				settings.HookURL = c.PublicBaseURL + "/hooks/" + channel.Name
+			}
+			_, err := f.New(settings)
+			for _, one := range each(err) {
+				text := strings.TrimPrefix(one.Error(), "channel "+channel.Name+": ")
+				path, what, found := strings.Cut(text, ": ")
+				if !found || !strings.HasPrefix(path, "options.") {
+					path, what = "options", text
+				}
+				faults = append(faults, config.Fault{File: file, Path: at + path, What: what, Repair: "see docs/channels/" + channel.Adapter + ".md"})
+			}
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return faults
+}
+
+// each takes joined errors apart.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 func (sh *shell) configSchema() *cobra.Command {

@@ -54,7 +54,11 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 		if t.Neutral {
 			neutral = ", as a pointer"
 		}
-		if err := sh.say("%s by %s%s, %s each, %s:\n  %s\n", t.Locale, t.Kind, neutral, plural(t.Cost, "segment"), plural(t.Members, "member"),
+		size := plural(t.Cost, "segment")
+		if t.Kind != "sms" { // others have no segments
+			size = plural(len(t.Parts), "message")
+		}
+		if err := sh.say("%s by %s%s, %s each, %s:\n  %s\n", t.Locale, t.Kind, neutral, size, plural(t.Members, "member"),
 			strings.ReplaceAll(strings.Join(t.Parts, "\n---\n"), "\n", "\n  ")); err != nil {
 			return err
 		}

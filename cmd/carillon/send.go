@@ -244,7 +244,8 @@ func readWords(folder string) (map[string]string, error) {
 	return sources, nil
 }
 
-// follow waits until nothing of a broadcast is left to send.
+// follow waits until nothing of a broadcast is left to send. What the group's cap holds is not waited for: that takes until
+// the next month.
 func (sh *shell) follow(ctx context.Context, c *client.Client, group string, id gateway.ID) error {
 	bar := sh.progress(-1, "sending", false)
 	defer func() { _ = bar.Finish() }()
@@ -258,7 +259,7 @@ func (sh *shell) follow(ctx context.Context, c *client.Client, group string, id 
 		left, total := 0, 0
 		for _, t := range status.Tallies {
 			total += t.Count
-			if t.State == gateway.Waiting || t.State == gateway.Sending {
+			if t.State == gateway.Sending || t.State == gateway.Waiting && t.Reason != gateway.ReasonCapped {
 				left += t.Count
 			}
 		}

@@ -151,7 +151,7 @@ func (a *App) build(ctx context.Context) error {
 	a.ears = a.newEars()
 	handler, err := api.New(api.Options{
 		Groups: groupDesk{s, a.live, a.uncap}, CheckGroup: directory.CheckGroup, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s,
-		Access: s, Replays: s, Applied: s, Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
+		Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
@@ -216,6 +216,15 @@ func (a *App) kinds() []string {
 		kinds = append(kinds, f.Kind)
 	}
 	return kinds
+}
+
+// countries says of each kind whether its addresses have countries.
+func (a *App) countries() map[string]bool {
+	have := map[string]bool{}
+	for _, f := range a.Factories {
+		have[f.Kind] = f.Country != nil
+	}
+	return have
 }
 
 // parseAddress gives the canonical form of an address by the rules of its kind's adapter.

@@ -19,7 +19,7 @@
       t.title = at.toLocaleString();
     }
   };
-  const tell = (text) => { say.textContent = text; };
+  const tell = (text, well = false) => { say.textContent = text; say.classList.toggle('well', well); };
 
   // refresh replaces the parts of a stretch of the page that have changed, and leaves the others alone: what one is
   // about to click, what is being written, and where one reads must survive.
@@ -203,10 +203,11 @@
     if (form.method !== 'post') return;
     e.preventDefault();
     const data = new URLSearchParams(new FormData(form, e.submitter));
+    tell(data.get('action') ? e.submitter.textContent + ' …' : '', true); // killing the gateway takes seconds
     try {
       const r = await fetch(form.getAttribute('action'), { method: 'POST', body: data, headers: { 'X-Wall': '1' } });
-      if (!r.ok) { tell(await r.text()); return; }
-      tell('');
+      tell(await r.text(), r.ok);
+      if (!r.ok) return;
       if (form.classList.contains('write') && !data.get('quick')) form.querySelector('#answer').value = '';
     } catch { tell('The sandbox did not answer.'); }
   });

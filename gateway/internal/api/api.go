@@ -35,6 +35,7 @@ type Options struct {
 	Access     gateway.Access
 	Replays    gateway.Replays
 	Applied    gateway.ApplyLog
+	Countries  map[string]bool // all kinds of contact point, and whether their addresses have countries
 
 	Status  func(context.Context) (gateway.Status, error) // with all channels
 	Ready   func(context.Context) []string                // why it cannot work now, in words safe to show; empty: ready

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -93,7 +94,7 @@ func (s *server) setPrices(ctx context.Context, who caller, in pricesIn) (*body[
 	if err != nil {
 		return nil, err
 	}
-	if wrong := checkPrices(set, all, who.Group); len(wrong) > 0 {
+	if wrong := s.checkPrices(set, all, who.Group); len(wrong) > 0 {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the prices cannot be stored: %s", strings.Join(wrong, "; "))
 	}
 	if err := s.Costs.SetPrices(ctx, who.Group.ID, in.Replace, append(list, set...)); err != nil {
@@ -103,11 +104,26 @@ func (s *server) setPrices(ctx context.Context, who caller, in pricesIn) (*body[
 	return s.listPrices(ctx, who.Group.ID)
 }
 
+// checkPrice refuses a price that could never be used.
+func (s *server) checkPrice(p gateway.Price) error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	countries, known := s.Countries[p.Kind]
+	switch {
+	case !known:
+		return fmt.Errorf("kind %q: this instance knows %s", p.Kind, strings.Join(slices.Sorted(maps.Keys(s.Countries)), ", "))
+	case p.Country != "" && !countries:
+		return fmt.Errorf("country: addresses of kind %s have none; leave it out", p.Kind)
+	}
+	return nil
+}
+
 // checkPrices says everything that is wrong with prices of a group, or of the operator if it is zero.
-func checkPrices(prices []gateway.Price, all []gateway.Channel, g gateway.Group) (wrong []string) {
+func (s *server) checkPrices(prices []gateway.Price, all []gateway.Channel, g gateway.Group) (wrong []string) {
 	seen := map[priceKey]bool{}
 	for i, p := range prices {
-		if err := p.Check(); err != nil {
+		if err := s.checkPrice(p); err != nil {
 			wrong = append(wrong, fmt.Sprintf("price %d: %v", i+1, err))
 		}
 		if p.Channel != "" && !slices.ContainsFunc(all, func(c gateway.Channel) bool {
@@ -131,7 +147,7 @@ func (p *plan) prices(ctx context.Context, at string, prices []gateway.Price, it
 	}
 	seen := map[priceKey]bool{}
 	for i, price := range prices {
-		if err := price.Check(); err != nil {
+		if err := p.server.checkPrice(price); err != nil {
 			p.flaw(fmt.Sprintf("%s.prices[%d]", at, i), "%v", err)
 		}
 		key := priceKey{price.Kind, price.Channel, price.Country}

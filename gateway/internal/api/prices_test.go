@@ -36,7 +36,7 @@ func TestPrices(t *testing.T) {
 	for _, wrong := range []string{
 		`{"set":[{"kind":"sms","country":"de","currency":"EUR","micros":1}]}`, `{"set":[{"kind":"sms","currency":"euro","micros":1}]}`, `{"set":[{"kind":"sms","currency":"EUR","micros":-1}]}`,
 		`{"set":[{"kind":"sms","currency":"EUR","micros":1000000001}]}`, `{"set":[{"kind":"sms","currency":"EUR","micros":0.5}]}`, `{"set":[{"kind":"sms","channel":"sms-none","currency":"EUR","micros":1}]}`,
-		`{"set":[{"kind":"telegram","channel":"sms-berlin","currency":"EUR","micros":1}]}`, `{"set":[{"kind":"sms","currency":"EUR","micros":1},{"kind":"sms","currency":"USD","micros":2}]}`,
+		`{"set":[{"kind":"fax","currency":"EUR","micros":1}]}`, `{"set":[{"kind":"telegram","country":"DE","currency":"EUR","micros":1}]}`, `{"set":[{"kind":"telegram","channel":"sms-berlin","currency":"EUR","micros":1}]}`, `{"set":[{"kind":"sms","currency":"EUR","micros":1},{"kind":"sms","currency":"USD","micros":2}]}`,
 	} {
 		set(422, "berlin administrator", own, wrong)
 	}
