@@ -171,6 +171,13 @@ func judge(at stage, code int, text string) *channels.Error {
 			e.RetryAfter = asked
 		}
 	}
+	switch { // a server said so to us; a bounce never gets here, because anybody may forge one
+	case e.Class != permanent || e.Scope != onSender:
+	case at == atMail:
+		e.Trouble = channels.TroubleUnregistered
+	default:
+		e.Trouble = channels.TroubleFiltered
+	}
 	return e
 }
 

@@ -370,3 +370,25 @@ func TestRepliesOutOfTurn(t *testing.T) {
 		t.Errorf("%d messages over %d connections, want each over its own", len(messages), opened)
 	}
 }
+
+// A refusal of ours for policy is a trouble of the channel; one of an address, or one that may pass, is not.
+func TestPolicyIsTroubleOfTheChannel(t *testing.T) {
+	for _, c := range []struct {
+		at   stage
+		code int
+		text string
+		want channels.Trouble
+	}{
+		{atRcpt, 550, "5.7.1 we do not like you", channels.TroubleFiltered},
+		{atDot, 550, "5.7.26 unauthenticated mail", channels.TroubleFiltered},
+		{atMail, 550, "5.1.8 bad sender", channels.TroubleUnregistered},
+		{atMail, 530, "5.7.0 sign in first", channels.TroubleCredentials},
+		{atRcpt, 550, "5.1.1 nobody here", ""},
+		{atRcpt, 451, "4.7.1 later", ""},
+		{atDot, 552, "5.3.4 too big", ""},
+	} {
+		if got := channels.TroubleOf(judge(c.at, c.code, c.text)); got != c.want {
+			t.Errorf("%v: %d %s: trouble %q, want %q", c.at, c.code, c.text, got, c.want)
+		}
+	}
+}
