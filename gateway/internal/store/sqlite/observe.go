@@ -10,7 +10,7 @@ import (
 // Observe applies receipts.
 func (s *Store) Observe(ctx context.Context, receipts []gateway.Receipt) ([]gateway.Effect, error) {
 	effects := make([]gateway.Effect, len(receipts))
-	err := s.write.in(ctx, s.write.patient, func(t *txn) (err error) {
+	err := s.write.do(ctx, false, func(t *txn) (err error) {
 		for i := range receipts {
 			if effects[i], err = t.observe(&receipts[i]); err != nil {
 				return fmt.Errorf("applying receipts: %w", err)

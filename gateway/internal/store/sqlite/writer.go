@@ -20,30 +20,25 @@ var FaultPoints = [...]string{"store: before commit", "store: after commit"}
 // never waits long for it. The commit that follows costs about 0.5 ms more.
 const bulkTime = 1500 * time.Microsecond
 
-// rideTime is how long receipts wait for an operation that takes them along into its transaction.
-const rideTime = 2 * time.Millisecond
-
 // errClosed is the answer once the store is closing.
 var errClosed = gateway.Faultf(gateway.CodeUnavailable, "the ledger is closed")
 
 // writer commits for everybody who waits: while one transaction is at the disk, the next one gathers. Urgent operations
 // go before all others, into the transaction that is open if there is one, and are committed at once.
 type writer struct {
-	store   *Store
-	conn    *lite.Conn
-	at      func(string)
-	urgent  chan *op
-	bulk    chan *op
-	patient chan *op // has time to wait for others that take it along
-	beside  *op      // what a patient one met
-	stop    chan struct{}
-	once    sync.Once
-	done    chan struct{}
-	check   *checkpointer
-	frozen  map[int64]*frozen // broadcasts by number
-	refs    map[int64]int     // length of the provider's ids on each channel, of late
-	live    live
-	money   money
+	store  *Store
+	conn   *lite.Conn
+	at     func(string)
+	urgent chan *op
+	bulk   chan *op
+	stop   chan struct{}
+	once   sync.Once
+	done   chan struct{}
+	check  *checkpointer
+	frozen map[int64]*frozen // broadcasts by number
+	refs   map[int64]int     // length of the provider's ids on each channel, of late
+	live   live
+	money  money
 }
 
 // op is one operation; run may be called again after a rollback, so it sets its results anew each time.
@@ -74,7 +69,7 @@ func newWriter(s *Store, path string, at func(string)) (*writer, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	w := &writer{store: s, conn: conn, at: at, check: check, urgent: make(chan *op, 256), bulk: make(chan *op, 1024), patient: make(chan *op, 256),
+	w := &writer{store: s, conn: conn, at: at, check: check, urgent: make(chan *op, 256), bulk: make(chan *op, 1024),
 		stop: make(chan struct{}), done: make(chan struct{}), frozen: map[int64]*frozen{}, refs: map[int64]int{}, live: newLive(), money: newMoney()}
 	go w.loop()
 	return w, nil
@@ -83,15 +78,11 @@ func newWriter(s *Store, path string, at func(string)) (*writer, error) {
 // do has run carried out in a transaction together with others, and returns once it is committed. A caller whose
 // context ends before the writer took its operation gets the context's error and nothing is written.
 func (w *writer) do(ctx context.Context, urgent bool, run func(*txn) error) error {
-	if urgent {
-		return w.in(ctx, w.urgent, run)
-	}
-	return w.in(ctx, w.bulk, run)
-}
-
-// in is do in one of the writer's lanes.
-func (w *writer) in(ctx context.Context, lane chan *op, run func(*txn) error) error {
 	o := &op{run: run, done: make(chan error, 1)}
+	lane := w.bulk
+	if urgent {
+		lane = w.urgent
+	}
 	select {
 	case <-w.stop:
 		return errClosed
@@ -124,14 +115,30 @@ func (w *writer) in(ctx context.Context, lane chan *op, run func(*txn) error) er
 
 func (w *writer) loop() {
 	defer close(w.done)
-	ride := time.NewTimer(rideTime)
-	defer ride.Stop()
 	for {
-		first, urgent, open := w.first(ride)
-		if !open {
-			return
+		var first *op
+		urgent := true
+		select {
+		case first = <-w.urgent:
+		default:
+			select {
+			case first = <-w.urgent:
+			case first = <-w.check.lane(w.bulk):
+				urgent = false
+			case <-w.check.copied:
+				w.check.look(w.conn, true)
+				continue
+			case <-w.check.again.C:
+				w.check.look(w.conn, false)
+				continue
+			case done := <-w.check.scrubs:
+				w.check.take(done, w.conn)
+				continue
+			case <-w.stop:
+				return
+			}
 		}
-		if first == nil || !first.taken.CompareAndSwap(false, true) {
+		if !first.taken.CompareAndSwap(false, true) {
 			continue
 		}
 		batch := w.transact(first, urgent)
@@ -140,49 +147,6 @@ func (w *writer) loop() {
 		}
 		w.check.committed(w.conn)
 	}
-}
-
-// first waits for the operation that begins the next transaction; nil: there was something else to do. open is false once
-// the writer is to end.
-func (w *writer) first(ride *time.Timer) (o *op, urgent, open bool) {
-	select {
-	case o = <-w.urgent:
-		return o, true, true
-	default:
-	}
-	if o, w.beside = w.beside, nil; o != nil { // a transaction left it over
-		return o, false, true
-	}
-	select {
-	case o = <-w.urgent:
-		urgent = true
-	case o = <-w.check.lane(w.bulk):
-	case o = <-w.check.lane(w.patient):
-		o, urgent = w.accompany(o, ride)
-	case <-w.check.copied:
-		w.check.look(w.conn, true)
-	case <-w.check.again.C:
-		w.check.look(w.conn, false)
-	case done := <-w.check.scrubs:
-		w.check.take(done, w.conn)
-	case <-w.stop:
-		return nil, false, false
-	}
-	return o, urgent, true
-}
-
-// accompany waits a little for an operation that takes a patient one along, and says which of them comes first.
-func (w *writer) accompany(patient *op, ride *time.Timer) (first *op, urgent bool) {
-	ride.Reset(rideTime)
-	select {
-	case first = <-w.urgent:
-		w.beside = patient
-		return first, true
-	case w.beside = <-w.bulk:
-	case <-ride.C:
-	case <-w.stop:
-	}
-	return patient, false
 }
 
 // next gives what else goes into the open transaction: whatever is urgent, or else more bulk work if none was urgent
@@ -194,18 +158,13 @@ func (w *writer) next(began time.Time, urgent *bool) *op {
 		case o = <-w.urgent:
 			*urgent = true
 		default:
-			switch {
-			case w.beside != nil:
-				o, w.beside = w.beside, nil
-			case *urgent || time.Since(began) >= bulkTime:
+			if *urgent || time.Since(began) >= bulkTime {
 				return nil
+			}
+			select {
+			case o = <-w.bulk:
 			default:
-				select {
-				case o = <-w.bulk:
-				case o = <-w.patient:
-				default:
-					return nil
-				}
+				return nil
 			}
 		}
 		if o.taken.CompareAndSwap(false, true) {
