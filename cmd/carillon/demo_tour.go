@@ -95,6 +95,7 @@ func (t *tour) roundabout(ctx context.Context) error {
 	}
 	t.box.Clear()
 	moved := 0
+	var stuck []string
 	for _, b := range t.sent[before:] {
 		deliveries, err := t.api.Deliveries(ctx, b.group, gateway.DeliveryFilter{Broadcast: b.id}, 0)
 		if err != nil {
@@ -107,12 +108,14 @@ func (t *tour) roundabout(ctx context.Context) error {
 			reached := d.State == gateway.DeliveryAccepted || d.State == gateway.Delivered
 			if n := len(d.Attempts); reached && n > 1 && d.Attempts[0].ChannelID != d.Attempts[n-1].ChannelID {
 				moved++
+			} else if n != 1 || !reached {
+				stuck = append(stuck, fmt.Sprintf("%s is %s after %d attempts: %s", d.ID.Short(), d.State, n, d.Detail))
 			}
 		}
 	}
 	t.say("It reached %d of them over their next channel.", moved)
 	if moved != len(t.twoWays) {
-		return fmt.Errorf("the second report reached %d of %d people over their next channel", moved, len(t.twoWays))
+		return fmt.Errorf("the second report reached %d of %d people over their next channel (%s)", moved, len(t.twoWays), strings.Join(stuck, "; "))
 	}
 	return nil
 }
