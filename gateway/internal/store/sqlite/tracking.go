@@ -155,7 +155,7 @@ func deliveriesQuery(c *lite.Conn, group int64, f gateway.DeliveryFilter) (text 
 		}
 	}
 	q := strings.Builder{}
-	q.WriteString("SELECT " + deliveryColumns + ", a.no, a.Tail, a.state, a.channel_no FROM ")
+	q.WriteString("SELECT " + deliveryColumns + ", a.no, a.tail, a.state, a.channel_no FROM ")
 	order := "d.no"
 	where := []string{"d.group_no = ?"}
 	args = []any{group}
@@ -185,7 +185,7 @@ func deliveriesQuery(c *lite.Conn, group int64, f gateway.DeliveryFilter) (text 
 		where, args = append(where, "d.member_id = ?"), append(args, f.Member[:])
 	}
 	if f.Reason != "" {
-		where, args = append(where, "d.Reason = ?"), append(args, string(f.Reason))
+		where, args = append(where, "d.reason = ?"), append(args, string(f.Reason))
 	}
 	state, ok := stateConditions[f.State]
 	if !ok {
