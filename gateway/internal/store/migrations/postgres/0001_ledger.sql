@@ -97,6 +97,8 @@ CREATE TABLE imports (
     author   text NOT NULL,
     at       bigint NOT NULL,
     state    text COLLATE "C" NOT NULL, -- open, publishing, published, discarding, discarded
+    -- An open one whose lease is over was left behind by its process. The other dialect has no such column: there is one process.
+    lease_until bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (group_id, id)
 );
 CREATE INDEX imports_unfinished ON imports (state) WHERE state NOT IN ('published', 'discarded');
