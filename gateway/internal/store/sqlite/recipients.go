@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -36,7 +37,7 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		if err != nil || len(page) == 0 {
 			return err
 		}
-		return s.addPoints(c, group, page, bits(topics, []string{a.Topic}))
+		return s.addPoints(c, group, page, roll.Bits(topics, []string{a.Topic}))
 	})
 	return page, err
 }
@@ -75,7 +76,7 @@ func (u rule) holds(r *lite.Stmt) bool {
 func (u rule) fill(r *lite.Stmt, page []gateway.Recipient, limit int) ([]gateway.Recipient, error) {
 	for len(page) < limit && r.Step() {
 		if u.holds(r) {
-			page = append(page, gateway.Recipient{Member: r.ColID(0), Locale: r.ColWord(2), Fallback: splitList(r.ColWord(3)), Zone: r.ColWord(4), Neutral: r.ColInt(5) != 0})
+			page = append(page, gateway.Recipient{Member: r.ColID(0), Locale: r.ColWord(2), Fallback: roll.Split(r.ColWord(3)), Zone: r.ColWord(4), Neutral: r.ColInt(5) != 0})
 		}
 	}
 	return page, r.Reset()
@@ -111,7 +112,7 @@ func (s *Store) addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipie
 		if i == len(page) || !bytes.Equal(page[i].Member[:], member) {
 			continue // not meant
 		}
-		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: pointStates[r.ColInt(4)], Subscribed: r.ColInt(5)&mask != 0, Country: r.ColWord(6)}
+		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: roll.State(int(r.ColInt(4))), Subscribed: r.ColInt(5)&mask != 0, Country: r.ColWord(6)}
 		if p.Country == "" && r.ColNull(6) { // not derived yet
 			p.Country = s.country(p.Kind, "")
 		}

@@ -208,6 +208,7 @@ func importCrash(t *testing.T, open Open) {
 	}
 	w.stage(w.group.ID, imp, append(rows, change)...)
 	w.crash()
+	w.clock.Wind(importLease) // where processes share a ledger, nobody knows before that the one that began it is gone
 	w.ok(w.FinishImports(w.ctx))
 	equal(t, "members after an import that was still open", w.count(), 1)
 	w.fails(w.Publish(w.ctx, w.group.ID, imp), gateway.CodeConflict)

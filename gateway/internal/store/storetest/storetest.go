@@ -36,14 +36,26 @@ func (c *Clock) Wind(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// Run runs the suite.
+// Run runs the suite on a ledger that one process has to itself.
 func Run(t *testing.T, open Open) {
+	run(t, open)
+	runTogether(t, open, false)
+}
+
+// RunShared runs the suite on a ledger that processes share: a place can be opened while it is open.
+func RunShared(t *testing.T, open Open) {
+	run(t, open)
+	runTogether(t, open, true)
+}
+
+func run(t *testing.T, open Open) {
 	for _, story := range []struct {
 		name string
 		tell func(*testing.T, Open)
 	}{
 		{"a chunk is planned once", planned},
 		{"due is what waits in a lane", due},
+		{"every group has its share of a lane", dueByGroup},
 		{"of two claimants one gets it", twoClaimants},
 		{"a claim says everything that sending needs", claimed},
 		{"a stale token writes nothing", staleToken},
