@@ -62,6 +62,7 @@ type App struct {
 	dispatch   *dispatch.Dispatcher
 	track      *track.Tracker
 	ears       *inbound.Ears
+	duties     *duties
 	metrics    *prometheus.Registry
 	handler    http.Handler
 	background []part
@@ -126,7 +127,8 @@ func (a *App) build(ctx context.Context) error {
 	if err := operatorToken(ctx, s, o.Config.TokenFile(), o.Now()); err != nil {
 		return err
 	}
-	if err := s.FinishImports(ctx); err != nil {
+	a.duties = newDuties(s, thisFolder(), o.Log)
+	if err := s.FinishImports(ctx, true); err != nil {
 		return fmt.Errorf("finishing imports that a crash interrupted: %w", err)
 	}
 	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), http: &http.Client{Transport: httpsend.Transport()}, now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs}

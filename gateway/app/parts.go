@@ -170,7 +170,7 @@ func (a *App) newEars() *inbound.Ears {
 			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Author: "carillon"})
 			return err
 		},
-		Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
+		Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
 		Count: func(channel gateway.ID, heard inbound.Heard) { count(event{channel, heard}) },
 	})
 }

@@ -208,13 +208,13 @@ func importCrash(t *testing.T, open Open) {
 	}
 	w.stage(w.group.ID, imp, append(rows, change)...)
 	w.crash()
-	w.ok(w.FinishImports(w.ctx))
+	w.ok(w.FinishImports(w.ctx, true))
 	equal(t, "members after an import that was still open", w.count(), 1)
 	w.fails(w.Publish(w.ctx, w.group.ID, imp), gateway.CodeConflict)
 	staged := w.take(w.group.ID, rows...)
 	equal(t, "kind of row", staged[0].Kind, gateway.StagedNew)
 	w.crash()
-	w.ok(w.FinishImports(w.ctx))
+	w.ok(w.FinishImports(w.ctx, true))
 	equal(t, "members after an import that was published", w.count(), 251)
 }
 

@@ -89,6 +89,8 @@ func Run(t *testing.T, open Open) {
 		{"an address is confirmed", confirm},
 		{"a provider marks an address", mark},
 		{"channels and their health", channels},
+		{"a duty has one holder", duties},
+		{"a paused poller writes nothing", pausedPoller},
 		{"inbound messages come once", inbound},
 		{"what a member wrote goes with her", inboundErased},
 		{"wordings and renderings", wordings},
