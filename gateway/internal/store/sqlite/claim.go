@@ -2,53 +2,93 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-// Due lists what is due in a lane.
-func (s *Store) Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, limit int) ([]gateway.ID, error) {
-	ids := []gateway.ID{}
+// Due lists what is due in a lane, group by group.
+func (s *Store) Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, each int) ([]gateway.Share, error) {
+	type dated struct {
+		gateway.Share
+		since int64
+	}
+	var due []dated
 	err := s.reading(ctx, func(c *lite.Conn) error {
-		no, err := s.channels.no(c, channel)
-		if err != nil || no == 0 {
+		now := s.micros()
+		return s.groupsIn(c, channel, lane, func(no, group int64) error {
+			share := dated{}
+			r := c.Prepare(dueQuery).Int(1, no).Int(2, int64(lane)).Int(3, group).Int(4, now).Int(5, int64(each))
+			for r.Step() {
+				if len(share.Deliveries) == 0 {
+					share.since = r.ColInt(2)
+				}
+				share.Deliveries = append(share.Deliveries, joined(r.ColInt(0), r.ColInt(1)))
+			}
+			if err := r.Reset(); err != nil || len(share.Deliveries) == 0 {
+				return err
+			}
+			var err error
+			share.Group, err = s.groups.id(c, group)
+			due = append(due, share)
 			return err
-		}
-		r := c.Prepare(dueQuery).Int(1, no).Int(2, int64(lane)).Int(3, s.micros()).Int(4, int64(limit))
-		for r.Step() {
-			ids = append(ids, joined(r.ColInt(0), r.ColInt(1)))
-		}
-		return r.Reset()
+		})
 	})
-	return ids, err
+	slices.SortStableFunc(due, func(a, b dated) int { return cmp.Compare(a.since, b.since) })
+	shares := make([]gateway.Share, len(due))
+	for i := range due {
+		shares[i] = due[i].Share
+	}
+	return shares, err
 }
 
 // NextDue reads the first time to come of a lane, from the index that Due reads.
 func (s *Store) NextDue(ctx context.Context, channel gateway.ID, lane gateway.Lane) (at time.Time, err error) {
+	first, now := int64(0), s.micros()
 	err = s.reading(ctx, func(c *lite.Conn) error {
-		no, err := s.channels.no(c, channel)
-		if err != nil || no == 0 {
+		return s.groupsIn(c, channel, lane, func(no, group int64) error {
+			r := c.Prepare(nextQuery).Int(1, no).Int(2, int64(lane)).Int(3, group).Int(4, now)
+			if r.Step() && (first == 0 || r.ColInt(0) < first) {
+				first = r.ColInt(0)
+			}
+			return r.Reset()
+		})
+	})
+	if err != nil || first == 0 {
+		return at, err
+	}
+	return fromMicros(first), nil
+}
+
+// groupsIn visits the groups that have something waiting in a lane, stepping over the deliveries of each in the index.
+func (s *Store) groupsIn(c *lite.Conn, channel gateway.ID, lane gateway.Lane, visit func(channel, group int64) error) error {
+	no, err := s.channels.no(c, channel)
+	if err != nil || no == 0 {
+		return err
+	}
+	for group, found := int64(0), true; ; {
+		r := c.Prepare(groupsQuery).Int(1, no).Int(2, int64(lane)).Int(3, group)
+		if found = r.Step(); found {
+			group = r.ColInt(0)
+		}
+		if err := r.Reset(); err != nil || !found {
 			return err
 		}
-		r := c.Prepare(nextQuery).Int(1, no).Int(2, int64(lane)).Int(3, s.micros())
-		if r.Step() {
-			at = fromMicros(r.ColInt(0))
+		if err := visit(no, group); err != nil {
+			return fmt.Errorf("looking for what waits: %w", err)
 		}
-		return r.Reset()
-	})
-	if err != nil {
-		return at, fmt.Errorf("looking for what comes: %w", err)
 	}
-	return at, nil
 }
 
 const (
-	dueQuery  = "SELECT no, tail FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND due_at <= ? ORDER BY due_at, no LIMIT ?"
-	nextQuery = "SELECT due_at FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND due_at > ? ORDER BY due_at LIMIT 1"
+	groupsQuery = "SELECT group_no FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND group_no > ? ORDER BY group_no LIMIT 1"
+	dueQuery    = "SELECT no, tail, due_at FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND group_no = ? AND due_at <= ? ORDER BY due_at, no LIMIT ?"
+	nextQuery   = "SELECT due_at FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND group_no = ? AND due_at > ? ORDER BY due_at LIMIT 1"
 )
 
 // Exchange writes outcomes and gives deliveries to a claimant, in one transaction.
