@@ -72,12 +72,17 @@ func (l *line) run(ctx, sending context.Context) {
 	l.clock.base = sending
 	var background, pumps sync.WaitGroup
 	inner, cancel := context.WithCancel(ctx)
-	for _, lane := range gateway.Lanes {
-		background.Go(func() { l.relay(inner, lane) })
+	if l.d.o.Work.relays() {
+		for _, lane := range gateway.Lanes {
+			background.Go(func() { l.relay(inner, lane) })
+		}
 	}
 	background.Go(func() { l.keepHealth(inner) })
-	pumps.Go(func() { l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders, l.d.urgent).run(ctx, sending) })
-	pumps.Go(func() { l.newPump(routine, l.senders, l.d.rest).run(ctx, sending) })
+	if l.d.o.Work.sends() {
+		pumps.Go(func() { l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders, l.d.urgent).run(ctx, sending) })
+		pumps.Go(func() { l.newPump(routine, l.senders, l.d.rest).run(ctx, sending) })
+	}
+	<-ctx.Done()
 	pumps.Wait()
 	cancel()
 	background.Wait()
@@ -177,8 +182,14 @@ func (l *line) fill(ctx context.Context, lane gateway.Lane) error {
 	}
 }
 
-// nudge wakes a relay.
-func (l *line) nudge(lane gateway.Lane) { wake(l.wakes[lane]) }
+// nudge wakes the relay of a lane, here or in other processes.
+func (l *line) nudge(lane gateway.Lane) {
+	if l.d.o.Work.relays() {
+		wake(l.wakes[lane])
+	} else {
+		l.d.o.Call(l.id, lane)
+	}
+}
 
 // refill wakes a relay whose lane runs low.
 func (l *line) refill(lane gateway.Lane) {

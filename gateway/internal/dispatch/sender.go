@@ -59,7 +59,6 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 	if longest <= 0 {
 		longest = usualAttempt
 	}
-	ends := time.Now().Add(l.d.o.Lease - 10*time.Second) // nobody else has the claim until then
 	delivered := true
 	for i := c.FirstPart; i < len(text.parts); i++ {
 		m.PartNo, m.Part = i, text.parts[i]
@@ -74,7 +73,7 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 		if !c.Expires.IsZero() {
 			limit = min(limit, c.Expires.Sub(now))
 		}
-		if limit = min(limit, time.Until(ends)); limit <= 0 {
+		if limit = min(limit, left(j.ends)); limit <= 0 { // as late as can be: the process may have been paused since the claim
 			l.limits.Unused()
 			l.expire(c, now, s)
 			return
@@ -105,6 +104,13 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 	} else if caps.Receipts == channels.DeliveryReceipts {
 		s.outcome.ConfirmBy = gateway.Situation{Claim: *c, Now: l.d.o.Now()}.ConfirmBy()
 	}
+}
+
+// left is how long it is until a time, by the clock that a machine's sleep stops or by the one that somebody may set,
+// whichever is less.
+func left(until time.Time) time.Duration {
+	now := time.Now()
+	return min(until.Sub(now), until.Round(0).Sub(now.Round(0)))
 }
 
 // key is the same whenever a part is sent again to the same contact point without a new decision to send it twice.
