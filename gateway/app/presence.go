@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
-	"github.com/carillon-gateway/carillon/gateway/internal/queue"
 )
 
 // How often a process of the profile scaled shows that it is alive, for how long it is believed, and after how long
@@ -27,7 +26,7 @@ const processDuty = "process/"
 // anybody asking, whether it can work.
 type presence struct {
 	ledger  gateway.Duties
-	queue   queue.Queue
+	check   func(context.Context) error // of the queue
 	process gateway.ID
 	name    string
 
@@ -35,11 +34,12 @@ type presence struct {
 	ledgerAt time.Time // when it last answered
 	queueAt  time.Time
 	ledgerIs error
+	queueIs  error
 }
 
-func newPresence(ledger gateway.Duties, q queue.Queue, process gateway.ID, roles []Role) *presence {
+func newPresence(ledger gateway.Duties, check func(context.Context) error, process gateway.ID, roles []Role) *presence {
 	now := time.Now() // both have answered while the process was built
-	return &presence{ledger: ledger, queue: q, process: process, name: processDuty + joinRoles(roles, "+") + "/" + process.String(), ledgerAt: now, queueAt: now}
+	return &presence{ledger: ledger, check: check, process: process, name: processDuty + joinRoles(roles, "+") + "/" + process.String(), ledgerAt: now, queueAt: now}
 }
 
 // run beats until the context ends, and then says that the process is gone.
@@ -49,13 +49,13 @@ func (p *presence) run(ctx context.Context) error {
 		bounded, cancel := context.WithTimeout(ctx, beatMissed)
 		asked := time.Now()
 		f, ledgerErr := p.ledger.Hold(bounded, p.name, p.process, beatLease)
-		_, _, queueErr := p.queue.Len(bounded, queue.Lane{Channel: p.process})
+		queueErr := p.check(bounded)
 		cancel()
 		p.mu.Lock()
 		if p.ledgerIs = ledgerErr; ledgerErr == nil {
 			fence, p.ledgerAt = f, asked
 		}
-		if queueErr == nil {
+		if p.queueIs = queueErr; queueErr == nil {
 			p.queueAt = asked
 		}
 		p.mu.Unlock()
@@ -81,7 +81,11 @@ func (p *presence) missing(needsQueue bool) (reasons []string) {
 		reasons = append(reasons, reason)
 	}
 	if needsQueue && time.Since(p.queueAt) > beatMissed {
-		reasons = append(reasons, "Redis does not answer")
+		reason := "Redis does not answer"
+		if p.queueIs != nil {
+			reason = p.queueIs.Error()
+		}
+		reasons = append(reasons, reason)
 	}
 	return reasons
 }

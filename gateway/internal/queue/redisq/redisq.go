@@ -62,6 +62,17 @@ func (o *Options) complete() {
 	}
 }
 
+// client says how to connect. Nothing is sent twice by the client: a script whose answer was lost may have run. ReadTimeout
+// follows the contexts.
+func (o *Options) client() *redis.UniversalOptions {
+	return &redis.UniversalOptions{
+		Addrs: o.Addrs, MasterName: o.Master, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, SentinelPassword: o.SentinelPassword, TLSConfig: o.TLS, DB: o.DB,
+		Protocol: 2, MaxRetries: -1, DialTimeout: o.Timeout, DialerRetries: 1, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, ContextTimeoutEnabled: true,
+		PoolSize: 64, PoolTimeout: o.Timeout, PipelinePoolSize: -1, FailingTimeoutSeconds: 1, DisableIdentity: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+}
+
 // Queue is a queue that processes share, the signals between them and their rates.
 type Queue struct {
 	o       Options
@@ -91,13 +102,7 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	}
 	q := &Queue{o: o, scripts: newScripts(), topic: o.Prefix + ":signals", self: gateway.NewID(), channels: map[gateway.ID]*channel{},
 		lost: make(chan struct{}, 1), nudged: make(chan queue.Lane, 256), announced: make(chan struct{}, 1), telling: newTells()}
-	// Nothing is sent twice by the client: a script whose answer was lost may have run. ReadTimeout follows the contexts.
-	q.client = redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs: o.Addrs, MasterName: o.Master, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, SentinelPassword: o.SentinelPassword, TLSConfig: o.TLS, DB: o.DB,
-		Protocol: 2, MaxRetries: -1, DialTimeout: o.Timeout, DialerRetries: 1, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, ContextTimeoutEnabled: true,
-		PoolSize: 64, PoolTimeout: o.Timeout, PipelinePoolSize: -1, FailingTimeoutSeconds: 1, DisableIdentity: true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
+	q.client = redis.NewUniversalClient(o.client())
 	if err := q.Check(ctx); err != nil {
 		return nil, errors.Join(err, q.client.Close())
 	}

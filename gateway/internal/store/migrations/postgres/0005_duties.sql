@@ -6,6 +6,3 @@ CREATE TABLE duties (
     token  bigint NOT NULL, -- rises with every holder, and begins at the time of the first: so no token comes twice
     until  bigint NOT NULL  -- the end of the lease
 );
-
--- When the process that takes an import in last touched it: others leave it alone for a while.
-ALTER TABLE imports ADD COLUMN touched_at bigint NOT NULL DEFAULT 0;
