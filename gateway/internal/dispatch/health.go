@@ -91,6 +91,7 @@ func (l *line) throttled(e *channels.Error) {
 	longer := until.Sub(l.halts.until)
 	if longer > 0 {
 		l.halts.until = until
+		defer l.limits.Throttle(until) // last, for other processes have to be told
 	}
 	l.apply(false)
 	tell := e.RetryAfter >= worthKeeping && longer >= worthKeeping && !l.halts.auth && !l.halts.manual && !l.halts.routine

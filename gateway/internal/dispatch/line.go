@@ -45,7 +45,12 @@ var routine = []gateway.Lane{gateway.Urgent, gateway.Normal, gateway.Bulk}
 
 func (d *Dispatcher) newLine(c gateway.Channel, caps channels.Capabilities) *line {
 	l := &line{d: d, id: c.ID, name: c.Name, senders: c.Senders, rates: caps.Rates, check: make(chan struct{}, 1), keep: make(chan struct{}, 1), done: make(chan struct{}),
-		limits: limit.New(limit.Options{Rates: caps.Rates, Now: d.o.Now}), metrics: d.metrics.line(c.Name)}
+		metrics: d.metrics.line(c.Name)}
+	limits := limit.Options{Rates: caps.Rates, Now: d.o.Now}
+	if d.o.Rates != nil {
+		limits.Shared = d.o.Rates(c.ID, caps.Rates)
+	}
+	l.limits = limit.New(limits)
 	if l.senders <= 0 {
 		l.senders = d.o.Senders
 	}

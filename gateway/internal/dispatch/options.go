@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/limit"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
 )
 
@@ -92,7 +93,8 @@ type Options struct {
 	Health     Health
 	Live       Live
 	Queue      queue.Queue
-	Hearing    gateway.Hearing // nil: lost receipts are asked for only where the class has a window
+	Rates      func(channel gateway.ID, rates []channels.Rate) limit.Shared // of all processes together; nil: this one is alone
+	Hearing    gateway.Hearing                                              // nil: lost receipts are asked for only where the class has a window
 
 	// Heard takes what a provider was asked for as if it had reported it, and returns once it is in the ledger. Nil: no
 	// provider is asked for receipts.

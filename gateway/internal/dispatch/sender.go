@@ -62,7 +62,7 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 	delivered := true
 	for i := c.FirstPart; i < len(text.parts); i++ {
 		m.PartNo, m.Part = i, text.parts[i]
-		if f, ok := l.addressFree(sending, m.To, m.Part.Cost); !ok {
+		if f, ok := l.addressFree(sending, c.Point, m.To, m.Part.Cost); !ok {
 			s.outcome.Part = i
 			l.limits.Unused()
 			l.refuse(j, s, f)
@@ -124,9 +124,9 @@ func key(c *gateway.Claim, part int) string {
 }
 
 // addressFree waits a little for the rate of one address.
-func (l *line) addressFree(sending context.Context, to channels.Address, cost int) (gateway.Failure, bool) {
+func (l *line) addressFree(sending context.Context, point gateway.ID, to channels.Address, cost int) (gateway.Failure, bool) {
 	for waited := time.Duration(0); ; {
-		wait := l.limits.Address(to, cost)
+		wait := l.limits.Address(point, to, cost)
 		if wait == 0 {
 			return gateway.Failure{}, true
 		}
@@ -163,7 +163,7 @@ func (l *line) failed(j job, s *settlement, m channels.Outbound, e *channels.Err
 		return
 	case channels.Throttled:
 		if e.RetryAfter = pauseOf(e.RetryAfter); e.Scope == channels.ScopeAddress {
-			l.limits.PauseAddress(m.To, l.d.o.Now().Add(e.RetryAfter))
+			l.limits.PauseAddress(j.claim.Point, m.To, l.d.o.Now().Add(e.RetryAfter))
 		} else {
 			l.throttled(e)
 		}
