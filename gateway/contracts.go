@@ -186,14 +186,10 @@ type Imports interface {
 	Publish(ctx context.Context, group, imp ID) error
 	// Discard deletes what was staged.
 	Discard(ctx context.Context, group, imp ID) error
-	// FinishImports goes on with publishing or discarding that a crash interrupted; imports still open are discarded. Unless
-	// all is set (no other process can be alive), what a process has touched within ImportLease is left to it.
-	FinishImports(ctx context.Context, all bool) error
+	// FinishImports goes on with publishing or discarding that a crash interrupted; imports still open are discarded, unless
+	// another process may be at them.
+	FinishImports(ctx context.Context) error
 }
-
-// ImportLease is how long an import is its process's own after the last row was staged, or published, by the store's
-// clock. BeginImport and FinishImports undo one that was left alone for longer.
-const ImportLease = 5 * time.Minute
 
 // Import is one file taken in.
 type Import struct {

@@ -23,6 +23,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/dispatch"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
+	"github.com/carillon-gateway/carillon/gateway/internal/limit"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
@@ -57,7 +58,8 @@ type App struct {
 	Options
 	store      store.Store
 	queue      queue.Queue
-	signals    queue.Signals // to and from other processes; nil: there are none
+	signals    queue.Signals                                             // to and from other processes; nil: there are none
+	rates      func(channel gateway.ID, of []channels.Rate) limit.Shared // that all processes share; nil: there is only this one
 	process    gateway.ID
 	presence   *presence // nil: nobody has to be told of this process
 	live       *live
@@ -137,7 +139,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.duties = newDuties(s, a.process, o.Log)
 	if alone {
-		if err := s.FinishImports(ctx, true); err != nil {
+		if err := s.FinishImports(ctx); err != nil {
 			return fmt.Errorf("finishing imports that a crash interrupted: %w", err)
 		}
 	}
@@ -153,7 +155,7 @@ func (a *App) build(ctx context.Context) error {
 	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds(), Usable: a.live.Usable, Parse: a.parseAddress, Now: o.Now})
 	sending := dispatch.Options{
 		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.live, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL,
-		Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
+		Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
 	}
 	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: func(channel gateway.ID, lane gateway.Lane) { a.dispatch.Nudge(channel, lane) }, At: o.At, Rivals: !alone}
 	if !alone {

@@ -40,7 +40,7 @@ func (a *App) dailyWork(ctx context.Context) {
 		return err != nil
 	}
 	if !a.Config.Storage.Alone() {
-		failed("imports that were left behind cannot be ended", a.store.FinishImports(ctx, false))
+		failed("imports that were left behind cannot be ended", a.store.FinishImports(ctx))
 	}
 	for {
 		n, err := a.store.Retain(ctx, 200)

@@ -12,7 +12,6 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue/memq"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue/redisq"
-	"github.com/carillon-gateway/carillon/gateway/internal/store"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/postgres"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
@@ -43,12 +42,12 @@ func (a *App) open(ctx context.Context, clock func() time.Time) error {
 	if err != nil {
 		return err
 	}
-	a.store = any(s).(store.Store)
+	a.store = s
 	q, err := redisq.Open(ctx, redisOptions(&c.Redis, a.Log))
 	if err != nil {
 		return fmt.Errorf("opening the queue: %w", err)
 	}
-	a.queue, a.signals = q, q
+	a.queue, a.signals, a.rates = q, q, q.Rates
 	return nil
 }
 

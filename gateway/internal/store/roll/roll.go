@@ -1,5 +1,5 @@
 // Package roll is what both databases do alike with the people on a group's roll: which bit stands for a topic, what
-// becomes of a contact point, who is meant by an audience, and what a row of an import will be. It knows no database.
+// becomes of a contact point, and what a row of an import will be. It knows no database.
 package roll
 
 import (

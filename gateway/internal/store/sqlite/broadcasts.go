@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
@@ -22,7 +23,7 @@ func scanBroadcast(r *lite.Stmt) (b gateway.Broadcast, sealed []byte, err error)
 	if stopped {
 		b.State = gateway.Stopped
 	}
-	if b.Policy, err = readPolicy(b.Class, policy); err != nil {
+	if b.Policy, err = row.ReadPolicy(b.Class, policy); err != nil {
 		return b, nil, err
 	}
 	return b, sealed, fromJSON(audience, &b.Audience)

@@ -227,20 +227,17 @@ func (s *Store) finishDiscarding(ctx context.Context, group, imp gateway.ID) err
 	return nil
 }
 
-// FinishImports ends what a crash interrupted. No other process has the folder, so what nobody here is at was left behind.
-func (s *Store) FinishImports(ctx context.Context, all bool) error {
+// FinishImports ends what a crash interrupted.
+func (s *Store) FinishImports(ctx context.Context) error {
 	type open struct {
 		group, id gateway.ID
 		state     string
 	}
-	unfinished, err := list(ctx, s, "SELECT group_id, id, state FROM imports WHERE state NOT IN ('published', 'discarded')", nil, func(o *open) []any { return []any{&o.group, &o.id, &o.state} })
+	all, err := list(ctx, s, "SELECT group_id, id, state FROM imports WHERE state NOT IN ('published', 'discarded')", nil, func(o *open) []any { return []any{&o.group, &o.id, &o.state} })
 	if err != nil {
 		return err
 	}
-	for _, o := range unfinished {
-		if _, ours := s.importing.Load(o.id); ours && !all {
-			continue
-		}
+	for _, o := range all {
 		switch o.state {
 		case "publishing":
 			err = s.finishPublishing(ctx, o.group, o.id)

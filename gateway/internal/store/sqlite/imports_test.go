@@ -30,7 +30,7 @@ func TestAnImportThatWasLeftBehindIsUndone(t *testing.T) {
 			if len(members) != 20 {
 				t.Errorf("%d members, want 20", len(members))
 			}
-			h.ok(h.s.FinishImports(h.ctx, true))
+			h.ok(h.s.FinishImports(h.ctx))
 			again, err := h.s.Members(h.ctx, h.group.ID, gateway.ID{}, 100)
 			h.ok(err)
 			if len(again) != 20 {

@@ -25,7 +25,7 @@ func (t *txn) at(group gateway.ID, kind string, index []byte) ([]roll.Found, err
 	return all, err
 }
 
-const addressQuery = "SELECT p.Member_id, p.ID, p.state, p.topics, m.import_id FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.Member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?"
+const addressQuery = "SELECT p.member_id, p.id, p.state, p.topics, m.import_id FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?"
 
 // StopAddress stops an address in a group, for good.
 func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
@@ -188,14 +188,14 @@ func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointCh
 	if change == nil {
 		return nil
 	}
-	info, err := t.frozenOf(d.broadcast)
+	info, err := t.frozenOf(d.Broadcast)
 	if err != nil {
 		return err
 	}
-	group := info.group
+	group := info.Group
 	var kind string
 	var index []byte
-	if err := t.query("SELECT kind, address_index FROM contact_points WHERE group_id = ? AND member_id = ? AND id = ?", []any{group[:], d.member[:], point[:]}, func(r *lite.Stmt) error {
+	if err := t.query("SELECT kind, address_index FROM contact_points WHERE group_id = ? AND member_id = ? AND id = ?", []any{group[:], d.Member[:], point[:]}, func(r *lite.Stmt) error {
 		return r.Scan(&kind, &index)
 	}); err != nil || index == nil {
 		return err

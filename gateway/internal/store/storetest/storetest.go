@@ -36,8 +36,19 @@ func (c *Clock) Wind(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// Run runs the suite.
+// Run runs the suite on a ledger that one process has to itself.
 func Run(t *testing.T, open Open) {
+	run(t, open)
+	runTogether(t, open, false)
+}
+
+// RunShared runs the suite on a ledger that processes share: a place can be opened while it is open.
+func RunShared(t *testing.T, open Open) {
+	run(t, open)
+	runTogether(t, open, true)
+}
+
+func run(t *testing.T, open Open) {
 	for _, story := range []struct {
 		name string
 		tell func(*testing.T, Open)

@@ -1,0 +1,160 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
+)
+
+// Receive stores what a member sent, once. What comes from exactly one member is sealed under her key, so that erasing
+// her destroys it; all else under the group's. Its members cannot be erased until it is stored.
+func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (fresh bool, err error) {
+	key, err := s.groupKey(ctx, m.GroupID)
+	if err != nil {
+		return false, err
+	}
+	err = s.do(ctx, true, func(t *txn) error {
+		fresh = false
+		var wrapped []byte
+		if len(m.MemberIDs) > 0 {
+			if err := t.query("SELECT key_sealed FROM members WHERE group_id = $1 AND id = ANY($2) ORDER BY id FOR KEY SHARE", []any{m.GroupID, m.MemberIDs}, func(r pgx.Rows) error { return r.Scan(&wrapped) }); err != nil {
+				return err
+			}
+		}
+		var event, owner any
+		if m.EventID != "" {
+			event = m.GroupID.String() + " " + m.EventID // as in the other dialect, so that a ledger that moved here knows it
+		}
+		box := key.Box
+		if len(m.MemberIDs) == 1 && wrapped != nil { // else she was erased a moment ago
+			if box, err = sealed.Member(key, m.MemberIDs[0], wrapped); err != nil {
+				return err
+			}
+			owner = m.MemberIDs[0]
+		}
+		n, err := t.exec("INSERT INTO inbounds (group_id, id, channel_id, event_id, members, sealed_for, kind, from_sealed, text_sealed, meaning, at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11) ON CONFLICT (group_id, channel_id, event_id) WHERE event_id IS NOT NULL DO NOTHING",
+			m.GroupID, m.ID, m.ChannelID, event, toJSON(m.MemberIDs), owner, m.Kind, sealed.Text(box, m.From, m.ID, "from"), sealed.Text(box, m.Text, m.ID, "text"), m.Meaning, m.At)
+		if err != nil || n == 0 {
+			return err
+		}
+		fresh = true
+		_, err = t.exec("INSERT INTO inbound_members (group_id, member_id, inbound_id) SELECT DISTINCT $1::uuid, member, $3::uuid FROM unnest($2::uuid[]) member", m.GroupID, append([]gateway.ID{}, m.MemberIDs...), m.ID)
+		return err
+	})
+	return fresh && err == nil, err
+}
+
+const inboundQuery = `SELECT i.id, i.channel_id, i.members, i.kind, i.from_sealed, i.text_sealed, i.meaning, i.at, i.sealed_for, m.key_sealed
+	FROM inbounds i LEFT JOIN members m ON m.group_id = i.group_id AND m.id = i.sealed_for WHERE i.group_id = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3`
+
+// Inbound lists the newest first.
+func (s *Store) Inbound(ctx context.Context, group, before gateway.ID, limit int) ([]gateway.InboundMessage, error) {
+	key, err := s.groupKey(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	if before.IsZero() {
+		before = highest
+	}
+	type row struct {
+		m                gateway.InboundMessage
+		members          string
+		from, text, hers []byte
+		owner            gateway.ID
+	}
+	read, err := list(ctx, s, inboundQuery, []any{group, before, limit}, func(r *row) []any {
+		return []any{&r.m.ID, &r.m.ChannelID, &r.members, &r.m.Kind, &r.from, &r.text, &r.m.Meaning, &r.m.At, &r.owner, &r.hers}
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]gateway.InboundMessage, 0, len(read))
+	for _, r := range read {
+		r.m.GroupID = group
+		if err := json.Unmarshal([]byte(r.members), &r.m.MemberIDs); err != nil {
+			return nil, err
+		}
+		box := key.Box
+		if !r.owner.IsZero() && (r.from != nil || r.text != nil) {
+			if box, err = sealed.Member(key, r.owner, r.hers); err != nil {
+				return nil, err
+			}
+		}
+		if r.m.From, err = sealed.Open(box, r.from, r.m.ID, "from"); err != nil {
+			return nil, err
+		}
+		if r.m.Text, err = sealed.Open(box, r.text, r.m.ID, "text"); err != nil {
+			return nil, err
+		}
+		all = append(all, r.m)
+	}
+	return all, nil
+}
+
+// Rendering reads one frozen text.
+func (s *Store) Rendering(ctx context.Context, group, broadcast gateway.ID, locale, kind string, neutral bool) (gateway.Rendering, error) {
+	r := gateway.Rendering{BroadcastID: broadcast, GroupID: group, Locale: locale, Kind: kind, Neutral: neutral}
+	key, err := s.groupKey(ctx, group)
+	if err != nil {
+		return r, err
+	}
+	var parts []byte
+	if err := s.one(ctx, "rendering", "SELECT cost, parts_sealed FROM renderings WHERE group_id = $1 AND broadcast_id = $2 AND locale = $3 AND kind = $4 AND neutral = $5",
+		[]any{group, broadcast, locale, kind, neutral}, &r.Cost, &parts); err != nil {
+		return r, err
+	}
+	plain, err := key.Box.Open(parts, sealed.Place(broadcast, "rendering"))
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(plain, &r.Parts)
+}
+
+// PutWording keeps a group's template.
+func (s *Store) PutWording(ctx context.Context, group gateway.ID, name string, sources map[string]string) error {
+	key, err := s.groupKey(ctx, group)
+	if err != nil {
+		return err
+	}
+	return s.do(ctx, false, func(t *txn) error {
+		if len(sources) == 0 {
+			_, err := t.exec("DELETE FROM wordings WHERE group_id = $1 AND name = $2", group, name)
+			return err
+		}
+		words := key.Box.Seal([]byte(toJSON(sources)), sealed.Place(group, "wording "+name))
+		_, err := t.exec("INSERT INTO wordings (group_id, name, sources_sealed) VALUES ($1,$2,$3) ON CONFLICT (group_id, name) DO UPDATE SET sources_sealed = excluded.sources_sealed", group, name, words)
+		return err
+	})
+}
+
+// Wordings reads all templates of a group: name → locale → source.
+func (s *Store) Wordings(ctx context.Context, group gateway.ID) (map[string]map[string]string, error) {
+	key, err := s.groupKey(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]map[string]string{}
+	err = s.query(ctx, "SELECT name, sources_sealed FROM wordings WHERE group_id = $1", []any{group}, func(r pgx.Rows) error {
+		var name string
+		var words []byte
+		if err := r.Scan(&name, &words); err != nil {
+			return err
+		}
+		plain, err := key.Box.Open(words, sealed.Place(group, "wording "+name))
+		if err != nil {
+			return err
+		}
+		var sources map[string]string
+		err = json.Unmarshal(plain, &sources)
+		all[name] = sources
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}

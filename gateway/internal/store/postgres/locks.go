@@ -1,0 +1,60 @@
+package postgres
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Some rules span rows that are not there yet, so no row can be locked for them. Their locks are numbers, which the server
+// gives back at the transaction's end. They are taken before any row's lock of the same tables, a group's roll first, then
+// addresses in the order of their numbers.
+//
+//   - A group's roll: an import asks which STOPs stand and who is known, and writes members by the answers. It holds the
+//     roll alone for a chunk; a STOP, a moved address and an erasure share it, or a STOP could pass an import unseen.
+//   - An address: STOP, START and a move to it follow one another.
+//   - A channel: strikes and the end of an incident follow one another, or two processes would open two incidents, or none.
+const (
+	rollLock    = "roll"
+	addressLock = "address"
+	channelLock = "channel"
+)
+
+func lockNumber(what string, id gateway.ID, more []byte) int64 {
+	h := sha256.New()
+	_, _ = h.Write([]byte(what))
+	_, _ = h.Write(id[:])
+	_, _ = h.Write(more)
+	return int64(binary.BigEndian.Uint64(h.Sum(nil)))
+}
+
+// lock waits for a number; shared: beside others who share it.
+func (t *txn) lock(what string, id gateway.ID, shared bool) error {
+	text := "SELECT pg_advisory_xact_lock($1)"
+	if shared {
+		text = "SELECT pg_advisory_xact_lock_shared($1)"
+	}
+	_, err := t.exec(text, lockNumber(what, id, nil))
+	return err
+}
+
+// lockAddresses waits for addresses of a group, by their indexes, and shares the group's roll.
+func (t *txn) lockAddresses(group gateway.ID, indexes ...[]byte) error {
+	if err := t.lock(rollLock, group, true); err != nil {
+		return err
+	}
+	numbers := make([]int64, len(indexes))
+	for i, index := range indexes {
+		numbers[i] = lockNumber(addressLock, group, bytes.Clone(index))
+	}
+	slices.Sort(numbers)
+	for _, n := range slices.Compact(numbers) {
+		if _, err := t.exec("SELECT pg_advisory_xact_lock($1)", n); err != nil {
+			return err
+		}
+	}
+	return nil
+}

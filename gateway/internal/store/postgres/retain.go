@@ -1,0 +1,95 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
+)
+
+// What is locked is another process's: it deletes that itself.
+const (
+	forgetWords = `UPDATE broadcasts SET words_sealed = NULL WHERE (group_id, id) IN (SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= $1 ORDER BY forget_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+		RETURNING group_id, id`
+	forgetRenderings = "DELETE FROM renderings WHERE (group_id, broadcast_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))"
+	forgetAnswers    = "DELETE FROM requests WHERE (token_id, key) IN (SELECT token_id, key FROM requests WHERE begun_at <= $1 ORDER BY begun_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+	forgetInbounds   = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE (group_id, id) IN (SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
+
+// Retain deletes texts and answers whose time is over. Any number of processes may do so at once.
+func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
+	err = s.do(ctx, false, func(t *txn) error {
+		n = 0
+		var groups, ids []gateway.ID
+		if err := t.query(forgetWords, []any{t.now, limit}, func(r pgx.Rows) error {
+			var group, id gateway.ID
+			err := r.Scan(&group, &id)
+			groups, ids = append(groups, group), append(ids, id)
+			return err
+		}); err != nil {
+			return err
+		}
+		n = len(ids)
+		for _, forget := range [...]struct {
+			text string
+			args []any
+		}{
+			{forgetRenderings, []any{groups, ids}},
+			{forgetAnswers, []any{t.now - keepAnswers.Microseconds(), limit}},
+			{forgetInbounds, []any{t.now - gateway.PolicyOf(gateway.Report).Keep.Microseconds(), limit}},
+		} {
+			gone, err := t.exec(forget.text, forget.args...)
+			if err != nil {
+				return err
+			}
+			n += gone
+		}
+		return t.forgetDuties()
+	})
+	return n, err
+}
+
+const unplacedQuery = `SELECT p.group_id, p.member_id, p.id, p.kind, p.address_sealed, m.key_sealed FROM contact_points p
+	JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.country IS NULL ORDER BY p.group_id, p.member_id, p.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED`
+
+// Place derives the countries of addresses that an earlier release took in, at most limit of them; it returns how many.
+// Any number of processes may do so at once.
+func (s *Store) Place(ctx context.Context, limit int) (n int, err error) {
+	err = s.do(ctx, false, func(t *txn) error {
+		type row struct {
+			group, member, point gateway.ID
+			kind                 string
+			address, key         []byte
+		}
+		var rows []row
+		if err := t.query(unplacedQuery, []any{limit}, func(r pgx.Rows) error {
+			var one row
+			err := r.Scan(&one.group, &one.member, &one.point, &one.kind, &one.address, &one.key)
+			rows = append(rows, one)
+			return err
+		}); err != nil {
+			return err
+		}
+		n = len(rows)
+		batch := &pgx.Batch{}
+		for _, r := range rows {
+			key, err := t.groupKey(r.group)
+			if err != nil {
+				return err
+			}
+			box, err := sealed.Member(key, r.member, r.key)
+			if err != nil {
+				return err
+			}
+			address, err := sealed.Open(box, r.address, r.point, "address")
+			if err != nil {
+				return err
+			}
+			batch.Queue("UPDATE contact_points SET country = $1 WHERE group_id = $2 AND member_id = $3 AND id = $4", s.country(r.kind, address), r.group, r.member, r.point)
+		}
+		return t.send(batch)
+	})
+	return n, err
+}
