@@ -50,6 +50,7 @@ var rules = []rule{
 	{"scheduler/...", []string{"gateway", "gateway/civil"}, "time knows no provider and no words"},
 	{"gateway/internal/store/...", []string{"gateway", "gateway/internal/seal", "gateway/internal/store/..."}, "the ledger keeps nouns; nobody but the app knows which database"},
 	{"gateway/internal/servers", nil, "it starts other people's programs for tests"},
+	{"gateway/internal/queue/redisq", []string{"channels", "gateway", "gateway/internal/queue", "gateway/internal/limit"}, "what processes share on Redis: hints, signals and rates"},
 	{"gateway/internal/queue/...", []string{"gateway", "gateway/internal/queue/..."}, "the queue holds hints"},
 	{"gateway/internal/directory", domainMay, "who is meant"},
 	{"gateway/internal/fanout", append([]string{"templates"}, domainMay...), "what to whom"},

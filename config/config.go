@@ -29,32 +29,10 @@ type Config struct {
 	Limits        Limits    `yaml:"limits" doc:"how much one request may bring, and one token see"`
 	Log           Log       `yaml:"log" doc:"what is logged, and how"`
 	OpenMetrics   bool      `yaml:"open_metrics" doc:"serve /metrics to whoever asks; without it, to the operator's tokens"`
+	DrainNotice   Duration  `yaml:"drain_notice" doc:"how long a stopping instance goes on serving while /readyz says no, so that a load balancer goes elsewhere first, as in 5s; absent: not at all"`
 	DrainGrace    Duration  `yaml:"drain_grace" doc:"how long a stopping instance lets attempts finish, as in 20s"`
 
 	file string
-}
-
-// Storage picks the profile.
-type Storage struct {
-	Profile Profile `yaml:"profile" enum:"alone" doc:"alone: SQLite in the data folder and one process"`
-}
-
-// Profile is one of the two ways to run.
-type Profile string
-
-// Alone is the profile of one process on SQLite.
-const Alone Profile = "alone"
-
-// UnmarshalText accepts the profiles that this release has.
-func (p *Profile) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case string(Alone):
-		*p = Alone
-		return nil
-	case "scaled":
-		return fmt.Errorf("this release runs alone only; PostgreSQL and Redis come in a later one")
-	}
-	return fmt.Errorf("write alone")
 }
 
 // Key is one key of the ring, by reference.
@@ -138,6 +116,7 @@ func (c *Config) check(r *reader) {
 			r.faultAt("public_base_url", "this URL cannot be used", repair)
 		}
 	}
+	c.Storage.check(r)
 	ids := map[string]int{}
 	for i, k := range c.Keys {
 		path := fmt.Sprintf("keys[%d]", i)

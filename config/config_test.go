@@ -47,7 +47,7 @@ type deep struct {
 var adapters = map[string]any{"sms": &options{}, "telegram": &struct{}{}}
 
 func env(pairs ...string) func(string) (string, bool) {
-	m := map[string]string{"KEY": key, "TOKEN": marker}
+	m := map[string]string{"KEY": key, "TOKEN": marker, "PG": "postgres://a:b@host/carillon"}
 	for i := 0; i < len(pairs); i += 2 {
 		m[pairs[i]] = pairs[i+1]
 	}
@@ -103,7 +103,16 @@ c.yaml:7:11: storage.?: this key is no plain word; write a plain key, without <<
 		{"tabs", "log:\n\tlevel: info\n\tformat: text\n", `c.yaml:2:1: the line is indented by a tab; indent with spaces
 c.yaml:3:1: the line is indented by a tab; indent with spaces`},
 		{"syntax", "log: [\n", "c.yaml:1:6: this is not YAML; check the indentation, the colons and the quotes on this line and the one above"},
-		{"scaled", head + "storage: {profile: scaled}\n", "c.yaml:3:20: storage.profile: this value cannot be used; this release runs alone only; PostgreSQL and Redis come in a later one"},
+		{"scaled without servers", head + "storage: {profile: scaled}\n", `c.yaml:3:1: storage.postgres: the profile scaled needs PostgreSQL; add postgres: {env: NAME} or {file: PATH}, which hold an address like postgres://user:password@host:5432/carillon; for SQLite write profile: alone
+c.yaml:3:1: storage.redis: the profile scaled needs Redis; add redis: {addresses: [host:6379]}; without Redis write profile: alone`},
+		{"alone with servers", head + "storage: {postgres: {env: PG}, redis: {addresses: [\"a:1\"]}}\n", `c.yaml:3:11: storage.postgres: the profile alone keeps everything in the data folder and uses no server; delete this, or write profile: scaled, which needs both PostgreSQL and Redis
+c.yaml:3:32: storage.redis: the profile alone keeps everything in the data folder and uses no server; delete this, or write profile: scaled, which needs both PostgreSQL and Redis`},
+		{"servers that are none", head + "storage:\n  profile: scaled\n  postgres: {env: TOKEN}\n  connections: 2\n  redis: {addresses: [redis], master: main, cluster: true, password: x}\n", `c.yaml:5:3: storage.postgres: what it refers to is no address of PostgreSQL; write it like postgres://user:password@host:5432/carillon
+c.yaml:6:16: storage.connections: the number is out of range; use 4 to 1000
+c.yaml:7:23: storage.redis.addresses[0]: this is no address of a server; write host:port, as in redis.internal:6379
+c.yaml:7:31: storage.redis.master: a cluster has no Sentinels; keep cluster or master, not both
+c.yaml:7:70: storage.redis.password: a secret stands here in clear; write {env: NAME} or {file: PATH}, keep the secret there, and change it if others may have seen it`},
+		{"a profile that is none", head + "storage: {profile: scald}\n", "c.yaml:3:20: storage.profile: this value does not exist; did you mean scaled?"},
 		{"key in clear", "keys: [{id: a, secret: " + marker + "}]\nindex_key: {file: nope}\n", `c.yaml:1:24: keys[0].secret: a secret stands here in clear; write {env: NAME} or {file: PATH}, keep the secret there, and change it if others may have seen it
 c.yaml:2:13: index_key: the file nope does not exist; make it, readable by the service's user only; a relative path starts at this file's folder`},
 		{"weak key", "keys: [{id: a, secret: {env: TOKEN}}]\nindex_key: {env: KEY}\n", "c.yaml:1:16: keys[0].secret: what it refers to is not a key; make one with: openssl rand -base64 32"},

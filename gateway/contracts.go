@@ -186,7 +186,8 @@ type Imports interface {
 	Publish(ctx context.Context, group, imp ID) error
 	// Discard deletes what was staged.
 	Discard(ctx context.Context, group, imp ID) error
-	// FinishImports goes on with publishing or discarding that a crash interrupted; imports still open are discarded.
+	// FinishImports goes on with publishing or discarding that a crash interrupted; imports still open are discarded, unless
+	// another process may be at them.
 	FinishImports(ctx context.Context) error
 }
 
@@ -244,7 +245,8 @@ type Channels interface {
 	SetChannelHealth(ctx context.Context, id ID, h ChannelHealth) error
 	// Cursor of polling; empty at first.
 	Cursor(ctx context.Context, channel ID) (string, error)
-	SetCursor(ctx context.Context, channel ID, cursor string) error
+	// SetCursor moves it. ErrStale: the duty of polling (PollDuty) is not held under this token any more.
+	SetCursor(ctx context.Context, channel ID, cursor string, token int64) error
 }
 
 // Troubles keeps what is wrong with channels themselves.
@@ -374,8 +376,19 @@ const (
 	Operator      Role = "operator"      // groups and the instance; members only of groups without an administrator
 )
 
-// Keeper does the daily work.
+// Keeper does the daily work, a few rows at a time. Several processes at once do it twice at worst.
 type Keeper interface {
 	// Retain deletes texts and answers whose time is over, at most limit rows of each kind; it returns how many.
 	Retain(ctx context.Context, limit int) (int, error)
+	// RotateKeys wraps the keys of groups and the options of channels anew under the ring's current key, at most limit of
+	// them. It returns how many; zero means that older ring keys are no longer needed.
+	RotateKeys(ctx context.Context, limit int) (int, error)
+	// Place derives the countries of addresses that an earlier release took in, at most limit of them; it returns how many.
+	Place(ctx context.Context, limit int) (int, error)
+}
+
+// Backlogs counts what waits.
+type Backlogs interface {
+	// Backlog counts the waiting deliveries of each channel by lane.
+	Backlog(ctx context.Context) (map[ID][len(Lanes)]int, error)
 }

@@ -11,9 +11,18 @@ type BroadcastStatus struct {
 type Status struct {
 	Version  string          `json:"version"`
 	Profile  string          `json:"profile"`  // "alone" or "scaled"
+	Roles    []string        `json:"roles"`    // of the process that answers
 	Sandbox  bool            `json:"sandbox"`  // a channel speaks to the sandbox: nobody gets anything from it, and every screen says so
 	Backlog  int             `json:"backlog"`  // deliveries that are due and not handed over
 	Channels []ChannelStatus `json:"channels"` // those that the asker may see
+	// Processes are those that share the work, this one among them; none in the profile alone. They are the operator's to see.
+	Processes []ProcessStatus `json:"processes,omitempty"`
+}
+
+// ProcessStatus is a process that is alive.
+type ProcessStatus struct {
+	ID    ID       `json:"id"`
+	Roles []string `json:"roles"`
 }
 
 // ChannelStatus is how one channel is.

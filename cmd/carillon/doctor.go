@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/app"
 	"github.com/carillon-gateway/carillon/gateway/client"
 )
 
@@ -21,7 +24,11 @@ type finding struct {
 
 func (sh *shell) doctor() *cobra.Command {
 	var healthOnly bool
-	c := &cobra.Command{Use: "doctor", Short: "look at the gateway, its channels and what is waiting, and say what to mend", Args: cobra.NoArgs}
+	var file string
+	c := &cobra.Command{Use: "doctor", Short: "look at the gateway, its channels and what is waiting, and say what to mend", Args: cobra.NoArgs,
+		Long: "Look at the gateway, its channels and what is waiting, and say what to mend. With --config, look first at what the instance stands on, as its file says " +
+			"(PostgreSQL, Redis, clocks, tables): for that no gateway needs to run, and nothing is changed."}
+	c.Flags().StringVarP(&file, "config", "c", "", "the operator's file, to look at what the instance stands on")
 	c.Flags().BoolVar(&healthOnly, "health", false, "only ask whether the gateway is ready; needs no token (for container health checks)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ctx, cancel := context.WithTimeout(c.Context(), 20*time.Second)
@@ -30,13 +37,28 @@ func (sh *shell) doctor() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := client.New(base, "", nil).Ready(ctx); err != nil {
+		err = client.New(base, "", nil).Ready(ctx)
+		if err != nil && (healthOnly || file == "") {
 			return fmt.Errorf("the gateway is not ready: %w", err)
 		}
 		if healthOnly {
 			return nil
 		}
-		findings := append([]finding{{"gateway", true, "answers at " + base}}, sh.examine(ctx)...)
+		var findings []finding
+		if file != "" {
+			settings, err := config.Load(file, sh.lookup, optionStructs())
+			if err != nil {
+				return err
+			}
+			for _, f := range app.Examine(ctx, settings) {
+				findings = append(findings, finding(f))
+			}
+		}
+		if err != nil {
+			findings = append(findings, finding{"gateway", false, "at " + base + " it is not ready: " + err.Error()})
+		} else {
+			findings = append(append(findings, finding{"gateway", true, "answers at " + base}), sh.examine(ctx)...)
+		}
 		failed := false
 		if err := listed(sh, findings, []string{"", "WHAT", "FINDING"}, "", func(f finding) []string {
 			mark := "ok"
@@ -73,6 +95,9 @@ func (sh *shell) examine(ctx context.Context) []finding {
 		return []finding{{"status", false, err.Error()}}
 	}
 	out := []finding{{"version", true, status.Version + ", profile " + status.Profile}}
+	if len(status.Processes) > 0 {
+		out = append(out, shared(status.Processes))
+	}
 	if status.Version != version {
 		out = append(out, finding{"command line", true, "is version " + version + ", another than the gateway's"})
 	}
@@ -91,6 +116,29 @@ func (sh *shell) examine(ctx context.Context) []finding {
 		out = append(out, finding{"channel " + ch.Name, (ch.Health.Paused == gateway.NotPaused || ch.Health.Paused == gateway.PauseThrottled) && ch.Incident == nil && ch.Breaker != "open", text})
 	}
 	return append(out, sh.examineSpending(ctx, api)...)
+}
+
+// shared says who does what, and which role nobody has.
+func shared(processes []gateway.ProcessStatus) finding {
+	count := map[string]int{}
+	for _, p := range processes {
+		for _, role := range p.Roles {
+			count[role]++
+		}
+	}
+	var have, missing []string
+	for _, role := range app.AllRoles() {
+		if n := count[string(role)]; n > 0 {
+			have = append(have, fmt.Sprintf("%s ×%d", role, n))
+		} else {
+			missing = append(missing, string(role))
+		}
+	}
+	f := finding{"processes", len(missing) == 0, plural(len(processes), "process") + ": " + strings.Join(have, ", ")}
+	if !f.OK {
+		f.Text += "; nobody has the role " + strings.Join(missing, ", ") + ": start carillon serve --roles " + strings.Join(missing, ",")
+	}
+	return f
 }
 
 // examineSpending looks at the caps of the groups that the token acts for.

@@ -29,11 +29,15 @@ var questions = [...]question{
 func (sh *shell) initialise() *cobra.Command {
 	answers := make([]string, len(questions))
 	var yes bool
+	var profile string
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "set up an instance: five questions, keys, and a sheet to print",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if profile != string(config.Alone) && profile != string(config.Scaled) {
+				return wrong("there is no profile %q; write alone or scaled", profile)
+			}
 			in := bufio.NewReader(sh.in)
 			for i, q := range questions {
 				if c.Flags().Changed(q.flag) || yes {
@@ -51,18 +55,19 @@ func (sh *shell) initialise() *cobra.Command {
 					answers[i] = q.preset
 				}
 			}
-			return sh.setUp(answers)
+			return sh.setUp(answers, profile == string(config.Scaled))
 		},
 	}
 	for i, q := range questions {
 		c.Flags().StringVar(&answers[i], q.flag, "", strings.TrimSpace(q.ask[4:]))
 	}
+	c.Flags().StringVar(&profile, "profile", string(config.Alone), "alone: SQLite and one process; scaled: PostgreSQL, Redis and any number of processes")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "take the proposed answer to every question that has no flag")
 	return c
 }
 
 // setUp writes the folder. It changes nothing that is there.
-func (sh *shell) setUp(answers []string) error {
+func (sh *shell) setUp(answers []string, scaled bool) error {
 	dir, listen, url, twilio, telegram := answers[0], answers[1], answers[2], answers[3], answers[4]
 	file := filepath.Join(dir, "carillon.yaml")
 	if _, err := os.Stat(file); err == nil {
@@ -92,6 +97,13 @@ func (sh *shell) setUp(answers []string) error {
 	if err != nil {
 		return err
 	}
+	start := "start with: carillon serve --config " + file
+	if scaled {
+		b.WriteString(servers)
+		next = append(next, "put the address of PostgreSQL into "+filepath.Join(dir, "keys", "postgres")+" (chmod 600), as in postgres://user:password@host:5432/carillon",
+			"name Redis in "+file+", and look at both with: carillon doctor --config "+file)
+		start += " on every computer, with --roles if they are to differ; they all need the same file and keys"
+	}
 	if err := writeNew(file, b.String()); err != nil {
 		return err
 	}
@@ -104,9 +116,18 @@ func (sh *shell) setUp(answers []string) error {
 	if err := writeNew(filepath.Join(dir, "backup-sheet.txt"), sheet); err != nil {
 		return err
 	}
-	next = append(next, "print "+filepath.Join(dir, "backup-sheet.txt")+", keep it in a safe place, then delete the file", "start with: carillon serve --config "+file)
+	next = append(next, "print "+filepath.Join(dir, "backup-sheet.txt")+", keep it in a safe place, then delete the file", start)
 	return sh.print(map[string]any{"config": file, "next": next}, "Made "+file+".\nNext:\n  - "+strings.Join(next, "\n  - "))
 }
+
+// servers is what the profile scaled stands on.
+const servers = `storage:
+  profile: scaled
+  postgres: {file: keys/postgres}
+  redis:
+    addresses: ["127.0.0.1:6379"]
+drain_notice: 5s
+`
 
 // channelsFor writes the channels that were asked for, with places for their secrets, and says what to fill in.
 func channelsFor(b *strings.Builder, dir, twilio, telegram string) (next []string, err error) {

@@ -14,15 +14,18 @@ import (
 )
 
 func (sh *shell) serve() *cobra.Command {
-	var file string
+	var file, roles string
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "run the gateway until it is told to stop",
-		Long:  "Run the gateway. On the first SIGTERM or Ctrl-C it claims nothing new and lets what is on its way end.",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return sh.runServe(c.Context(), file) },
+		Long: "Run the gateway. On the first SIGTERM or Ctrl-C it claims nothing new and lets what is on its way end.\n\n" +
+			"In the profile scaled any number of processes share the work, each with some of the roles: api (the HTTP API), scheduler (plans broadcasts, " +
+			"does the daily work), relay (fills the lanes, mends), sender (sends) and inbound (webhooks and polling). Every role must be somebody's.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return sh.runServe(c.Context(), file, roles) },
 	}
 	configFlag(c, &file)
+	c.Flags().StringVar(&roles, "roles", "", "what this process does, as in relay,sender; the profile scaled only (default all)")
 	return c
 }
 
@@ -30,7 +33,11 @@ func configFlag(c *cobra.Command, file *string) {
 	c.Flags().StringVarP(file, "config", "c", "carillon.yaml", "the operator's file")
 }
 
-func (sh *shell) runServe(ctx context.Context, file string) error {
+func (sh *shell) runServe(ctx context.Context, file, list string) error {
+	roles, err := app.ParseRoles(list)
+	if err != nil {
+		return wrong("%w", err)
+	}
 	settings, err := config.Load(file, sh.lookup, optionStructs())
 	if err != nil {
 		return err
@@ -41,7 +48,7 @@ func (sh *shell) runServe(ctx context.Context, file string) error {
 	}
 	defer app.TuneCollector()()
 	gatewayApp, err := app.New(ctx, app.Options{
-		Config: settings, Version: version, Factories: builtin.All(),
+		Config: settings, Version: version, Factories: builtin.All(), Roles: roles,
 		Log: app.NewLogger(sh.err, level, settings.Log.Format == "json"),
 	})
 	if err != nil {

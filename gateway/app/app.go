@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,9 +23,10 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/dispatch"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
+	"github.com/carillon-gateway/carillon/gateway/internal/limit"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
-	"github.com/carillon-gateway/carillon/gateway/internal/queue/memq"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 	"github.com/carillon-gateway/carillon/gateway/internal/track"
 )
@@ -42,6 +43,7 @@ type Options struct {
 	Now       func() time.Time // nil: time.Now
 	At        func(string)     // called at each of FaultPoints, by tests that kill; nil in production
 	Senders   int              // of a channel that does not say; zero: the default
+	Roles     []Role           // of this process; none: all
 }
 
 // FaultPoints lists the steps at which tests kill the process.
@@ -51,10 +53,15 @@ func FaultPoints() []string {
 	return append(points, dispatch.FaultPoints()...)
 }
 
-// App is a whole gateway in the profile alone.
+// App is a gateway, or that part of one which the roles of this process are.
 type App struct {
 	Options
-	store      *sqlite.Store
+	store      store.Store
+	queue      queue.Queue
+	signals    queue.Signals                                             // to and from other processes; nil: there are none
+	rates      func(channel gateway.ID, of []channels.Rate) limit.Shared // that all processes share; nil: there is only this one
+	process    gateway.ID
+	presence   *presence // nil: nobody has to be told of this process
 	live       *live
 	desk       *channelDesk
 	directory  *directory.Directory
@@ -62,6 +69,7 @@ type App struct {
 	dispatch   *dispatch.Dispatcher
 	track      *track.Tracker
 	ears       *inbound.Ears
+	duties     *duties
 	metrics    *prometheus.Registry
 	handler    http.Handler
 	background []part
@@ -69,6 +77,7 @@ type App struct {
 	resubscribe chan struct{} // a channel has changed
 	notices     chan struct{} // owners may have to be told something
 	uncap       chan struct{} // a cap may bind no more
+	draining    atomic.Bool
 }
 
 // part is something that runs until its context ends, and then drains.
@@ -77,28 +86,27 @@ type part struct {
 	run  func(context.Context) error
 }
 
-// New opens the ledger and builds every part. Nothing is sent before Run.
+// New opens the ledger and the queue of the profile, and builds every part. Nothing is sent before Run.
 func New(ctx context.Context, o Options) (*App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	wound := o.Now
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.At == nil {
 		o.At = func(string) {}
 	}
-	ring, err := keyRing(o.Config)
-	if err != nil {
+	if err := o.checkRoles(); err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: o.Config.Data, Ring: ring, Now: o.Now, Log: o.Log, At: o.At, Country: countries(o.Factories)})
-	if err != nil {
-		return nil, err
+	a := &App{Options: o, process: gateway.NewID(), metrics: prometheus.NewRegistry(), resubscribe: make(chan struct{}, 1), notices: make(chan struct{}, 1), uncap: make(chan struct{}, 1)}
+	if err := a.open(ctx, wound); err != nil {
+		return nil, errors.Join(err, a.close())
 	}
-	a := &App{Options: o, store: store, metrics: prometheus.NewRegistry(), resubscribe: make(chan struct{}, 1), notices: make(chan struct{}, 1), uncap: make(chan struct{}, 1)}
 	if err := a.build(ctx); err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
 }
@@ -122,55 +130,94 @@ func keyRing(c *config.Config) (*seal.Ring, error) {
 func (a *App) build(ctx context.Context) error {
 	var err error
 	s, o := a.store, a.Options
+	alone := o.Config.Storage.Alone()
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if err := operatorToken(ctx, s, o.Config.TokenFile(), o.Now()); err != nil {
-		return err
+	if o.has(RoleAPI) {
+		if err := operatorToken(ctx, s, o.Config.TokenFile(), o.Now()); err != nil {
+			return err
+		}
 	}
-	if err := s.FinishImports(ctx); err != nil {
-		return fmt.Errorf("finishing imports that a crash interrupted: %w", err)
+	a.duties = newDuties(s, a.process, o.Log)
+	if alone {
+		if err := s.FinishImports(ctx); err != nil {
+			return fmt.Errorf("finishing imports that a crash interrupted: %w", err)
+		}
 	}
 	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), http: &http.Client{Transport: httpsend.Transport()}, now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs}
-	a.desk = &channelDesk{store: s, live: a.live, changed: a.channelsChanged, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }}
+	a.desk = &channelDesk{store: s, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }}
 	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
 		return err
 	}
-	if err := a.live.refresh(ctx); err != nil {
+	a.announce()
+	if _, err := a.live.refresh(ctx); err != nil {
 		return err
 	}
 	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds(), Usable: a.live.Usable, Parse: a.parseAddress, Now: o.Now})
-	a.dispatch, err = dispatch.New(dispatch.Options{
-		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: s, Live: a.live, Queue: memq.New(queue.Window), CallbackURL: a.live.callbackURL,
-		Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Alone: true, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
-	})
-	if err != nil {
+	sending := dispatch.Options{
+		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.live, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL,
+		Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
+	}
+	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: func(channel gateway.ID, lane gateway.Lane) { a.dispatch.Nudge(channel, lane) }, At: o.At, Rivals: !alone}
+	if !alone {
+		sending.Lease = sharedLease
+		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles)
+	}
+	if !o.has(RoleScheduler) {
+		planning.Elsewhere = a.callPlanners
+	}
+	if a.dispatch, err = dispatch.New(sending); err != nil {
 		return err
 	}
-	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Wordings: s}, a.live,
-		fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, At: o.At})
+	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Wordings: s}, a.live, planning)
 	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard})
 	a.ears = a.newEars()
 	handler, err := api.New(api.Options{
-		Groups: groupDesk{s, a.live, a.uncap}, CheckGroup: directory.CheckGroup, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s,
+		Groups: groupDesk{s, a.live, a.uncap, a.announce}, CheckGroup: directory.CheckGroup, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s,
 		Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
 		return err
 	}
-	a.handler = handler
-	a.background = []part{{"track", a.track.Run}, {"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"inbound", a.ears.Run}, {"subscriptions", a.subscribeAll}, {"housekeeping", a.keepHouse}, {"owners", a.tellOwners}}
+	a.handler = o.offered(handler)
+	a.background = a.parts()
 	return nil
 }
 
-// Run serves and sends until the context ends; then it claims nothing new, lets what is on its way end, and closes the
-// ledger.
+// parts lists what the roles of this process keep running. Whatever they are, it hears of its channels, and what it is
+// asked about receipts it writes.
+func (a *App) parts() []part {
+	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}}
+	if a.has(RoleInbound) {
+		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll})
+	}
+	if a.has(RoleScheduler) {
+		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners})
+	}
+	if a.has(RoleScheduler) || a.has(RoleAPI) {
+		parts = append(parts, part{"caps", a.watchCaps})
+	}
+	if a.presence != nil {
+		parts = append(parts, part{"presence", a.presence.run})
+	}
+	if a.signals != nil {
+		parts = append(parts, part{"nudges", a.nudged}, part{"changes", a.follow})
+	}
+	return parts
+}
+
+// Run serves and works until the context ends. Then it drains: it says that it is not ready, claims nothing new, lets
+// what is on its way end while it serves for as long as it takes others to go elsewhere, gives its duties back, and closes
+// the ledger.
 func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	ended := make(chan error, len(a.background)+1)
-	for _, p := range a.background {
+	receiving, deaf := context.WithCancel(context.WithoutCancel(ctx)) // receipts are written as long as anybody may bring some
+	defer deaf()
+	ended := make(chan error, len(a.background)+2)
+	begin := func(ctx context.Context, p part) {
 		go func() {
-			err := p.run(running)
+			err := p.run(ctx)
 			if err != nil && !errors.Is(err, context.Canceled) {
 				ended <- fmt.Errorf("%s: %w", p.name, err)
 				return
@@ -178,18 +225,21 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 			ended <- nil
 		}()
 	}
+	begin(receiving, part{"track", a.track.Run})
+	for _, p := range a.background {
+		begin(running, p)
+	}
 	server := api.NewServer(a.handler, a.Log)
-	go func() {
+	begin(running, part{"serving", func(context.Context) error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			ended <- fmt.Errorf("serving: %w", err)
-			return
+			return err
 		}
-		ended <- nil
-	}()
+		return nil
+	}})
 	_, port, _ := net.SplitHostPort(listener.Addr().String()) // a host in figures would be withheld, as a telephone number is
-	a.Log.Info("the gateway is ready", "port", port, "version", a.Version, "profile", "alone")
+	a.Log.Info("the gateway is ready", "port", port, "version", a.Version, "profile", string(a.Config.Storage.Profile), "role", joinRoles(a.Roles, ","), "id", a.process)
 	var failure error
-	left := len(a.background) + 1
+	left := len(a.background) + 2
 	select {
 	case <-ctx.Done():
 		a.Log.Info("the gateway is stopping: nothing new is claimed, what is on its way may end")
@@ -199,14 +249,22 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 			failure = errors.New("a part of the gateway ended by itself")
 		}
 	}
+	a.draining.Store(true)
 	stop()
+	if failure == nil {
+		pause(context.WithoutCancel(ctx), time.Duration(a.Config.DrainNotice))
+	}
 	grace, cancel := context.WithTimeout(context.Background(), time.Duration(a.Config.DrainGrace)+10*time.Second)
 	defer cancel()
 	errs := []error{failure, server.Shutdown(grace)}
+	for ; left > 1; left-- {
+		errs = append(errs, <-ended)
+	}
+	deaf()
 	for ; left > 0; left-- {
 		errs = append(errs, <-ended)
 	}
-	return errors.Join(append(errs, a.store.Close())...)
+	return errors.Join(append(errs, a.close())...)
 }
 
 // kinds lists the kinds of contact point that this instance knows.
@@ -246,18 +304,10 @@ func (a *App) slugs(ctx context.Context) (map[gateway.ID]string, error) {
 	return slugs, err
 }
 
-func (a *App) channelsChanged(ctx context.Context) {
-	a.dispatch.Refresh()
-	signal(a.notices)
-	a.ears.Refresh()
-	signal(a.resubscribe)
-	a.fanout.Wake()
-}
-
 // notice says what happened to a channel; everyone who may see it finds the same in channel list.
 func (a *App) notice(n dispatch.Notice) {
 	a.Log.Warn("a channel needs attention", "channel", n.Name, "event", string(n.Event), "until", n.Until, "code", n.Code, "detail", n.Detail)
-	if err := a.live.refresh(context.Background()); err != nil {
+	if _, err := a.live.refresh(context.Background()); err != nil {
 		a.Log.Error("the channels could not be read again", "error", err)
 		return
 	}
@@ -265,72 +315,4 @@ func (a *App) notice(n dispatch.Notice) {
 		a.dispatch.Refresh()
 		signal(a.notices)
 	}
-}
-
-// afterStart is how long the daily work waits: after a crash there are messages to send first.
-const afterStart = 5 * time.Second
-
-// uncapped is how many deliveries become due again in one step.
-const uncapped = 500
-
-// keepHouse does the daily work a little at a time.
-func (a *App) keepHouse(ctx context.Context) error {
-	next := time.NewTimer(afterStart)
-	defer next.Stop()
-	for {
-		select {
-		case <-next.C:
-			next.Reset(time.Minute)
-		case <-a.uncap:
-		case <-ctx.Done():
-			return nil
-		}
-		for {
-			n, err := a.store.Retain(ctx, 200)
-			if err != nil && ctx.Err() == nil {
-				a.Log.Error("retention failed", "error", err)
-			}
-			rewrapped, rotateErr := a.store.RotateKeys(ctx, 100)
-			if rotateErr != nil && ctx.Err() == nil {
-				a.Log.Error("key rotation failed", "error", rotateErr)
-			}
-			placed, placeErr := a.store.Place(ctx, 200)
-			if placeErr != nil && ctx.Err() == nil {
-				a.Log.Error("countries of addresses cannot be derived", "error", placeErr)
-			}
-			if err != nil || rotateErr != nil || placeErr != nil || n+rewrapped+placed == 0 {
-				break
-			}
-		}
-		a.uncapAll(ctx)
-	}
-}
-
-// uncapAll lets deliveries go on whose group's cap binds no more: a month has begun, or the cap was raised.
-func (a *App) uncapAll(ctx context.Context) {
-	for {
-		n, err := a.store.Uncap(ctx, uncapped)
-		if err != nil && ctx.Err() == nil {
-			a.Log.Error("what waits for a cap cannot be released", "error", err)
-		}
-		if n > 0 {
-			a.dispatch.Sweep()
-		}
-		if err != nil || n < uncapped {
-			return
-		}
-	}
-}
-
-// ready says what keeps the gateway from working.
-func (a *App) ready(ctx context.Context) []string {
-	if _, err := a.store.Tokens(ctx, gateway.ID{}); err != nil {
-		return []string{"the ledger cannot be read"}
-	}
-	probe := a.Config.Data + string(os.PathSeparator) + ".probe"
-	if err := os.WriteFile(probe, []byte("1"), 0o600); err != nil {
-		return []string{"the data folder cannot be written to"}
-	}
-	_ = os.Remove(probe)
-	return nil
 }

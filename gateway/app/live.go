@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +37,7 @@ type live struct {
 	byID   map[gateway.ID]liveChannel
 	order  []gateway.ID
 	groups map[gateway.ID]string
+	spoilt map[gateway.ID][sha256.Size]byte // channels that cannot be used, by the digest of what was tried
 }
 
 type liveChannel struct {
@@ -43,19 +46,21 @@ type liveChannel struct {
 	digest  [sha256.Size]byte
 }
 
-// refresh reads the channels again. A channel whose adapter cannot be made is left out and said; the others go on.
-func (l *live) refresh(ctx context.Context) error {
+// refresh reads the channels again, and says whether anything has changed. A channel whose adapter cannot be made is left
+// out and said; the others go on.
+func (l *live) refresh(ctx context.Context) (changed bool, err error) {
 	records, err := l.store.Channels(ctx)
 	if err != nil {
-		return fmt.Errorf("reading the channels: %w", err)
+		return false, fmt.Errorf("reading the channels: %w", err)
 	}
 	groups, err := l.slugs(ctx)
 	if err != nil {
-		return fmt.Errorf("reading the groups: %w", err)
+		return false, fmt.Errorf("reading the groups: %w", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := make(map[gateway.ID]liveChannel, len(records))
+	spoilt := map[gateway.ID][sha256.Size]byte{}
 	var order []gateway.ID
 	for _, record := range records {
 		digest := sha256.Sum256(append([]byte(record.Adapter+"\x00"+record.Name+"\x00"), record.Options...))
@@ -63,17 +68,22 @@ func (l *live) refresh(ctx context.Context) error {
 		if !known || channel.digest != digest {
 			adapter, err := l.make(record)
 			if err != nil {
-				l.log.Error("a channel cannot be used until its options are mended", "channel", record.Name, "error", err)
+				if l.spoilt[record.ID] != digest {
+					l.log.Error("a channel cannot be used until its options are mended", "channel", record.Name, "error", err)
+				}
+				spoilt[record.ID] = digest
 				continue
 			}
 			channel = liveChannel{adapter: adapter, digest: digest}
 		}
+		changed = changed || !known || channel.digest != l.byID[record.ID].digest || !reflect.DeepEqual(l.byID[record.ID].record, record)
 		channel.record = record
 		next[record.ID] = channel
 		order = append(order, record.ID)
 	}
-	l.byID, l.order, l.groups = next, order, groups
-	return nil
+	changed = changed || len(order) != len(l.order) || !maps.Equal(groups, l.groups)
+	l.byID, l.order, l.groups, l.spoilt = next, order, groups, spoilt
+	return changed, nil
 }
 
 func (l *live) make(record gateway.Channel) (channels.Adapter, error) {

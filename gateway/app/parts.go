@@ -12,7 +12,6 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
-	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
 
 // countries gives the country of an address by its kind's adapter.
@@ -36,19 +35,24 @@ func countries(factories []channels.Factory) func(kind string, address gateway.P
 
 // groupDesk keeps what is live in step with the groups: a channel of the operator may name a group before it exists.
 type groupDesk struct {
-	*sqlite.Store
-	live  *live
-	uncap chan struct{} // its cap may have changed
+	groupStore
+	live     *live
+	uncap    chan struct{} // its cap may have changed
+	announce func()
 }
+
+type groupStore interface{ gateway.Groups }
 
 // PutGroup makes a group or changes it.
 func (d groupDesk) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, error) {
-	g, err := d.Store.PutGroup(ctx, g)
+	g, err := d.groupStore.PutGroup(ctx, g)
 	if err != nil {
 		return g, err
 	}
 	signal(d.uncap)
-	return g, d.live.refresh(ctx)
+	d.announce()
+	_, err = d.live.refresh(ctx)
+	return g, err
 }
 
 // signal wakes whoever waits; one that is awake already looks again.
@@ -128,7 +132,16 @@ func counting[E comparable](find func(E) prometheus.Counter) func(E) {
 
 // status says how the instance is.
 func (a *App) status(ctx context.Context) (gateway.Status, error) {
-	status := gateway.Status{Version: a.Version, Profile: "alone"}
+	status := gateway.Status{Version: a.Version, Profile: string(a.Config.Storage.Profile)}
+	for _, r := range a.Roles {
+		status.Roles = append(status.Roles, string(r))
+	}
+	if a.presence != nil {
+		var err error
+		if status.Processes, err = processes(ctx, a.store); err != nil {
+			return status, err
+		}
+	}
 	views, err := a.desk.Views(ctx)
 	if err != nil {
 		return status, err
@@ -170,7 +183,7 @@ func (a *App) newEars() *inbound.Ears {
 			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Author: "carillon"})
 			return err
 		},
-		Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
+		Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
 		Count: func(channel gateway.ID, heard inbound.Heard) { count(event{channel, heard}) },
 	})
 }

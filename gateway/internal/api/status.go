@@ -13,7 +13,7 @@ import (
 func (s *server) addStatus() {
 	add(s, route{ID: "get-status", Method: http.MethodGet, Path: "/api/v1/status", Tag: "Status", Scope: ofInstance, Role: gateway.Viewer,
 		Summary: "Say how the instance is", About: "The operator sees all channels but those of groups that have an administrator; everybody else sees those that serve her group. The backlog counts what waits for these.",
-		Answer: gateway.Status{Version: "v0.1.0", Profile: "alone", Backlog: 3, Channels: []gateway.ChannelStatus{{ID: sampleID, Name: "sms-berlin", Kind: "sms", Backlog: 3, Breaker: "closed"}}}},
+		Answer: gateway.Status{Version: "v0.1.0", Profile: "alone", Roles: []string{"api", "scheduler", "relay", "sender", "inbound"}, Backlog: 3, Channels: []gateway.ChannelStatus{{ID: sampleID, Name: "sms-berlin", Kind: "sms", Backlog: 3, Breaker: "closed"}}}},
 		func(ctx context.Context, who caller, _ *struct{}) (*body[gateway.Status], error) {
 			status, err := s.Status(ctx)
 			if err != nil {
@@ -32,6 +32,9 @@ func (s *server) addStatus() {
 				}
 			}
 			status.Channels, status.Backlog = list, backlog
+			if !who.Token.GroupID.IsZero() {
+				status.Processes = nil
+			}
 			return &body[gateway.Status]{status}, nil
 		})
 }

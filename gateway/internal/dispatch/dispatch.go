@@ -99,8 +99,12 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	return err
 }
 
-// orphansAtStart puts what an earlier life of this process had claimed in doubt, before anything new is claimed.
+// orphansAtStart puts what an earlier life of this process had claimed in doubt, before anything new is claimed. Where
+// others may be alive, it is what ran out.
 func (d *Dispatcher) orphansAtStart(ctx context.Context) error {
+	if !d.o.Work.relays() {
+		return nil
+	}
 	n, err := d.o.Mender.Orphans(ctx, d.o.Alone)
 	if err != nil {
 		return fmt.Errorf("putting in doubt what was claimed before the start: %w", err)
@@ -189,15 +193,28 @@ func (d *Dispatcher) line(channel gateway.ID) *line {
 	return d.lines[channel]
 }
 
-// Nudge says that something is due in a lane now. It never blocks.
+// Nudge says that something is due in a lane now. If no relay of this process knows the channel, those of others are
+// called. It never blocks.
 func (d *Dispatcher) Nudge(channel gateway.ID, lane gateway.Lane) {
 	if l := d.line(channel); l != nil {
 		l.nudge(lane)
+	} else {
+		d.o.Call(channel, lane)
+	}
+}
+
+// Called is what the Call of another process leads to here. It never blocks.
+func (d *Dispatcher) Called(channel gateway.ID, lane gateway.Lane) {
+	if l := d.line(channel); l != nil && d.o.Work.relays() {
+		wake(l.wakes[lane])
 	}
 }
 
 // Sweep has everything looked at as if its time had come, such as after a test wound the clock. It never blocks.
 func (d *Dispatcher) Sweep() {
+	if !d.o.Work.relays() {
+		return
+	}
 	d.mu.RLock()
 	for _, l := range d.lines {
 		for _, lane := range gateway.Lanes {
@@ -274,10 +291,13 @@ func (d *Dispatcher) nudgeFor(next gateway.Step, c *gateway.Claim) func() {
 		l := d.line(channel)
 		switch {
 		case l == nil:
-		case next.Due.After(d.o.Now()):
-			l.comes[lane].earlier(next.Due)
-		default:
+			d.o.Call(channel, lane)
+		case !next.Due.After(d.o.Now()):
 			l.nudge(lane)
+		case d.o.Work.relays():
+			l.comes[lane].earlier(next.Due)
+		case next.Due.Before(d.o.Now().Add(d.o.Sweep)): // later ones are seen in time by the relays themselves
+			d.o.Call(channel, lane)
 		}
 	}
 }

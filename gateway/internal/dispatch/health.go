@@ -53,7 +53,7 @@ func (l *line) obey(h gateway.ChannelHealth, incident *gateway.Incident) {
 	l.halts.manual = h.Paused == gateway.PauseManual && !h.RoutineOnly
 	l.halts.routine = h.Paused == gateway.PauseManual && h.RoutineOnly
 	l.halts.ailing = incident != nil
-	l.halts.auth = l.halts.auth || h.Paused == gateway.PauseAuth
+	l.halts.auth = l.halts.auth && l.d.o.Work.sends() || h.Paused == gateway.PauseAuth // who sends finds out by itself
 	if h.Paused == gateway.PauseThrottled && h.PausedUntil.After(l.halts.until) {
 		l.halts.until = h.PausedUntil
 	}
@@ -91,6 +91,7 @@ func (l *line) throttled(e *channels.Error) {
 	longer := until.Sub(l.halts.until)
 	if longer > 0 {
 		l.halts.until = until
+		defer l.limits.Throttle(until) // last, for other processes have to be told
 	}
 	l.apply(false)
 	tell := e.RetryAfter >= worthKeeping && longer >= worthKeeping && !l.halts.auth && !l.halts.manual && !l.halts.routine
@@ -158,7 +159,7 @@ func (l *line) keepHealth(ctx context.Context) {
 	wait := firstCheck
 	for {
 		var again <-chan time.Time
-		if l.unauthorisedNow() {
+		if l.unauthorisedNow() && l.d.o.Work.sends() {
 			t := time.NewTimer(wait)
 			defer t.Stop()
 			again = t.C
@@ -176,7 +177,7 @@ func (l *line) keepHealth(ctx context.Context) {
 		case <-again:
 			wait = min(2*wait, lastCheck)
 		}
-		if l.unauthorisedNow() {
+		if l.unauthorisedNow() && l.d.o.Work.sends() {
 			l.checkNow(ctx)
 		}
 	}

@@ -45,7 +45,12 @@ var routine = []gateway.Lane{gateway.Urgent, gateway.Normal, gateway.Bulk}
 
 func (d *Dispatcher) newLine(c gateway.Channel, caps channels.Capabilities) *line {
 	l := &line{d: d, id: c.ID, name: c.Name, senders: c.Senders, rates: caps.Rates, check: make(chan struct{}, 1), keep: make(chan struct{}, 1), done: make(chan struct{}),
-		limits: limit.New(limit.Options{Rates: caps.Rates, Now: d.o.Now}), metrics: d.metrics.line(c.Name)}
+		metrics: d.metrics.line(c.Name)}
+	limits := limit.Options{Rates: caps.Rates, Now: d.o.Now}
+	if d.o.Rates != nil {
+		limits.Shared = d.o.Rates(c.ID, caps.Rates)
+	}
+	l.limits = limit.New(limits)
 	if l.senders <= 0 {
 		l.senders = d.o.Senders
 	}
@@ -72,12 +77,17 @@ func (l *line) run(ctx, sending context.Context) {
 	l.clock.base = sending
 	var background, pumps sync.WaitGroup
 	inner, cancel := context.WithCancel(ctx)
-	for _, lane := range gateway.Lanes {
-		background.Go(func() { l.relay(inner, lane) })
+	if l.d.o.Work.relays() {
+		for _, lane := range gateway.Lanes {
+			background.Go(func() { l.relay(inner, lane) })
+		}
 	}
 	background.Go(func() { l.keepHealth(inner) })
-	pumps.Go(func() { l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders, l.d.urgent).run(ctx, sending) })
-	pumps.Go(func() { l.newPump(routine, l.senders, l.d.rest).run(ctx, sending) })
+	if l.d.o.Work.sends() {
+		pumps.Go(func() { l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders, l.d.urgent).run(ctx, sending) })
+		pumps.Go(func() { l.newPump(routine, l.senders, l.d.rest).run(ctx, sending) })
+	}
+	<-ctx.Done()
 	pumps.Wait()
 	cancel()
 	background.Wait()
@@ -177,8 +187,14 @@ func (l *line) fill(ctx context.Context, lane gateway.Lane) error {
 	}
 }
 
-// nudge wakes a relay.
-func (l *line) nudge(lane gateway.Lane) { wake(l.wakes[lane]) }
+// nudge wakes the relay of a lane, here or in other processes.
+func (l *line) nudge(lane gateway.Lane) {
+	if l.d.o.Work.relays() {
+		wake(l.wakes[lane])
+	} else {
+		l.d.o.Call(l.id, lane)
+	}
+}
 
 // refill wakes a relay whose lane runs low.
 func (l *line) refill(lane gateway.Lane) {

@@ -60,6 +60,27 @@ func (m *mender) later(c gateway.Claim) {
 
 func (m *mender) run(ctx context.Context) {
 	var all sync.WaitGroup
+	if m.d.o.Work.relays() {
+		m.search(ctx, &all)
+	}
+	if m.d.o.Work.sends() {
+		all.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case c := <-m.unusable:
+					m.moveOn(ctx, c, gateway.Situation.Unusable, gateway.Move{Detail: "the contact point was no good any more"})
+				}
+			}
+		})
+	}
+	all.Wait()
+	m.open.Wait()
+}
+
+// search looks for what cannot go on. Several processes may: what is looked up is claimed, and a move is made once.
+func (m *mender) search(ctx context.Context, all *sync.WaitGroup) {
 	for i, round := range []func(context.Context) (more bool, err error){m.overdue, m.doubtful, m.lapse, m.unheard} {
 		all.Go(func() {
 			for {
@@ -81,18 +102,6 @@ func (m *mender) run(ctx context.Context) {
 		})
 	}
 	all.Go(func() { m.orphans(ctx) })
-	all.Go(func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case c := <-m.unusable:
-				m.moveOn(ctx, c, gateway.Situation.Unusable, gateway.Move{Detail: "the contact point was no good any more"})
-			}
-		}
-	})
-	all.Wait()
-	m.open.Wait()
 }
 
 // orphans puts attempts in doubt whose claim ran out: a sender that hangs beyond it, here or in another process.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/limit"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
 )
 
@@ -45,6 +46,20 @@ type Live interface {
 	Adapter(channel gateway.ID) (channels.Adapter, bool)
 }
 
+// Work is what a process does of sending.
+type Work int
+
+// The kinds of work. Whatever a process does, it keeps the health of channels by what it hears of their providers.
+const (
+	Everything Work = iota
+	Relaying        // fills the lanes, and mends
+	Sending         // claims and sends what is in the lanes
+	Listening       // neither
+)
+
+func (w Work) relays() bool { return w == Everything || w == Relaying }
+func (w Work) sends() bool  { return w == Everything || w == Sending }
+
 // Notice tells the owners of a channel what happened to it. It names nobody.
 type Notice struct {
 	Channel gateway.ID
@@ -78,7 +93,8 @@ type Options struct {
 	Health     Health
 	Live       Live
 	Queue      queue.Queue
-	Hearing    gateway.Hearing // nil: lost receipts are asked for only where the class has a window
+	Rates      func(channel gateway.ID, rates []channels.Rate) limit.Shared // of all processes together; nil: this one is alone
+	Hearing    gateway.Hearing                                              // nil: lost receipts are asked for only where the class has a window
 
 	// Heard takes what a provider was asked for as if it had reported it, and returns once it is in the ledger. Nil: no
 	// provider is asked for receipts.
@@ -92,14 +108,17 @@ type Options struct {
 	Random      func() float64        // uniform from [0, 1), safe for concurrent use; nil: math/rand/v2
 	At          func(point string)    // called at each of FaultPoints; nil in production
 
-	Process       gateway.ID    // of this process; zero: a new one
+	Work    Work
+	Call    func(channel gateway.ID, lane gateway.Lane) // has the relays of other processes look at a lane; nil: there are none; must not block
+	Process gateway.ID                                  // of this process; zero: a new one
+
 	Alone         bool          // no other process can be alive: at the start every claimed attempt is an orphan
 	Senders       int           // of a channel that does not say otherwise; 32
 	UrgentSenders int           // besides, for urgent messages only; 4
 	Window        int           // ids of each group that a lane holds waiting; queue.Window
 	Rows          int           // claims, or outcomes, of one call of the ledger: more cost less each, fewer keep alerts waiting less; 48
 	Sweep         time.Duration // how often the ledger is asked without a nudge; 1 s
-	Lease         time.Duration // how long a claim holds, and the longest that an attempt of all its parts may take; 5 min
+	Lease         time.Duration // how long a claim holds; an attempt of all its parts ends a little earlier; 5 min
 	Grace         time.Duration // how long sends may go on after Run's context ended; 10 s
 	Forced        time.Duration // and how long after they were cancelled; 5 s
 	CacheBytes    int           // of texts kept in memory; 16 MiB
@@ -128,6 +147,9 @@ func (o *Options) complete() {
 	if o.CallbackURL == nil {
 		o.CallbackURL = func(_, _ gateway.ID, _ int) string { return "" }
 	}
+	if o.Call == nil {
+		o.Call = func(gateway.ID, gateway.Lane) {}
+	}
 	if o.Notice == nil {
 		o.Notice = func(Notice) {}
 	}
@@ -147,6 +169,9 @@ func (o *Options) complete() {
 		o.Process = gateway.NewID()
 	}
 }
+
+// settling is how long before a claim runs out its attempt has ended, so that the outcome is in the ledger in time.
+func (o *Options) settling() time.Duration { return min(10*time.Second, o.Lease/4) }
 
 // The steps at which tests kill the process.
 const (

@@ -30,6 +30,7 @@ type job struct {
 	claim *gateway.Claim
 	lane  gateway.Lane
 	paid  int
+	ends  time.Time // nothing is sent under the claim from then on
 }
 
 func (l *line) newPump(lanes []gateway.Lane, senders int, g *gatherer) *pump {
@@ -198,6 +199,7 @@ func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []ga
 		sleep(ctx, 100*time.Millisecond)
 		return -1
 	}
+	ends := begun.Add(p.l.d.o.Lease - p.l.d.o.settling())
 	p.l.d.o.At(atClaimed)
 	for i := range claims {
 		c := &claims[i]
@@ -205,7 +207,7 @@ func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []ga
 		if c.Verdict == gateway.Granted {
 			p.free.Add(-1)
 			p.gatherer.sending.Add(1)
-			p.work <- job{claim: c, lane: lane, paid: pass.Paid}
+			p.work <- job{claim: c, lane: lane, paid: pass.Paid, ends: ends}
 			continue
 		}
 		p.l.limits.Unused()

@@ -59,11 +59,10 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 	if longest <= 0 {
 		longest = usualAttempt
 	}
-	ends := time.Now().Add(l.d.o.Lease - 10*time.Second) // nobody else has the claim until then
 	delivered := true
 	for i := c.FirstPart; i < len(text.parts); i++ {
 		m.PartNo, m.Part = i, text.parts[i]
-		if f, ok := l.addressFree(sending, m.To, m.Part.Cost); !ok {
+		if f, ok := l.addressFree(sending, c.Point, m.To, m.Part.Cost); !ok {
 			s.outcome.Part = i
 			l.limits.Unused()
 			l.refuse(j, s, f)
@@ -74,7 +73,7 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 		if !c.Expires.IsZero() {
 			limit = min(limit, c.Expires.Sub(now))
 		}
-		if limit = min(limit, time.Until(ends)); limit <= 0 {
+		if limit = min(limit, left(j.ends)); limit <= 0 { // as late as can be: the process may have been paused since the claim
 			l.limits.Unused()
 			l.expire(c, now, s)
 			return
@@ -107,6 +106,13 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 	}
 }
 
+// left is how long it is until a time, by the clock that a machine's sleep stops or by the one that somebody may set,
+// whichever is less.
+func left(until time.Time) time.Duration {
+	now := time.Now()
+	return min(until.Sub(now), until.Round(0).Sub(now.Round(0)))
+}
+
 // key is the same whenever a part is sent again to the same contact point without a new decision to send it twice.
 func key(c *gateway.Claim, part int) string {
 	b := make([]byte, 0, 64)
@@ -118,9 +124,9 @@ func key(c *gateway.Claim, part int) string {
 }
 
 // addressFree waits a little for the rate of one address.
-func (l *line) addressFree(sending context.Context, to channels.Address, cost int) (gateway.Failure, bool) {
+func (l *line) addressFree(sending context.Context, point gateway.ID, to channels.Address, cost int) (gateway.Failure, bool) {
 	for waited := time.Duration(0); ; {
-		wait := l.limits.Address(to, cost)
+		wait := l.limits.Address(point, to, cost)
 		if wait == 0 {
 			return gateway.Failure{}, true
 		}
@@ -157,7 +163,7 @@ func (l *line) failed(j job, s *settlement, m channels.Outbound, e *channels.Err
 		return
 	case channels.Throttled:
 		if e.RetryAfter = pauseOf(e.RetryAfter); e.Scope == channels.ScopeAddress {
-			l.limits.PauseAddress(m.To, l.d.o.Now().Add(e.RetryAfter))
+			l.limits.PauseAddress(j.claim.Point, m.To, l.d.o.Now().Add(e.RetryAfter))
 		} else {
 			l.throttled(e)
 		}

@@ -55,6 +55,9 @@ type Options struct {
 	Nudge func(channel gateway.ID, lane gateway.Lane) // called when deliveries of that lane have become due; nil: nobody is told
 	Sweep time.Duration                               // how often Run looks for what is due without being told; zero: a second
 	At    func(point string)                          // called at each of FaultPoints; nil in production
+
+	Rivals    bool   // other processes may plan the same broadcast: whoever finds that another is ahead leaves it to him
+	Elsewhere func() // has the processes that plan look; nil: this one plans
 }
 
 // Fanout submits and plans broadcasts. It is safe for concurrent use.
@@ -67,6 +70,7 @@ type Fanout struct {
 	jobs     chan *job
 	releases chan target
 	wake     chan struct{}
+	look     chan struct{}
 
 	mu     sync.Mutex
 	active map[gateway.ID]context.CancelFunc // broadcasts being planned
@@ -98,15 +102,20 @@ func New(store Store, channels Channels, o Options) *Fanout {
 	return &Fanout{
 		store: store, channels: channels, Options: o,
 		pointer: sync.OnceValues(func() (*templates.Set, error) { return templates.Wording(templates.Pointer, nil) }),
-		jobs:    make(chan *job, waitingJobs), releases: make(chan target, waitingJobs), wake: make(chan struct{}, 1),
+		jobs:    make(chan *job, waitingJobs), releases: make(chan target, waitingJobs), wake: make(chan struct{}, 1), look: make(chan struct{}, 1),
 		active: map[gateway.ID]context.CancelFunc{},
 	}
 }
 
-// Wake makes Run look at once for what is due, as after a clock was set.
-func (f *Fanout) Wake() {
+// Wake makes Run look at once for what is due, as after a clock was set; what failed is tried again too.
+func (f *Fanout) Wake() { signal(f.wake) }
+
+// Look makes Run look at once for what is due, as when another process has taken in a broadcast.
+func (f *Fanout) Look() { signal(f.look) }
+
+func signal(c chan struct{}) {
 	select {
-	case f.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -129,12 +138,15 @@ func (f *Fanout) Resume(ctx context.Context, group, broadcast gateway.ID) error 
 	if err := f.store.Log.SetState(ctx, group, broadcast, false); err != nil {
 		return err
 	}
+	if f.Elsewhere != nil {
+		f.Elsewhere()
+	}
 	f.Wake()
 	select {
 	case f.releases <- target{group, broadcast}:
 		return nil
 	case <-ctx.Done():
-		return nil // it is resumed; the next start of Run releases what is held
+		return nil // it is resumed; Run releases what is held before long
 	}
 }
 

@@ -9,7 +9,11 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// plan writes every delivery of a broadcast, from where the ledger's cursor stands.
+// errRival says that another process is planning a broadcast.
+var errRival = errors.New("another process plans it")
+
+// plan writes every delivery of a broadcast, from where the ledger's cursor stands. Two processes that plan the same one
+// meet at its cursor: of every chunk one of them is written, and whoever's is not gives way.
 func (f *Fanout) plan(ctx context.Context, j *job) error {
 	t := j.texts
 	if t == nil {
@@ -32,6 +36,9 @@ func (f *Fanout) plan(ctx context.Context, j *job) error {
 		}
 		if now.State != gateway.Planning {
 			return nil
+		}
+		if f.Rivals && now.Cursor != t.b.Cursor {
+			return errRival
 		}
 		if now.Cursor == t.b.Cursor {
 			return fmt.Errorf("the ledger refuses the cursor that it gave: %w", gateway.ErrStale)

@@ -28,7 +28,11 @@ const (
 const (
 	firstWait = time.Second
 	longWait  = 5 * time.Minute
+	rivalWait = 3 * time.Second // after another process was found to be planning it
 )
+
+// releaseEvery is how often Run looks for deliveries that a process which is gone left held.
+const releaseEvery = time.Minute
 
 // runner is the state of one Run.
 type runner struct {
@@ -52,13 +56,24 @@ type wait struct {
 }
 
 // Run plans what is submitted and due, urgent classes first, until the context ends; then it finishes the chunks that
-// are being written and returns nil. Only one Run of a Fanout may be active.
+// are being written and returns nil. Only one Run of a Fanout may be active. Where others plan it only carries out resumes.
 func (f *Fanout) Run(ctx context.Context) error {
 	r := &runner{f: f, urgent: make(chan struct{}, urgentAtOnce), others: make(chan struct{}, othersAtOnce), done: make(chan ended), waits: map[gateway.ID]wait{}}
+	if f.Elsewhere != nil {
+		r.releaseAll(ctx, nil)
+		return nil
+	}
+	var left <-chan time.Time
+	if f.Rivals {
+		tick := time.NewTicker(releaseEvery)
+		defer tick.Stop()
+		left = tick.C
+	}
 	r.planned.Add(1)
 	go func() {
 		defer r.planned.Done()
-		r.releaseAll(ctx)
+		r.releaseLeft(ctx)
+		r.releaseAll(ctx, left)
 	}()
 	defer r.planned.Wait()
 	sweep := time.NewTicker(f.Sweep)
@@ -75,6 +90,8 @@ func (f *Fanout) Run(ctx context.Context) error {
 			}
 		case <-f.wake:
 			clear(r.waits)
+			full = r.sweep(ctx)
+		case <-f.look:
 			full = r.sweep(ctx)
 		case <-sweep.C:
 			full = r.sweep(ctx)
@@ -156,6 +173,10 @@ func (r *runner) finish(ctx context.Context, e ended) {
 	if ctx.Err() != nil {
 		return
 	}
+	if errors.Is(e.err, errRival) {
+		r.waits[e.id] = wait{until: r.f.Now().Add(rivalWait)}
+		return
+	}
 	w := r.waits[e.id]
 	w.length = min(max(2*w.length, firstWait), longWait)
 	w.until = r.f.Now().Add(w.length)
@@ -163,20 +184,26 @@ func (r *runner) finish(ctx context.Context, e ended) {
 	r.f.Log.Error("planning a broadcast; it is tried again", "broadcast", e.id, "in", w.length, "error", e.err)
 }
 
-// releaseAll makes held deliveries of resumed broadcasts due again: first those that a crash left, then as they come.
-func (r *runner) releaseAll(ctx context.Context) {
+// releaseLeft makes held deliveries of resumed broadcasts due again that a crash left, here or in another process.
+func (r *runner) releaseLeft(ctx context.Context) {
 	if err := r.f.releaseLeft(ctx); err != nil && ctx.Err() == nil {
-		r.f.Log.Error("releasing what was held before the start", "error", err)
+		r.f.Log.Error("releasing what was left held", "error", err)
 	}
+}
+
+// releaseAll makes held deliveries of resumed broadcasts due again as they come, and at every tick what others left.
+func (r *runner) releaseAll(ctx context.Context, left <-chan time.Time) {
 	for {
 		select {
+		case <-left:
+			r.releaseLeft(ctx)
 		case t := <-r.f.releases:
 			b, err := r.f.store.Log.Broadcast(ctx, t.group, t.broadcast)
 			if err == nil && b.State != gateway.Stopped {
 				_, err = r.f.release(ctx, b, false)
 			}
 			if err != nil && ctx.Err() == nil {
-				r.f.Log.Error("releasing held deliveries; they go on at the next start or resume", "broadcast", t.broadcast, "error", err)
+				r.f.Log.Error("releasing held deliveries; they go on before long", "broadcast", t.broadcast, "error", err)
 			}
 		case <-ctx.Done():
 			return

@@ -118,7 +118,9 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) 
 		return s, err
 	}
 	f.At(FaultPoints[0])
-	if !b.StartAt.After(f.Now()) {
+	if f.Elsewhere != nil {
+		f.Elsewhere()
+	} else if !b.StartAt.After(f.Now()) {
 		select {
 		case f.jobs <- &job{b: b, texts: t, first: first}:
 		default:

@@ -50,8 +50,12 @@ type Inbox interface {
 // Cursors keeps how far each channel was polled.
 type Cursors interface {
 	Cursor(ctx context.Context, channel gateway.ID) (string, error)
-	SetCursor(ctx context.Context, channel gateway.ID, cursor string) error
+	SetCursor(ctx context.Context, channel gateway.ID, cursor string, token int64) error
 }
+
+// Duty waits until this process has a duty (gateway.PollDuty), then has work done with the token of its fence; it returns
+// when that has ended. The context of work ends when the duty is lost.
+type Duty func(ctx context.Context, duty string, work func(ctx context.Context, token int64))
 
 // Tell sends an account message in the shipped words of that name; the key makes it happen once.
 type Tell func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience) error
@@ -66,8 +70,9 @@ type Parts struct {
 	Inbox    Inbox
 	Cursors  Cursors
 	Tell     Tell
+	Duty     Duty
 
-	Polls bool                                  // there is no public URL: Run polls every channel that can be
+	Polls bool                                  // there is no public URL: Run polls every channel that can be, and that no other process polls
 	Pause time.Duration                         // at least, from one poll of a channel to the next; zero: a second
 	Now   func() time.Time                      // nil: time.Now
 	Log   *slog.Logger                          // nil: nothing is logged

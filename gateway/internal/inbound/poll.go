@@ -69,14 +69,21 @@ func (e *Ears) Run(ctx context.Context) error {
 	}
 }
 
-// follow polls one channel, at most once a Pause. A failure is said when it begins, not each time.
+// follow polls one channel whenever it is this process that has to.
 func (e *Ears) follow(ctx context.Context, id gateway.ID) {
+	for ctx.Err() == nil {
+		e.Duty(ctx, gateway.PollDuty(id), func(ctx context.Context, token int64) { e.polls(ctx, id, token) })
+	}
+}
+
+// polls goes on until the context ends, at most once a Pause. A failure is said when it begins, not each time.
+func (e *Ears) polls(ctx context.Context, id gateway.ID, token int64) {
 	wait := time.Duration(0)
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := e.poll(ctx, id)
+		err := e.poll(ctx, id, token)
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil, errors.Is(err, gateway.ErrStale): // another process polls it now
 			return
 		case err != nil:
 			e.Count(id, HeardSilence)
@@ -104,7 +111,7 @@ func rest(ctx context.Context, d time.Duration) {
 }
 
 // poll fetches once. The cursor moves only after everything before it is stored.
-func (e *Ears) poll(ctx context.Context, id gateway.ID) (err error) {
+func (e *Ears) poll(ctx context.Context, id gateway.ID, token int64) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("the adapter met a defect: %T", cause)
@@ -135,7 +142,7 @@ func (e *Ears) poll(ctx context.Context, id gateway.ID) (err error) {
 	if next == cursor {
 		return nil
 	}
-	if err := e.Cursors.SetCursor(ctx, id, next); err != nil {
+	if err := e.Cursors.SetCursor(ctx, id, next, token); err != nil {
 		return fmt.Errorf("keep the cursor: %w", err)
 	}
 	return nil

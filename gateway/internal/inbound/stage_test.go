@@ -143,6 +143,12 @@ func (st *stage) newEars() *inbound.Ears {
 			_, err := st.f.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to})
 			return err
 		},
+		Duty: func(ctx context.Context, duty string, work func(context.Context, int64)) {
+			f, err := st.s.Hold(ctx, duty, gateway.ID{1}, time.Hour)
+			if err == nil && f.Held() {
+				work(ctx, f.Token)
+			}
+		},
 		Count: func(_ gateway.ID, what inbound.Heard) {
 			st.mu.Lock()
 			defer st.mu.Unlock()

@@ -1,33 +1,24 @@
 // Package limit says when a channel may send: its provider's rates, the pauses a provider asks for, and a breaker that
-// stops sending into a provider that does not answer. One Channel serves one channel of one process; rates that several
-// processes share come through the Rates interface.
+// stops sending into a provider that does not answer. One Channel serves one channel of one process; what several
+// processes share comes through the interface Shared.
 package limit
 
 import (
 	"hash/maphash"
-	"math"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
 )
-
-// Rates admits messages under the rates of a channel, in units of cost.
-type Rates interface {
-	// Take admits up to want messages of about cost units each, now. A message that is not urgent leaves the reserve
-	// alone. If it admits none, wait says when to ask again.
-	Take(now time.Time, urgent bool, want, cost int) (got int, wait time.Duration)
-	// Debit takes units that turned out to be needed beyond what Take was told, even if there are none left.
-	Debit(now time.Time, cost int)
-}
 
 // Options sets up a Channel. Zero values take the defaults named beside them.
 type Options struct {
 	Rates     []channels.Rate // of the adapter or the configuration
-	Shared    Rates           // in place of the rates for the whole channel; nil: this process alone
-	Reserve   float64         // share of each burst that only urgent messages take; 0.2
+	Shared    Shared          // nil: this process is alone
+	Reserve   float64         // share of each burst that only urgent messages take; Reserve
 	HeadStart time.Duration   // after a pause, urgent messages have the channel for so long; 250 ms
 	Trip      int             // failures in a row that open the breaker; 5
 	Probe     time.Duration   // first time until an open breaker tries again; 1 s
@@ -72,7 +63,7 @@ func New(o Options) *Channel {
 	def(&o.Probe, time.Second)
 	def(&o.ProbeMost, time.Minute)
 	if o.Reserve == 0 {
-		o.Reserve = 0.2
+		o.Reserve = Reserve
 	}
 	if o.Trip == 0 {
 		o.Trip = 5
@@ -80,7 +71,7 @@ func New(o Options) *Channel {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Channel{o: o, rates: o.Shared, seed: maphash.MakeSeed(), changed: make(chan struct{}), costs: [2]int{1, 1}, addresses: map[uint64]*address{}}
+	c := &Channel{o: o, seed: maphash.MakeSeed(), changed: make(chan struct{}), costs: [2]int{1, 1}, addresses: map[uint64]*address{}}
 	var whole []channels.Rate
 	for _, r := range o.Rates {
 		if r.PerAddress {
@@ -89,8 +80,8 @@ func New(o Options) *Channel {
 			whole = append(whole, r)
 		}
 	}
-	if c.rates == nil {
-		c.rates = NewLocal(whole, o.Reserve)
+	if c.rates = o.Shared; o.Shared == nil {
+		c.rates = newLocal(whole, o.Reserve)
 	}
 	return c
 }
@@ -105,31 +96,50 @@ type Pass struct {
 // Take gives leave for up to want messages. Each must be followed by Charge and Report, or by Unused.
 func (c *Channel) Take(urgent bool, want int) Pass {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	now := c.o.Now()
-	p := c.take(now, urgent, want)
-	if urgent {
-		c.urgentUntil = time.Time{}
-		if p.Count < want { // while more of them wait, the others stand back
-			c.urgentUntil = now.Add(p.Wait + 50*time.Millisecond)
-		}
+	if wait := c.blocked(now, urgent); wait > 0 {
+		c.turnedAway(now, urgent, want, Pass{Wait: wait})
+		c.mu.Unlock()
+		return Pass{Wait: wait}
 	}
+	if c.breaker.state != closed { // one tries, and nobody else meanwhile
+		want, c.breaker.state = 1, probing
+	}
+	paid := c.costs[index(urgent)]
+	c.mu.Unlock()
+
+	g := c.rates.Take(now, urgent, want, paid) // other processes may have to be asked, and our senders must not wait for that
+	p := Pass{Count: g.Count, Paid: paid, Wait: g.Wait}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p.Count == 0 {
+		c.probeLater()
+	}
+	if g.Pause > 0 {
+		c.pause(now.Add(g.Pause))
+		p.Wait = max(p.Wait, c.blocked(now, urgent))
+	}
+	c.turnedAway(now, urgent, want, p)
 	return p
 }
 
-func (c *Channel) take(now time.Time, urgent bool, want int) Pass {
-	if wait := c.blocked(now, urgent); wait > 0 {
-		return Pass{Wait: wait}
+// turnedAway notes what an urgent question came to: while more of them wait, the others stand back.
+func (c *Channel) turnedAway(now time.Time, urgent bool, want int, p Pass) {
+	if !urgent {
+		return
 	}
-	if c.breaker.state != closed {
-		want = 1
+	c.urgentUntil = time.Time{}
+	if p.Count < want {
+		c.urgentUntil = now.Add(p.Wait + 50*time.Millisecond)
 	}
-	paid := c.costs[index(urgent)]
-	got, wait := c.rates.Take(now, urgent, want, paid)
-	if got > 0 && c.breaker.state != closed {
-		c.breaker.state = probing
+}
+
+// probeLater gives the right to try back to whoever comes next.
+func (c *Channel) probeLater() {
+	if c.breaker.state == probing {
+		c.breaker.state, c.breaker.until = open, c.o.Now()
 	}
-	return Pass{Count: got, Paid: paid, Wait: wait}
 }
 
 func index(urgent bool) int {
@@ -169,8 +179,8 @@ func (c *Channel) Charge(urgent bool, paid, cost int) {
 		return
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.costs[index(urgent)] = max(1, cost)
+	c.mu.Unlock()
 	if cost > paid {
 		c.rates.Debit(c.o.Now(), cost-paid)
 	}
@@ -181,14 +191,22 @@ func (c *Channel) Unused() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.breaker.state == probing {
-		c.breaker.state, c.breaker.until = open, c.o.Now()
+		c.probeLater()
 		c.wake()
 	}
 }
 
-// Address asks for leave to send cost units to one address. Zero: it is given. Otherwise nothing was taken, and the
-// answer says when to ask again.
-func (c *Channel) Address(to channels.Address, cost int) time.Duration {
+// Address asks for leave to send cost units to one address, that of a contact point. Zero: it is given. Otherwise the
+// answer says when to ask again. Processes that share rates count a contact point together; two contact points with
+// the same address, such as one in each of two groups, are counted together within this process only.
+func (c *Channel) Address(point gateway.ID, to channels.Address, cost int) time.Duration {
+	if wait := c.addressHere(to, cost); wait > 0 || c.o.Shared == nil || len(c.each) == 0 {
+		return wait
+	}
+	return c.o.Shared.Address(point, cost)
+}
+
+func (c *Channel) addressHere(to channels.Address, cost int) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.each) == 0 && len(c.addresses) == 0 {
@@ -210,8 +228,11 @@ func (c *Channel) Address(to channels.Address, cost int) time.Duration {
 	return wait
 }
 
-// PauseAddress keeps an address free of messages until then.
-func (c *Channel) PauseAddress(to channels.Address, until time.Time) {
+// PauseAddress keeps an address free of messages until then, that of a contact point, in all processes that share rates.
+func (c *Channel) PauseAddress(point gateway.ID, to channels.Address, until time.Time) {
+	if c.o.Shared != nil && len(c.each) > 0 {
+		c.o.Shared.PauseAddress(point, until.Sub(c.o.Now()))
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a := c.address(to); until.After(a.until) {
@@ -261,6 +282,18 @@ func (c *Channel) forget() {
 func (c *Channel) Pause(until time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.pause(until)
+}
+
+// Throttle is a Pause that the provider demands: all processes that share rates keep to it.
+func (c *Channel) Throttle(until time.Time) {
+	if c.o.Shared != nil {
+		c.o.Shared.Pause(until.Sub(c.o.Now()))
+	}
+	c.Pause(until)
+}
+
+func (c *Channel) pause(until time.Time) {
 	if until.After(c.pausedUntil) {
 		c.pausedUntil = until
 		c.routineFrom = later(c.routineFrom, until.Add(c.o.HeadStart))
@@ -308,73 +341,3 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
-
-// Local is the rates of one process.
-type Local struct {
-	limits   []*rate.Limiter
-	reserves []float64
-}
-
-// NewLocal makes rates that keep a share of each burst for urgent messages.
-func NewLocal(rates []channels.Rate, reserve float64) *Local {
-	l := &Local{}
-	for _, r := range rates {
-		burst := max(1, r.Burst)
-		l.limits = append(l.limits, rate.NewLimiter(rate.Limit(r.PerSecond), burst))
-		l.reserves = append(l.reserves, math.Min(math.Ceil(reserve*float64(burst)), float64(burst-1)))
-	}
-	return l
-}
-
-// Take implements Rates.
-func (l *Local) Take(now time.Time, urgent bool, want, cost int) (int, time.Duration) {
-	got, wait := want, time.Duration(0)
-	for i, limit := range l.limits {
-		kept := l.reserves[i]
-		if urgent {
-			kept = 0
-		}
-		need := math.Min(float64(cost), float64(limit.Burst())-kept) // a message beyond the burst leaves when all is there
-		free := limit.TokensAt(now) - kept
-		if free < need-1e-9 {
-			got, wait = 0, max(wait, shortage(limit, now, need+kept))
-			continue
-		}
-		got = min(got, max(1, int((free+1e-9)/float64(cost))))
-	}
-	if got > 0 {
-		l.Debit(now, got*cost)
-	}
-	return got, wait
-}
-
-// Debit implements Rates.
-func (l *Local) Debit(now time.Time, cost int) {
-	for _, limit := range l.limits {
-		debit(limit, now, cost)
-	}
-}
-
-// debit takes units in slices of a burst, which is the most that a limiter gives at a time; it may run into debt.
-func debit(l *rate.Limiter, now time.Time, cost int) {
-	for cost > 0 {
-		n := min(cost, l.Burst())
-		l.ReserveN(now, n)
-		cost -= n
-	}
-}
-
-// shortage is the time until a limiter holds so many units; zero: it does now.
-func shortage(l *rate.Limiter, now time.Time, need float64) time.Duration {
-	missing := need - l.TokensAt(now)
-	if missing <= 1e-9 || l.Limit() == rate.Inf {
-		return 0
-	}
-	if l.Limit() <= 0 {
-		return time.Minute
-	}
-	seconds := math.Min(missing/float64(l.Limit()), 3600)
-	return time.Duration(math.Ceil(seconds * float64(time.Second)))
-}
-
-var _ Rates = (*Local)(nil)

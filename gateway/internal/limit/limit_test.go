@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/limit"
 )
 
@@ -138,21 +139,21 @@ func TestPause(t *testing.T) {
 // TestAddress: one message a second to one chat, others unaffected, and a chat that is paused.
 func TestAddress(t *testing.T) {
 	c, clock := channel(limit.Options{Rates: []channels.Rate{{PerSecond: 1, Burst: 1, PerAddress: true}}})
-	if c.Address("100", 1) != 0 || c.Address("200", 1) != 0 {
+	if c.Address(gateway.ID{1}, "100", 1) != 0 || c.Address(gateway.ID{2}, "200", 1) != 0 {
 		t.Fatal("the first message to a chat waits")
 	}
-	if wait := c.Address("100", 1); wait != time.Second {
+	if wait := c.Address(gateway.ID{1}, "100", 1); wait != time.Second {
 		t.Fatalf("the second waits %v", wait)
 	}
 	clock.wind(time.Second)
-	if c.Address("100", 1) != 0 {
+	if c.Address(gateway.ID{1}, "100", 1) != 0 {
 		t.Error("it waits on")
 	}
-	c.PauseAddress("200", clock.now.Add(time.Minute))
-	if wait := c.Address("200", 1); wait != time.Minute {
+	c.PauseAddress(gateway.ID{2}, "200", clock.now.Add(time.Minute))
+	if wait := c.Address(gateway.ID{2}, "200", 1); wait != time.Minute {
 		t.Errorf("a paused chat waits %v", wait)
 	}
-	if c.Address("300", 1) != 0 {
+	if c.Address(gateway.ID{3}, "300", 1) != 0 {
 		t.Error("another chat waits too")
 	}
 }

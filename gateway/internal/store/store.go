@@ -32,6 +32,8 @@ type Store interface {
 	gateway.Replays
 	gateway.ApplyLog
 	gateway.Keeper
+	gateway.Backlogs
+	gateway.Duties
 	Close() error
 }
 

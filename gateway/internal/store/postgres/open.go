@@ -143,8 +143,14 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 			return err
 		}
 	}
-	_, err = provider.Up(ctx)
-	return err
+	if _, err = provider.Up(ctx); err != nil {
+		return err
+	}
+	applied, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return err
+	}
+	return store.CheckVersion("postgres", applied)
 }
 
 // shards lends each transaction a number that no other one of this process has at the time, so that their counters

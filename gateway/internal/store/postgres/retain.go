@@ -46,7 +46,7 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 			}
 			n += gone
 		}
-		return nil
+		return t.forgetDuties()
 	})
 	return n, err
 }

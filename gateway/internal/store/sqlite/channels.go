@@ -97,9 +97,12 @@ func (s *Store) Cursor(ctx context.Context, channel gateway.ID) (cursor string, 
 	return cursor, err
 }
 
-// SetCursor writes where polling goes on.
-func (s *Store) SetCursor(ctx context.Context, channel gateway.ID, cursor string) error {
+// SetCursor writes where polling goes on, for whoever holds the duty.
+func (s *Store) SetCursor(ctx context.Context, channel gateway.ID, cursor string, token int64) error {
 	return s.write.do(ctx, false, func(t *txn) error {
+		if err := t.holds(gateway.Fence{Duty: gateway.PollDuty(channel), Token: token}); err != nil {
+			return err
+		}
 		_, err := t.exec("UPDATE channels SET cursor = ? WHERE id = ?", cursor, channel[:])
 		return err
 	})

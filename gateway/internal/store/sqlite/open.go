@@ -140,8 +140,14 @@ func migrate(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
-	return err
+	if _, err = provider.Up(ctx); err != nil {
+		return err
+	}
+	applied, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return err
+	}
+	return store.CheckVersion("sqlite", applied)
 }
 
 // lockFolder makes sure that one process has the folder. The lock goes with the process, however it ends.

@@ -63,6 +63,9 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
+	if _, err := t.exec(forgetDuties, t.now-keepDuties.Microseconds()); err != nil {
+		return 0, false, err
+	}
 	texts, err := t.exec(forgetInbounds, t.now-gateway.PolicyOf(gateway.Report).Keep.Microseconds(), limit)
 	return n + answers + texts, max(len(over), answers, texts) >= limit, err
 }

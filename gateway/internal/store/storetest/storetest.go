@@ -101,6 +101,8 @@ func run(t *testing.T, open Open) {
 		{"an address is confirmed", confirm},
 		{"a provider marks an address", mark},
 		{"channels and their health", channels},
+		{"a duty has one holder", duties},
+		{"a paused poller writes nothing", pausedPoller},
 		{"inbound messages come once", inbound},
 		{"what a member wrote goes with her", inboundErased},
 		{"wordings and renderings", wordings},

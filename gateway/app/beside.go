@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/dispatch"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue"
+)
+
+// followEvery is how often a process looks for changes that it was not told of.
+const followEvery = 3 * time.Second
+
+// toPlan is the lane, of no channel, whose nudges say that there is a broadcast to plan.
+func toPlan() queue.Lane { return queue.Lane{} }
+
+// callRelays has the relays of other processes look at a lane.
+func (a *App) callRelays(channel gateway.ID, lane gateway.Lane) {
+	if a.signals != nil && !channel.IsZero() {
+		a.signals.Nudge(queue.Lane{Channel: channel, Lane: lane})
+	}
+}
+
+// callPlanners has the processes that plan look for broadcasts.
+func (a *App) callPlanners() {
+	if a.signals != nil {
+		a.signals.Nudge(toPlan())
+	}
+}
+
+// announce tells other processes that channels or groups have changed.
+func (a *App) announce() {
+	if a.signals != nil {
+		a.signals.Announce()
+	}
+}
+
+// nudged passes on what other processes found due.
+func (a *App) nudged(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case lane := <-a.signals.Nudged():
+			switch {
+			case !lane.Channel.IsZero():
+				a.dispatch.Called(lane.Channel, lane.Lane)
+			case lane == toPlan() && a.has(RoleScheduler):
+				a.fanout.Look()
+			}
+		}
+	}
+}
+
+// follow takes over what other processes change about channels and groups: when they say so, and every few seconds.
+func (a *App) follow(ctx context.Context) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-a.signals.Announced():
+		}
+		changed, err := a.live.refresh(ctx)
+		if err != nil && ctx.Err() == nil {
+			a.Log.Error("the channels cannot be read again; trying again", "error", err)
+		}
+		if changed {
+			a.channelsChanged(ctx)
+		}
+	}
+}
+
+// channelsChanged has all parts of this process take the channels as they are now.
+func (a *App) channelsChanged(context.Context) {
+	a.dispatch.Refresh()
+	signal(a.notices)
+	a.ears.Refresh()
+	signal(a.resubscribe)
+	a.fanout.Wake()
+}
+
+// changedHere is channelsChanged after a change that this process made: others are told.
+func (a *App) changedHere(ctx context.Context) {
+	a.announce()
+	a.channelsChanged(ctx)
+}
+
+// health is what dispatch finds out about channels: it is kept in the ledger, and other processes are told.
+type health struct {
+	healthStore
+	live     *live
+	announce func()
+}
+
+type healthStore interface {
+	dispatch.Health
+	channelList
+}
+
+// SetChannelHealth records a pause or lifts one. A person's pause, which this process may not have heard of yet, stands.
+func (h health) SetChannelHealth(ctx context.Context, id gateway.ID, now gateway.ChannelHealth) error {
+	all, err := h.Channels(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if c.ID == id && c.Health.Paused == gateway.PauseManual {
+			return nil
+		}
+	}
+	if err := h.healthStore.SetChannelHealth(ctx, id, now); err != nil {
+		return err
+	}
+	h.announce()
+	return nil
+}
+
+// Strike notes a refusal; an incident that opens is told.
+func (h health) Strike(ctx context.Context, s gateway.Strike) (*gateway.Incident, error) {
+	opened, err := h.healthStore.Strike(ctx, s)
+	if opened != nil {
+		h.announce()
+	}
+	return opened, err
+}
+
+// CloseIncident ends an incident, and tells.
+func (h health) CloseIncident(ctx context.Context, channel gateway.ID, by string) (bool, error) {
+	closed, err := h.healthStore.CloseIncident(ctx, channel, by)
+	if closed {
+		h.announce()
+	}
+	return closed, err
+}

@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/carillon-gateway/carillon/config"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue/redisq"
+	"github.com/carillon-gateway/carillon/gateway/internal/store"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/postgres"
+)
+
+// Finding is one thing that Examine looked at.
+type Finding struct {
+	What string
+	OK   bool
+	Text string // what is so, and how to mend it if it is not OK; no secrets
+}
+
+// mostSkew is how far two clocks may be apart.
+const mostSkew = time.Second
+
+// Examine looks at what an instance stands on, as its file says: no gateway needs to run, and nothing is changed.
+func Examine(ctx context.Context, c *config.Config) []Finding {
+	s := &c.Storage
+	if s.Alone() {
+		return []Finding{{"profile", true, "alone: SQLite in the data folder, one process"}}
+	}
+	found := []Finding{{"profile", true, "scaled: PostgreSQL and Redis, any number of processes"}}
+	if _, err := os.Stat(c.Database()); err == nil {
+		found = append(found, Finding{"data folder", false, "it holds a ledger of the profile alone, which the profile scaled does not read. Bring it over with carillon move; if that is done, lock it away and delete it here: it holds everybody's addresses"})
+	}
+	return append(append(found, examinePostgres(ctx, s)...), examineRedis(ctx, s)...)
+}
+
+func examinePostgres(ctx context.Context, s *config.Storage) []Finding {
+	r, err := postgres.Examine(ctx, postgres.Options{URL: s.Postgres.Reveal(), Pooled: s.Pooled})
+	if err != nil {
+		return []Finding{{"PostgreSQL", false, err.Error()}}
+	}
+	found := []Finding{{"PostgreSQL", !r.ReadOnly, "version " + r.Version}}
+	if r.ReadOnly {
+		found[0].Text += ", and it only reads; storage.postgres must lead to the primary"
+	}
+	tables := Finding{"tables", true, fmt.Sprintf("at migration %d", r.Applied)}
+	switch newest := store.Newest("postgres"); {
+	case r.Applied > newest:
+		tables = Finding{"tables", false, store.CheckVersion("postgres", r.Applied).Error()}
+	case r.Applied == 0:
+		tables.Text = "none yet; the first carillon serve makes them"
+	case r.Applied < newest:
+		tables.Text += fmt.Sprintf("; the next carillon serve of this release goes on to %d, beside which the release before may still run", newest)
+	}
+	each := s.Connections
+	if each == 0 {
+		each = postgres.UsualConns
+	}
+	room := r.Connections / each
+	connections := Finding{"connections", room > r.Processes, fmt.Sprintf("a process takes up to %d of %d: room for %d, and %d alive", each, r.Connections, room, r.Processes)}
+	switch {
+	case s.Pooled:
+		connections.OK = true
+		connections.Text = fmt.Sprintf("a process takes up to %d of the pooler, which shares out its own; %d processes are alive", each, r.Processes)
+	case !connections.OK:
+		connections.Text += ". Raise max_connections, lower storage.connections, or put a pooler in between (storage.pooled)"
+	}
+	return append(found, tables, connections, skew("PostgreSQL", r.Clock))
+}
+
+func examineRedis(ctx context.Context, s *config.Storage) []Finding {
+	servers, err := redisq.Examine(ctx, redisOptions(&s.Redis, slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return []Finding{{"Redis", false, err.Error()}}
+	}
+	var found []Finding
+	for _, r := range servers {
+		name := "Redis"
+		if len(servers) > 1 {
+			name += " " + r.Addr
+		}
+		keeps := Finding{name, r.Policy == "noeviction" || r.Policy == "", "version " + r.Version + ", maxmemory-policy " + r.Policy}
+		if !keeps.OK {
+			keeps.Text += ": it drops keys when it is full, and carillon refuses to start; set noeviction"
+		}
+		lasts := Finding{name + " persistence", true, r.Persists}
+		if r.Persists == "" {
+			lasts.Text = "none, or it does not say; after a restart the lanes are filled again from PostgreSQL, which takes a moment"
+		}
+		found = append(found, keeps, lasts, skew(name, r.Clock))
+	}
+	return found
+}
+
+// skew tells how far a server's clock is from this computer's. Leases go by the ledger's clock, rates by that of Redis.
+func skew(whose string, by time.Duration) Finding {
+	f := Finding{"clock of " + whose, by.Abs() <= mostSkew, fmt.Sprintf("%v from this computer's", by.Abs().Round(time.Millisecond))}
+	if !f.OK {
+		f.Text += "; let both follow the same time servers (NTP)"
+	}
+	return f
+}

@@ -1,0 +1,103 @@
+package app
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// afterStart is how long the daily work waits: after a crash there are messages to send first.
+const afterStart = 5 * time.Second
+
+// uncapped is how many deliveries become due again in one step.
+const uncapped = 500
+
+// houseDuty is the duty of the daily work. Two processes at it would do no harm, but do it twice.
+const houseDuty = "house"
+
+// keepHouse does the daily work whenever it is this process that has to.
+func (a *App) keepHouse(ctx context.Context) error {
+	for ctx.Err() == nil {
+		a.duties.during(ctx, houseDuty, func(ctx context.Context, _ int64) {
+			for wait := afterStart; pause(ctx, wait); wait = time.Minute {
+				a.dailyWork(ctx)
+				a.uncapAll(ctx)
+			}
+		})
+	}
+	return nil
+}
+
+// dailyWork goes on until nothing is left to do, a little at a time.
+func (a *App) dailyWork(ctx context.Context) {
+	failed := func(what string, err error) bool {
+		if err != nil && ctx.Err() == nil {
+			a.Log.Error(what, "error", err)
+		}
+		return err != nil
+	}
+	if !a.Config.Storage.Alone() {
+		failed("imports that were left behind cannot be ended", a.store.FinishImports(ctx))
+	}
+	for {
+		n, err := a.store.Retain(ctx, 200)
+		bad := failed("retention failed", err)
+		rewrapped, err := a.store.RotateKeys(ctx, 100)
+		bad = failed("key rotation failed", err) || bad
+		placed, err := a.store.Place(ctx, 200)
+		bad = failed("countries of addresses cannot be derived", err) || bad
+		if bad || n+rewrapped+placed == 0 {
+			return
+		}
+	}
+}
+
+// watchCaps lets deliveries go on at once when a cap was changed in this process.
+func (a *App) watchCaps(ctx context.Context) error {
+	for {
+		select {
+		case <-a.uncap:
+			a.uncapAll(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// uncapAll lets deliveries go on whose group's cap binds no more: a month has begun, or the cap was raised.
+func (a *App) uncapAll(ctx context.Context) {
+	for {
+		n, err := a.store.Uncap(ctx, uncapped)
+		if err != nil && ctx.Err() == nil {
+			a.Log.Error("what waits for a cap cannot be released", "error", err)
+		}
+		if n > 0 {
+			a.dispatch.Sweep()
+		}
+		if err != nil || n < uncapped {
+			return
+		}
+	}
+}
+
+// ready says what keeps the process from working.
+func (a *App) ready(ctx context.Context) []string {
+	if a.draining.Load() {
+		return []string{"the process is stopping"}
+	}
+	if a.presence != nil {
+		return a.presence.missing(a.has(RoleRelay) || a.has(RoleSender))
+	}
+	if _, err := a.store.Tokens(ctx, gateway.ID{}); err != nil {
+		return []string{"the ledger cannot be read"}
+	}
+	probe := filepath.Join(a.Config.Data, ".probe")
+	if err := os.WriteFile(probe, []byte("1"), 0o600); err != nil {
+		return []string{"the data folder cannot be written to"}
+	}
+	_ = os.Remove(probe)
+	return nil
+}

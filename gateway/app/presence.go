@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// How often a process of the profile scaled shows that it is alive, for how long it is believed, and after how long
+// without an answer it does not call itself ready any more.
+const (
+	beat       = 2 * time.Second
+	beatLease  = 15 * time.Second
+	beatMissed = 6 * time.Second
+)
+
+// processDuty begins the names of the duties that say who is alive: process/<roles>/<id>.
+const processDuty = "process/"
+
+// presence writes to the ledger that this process is alive, and asks the queue whether it is there: so it knows, without
+// anybody asking, whether it can work.
+type presence struct {
+	ledger  gateway.Duties
+	check   func(context.Context) error // of the queue
+	process gateway.ID
+	name    string
+
+	mu       sync.Mutex
+	ledgerAt time.Time // when it last answered
+	queueAt  time.Time
+	ledgerIs error
+	queueIs  error
+}
+
+func newPresence(ledger gateway.Duties, check func(context.Context) error, process gateway.ID, roles []Role) *presence {
+	now := time.Now() // both have answered while the process was built
+	return &presence{ledger: ledger, check: check, process: process, name: processDuty + joinRoles(roles, "+") + "/" + process.String(), ledgerAt: now, queueAt: now}
+}
+
+// run beats until the context ends, and then says that the process is gone.
+func (p *presence) run(ctx context.Context) error {
+	var fence gateway.Fence
+	for {
+		bounded, cancel := context.WithTimeout(ctx, beatMissed)
+		asked := time.Now()
+		f, ledgerErr := p.ledger.Hold(bounded, p.name, p.process, beatLease)
+		queueErr := p.check(bounded)
+		cancel()
+		p.mu.Lock()
+		if p.ledgerIs = ledgerErr; ledgerErr == nil {
+			fence, p.ledgerAt = f, asked
+		}
+		if p.queueIs = queueErr; queueErr == nil {
+			p.queueAt = asked
+		}
+		p.mu.Unlock()
+		if !pause(ctx, beat) {
+			break
+		}
+	}
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), beat)
+	defer cancel()
+	_ = p.ledger.Leave(leaving, fence) // the lease ends soon by itself
+	return nil
+}
+
+// missing says what keeps the process from working; the queue counts for those who need it.
+func (p *presence) missing(needsQueue bool) (reasons []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.ledgerAt) > beatMissed {
+		reason := "the ledger does not answer"
+		if fault := (*gateway.Fault)(nil); errors.As(p.ledgerIs, &fault) {
+			reason = fault.Text
+		}
+		reasons = append(reasons, reason)
+	}
+	if needsQueue && time.Since(p.queueAt) > beatMissed {
+		reason := "Redis does not answer"
+		if p.queueIs != nil {
+			reason = p.queueIs.Error()
+		}
+		reasons = append(reasons, reason)
+	}
+	return reasons
+}
+
+// processes lists who is alive.
+func processes(ctx context.Context, ledger gateway.Duties) ([]gateway.ProcessStatus, error) {
+	held, err := ledger.Holders(ctx, processDuty)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]gateway.ProcessStatus, 0, len(held))
+	for _, d := range held {
+		roles, _, _ := strings.Cut(strings.TrimPrefix(d.Name, processDuty), "/")
+		all = append(all, gateway.ProcessStatus{ID: d.By, Roles: strings.Split(roles, "+")})
+	}
+	slices.SortFunc(all, func(a, b gateway.ProcessStatus) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	return all, nil
+}

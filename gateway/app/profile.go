@@ -1,0 +1,80 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/carillon-gateway/carillon/config"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue/memq"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue/redisq"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/postgres"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
+)
+
+// sharedLease is how long a claim holds where other processes may take over: long enough for the slowest adapter's attempt,
+// short enough that what a killed process was sending is looked into soon.
+const sharedLease = 45 * time.Second
+
+// open opens what the profile stands on: nothing else knows which one it is. A clock is set by tests only; without one the
+// ledger of several computers goes by its own.
+func (a *App) open(ctx context.Context, clock func() time.Time) error {
+	ring, err := keyRing(a.Config)
+	if err != nil {
+		return err
+	}
+	at := countries(a.Factories)
+	if a.Config.Storage.Alone() {
+		a.process = thisFolder()
+		s, err := sqlite.Open(ctx, sqlite.Options{Dir: a.Config.Data, Ring: ring, Now: a.Now, Log: a.Log, At: a.At, Country: at})
+		if err != nil {
+			return err
+		}
+		a.store, a.queue = s, memq.New(queue.Window)
+		return nil
+	}
+	c := &a.Config.Storage
+	s, err := postgres.Open(ctx, postgres.Options{URL: c.Postgres.Reveal(), Pooled: c.Pooled, MaxConns: c.Connections, Ring: ring, Now: clock, Log: a.Log, At: a.At, Country: at})
+	if err != nil {
+		return err
+	}
+	a.store = s
+	q, err := redisq.Open(ctx, redisOptions(&c.Redis, a.Log))
+	if err != nil {
+		return fmt.Errorf("opening the queue: %w", err)
+	}
+	a.queue, a.signals, a.rates = q, q, q.Rates
+	return nil
+}
+
+func redisOptions(c *config.Redis, log *slog.Logger) redisq.Options {
+	o := redisq.Options{Addrs: c.Addresses, Master: c.Master, Cluster: c.Cluster, Username: c.Username, Password: c.Password.Reveal(), SentinelPassword: c.SentinelPassword.Reveal(), Log: log}
+	if c.TLS {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return o
+}
+
+// checkQueue reports whether a queue between processes is there, and keeps what it is given.
+func (a *App) checkQueue(ctx context.Context) error {
+	if q, ok := a.queue.(interface{ Check(context.Context) error }); ok {
+		return q.Check(ctx)
+	}
+	return nil
+}
+
+// close closes what was opened, the ledger last.
+func (a *App) close() error {
+	var errs []error
+	if q, ok := a.queue.(interface{ Close() error }); ok {
+		errs = append(errs, q.Close())
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,66 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// UsualConns is how many connections a process takes at most unless it is told.
+const UsualConns = usualConns
+
+// Report is how a server and the ledger in it are, seen from outside.
+type Report struct {
+	Version     string
+	ReadOnly    bool          // a standby, or one that was told to
+	Clock       time.Duration // how far its clock is ahead of ours
+	Connections int           // that it gives to all together, but for those kept for administrators
+	Processes   int           // of ours that are alive
+	Applied     int64         // the last migration; zero: the ledger is empty
+}
+
+// Examine looks at a server. It changes nothing, and migrates nothing.
+func Examine(ctx context.Context, o Options) (r Report, err error) {
+	config, err := pgx.ParseConfig(o.URL)
+	if err != nil { // its text may show the password
+		return r, gateway.Faultf(gateway.CodeInvalid, "the ledger's address cannot be read; expected postgres://user:password@host:port/database")
+	}
+	config.ConnectTimeout = connectTime
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // behind a pooler too
+	c, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return r, readable(err)
+	}
+	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
+	var micros int64
+	asked := time.Now()
+	err = c.QueryRow(ctx, `SELECT current_setting('server_version'), current_setting('transaction_read_only') = 'on',
+		current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`).
+		Scan(&r.Version, &r.ReadOnly, &r.Connections, &micros)
+	if err != nil {
+		return r, readable(err)
+	}
+	now := time.Now()
+	r.Clock = time.UnixMicro(micros).Sub(asked.Add(now.Sub(asked) / 2))
+	for _, look := range []struct {
+		table, text string
+		into        any
+	}{
+		{"goose_db_version", "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied", &r.Applied},
+		{"duties", "SELECT count(*) FROM duties WHERE starts_with(name, 'process/') AND until > " + clockSQL, &r.Processes},
+	} {
+		there := false
+		if err := c.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", look.table).Scan(&there); err != nil {
+			return r, readable(err)
+		}
+		if there {
+			if err := c.QueryRow(ctx, look.text).Scan(look.into); err != nil {
+				return r, readable(err)
+			}
+		}
+	}
+	return r, nil
+}
