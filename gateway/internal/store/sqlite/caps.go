@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -236,8 +237,8 @@ func (s *Store) Place(ctx context.Context, limit int) (int, error) {
 			return 0, err
 		}
 		var address gateway.Private
-		if box, err := memberBox(key, r.member, r.key); err == nil {
-			if address, err = openText(box, r.address, r.point, "address"); err != nil {
+		if box, err := sealed.Member(key, r.member, r.key); err == nil {
+			if address, err = sealed.Open(box, r.address, r.point, "address"); err != nil {
 				return 0, err
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -96,16 +98,16 @@ type sealedAddress struct {
 	key, address []byte
 }
 
-func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, sealed *sealedAddress) error {
+func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddress) error {
 	key, err := s.groupKey(ctx, c.Group)
 	if err != nil {
 		return err
 	}
-	box, err := memberBox(key, c.Member, sealed.key)
+	box, err := sealed.Member(key, c.Member, a.key)
 	if err != nil {
 		return err
 	}
-	c.Address, err = openText(box, sealed.address, c.Point, "address")
+	c.Address, err = sealed.Open(box, a.address, c.Point, "address")
 	return err
 }
 
@@ -161,10 +163,10 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	case row.erased:
 		c.Verdict = gateway.Silenced
 		return t.end(&row, info, gateway.ReasonSuppressed, "the member was erased")
-	case row.point == pointStopped && !(c.Class == gateway.Account && c.Point == info.answers): // but the one answer to her own STOP
+	case row.point == roll.Stopped && !(c.Class == gateway.Account && c.Point == info.answers): // but the one answer to her own STOP
 		c.Verdict = gateway.Silenced
 		return t.end(&row, info, gateway.ReasonSuppressed, "the person said STOP")
-	case row.point != pointActive && row.point != pointStopped && !(row.point == pointUnconfirmed && c.Class == gateway.Account):
+	case row.point != roll.Active && row.point != roll.Stopped && !(row.point == roll.Unconfirmed && c.Class == gateway.Account):
 		c.Verdict = gateway.Unusable
 		if c.No > 1 {
 			c.Attempt, err = t.attemptID(row.attempt)
