@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/move"
@@ -44,10 +43,15 @@ func (l *Loader) prepare(ctx context.Context, again bool) error {
 	if err != nil {
 		return err
 	}
+	var tables, filled []string
+	for i := range move.Tables {
+		tables = append(tables, move.Tables[i].Name)
+		filled = append(filled, "EXISTS (SELECT FROM "+move.Tables[i].Name+")")
+	}
 	return l.s.do(ctx, false, func(t *txn) error {
 		if !unfinished {
 			var used bool
-			if err := t.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM groups) OR EXISTS (SELECT FROM channels) OR EXISTS (SELECT FROM tokens)").Scan(&used); err != nil {
+			if err := t.conn.QueryRow(ctx, "SELECT "+strings.Join(filled, " OR ")).Scan(&used); err != nil {
 				return err
 			}
 			if used {
@@ -55,11 +59,7 @@ func (l *Loader) prepare(ctx context.Context, again bool) error {
 			}
 		}
 		if unfinished && again {
-			names := make([]string, len(move.Tables))
-			for i := range move.Tables {
-				names[i] = move.Tables[i].Name
-			}
-			if _, err := t.exec("TRUNCATE moves, " + strings.Join(names, ", ")); err != nil {
+			if _, err := t.exec("TRUNCATE moves, " + strings.Join(tables, ", ")); err != nil {
 				return err
 			}
 		}
@@ -97,7 +97,7 @@ func (l *Loader) Write(ctx context.Context, t *move.Table, rows []move.Row, p mo
 		_, err := x.conn.CopyFrom(ctx, pgx.Identifier{t.Name}, names(t), pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 			for c, v := range rows[i] {
 				if id, ok := v.([16]byte); ok {
-					rows[i][c] = pgtype.UUID{Bytes: id, Valid: true}
+					rows[i][c] = gateway.ID(id)
 				}
 			}
 			return rows[i], nil
@@ -154,6 +154,9 @@ func (l *Loader) Finish(ctx context.Context) error {
 					return err
 				}
 			}
+		}
+		if _, err := x.exec("ANALYZE"); err != nil { // plans are made from what it finds
+			return err
 		}
 		_, err := x.exec("DROP TABLE moves")
 		return err
