@@ -73,13 +73,9 @@ type Sum struct {
 	Words [4]uint64
 }
 
-// String writes a sum for people to compare.
-func (s Sum) String() string {
-	var b [32]byte
-	for i, w := range s.Words {
-		binary.BigEndian.PutUint64(b[8*i:], w)
-	}
-	return fmt.Sprintf("%d rows, digest %s", s.Rows, hex.EncodeToString(b[:8]))
+// Digest is the beginning of the digest, for people to compare.
+func (s Sum) Digest() string {
+	return hex.EncodeToString(binary.BigEndian.AppendUint64(nil, s.Words[0]))
 }
 
 // Digester sums rows. It is not safe for concurrent use.
@@ -159,9 +155,9 @@ type Step struct {
 
 // Moved is one table's result.
 type Moved struct {
-	Table string `json:"table"`
-	Rows  int64  `json:"rows"`
-	Sum   string `json:"sum"`
+	Table  string `json:"table"`
+	Rows   int64  `json:"rows"`
+	Digest string `json:"digest"`
 }
 
 // Copy moves everything, or goes on with what an earlier Copy began. What it returns was read on both sides and is
@@ -194,9 +190,9 @@ func Copy(ctx context.Context, from Source, to Target, tell func(Step)) ([]Moved
 			return nil, fmt.Errorf("reading %s back: %w", t.Name, err)
 		}
 		if here != there {
-			return nil, fmt.Errorf("%w: %s has %v here and %v there", ErrDiffers, t.Name, here, there)
+			return nil, fmt.Errorf("%w: %s has %d rows here (digest %s) and %d there (%s)", ErrDiffers, t.Name, here.Rows, here.Digest(), there.Rows, there.Digest())
 		}
-		moved = append(moved, Moved{Table: t.Name, Rows: here.Rows, Sum: here.String()})
+		moved = append(moved, Moved{Table: t.Name, Rows: here.Rows, Digest: here.Digest()})
 	}
 	return moved, to.Finish(ctx)
 }
