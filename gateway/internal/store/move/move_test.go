@@ -95,6 +95,35 @@ func TestEveryStoryMoves(t *testing.T) {
 	}
 }
 
+// The list names every column that the target has, but for what only the target's own processes need.
+func TestNothingIsForgotten(t *testing.T) {
+	ctx := context.Background()
+	to, err := postgres.Load(ctx, postgres.Options{URL: database(t), Ring: ring(t)}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	have, err := to.Columns(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := []string{"goose_db_version", "moves", "revisions", "duties"}
+	for table, columns := range have {
+		i := slices.IndexFunc(move.Tables, func(t move.Table) bool { return t.Name == table })
+		if i < 0 {
+			if !slices.Contains(own, table) {
+				t.Errorf("%s is not moved", table)
+			}
+			continue
+		}
+		for _, column := range columns {
+			if !slices.ContainsFunc(move.Tables[i].Columns, func(c move.Column) bool { return c.Name == column }) && table+"."+column != "incidents.no" {
+				t.Errorf("%s.%s is not moved", table, column)
+			}
+		}
+	}
+}
+
 var errCut = errors.New("cut")
 
 // cut is a target that fails after so many chunks.

@@ -110,6 +110,18 @@ func (l *Loader) Write(ctx context.Context, t *move.Table, rows []move.Row, p mo
 	})
 }
 
+// Columns lists the columns of every table that is there.
+func (l *Loader) Columns(ctx context.Context) (map[string][]string, error) {
+	all := map[string][]string{}
+	err := l.s.query(ctx, "SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = current_schema()", nil, func(r pgx.Rows) error {
+		var table, column string
+		err := r.Scan(&table, &column)
+		all[table] = append(all[table], column)
+		return err
+	})
+	return all, err
+}
+
 func names(t *move.Table) []string {
 	all := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
