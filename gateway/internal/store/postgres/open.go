@@ -68,8 +68,24 @@ type Store struct {
 	scans   scans
 }
 
-// Open opens the ledger and brings its tables up to date; several processes may do so at once.
+// Open opens the ledger and brings its tables up to date; several processes may do so at once. It answers CodeConflict
+// while a move into the database is unfinished.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	s, err := open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	unfinished, err := s.unfinished(ctx)
+	if err == nil && unfinished {
+		err = gateway.Faultf(gateway.CodeConflict, "a ledger is being moved into this database, or was and did not get to its end; run carillon move again")
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

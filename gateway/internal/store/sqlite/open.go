@@ -59,6 +59,7 @@ type Store struct {
 	ring  *seal.Ring
 	now   func() time.Time
 	log   *slog.Logger
+	dir   string
 	lock  *os.File
 	read  *readers
 	write *writer
@@ -95,10 +96,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if where, err := os.ReadFile(filepath.Join(o.Dir, leftName)); err == nil {
+		return nil, errors.Join(gateway.Faultf(gateway.CodeConflict, "%s Whatever it had planned is sent from there. Name that database in carillon.yaml, or, if the move was a mistake and nothing was sent from there, delete %s",
+			where, filepath.Join(o.Dir, leftName)), lock.Close())
+	}
 	if o.Country == nil {
 		o.Country = func(string, gateway.Private) string { return "" }
 	}
-	s := &Store{country: o.Country, ring: o.Ring, now: o.Now, log: o.Log, lock: lock, groups: newNames("groups"), channels: newNames("channels"),
+	s := &Store{country: o.Country, ring: o.Ring, now: o.Now, log: o.Log, dir: o.Dir, lock: lock, groups: newNames("groups"), channels: newNames("channels"),
 		keys: sealed.NewKeys(o.Ring), scans: map[scanKey]gateway.ID{}}
 	s.unscrubbed.Store(true)
 	if err := s.open(ctx, filepath.Join(o.Dir, "carillon.db"), o.At); err != nil {
@@ -162,6 +167,16 @@ func lockFolder(dir string) (*os.File, error) {
 		return nil, gateway.Faultf(gateway.CodeLocked, "another carillon is running on this data folder (%s is locked); stop it first, or give this one a data folder of its own", path)
 	}
 	return f, nil
+}
+
+// leftName is the file that says that a ledger was moved away.
+const leftName = "carillon.moved"
+
+// Leave says that the ledger was moved to another place, and that nobody is to open it here again: the same messages
+// would be sent twice.
+func (s *Store) Leave(to string) error {
+	text := fmt.Sprintf("this ledger was moved to %s on %s.", to, time.Now().UTC().Format("2 January 2006, 15:04 UTC"))
+	return os.WriteFile(filepath.Join(s.dir, leftName), []byte(text), 0o600)
 }
 
 // Close waits for what is being written, and leaves one whole file without a journal.

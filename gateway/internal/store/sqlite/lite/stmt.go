@@ -234,6 +234,19 @@ func (s *Stmt) ColBlob(i int) []byte {
 	return unsafe.Slice((*byte)(memory(p)), sqlite3.Xsqlite3_column_bytes(s.c.tls, s.p, int32(i)))
 }
 
+// ColAny reads a column as it is stored: nil, int64, string or []byte of the caller's own.
+func (s *Stmt) ColAny(i int) any {
+	switch sqlite3.Xsqlite3_column_type(s.c.tls, s.p, int32(i)) {
+	case sqlite3.SQLITE_NULL:
+		return nil
+	case sqlite3.SQLITE_INTEGER:
+		return s.ColInt(i)
+	case sqlite3.SQLITE_TEXT:
+		return s.ColText(i)
+	}
+	return append([]byte{}, s.ColBlob(i)...)
+}
+
 // ColID reads 16 bytes; NULL is zero.
 func (s *Stmt) ColID(i int) (id gateway.ID) {
 	copy(id[:], s.ColBlob(i))

@@ -1,0 +1,256 @@
+package move_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/servers"
+	"github.com/carillon-gateway/carillon/gateway/internal/store"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/move"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/postgres"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/storetest"
+)
+
+// server is one PostgreSQL for all tests, started when it is first needed.
+var server = sync.OnceValues(func() (*servers.Postgres, error) {
+	return servers.StartPostgres(context.Background(), servers.PostgresOptions{Unsafe: true})
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if p, err := server(); err == nil {
+		p.Close()
+	}
+	os.Exit(code)
+}
+
+func ring(t testing.TB) *seal.Ring {
+	t.Helper()
+	r, err := seal.NewRing(bytes.Repeat([]byte{7}, 32), seal.Key{ID: "k1", Secret: bytes.Repeat([]byte{9}, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// database makes an empty one and gives its address.
+func database(t testing.TB) string {
+	t.Helper()
+	p, err := server()
+	servers.Need(t, err)
+	name, err := p.NewDatabase(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.URL(name)
+}
+
+// moving is a ledger that is moved before it is closed.
+type moving struct {
+	*sqlite.Store
+	t    testing.TB
+	rows map[string]int64
+}
+
+// Close moves first.
+func (m moving) Close() error {
+	to, err := postgres.Load(context.Background(), postgres.Options{URL: database(m.t), Ring: ring(m.t)}, false)
+	if err != nil {
+		return errors.Join(err, m.Store.Close())
+	}
+	moved, err := move.Copy(context.Background(), m.Store, to, nil)
+	for _, table := range moved {
+		m.rows[table.Table] += table.Rows
+	}
+	return errors.Join(err, to.Close(), m.Store.Close())
+}
+
+// Every ledger that a story of the suite has left is moved, and is the same afterwards. Together they leave a row in every
+// table that anything writes to.
+func TestEveryStoryMoves(t *testing.T) {
+	if _, err := server(); err != nil {
+		servers.Need(t, err)
+	}
+	rows := map[string]int64{}
+	storetest.Run(t, func(t testing.TB, place string, now func() time.Time) store.Store {
+		s, err := sqlite.Open(context.Background(), sqlite.Options{Dir: place, Ring: ring(t), Now: now, Country: storetest.Country})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return moving{s, t, rows}
+	})
+	for _, table := range move.Tables {
+		if rows[table.Name] == 0 && table.Name != "suppressions_everywhere" { // nothing writes to it yet
+
+			t.Errorf("no story leaves a row in %s", table.Name)
+		}
+	}
+}
+
+// The list names every column that the target has, but for what only the target's own processes need.
+func TestNothingIsForgotten(t *testing.T) {
+	ctx := context.Background()
+	to, err := postgres.Load(ctx, postgres.Options{URL: database(t), Ring: ring(t)}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	have, err := to.Columns(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := []string{"goose_db_version", "moves", "revisions", "duties"}
+	for table, columns := range have {
+		i := slices.IndexFunc(move.Tables, func(t move.Table) bool { return t.Name == table })
+		if i < 0 {
+			if !slices.Contains(own, table) {
+				t.Errorf("%s is not moved", table)
+			}
+			continue
+		}
+		for _, column := range columns {
+			if !slices.ContainsFunc(move.Tables[i].Columns, func(c move.Column) bool { return c.Name == column }) && table+"."+column != "incidents.no" {
+				t.Errorf("%s.%s is not moved", table, column)
+			}
+		}
+	}
+}
+
+var errCut = errors.New("cut")
+
+// cut is a target that fails after so many chunks.
+type cut struct {
+	move.Target
+	after int
+}
+
+func (c *cut) Write(ctx context.Context, t *move.Table, rows []move.Row, p move.Progress) error {
+	if c.after--; c.after < 0 {
+		return errCut
+	}
+	return c.Target.Write(ctx, t, rows, p)
+}
+
+// A move that was interrupted at any chunk goes on there; until it is whole, nobody opens the ledger; and a ledger is
+// never moved into another.
+func TestInterrupted(t *testing.T) {
+	ctx := t.Context()
+	from := many{rows: 3*move.Chunk + 7}
+	url := database(t)
+	options := postgres.Options{URL: url, Ring: ring(t)}
+	chunks := 0
+	for {
+		to, err := postgres.Load(ctx, options, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = move.Copy(ctx, from, &cut{to, 1}, nil)
+		if closed := to.Close(); closed != nil {
+			t.Fatal(closed)
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errCut) {
+			t.Fatal(err)
+		}
+		if _, err := postgres.Open(ctx, options); err == nil {
+			t.Fatal("a ledger that is being moved was opened")
+		}
+		chunks++
+	}
+	if want := len(move.Tables) + 2; chunks < want {
+		t.Errorf("the move was interrupted %d times, want at least %d", chunks, want)
+	}
+	s, err := postgres.Open(ctx, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := postgres.Load(ctx, options, true); err == nil {
+		t.Fatal("a ledger was moved into another")
+	}
+}
+
+// A source that was used between two runs is found out, and can be moved again from its beginning.
+func TestChangedMeanwhile(t *testing.T) {
+	ctx := t.Context()
+	options := postgres.Options{URL: database(t), Ring: ring(t)}
+	to, err := postgres.Load(ctx, options, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := move.Copy(ctx, many{rows: move.Chunk + 1}, &cut{to, 4}, nil); !errors.Is(err, errCut) {
+		t.Fatal(err)
+	}
+	if _, err := move.Copy(ctx, many{rows: move.Chunk + 1, granted: true}, to, nil); !errors.Is(err, move.ErrDiffers) {
+		t.Fatalf("want %v, got %v", move.ErrDiffers, err)
+	}
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if to, err = postgres.Load(ctx, options, true); err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	if _, err := move.Copy(ctx, many{rows: move.Chunk + 1, granted: true}, to, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// many is a source with so many consents and nothing else.
+type many struct {
+	rows    int
+	granted bool
+}
+
+func (m many) Count(_ context.Context, t *move.Table) (int64, error) {
+	if t.Name != "consents" {
+		return 0, nil
+	}
+	return int64(m.rows), nil
+}
+
+func (m many) Rows(_ context.Context, t *move.Table, behind move.Key, each func(func() move.Key, move.Row) error) error {
+	if t.Name != "consents" {
+		return nil
+	}
+	first := int64(0)
+	if behind != nil {
+		first = behind[0].(int64) + 1
+	}
+	for i := first; i < int64(m.rows); i++ {
+		row := move.Row{[16]byte{1}, [16]byte{2}, [16]byte{3, byte(i >> 16), byte(i >> 8), byte(i)}, [16]byte{4}, "reports", m.granted, "v1", "en", i, nil, "import"}
+		if len(row) != len(t.Columns) {
+			return errors.New("the columns of consents have changed")
+		}
+		if err := each(func() move.Key { return move.Key{i, "text", []byte{0, 255}} }, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A key is the same after it was written down and read.
+func TestKeys(t *testing.T) {
+	key := move.Key{int64(-5), "a b", "", []byte{0, 1}, []byte{}}
+	got, err := move.ParseKey(key.String())
+	if err != nil || got.String() != key.String() || len(got) != len(key) || !slices.Equal(got[3].([]byte), key[3].([]byte)) {
+		t.Fatalf("%v %v became %v", err, key, got)
+	}
+	for _, bad := range []string{"x1", "i", "b!", "ione"} {
+		if _, err := move.ParseKey(bad); err == nil {
+			t.Errorf("%q was read as a key", bad)
+		}
+	}
+}
