@@ -1,0 +1,330 @@
+// Package redisq is the queue between processes, and what else they share, on Redis 7: one server, servers behind Sentinel,
+// or a Cluster. Redis holds ids and numbers only, and may lose them at any time; see docs/adr/0017.
+package redisq
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue"
+)
+
+// Options sets up a Queue. What has no default beside it is required.
+type Options struct {
+	Addrs              []string    // host:port of the server, of sentinels, or of some servers of a Cluster
+	Master             string      // the name that sentinels know the servers by; empty: no sentinels
+	Cluster            bool        // a Cluster, even if one address is given only
+	Username, Password string      // of the servers; empty: none
+	SentinelPassword   string      // empty: none
+	TLS                *tls.Config // nil: none
+	DB                 int         // not with a Cluster
+
+	Prefix  string        // of all keys, so that two instances may share a Redis; "carillon"
+	Window  int           // ids of each group that a lane holds waiting; queue.Window
+	Hold    time.Duration // after which popped ids are forgotten if nobody says Done: their popper died; 15 s
+	Lull    time.Duration // how long Dones wait for a Pop that takes them along; 20 ms
+	Slice   time.Duration // how long a Pop waits at most before it looks again; 2 s
+	Watch   time.Duration // how often it is seen whether Redis still holds what it held; 1 s
+	Timeout time.Duration // of one exchange with the server; 1 s
+	Log     *slog.Logger  // nil: none
+}
+
+func (o *Options) complete() {
+	lasting := func(d *time.Duration, def time.Duration) {
+		if *d <= 0 {
+			*d = def
+		}
+	}
+	lasting(&o.Hold, 15*time.Second)
+	lasting(&o.Lull, 20*time.Millisecond)
+	lasting(&o.Slice, 2*time.Second)
+	lasting(&o.Watch, time.Second)
+	lasting(&o.Timeout, time.Second)
+	if o.Window <= 0 {
+		o.Window = queue.Window
+	}
+	if o.Prefix == "" {
+		o.Prefix = "carillon"
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Queue is a queue that processes share, the signals between them and their rates.
+type Queue struct {
+	o       Options
+	client  redis.UniversalClient
+	scripts scripts
+	topic   string
+	self    gateway.ID // of this process, so that it does not listen to itself
+
+	lost      chan struct{}
+	nudged    chan queue.Lane
+	announced chan struct{}
+	deaf      atomic.Bool // signals do not come: who waits looks for himself
+
+	mu       sync.RWMutex
+	channels map[gateway.ID]*channel
+
+	telling tells
+	stop    context.CancelFunc
+	ended   sync.WaitGroup
+}
+
+// Open connects, and refuses a Redis that drops keys when it is full. Close ends it.
+func Open(ctx context.Context, o Options) (*Queue, error) {
+	o.complete()
+	if len(o.Addrs) == 0 {
+		return nil, errors.New("no address of a Redis server is given")
+	}
+	q := &Queue{o: o, scripts: newScripts(), topic: o.Prefix + ":signals", self: gateway.NewID(), channels: map[gateway.ID]*channel{},
+		lost: make(chan struct{}, 1), nudged: make(chan queue.Lane, 256), announced: make(chan struct{}, 1), telling: newTells()}
+	// Nothing is sent twice by the client: a script whose answer was lost may have run. ReadTimeout follows the contexts.
+	q.client = redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs: o.Addrs, MasterName: o.Master, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, SentinelPassword: o.SentinelPassword, TLSConfig: o.TLS, DB: o.DB,
+		Protocol: 2, MaxRetries: -1, DialTimeout: o.Timeout, DialerRetries: 1, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, ContextTimeoutEnabled: true,
+		PoolSize: 64, PoolTimeout: o.Timeout, PipelinePoolSize: -1, FailingTimeoutSeconds: 1, DisableIdentity: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	if err := q.Check(ctx); err != nil {
+		return nil, errors.Join(err, q.client.Close())
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	q.stop = stop
+	q.deaf.Store(true)
+	q.ended.Go(func() { q.listen(background) })
+	q.ended.Go(func() { q.watch(background) })
+	q.ended.Go(func() { q.tell(background) })
+	return q, nil
+}
+
+// Close forgets what is Done, and disconnects. Nothing may be called after it.
+func (q *Queue) Close() error {
+	q.mu.RLock()
+	var all []*channel
+	for _, c := range q.channels {
+		all = append(all, c)
+	}
+	q.mu.RUnlock()
+	for _, c := range all {
+		q.flush(c)
+	}
+	q.stop()
+	q.ended.Wait()
+	return q.client.Close()
+}
+
+// Check reports whether Redis can be reached and keeps what it is given.
+func (q *Queue) Check(ctx context.Context) error {
+	check := func(ctx context.Context, c *redis.Client) error {
+		info := c.InfoMap(ctx, "memory")
+		if info.Err() != nil {
+			return unreachable(info.Err())
+		}
+		policy, limit := info.Item("Memory", "maxmemory_policy"), info.Item("Memory", "maxmemory")
+		if policy != "noeviction" && policy != "" {
+			return fmt.Errorf("Redis drops keys when it is full: maxmemory-policy is %s (maxmemory is %s); set it to noeviction in redis.conf, or by CONFIG SET maxmemory-policy noeviction, on every server", policy, limit) //nolint:staticcheck // a name
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*q.o.Timeout)
+	defer cancel()
+	switch c := q.client.(type) {
+	case *redis.ClusterClient:
+		return c.ForEachMaster(ctx, check)
+	case *redis.Client:
+		return check(ctx, c)
+	}
+	return fmt.Errorf("a client of type %T is not known", q.client)
+}
+
+// unreachable says what an error of Redis means for us.
+func unreachable(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case redis.HasErrorPrefix(err, "OOM"):
+		return fmt.Errorf("Redis is full, what is due waits in the ledger; raise maxmemory: %w", err) //nolint:staticcheck // a name
+	case redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "NOPERM"):
+		return fmt.Errorf("Redis refuses us; see that user name and password are right, and that the user may run scripts and publish: %w", err) //nolint:staticcheck // a name
+	}
+	return fmt.Errorf("Redis cannot be reached, what is due waits in the ledger: %w", err) //nolint:staticcheck // a name
+}
+
+// once is a command that the client never sends again by itself.
+type once struct{ *redis.Cmd }
+
+// NoRetry implements redis.Cmder.
+func (once) NoRetry() bool { return true }
+
+// run executes a script, once: an error leaves open whether it ran. It may be sent again where it certainly did not.
+func (q *Queue) run(ctx context.Context, s *script, keys []string, args ...any) ([]any, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), q.o.Timeout)
+	defer cancel()
+	eval := func(how, what string) (any, error) {
+		all := make([]any, 0, 3+len(keys)+len(args))
+		all = append(all, how, what, len(keys))
+		for _, k := range keys {
+			all = append(all, k)
+		}
+		cmd := once{redis.NewCmd(ctx, append(all, args...)...)}
+		err := q.client.Process(ctx, cmd)
+		return cmd.Val(), err
+	}
+	reply, err := eval("evalsha", s.sha)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		reply, err = eval("eval", s.text)
+	}
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	list, _ := reply.([]any)
+	return list, nil
+}
+
+// channel is what this process knows of the lanes of one channel.
+type channel struct {
+	id         gateway.ID
+	tag        string // begins all its keys
+	generation string // key
+	lanes      [len(gateway.Lanes)]laneKeys
+
+	mu    sync.Mutex
+	known string        // the generation that was seen last; empty: none
+	ahead int64         // how many milliseconds the server's clock is ahead of ours, as far as is known
+	timed bool          // ahead is known
+	wake  chan struct{} // closed and replaced when there may be something to pop
+	done  [len(gateway.Lanes)][]byte
+	armed bool // what is done will be told
+}
+
+// laneKeys are the keys of a lane: see pushText.
+type laneKeys struct {
+	turns, present, more string
+	groups               string // a prefix
+}
+
+func (q *Queue) channel(id gateway.ID) *channel {
+	q.mu.RLock()
+	c := q.channels[id]
+	q.mu.RUnlock()
+	if c != nil {
+		return c
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if c = q.channels[id]; c == nil {
+		c = &channel{id: id, tag: q.o.Prefix + ":{" + id.String() + "}:", wake: make(chan struct{})}
+		c.generation = c.tag + "generation"
+		for i := range c.lanes {
+			lane := c.tag + strconv.Itoa(i)
+			c.lanes[i] = laneKeys{turns: lane + ":turns", present: lane + ":present", more: lane + ":more", groups: lane + ":of:"}
+		}
+		q.channels[id] = c
+	}
+	return c
+}
+
+// learn takes over what an answer tells: the generation, and the server's time. A generation other than the one that was
+// seen last is a loss.
+func (q *Queue) learn(c *channel, generation string, now int64) {
+	c.mu.Lock()
+	lost := c.known != "" && c.known != generation
+	c.known = generation
+	c.ahead, c.timed = now-time.Now().UnixMilli(), true
+	c.mu.Unlock()
+	if lost {
+		q.lose()
+	}
+}
+
+func (q *Queue) lose() { signal(q.lost) }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// waits gives what is closed when there may be something to pop.
+func (c *channel) waits() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wake
+}
+
+func (c *channel) wakeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.wake)
+	c.wake = make(chan struct{})
+}
+
+// Lost implements queue.Queue.
+func (q *Queue) Lost() <-chan struct{} { return q.lost }
+
+// watch sees now and then whether the generations are still there.
+func (q *Queue) watch(ctx context.Context) {
+	t := time.NewTicker(q.o.Watch)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			q.look(ctx)
+		}
+	}
+}
+
+// look compares the generations that are known with those that are there.
+func (q *Queue) look(ctx context.Context) {
+	q.mu.RLock()
+	all := make([]*channel, 0, len(q.channels))
+	for _, c := range q.channels {
+		all = append(all, c)
+	}
+	q.mu.RUnlock()
+	if len(all) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, q.o.Timeout)
+	defer cancel()
+	pipe := q.client.Pipeline()
+	answers := make([]*redis.StringCmd, len(all))
+	for i, c := range all {
+		answers[i] = pipe.Get(ctx, c.generation)
+	}
+	_, _ = pipe.Exec(ctx) // each answer says for itself
+	for i, c := range all {
+		is, err := answers[i].Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			continue
+		}
+		c.mu.Lock()
+		lost := c.known != "" && c.known != is
+		c.known = is
+		c.mu.Unlock()
+		if lost {
+			q.lose()
+		}
+	}
+}
+
+var (
+	_ queue.Queue   = (*Queue)(nil)
+	_ queue.Signals = (*Queue)(nil)
+)
