@@ -28,7 +28,10 @@ func (r *run) memory(ctx context.Context) error {
 	for i, n := range [2]int{fewMembers, r.members} {
 		var all []float64
 		for turn := range min(r.repeat, 3) {
-			dir := filepath.Join(r.dir, fmt.Sprint("memory-", i, "-", turn))
+			dir, err := r.place(ctx, fmt.Sprint("memory-", i, "-", turn))
+			if err != nil {
+				return err
+			}
 			peak, took, err := memoryOf(ctx, dir, n)
 			if err != nil {
 				return err
@@ -64,7 +67,7 @@ func memoryOf(ctx context.Context, dir string, n int) (peak float64, took time.D
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := w.store.Close(); err != nil {
+	if err := w.close(); err != nil {
 		return 0, 0, err
 	}
 	listen, err := freeAddress()

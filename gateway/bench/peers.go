@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/carillon-gateway/carillon/gateway/internal/servers"
 )
 
 // What others do with a task that does nothing. Neither keeps what became of it for each person and channel: asynq
@@ -20,6 +23,40 @@ import (
 
 // peerWorkers is how many tasks the peers do at once; more make them no faster here.
 const peerWorkers = 200
+
+// peers are the servers that the peers run on; they are not ours, so that what we left there slows nobody.
+type peers struct{ *machinery }
+
+// peers starts them where they are installed; nil: they are not, and there is no comparison.
+func (r *run) peers(ctx context.Context) (*peers, error) {
+	m, err := startMachinery(ctx)
+	if errors.Is(err, servers.ErrMissing) {
+		fmt.Println("no comparison with asynq and River:", err)
+		return nil, nil
+	}
+	return &peers{m}, err
+}
+
+func (p *peers) close() {
+	if p != nil {
+		p.machinery.close()
+	}
+}
+
+func (p *peers) asynq(ctx context.Context, n int) (figures, error) {
+	if err := p.redis.FlushAll(ctx); err != nil {
+		return figures{}, err
+	}
+	return asynqTasks(ctx, "redis://"+p.redis.Addr(), n)
+}
+
+func (p *peers) river(ctx context.Context, n int) (figures, error) {
+	database, err := p.postgres.NewDatabase(ctx)
+	if err != nil {
+		return figures{}, err
+	}
+	return riverJobs(ctx, p.postgres.URL(database), n)
+}
 
 // asynqTasks has n tasks done that do nothing, by asynq as its documentation sets it up, all of them queued before the
 // watch starts.

@@ -57,11 +57,15 @@ func (r *run) rival(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	w, err := openWorldOf(ctx, filepath.Join(r.dir, name), gateway.Channel{Name: name, Adapter: name, Kind: other.kind, Senders: r.senders}, unlimited{adapter}, other.address)
+	dir, err := r.place(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer w.store.Close()
+	w, err := openWorldOf(ctx, dir, gateway.Channel{Name: name, Adapter: name, Kind: other.kind, Senders: r.senders}, unlimited{adapter}, other.address)
+	if err != nil {
+		return err
+	}
+	defer w.close()
 	if err := w.members(ctx, r.n); err != nil {
 		return err
 	}

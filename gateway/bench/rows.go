@@ -77,7 +77,7 @@ func planned(ctx context.Context, dir, provider, hook string, n, senders int) (g
 		return gateway.ID{}, err
 	}
 	id, _, err := w.plan(ctx, n)
-	return id, errors.Join(err, w.store.Close())
+	return id, errors.Join(err, w.close())
 }
 
 func makeApp(ctx context.Context, dir string, factories []channels.Factory) (*app.App, error) {
@@ -160,7 +160,7 @@ func childPlan(dir string, n int, profile string) (planning, error) {
 	}
 	_, took, err := w.plan(ctx, n)
 	stopProfile()
-	return planning{Seconds: took.Seconds(), PeakMiB: peakMiB()}, errors.Join(err, w.store.Close())
+	return planning{Seconds: took.Seconds(), PeakMiB: peakMiB()}, errors.Join(err, w.close())
 }
 
 // childSeed takes n members in.
@@ -172,7 +172,7 @@ func childSeed(dir string, n int) (planning, error) {
 	}
 	begin := time.Now()
 	err = w.members(ctx, n)
-	return planning{Seconds: time.Since(begin).Seconds(), PeakMiB: peakMiB()}, errors.Join(err, w.store.Close())
+	return planning{Seconds: time.Since(begin).Seconds(), PeakMiB: peakMiB()}, errors.Join(err, w.close())
 }
 
 // latency is what the child process of the urgent row answers.
@@ -239,7 +239,7 @@ func childUrgent(dir string, delay time.Duration, alerts, senders int, profile s
 	}
 	stopProfile()
 	stop()
-	err = errors.Join(err, <-ended, <-ended, w.store.Close())
+	err = errors.Join(err, <-ended, <-ended, w.close())
 	if len(took) == 0 {
 		return latency{}, err
 	}

@@ -20,9 +20,8 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/dispatch"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
-	"github.com/carillon-gateway/carillon/gateway/internal/queue/memq"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
-	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
+	"github.com/carillon-gateway/carillon/gateway/internal/store"
 )
 
 const (
@@ -33,7 +32,10 @@ const (
 
 // world is a ledger on disk with one group and one channel, for which each of its members has an address.
 type world struct {
-	store   *sqlite.Store
+	store   store.Store
+	queue   queue.Queue
+	end     func() error // of the queue
+	alone   bool
 	group   gateway.Group
 	channel gateway.Channel
 	adapter channels.Adapter
@@ -60,19 +62,28 @@ func openWorldOf(ctx context.Context, dir string, channel gateway.Channel, adapt
 	if err != nil {
 		return nil, err
 	}
-	w := &world{adapter: adapter, address: address}
-	if w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: filepath.Join(dir, "data"), Ring: ring}); err != nil {
+	g, err := groundOf(dir)
+	if err != nil {
 		return nil, err
+	}
+	w := &world{adapter: adapter, address: address, alone: !g.scaled()}
+	if w.store, err = g.ledger(ctx, dir, ring); err != nil {
+		return nil, err
+	}
+	if w.queue, w.end, err = g.queue(ctx, dir); err != nil {
+		return nil, errors.Join(err, w.store.Close())
 	}
 	w.group, err = w.store.PutGroup(ctx, gateway.Group{Slug: "harbour", Name: "Harbour", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: topic}}})
 	if err == nil {
 		w.channel, err = w.store.PutChannel(ctx, channel)
 	}
 	if err != nil {
-		return nil, errors.Join(err, w.store.Close())
+		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
 }
+
+func (w *world) close() error { return errors.Join(w.end(), w.store.Close()) }
 
 // secret is a key that every run shares, so that one process can read what another wrote.
 func secret(fill byte) []byte {
@@ -91,7 +102,15 @@ func configure(dir, listen string) (string, error) {
 		}
 	}
 	path := filepath.Join(dir, "carillon.yaml")
-	text := fmt.Sprintf("listen: %q\npublic_base_url: \"http://%s\"\ndata: data\nkeys: [{id: bench, secret: {file: key}}]\nindex_key: {file: index}\nlimits: {import: 256MiB}\n", listen, listen)
+	g, err := groundOf(dir)
+	if err != nil {
+		return "", err
+	}
+	storage, err := g.storage(dir)
+	if err != nil {
+		return "", err
+	}
+	text := fmt.Sprintf("listen: %q\npublic_base_url: \"http://%s\"\ndata: data\n%skeys: [{id: bench, secret: {file: key}}]\nindex_key: {file: index}\nlimits: {import: 256MiB}\n", listen, listen, storage)
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
@@ -150,7 +169,7 @@ func (w *world) fanout(nudge func(gateway.ID, gateway.Lane)) *fanout.Fanout {
 func (w *world) dispatcher() (*dispatch.Dispatcher, error) {
 	people := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{w.channel.Kind}, Usable: w.Usable,
 		Parse: func(_, region, raw string) (channels.Address, error) { return sms.ParseNumber(raw, region) }})
-	return dispatch.New(dispatch.Options{Ledger: w.store, Mender: w.store, Routes: people, Deliveries: w.store, Texts: w.store, Health: w.store, Live: w, Queue: memq.New(queue.Window), Alone: true,
+	return dispatch.New(dispatch.Options{Ledger: w.store, Mender: w.store, Routes: people, Deliveries: w.store, Texts: w.store, Health: w.store, Live: w, Queue: w.queue, Alone: w.alone,
 		CallbackURL: func(_, attempt gateway.ID, part int) string { // receipts come by webhook, not by polling
 			return fmt.Sprintf("http://127.0.0.1:1/hooks/sms?a=%s&p=%d", attempt, part)
 		}})
