@@ -52,7 +52,7 @@ func Move(ctx context.Context, o MoveOptions) ([]Moved, error) {
 	}
 	moved, err := move.Copy(ctx, from, to, o.Tell)
 	if err == nil {
-		err = from.Leave("PostgreSQL")
+		err = from.MoveAway("PostgreSQL")
 	}
 	if errors.Is(err, move.ErrDiffers) {
 		err = fmt.Errorf("%w; was the gateway started between two runs of this command? move again from the beginning, with --again", err)

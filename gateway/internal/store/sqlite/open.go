@@ -172,9 +172,9 @@ func lockFolder(dir string) (*os.File, error) {
 // leftName is the file that says that a ledger was moved away.
 const leftName = "carillon.moved"
 
-// Leave says that the ledger was moved to another place, and that nobody is to open it here again: the same messages
+// MoveAway says that the ledger was moved to another place, and that nobody is to open it here again: the same messages
 // would be sent twice.
-func (s *Store) Leave(to string) error {
+func (s *Store) MoveAway(to string) error {
 	text := fmt.Sprintf("this ledger was moved to %s on %s.", to, time.Now().UTC().Format("2 January 2006, 15:04 UTC"))
 	return os.WriteFile(filepath.Join(s.dir, leftName), []byte(text), 0o600)
 }
