@@ -63,6 +63,9 @@ type Store struct {
 	keys    *sealed.Keys
 	bulk    chan struct{} // a place for each connection that work may have which can wait
 	shards  *shards
+	memory  *memory
+	money   *money
+	scans   scans
 }
 
 // Open opens the ledger and brings its tables up to date; several processes may do so at once.
@@ -103,7 +106,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, readable(err)
 	}
 	return &Store{pool: pool, ring: o.Ring, now: o.Now, log: o.Log, at: o.At, country: o.Country, bulk: make(chan struct{}, o.MaxConns-urgentConns),
-		keys: sealed.NewKeys(o.Ring), shards: newShards()}, nil
+		keys: sealed.NewKeys(o.Ring), shards: newShards(), memory: newMemory(), money: newMoney(), scans: scans{at: map[gateway.ID]gateway.ID{}}}, nil
 }
 
 // Close ends all connections; it waits for those at work.

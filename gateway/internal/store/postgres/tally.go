@@ -31,12 +31,20 @@ func (t *txn) tally(k tallyKey, n int64) {
 	t.tallies[k] += n
 }
 
-// flush queues what the transaction has counted, in the order of the counters.
-func (t *txn) flush(batch *pgx.Batch) {
+// writeTallies queues what the transaction has counted, in the order of the counters.
+func (t *txn) writeTallies(batch *pgx.Batch) {
+	var keys []tallyKey
 	for _, k := range slices.SortedFunc(maps.Keys(t.tallies), tallyKey.compare) {
-		if n := t.tallies[k]; n != 0 {
-			batch.Queue("INSERT INTO tallies AS t (group_id, broadcast_id, channel_id, state, reason, shard, n) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (group_id, broadcast_id, channel_id, state, reason, shard) DO UPDATE SET n = t.n + excluded.n",
-				k.group, k.broadcast, k.channel, string(k.state), string(k.reason), t.shard, n)
+		if t.tallies[k] != 0 {
+			keys = append(keys, k)
 		}
 	}
+	if len(keys) == 0 {
+		return
+	}
+	batch.Queue(`INSERT INTO tallies AS t (group_id, broadcast_id, channel_id, state, reason, shard, n) SELECT g, b, c, s, r, $6::smallint, n
+	FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $7::bigint[]) AS u (g, b, c, s, r, n)
+	ON CONFLICT (group_id, broadcast_id, channel_id, state, reason, shard) DO UPDATE SET n = t.n + excluded.n`,
+		column(keys, func(k tallyKey) gateway.ID { return k.group }), column(keys, func(k tallyKey) gateway.ID { return k.broadcast }), column(keys, func(k tallyKey) gateway.ID { return k.channel }),
+		column(keys, func(k tallyKey) string { return string(k.state) }), column(keys, func(k tallyKey) string { return string(k.reason) }), t.shard, column(keys, func(k tallyKey) int64 { return t.tallies[k] }))
 }

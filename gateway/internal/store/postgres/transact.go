@@ -30,14 +30,19 @@ type txn struct {
 	now     int64 // of the store's clock, as the transaction began
 	money   int64 // the revision of prices, budgets and channels
 	shard   int16
+	again   bool // it was tried before
 	tallies map[tallyKey]int64
+	learned []func() // what this process remembers once the transaction is committed
+	rows
+	spending
 }
 
-// The clock is read with the first statement. Whole tables are never read in a transaction: plans made while a table is
-// small must still be good when it has grown.
+// The server keeps the plan of a statement, and plans made while a table is small must still be good when it has grown: so
+// rows are found one by one through an index, always. The clock is read with the first statement.
 const (
 	beginText = "BEGIN"
-	plansText = "SET LOCAL enable_seqscan = off"
+	readText  = "BEGIN READ ONLY"
+	plansText = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
 	clockText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, n FROM revisions WHERE name = 'money'"
 )
 
@@ -45,7 +50,7 @@ const (
 // searched with it.
 const clockSQL = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
 
-// at is the store's clock where it does not stand in SQL; 0: the database's, see nowSQL.
+// fixed is the store's clock if it is not the database's, else 0; see nowSQL.
 func (s *Store) fixed() int64 {
 	if s.now == nil {
 		return 0
@@ -62,22 +67,20 @@ func nowSQL(arg string) string {
 // sake of another, or lost the connection before the commit began, so it sets its results anew each time. Work that is
 // not urgent leaves a few connections free. An error of run rolls back and is returned as it is.
 func (s *Store) do(ctx context.Context, urgent bool, run func(*txn) error) error {
-	return s.transact(ctx, urgent, func(t *txn, _ bool) (bool, error) {
+	return s.transact(ctx, urgent, func(t *txn) (bool, error) {
 		if err := t.begin(&pgx.Batch{}); err != nil {
 			return false, err
 		}
 		if err := run(t); err != nil {
 			return false, err
 		}
-		batch := &pgx.Batch{}
-		t.flush(batch)
-		return t.commit(batch)
+		return t.commit()
 	})
 }
 
 // transact gives work a connection, and repeats it as do says. work begins and commits for itself, and says whether a
 // commit was sent.
-func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn, again bool) (sent bool, err error)) (err error) {
+func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn) (sent bool, err error)) (err error) {
 	if !urgent {
 		select {
 		case s.bulk <- struct{}{}:
@@ -91,7 +94,7 @@ func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn, aga
 		if sent, err = s.once(ctx, try > 1, work); err == nil {
 			return nil
 		}
-		if try == mostTries || ctx.Err() != nil || !repeatable(err) && (sent || !broken(err) || try > 2) {
+		if try == mostTries || ctx.Err() != nil || !repeatable(err) && err != errMore && (sent || !broken(err) || try > 2) {
 			return readable(err)
 		}
 		if try > 2 { // not at the same moment as whoever it met
@@ -104,23 +107,23 @@ func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn, aga
 	}
 }
 
-func (s *Store) once(ctx context.Context, again bool, work func(*txn, bool) (bool, error)) (sent bool, err error) {
+func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, error)) (sent bool, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return false, err
 	}
 	shard := s.shards.take()
 	defer s.shards.give(shard)
-	defer conn.Release() // closes it if a transaction is still open and cannot be ended
-	t := &txn{ctx: ctx, conn: conn, s: s, shard: shard}
-	if sent, err = work(t, again); err != nil && conn.Conn().PgConn().TxStatus() != 'I' && !conn.Conn().IsClosed() {
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTime)
-		defer cancel()
-		if _, failed := conn.Exec(end, "ROLLBACK"); failed != nil {
-			_ = conn.Conn().Close(end)
-		}
+	defer conn.Release()
+	t := &txn{ctx: ctx, conn: conn, s: s, shard: shard, again: again, rows: newRows(), spending: newSpending()}
+	if sent, err = work(t); err != nil {
+		endOpen(ctx, conn)
+		return sent, err
 	}
-	return sent, err
+	for _, keep := range t.learned {
+		keep()
+	}
+	return sent, nil
 }
 
 // begin opens the transaction, with what else is in the batch, in one round trip.
@@ -137,9 +140,15 @@ func (t *txn) begin(more *pgx.Batch) error {
 	return err
 }
 
-// commit sends what is in the batch and commits, in one round trip. If the connection breaks in it, nobody knows whether
-// it was committed.
-func (t *txn) commit(batch *pgx.Batch) (sent bool, err error) {
+// commit writes what has changed and been counted, and commits, in one round trip. If the connection breaks in it, nobody
+// knows whether it was committed.
+func (t *txn) commit() (sent bool, err error) {
+	batch := &pgx.Batch{}
+	t.writeRows(batch)
+	if err := t.writeCharges(batch); err != nil {
+		return false, err
+	}
+	t.writeTallies(batch)
 	t.s.at(FaultPoints[0])
 	var end pgconn.CommandTag
 	batch.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error { end = tag; return nil })
@@ -173,10 +182,47 @@ func (t *txn) send(batch *pgx.Batch) error {
 	return t.conn.SendBatch(t.ctx, batch).Close()
 }
 
-// query reads outside a transaction, as of one moment; scan is called for each row.
+// query reads as of one moment, in one round trip; scan is called for each row. It is tried once more if the connection
+// turns out to be dead before the first row, so scan sets its results anew when it begins.
 func (s *Store) query(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
-	rows, err := s.pool.Query(ctx, text, args...)
-	return readable(each(rows, err, scan))
+	for try := 1; ; try++ {
+		seen := false
+		err := s.queryOnce(ctx, text, args, func(r pgx.Rows) error {
+			seen = true
+			return scan(r)
+		})
+		if err == nil || seen || try > 2 || !broken(err) || ctx.Err() != nil {
+			return readable(err)
+		}
+	}
+}
+
+func (s *Store) queryOnce(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	batch := &pgx.Batch{}
+	batch.Queue(readText)
+	batch.Queue(plansText)
+	batch.Queue(text, args...).Query(func(rows pgx.Rows) error { return each(rows, nil, scan) })
+	batch.Queue("COMMIT")
+	err = conn.SendBatch(ctx, batch).Close()
+	endOpen(ctx, conn)
+	return err
+}
+
+// endOpen rolls back what a failed batch has left open, so that the connection is good for the next.
+func endOpen(ctx context.Context, conn *pgxpool.Conn) {
+	if conn.Conn().IsClosed() || conn.Conn().PgConn().TxStatus() == 'I' {
+		return
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTime)
+	defer cancel()
+	if _, err := conn.Exec(end, "ROLLBACK"); err != nil {
+		_ = conn.Conn().Close(end)
+	}
 }
 
 // list reads all rows; columns names where the columns of one go.

@@ -197,7 +197,6 @@ CREATE TABLE deliveries (
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_limit = 2000,
     autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.2);
 CREATE UNIQUE INDEX deliveries_once ON deliveries (group_id, broadcast_id, member_id);
-CREATE INDEX deliveries_due ON deliveries (channel_id, lane, group_id, due_at) WHERE state = 0;
 CREATE INDEX deliveries_move ON deliveries (move_at) WHERE state = 0 AND move_at > 0;
 CREATE INDEX deliveries_held ON deliveries (group_id, broadcast_id) WHERE state = 4;
 CREATE INDEX deliveries_ended ON deliveries (group_id, broadcast_id, reason, id) WHERE state = 2;

@@ -1,0 +1,174 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
+)
+
+const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, words_sealed FROM broadcasts`
+
+func scanBroadcast(r pgx.Rows) (b gateway.Broadcast, words []byte, err error) {
+	var audience, policy string
+	var stopped bool
+	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Author, (*string)(&b.State), &stopped, &policy,
+		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &words); err != nil {
+		return b, nil, err
+	}
+	if stopped {
+		b.State = gateway.Stopped
+	}
+	if b.Policy, err = row.ReadPolicy(b.Class, policy); err != nil {
+		return b, nil, err
+	}
+	return b, words, fromJSON(audience, &b.Audience)
+}
+
+// openWords reads what a broadcast says; once its time is over it says nothing.
+func (s *Store) openWords(ctx context.Context, b *gateway.Broadcast, words []byte) error {
+	if len(words) == 0 {
+		return nil
+	}
+	key, err := s.groupKey(ctx, b.GroupID)
+	if err != nil {
+		return err
+	}
+	plain, err := key.Box.Open(words, sealed.Place(b.ID, "words"))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(plain, &b.Words)
+}
+
+// Submit stores a broadcast once.
+func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []byte) (gateway.Submission, error) {
+	key, err := s.groupKey(ctx, b.GroupID)
+	if err != nil {
+		return gateway.Submission{}, err
+	}
+	plain, err := json.Marshal(b.Words)
+	if err != nil {
+		return gateway.Submission{}, err
+	}
+	words := key.Box.Seal(plain, sealed.Place(b.ID, "words"))
+	var answer gateway.Submission
+	err = s.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) error {
+		answer = gateway.Submission{}
+		known, err := t.submitted(&b, fingerprint)
+		if err != nil || !known.IsZero() {
+			answer.ID = known
+			return err
+		}
+		if err := b.CheckStart(); err != nil {
+			return err
+		}
+		n, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
+			created_at, start_at, expires_at, forget_at, planned, cursor, lapsed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,'planning',false,$11,$12,$13,$14,$15,$16,0,$17,false) ON CONFLICT (group_id, key) DO NOTHING`,
+			b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), toJSON(b.Audience), words, b.Sensitive, b.Author, toJSON(b.Policy), int16(b.Policy.Lane),
+			b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), gateway.ID{})
+		if err != nil {
+			return err
+		}
+		if n == 1 {
+			answer = gateway.Submission{ID: b.ID, Created: true}
+			return nil
+		}
+		answer.ID, err = t.submitted(&b, fingerprint) // another process stored it a moment ago
+		return err
+	})
+	return answer, err
+}
+
+// submitted finds the broadcast that a key was used for; zero: none.
+func (t *txn) submitted(b *gateway.Broadcast, fingerprint []byte) (id gateway.ID, err error) {
+	var known []byte
+	if err := t.query("SELECT id, fingerprint FROM broadcasts WHERE group_id = $1 AND key = $2", []any{b.GroupID, b.Key}, func(r pgx.Rows) error { return r.Scan(&id, &known) }); err != nil {
+		return id, err
+	}
+	if !id.IsZero() && !bytes.Equal(known, fingerprint) {
+		return id, gateway.Faultf(gateway.CodeKeyReused, "the key %q was used for another broadcast of this group; use a new key", b.Key)
+	}
+	return id, nil
+}
+
+// Broadcast reads one with its words.
+func (s *Store) Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error) {
+	found, err := s.listBroadcasts(ctx, true, "SELECT "+broadcastColumns+" WHERE group_id = $1 AND id = $2", group, id)
+	if err != nil {
+		return gateway.Broadcast{}, err
+	}
+	if len(found) == 0 {
+		return gateway.Broadcast{}, missing("broadcast")
+	}
+	return found[0], nil
+}
+
+// Broadcasts lists the newest first.
+func (s *Store) Broadcasts(ctx context.Context, group, before gateway.ID, limit int) ([]gateway.Broadcast, error) {
+	if before.IsZero() {
+		before = highest
+	}
+	return s.listBroadcasts(ctx, false, "SELECT "+broadcastColumns+" WHERE group_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3", group, before, limit)
+}
+
+var highest = gateway.ID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+
+var unplannedQuery = "SELECT " + broadcastColumns + " WHERE state = 'planning' AND NOT stopped AND start_at <= " + nowSQL("$1") + " ORDER BY lane, start_at LIMIT $2"
+
+// Unplanned lists what fan-out has to do.
+func (s *Store) Unplanned(ctx context.Context, limit int) ([]gateway.Broadcast, error) {
+	return s.listBroadcasts(ctx, true, unplannedQuery, s.fixed(), limit)
+}
+
+func (s *Store) listBroadcasts(ctx context.Context, words bool, text string, args ...any) ([]gateway.Broadcast, error) {
+	all := []gateway.Broadcast{}
+	var secrets [][]byte
+	err := s.query(ctx, text, args, func(r pgx.Rows) error {
+		b, secret, err := scanBroadcast(r)
+		all, secrets = append(all, b), append(secrets, secret)
+		return err
+	})
+	for i := 0; words && err == nil && i < len(all); i++ {
+		err = s.openWords(ctx, &all[i], secrets[i])
+	}
+	return all, err
+}
+
+const stateQuery = `SELECT b.stopped, b.expires_at, b.state = 'planned' AND NOT EXISTS (
+		SELECT 1 FROM tallies t WHERE t.group_id = b.group_id AND t.broadcast_id = b.id AND t.state NOT IN ('delivered', 'ended') GROUP BY t.channel_id, t.state, t.reason HAVING SUM(t.n) > 0)
+	FROM broadcasts b WHERE b.group_id = $1 AND b.id = $2 FOR UPDATE OF b`
+
+// SetState stops or resumes a broadcast.
+func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool) error {
+	return s.do(ctx, true, func(t *txn) error {
+		var was, over bool
+		var expires int64
+		found := false
+		if err := t.query(stateQuery, []any{group, id}, func(r pgx.Rows) error {
+			found = true
+			return r.Scan(&was, &expires, &over)
+		}); err != nil {
+			return err
+		}
+		switch {
+		case !found:
+			return missing("broadcast")
+		case was == stopped && stopped:
+			return gateway.Faultf(gateway.CodeConflict, "this broadcast is stopped already")
+		case over && !was:
+			return gateway.Faultf(gateway.CodeConflict, "this broadcast is over: every delivery has arrived or ended, and nothing waits that could be stopped or go on")
+		case was == stopped:
+			return gateway.Faultf(gateway.CodeConflict, "this broadcast is not stopped")
+		case expires <= t.now:
+			return gateway.Faultf(gateway.CodeConflict, "this broadcast has expired; nothing of it can leave any more")
+		}
+		_, err := t.exec("UPDATE broadcasts SET stopped = $3 WHERE group_id = $1 AND id = $2", group, id, stopped)
+		return err
+	})
+}

@@ -1,0 +1,446 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
+)
+
+// Exchange writes outcomes and gives deliveries to a claimant, in one transaction of two round trips: one that locks and
+// reads, one that writes and commits. What is claimed is locked only if nobody else has it: whoever loses is told NotDue.
+func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
+	if len(done)+len(ids) == 0 {
+		return nil, nil, nil
+	}
+	urgent := by.Urgent
+	for i := range done {
+		urgent = urgent || done[i].Urgent
+	}
+	var errs []error
+	var claims []gateway.Claim
+	var offers map[gateway.ID]*offer
+	err := s.transact(ctx, urgent, func(t *txn) (bool, error) {
+		errs, claims, offers = make([]error, len(done)), make([]gateway.Claim, len(ids)), make(map[gateway.ID]*offer, len(ids))
+		batch := &pgx.Batch{}
+		t.takeOutcomes(batch, done)
+		t.takeOffers(batch, ids, offers)
+		if err := t.begin(batch); err != nil {
+			return false, err
+		}
+		if err := t.takeBudgets(); err != nil {
+			return false, err
+		}
+		for i := range done {
+			var err error
+			if errs[i], err = t.settle(&done[i]); err != nil {
+				return false, fmt.Errorf("settling: %w", err)
+			}
+		}
+		lease := t.now + by.Lease.Microseconds()
+		for i, id := range ids {
+			claims[i] = gateway.Claim{Delivery: id}
+			if err := t.claim(lease, &claims[i], offers[id]); err != nil {
+				return false, fmt.Errorf("claiming: %w", err)
+			}
+		}
+		if err := t.changePoints(); err != nil {
+			return false, err
+		}
+		return t.commit()
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range claims { // outside the transaction: opening costs as much as reading
+		if claims[i].Verdict != gateway.Granted {
+			continue
+		}
+		o := offers[claims[i].Delivery]
+		if err := s.openAddress(ctx, &claims[i], o.key, o.address); err != nil { // what was written stands, so this is no error of the call
+			s.log.Error(closedAddress, "delivery", claims[i].Delivery, "error", err)
+		}
+	}
+	return errs, claims, nil
+}
+
+const closedAddress = "the address of a delivery cannot be opened; see that all keys of the ring are there"
+
+func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, wrapped, address []byte) error {
+	key, err := s.groupKey(ctx, c.Group)
+	if err != nil {
+		return err
+	}
+	box, err := sealed.Member(key, c.Member, wrapped)
+	if err != nil {
+		return err
+	}
+	c.Address, err = sealed.Open(box, address, c.Point, "address")
+	return err
+}
+
+const (
+	// newestToo adds the newest attempts of the deliveries that attempts belong to.
+	newestToo = "SELECT " + attemptColumns + " FROM attempts a WHERE a.id = ANY ($1 || ARRAY(SELECT d.attempt_id FROM attempts o JOIN deliveries d ON d.id = o.delivery_id WHERE o.id = ANY ($1) AND d.attempts > 0)) ORDER BY a.id FOR UPDATE"
+	// lockTheirs locks the deliveries of attempts ($1) with an outcome or receipt that is not plain ($2), or that are not
+	// in a state ($3, $4) in which a plain one leaves the delivery as it is. It follows the locking of the attempts.
+	lockTheirs = "SELECT " + deliveryColumns + ` FROM deliveries d WHERE d.id = ANY (ARRAY(SELECT a.delivery_id FROM attempts a
+		WHERE a.id = ANY ($1) AND (a.id = ANY ($2) OR a.left_behind OR a.state NOT IN ($3, $4)))) ORDER BY d.id FOR UPDATE`
+)
+
+// takeOutcomes queues the locking of what outcomes are about.
+func (t *txn) takeOutcomes(batch *pgx.Batch, done []gateway.Outcome) {
+	if len(done) == 0 {
+		return
+	}
+	all, whole := make([]gateway.ID, 0, len(done)), make([]gateway.ID, 0, len(done))
+	for i := range done {
+		o := &done[i]
+		all = append(all, o.Attempt)
+		if o.State != gateway.Accepted || o.Spent || o.Next.Kind != gateway.StepNone || o.Point != nil {
+			whole = append(whole, o.Attempt)
+		}
+	}
+	t.takeTheirs(batch, all, whole, gateway.Claimed, gateway.InDoubt)
+}
+
+// takeTheirs queues the locking of attempts, and of their deliveries where they are needed: of those in whole, of those
+// that are named twice, and of those that are in neither of two states. Once that was not enough, all is locked.
+func (t *txn) takeTheirs(batch *pgx.Batch, named, whole []gateway.ID, plain, too gateway.AttemptState) {
+	attempts := sortedIDs(slices.Clone(named))
+	switch {
+	case t.again:
+		t.takeAttempts(batch, newestToo, attempts)
+		whole = attempts
+	default:
+		t.takeAttempts(batch, lockAttempts, attempts)
+		if len(attempts) < len(named) {
+			seen := make(map[gateway.ID]bool, len(named))
+			for _, id := range named {
+				if seen[id] {
+					whole = append(whole, id)
+				}
+				seen[id] = true
+			}
+		}
+	}
+	t.takeDeliveries(batch, lockTheirs, attempts, whole, int16(plain), int16(too))
+}
+
+// settle writes one outcome. The first error is the answer to the caller.
+func (t *txn) settle(o *gateway.Outcome) (answer, err error) {
+	a := t.attempts[o.Attempt]
+	if a == nil || a.Token != o.Token {
+		return gateway.ErrStale, nil
+	}
+	if o.ProviderID != "" && o.Polled {
+		t.refs = append(t.refs, ref{a.Channel, o.ProviderID, a.Group, a.No, o.Part})
+	}
+	refused := a.Refusal != ""
+	plain, err := row.Settle(t, a, o)
+	switch {
+	case err != nil:
+		return nil, err
+	case plain && refused:
+		t.changedA[a.No] = true
+		return nil, nil
+	case plain:
+		t.progressed[a.No] = true
+		return nil, nil
+	}
+	d, err := t.deliveryOf(a)
+	if err != nil {
+		return nil, err
+	}
+	entered, err := row.Outcome(t, a, d, o)
+	if err != nil {
+		return nil, err
+	}
+	t.store(a, d)
+	if entered && o.Point != nil {
+		t.points = append(t.points, turned{a.Group, d.Member, a.Point, *o.Point})
+	}
+	return nil, nil
+}
+
+// ref is the provider's id of a part whose receipts are polled.
+type ref struct {
+	channel gateway.ID
+	id      string
+	group   gateway.ID
+	attempt gateway.ID
+	part    int
+}
+
+// turned is what an outcome means for a contact point.
+type turned struct {
+	group, member, point gateway.ID
+	change               gateway.PointChange
+}
+
+// changePoints writes what outcomes mean for contact points.
+func (t *txn) changePoints() error {
+	for _, p := range t.points {
+		if err := t.changePoint(p.group, p.member, p.point, p.change); err != nil {
+			return fmt.Errorf("changing a contact point: %w", err)
+		}
+	}
+	return nil
+}
+
+// offer is what a claim needs to know of a delivery that nobody else has, besides its row.
+type offer struct {
+	point          gateway.ID // that the rest is about
+	kind           string
+	state          int // of the contact point; 0: it is not there
+	address, key   []byte
+	country        string
+	placed, erased bool
+	stopped        bool // its broadcast
+}
+
+const (
+	offerColumns = "b.stopped, d.point_id, COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country, m.key_sealed"
+	offerJoins   = ` JOIN broadcasts b ON b.group_id = d.group_id AND b.id = d.broadcast_id
+	LEFT JOIN contact_points p ON p.group_id = d.group_id AND p.member_id = d.member_id AND p.id = d.point_id
+	LEFT JOIN members m ON m.group_id = d.group_id AND m.id = d.member_id`
+	claimQuery = "SELECT " + deliveryColumns + ", " + offerColumns + " FROM deliveries d" + offerJoins + " WHERE d.id = ANY ($1) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED"
+	moveQuery  = `SELECT COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country FROM contact_points p WHERE p.group_id = $1 AND p.member_id = $2 AND p.id = $3`
+)
+
+// takeOffers queues the locking of deliveries that are to be claimed, as far as nobody else has them.
+func (t *txn) takeOffers(batch *pgx.Batch, ids []gateway.ID, offers map[gateway.ID]*offer) {
+	if len(ids) == 0 {
+		return
+	}
+	batch.Queue(claimQuery, ids).Query(func(r pgx.Rows) error {
+		return each(r, nil, func(r pgx.Rows) error {
+			d, o := &delivery{}, &offer{}
+			var country *string
+			if err := r.Scan(append(deliveryInto(d), &o.stopped, &o.point, &o.kind, &o.state, &o.address, &country, &o.key)...); err != nil {
+				return err
+			}
+			o.erased = o.key == nil
+			if o.placed = country != nil; o.placed {
+				o.country = *country
+			}
+			offers[d.No] = o
+			if t.deliveries[d.No] == nil { // else an outcome has it in hand
+				t.deliveries[d.No], t.owners[d.Broadcast] = d, d.Group
+			}
+			return nil
+		})
+	})
+}
+
+// claim decides one claim and carries it out; o is nil if somebody else has the delivery, or there is none.
+func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
+	d := t.deliveries[c.Delivery]
+	if o == nil || d == nil || d.State != row.Waiting || d.Due > t.now {
+		return nil // not due
+	}
+	if o.point != d.Point {
+		if err := t.movedOffer(d, o); err != nil {
+			return err
+		}
+	}
+	info, err := t.s.frozenOf(t, d.Group, d.Broadcast)
+	if err != nil {
+		return err
+	}
+	info.Fill(c)
+	c.Member, c.Point, c.Channel, c.Locale, c.Neutral, c.No = d.Member, d.Point, d.Channel, d.Locale, d.Neutral, d.Attempts+1
+	c.Tries, c.Resends, c.FirstPart, c.Kind = d.Tries, d.Resends, d.FirstPart, o.kind
+	verdict, reason, detail := info.Judge(c, t.now, o.stopped, o.erased, o.state)
+	c.Verdict = verdict
+	switch {
+	case reason != "":
+		before := d.StateWith(nil)
+		d.State, d.Due, d.Reason, d.Detail = row.Ended, 0, reason, detail
+		row.Moved(t, d, before, d.StateWith(nil))
+		t.changedD[d.No] = true
+		return nil
+	case verdict == gateway.Held:
+		d.State = row.Held
+		t.changedD[d.No] = true
+		return nil
+	case verdict == gateway.Unusable:
+		c.Attempt = d.Newest()
+		c.No--
+		return nil
+	}
+	country := o.country
+	if !o.placed {
+		country = t.s.country(o.kind, "")
+	}
+	price, err := t.priceOf(d.Group, d.Channel, o.kind, country)
+	if err != nil {
+		return err
+	}
+	over, err := t.capped(info, price)
+	if err != nil {
+		return err
+	}
+	before := d.StateWith(nil)
+	if over {
+		c.Verdict = gateway.Capped
+		d.State, d.Reason = row.Capped, gateway.ReasonCapped
+		row.Moved(t, d, before, d.StateWith(nil))
+		t.changedD[d.No] = true
+		return nil
+	}
+	parts, err := t.partsOf(info, c)
+	if err != nil {
+		return err
+	}
+	c.Attempt, c.Token = gateway.NewID(), 1
+	a := &attempt{No: c.Attempt, Group: d.Group, Broadcast: d.Broadcast, Delivery: d.No, Previous: d.Newest(), Channel: d.Channel, Point: c.Point, Nth: c.No, Price: price,
+		State: gateway.Claimed, Token: c.Token, Until: lease, Parts: parts, FirstPart: c.FirstPart, ClaimedAt: t.now}
+	d.State, d.Attempt, d.Attempts = row.Follows, a.No, a.Nth
+	t.granted = append(t.granted, a)
+	row.Moved(t, d, before, d.StateWith(a))
+	return nil
+}
+
+// movedOffer reads the contact point anew that an outcome of the same call has moved a delivery to.
+func (t *txn) movedOffer(d *delivery, o *offer) error {
+	var country *string
+	o.point, o.kind, o.state, o.address, o.placed, o.country = d.Point, "", 0, nil, false, ""
+	err := t.query(moveQuery, []any{d.Group, d.Member, d.Point}, func(r pgx.Rows) error { return r.Scan(&o.kind, &o.state, &o.address, &country) })
+	if o.placed = country != nil; o.placed {
+		o.country = *country
+	}
+	return err
+}
+
+// Observe applies receipts.
+func (s *Store) Observe(ctx context.Context, receipts []gateway.Receipt) ([]gateway.Effect, error) {
+	effects := make([]gateway.Effect, len(receipts))
+	if len(receipts) == 0 {
+		return effects, nil
+	}
+	err := s.transact(ctx, false, func(t *txn) (bool, error) {
+		clear(effects)
+		names, err := t.takeReceipts(receipts)
+		if err != nil {
+			return false, err
+		}
+		if err := t.takeBudgets(); err != nil {
+			return false, err
+		}
+		for i := range receipts {
+			if effects[i], err = t.observe(&receipts[i], names); err != nil {
+				return false, fmt.Errorf("applying receipts: %w", err)
+			}
+		}
+		if err := t.changePoints(); err != nil {
+			return false, err
+		}
+		return t.commit()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return effects, nil
+}
+
+// polled names a part by its provider's id.
+type polled struct {
+	channel gateway.ID
+	id      string
+}
+
+type named struct {
+	attempt gateway.ID
+	part    int
+}
+
+const refQuery = "SELECT r.channel_id, r.ref, r.attempt_id, r.part FROM unnest($1::uuid[], $2::text[]) AS u (channel_id, ref) JOIN refs r ON r.channel_id = u.channel_id AND r.ref = u.ref"
+
+// takeReceipts begins the transaction and locks what receipts are about.
+func (t *txn) takeReceipts(receipts []gateway.Receipt) (map[polled]named, error) {
+	names := map[polled]named{}
+	var all, whole, channels []gateway.ID
+	var refs []string
+	for i := range receipts {
+		r := &receipts[i]
+		if r.Attempt.IsZero() && r.ProviderID != "" {
+			channels, refs = append(channels, r.Channel), append(refs, r.ProviderID)
+		}
+	}
+	first := &pgx.Batch{}
+	if len(refs) > 0 {
+		first.Queue(refQuery, channels, refs).Query(func(rows pgx.Rows) error {
+			return each(rows, nil, func(r pgx.Rows) error {
+				var p polled
+				var n named
+				err := r.Scan(&p.channel, &p.id, &n.attempt, &n.part)
+				names[p] = n
+				return err
+			})
+		})
+		if err := t.begin(first); err != nil {
+			return nil, err
+		}
+	}
+	for i := range receipts {
+		r := &receipts[i]
+		id := r.Attempt
+		if id.IsZero() {
+			id = names[polled{r.Channel, r.ProviderID}].attempt
+		}
+		if id.IsZero() {
+			continue
+		}
+		all = append(all, id)
+		if r.State != gateway.AttemptDelivered || r.Point != nil {
+			whole = append(whole, id)
+		}
+	}
+	batch := &pgx.Batch{}
+	t.takeTheirs(batch, all, whole, gateway.Accepted, gateway.Accepted)
+	if len(refs) > 0 {
+		return names, t.send(batch)
+	}
+	return names, t.begin(batch)
+}
+
+func (t *txn) observe(r *gateway.Receipt, names map[polled]named) (gateway.Effect, error) {
+	id, part := r.Attempt, r.Part
+	if id.IsZero() {
+		n := names[polled{r.Channel, r.ProviderID}]
+		id, part = n.attempt, n.part
+	}
+	a := t.attempts[id]
+	if a == nil || !a.Takes(r.Channel, part) {
+		return gateway.NoAttempt, nil
+	}
+	learned := a.Learn(part, r.ProviderID)
+	if a.Plain(r) {
+		effect, write := row.Deliver(t, a, part, learned)
+		if write {
+			t.progressed[a.No] = true
+		}
+		return effect, nil
+	}
+	d, err := t.deliveryOf(a)
+	if err != nil {
+		return gateway.NoAttempt, err
+	}
+	effect, write, err := row.Observe(t, a, d, part, r, learned)
+	if err != nil || !write {
+		return effect, err
+	}
+	t.store(a, d)
+	if effect == gateway.Applied && r.Point != nil {
+		t.points = append(t.points, turned{a.Group, d.Member, a.Point, *r.Point})
+	}
+	return effect, nil
+}
+
+var _ row.World[gateway.ID] = (*txn)(nil)
