@@ -81,7 +81,7 @@ func (s *Store) turnImport(ctx context.Context, group, imp gateway.ID, state, or
 }
 
 // goOn carries out steps of an import in a state, a transaction each, until one says that no more is left; then the import
-// is in the state end. Of several processes that are at it, one makes each step.
+// is in the state end. Of several processes that are at it, one makes each step: whoever has the roll.
 func (s *Store) goOn(ctx context.Context, group, imp gateway.ID, state, end string, step func(*txn) (more bool, err error), committed func()) error {
 	for more := true; more; {
 		if err := s.do(ctx, false, func(t *txn) error {
@@ -90,7 +90,7 @@ func (s *Store) goOn(ctx context.Context, group, imp gateway.ID, state, end stri
 				return err
 			}
 			there := false
-			if err := t.query("SELECT true FROM imports WHERE group_id = $1 AND id = $2 AND state = $3 FOR UPDATE", []any{group, imp, state}, func(r pgx.Rows) error { return r.Scan(&there) }); err != nil || !there {
+			if err := t.query("SELECT true FROM imports WHERE group_id = $1 AND id = $2 AND state = $3", []any{group, imp, state}, func(r pgx.Rows) error { return r.Scan(&there) }); err != nil || !there {
 				return err
 			}
 			var err error
