@@ -117,8 +117,6 @@ func (s *Store) Broadcasts(ctx context.Context, group, before gateway.ID, limit 
 	return s.listBroadcasts(ctx, false, "SELECT "+broadcastColumns+" WHERE group_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3", group, before, limit)
 }
 
-var highest = gateway.ID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
-
 var unplannedQuery = "SELECT " + broadcastColumns + " WHERE state = 'planning' AND NOT stopped AND start_at <= " + nowSQL("$1") + " ORDER BY lane, start_at LIMIT $2"
 
 // Unplanned lists what fan-out has to do.

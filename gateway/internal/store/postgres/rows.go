@@ -326,23 +326,15 @@ func (t *txn) partsOf(info *frozen, c *gateway.Claim) (int, error) {
 	return n, err
 }
 
-func toJSON(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic("postgres: " + err.Error()) // our own plain types always encode
-	}
-	return string(b)
-}
-
 func fromJSON(text string, into any) error { return json.Unmarshal([]byte(text), into) }
 
-// changeRows is how many deliveries one transaction of Lapse, Release and Uncap changes.
-const changeRows = 100
+// sweepRows is how many deliveries one transaction of Lapse and Release changes.
+const sweepRows = 100
 
 // changeAll changes deliveries a few at a time; it returns how many changed their state.
 func (s *Store) changeAll(ctx context.Context, ids []gateway.ID, change func(*txn, *delivery) error) (n int, err error) {
 	for len(ids) > 0 {
-		chunk := ids[:min(len(ids), changeRows)]
+		chunk := ids[:min(len(ids), sweepRows)]
 		ids = ids[len(chunk):]
 		changed := 0
 		if err := s.do(ctx, false, func(t *txn) error {
