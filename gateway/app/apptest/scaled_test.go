@@ -29,7 +29,7 @@ func launchAll(w *apptest.World) map[string]*apptest.Process {
 func TestRolesInFiveProcesses(t *testing.T) {
 	t.Parallel()
 	w := apptest.New(t, apptest.Options{Storage: shared.Storage(t)})
-	people := apptest.PeopleWith("s", apptest.Numbers(t, 2000))
+	people := apptest.PeopleWith("s", apptest.Numbers(t, 300))
 	launchAll(w)
 	w.Apply("harbour")
 	w.Join("harbour", people)
@@ -78,8 +78,8 @@ func TestRolesInFiveProcesses(t *testing.T) {
 // does. Nobody is missing, nobody is told twice, nothing is in doubt, and no request of the group fails.
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
-	w := apptest.New(t, apptest.Options{Storage: shared.Storage(t), Rate: 400})
-	people := apptest.PeopleWith("s", apptest.Numbers(t, 3000))
+	w := apptest.New(t, apptest.Options{Storage: shared.Storage(t), Rate: 100})
+	people := apptest.PeopleWith("s", apptest.Numbers(t, 1500))
 	var running []*apptest.Process
 	for range 2 {
 		running = append(running, w.Launch("api,scheduler,inbound"), w.Launch("relay,sender"))
@@ -88,7 +88,7 @@ func TestRollingRestart(t *testing.T) {
 	w.Join("harbour", people)
 	const text = "The roof is mended."
 	id := w.Report("harbour", "week-47", text)
-	w.UntilBox(20*time.Second, "for the first ones", func() bool { return w.Box.Stats().Received > 200 })
+	w.UntilBox(20*time.Second, "for the first ones", func() bool { return w.Box.Stats().Received > 100 })
 	for i, old := range running {
 		running[i] = w.Launch(old.Roles)
 		old.Stop()
@@ -122,7 +122,7 @@ func TestKilledAndPaused(t *testing.T) {
 	w.Join("harbour", people)
 	const text = "The roof is mended."
 	id := w.Report("harbour", "week-47", text)
-	w.UntilBox(20*time.Second, "for the first ones", func() bool { return w.Box.Stats().Received > 200 })
+	w.UntilBox(20*time.Second, "for the first ones", func() bool { return w.Box.Stats().Received > 100 })
 	processes[0].Kill()
 	w.UntilBox(20*time.Second, "for the others to go on", func() bool { return w.Box.Stats().Received > 400 })
 	processes[1].Pause()
