@@ -112,6 +112,12 @@ func (p *Postgres) NewDatabase(ctx context.Context) (string, error) {
 	return name, p.exec(ctx, "CREATE DATABASE "+name)
 }
 
+// CopyDatabase makes a database as another one is, which nobody may be connected to, and gives its name.
+func (p *Postgres) CopyDatabase(ctx context.Context, from string) (string, error) {
+	name := fmt.Sprintf("ledger_%d", p.serial.Add(1))
+	return name, p.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+from)
+}
+
 // DropDatabase takes a database away, whoever is connected to it.
 func (p *Postgres) DropDatabase(ctx context.Context, name string) error {
 	return p.exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")

@@ -187,3 +187,5 @@ func (s *shards) give(shard int16) {
 	defer s.mu.Unlock()
 	s.free = append(s.free, shard)
 }
+
+var _ store.Store = (*Store)(nil)

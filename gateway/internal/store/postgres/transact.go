@@ -94,7 +94,7 @@ func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn) (se
 		if sent, err = s.once(ctx, try > 1, work); err == nil {
 			return nil
 		}
-		if try == mostTries || ctx.Err() != nil || !repeatable(err) && err != errMore && (sent || !broken(err) || try > 2) {
+		if try == mostTries || ctx.Err() != nil || !repeatable(err) && !errors.Is(err, errMore) && (sent || !broken(err) || try > 2) {
 			return readable(err)
 		}
 		if try > 2 { // not at the same moment as whoever it met
