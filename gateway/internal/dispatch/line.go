@@ -36,6 +36,8 @@ type line struct {
 
 	troubles troubles
 
+	popping, filling seldom // what is said of a queue or a ledger that is away
+
 	stop context.CancelFunc // stops claiming
 	done chan struct{}      // closed when its last sender has ended
 }
@@ -107,7 +109,7 @@ func (l *line) relay(ctx context.Context, lane gateway.Lane) {
 				comes.earlier(next)
 			}
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil && l.filling.may() {
 			l.d.o.Log.Error("a lane cannot be filled; trying again", "channel", l.name, "lane", lane.String(), "error", err)
 		}
 		filled := time.Now()
@@ -127,6 +129,14 @@ func (l *line) relay(ctx context.Context, lane gateway.Lane) {
 			}
 		}
 	}
+}
+
+// seldom keeps what goes wrong many times a second out of the log, but for once in ten seconds.
+type seldom struct{ last atomic.Int64 }
+
+func (s *seldom) may() bool {
+	now, last := time.Now().Unix(), s.last.Load()
+	return now-last >= 10 && s.last.CompareAndSwap(last, now)
 }
 
 // comingGrain is the shortest time between two looks of a relay for what is due by and by: many retries that come due one

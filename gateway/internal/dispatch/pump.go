@@ -74,7 +74,9 @@ func (p *pump) round(ctx, sending context.Context) error {
 	batch, err := p.l.d.o.Queue.Pop(ctx, p.l.id, p.lanes, most)
 	if err != nil {
 		if ctx.Err() == nil {
-			p.l.d.o.Log.Error("the queue cannot be read; trying again", "channel", p.l.name, "error", err)
+			if p.l.popping.may() {
+				p.l.d.o.Log.Error("the queue cannot be read; trying again", "channel", p.l.name, "error", err)
+			}
 			sleep(ctx, 100*time.Millisecond)
 		}
 		return ctx.Err()

@@ -102,13 +102,14 @@ func (c *Channel) Take(urgent bool, want int) Pass {
 		c.mu.Unlock()
 		return Pass{Wait: wait}
 	}
+	most := want
 	if c.breaker.state != closed { // one tries, and nobody else meanwhile
-		want, c.breaker.state = 1, probing
+		most, c.breaker.state = 1, probing
 	}
 	paid := c.costs[index(urgent)]
 	c.mu.Unlock()
 
-	g := c.rates.Take(now, urgent, want, paid) // other processes may have to be asked, and our senders must not wait for that
+	g := c.rates.Take(now, urgent, most, paid) // other processes may have to be asked, and our senders must not wait for that
 	p := Pass{Count: g.Count, Paid: paid, Wait: g.Wait}
 
 	c.mu.Lock()

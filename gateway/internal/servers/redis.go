@@ -24,7 +24,6 @@ const (
 type RedisOptions struct {
 	AppendOnly bool   // keep a log on disk, synced every second; without it a restart forgets everything
 	Policy     string // maxmemory-policy; noeviction
-	MaxMemory  string // such as 16mb; no limit
 	Settings   []string
 }
 
@@ -47,11 +46,8 @@ func StartRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 	if o.Policy == "" {
 		o.Policy = "noeviction"
 	}
-	if o.MaxMemory == "" {
-		o.MaxMemory = "0"
-	}
 	r.args = append([]string{"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", r.dir, "--save", "", "--appendonly", keep, "--appendfsync", "everysec",
-		"--maxmemory", o.MaxMemory, "--maxmemory-policy", o.Policy}, o.Settings...)
+		"--maxmemory-policy", o.Policy}, o.Settings...)
 	if err := r.Start(ctx); err != nil {
 		r.Close()
 		return nil, err
@@ -80,23 +76,6 @@ func (r *Redis) Addr() string { return fmt.Sprintf("127.0.0.1:%d", r.port) }
 
 // Dir is the folder where it keeps its log.
 func (r *Redis) Dir() string { return r.dir }
-
-// Log gives the bytes of its append-only log, as far as they are written, with the snapshots that it begins with.
-func (r *Redis) Log() ([]byte, error) {
-	files, err := filepath.Glob(filepath.Join(r.dir, "appendonlydir", "*"))
-	if err != nil {
-		return nil, err
-	}
-	var all []byte
-	for _, name := range files {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, content...)
-	}
-	return all, nil
-}
 
 // Client makes a client of this server alone.
 func (r *Redis) Client() *redis.Client {
@@ -256,12 +235,32 @@ func (s *RedisSentinel) begin(ctx context.Context, o RedisOptions) error {
 // Addrs is where the sentinels listen.
 func (s *RedisSentinel) Addrs() []string { return addrs(s.sentinels) }
 
-// Primary is the server that takes writes now; nil: none does.
-func (s *RedisSentinel) Primary(ctx context.Context) *Redis { return primaryOf(ctx, s.Servers) }
+// Primary is the server that the sentinels name; nil: they name none of ours.
+func (s *RedisSentinel) Primary(ctx context.Context) *Redis {
+	for _, watcher := range s.sentinels {
+		c := redis.NewSentinelClient(&redis.Options{Addr: watcher.Addr(), DisableIdentity: true})
+		named, err := c.GetMasterAddrByName(ctx, Master).Result()
+		_ = c.Close()
+		for _, r := range s.Servers {
+			if err == nil && len(named) == 2 && named[1] == strconv.Itoa(r.port) {
+				return r
+			}
+		}
+	}
+	return nil
+}
 
 // Failover kills the primary, waits until a replica has taken over, and returns what was killed.
 func (s *RedisSentinel) Failover(ctx context.Context) (*Redis, error) {
-	return failOver(ctx, s.Primary(ctx), s.Servers)
+	dead := s.Primary(ctx)
+	if dead == nil {
+		return nil, errors.New("there is no primary")
+	}
+	dead.Kill()
+	return dead, until(ctx, "a replica has taken over", func() bool {
+		now := s.Primary(ctx)
+		return now != nil && now != dead && now.primary(ctx)
+	})
 }
 
 // Close ends all servers and deletes their folders.
@@ -350,8 +349,13 @@ func (c *RedisCluster) Whole(ctx context.Context) error {
 func (c *RedisCluster) Addrs() []string { return addrs(c.Servers) }
 
 // Owner is the primary that holds a key now; nil: none answers.
-func (c *RedisCluster) Owner(ctx context.Context, key string) *Redis {
+func (c *RedisCluster) Owner(ctx context.Context, key string) *Redis { return c.owner(ctx, key, nil) }
+
+func (c *RedisCluster) owner(ctx context.Context, key string, but *Redis) *Redis {
 	for _, r := range c.Servers {
+		if r == but {
+			continue
+		}
 		client := r.Client()
 		err := client.Exists(ctx, key).Err() // anybody else answers MOVED
 		_ = client.Close()
@@ -382,7 +386,12 @@ func (c *RedisCluster) Failover(ctx context.Context, key string) (*Redis, error)
 		return nil, errors.New("no primary holds that key")
 	}
 	dead.Kill()
-	return dead, until(ctx, "a replica has taken over", func() bool { return c.Owner(ctx, key) != nil })
+	return dead, c.TakenOver(ctx, key, dead)
+}
+
+// TakenOver waits until another server than one that does not answer holds a key.
+func (c *RedisCluster) TakenOver(ctx context.Context, key string, from *Redis) error {
+	return until(ctx, "a replica has taken over", func() bool { return c.owner(ctx, key, from) != nil })
 }
 
 // Close ends all servers and deletes their folders.
@@ -393,23 +402,6 @@ func addrs(of []*Redis) (all []string) {
 		all = append(all, r.Addr())
 	}
 	return all
-}
-
-func primaryOf(ctx context.Context, among []*Redis) *Redis {
-	for _, r := range among {
-		if r.primary(ctx) {
-			return r
-		}
-	}
-	return nil
-}
-
-func failOver(ctx context.Context, dead *Redis, among []*Redis) (*Redis, error) {
-	if dead == nil {
-		return nil, errors.New("there is no primary")
-	}
-	dead.Kill()
-	return dead, until(ctx, "a replica has taken over", func() bool { return primaryOf(ctx, among) != nil })
 }
 
 func closeAll(servers []*Redis) {

@@ -54,6 +54,9 @@ func (q *Queue) Push(ctx context.Context, to queue.Lane, shares []gateway.Share,
 		}
 		taken, low, left = taken+some, low || few, left[n:]
 	}
+	if taken > 0 {
+		c.wakeAll() // those of this process need not wait for the signal
+	}
 	return taken, low, nil
 }
 

@@ -53,7 +53,7 @@ func (q *Queue) Rates(id gateway.ID, of []channels.Rate) limit.Shared {
 
 func (r *rates) channelKey() string { return r.c.tag + "rates" }
 
-func (r *rates) pointKey(point gateway.ID) string { return r.c.tag + "to:" + string(point[:]) }
+func (r *rates) pointKey(point gateway.ID) string { return r.c.tag + "to:" + point.String() }
 
 // Take implements limit.Rates.
 func (r *rates) Take(_ time.Time, urgent bool, want, cost int) limit.Grant {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -97,6 +98,7 @@ type Queue struct {
 // Open connects, and refuses a Redis that drops keys when it is full. Close ends it.
 func Open(ctx context.Context, o Options) (*Queue, error) {
 	o.complete()
+	logging.Disable() // what the client prints by itself comes back to us as an error as well
 	if len(o.Addrs) == 0 {
 		return nil, errors.New("no address of a Redis server is given")
 	}
@@ -193,10 +195,20 @@ func (q *Queue) run(ctx context.Context, s *script, keys []string, args ...any) 
 		reply, err = eval("eval", s.text)
 	}
 	if err != nil {
+		q.askWho(err)
 		return nil, unreachable(err)
 	}
 	list, _ := reply.([]any)
 	return list, nil
+}
+
+// askWho has a Cluster asked which server holds what: by itself the client does so every ten seconds, and for answers that
+// send it elsewhere, but not when a server is gone.
+func (q *Queue) askWho(err error) {
+	var answer redis.Error
+	if c, ok := q.client.(*redis.ClusterClient); ok && (!errors.As(err, &answer) || redis.HasErrorPrefix(err, "CLUSTERDOWN")) {
+		c.ReloadState(context.Background())
+	}
 }
 
 // channel is what this process knows of the lanes of one channel.

@@ -110,9 +110,7 @@ func (q *Queue) listen(ctx context.Context) {
 			return
 		}
 		q.o.Log.Debug("nothing is heard of other processes; connecting again", "error", err)
-		if c, ok := q.client.(*redis.ClusterClient); ok {
-			c.ReloadState(ctx)
-		}
+		q.askWho(err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(deafSlice):
