@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ func operatorToken(ctx context.Context, access gateway.Access, file string, now 
 	token := gateway.Token{ID: gateway.NewID(), Role: gateway.Operator, Label: "operator", Digest: digest, CreatedAt: now}
 	if err := access.PutToken(ctx, token); err != nil {
 		return fmt.Errorf("keeping the operator's token: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
 	}
 	if err := os.WriteFile(file, []byte(secret.Reveal()+"\n"), 0o600); err != nil {
 		return fmt.Errorf("writing the operator's token: %w", err)

@@ -7,7 +7,15 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/app/apptest"
 )
 
-func TestMain(m *testing.M) { apptest.Main(m.Run) }
+// shared are the servers of the scaled stories.
+var shared = apptest.NewShared()
+
+func TestMain(m *testing.M) {
+	apptest.Main(func() int {
+		defer shared.Close()
+		return m.Run()
+	})
+}
 
 // whole says that the long form of a story is wanted.
 func whole() bool { return !testing.Short() && os.Getenv("CARILLON_REQUIRE_SERVICES") == "1" }

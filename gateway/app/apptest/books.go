@@ -10,6 +10,8 @@ import (
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/postgres"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
 
@@ -21,8 +23,8 @@ func (w *World) Settled(limit time.Duration, group string, broadcast gateway.ID)
 	})
 }
 
-// ledger opens the data folder of a gateway that has stopped.
-func (w *World) ledger() *sqlite.Store {
+// ledger opens the data folder of a gateway that has stopped, or the database beside one that may run.
+func (w *World) ledger() store.Store {
 	w.T.Helper()
 	settings, err := load(w.ConfigFile())
 	if err != nil {
@@ -40,11 +42,32 @@ func (w *World) ledger() *sqlite.Store {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	store, err := sqlite.Open(context.Background(), sqlite.Options{Dir: w.Data(), Ring: ring})
+	var ledger store.Store
+	if w.storage != nil {
+		ledger, err = postgres.Open(context.Background(), postgres.Options{URL: w.storage.Direct(), Ring: ring})
+	} else {
+		ledger, err = sqlite.Open(context.Background(), sqlite.Options{Dir: w.Data(), Ring: ring})
+	}
 	if err != nil {
 		w.T.Fatalf("opening the ledger: %v", err)
 	}
-	return store
+	return ledger
+}
+
+// Inbox reads what members wrote to a group, the newest first, in the profile scaled beside the gateway.
+func (w *World) Inbox(group string) []gateway.InboundMessage {
+	w.T.Helper()
+	ledger := w.ledger()
+	defer ledger.Close()
+	g, err := ledger.Group(context.Background(), group)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	messages, err := ledger.Inbound(context.Background(), g.ID, gateway.ID{}, 100)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return messages
 }
 
 // Books say what became of one broadcast, by the ledger and by the providers' own log.
@@ -61,15 +84,15 @@ func (a *Books) fault(format string, args ...any) {
 	}
 }
 
-// Audit holds the ledger of a gateway that has stopped against the sandbox's log: every person of the group has one
+// Audit holds the ledger of a gateway that has stopped, or in the profile scaled of one that is at rest, against the sandbox's log: every person of the group has one
 // delivery; what is handed over or delivered came once, what is in doubt at most once, what is refused never; nobody
 // else got the text; and the counts that screens show equal a recount. Each person has one address. An empty text stands
 // for all that was sent. Faults name people by reference, never by number.
 func (w *World) Audit(group string, broadcast gateway.ID, people []Person, text string) Books {
 	w.T.Helper()
 	ctx := context.Background()
-	store := w.ledger()
-	defer store.Close()
+	ledger := w.ledger()
+	defer ledger.Close()
 	check := func(err error) {
 		if err != nil {
 			w.T.Helper()
@@ -90,11 +113,11 @@ func (w *World) Audit(group string, broadcast gateway.ID, people []Person, text 
 	for _, p := range people {
 		parts[p.SMS != ""] = max(parts[p.SMS != ""], len(kept[p.SMS+p.Telegram]))
 	}
-	g, err := store.Group(ctx, group)
+	g, err := ledger.Group(ctx, group)
 	check(err)
 	members := map[gateway.ID]string{} // → ref
 	for after := (gateway.ID{}); ; {
-		page, err := store.Members(ctx, g.ID, after, 500)
+		page, err := ledger.Members(ctx, g.ID, after, 500)
 		check(err)
 		for _, m := range page {
 			members[m.ID] = m.Ref.Reveal()
@@ -107,7 +130,7 @@ func (w *World) Audit(group string, broadcast gateway.ID, people []Person, text 
 	account.Members = len(members)
 	deliveries := map[string]gateway.Delivery{} // by ref
 	for after := (gateway.ID{}); ; {
-		page, err := store.Deliveries(ctx, gateway.DeliveryFilter{Group: g.ID, Broadcast: broadcast, After: after, Limit: 1000})
+		page, err := ledger.Deliveries(ctx, gateway.DeliveryFilter{Group: g.ID, Broadcast: broadcast, After: after, Limit: 1000})
 		check(err)
 		for _, d := range page {
 			ref := members[d.MemberID]
@@ -151,7 +174,7 @@ func (w *World) Audit(group string, broadcast gateway.ID, people []Person, text 
 	for range kept {
 		account.fault("somebody else got it")
 	}
-	tallies, err := store.Tallies(ctx, g.ID, broadcast)
+	tallies, err := ledger.Tallies(ctx, g.ID, broadcast)
 	check(err)
 	counted := map[string]int{}
 	for _, t := range tallies {

@@ -24,6 +24,9 @@ const (
 	envServe = "CARILLON_APPTEST_SERVE" // the operator's file
 	envKill  = "CARILLON_APPTEST_KILL"  // a fault point, "@", and at which passing of it the process dies
 	envAhead = "CARILLON_APPTEST_AHEAD" // how far its clock is ahead, as a duration
+	envRoles = "CARILLON_APPTEST_ROLES" // its roles, separated by commas; none: all
+	envPlace = "CARILLON_APPTEST_PLACE" // the address that it listens on, if not the one in the file
+	envClock = "CARILLON_APPTEST_CLOCK" // "own": it goes by the database's clock, and cannot be wound
 )
 
 // exitLocked is the exit code of a gateway that found its data folder taken.
@@ -75,8 +78,18 @@ func serve(file, kill string) error {
 	if err != nil {
 		return err
 	}
-	a, err := app.New(ctx, app.Options{Config: settings, Version: "test", Factories: builtin.All(), Log: app.NewLogger(os.Stderr, slog.LevelDebug, false), At: at,
-		Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
+	roles, err := app.ParseRoles(os.Getenv(envRoles))
+	if err != nil {
+		return err
+	}
+	options := app.Options{Config: settings, Version: "test", Factories: builtin.All(), Log: app.NewLogger(os.Stderr, slog.LevelDebug, false), At: at, Roles: roles}
+	if os.Getenv(envClock) == "" {
+		options.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	}
+	if place := os.Getenv(envPlace); place != "" {
+		settings.Listen = place
+	}
+	a, err := app.New(ctx, options)
 	if err != nil {
 		return err
 	}

@@ -6,20 +6,16 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"io"
 	mathrand "math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels/sandbox"
-	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/client"
 )
 
@@ -34,11 +30,14 @@ const (
 // UrgentSenders is how many messages a channel sends at once besides its Senders, urgent ones only.
 const UrgentSenders = 4
 
-// Options says how a World is. The zero value has one SMS and one Telegram channel with eight senders each.
+// Options says how a World is. The zero value has one SMS and one Telegram channel with eight senders each, in the profile
+// alone.
 type Options struct {
-	Senders int             // of each channel; zero: 8
+	Senders int             // of each channel, in each process that sends; zero: 8
+	Rate    int             // segments a second of the SMS channel; zero: 100,000
 	Sandbox sandbox.Options // OpenChats is set always
 	Polled  bool            // without a public URL: the gateway asks for receipts and replies
+	Storage *Storage        // the profile scaled; nil: alone
 }
 
 // World is providers and a gateway of one story. It is for one test at a time.
@@ -47,15 +46,16 @@ type World struct {
 	Box     *sandbox.Sandbox
 	Wall    string // the sandbox's URL
 	Dir     string // holds the operator's file, the data folder and the gateway's log
-	URL     string // of the gateway
+	URL     string // of the gateway; in the profile scaled, of the Front before its processes
 	Senders int
 	API     *client.Client // the operator's
 
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	ahead time.Duration // by which the gateway's clock is wound
-	ended chan struct{} // closed when the gateway's process has ended
-	log   *os.File
+	storage   *Storage
+	front     *front        // nil: alone
+	main      *Process      // the gateway that Start started; nil: none
+	processes []*Process    // all that were launched
+	ahead     time.Duration // by which the gateway's clock is wound
+	log       *os.File
 }
 
 // New makes a world. Its gateway does not run yet; everything is gone when the test ends.
@@ -64,20 +64,30 @@ func New(t testing.TB, o Options) *World {
 	if o.Senders == 0 {
 		o.Senders = 8
 	}
+	if o.Rate == 0 {
+		o.Rate = 100_000
+	}
 	o.Sandbox.OpenChats = true
-	w := &World{T: t, Box: sandbox.New(o.Sandbox), Dir: t.TempDir(), Senders: o.Senders}
+	w := &World{T: t, Box: sandbox.New(o.Sandbox), Dir: t.TempDir(), Senders: o.Senders, storage: o.Storage}
 	server := httptest.NewServer(w.Box.Handler())
 	w.Wall = server.URL
 	address := freeAddress(t)
 	w.URL = "http://" + address
+	if o.Storage != nil {
+		w.front = newFront(t)
+		w.URL = w.front.url
+	}
 	w.Box.Account(sandbox.Account{SID: Account, Token: Token, SMSURL: w.URL + "/hooks/sms", Numbers: []string{Number}})
-	w.configure(address, o.Polled)
+	w.configure(address, &o)
 	var err error
 	if w.log, err = os.OpenFile(w.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		w.Kill()
+		for _, p := range w.processes {
+			p.Kill()
+		}
 		if err := w.Box.Close(); err != nil {
 			t.Error(err)
 		}
@@ -104,7 +114,7 @@ func freeAddress(t testing.TB) string {
 	return ""
 }
 
-func (w *World) configure(address string, polled bool) {
+func (w *World) configure(address string, o *Options) {
 	w.T.Helper()
 	secrets := map[string]string{"twilio": Token, "telegram": Bot, "hook": "sample-hook-secret"}
 	for _, name := range [...]string{"key", "index"} {
@@ -116,8 +126,13 @@ func (w *World) configure(address string, polled bool) {
 		w.write(name, secret)
 	}
 	public := fmt.Sprintf("public_base_url: %q", w.URL)
-	if polled {
+	if o.Polled {
 		public = ""
+	}
+	storage := ""
+	if o.Storage != nil {
+		w.write("postgres", o.Storage.Postgres)
+		storage = o.Storage.text()
 	}
 	w.write("carillon.yaml", fmt.Sprintf(`listen: %q
 %s
@@ -125,16 +140,17 @@ data: data
 keys: [{id: story, secret: {file: key}}]
 index_key: {file: index}
 drain_grace: 5s
+%s
 channels:
   - name: sms
     adapter: sms
     senders: %d
-    options: {account_sid: %q, auth_token: {file: twilio}, from: %q, segments_per_second: 100000, base_url: %q}
+    options: {account_sid: %q, auth_token: {file: twilio}, from: %q, segments_per_second: %d, base_url: %q}
   - name: telegram
     adapter: telegram
     senders: %d
     options: {token: {file: telegram}, webhook_secret: {file: hook}, per_second: 1000, base_url: %q}
-`, address, public, w.Senders, Account, Number, w.Wall, w.Senders, w.Wall))
+`, address, public, storage, w.Senders, Account, Number, o.Rate, w.Wall, w.Senders, w.Wall))
 }
 
 func (w *World) write(name, text string) {
@@ -163,19 +179,7 @@ func (w *World) tellLog() {
 	w.T.Logf("the end of the gateway's log:\n%s", bytes.Join(lines[max(0, len(lines)-30):], []byte("\n")))
 }
 
-// command makes a gateway's process, which dies at kill ("point@n") unless that is empty.
-func (w *World) command(kill string) *exec.Cmd {
-	w.T.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), envServe+"="+w.ConfigFile(), envKill+"="+kill, envAhead+"="+w.ahead.String())
-	return cmd
-}
-
-// Start starts the gateway and waits until it is ready.
+// Start starts the gateway, with all roles, and waits until it is ready.
 func (w *World) Start() {
 	w.T.Helper()
 	if !w.StartToDie("") {
@@ -187,98 +191,48 @@ func (w *World) Start() {
 // has died before.
 func (w *World) StartToDie(kill string) bool {
 	w.T.Helper()
-	cmd := w.command(kill)
-	cmd.Stdout, cmd.Stderr = w.log, w.log
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		w.T.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // how it ended is told by what it left behind
-		close(ended)
-	}()
-	w.cmd, w.stdin, w.ended = cmd, stdin, ended
-	probe := client.New(w.URL, "", nil)
-	deadline := time.After(time.Minute)
-	for probe.Ready(w.T.Context()) != nil {
-		select {
-		case <-ended:
-			return false
-		case <-deadline:
-			w.T.Fatal("the gateway is not ready after a minute")
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-	token, err := os.ReadFile(filepath.Join(w.Data(), "operator.token"))
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	w.API = client.New(w.URL, gateway.Private(strings.TrimSpace(string(token))), nil)
-	return true
+	p, ready := w.launch("", kill)
+	w.main = p
+	return ready
 }
 
-// Wind puts the gateway's clock forward, in this life and in those after it. What is due by then happens within a sweep.
+// Wind puts the clock of every process forward, in this life and in those after it. What is due by then happens within a sweep.
 func (w *World) Wind(by time.Duration) {
 	w.T.Helper()
 	w.ahead += by
-	if _, err := fmt.Fprintln(w.stdin, by); err != nil {
-		w.T.Fatalf("winding the gateway's clock: %v", err)
+	for _, p := range w.processes {
+		if !p.gone() {
+			if _, err := fmt.Fprintln(p.stdin, by); err != nil {
+				w.T.Fatalf("winding the gateway's clock: %v", err)
+			}
+		}
 	}
 }
 
-// Kill ends the gateway as the kernel would, and waits until it is gone. It does nothing to one that is gone.
+// Kill ends the gateway that Start started as the kernel would, and waits until it is gone. It does nothing to one that is
+// gone.
 func (w *World) Kill() {
-	if w.cmd == nil {
-		return
+	if w.main != nil {
+		w.main.Kill()
 	}
-	_ = w.cmd.Process.Kill()
-	<-w.ended
-	_ = w.stdin.Close()
-	w.cmd = nil
+	w.main = nil
 }
 
-// Stop lets the gateway drain, and returns when it has ended.
+// Stop lets it drain, and returns when it has ended.
 func (w *World) Stop() {
 	w.T.Helper()
-	_ = w.stdin.Close()
-	w.AwaitEnd()
-	if code := w.cmd.ProcessState.ExitCode(); code != 0 {
-		w.T.Errorf("the gateway stopped with exit code %d", code)
-	}
-	w.cmd = nil
+	w.main.Stop()
+	w.main = nil
 }
 
-// AwaitEnd waits until the gateway's process has ended by itself.
+// AwaitEnd waits until its process has ended by itself.
 func (w *World) AwaitEnd() {
 	w.T.Helper()
-	select {
-	case <-w.ended:
-	case <-time.After(time.Minute):
-		w.T.Fatal("the gateway has not ended after a minute")
-	}
+	w.main.AwaitEnd()
 }
 
-// PeakMemory is the most memory that the running gateway had so far, in bytes; zero where the system does not tell.
-func (w *World) PeakMemory() int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
-	fields := strings.Fields(rest)
-	if len(fields) == 0 {
-		return 0
-	}
-	kib, err := strconv.ParseInt(fields[0], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return kib << 10
-}
+// PeakMemory is the most memory that it had so far, in bytes; zero where the system does not tell.
+func (w *World) PeakMemory() int64 { return w.main.PeakMemory() }
 
 // Until asks again and again until done says true; it fails the test when that takes longer than limit.
 func (w *World) Until(limit time.Duration, what string, done func() bool) {
@@ -318,7 +272,7 @@ func (w *World) Script(f sandbox.Fault) (clear func()) {
 // whether it ended because the folder is taken.
 func (w *World) Second() (said string, locked bool) {
 	w.T.Helper()
-	cmd := w.command("")
+	cmd := w.command("", "", "")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		w.T.Fatal(err)
