@@ -232,14 +232,22 @@ func (m *machine) alive(w *world) bool {
 	return false
 }
 
-// prompt is asked before the clock moves because nothing else can: what is due must not have to wait for a sweep just
-// because the queue lost it.
+// prompt is asked before the clock moves because nothing else can. What is due must not have to wait for a sweep just
+// because the queue lost it, and never longer than claims and hints hold.
 func (m *machine) prompt(w *world) string {
-	if w.faulty || w.stopped {
+	if w.stopped {
 		return ""
 	}
+	next := m.next(w)
 	for d := range m.members {
-		if row := &w.d[d]; row.row == rowWaiting && row.due <= w.now {
+		row := &w.d[d]
+		switch {
+		case row.row == rowHeld && next > w.now+lease:
+			return member(d) + " is held, though nothing is stopped any more"
+		case row.row != rowWaiting || row.due > w.now:
+		case next > row.due+lease:
+			return member(d) + " is due, senders are free, and nobody sends it"
+		case !w.faulty:
 			return member(d) + " is due and waits for a sweep, though it could be noticed that the queue lost everything"
 		}
 	}
