@@ -13,8 +13,9 @@ import (
 type Ledger interface {
 	// Plan writes a chunk and its cursor in one transaction. ErrStale: the cursor is not at Chunk.After.
 	Plan(ctx context.Context, c Chunk) error
-	// Due lists the waiting deliveries of a lane whose time has come by the store's clock, the longest due first.
-	Due(ctx context.Context, channel ID, lane Lane, limit int) ([]ID, error)
+	// Due lists the waiting deliveries of a lane whose time has come by the store's clock: for each group that has some at
+	// most each of them, the longest due first. The groups come in the order of their longest due.
+	Due(ctx context.Context, channel ID, lane Lane, each int) ([]Share, error)
 	// NextDue says when the first delivery of a lane is due that is not due yet, by the store's clock; zero: none waits.
 	NextDue(ctx context.Context, channel ID, lane Lane) (time.Time, error)
 	// Exchange writes what the claimant's senders did, then gives them what they do next, in one transaction; either list
@@ -24,6 +25,12 @@ type Ledger interface {
 	Exchange(ctx context.Context, by Claimant, done []Outcome, deliveries []ID) ([]error, []Claim, error)
 	// Observe applies receipts, in any order and any number of times; a state only moves forward.
 	Observe(ctx context.Context, receipts []Receipt) ([]Effect, error)
+}
+
+// Share is what one group has in a lane.
+type Share struct {
+	Group      ID
+	Deliveries []ID
 }
 
 // Mender finds and moves what cannot go on by itself.

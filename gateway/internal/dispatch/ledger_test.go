@@ -59,6 +59,7 @@ type attempt struct {
 // broadcast is what a claim tells of one.
 type broadcast struct {
 	id      gateway.ID
+	group   gateway.ID
 	class   gateway.Class
 	expires time.Time
 	stopped bool
@@ -122,7 +123,7 @@ func (d *delivery) state() gateway.DeliveryState {
 	return d.State
 }
 
-func (l *ledger) Due(_ context.Context, channel gateway.ID, lane gateway.Lane, limit int) ([]gateway.ID, error) {
+func (l *ledger) Due(_ context.Context, channel gateway.ID, lane gateway.Lane, each int) ([]gateway.Share, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var due []gateway.ID
@@ -133,7 +134,18 @@ func (l *ledger) Due(_ context.Context, channel gateway.ID, lane gateway.Lane, l
 		}
 	}
 	slices.SortStableFunc(due, func(a, b gateway.ID) int { return l.deliveries[a].Due.Compare(l.deliveries[b].Due) })
-	return due[:min(limit, len(due))], l.refuse
+	var shares []gateway.Share
+	for _, id := range due {
+		group := l.deliveries[id].broadcast.group
+		i := slices.IndexFunc(shares, func(s gateway.Share) bool { return s.Group == group })
+		if i < 0 {
+			i, shares = len(shares), append(shares, gateway.Share{Group: group})
+		}
+		if len(shares[i].Deliveries) < each {
+			shares[i].Deliveries = append(shares[i].Deliveries, id)
+		}
+	}
+	return shares, l.refuse
 }
 
 func (l *ledger) NextDue(_ context.Context, channel gateway.ID, lane gateway.Lane) (next time.Time, _ error) {

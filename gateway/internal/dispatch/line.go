@@ -29,7 +29,7 @@ type line struct {
 
 	wakes [len(gateway.Lanes)]chan struct{} // of the relays
 	comes [len(gateway.Lanes)]coming        // what they look for next
-	more  [len(gateway.Lanes)]atomic.Bool   // the ledger had more than the lane took
+	low   [len(gateway.Lanes)]atomic.Bool   // a group of the lane ran low
 	check chan struct{}                     // the credentials may be good again
 	keep  chan struct{}                     // the health has changed
 	halts halts
@@ -91,7 +91,7 @@ func (l *line) relay(ctx context.Context, lane gateway.Lane) {
 	for {
 		comes.at.Store(0)
 		err := l.fill(ctx, lane)
-		if err == nil && !l.more[lane].Load() { // else it is looked at again before long
+		if err == nil {
 			var next time.Time
 			if next, err = l.d.o.Ledger.NextDue(ctx, l.id, lane); err == nil && !next.IsZero() {
 				comes.earlier(next)
@@ -150,34 +150,41 @@ func (x *coming) wait(now time.Time, sweep time.Duration) (left time.Duration, s
 	return left, at != 0 && left < sweep
 }
 
+// glance is how many deliveries of each group a relay looks at to see whether there is anything new: most of what it sees
+// of a group with a backlog is in the lane already.
+const glance = 16
+
+// fill pushes what is due and not yet in the lane. A group that has more than the first look shows, and little in the lane,
+// is looked at as deep as its window; what is on its way to a sender is due still, and lies before the rest.
 func (l *line) fill(ctx context.Context, lane gateway.Lane) error {
 	if l.limits.Blocked(lane == gateway.Urgent) > l.d.o.Sweep {
 		return nil
 	}
-	key := queue.Lane{Channel: l.id, Lane: lane}
+	each, window := min(glance, l.d.o.Window), l.d.o.Window
+	if l.low[lane].Swap(false) {
+		each = window
+	}
 	for {
-		waiting, held, err := l.d.o.Queue.Len(ctx, key)
-		if err != nil || waiting > l.d.o.Window/4 {
+		shares, err := l.d.o.Ledger.Due(ctx, l.id, lane, each)
+		if err != nil || len(shares) == 0 {
 			return err
 		}
-		want := waiting + held + l.d.o.Window
-		ids, err := l.d.o.Ledger.Due(ctx, l.id, lane, want)
-		if err != nil || len(ids) == 0 {
-			l.more[lane].Store(false)
+		_, low, err := l.d.o.Queue.Push(ctx, queue.Lane{Channel: l.id, Lane: lane}, shares, each)
+		if err != nil || !low {
 			return err
 		}
-		l.more[lane].Store(true) // before anybody can take the last of them
-		taken, err := l.d.o.Queue.Push(ctx, key, ids)
-		more := len(ids) == want || taken+waiting >= l.d.o.Window
-		l.more[lane].Store(more)
-		if err != nil || taken == 0 || !more {
-			return err
-		}
+		each = max(window, 2*each)
 	}
 }
 
 // nudge wakes a relay.
 func (l *line) nudge(lane gateway.Lane) { wake(l.wakes[lane]) }
+
+// refill wakes a relay whose lane runs low.
+func (l *line) refill(lane gateway.Lane) {
+	l.low[lane].Store(true)
+	l.nudge(lane)
+}
 
 // adapter gives the adapter as it is now, after a change of the channel's options too.
 func (l *line) adapter() (channels.Adapter, bool) { return l.d.o.Live.Adapter(l.id) }

@@ -82,3 +82,52 @@ func TestRetriesAreNoPollingStorm(t *testing.T) {
 		}
 	})
 }
+
+// A channel carries one message a second. One group has a hundred thousand waiting; another plans ten, and they leave in
+// turn with the first one's, every second second. An alert of a third group goes before both.
+func TestGroupsTakeTurns(t *testing.T) {
+	story(t, func(w *world) {
+		p := &provider{caps: channels.Capabilities{Rates: []channels.Rate{{PerSecond: 1, Burst: 1}}}}
+		sms := w.add("sms", p)
+		announce := func(class gateway.Class) *broadcast {
+			b := w.l.announce(class, 1)
+			b.group = gateway.NewID()
+			return b
+		}
+		many := announce(gateway.Report)
+		for range 100_000 {
+			w.l.plan(many, sms)
+		}
+		w.start(w.options())
+		w.pass(5 * time.Second)
+		few := announce(gateway.Report)
+		var ten []gateway.ID
+		for range 10 {
+			ten = append(ten, w.l.plan(few, sms))
+		}
+		w.d.Nudge(sms, gateway.Bulk)
+		gone := func() (n int) {
+			for _, id := range ten {
+				if w.is(id).State == gateway.DeliveryAccepted {
+					n++
+				}
+			}
+			return n
+		}
+		w.pass(10 * time.Second)
+		before := gone()
+		alert := w.l.plan(announce(gateway.Alert), sms)
+		w.d.Nudge(sms, gateway.Urgent)
+		w.pass(1100 * time.Millisecond)
+		if s := w.is(alert).State; s != gateway.DeliveryAccepted {
+			t.Errorf("the alert is %v after a second", s)
+		}
+		w.pass(13 * time.Second)
+		if before < 3 || before > 6 || gone() != 10 {
+			t.Errorf("of the ten %d left within ten seconds, %d in all", before, gone())
+		}
+		if n := p.count(); n < 29 || n > 31 {
+			t.Errorf("%d messages left in half a minute at one a second", n)
+		}
+	})
+}

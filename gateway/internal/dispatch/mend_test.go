@@ -469,22 +469,21 @@ func TestQueueSaysEverythingTwice(t *testing.T) {
 type stutter struct {
 	queue.Queue
 	mu    sync.Mutex
-	again []gateway.ID
-	from  gateway.Lane
+	again queue.Batch
 }
 
-func (s *stutter) Pop(ctx context.Context, channel gateway.ID, lanes []gateway.Lane, most int) (gateway.Lane, []gateway.ID, error) {
+func (s *stutter) Pop(ctx context.Context, channel gateway.ID, lanes []gateway.Lane, most int) (queue.Batch, error) {
 	s.mu.Lock()
-	if n := min(most, len(s.again)); n > 0 && len(lanes) > 1 {
-		ids := s.again[:n]
-		s.again = s.again[n:]
+	if n := min(most, len(s.again.Deliveries)); n > 0 && len(lanes) > 1 {
+		b := queue.Batch{Lane: s.again.Lane, Deliveries: s.again.Deliveries[:n]}
+		s.again.Deliveries = s.again.Deliveries[n:]
 		s.mu.Unlock()
-		return s.from, ids, nil
+		return b, nil
 	}
 	s.mu.Unlock()
-	from, ids, err := s.Queue.Pop(ctx, channel, lanes, most)
+	b, err := s.Queue.Pop(ctx, channel, lanes, most)
 	s.mu.Lock()
-	s.from, s.again = from, append(s.again, ids...)
+	s.again.Lane, s.again.Deliveries = b.Lane, append(s.again.Deliveries, b.Deliveries...)
 	s.mu.Unlock()
-	return from, ids, err
+	return b, err
 }

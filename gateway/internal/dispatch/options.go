@@ -15,7 +15,7 @@ import (
 
 // Ledger is what dispatch needs of the ledger.
 type Ledger interface {
-	Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, limit int) ([]gateway.ID, error)
+	Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, each int) ([]gateway.Share, error)
 	NextDue(ctx context.Context, channel gateway.ID, lane gateway.Lane) (time.Time, error)
 	Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, deliveries []gateway.ID) ([]error, []gateway.Claim, error)
 	Observe(ctx context.Context, receipts []gateway.Receipt) ([]gateway.Effect, error)
@@ -96,7 +96,7 @@ type Options struct {
 	Alone         bool          // no other process can be alive: at the start every claimed attempt is an orphan
 	Senders       int           // of a channel that does not say otherwise; 32
 	UrgentSenders int           // besides, for urgent messages only; 4
-	Window        int           // ids that a lane holds waiting; queue.Window
+	Window        int           // ids of each group that a lane holds waiting; queue.Window
 	Rows          int           // claims, or outcomes, of one call of the ledger: more cost less each, fewer keep alerts waiting less; 48
 	Sweep         time.Duration // how often the ledger is asked without a nudge; 1 s
 	Lease         time.Duration // how long a claim holds, and the longest that an attempt of all its parts may take; 5 min

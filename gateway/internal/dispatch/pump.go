@@ -70,7 +70,7 @@ func (p *pump) round(ctx, sending context.Context) error {
 		return err
 	}
 	most := min(int(p.free.Load()), 2*p.last+1, p.l.d.o.Rows)
-	lane, ids, err := p.l.d.o.Queue.Pop(ctx, p.l.id, p.lanes, most)
+	batch, err := p.l.d.o.Queue.Pop(ctx, p.l.id, p.lanes, most)
 	if err != nil {
 		if ctx.Err() == nil {
 			p.l.d.o.Log.Error("the queue cannot be read; trying again", "channel", p.l.name, "error", err)
@@ -78,11 +78,10 @@ func (p *pump) round(ctx, sending context.Context) error {
 		}
 		return ctx.Err()
 	}
+	lane, ids := batch.Lane, batch.Deliveries
 	key := queue.Lane{Channel: p.l.id, Lane: lane}
-	if p.l.more[lane].Load() {
-		if waiting, _, err := p.l.d.o.Queue.Len(ctx, key); err == nil && waiting <= p.l.d.o.Window/4 {
-			p.l.nudge(lane)
-		}
+	if batch.Low {
+		p.l.refill(lane)
 	}
 	p.l.d.o.At(atPopped)
 	for len(ids) > 0 {

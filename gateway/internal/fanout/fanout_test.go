@@ -315,8 +315,7 @@ func TestStopAndResume(t *testing.T) {
 	<-reached
 	st.ok(st.f.Stop(t.Context(), st.group.ID, id))
 	close(goOn)
-	due, err := st.s.Due(t.Context(), st.list[0].ID, gateway.Bulk, 600)
-	st.ok(err)
+	due := st.due(600)
 	_, claims, err := st.s.Exchange(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, due)
 	st.ok(err)
 	if len(due) != 500 || claims[0].Verdict != gateway.Held {
@@ -333,13 +332,13 @@ func TestStopAndResume(t *testing.T) {
 		t.Errorf("%d deliveries", len(all))
 	}
 	for range 500 {
-		if due, err = st.s.Due(t.Context(), st.list[0].ID, gateway.Bulk, 2000); err != nil || len(due) == 1200 {
+		if due = st.due(2000); len(due) == 1200 {
 			break
 		}
 		<-time.After(10 * time.Millisecond)
 	}
 	if len(due) != 1200 {
-		t.Errorf("%d are due after the restart (%v)", len(due), err)
+		t.Errorf("%d are due after the restart", len(due))
 	}
 }
 
@@ -349,8 +348,7 @@ func TestReplayingDeadLetters(t *testing.T) {
 	st.run(st.f)
 	id := st.submit(report("r1"))
 	st.planned(id)
-	due, err := st.s.Due(t.Context(), st.list[0].ID, gateway.Bulk, 10)
-	st.ok(err)
+	due := st.due(10)
 	_, claims, err := st.s.Exchange(t.Context(), gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, due[:2])
 	st.ok(err)
 	var outcomes []gateway.Outcome

@@ -268,3 +268,14 @@ func told(all []gateway.Delivery) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// due lists what is due over the first channel, at most each of every group.
+func (st *stage) due(each int) (ids []gateway.ID) {
+	st.t.Helper()
+	shares, err := st.s.Due(st.t.Context(), st.list[0].ID, gateway.Bulk, each)
+	st.ok(err)
+	for _, s := range shares {
+		ids = append(ids, s.Deliveries...)
+	}
+	return ids
+}

@@ -3,6 +3,7 @@ package memq
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -18,7 +19,7 @@ type Queue struct {
 	channels map[gateway.ID]*channel
 }
 
-// New makes a queue whose lanes hold at most window waiting ids each.
+// New makes a queue whose lanes hold at most window waiting ids of each group.
 func New(window int) *Queue {
 	return &Queue{window: max(1, window), lost: make(chan struct{}, 1), channels: map[gateway.ID]*channel{}}
 }
@@ -30,12 +31,46 @@ type channel struct {
 }
 
 type lane struct {
-	waiting []gateway.ID // from head on
-	head    int
+	turns   []*group // those that have some waiting
+	next    int      // whose turn it is
+	waiting int
 	present map[gateway.ID]struct{}
 }
 
-func (l *lane) len() int { return len(l.waiting) - l.head }
+// group is what one group has in a lane.
+type group struct {
+	id      gateway.ID
+	waiting []gateway.ID // from head on
+	head    int
+	more    bool // the ledger may hold more of it, and nobody was told that it runs low
+}
+
+func (g *group) len() int { return len(g.waiting) - g.head }
+
+// take appends the first n ids to into.
+func (g *group) take(into []gateway.ID, n int) []gateway.ID {
+	into = append(into, g.waiting[g.head:g.head+n]...)
+	g.head += n
+	if g.head >= len(g.waiting)/2 { // the copy costs no more than what was popped since the last one
+		g.waiting, g.head = g.waiting[:copy(g.waiting, g.waiting[g.head:])], 0
+	}
+	return into
+}
+
+func (l *lane) group(id gateway.ID) *group {
+	for _, g := range l.turns {
+		if g.id == id {
+			return g
+		}
+	}
+	g := &group{id: id}
+	// The group whose turn it is has waited longest, so a new one comes last: just before it.
+	l.turns = slices.Insert(l.turns, l.next, g)
+	if l.next++; l.next == len(l.turns) {
+		l.next = 0
+	}
+	return g
+}
 
 // waiter is a Pop that found nothing.
 type waiter struct {
@@ -63,40 +98,61 @@ func (q *Queue) channel(id gateway.ID) *channel {
 }
 
 // Push implements queue.Queue.
-func (q *Queue) Push(_ context.Context, to queue.Lane, ids []gateway.ID) (int, error) {
+func (q *Queue) Push(_ context.Context, to queue.Lane, shares []gateway.Share, each int) (taken int, low bool, err error) {
 	c := q.channel(to.Channel)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l, taken := &c.lanes[to.Lane], 0
-	for _, id := range ids {
-		if l.len() >= q.window {
-			break
+	l := &c.lanes[to.Lane]
+	for _, s := range shares {
+		g := l.group(s.Group)
+		g.more = len(s.Deliveries) >= each
+		for _, id := range s.Deliveries {
+			if _, present := l.present[id]; present {
+				continue
+			}
+			if g.len() >= q.window {
+				g.more = true
+				break
+			}
+			l.present[id] = struct{}{}
+			g.waiting = append(g.waiting, id)
+			taken++
 		}
-		if _, held := l.present[id]; held {
-			continue
+		low = low || g.more && g.len() <= q.window/4
+		if g.len() == 0 {
+			l.leave(slices.Index(l.turns, g))
 		}
-		l.present[id] = struct{}{}
-		l.waiting = append(l.waiting, id)
-		taken++
 	}
+	l.waiting += taken
 	if taken > 0 {
 		c.wakeOne(to.Lane)
 	}
-	return taken, nil
+	return taken, low, nil
+}
+
+// leave takes a group out that has nothing waiting.
+func (l *lane) leave(i int) {
+	l.turns = slices.Delete(l.turns, i, i+1)
+	if i < l.next {
+		l.next--
+	}
+	if l.next >= len(l.turns) {
+		l.next = 0
+	}
 }
 
 // Pop implements queue.Queue.
-func (q *Queue) Pop(ctx context.Context, id gateway.ID, lanes []gateway.Lane, most int) (gateway.Lane, []gateway.ID, error) {
+func (q *Queue) Pop(ctx context.Context, id gateway.ID, lanes []gateway.Lane, most int) (queue.Batch, error) {
 	c := q.channel(id)
 	if err := ctx.Err(); err != nil {
-		return 0, nil, err
+		return queue.Batch{}, err
 	}
 	var w *waiter
 	for {
 		c.mu.Lock()
-		if from, ids := c.pop(lanes, most); ids != nil {
+		if b := c.pop(lanes, most, q.window/4); b.Deliveries != nil {
 			c.mu.Unlock()
-			return from, ids, nil
+			return b, nil
 		}
 		if w == nil {
 			w = &waiter{lanes: lanes, wake: make(chan struct{}, 1)}
@@ -107,33 +163,47 @@ func (q *Queue) Pop(ctx context.Context, id gateway.ID, lanes []gateway.Lane, mo
 		case <-w.wake:
 		case <-ctx.Done():
 			c.leave(w)
-			return 0, nil, ctx.Err()
+			return queue.Batch{}, ctx.Err()
 		}
 	}
 }
 
-func (c *channel) pop(lanes []gateway.Lane, most int) (gateway.Lane, []gateway.ID) {
+func (c *channel) pop(lanes []gateway.Lane, most, few int) queue.Batch {
 	for _, from := range lanes {
 		l := &c.lanes[from]
-		n := min(most, l.len())
+		n := min(most, l.waiting)
 		if n <= 0 {
 			continue
 		}
-		ids := make([]gateway.ID, n)
-		copy(ids, l.waiting[l.head:])
-		l.head += n
-		switch {
-		case l.len() == 0:
-			l.waiting, l.head = l.waiting[:0], 0
-		case l.head >= len(l.waiting)/2: // the copy costs no more than what was popped since the last one
-			l.waiting, l.head = l.waiting[:copy(l.waiting, l.waiting[l.head:])], 0
+		b := queue.Batch{Lane: from, Deliveries: make([]gateway.ID, 0, n)}
+		l.waiting -= n
+		for n > 0 {
+			for round, each := len(l.turns), max(1, n/len(l.turns)); round > 0 && n > 0; round-- {
+				n -= l.turn(&b, min(each, n), few)
+			}
 		}
-		if l.len() > 0 {
+		if l.waiting > 0 {
 			c.wakeOne(from)
 		}
-		return from, ids
+		return b
 	}
-	return 0, nil
+	return queue.Batch{}
+}
+
+// turn takes up to n ids from the group whose turn it is, and returns how many.
+func (l *lane) turn(b *queue.Batch, n, few int) int {
+	g := l.turns[l.next]
+	n = min(n, g.len())
+	b.Deliveries = g.take(b.Deliveries, n)
+	if g.more && g.len() <= few {
+		b.Low, g.more = true, false
+	}
+	if g.len() == 0 {
+		l.leave(l.next)
+	} else if l.next++; l.next == len(l.turns) {
+		l.next = 0
+	}
+	return n
 }
 
 // wakeOne wakes the Pop that has waited longest for a lane.
@@ -160,7 +230,7 @@ func (c *channel) leave(gone *waiter) {
 		}
 	}
 	for _, lane := range gone.lanes {
-		if c.lanes[lane].len() > 0 {
+		if c.lanes[lane].waiting > 0 {
 			c.wakeOne(lane)
 		}
 	}
@@ -184,7 +254,7 @@ func (q *Queue) Len(_ context.Context, of queue.Lane) (waiting, held int, err er
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := &c.lanes[of.Lane]
-	return l.len(), len(l.present) - l.len(), nil
+	return l.waiting, len(l.present) - l.waiting, nil
 }
 
 // Lost implements queue.Queue.

@@ -24,23 +24,24 @@ func BenchmarkQueue(b *testing.B) {
 	for i := range ids {
 		ids[i] = gateway.NewID()
 	}
+	shares := []gateway.Share{{Group: gateway.NewID(), Deliveries: ids}}
 	ctx := b.Context()
 	for n := 0; b.Loop(); n++ {
 		if n%len(ids) != 0 { // one iteration is one id
 			continue
 		}
 		for range 2 {
-			if _, err := q.Push(ctx, lane, ids); err != nil {
+			if _, _, err := q.Push(ctx, lane, shares, len(ids)); err != nil {
 				b.Fatal(err)
 			}
 		}
 		for left := len(ids); left > 0; {
-			_, got, err := q.Pop(ctx, lane.Channel, lanes, 32)
+			got, err := q.Pop(ctx, lane.Channel, lanes, 32)
 			if err != nil {
 				b.Fatal(err)
 			}
-			left -= len(got)
-			if err := q.Done(ctx, lane, got); err != nil {
+			left -= len(got.Deliveries)
+			if err := q.Done(ctx, lane, got.Deliveries); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -39,7 +39,9 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 	}{
 		{"first come, first served", order},
 		{"a present id is not taken twice until it is done", presence},
-		{"a lane is bounded", bounded},
+		{"what a group has in a lane is bounded", bounded},
+		{"groups take turns", turns},
+		{"a group that runs low is told of once", low},
 		{"urgent goes first", urgentFirst},
 		{"channels and lanes do not mix", apart},
 		{"a pop waits for a push", waits},
@@ -62,23 +64,33 @@ func ids(n int) []gateway.ID {
 	return made
 }
 
+// push offers ids of one group, behind which the ledger has nothing.
 func push(t *testing.T, s Subject, lane queue.Lane, given []gateway.ID, want int) {
 	t.Helper()
-	taken, err := s.Queue.Push(t.Context(), lane, given)
+	if low := offer(t, s, lane, want, len(given)+1, gateway.Share{Group: lane.Channel, Deliveries: given}); low {
+		t.Fatal("a group of which there is no more runs low")
+	}
+}
+
+// offer pushes shares, and returns whether a group runs low.
+func offer(t *testing.T, s Subject, lane queue.Lane, want, each int, shares ...gateway.Share) (low bool) {
+	t.Helper()
+	taken, low, err := s.Queue.Push(t.Context(), lane, shares, each)
 	if err != nil || taken != want {
 		t.Fatalf("Push took %d, %v; want %d", taken, err, want)
 	}
+	return low
 }
 
 func pop(t *testing.T, s Subject, channel gateway.ID, lanes []gateway.Lane, most int) (gateway.Lane, []gateway.ID) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	lane, got, err := s.Queue.Pop(ctx, channel, lanes, most)
-	if err != nil || len(got) == 0 || len(got) > most {
-		t.Fatalf("Pop of at most %d gave %d ids, %v", most, len(got), err)
+	b, err := s.Queue.Pop(ctx, channel, lanes, most)
+	if err != nil || len(b.Deliveries) == 0 || len(b.Deliveries) > most {
+		t.Fatalf("Pop of at most %d gave %d ids, %v", most, len(b.Deliveries), err)
 	}
-	return lane, got
+	return b.Lane, b.Deliveries
 }
 
 func empty(t *testing.T, s Subject, lane queue.Lane) {
@@ -128,11 +140,88 @@ func presence(t *testing.T, s Subject) {
 func bounded(t *testing.T, s Subject) {
 	lane := queue.Lane{Channel: gateway.NewID(), Lane: gateway.Bulk}
 	given := ids(Window + 10)
-	push(t, s, lane, given, Window)
+	offer(t, s, lane, Window, len(given)+1, gateway.Share{Group: lane.Channel, Deliveries: given})
 	_, got := pop(t, s, lane.Channel, anyLane, 5)
-	push(t, s, lane, given, 5)
+	offer(t, s, lane, 5, len(given)+1, gateway.Share{Group: lane.Channel, Deliveries: given})
 	if !slices.Equal(got, given[:5]) {
 		t.Error("the window kept others than the longest due")
+	}
+}
+
+// One group has a window full, another three: it is not kept waiting, and a third that comes later neither.
+func turns(t *testing.T, s Subject) {
+	lane := queue.Lane{Channel: gateway.NewID(), Lane: gateway.Bulk}
+	groups, of := ids(3), map[gateway.ID]int{}
+	share := func(group, n int) gateway.Share {
+		made := ids(n)
+		for _, id := range made {
+			of[id] = group
+		}
+		return gateway.Share{Group: groups[group], Deliveries: made}
+	}
+	many, few := share(0, Window), share(1, 3)
+	offer(t, s, lane, Window+3, Window+1, many, few)
+	offer(t, s, lane, 0, Window+1, share(0, 1)) // its window is full, though not the lane
+	count := func(most int) (counts [3]int) {
+		_, got := pop(t, s, lane.Channel, anyLane, most)
+		for _, id := range got {
+			counts[of[id]]++
+		}
+		return counts
+	}
+	if got := count(2); got != [3]int{1, 1, 0} {
+		t.Errorf("two were taken as %v", got)
+	}
+	for i := range 2 { // one at a time they take turns too
+		if a, b := count(1), count(1); a[0]+b[0] != 1 || a[1]+b[1] != 1 {
+			t.Errorf("round %d: %v, then %v", i, a, b)
+		}
+	}
+	offer(t, s, lane, 2, Window+1, share(2, 2))
+	if got := count(4); got != [3]int{2, 0, 2} {
+		t.Errorf("four were taken as %v", got)
+	}
+	if got := count(Window); got != [3]int{Window - 5, 0, 0} {
+		t.Errorf("the rest was taken as %v", got)
+	}
+}
+
+func low(t *testing.T, s Subject) {
+	lane := queue.Lane{Channel: gateway.NewID(), Lane: gateway.Normal}
+	group, given := gateway.NewID(), ids(2*Window)
+	share := func(n int) gateway.Share { return gateway.Share{Group: group, Deliveries: given[:n]} }
+	if !offer(t, s, lane, 10, 10, share(10)) {
+		t.Error("ten wait, there is more, and it does not run low")
+	}
+	if offer(t, s, lane, Window-10, 2*Window, share(2*Window)) {
+		t.Error("a full window runs low")
+	}
+	told := 0
+	for range Window / 5 {
+		b, err := s.Queue.Pop(t.Context(), lane.Channel, anyLane, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting, _, err := s.Queue.Len(t.Context(), lane)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Low {
+			told++
+		}
+		if (told > 0) != (waiting <= Window/4) {
+			t.Fatalf("told %d times with %d waiting", told, waiting)
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+	other := ids(3)
+	if offer(t, s, lane, 3, 4, gateway.Share{Group: group, Deliveries: other}) {
+		t.Error("there is no more, and it runs low")
+	}
+	if b, err := s.Queue.Pop(t.Context(), lane.Channel, anyLane, 3); err != nil || b.Low {
+		t.Errorf("there is no more: %+v, %v", b, err)
 	}
 }
 
@@ -154,7 +243,7 @@ func apart(t *testing.T, s Subject) {
 	push(t, s, queue.Lane{Channel: mine, Lane: gateway.Bulk}, given, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := s.Queue.Pop(ctx, mine, urgentOnly, 1); !errors.Is(err, context.Canceled) {
+	if _, err := s.Queue.Pop(ctx, mine, urgentOnly, 1); !errors.Is(err, context.Canceled) {
 		t.Fatalf("Pop of an empty lane: %v", err)
 	}
 	if lane, got := pop(t, s, mine, anyLane, 1); lane != gateway.Bulk || got[0] != given[0] {
@@ -167,11 +256,11 @@ func popping(t *testing.T, ctx context.Context, s Subject, channel gateway.ID, l
 	t.Helper()
 	got := make(chan []gateway.ID, 1)
 	go func() {
-		_, some, err := s.Queue.Pop(ctx, channel, lanes, 1)
+		b, err := s.Queue.Pop(ctx, channel, lanes, 1)
 		if err != nil {
-			some = nil
+			b.Deliveries = nil
 		}
-		got <- some
+		got <- b.Deliveries
 	}()
 	return got
 }
@@ -291,6 +380,7 @@ func saysTwice(t *testing.T, s Subject) {
 func crowd(t *testing.T, s Subject) {
 	channel := gateway.NewID()
 	const pushers, each, poppers = 4, 500, 4
+	groups := ids(3)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var pushing, pops sync.WaitGroup
@@ -300,7 +390,7 @@ func crowd(t *testing.T, s Subject) {
 		lane := queue.Lane{Channel: channel, Lane: gateway.Lanes[i%3]}
 		pushing.Go(func() {
 			for left := ids(each); len(left) > 0 && ctx.Err() == nil; {
-				n, err := s.Queue.Push(ctx, lane, left[:min(25, len(left))])
+				n, _, err := s.Queue.Push(ctx, lane, []gateway.Share{{Group: groups[len(left)%len(groups)], Deliveries: left[:min(25, len(left))]}}, each)
 				if err != nil {
 					t.Error(err)
 					return
@@ -312,19 +402,19 @@ func crowd(t *testing.T, s Subject) {
 	for range poppers {
 		pops.Go(func() {
 			for {
-				from, got, err := s.Queue.Pop(ctx, channel, anyLane, 9)
+				b, err := s.Queue.Pop(ctx, channel, anyLane, 9)
 				if err != nil {
 					return
 				}
 				mu.Lock()
-				for _, id := range got {
+				for _, id := range b.Deliveries {
 					seen[id]++
 				}
 				if len(seen) == pushers*each {
 					cancel()
 				}
 				mu.Unlock()
-				if err := s.Queue.Done(context.WithoutCancel(ctx), queue.Lane{Channel: channel, Lane: from}, got); err != nil {
+				if err := s.Queue.Done(context.WithoutCancel(ctx), queue.Lane{Channel: channel, Lane: b.Lane}, b.Deliveries); err != nil {
 					t.Error(err)
 				}
 			}

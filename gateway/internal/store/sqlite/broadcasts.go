@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -21,22 +23,22 @@ func scanBroadcast(r *lite.Stmt) (b gateway.Broadcast, sealed []byte, err error)
 	if stopped {
 		b.State = gateway.Stopped
 	}
-	if b.Policy, err = readPolicy(b.Class, policy); err != nil {
+	if b.Policy, err = row.ReadPolicy(b.Class, policy); err != nil {
 		return b, nil, err
 	}
 	return b, sealed, fromJSON(audience, &b.Audience)
 }
 
 // openWords reads what a broadcast says; once its time is over it says nothing.
-func (s *Store) openWords(ctx context.Context, b *gateway.Broadcast, sealed []byte) error {
-	if len(sealed) == 0 {
+func (s *Store) openWords(ctx context.Context, b *gateway.Broadcast, words []byte) error {
+	if len(words) == 0 {
 		return nil
 	}
 	key, err := s.groupKey(ctx, b.GroupID)
 	if err != nil {
 		return err
 	}
-	plain, err := key.Box.Open(sealed, place(b.ID, "words"))
+	plain, err := key.Box.Open(words, sealed.Place(b.ID, "words"))
 	if err != nil {
 		return err
 	}
@@ -53,7 +55,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	if err != nil {
 		return gateway.Submission{}, err
 	}
-	sealed := key.Box.Seal(plain, place(b.ID, "words"))
+	words := key.Box.Seal(plain, sealed.Place(b.ID, "words"))
 	var answer gateway.Submission
 	err = s.write.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) error {
 		answer = gateway.Submission{}
@@ -75,7 +77,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 		answer = gateway.Submission{ID: b.ID, Created: true}
 		_, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
 			created_at, start_at, expires_at, forget_at, planned, cursor, lapsed) VALUES (?,?,?,?,?,?,?,?,?,?,'planning',0,?,?,?,?,?,?,0,?,0)`,
-			b.GroupID[:], b.ID[:], b.Key, fingerprint, string(b.Kind), string(b.Class), toJSON(b.Audience), sealed, b.Sensitive, b.Author, toJSON(b.Policy), int(b.Policy.Lane),
+			b.GroupID[:], b.ID[:], b.Key, fingerprint, string(b.Kind), string(b.Class), toJSON(b.Audience), words, b.Sensitive, b.Author, toJSON(b.Policy), int(b.Policy.Lane),
 			toMicros(b.CreatedAt), toMicros(b.StartAt), toMicros(b.ExpiresAt), toMicros(b.ExpiresAt.Add(b.Policy.Keep)), make([]byte, 16))
 		return err
 	})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -77,7 +79,7 @@ func readSpent(c *lite.Conn, group, now int64) (*spent, error) {
 // capped says whether a message must wait because its group's hard cap is reached. Messages of exempt classes pass, and
 // their group's owners are told.
 func (t *txn) capped(info *frozen, price int64) (bool, error) {
-	if price == priceFree {
+	if price == row.PriceFree {
 		return false, nil
 	}
 	b, err := t.spentOf(info.groupNo)
@@ -87,17 +89,17 @@ func (t *txn) capped(info *frozen, price int64) (bool, error) {
 	if _, hard := b.Passed(b.micros, b.segments); !hard {
 		return false, nil
 	}
-	if info.class.Exempt() {
+	if info.Class.Exempt() {
 		return false, t.alarm(b, warnedPassed, gateway.NoticePassed)
 	}
 	return true, nil
 }
 
 // park lets a delivery wait for its group's cap.
-func (t *txn) park(row *claimed, info *frozen) error {
-	t.tally(info.groupNo, row.broadcast, row.channel, gateway.Waiting, "", -1)
-	t.tally(info.groupNo, row.broadcast, row.channel, gateway.Waiting, gateway.ReasonCapped, 1)
-	return t.Prepare("UPDATE deliveries SET state = 5, reason = 'capped' WHERE no = ?").Int(1, row.no).Run()
+func (t *txn) park(c *claimed, info *frozen) error {
+	t.tally(info.groupNo, c.broadcast, c.channel, gateway.Waiting, "", -1)
+	t.tally(info.groupNo, c.broadcast, c.channel, gateway.Waiting, gateway.ReasonCapped, 1)
+	return t.Prepare("UPDATE deliveries SET state = 5, reason = 'capped' WHERE no = ?").Int(1, c.no).Run()
 }
 
 // warn writes a notice for each cap that the sums have come to.
@@ -202,9 +204,7 @@ func (s *Store) Uncap(ctx context.Context, limit int) (int, error) {
 		return 0, err
 	}
 	return s.changeAll(ctx, nos, func(_ *txn, d *delivery) error {
-		if d.state == rowCapped {
-			d.state, d.reason = rowWaiting, ""
-		}
+		row.Uncap(d)
 		return nil
 	})
 }
@@ -236,8 +236,8 @@ func (s *Store) Place(ctx context.Context, limit int) (int, error) {
 			return 0, err
 		}
 		var address gateway.Private
-		if box, err := memberBox(key, r.member, r.key); err == nil {
-			if address, err = openText(box, r.address, r.point, "address"); err != nil {
+		if box, err := sealed.Member(key, r.member, r.key); err == nil {
+			if address, err = sealed.Open(box, r.address, r.point, "address"); err != nil {
 				return 0, err
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -27,17 +28,17 @@ func (s *Store) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Chan
 			if len(c.Options) == 0 {
 				c.Options = json.RawMessage("{}")
 			}
-			keyID, sealed := s.ring.Wrap(c.Options, place(c.ID, "options"))
+			keyID, options := s.ring.Wrap(c.Options, sealed.Place(c.ID, "options"))
 			_, err := t.exec("INSERT INTO channels (id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, cursor, trip_after, trip_minutes) VALUES (?,?,?,?,?,?,?,?,?,'',0,'','',0,'',?,?)",
-				c.ID[:], c.GroupID[:], c.Name, c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, keyID, sealed, c.Trip.After, c.Trip.Minutes)
+				c.ID[:], c.GroupID[:], c.Name, c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, keyID, options, c.Trip.After, c.Trip.Minutes)
 			return err
 		}
 		c.ID = known
 		if _, err := t.exec("UPDATE channels SET adapter = ?, kind = ?, groups = ?, senders = ?, trip_after = ?, trip_minutes = ? WHERE id = ?", c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.ID[:]); err != nil || len(c.Options) == 0 {
 			return err
 		}
-		keyID, sealed := s.ring.Wrap(c.Options, place(c.ID, "options"))
-		_, err := t.exec("UPDATE channels SET key_id = ?, options_sealed = ? WHERE id = ?", keyID, sealed, c.ID[:])
+		keyID, options := s.ring.Wrap(c.Options, sealed.Place(c.ID, "options"))
+		_, err := t.exec("UPDATE channels SET key_id = ?, options_sealed = ? WHERE id = ?", keyID, options, c.ID[:])
 		return err
 	})
 	return c, err
@@ -69,7 +70,7 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 	}
 	all := make([]gateway.Channel, 0, len(read))
 	for _, r := range read {
-		plain, err := s.ring.Unwrap(r.key, r.sealed, place(r.c.ID, "options"))
+		plain, err := s.ring.Unwrap(r.key, r.sealed, sealed.Place(r.c.ID, "options"))
 		if err := errors.Join(err, fromJSON(r.groups, &r.c.Groups)); err != nil {
 			return nil, err
 		}

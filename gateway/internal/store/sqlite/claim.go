@@ -2,53 +2,95 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-// Due lists what is due in a lane.
-func (s *Store) Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, limit int) ([]gateway.ID, error) {
-	ids := []gateway.ID{}
+// Due lists what is due in a lane, group by group.
+func (s *Store) Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, each int) ([]gateway.Share, error) {
+	type dated struct {
+		gateway.Share
+		since int64
+	}
+	var due []dated
 	err := s.reading(ctx, func(c *lite.Conn) error {
-		no, err := s.channels.no(c, channel)
-		if err != nil || no == 0 {
+		now := s.micros()
+		return s.groupsIn(c, channel, lane, func(no, group int64) error {
+			share := dated{}
+			r := c.Prepare(dueQuery).Int(1, no).Int(2, int64(lane)).Int(3, group).Int(4, now).Int(5, int64(each))
+			for r.Step() {
+				if len(share.Deliveries) == 0 {
+					share.since = r.ColInt(2)
+				}
+				share.Deliveries = append(share.Deliveries, joined(r.ColInt(0), r.ColInt(1)))
+			}
+			if err := r.Reset(); err != nil || len(share.Deliveries) == 0 {
+				return err
+			}
+			var err error
+			share.Group, err = s.groups.id(c, group)
+			due = append(due, share)
 			return err
-		}
-		r := c.Prepare(dueQuery).Int(1, no).Int(2, int64(lane)).Int(3, s.micros()).Int(4, int64(limit))
-		for r.Step() {
-			ids = append(ids, joined(r.ColInt(0), r.ColInt(1)))
-		}
-		return r.Reset()
+		})
 	})
-	return ids, err
+	slices.SortStableFunc(due, func(a, b dated) int { return cmp.Compare(a.since, b.since) })
+	shares := make([]gateway.Share, len(due))
+	for i := range due {
+		shares[i] = due[i].Share
+	}
+	return shares, err
 }
 
 // NextDue reads the first time to come of a lane, from the index that Due reads.
 func (s *Store) NextDue(ctx context.Context, channel gateway.ID, lane gateway.Lane) (at time.Time, err error) {
+	first, now := int64(0), s.micros()
 	err = s.reading(ctx, func(c *lite.Conn) error {
-		no, err := s.channels.no(c, channel)
-		if err != nil || no == 0 {
+		return s.groupsIn(c, channel, lane, func(no, group int64) error {
+			r := c.Prepare(nextQuery).Int(1, no).Int(2, int64(lane)).Int(3, group).Int(4, now)
+			if r.Step() && (first == 0 || r.ColInt(0) < first) {
+				first = r.ColInt(0)
+			}
+			return r.Reset()
+		})
+	})
+	if err != nil || first == 0 {
+		return at, err
+	}
+	return fromMicros(first), nil
+}
+
+// groupsIn visits the groups that have something waiting in a lane, stepping over the deliveries of each in the index.
+func (s *Store) groupsIn(c *lite.Conn, channel gateway.ID, lane gateway.Lane, visit func(channel, group int64) error) error {
+	no, err := s.channels.no(c, channel)
+	if err != nil || no == 0 {
+		return err
+	}
+	for group, found := int64(0), true; ; {
+		r := c.Prepare(groupsQuery).Int(1, no).Int(2, int64(lane)).Int(3, group)
+		if found = r.Step(); found {
+			group = r.ColInt(0)
+		}
+		if err := r.Reset(); err != nil || !found {
 			return err
 		}
-		r := c.Prepare(nextQuery).Int(1, no).Int(2, int64(lane)).Int(3, s.micros())
-		if r.Step() {
-			at = fromMicros(r.ColInt(0))
+		if err := visit(no, group); err != nil {
+			return fmt.Errorf("looking for what waits: %w", err)
 		}
-		return r.Reset()
-	})
-	if err != nil {
-		return at, fmt.Errorf("looking for what comes: %w", err)
 	}
-	return at, nil
 }
 
 const (
-	dueQuery  = "SELECT no, tail FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND due_at <= ? ORDER BY due_at, no LIMIT ?"
-	nextQuery = "SELECT due_at FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND due_at > ? ORDER BY due_at LIMIT 1"
+	groupsQuery = "SELECT group_no FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND group_no > ? ORDER BY group_no LIMIT 1"
+	dueQuery    = "SELECT no, tail, due_at FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND group_no = ? AND due_at <= ? ORDER BY due_at, no LIMIT ?"
+	nextQuery   = "SELECT due_at FROM deliveries WHERE channel_no = ? AND lane = ? AND state = 0 AND group_no = ? AND due_at > ? ORDER BY due_at LIMIT 1"
 )
 
 // Exchange writes outcomes and gives deliveries to a claimant, in one transaction.
@@ -96,16 +138,16 @@ type sealedAddress struct {
 	key, address []byte
 }
 
-func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, sealed *sealedAddress) error {
+func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddress) error {
 	key, err := s.groupKey(ctx, c.Group)
 	if err != nil {
 		return err
 	}
-	box, err := memberBox(key, c.Member, sealed.key)
+	box, err := sealed.Member(key, c.Member, a.key)
 	if err != nil {
 		return err
 	}
-	c.Address, err = openText(box, sealed.address, c.Point, "address")
+	c.Address, err = sealed.Open(box, a.address, c.Point, "address")
 	return err
 }
 
@@ -128,10 +170,10 @@ type claimed struct {
 func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealedAddress) error {
 	no, tail := halves(id)
 	r := t.Prepare(claimQuery).Int(1, no)
-	if !r.Step() || r.ColInt(0) != tail || !waiting(r.ColInt(7)) || r.ColInt(8) > t.now {
+	if !r.Step() || r.ColInt(0) != tail || r.ColInt(7) != row.Waiting || r.ColInt(8) > t.now {
 		return r.Reset() // not due
 	}
-	row := claimed{no: no, broadcast: r.ColInt(1), channel: r.ColInt(4), attempt: r.ColInt(9), point: int(r.ColInt(15)), erased: r.ColNull(17)}
+	at := claimed{no: no, broadcast: r.ColInt(1), channel: r.ColInt(4), attempt: r.ColInt(9), point: int(r.ColInt(15)), erased: r.ColNull(17)}
 	c.Member, c.Point, c.Locale, c.Neutral, c.No = r.ColID(2), r.ColID(3), r.ColWord(5), r.ColInt(6) != 0, int(r.ColInt(10))+1
 	c.Tries, c.Resends, c.FirstPart, c.Kind = int(r.ColInt(11)), int(r.ColInt(12)), int(r.ColInt(13)), r.ColWord(14)
 	sealed.address, sealed.key = bytes.Clone(r.ColBlob(16)), bytes.Clone(r.ColBlob(17))
@@ -139,35 +181,28 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	if err := r.Reset(); err != nil {
 		return err
 	}
-	info, err := t.frozenOf(row.broadcast)
+	info, err := t.frozenOf(at.broadcast)
 	if err != nil {
 		return err
 	}
-	info.fill(c)
-	if c.Channel, err = t.w.store.channels.id(t.Conn, row.channel); err != nil {
+	info.Fill(c)
+	if c.Channel, err = t.w.store.channels.id(t.Conn, at.channel); err != nil {
 		return err
 	}
-	halted, err := t.halted(row.broadcast)
+	halted, err := t.halted(at.broadcast)
 	if err != nil {
 		return err
 	}
+	verdict, reason, detail := info.Judge(c, t.now, halted, at.erased, at.point)
+	c.Verdict = verdict
 	switch {
-	case info.expires <= t.now:
-		c.Verdict = gateway.Lapsed
-		return t.end(&row, info, gateway.ReasonExpired, "its time was over before it could be sent")
-	case halted:
-		c.Verdict = gateway.Held
+	case reason != "":
+		return t.end(&at, info, reason, detail)
+	case verdict == gateway.Held:
 		return t.Prepare("UPDATE deliveries SET state = 4 WHERE no = ?").Int(1, no).Run()
-	case row.erased:
-		c.Verdict = gateway.Silenced
-		return t.end(&row, info, gateway.ReasonSuppressed, "the member was erased")
-	case row.point == pointStopped && !(c.Class == gateway.Account && c.Point == info.answers): // but the one answer to her own STOP
-		c.Verdict = gateway.Silenced
-		return t.end(&row, info, gateway.ReasonSuppressed, "the person said STOP")
-	case row.point != pointActive && row.point != pointStopped && !(row.point == pointUnconfirmed && c.Class == gateway.Account):
-		c.Verdict = gateway.Unusable
+	case verdict == gateway.Unusable:
 		if c.No > 1 {
-			c.Attempt, err = t.attemptID(row.attempt)
+			c.Attempt, err = t.attemptID(at.attempt)
 		}
 		c.No--
 		return err
@@ -175,23 +210,20 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	if !placed {
 		country = t.w.store.country(c.Kind, "")
 	}
-	if row.price, err = t.priceOf(info.groupNo, row.channel, c.Kind, country); err != nil {
+	if at.price, err = t.priceOf(info.groupNo, at.channel, c.Kind, country); err != nil {
 		return err
 	}
-	over, err := t.capped(info, row.price)
+	over, err := t.capped(info, at.price)
 	if err != nil {
 		return err
 	}
 	if over {
 		c.Verdict = gateway.Capped
-		return t.park(&row, info)
+		return t.park(&at, info)
 	}
 	c.Verdict, c.Attempt, c.Token = gateway.Granted, gateway.NewID(), 1
-	return t.grant(&row, info, c, lease)
+	return t.grant(&at, info, c, lease)
 }
-
-// waiting says whether a row of deliveries may be claimed.
-func waiting(state int64) bool { return state == rowWaiting }
 
 func (t *txn) attemptID(no int64) (id gateway.ID, err error) {
 	r := t.Prepare("SELECT tail FROM attempts WHERE no = ?").Int(1, no)
@@ -202,34 +234,34 @@ func (t *txn) attemptID(no int64) (id gateway.ID, err error) {
 }
 
 // grant writes the attempt of a claim.
-func (t *txn) grant(row *claimed, info *frozen, c *gateway.Claim, lease int64) error {
+func (t *txn) grant(at *claimed, info *frozen, c *gateway.Claim, lease int64) error {
 	parts, err := t.partsOf(info, c)
 	if err != nil {
 		return err
 	}
-	previous := row.attempt
+	previous := at.attempt
 	if c.No == 1 {
 		previous = 0
 	}
-	room, known := t.w.refs[row.channel]
+	room, known := t.w.refs[at.channel]
 	if !known {
 		room = usualRef
 	}
 	no, tail := halves(c.Attempt)
-	a := &attempt{no: no, tail: tail, group: info.groupNo, broadcast: row.broadcast, delivery: row.no, previous: previous, channel: row.channel, point: c.Point, nth: c.No, price: row.price,
-		state: gateway.Claimed, token: c.Token, until: lease, parts: parts, firstPart: c.FirstPart, claimedAt: t.now, refs: blanks[:min(len(blanks), 1+room*max(1, parts))]}
+	a := &attempt{No: no, Tail: tail, Group: info.groupNo, Broadcast: at.broadcast, Delivery: at.no, Previous: previous, Channel: at.channel, Point: c.Point, Nth: c.No, Price: at.price,
+		State: gateway.Claimed, Token: c.Token, Until: lease, Parts: parts, FirstPart: c.FirstPart, ClaimedAt: t.now, Refs: blanks[:min(len(blanks), 1+room*max(1, parts))]}
 	s := t.Prepare("INSERT INTO attempts (state, token, left_behind, arrived, cost, settled_at, refusal, no, tail, group_no, broadcast_no, delivery_no, previous_no, channel_no, point_id, nth, until, parts, first_part, claimed_at, refs, price_no) VALUES (1, 1, 0, 0, 0, 0, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-	s.Int(1, a.no).Int(2, a.tail).Int(3, a.group).Int(4, a.broadcast).Int(5, a.delivery).Int(6, a.previous).Int(7, a.channel).Key(8, a.point).Int(9, int64(a.nth))
-	s.Int(10, a.until).Int(11, int64(a.parts)).Int(12, int64(a.firstPart)).Int(13, a.claimedAt).Text(14, a.refs).Int(15, a.price)
+	s.Int(1, a.No).Int(2, a.Tail).Int(3, a.Group).Int(4, a.Broadcast).Int(5, a.Delivery).Int(6, a.Previous).Int(7, a.Channel).Key(8, a.Point).Int(9, int64(a.Nth))
+	s.Int(10, a.Until).Int(11, int64(a.Parts)).Int(12, int64(a.FirstPart)).Int(13, a.ClaimedAt).Text(14, a.Refs).Int(15, a.Price)
 	if err := s.Run(); err != nil {
 		return fmt.Errorf("writing an attempt: %w", err)
 	}
 	t.w.live.wrote(a)
-	if err := t.Prepare("UPDATE deliveries SET state = 1, attempt_no = ?, attempts = ? WHERE no = ?").Int(1, no).Int(2, int64(c.No)).Int(3, row.no).Run(); err != nil {
+	if err := t.Prepare("UPDATE deliveries SET state = 1, attempt_no = ?, attempts = ? WHERE no = ?").Int(1, no).Int(2, int64(c.No)).Int(3, at.no).Run(); err != nil {
 		return fmt.Errorf("writing a delivery: %w", err)
 	}
-	t.tally(info.groupNo, row.broadcast, row.channel, gateway.Waiting, "", -1)
-	t.tally(info.groupNo, row.broadcast, row.channel, gateway.Sending, "", 1)
+	t.tally(info.groupNo, at.broadcast, at.channel, gateway.Waiting, "", -1)
+	t.tally(info.groupNo, at.broadcast, at.channel, gateway.Sending, "", 1)
 	return nil
 }
 
@@ -240,10 +272,10 @@ const (
 )
 
 // end finishes a waiting delivery.
-func (t *txn) end(row *claimed, info *frozen, reason gateway.Reason, detail string) error {
-	t.tally(info.groupNo, row.broadcast, row.channel, gateway.Waiting, "", -1)
-	t.tally(info.groupNo, row.broadcast, row.channel, gateway.Ended, reason, 1)
-	return t.Prepare("UPDATE deliveries SET state = 2, due_at = 0, reason = ?, detail = ? WHERE no = ?").Text(1, string(reason)).Text(2, detail).Int(3, row.no).Run()
+func (t *txn) end(at *claimed, info *frozen, reason gateway.Reason, detail string) error {
+	t.tally(info.groupNo, at.broadcast, at.channel, gateway.Waiting, "", -1)
+	t.tally(info.groupNo, at.broadcast, at.channel, gateway.Ended, reason, 1)
+	return t.Prepare("UPDATE deliveries SET state = 2, due_at = 0, reason = ?, detail = ? WHERE no = ?").Text(1, string(reason)).Text(2, detail).Int(3, at.no).Run()
 }
 
 // halted says whether a broadcast is stopped.
@@ -265,15 +297,9 @@ func (t *txn) halted(broadcast int64) (bool, error) {
 
 // frozen is what never changes about a broadcast, with the number of parts of its renderings.
 type frozen struct {
-	id, group gateway.ID
-	groupNo   int64
-	class     gateway.Class
-	topic     string
-	answers   gateway.ID // the contact point that an account message answers; it may be stopped
-	avoid     gateway.ID // a channel that must not carry it
-	policy    gateway.Policy
-	expires   int64
-	parts     map[variant]int
+	row.Frozen
+	groupNo int64
+	parts   map[variant]int
 }
 
 type variant struct {
@@ -304,33 +330,14 @@ func readFrozen(c *lite.Conn, broadcast int64) (*frozen, error) {
 	info := &frozen{parts: map[variant]int{}}
 	var class, audience, policy string
 	if err := query(c, "SELECT b.id, b.group_id, g.no, b.class, b.audience, b.policy, b.expires_at FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.no = ?", []any{broadcast}, func(r *lite.Stmt) error {
-		return r.Scan(&info.id, &info.group, &info.groupNo, &class, &audience, &policy, &info.expires)
+		return r.Scan(&info.ID, &info.Group, &info.groupNo, &class, &audience, &policy, &info.Expires)
 	}); err != nil {
 		return nil, err
 	}
-	if info.id.IsZero() {
+	if info.ID.IsZero() {
 		return nil, fmt.Errorf("broadcast %d of a delivery is not there", broadcast)
 	}
-	var who gateway.Audience
-	if err := fromJSON(audience, &who); err != nil {
-		return nil, err
-	}
-	info.class, info.topic, info.answers = gateway.Class(class), who.Topic, who.Point
-	info.avoid = who.Avoid
-	var err error
-	info.policy, err = readPolicy(info.class, policy)
-	return info, err
-}
-
-// readPolicy adds the meaning of the class to the numbers that were frozen.
-func readPolicy(class gateway.Class, numbers string) (gateway.Policy, error) {
-	policy := gateway.PolicyOf(class)
-	return policy, fromJSON(numbers, &policy)
-}
-
-func (info *frozen) fill(c *gateway.Claim) {
-	c.Group, c.Broadcast, c.Avoid = info.group, info.id, info.avoid
-	c.Class, c.Topic, c.Policy, c.Expires = info.class, info.topic, info.policy, time.UnixMicro(info.expires).UTC()
+	return info, info.Set(class, audience, policy)
 }
 
 // partsOf says how many parts the rendering of a claim has.

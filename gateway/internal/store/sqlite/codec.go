@@ -48,22 +48,6 @@ func toJSON(v any) string {
 
 func fromJSON(text string, into any) error { return json.Unmarshal([]byte(text), into) }
 
-func splitList(s string) []string {
-	s = strings.Trim(s, ",")
-	if s == "" {
-		return nil
-	}
-	return strings.Split(s, ",")
-}
-
-// joinTags writes labels so that each stands between commas.
-func joinTags(tags []string) string {
-	if len(tags) == 0 {
-		return ""
-	}
-	return "," + strings.Join(tags, ",") + ","
-}
-
 // batchSizes are the row counts for which statements over many rows are prepared, largest first.
 var batchSizes = [...]int{64, 16, 4, 1}
 

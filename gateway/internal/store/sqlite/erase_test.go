@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -164,16 +165,16 @@ func TestInboundTextsAreUnderTheMembersKey(t *testing.T) {
 		_, err := h.s.Receive(h.ctx, m)
 		h.ok(err)
 		for _, column := range []string{"from", "text"} {
-			sealed := secrets{}
-			sealed.add(h, "inbounds", "id", []gateway.ID{m.ID}, column+"_sealed")
-			for _, b := range sealed {
-				_, err := group.Box.Open(b, place(m.ID, column))
+			stored := secrets{}
+			stored.add(h, "inbounds", "id", []gateway.ID{m.ID}, column+"_sealed")
+			for _, b := range stored {
+				_, err := group.Box.Open(b, sealed.Place(m.ID, column))
 				if c.hers == (err == nil) {
 					t.Errorf("%s of %d members: opened with the group's key: %v", column, len(c.from), err == nil)
 				}
 			}
-			if len(sealed) != 1 {
-				t.Errorf("%d of column %s are stored", len(sealed), column)
+			if len(stored) != 1 {
+				t.Errorf("%d of column %s are stored", len(stored), column)
 			}
 		}
 	}

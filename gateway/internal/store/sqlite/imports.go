@@ -2,12 +2,14 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -50,14 +52,6 @@ func (s *Store) BeginImport(ctx context.Context, imp gateway.Import) (err error)
 			return fmt.Errorf("undoing an import that was left behind: %w", err)
 		}
 	}
-}
-
-func joinList(items []string) string {
-	tags := joinTags(items)
-	if tags == "" {
-		return ""
-	}
-	return tags[1 : len(tags)-1]
 }
 
 // Publish shows what was staged. The first transaction decides; the rest is carried out even across a restart.
@@ -123,11 +117,7 @@ func (st *stager) applyChanges(limit int) (int, error) {
 		return 0, err
 	}
 	for _, c := range changes {
-		plain, err := st.key.Box.Open(c.sealed, place(c.member, "change"))
-		if err != nil {
-			return 0, err
-		}
-		row, err := decodeRow(plain)
+		row, err := roll.OpenChange(st.key, c.member, c.sealed)
 		if err != nil {
 			return 0, err
 		}
@@ -150,7 +140,7 @@ func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
 	}
 	m := row.Member
 	if _, err := st.exec("UPDATE members SET locale = ?, fallback = ?, zone = ?, neutral = ?, tags = ?, name_sealed = COALESCE(?, name_sealed) WHERE group_id = ? AND id = ?",
-		m.Locale, joinList(m.Fallback), m.Zone, m.Neutral, joinTags(m.Tags), sealText(box, m.Name, member, "name"), st.group[:], member[:]); err != nil {
+		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), st.group[:], member[:]); err != nil {
 		return err
 	}
 	for i, p := range m.Points {
@@ -160,16 +150,16 @@ func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
 		}
 		there := false
 		for _, at := range points {
-			if at.member == member {
+			if at.Member == member {
 				there = true
-				if err := st.addConsent(box, member, at, i, p, row.Consents); err != nil {
+				if err := st.addConsent(box, at, i, p, row.Consents); err != nil {
 					return err
 				}
 			}
 		}
 		if !there {
-			ready := st.w.store.preparePoint(st.key, box, st.topics, st.group, member, p, row.Consents)
-			if ready.stopped, err = st.stands(st.group, p.Kind, ready.stops); err != nil {
+			ready := st.w.store.desk(st.group, st.key, st.topics).Point(box, member, p, row.Consents)
+			if ready.Stopped, err = st.stands(st.group, p.Kind, ready.Stops); err != nil {
 				return err
 			}
 			if err := st.insertPoint(member, i, &ready); err != nil {
@@ -180,26 +170,15 @@ func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
 	return nil
 }
 
-func (st *stager) addConsent(box seal.Box, member gateway.ID, at pointAt, position int, p gateway.ContactPoint, consents []gateway.Consent) error {
-	mask, state := at.topics, at.state
-	for _, c := range consents {
-		if c.PointID != p.ID {
-			continue
-		}
-		bit := bits(st.topics, []string{c.Topic})
-		if !c.Granted || mask&bit == bit {
-			continue
-		}
-		mask |= bit
-		c.ID, c.GroupID, c.MemberID, c.PointID = gateway.NewID(), st.group, member, at.id
+func (st *stager) addConsent(box seal.Box, at roll.Found, position int, p gateway.ContactPoint, consents []gateway.Consent) error {
+	state, mask, news := roll.Granted(st.topics, at, p.ID, consents)
+	for _, c := range news {
+		c.GroupID = st.group
 		if err := st.putConsent(box, c); err != nil {
 			return err
 		}
 	}
-	if state == pointUnconfirmed && mask != 0 {
-		state = pointActive
-	}
-	_, err := st.exec("UPDATE contact_points SET position = ?, topics = ?, state = ? WHERE group_id = ? AND member_id = ? AND id = ?", position, mask, state, st.group[:], member[:], at.id[:])
+	_, err := st.exec("UPDATE contact_points SET position = ?, topics = ?, state = ? WHERE group_id = ? AND member_id = ? AND id = ?", position, mask, state, st.group[:], at.Member[:], at.ID[:])
 	return err
 }
 
@@ -272,51 +251,4 @@ func (s *Store) FinishImports(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// plainRow is a staged change in clear, before it is sealed: the types that hide themselves would hide it for ever.
-type plainRow struct {
-	Name, Locale, Zone string
-	Fallback, Tags     []string
-	Neutral            bool
-	Points             []plainPoint
-	Consents           []plainConsent
-}
-
-type plainPoint struct {
-	ID            gateway.ID
-	Kind, Address string
-}
-
-type plainConsent struct {
-	gateway.Consent
-	Words string
-}
-
-func encodeRow(row gateway.StagedMember) ([]byte, error) {
-	m := row.Member
-	plain := plainRow{Name: m.Name.Reveal(), Locale: m.Locale, Zone: m.Zone, Fallback: m.Fallback, Tags: m.Tags, Neutral: m.Neutral}
-	for _, p := range m.Points {
-		plain.Points = append(plain.Points, plainPoint{p.ID, p.Kind, p.Address.Reveal()})
-	}
-	for _, c := range row.Consents {
-		plain.Consents = append(plain.Consents, plainConsent{c, c.Proof.Reveal()})
-	}
-	return json.Marshal(plain)
-}
-
-func decodeRow(b []byte) (gateway.StagedMember, error) {
-	var plain plainRow
-	if err := json.Unmarshal(b, &plain); err != nil {
-		return gateway.StagedMember{}, err
-	}
-	row := gateway.StagedMember{Member: gateway.Member{Name: gateway.Private(plain.Name), Locale: plain.Locale, Zone: plain.Zone, Fallback: plain.Fallback, Tags: plain.Tags, Neutral: plain.Neutral}}
-	for _, p := range plain.Points {
-		row.Member.Points = append(row.Member.Points, gateway.ContactPoint{ID: p.ID, Kind: p.Kind, Address: gateway.Private(p.Address)})
-	}
-	for _, c := range plain.Consents {
-		c.Consent.Proof = gateway.Private(c.Words)
-		row.Consents = append(row.Consents, c.Consent)
-	}
-	return row, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
 // Receive stores what a member sent, once. What comes from exactly one member is sealed under her key, so that erasing
@@ -32,7 +33,7 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (bool, er
 			}
 		}
 		n, err := t.exec("INSERT INTO inbounds (group_id, id, channel_id, event_id, members, sealed_for, kind, from_sealed, text_sealed, meaning, at) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (channel_id, event_id) WHERE event_id IS NOT NULL DO NOTHING",
-			m.GroupID[:], m.ID[:], m.ChannelID[:], event, toJSON(m.MemberIDs), owner, m.Kind, sealText(box, m.From, m.ID, "from"), sealText(box, m.Text, m.ID, "text"), m.Meaning, toMicros(m.At))
+			m.GroupID[:], m.ID[:], m.ChannelID[:], event, toJSON(m.MemberIDs), owner, m.Kind, sealed.Text(box, m.From, m.ID, "from"), sealed.Text(box, m.Text, m.ID, "text"), m.Meaning, toMicros(m.At))
 		if err != nil || n == 0 {
 			return err
 		}
@@ -79,14 +80,14 @@ func (s *Store) Inbound(ctx context.Context, group, before gateway.ID, limit int
 		}
 		box := key.Box
 		if !r.owner.IsZero() && (r.from != nil || r.text != nil) {
-			if box, err = memberBox(key, r.owner, r.hers); err != nil {
+			if box, err = sealed.Member(key, r.owner, r.hers); err != nil {
 				return nil, err
 			}
 		}
-		if r.m.From, err = openText(box, r.from, r.m.ID, "from"); err != nil {
+		if r.m.From, err = sealed.Open(box, r.from, r.m.ID, "from"); err != nil {
 			return nil, err
 		}
-		if r.m.Text, err = openText(box, r.text, r.m.ID, "text"); err != nil {
+		if r.m.Text, err = sealed.Open(box, r.text, r.m.ID, "text"); err != nil {
 			return nil, err
 		}
 		all = append(all, r.m)
@@ -105,8 +106,8 @@ func (s *Store) PutWording(ctx context.Context, group gateway.ID, name string, s
 			_, err := t.exec("DELETE FROM wordings WHERE group_id = ? AND name = ?", group[:], name)
 			return err
 		}
-		sealed := key.Box.Seal([]byte(toJSON(sources)), place(group, "wording "+name))
-		_, err := t.exec("INSERT INTO wordings (group_id, name, sources_sealed) VALUES (?1,?2,?3) ON CONFLICT DO UPDATE SET sources_sealed = ?3", group[:], name, sealed)
+		words := key.Box.Seal([]byte(toJSON(sources)), sealed.Place(group, "wording "+name))
+		_, err := t.exec("INSERT INTO wordings (group_id, name, sources_sealed) VALUES (?1,?2,?3) ON CONFLICT DO UPDATE SET sources_sealed = ?3", group[:], name, words)
 		return err
 	})
 }
@@ -127,7 +128,7 @@ func (s *Store) Wordings(ctx context.Context, group gateway.ID) (map[string]map[
 	}
 	all := map[string]map[string]string{}
 	for _, r := range read {
-		plain, err := key.Box.Open(r.sealed, place(group, "wording "+r.name))
+		plain, err := key.Box.Open(r.sealed, sealed.Place(group, "wording "+r.name))
 		if err != nil {
 			return nil, err
 		}

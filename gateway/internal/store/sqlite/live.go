@@ -17,7 +17,7 @@ func newLive() live { return live{known: map[int64]*attempt{}} }
 // take gives an attempt away; nil: it has to be read.
 func (l *live) take(no, tail int64) *attempt {
 	a := l.known[no]
-	if a == nil || a.tail != tail {
+	if a == nil || a.Tail != tail {
 		return nil
 	}
 	delete(l.known, no)
@@ -29,17 +29,17 @@ func (l *live) forget(no int64) { delete(l.known, no) }
 
 // wrote notes that the open transaction has written an attempt. Nobody changes it after that.
 func (l *live) wrote(a *attempt) {
-	delete(l.known, a.no)
+	delete(l.known, a.No)
 	l.written = append(l.written, a)
 }
 
 // ended takes over what a transaction wrote, if it was committed.
 func (l *live) ended(committed bool) {
 	for _, a := range l.written {
-		delete(l.known, a.no) // written twice: the later one counts
-		if committed && !a.left && (a.state == gateway.Claimed || a.state == gateway.Accepted) {
+		delete(l.known, a.No) // written twice: the later one counts
+		if committed && !a.Left && (a.State == gateway.Claimed || a.State == gateway.Accepted) {
 			l.makeRoom()
-			l.known[a.no] = a
+			l.known[a.No] = a
 		}
 	}
 	clear(l.written)

@@ -158,7 +158,7 @@ func (h *hall) compare() (n int, err error) {
 		}
 		for no, a := range t.w.live.known {
 			var stored attempt
-			if err := t.query("SELECT "+attemptColumns+" FROM attempts a WHERE a.no = ?", []any{no}, func(r *lite.Stmt) error { stored.read(r, 0); return nil }); err != nil {
+			if err := t.query("SELECT "+attemptColumns+" FROM attempts a WHERE a.no = ?", []any{no}, func(r *lite.Stmt) error { readAttempt(r, 0, &stored); return nil }); err != nil {
 				return err
 			}
 			if stored != *a {

@@ -5,7 +5,8 @@ import (
 	"errors"
 
 	"github.com/carillon-gateway/carillon/gateway"
-	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -28,22 +29,6 @@ func (s *Store) Members(ctx context.Context, group, after gateway.ID, limit int)
 	return s.members(ctx, group, "SELECT "+memberColumns+" WHERE group_id = ? AND id > ? ORDER BY id", limit, group[:], after[:])
 }
 
-// memberRow is a member as she is stored.
-type memberRow struct {
-	m              gateway.Member
-	fallback, tags string
-	imp            gateway.ID
-	key, name, ref []byte
-	points         []pointRow
-}
-
-type pointRow struct {
-	p      gateway.ContactPoint
-	state  int
-	mask   int64
-	sealed []byte
-}
-
 func (s *Store) members(ctx context.Context, group gateway.ID, text string, limit int, args ...any) ([]gateway.Member, error) {
 	_, topics, err := s.group(ctx, "id = ?", group[:])
 	if err != nil {
@@ -53,7 +38,7 @@ func (s *Store) members(ctx context.Context, group gateway.ID, text string, limi
 	if err != nil {
 		return nil, err
 	}
-	var rows []memberRow
+	var rows []roll.Stored
 	if err := s.reading(ctx, func(c *lite.Conn) error {
 		hidden, err := hiddenImports(c, group)
 		if err != nil {
@@ -61,12 +46,12 @@ func (s *Store) members(ctx context.Context, group gateway.ID, text string, limi
 		}
 		r := c.Prepare(text).Bind(args...)
 		for len(rows) < limit && r.Step() {
-			var row memberRow
-			m := &row.m
-			if err := r.Scan(&m.ID, &row.imp, &m.Locale, &row.fallback, &m.Zone, &m.Neutral, &row.tags, &row.key, &row.name, &row.ref, &m.CreatedAt); err != nil {
+			var row roll.Stored
+			m := &row.Member
+			if err := r.Scan(&m.ID, &row.Import, &m.Locale, &row.Fallback, &m.Zone, &m.Neutral, &row.Labels, &row.Key, &row.Name, &row.Ref, &m.CreatedAt); err != nil {
 				return errors.Join(err, r.Reset())
 			}
-			if !hidden[row.imp] {
+			if !hidden[row.Import] {
 				rows = append(rows, row)
 			}
 		}
@@ -74,7 +59,7 @@ func (s *Store) members(ctx context.Context, group gateway.ID, text string, limi
 			return err
 		}
 		for i := range rows {
-			if rows[i].points, err = readPoints(c, group, rows[i].m.ID); err != nil {
+			if rows[i].Points, err = readPoints(c, group, rows[i].Member.ID); err != nil {
 				return err
 			}
 		}
@@ -84,7 +69,7 @@ func (s *Store) members(ctx context.Context, group gateway.ID, text string, limi
 	}
 	all := make([]gateway.Member, 0, len(rows))
 	for i := range rows {
-		m, err := rows[i].open(group, key, topics)
+		m, err := rows[i].Open(group, key, topics)
 		if err != nil {
 			return nil, err
 		}
@@ -97,39 +82,15 @@ const memberPointsQuery = `SELECT id, kind, state, topics, address_sealed, note,
 		EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id)
 		FROM contact_points p WHERE group_id = ? AND member_id = ? ORDER BY position`
 
-func readPoints(c *lite.Conn, group, member gateway.ID) (rows []pointRow, err error) {
+func readPoints(c *lite.Conn, group, member gateway.ID) (rows []roll.StoredPoint, err error) {
 	err = query(c, memberPointsQuery, []any{group[:], member[:]}, func(r *lite.Stmt) error {
-		var row pointRow
-		err := r.Scan(&row.p.ID, &row.p.Kind, &row.state, &row.mask, &row.sealed, &row.p.Note, &row.p.Country, &row.p.Shared)
+		var row roll.StoredPoint
+		p := &row.Point
+		err := r.Scan(&p.ID, &p.Kind, &row.State, &row.Topics, &row.Address, &p.Note, &p.Country, &p.Shared)
 		rows = append(rows, row)
 		return err
 	})
 	return rows, err
-}
-
-// open makes a member of what is stored.
-func (row *memberRow) open(group gateway.ID, key *seal.Group, topics []topicRow) (gateway.Member, error) {
-	m := row.m
-	m.GroupID, m.Fallback, m.Tags = group, splitList(row.fallback), splitList(row.tags)
-	box, err := memberBox(key, m.ID, row.key)
-	if err != nil {
-		return m, err
-	}
-	var errs [2]error
-	m.Name, errs[0] = openText(box, row.name, m.ID, "name")
-	m.Ref, errs[1] = openText(box, row.ref, m.ID, "ref")
-	if err := errors.Join(errs[:]...); err != nil {
-		return m, err
-	}
-	m.Points = make([]gateway.ContactPoint, 0, len(row.points))
-	for _, r := range row.points {
-		r.p.State, r.p.Topics = pointStates[r.state], topicNames(topics, r.mask)
-		if r.p.Address, err = openText(box, r.sealed, r.p.ID, "address"); err != nil {
-			return m, err
-		}
-		m.Points = append(m.Points, r.p)
-	}
-	return m, nil
 }
 
 // hiddenImports lists the imports of a group that are not published: what they brought is seen by nobody.
@@ -225,11 +186,11 @@ func (s *Store) Evidence(ctx context.Context, group, member gateway.ID) ([]gatew
 		c     gateway.Consent
 		proof []byte
 	}
-	var sealed []byte
-	if err := s.one(ctx, "member", "SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, &sealed); err != nil {
+	var wrapped []byte
+	if err := s.one(ctx, "member", "SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, &wrapped); err != nil {
 		return nil, err
 	}
-	box, err := memberBox(key, member, sealed)
+	box, err := sealed.Member(key, member, wrapped)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +203,7 @@ func (s *Store) Evidence(ctx context.Context, group, member gateway.ID) ([]gatew
 	all := make([]gateway.Consent, 0, len(read))
 	for _, r := range read {
 		r.c.GroupID, r.c.MemberID = group, member
-		if r.c.Proof, err = openText(box, r.proof, r.c.ID, "proof"); err != nil {
+		if r.c.Proof, err = sealed.Open(box, r.proof, r.c.ID, "proof"); err != nil {
 			return nil, err
 		}
 		all = append(all, r.c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -36,20 +37,14 @@ func (t *txn) orphans(until int64) (int, error) {
 	r := t.Prepare(orphanQuery).Int(1, until).Int(2, orphanRows)
 	for r.Step() {
 		a := &attempt{}
-		a.read(r, 0)
+		readAttempt(r, 0, a)
 		found = append(found, a)
 	}
 	if err := r.Reset(); err != nil {
 		return 0, fmt.Errorf("looking for claims that ran out: %w", err)
 	}
 	for _, a := range found {
-		if !a.left {
-			t.tally(a.group, a.broadcast, a.channel, gateway.Sending, "", -1)
-			t.tally(a.group, a.broadcast, a.channel, gateway.DeliveryInDoubt, "", 1)
-		}
-		a.enter(gateway.InDoubt, t.now, t.now)
-		a.token++
-		a.setRefusal(gateway.Refusal{Class: "unknown", Scope: "channel", Detail: "the sender stopped before it knew"})
+		row.Orphan(t, a)
 		if err := t.storeAttempt(a); err != nil {
 			return 0, err
 		}
@@ -184,33 +179,33 @@ func (s *Store) readCase(c *lite.Conn, text string, id gateway.ID, known map[int
 	r := c.Prepare(text).Int(1, no)
 	found := r.Step()
 	if found {
-		d.read(r, 0)
-		a.read(r, deliveryWidth)
+		readDelivery(r, 0, &d)
+		readAttempt(r, deliveryWidth, &a)
 		kind = r.ColWord(deliveryWidth + attemptWidth)
 		sealed.address, sealed.key = bytes.Clone(r.ColBlob(deliveryWidth+attemptWidth+1)), bytes.Clone(r.ColBlob(deliveryWidth+attemptWidth+2))
 	}
 	waiting := text == waitingQuery
-	if err := r.Reset(); err != nil || !found || !waiting && a.id() != id || waiting && d.id() != id {
+	if err := r.Reset(); err != nil || !found || !waiting && attemptIDOf(&a) != id || waiting && deliveryIDOf(&d) != id {
 		return nil, sealed, err
 	}
-	info, ok := known[d.broadcast]
+	info, ok := known[d.Broadcast]
 	if !ok {
 		var err error
-		if info, err = readFrozen(c, d.broadcast); err != nil {
+		if info, err = readFrozen(c, d.Broadcast); err != nil {
 			return nil, sealed, err
 		}
-		known[d.broadcast] = info
+		known[d.Broadcast] = info
 	}
-	claim := &gateway.Claim{Delivery: d.id(), Verdict: gateway.Unusable, Token: a.token, No: a.nth, Member: d.member, Kind: kind, Locale: d.locale, Neutral: d.neutral,
-		FirstPart: d.firstPart, Tries: d.tries, Resends: d.resends, Point: d.point}
-	info.fill(claim)
-	if a.no != 0 {
-		claim.Attempt = a.id()
+	claim := &gateway.Claim{Delivery: deliveryIDOf(&d), Verdict: gateway.Unusable, Token: a.Token, No: a.Nth, Member: d.Member, Kind: kind, Locale: d.Locale, Neutral: d.Neutral,
+		FirstPart: d.FirstPart, Tries: d.Tries, Resends: d.Resends, Point: d.Point}
+	info.Fill(claim)
+	if a.No != 0 {
+		claim.Attempt = attemptIDOf(&a)
 	}
-	channel := d.channel
+	channel := d.Channel
 	if !waiting {
-		channel = a.channel
-		claim.Point, claim.State, claim.ClaimedAt, claim.SettledAt, claim.Parts = a.point, a.state, fromMicros(a.claimedAt), fromMicros(a.settledAt), a.providerIDs()
+		channel = a.Channel
+		claim.Point, claim.State, claim.ClaimedAt, claim.SettledAt, claim.Parts = a.Point, a.State, fromMicros(a.ClaimedAt), fromMicros(a.SettledAt), a.ProviderIDs()
 	}
 	var err error
 	claim.Channel, err = s.channels.id(c, channel)
@@ -250,34 +245,16 @@ func (s *Store) Advance(ctx context.Context, moves []gateway.Move) error {
 
 func (t *txn) advance(m *gateway.Move) error {
 	a, d, err := t.loadDelivery(m.Delivery)
-	if err != nil || d == nil || d.state == rowEnded || d.state == rowArrived {
+	if err != nil || d == nil {
 		return err
 	}
 	var newest gateway.ID
 	if a != nil {
-		newest = a.id()
+		newest = attemptIDOf(a)
 	}
-	if newest != m.Attempt || d.state == rowFollows && a.state != gateway.Accepted && a.state != gateway.InDoubt {
-		return nil
-	}
-	before := d.stateWith(a)
-	if m.Next.Kind == gateway.StepNone {
-		d.move = 0
-		if d.state == rowFollows && a.state == gateway.Accepted {
-			a.until = toMicros(m.Again)
-		}
-		return t.store(a, d)
-	}
-	if m.Detail != "" {
-		d.detail = m.Detail
-	}
-	held := d.state == rowHeld
-	if err := t.step(d, a, m.Next); err != nil {
+	write, err := row.Advance(t, d, a, newest, m)
+	if err != nil || !write {
 		return err
 	}
-	if held && d.state == rowWaiting {
-		d.state = rowHeld // it moves on, but it does not leave before its broadcast is resumed
-	}
-	t.moved(d, before, d.stateWith(a))
 	return t.store(a, d)
 }

@@ -5,13 +5,8 @@ import (
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
-)
-
-// The values of attempts.price_no besides the numbers of price_points.
-const (
-	priceUnknown = 0
-	priceFree    = -1
 )
 
 // keptPrices bounds the prices and budgets held in memory.
@@ -56,10 +51,10 @@ func (t *txn) priceOf(group, channel int64, kind, country string) (int64, error)
 		return 0, err
 	}
 	price, priced := table.Of(kind, name, country)
-	no := int64(priceUnknown)
+	no := int64(row.PriceUnknown)
 	switch {
 	case priced && price.Currency == "":
-		no = priceFree
+		no = row.PriceFree
 	case priced:
 		if no, err = t.pricePoint(price); err != nil {
 			return 0, err
@@ -173,20 +168,20 @@ func readMoney(c *lite.Conn, no int64) (p gateway.Money, ok bool, err error) {
 // chargeKey names one counter.
 type chargeKey struct{ group, broadcast, channel, price int64 }
 
-// charge notes what an attempt handed over: at once for the claims behind it, and in the ledger at the transaction's end.
-func (t *txn) charge(a *attempt, segments int) error {
-	if a.cost += segments; segments == 0 || a.price == priceFree {
+// Charge notes what an attempt handed over: at once for the claims behind it, and in the ledger at the transaction's end.
+func (t *txn) Charge(a *attempt, segments int) error {
+	if a.Cost += segments; segments == 0 || a.Price == row.PriceFree {
 		return nil
 	}
-	b, err := t.spentOf(a.group)
+	b, err := t.spentOf(a.Group)
 	if err != nil {
 		return fmt.Errorf("reading what a group has spent: %w", err)
 	}
 	if t.charges == nil {
 		t.charges = map[chargeKey]int64{}
 	}
-	t.charges[chargeKey{a.group, a.broadcast, a.channel, a.price}] += int64(segments)
-	return t.add(b, a.price, int64(segments))
+	t.charges[chargeKey{a.Group, a.Broadcast, a.Channel, a.Price}] += int64(segments)
+	return t.add(b, a.Price, int64(segments))
 }
 
 // add counts segments at a price.
@@ -199,18 +194,18 @@ func (t *txn) add(b *spent, no, segments int64) error {
 	return err
 }
 
-// heal charges for an attempt in doubt that a receipt proves: nobody told what it cost, but its text is frozen.
-func (t *txn) heal(a *attempt, d *delivery) error {
-	if a.firstPart > 0 {
+// Heal charges for an attempt in doubt that a receipt proves: nobody told what it cost, but its text is frozen.
+func (t *txn) Heal(a *attempt, d *delivery) error {
+	if a.FirstPart > 0 {
 		return nil // the parts before it were charged to the attempt that sent them
 	}
 	cost := 0
 	err := t.query(`SELECT r.cost FROM renderings r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id JOIN channels c ON c.kind = r.kind
-		WHERE b.no = ? AND c.no = ? AND r.locale = ? AND r.neutral = ?`, []any{d.broadcast, a.channel, d.locale, d.neutral}, func(r *lite.Stmt) error { return r.Scan(&cost) })
-	if err != nil || cost <= a.cost {
+		WHERE b.no = ? AND c.no = ? AND r.locale = ? AND r.neutral = ?`, []any{d.Broadcast, a.Channel, d.Locale, d.Neutral}, func(r *lite.Stmt) error { return r.Scan(&cost) })
+	if err != nil || cost <= a.Cost {
 		return err
 	}
-	return t.charge(a, cost-a.cost)
+	return t.Charge(a, cost-a.Cost)
 }
 
 // flushCharges writes what the transaction's messages cost, and sees whether that reaches a cap.
@@ -255,13 +250,13 @@ func (s *Store) Charges(ctx context.Context, group, broadcast gateway.ID) ([]gat
 
 // attemptCharge says what one attempt cost; nil if nothing.
 func attemptCharge(c *lite.Conn, a *attempt) (*gateway.Charge, error) {
-	if a.price == priceFree || a.cost == 0 {
+	if a.Price == row.PriceFree || a.Cost == 0 {
 		return nil, nil
 	}
-	price, priced, err := readMoney(c, a.price)
+	price, priced, err := readMoney(c, a.Price)
 	if err != nil {
 		return nil, err
 	}
-	charge := gateway.NewCharge(gateway.ID{}, int64(a.cost), price, priced)
+	charge := gateway.NewCharge(gateway.ID{}, int64(a.Cost), price, priced)
 	return &charge, nil
 }

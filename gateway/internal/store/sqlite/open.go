@@ -26,6 +26,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -66,14 +67,14 @@ type Store struct {
 	unscrubbed atomic.Bool  // something was deleted that may still stand in the journal; so may what a process before this one deleted
 	sweptAt    atomic.Int64 // when the last sweep of the gaps began; 0: one is due
 
+	keys     *sealed.Keys
 	groups   *names
 	channels *names
 
 	importing sync.Map // imports that a caller of this process is at, by id; a hidden one that is not here was left behind
 
-	mu        sync.Mutex
-	groupKeys map[gateway.ID]*seal.Group
-	scans     map[scanKey]gateway.ID // where Lapse and Release go on
+	mu    sync.Mutex
+	scans map[scanKey]gateway.ID // where Lapse and Release go on
 }
 
 // Open opens or makes the ledger and brings its tables up to date. It answers CodeLocked if another process has it.
@@ -98,7 +99,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Country = func(string, gateway.Private) string { return "" }
 	}
 	s := &Store{country: o.Country, ring: o.Ring, now: o.Now, log: o.Log, lock: lock, groups: newNames("groups"), channels: newNames("channels"),
-		groupKeys: map[gateway.ID]*seal.Group{}, scans: map[scanKey]gateway.ID{}}
+		keys: sealed.NewKeys(o.Ring), scans: map[scanKey]gateway.ID{}}
 	s.unscrubbed.Store(true)
 	if err := s.open(ctx, filepath.Join(o.Dir, "carillon.db"), o.At); err != nil {
 		return nil, errors.Join(err, s.Close())

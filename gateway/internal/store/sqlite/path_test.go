@@ -116,12 +116,12 @@ func TestAReportTravels(t *testing.T) {
 	}
 	claimant := gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}
 	for {
-		ids, err := b.s.Due(ctx, b.channel.ID, gateway.Bulk, 100)
+		shares, err := b.s.Due(ctx, b.channel.ID, gateway.Bulk, 100)
 		b.ok(err)
-		if len(ids) == 0 {
+		if len(shares) == 0 {
 			break
 		}
-		b.round(claimant, ids, true)
+		b.round(claimant, shares[0].Deliveries, true)
 	}
 	tallies, err := b.s.Tallies(ctx, b.group.ID, broadcast)
 	b.ok(err)
@@ -198,12 +198,12 @@ func claimSettleObserve(b *testing.B, priced bool) {
 	b.ResetTimer()
 	before := cpuTime()
 	for {
-		ids, err := p.s.Due(context.Background(), p.channel.ID, gateway.Bulk, 64)
+		shares, err := p.s.Due(context.Background(), p.channel.ID, gateway.Bulk, 64)
 		p.ok(err)
-		if len(ids) == 0 {
+		if len(shares) == 0 {
 			b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
 			return
 		}
-		p.round(claimant, ids, true)
+		p.round(claimant, shares[0].Deliveries, true)
 	}
 }

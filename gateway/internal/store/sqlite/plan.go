@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -128,9 +129,9 @@ func (t *txn) putRendering(r gateway.Rendering, key *seal.Group) error {
 	if err != nil {
 		return err
 	}
-	sealed := key.Box.Seal(plain, place(r.BroadcastID, "rendering"))
+	parts := key.Box.Seal(plain, sealed.Place(r.BroadcastID, "rendering"))
 	_, err = t.exec("INSERT INTO renderings (group_id, broadcast_id, locale, kind, neutral, cost, parts, parts_sealed) VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
-		r.GroupID[:], r.BroadcastID[:], r.Locale, r.Kind, r.Neutral, r.Cost, len(r.Parts), sealed)
+		r.GroupID[:], r.BroadcastID[:], r.Locale, r.Kind, r.Neutral, r.Cost, len(r.Parts), parts)
 	return err
 }
 
@@ -141,12 +142,12 @@ func (s *Store) Rendering(ctx context.Context, group, broadcast gateway.ID, loca
 	if err != nil {
 		return r, err
 	}
-	var sealed []byte
+	var parts []byte
 	if err := s.one(ctx, "rendering", "SELECT cost, parts_sealed FROM renderings WHERE group_id = ? AND broadcast_id = ? AND locale = ? AND kind = ? AND neutral = ?",
-		[]any{group[:], broadcast[:], locale, kind, neutral}, &r.Cost, &sealed); err != nil {
+		[]any{group[:], broadcast[:], locale, kind, neutral}, &r.Cost, &parts); err != nil {
 		return r, err
 	}
-	plain, err := key.Box.Open(sealed, place(broadcast, "rendering"))
+	plain, err := key.Box.Open(parts, sealed.Place(broadcast, "rendering"))
 	if err != nil {
 		return r, err
 	}

@@ -16,7 +16,8 @@ var hot = map[string]struct {
 	text string
 	by   []string
 }{
-	"due":           {dueQuery, []string{"deliveries USING INDEX deliveries_due (channel_no=? AND lane=? AND due_at<?)"}},
+	"due":           {dueQuery, []string{"deliveries USING INDEX deliveries_due (channel_no=? AND lane=? AND group_no=? AND due_at<?)"}},
+	"due groups":    {groupsQuery, []string{"deliveries USING COVERING INDEX deliveries_due (channel_no=? AND lane=? AND group_no>?)"}},
 	"claim":         {claimQuery, []string{"d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"case":          {caseQuery, []string{"a USING INTEGER PRIMARY KEY", "d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"waiting":       {waitingQuery, []string{"d USING INTEGER PRIMARY KEY", "a USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
@@ -41,7 +42,7 @@ var hot = map[string]struct {
 	"recipients": {everyoneQuery, []string{"members USING PRIMARY KEY (group_id=? AND id>?)"}},
 	"named":      {namedQuery, []string{"members USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"points":     {pointsQuery, []string{"contact_points USING PRIMARY KEY (group_id=? AND member_id>? AND member_id<?)"}},
-	"next":       {nextQuery, []string{"deliveries USING COVERING INDEX deliveries_due (channel_no=? AND lane=? AND due_at>?)"}},
+	"next":       {nextQuery, []string{"deliveries USING COVERING INDEX deliveries_due (channel_no=? AND lane=? AND group_no=? AND due_at>?)"}},
 	"unheard":    {unheardQuery, []string{"attempts USING INTEGER PRIMARY KEY (rowid>?)"}},
 	"hidden":     {hiddenQuery, []string{"imports USING COVERING INDEX imports_unfinished"}},
 

@@ -2,45 +2,24 @@ package sqlite
 
 import (
 	"context"
-	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-// The values of contact_points.state.
-const (
-	pointActive      = 1
-	pointUnconfirmed = 2
-	pointStopped     = 3
-	pointGone        = 4
-	pointInvalid     = 5
-)
-
-var pointStates = []gateway.PointState{pointActive: gateway.PointActive, pointUnconfirmed: gateway.PointUnconfirmed, pointStopped: gateway.PointStopped,
-	pointGone: gateway.PointGone, pointInvalid: gateway.PointInvalid}
-
-func pointNumber(state gateway.PointState) int { return slices.Index(pointStates, state) }
-
-// pointAt is a contact point found by its address.
-type pointAt struct {
-	member, id gateway.ID
-	state      int
-	topics     int64
-	seen       bool // her import is published
-}
-
 // at finds the contact points with an address in a group.
-func (t *txn) at(group gateway.ID, kind string, index []byte) ([]pointAt, error) {
+func (t *txn) at(group gateway.ID, kind string, index []byte) ([]roll.Found, error) {
 	hidden, err := hiddenImports(t.Conn, group)
 	if err != nil {
 		return nil, err
 	}
-	var all []pointAt
+	var all []roll.Found
 	err = t.query(addressQuery,
 		[]any{group[:], kind, index}, func(r *lite.Stmt) error {
-			all = append(all, pointAt{member: r.ColID(0), id: r.ColID(1), state: int(r.ColInt(2)), topics: r.ColInt(3), seen: !hidden[r.ColID(4)]})
+			all = append(all, roll.Found{Member: r.ColID(0), ID: r.ColID(1), State: int(r.ColInt(2)), Topics: r.ColInt(3), Seen: !hidden[r.ColID(4)]})
 			return nil
 		})
 	return all, err
@@ -50,28 +29,23 @@ const addressQuery = "SELECT p.member_id, p.id, p.state, p.topics, m.import_id F
 
 // StopAddress stops an address in a group, for good.
 func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
-	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []pointAt) ([]gateway.ID, error) {
+	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
 		_, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
 			group[:], kind, key.Suppression.Of(kind, address.Reveal()), t.now, proof.Source)
 		if err != nil {
 			return nil, err
 		}
-		return t.turn(key, group, points, []gateway.Consent{proof}, func(p pointAt) (int, int64, bool) { return pointStopped, p.topics, p.state != pointStopped })
+		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStop)
 	})
 }
 
 // StartAddress undoes a STOP.
 func (s *Store) StartAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
-	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []pointAt) ([]gateway.ID, error) {
+	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
 		if _, err := t.exec("DELETE FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", group[:], kind, key.Suppression.Of(kind, address.Reveal())); err != nil {
 			return nil, err
 		}
-		return t.turn(key, group, points, []gateway.Consent{proof}, func(p pointAt) (int, int64, bool) {
-			if p.topics == 0 {
-				return pointUnconfirmed, 0, p.state == pointStopped
-			}
-			return pointActive, p.topics, p.state == pointStopped
-		})
+		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStart)
 	})
 }
 
@@ -81,21 +55,19 @@ func (s *Store) ConfirmAddress(ctx context.Context, group gateway.ID, kind strin
 	if err != nil {
 		return nil, err
 	}
-	mask := bits(known, topics)
+	mask := roll.Bits(known, topics)
 	proofs := make([]gateway.Consent, len(topics))
 	for i, topic := range topics {
 		proofs[i] = proof
 		proofs[i].Topic = topic
 	}
-	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []pointAt) ([]gateway.ID, error) {
-		return t.turn(key, group, points, proofs, func(p pointAt) (int, int64, bool) {
-			return pointActive, p.topics | mask, p.state == pointUnconfirmed
-		})
+	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
+		return t.turn(key, group, points, proofs, roll.ToConfirm(mask))
 	})
 }
 
 // withAddress runs a change on every contact point with an address, in one transaction that goes before bulk work.
-func (s *Store) withAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, change func(*txn, *seal.Group, []pointAt) ([]gateway.ID, error)) ([]gateway.ID, error) {
+func (s *Store) withAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, change func(*txn, *seal.Group, []roll.Found) ([]gateway.ID, error)) ([]gateway.ID, error) {
 	key, err := s.groupKey(ctx, group)
 	if err != nil {
 		return nil, err
@@ -113,25 +85,25 @@ func (s *Store) withAddress(ctx context.Context, group gateway.ID, kind string, 
 }
 
 // turn gives contact points a new state and writes the evidence for each.
-func (t *txn) turn(key *seal.Group, group gateway.ID, points []pointAt, proofs []gateway.Consent, next func(pointAt) (state int, topics int64, change bool)) ([]gateway.ID, error) {
+func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proofs []gateway.Consent, next roll.Turn) ([]gateway.ID, error) {
 	var members []gateway.ID
 	for _, p := range points {
-		if p.seen {
-			members = append(members, p.member)
+		if p.Seen {
+			members = append(members, p.Member)
 		}
 		state, topics, change := next(p)
 		if !change {
 			continue
 		}
-		if _, err := t.exec("UPDATE contact_points SET state = ?, topics = ?, note = '' WHERE group_id = ? AND member_id = ? AND id = ?", state, topics, group[:], p.member[:], p.id[:]); err != nil {
+		if _, err := t.exec("UPDATE contact_points SET state = ?, topics = ?, note = '' WHERE group_id = ? AND member_id = ? AND id = ?", state, topics, group[:], p.Member[:], p.ID[:]); err != nil {
 			return nil, err
 		}
-		box, err := t.memberBox(key, group, p.member)
+		box, err := t.memberBox(key, group, p.Member)
 		if err != nil {
 			return nil, err
 		}
 		for _, proof := range proofs {
-			proof.ID, proof.GroupID, proof.MemberID, proof.PointID = gateway.NewID(), group, p.member, p.id
+			proof.ID, proof.GroupID, proof.MemberID, proof.PointID = gateway.NewID(), group, p.Member, p.ID
 			if err := t.putConsent(box, proof); err != nil {
 				return nil, err
 			}
@@ -143,23 +115,23 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []pointAt, proofs [
 func (t *txn) memberBox(key *seal.Group, group, member gateway.ID) (seal.Box, error) {
 	box, there, err := t.boxOf(key, group, member)
 	if err == nil && !there {
-		err = errDestroyed
+		err = sealed.ErrDestroyed
 	}
 	return box, err
 }
 
 // boxOf opens a member's key, if she is there.
 func (t *txn) boxOf(key *seal.Group, group, member gateway.ID) (box seal.Box, there bool, err error) {
-	var sealed []byte
-	if err := t.query("SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, func(r *lite.Stmt) error { return r.Scan(&sealed) }); err != nil || sealed == nil {
+	var wrapped []byte
+	if err := t.query("SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, func(r *lite.Stmt) error { return r.Scan(&wrapped) }); err != nil || wrapped == nil {
 		return box, false, err
 	}
-	box, err = memberBox(key, member, sealed)
+	box, err = sealed.Member(key, member, wrapped)
 	return box, err == nil, err
 }
 
 func (t *txn) putConsent(box seal.Box, c gateway.Consent) error {
-	return t.writeConsent(c, sealText(box, c.Proof, c.ID, "proof"))
+	return t.writeConsent(c, sealed.Text(box, c.Proof, c.ID, "proof"))
 }
 
 func (t *txn) writeConsent(c gateway.Consent, proof []byte) error {
@@ -174,7 +146,7 @@ func (t *txn) writeConsent(c gateway.Consent, proof []byte) error {
 
 // MarkAddress records what a provider said of an address.
 func (s *Store) MarkAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, change gateway.PointChange) error {
-	_, err := s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []pointAt) ([]gateway.ID, error) {
+	_, err := s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
 		for _, p := range points {
 			if err := t.mark(key, group, kind, p, change); err != nil {
 				return nil, err
@@ -186,27 +158,28 @@ func (s *Store) MarkAddress(ctx context.Context, group gateway.ID, kind string, 
 }
 
 // mark changes one contact point. STOP outranks whatever a provider says.
-func (t *txn) mark(key *seal.Group, group gateway.ID, kind string, p pointAt, change gateway.PointChange) error {
+func (t *txn) mark(key *seal.Group, group gateway.ID, kind string, p roll.Found, change gateway.PointChange) error {
 	if change.Moved != "" {
-		box, err := t.memberBox(key, group, p.member)
+		box, err := t.memberBox(key, group, p.Member)
 		if err != nil {
 			return err
 		}
-		state, stopped := p.state, false
-		if stopped, err = t.stands(group, kind, t.w.store.stopsOf(key, kind, change.Moved)); err != nil {
+		state, stopped := p.State, false
+		if stopped, err = t.stands(group, kind, roll.StopsOf(t.w.store.ring, key, kind, change.Moved)); err != nil {
 			return err
 		}
 		if stopped {
-			state = pointStopped
+			state = roll.Stopped
 		}
 		_, err = t.exec("UPDATE contact_points SET address_sealed = ?, address_index = ?, note = ?, state = ?, country = ? WHERE group_id = ? AND member_id = ? AND id = ?",
-			sealText(box, change.Moved, p.id, "address"), key.Addresses.Of(kind, change.Moved.Reveal()), change.Note, state, t.w.store.country(kind, change.Moved), group[:], p.member[:], p.id[:])
+			sealed.Text(box, change.Moved, p.ID, "address"), key.Addresses.Of(kind, change.Moved.Reveal()), change.Note, state, t.w.store.country(kind, change.Moved), group[:], p.Member[:], p.ID[:])
 		return err
 	}
-	if p.state == pointStopped || p.state == pointUnconfirmed && change.State == gateway.PointActive {
+	state, turned := roll.Marked(p, change.State)
+	if !turned {
 		return nil
 	}
-	_, err := t.exec("UPDATE contact_points SET state = ?, note = ? WHERE group_id = ? AND member_id = ? AND id = ?", pointNumber(change.State), change.Note, group[:], p.member[:], p.id[:])
+	_, err := t.exec("UPDATE contact_points SET state = ?, note = ? WHERE group_id = ? AND member_id = ? AND id = ?", state, change.Note, group[:], p.Member[:], p.ID[:])
 	return err
 }
 
@@ -215,14 +188,14 @@ func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointCh
 	if change == nil {
 		return nil
 	}
-	info, err := t.frozenOf(d.broadcast)
+	info, err := t.frozenOf(d.Broadcast)
 	if err != nil {
 		return err
 	}
-	group := info.group
+	group := info.Group
 	var kind string
 	var index []byte
-	if err := t.query("SELECT kind, address_index FROM contact_points WHERE group_id = ? AND member_id = ? AND id = ?", []any{group[:], d.member[:], point[:]}, func(r *lite.Stmt) error {
+	if err := t.query("SELECT kind, address_index FROM contact_points WHERE group_id = ? AND member_id = ? AND id = ?", []any{group[:], d.Member[:], point[:]}, func(r *lite.Stmt) error {
 		return r.Scan(&kind, &index)
 	}); err != nil || index == nil {
 		return err
@@ -243,20 +216,13 @@ func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointCh
 	return nil
 }
 
-// stopIndexes are where a STOP of an address stands: in its group, and everywhere.
-type stopIndexes struct{ group, everywhere []byte }
-
-func (s *Store) stopsOf(key *seal.Group, kind string, address gateway.Private) stopIndexes {
-	return stopIndexes{key.Suppression.Of(kind, address.Reveal()), s.ring.Suppression().Of(kind, address.Reveal())}
-}
-
 // stands says whether a STOP stands against an address, in the group or everywhere.
-func (t *txn) stands(group gateway.ID, kind string, at stopIndexes) (bool, error) {
+func (t *txn) stands(group gateway.ID, kind string, at roll.Stops) (bool, error) {
 	found := false
 	yes := func(*lite.Stmt) error { found = true; return nil }
-	err := t.query("SELECT 1 FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, at.group}, yes)
+	err := t.query("SELECT 1 FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, at.Group}, yes)
 	if err != nil || found {
 		return found, err
 	}
-	return found, t.query("SELECT 1 FROM suppressions_everywhere WHERE kind = ? AND address_index = ?", []any{kind, at.everywhere}, yes)
+	return found, t.query("SELECT 1 FROM suppressions_everywhere WHERE kind = ? AND address_index = ?", []any{kind, at.Everywhere}, yes)
 }

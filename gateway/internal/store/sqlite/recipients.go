@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -27,7 +28,7 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		if err != nil {
 			return err
 		}
-		rule := newRule(a, hidden)
+		rule := meant{roll.NewRule(a), hidden}
 		if len(a.Members) > 0 {
 			page, err = rule.named(c, group, a.Members, after, page, limit)
 		} else {
@@ -36,59 +37,34 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		if err != nil || len(page) == 0 {
 			return err
 		}
-		return s.addPoints(c, group, page, bits(topics, []string{a.Topic}))
+		return s.addPoints(c, group, page, roll.Bits(topics, []string{a.Topic}))
 	})
 	return page, err
 }
 
-// rule says whether a row of members is meant.
-type rule struct {
-	hidden  map[gateway.ID]bool
-	tags    []string // each between commas, as in the row
-	locales []string
+// meant reads the members whom a rule means and no import hides.
+type meant struct {
+	roll.Rule
+	hidden map[gateway.ID]bool
 }
 
-func newRule(a gateway.Audience, hidden map[gateway.ID]bool) rule {
-	r := rule{hidden: hidden, locales: a.Locales}
-	for _, tag := range a.Tags {
-		r.tags = append(r.tags, ","+tag+",")
-	}
-	return r
-}
-
-func (u rule) holds(r *lite.Stmt) bool {
-	if u.hidden != nil && u.hidden[r.ColID(1)] {
-		return false
-	}
-	if len(u.locales) > 0 && !slices.Contains(u.locales, r.ColWord(2)) {
-		return false
-	}
-	for _, tag := range u.tags {
-		if !bytes.Contains(r.ColBlob(6), []byte(tag)) {
-			return false
-		}
-	}
-	return true
+func (u meant) holds(r *lite.Stmt) bool {
+	return !(u.hidden != nil && u.hidden[r.ColID(1)]) && u.Holds(r.ColWord(2), r.ColBlob(6))
 }
 
 // fill appends the members that are meant to a page.
-func (u rule) fill(r *lite.Stmt, page []gateway.Recipient, limit int) ([]gateway.Recipient, error) {
+func (u meant) fill(r *lite.Stmt, page []gateway.Recipient, limit int) ([]gateway.Recipient, error) {
 	for len(page) < limit && r.Step() {
 		if u.holds(r) {
-			page = append(page, gateway.Recipient{Member: r.ColID(0), Locale: r.ColWord(2), Fallback: splitList(r.ColWord(3)), Zone: r.ColWord(4), Neutral: r.ColInt(5) != 0})
+			page = append(page, gateway.Recipient{Member: r.ColID(0), Locale: r.ColWord(2), Fallback: roll.Split(r.ColWord(3)), Zone: r.ColWord(4), Neutral: r.ColInt(5) != 0})
 		}
 	}
 	return page, r.Reset()
 }
 
 // named looks the members of a list up, in order of their ids.
-func (u rule) named(c *lite.Conn, group gateway.ID, ids []gateway.ID, after gateway.ID, page []gateway.Recipient, limit int) ([]gateway.Recipient, error) {
-	ids = slices.Clone(ids)
-	slices.SortFunc(ids, func(a, b gateway.ID) int { return bytes.Compare(a[:], b[:]) })
-	for _, id := range slices.Compact(ids) {
-		if bytes.Compare(id[:], after[:]) <= 0 {
-			continue
-		}
+func (u meant) named(c *lite.Conn, group gateway.ID, ids []gateway.ID, after gateway.ID, page []gateway.Recipient, limit int) ([]gateway.Recipient, error) {
+	for _, id := range roll.Listed(ids, after) {
 		var err error
 		if page, err = u.fill(c.Prepare(namedQuery).Key(1, group).Key(2, id), page, len(page)+1); err != nil || len(page) == limit {
 			return page, err
@@ -111,7 +87,7 @@ func (s *Store) addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipie
 		if i == len(page) || !bytes.Equal(page[i].Member[:], member) {
 			continue // not meant
 		}
-		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: pointStates[r.ColInt(4)], Subscribed: r.ColInt(5)&mask != 0, Country: r.ColWord(6)}
+		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: roll.State(int(r.ColInt(4))), Subscribed: r.ColInt(5)&mask != 0, Country: r.ColWord(6)}
 		if p.Country == "" && r.ColNull(6) { // not derived yet
 			p.Country = s.country(p.Kind, "")
 		}

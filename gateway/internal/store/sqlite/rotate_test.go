@@ -140,9 +140,7 @@ func (r *rotation) read() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.h.s
-	s.mu.Lock()
-	clear(s.groupKeys)
-	s.mu.Unlock()
+	s.keys.Forget()
 	for group, ids := range r.members {
 		page, err := s.Members(r.h.ctx, group, gateway.ID{}, 10)
 		if err != nil {

@@ -3,9 +3,9 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -76,13 +76,7 @@ func (s *Store) lapse(ctx context.Context, group, broadcast int64, limit int) (n
 	}); err != nil {
 		return 0, false, err
 	}
-	n, err = s.changeAll(ctx, hits, func(t *txn, d *delivery) error {
-		if !d.waits() {
-			return nil // it went on between the look and now
-		}
-		d.detail = "its time was over before it could be sent"
-		return t.step(d, nil, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonExpired})
-	})
+	n, err = s.changeAll(ctx, hits, func(t *txn, d *delivery) error { return row.Lapse(t, d) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if more = len(hits) == limit || looked == scanRows; more {
@@ -107,7 +101,7 @@ func (s *Store) changeAll(ctx context.Context, nos []int64, change func(*txn, *d
 				r := t.Prepare("SELECT "+deliveryColumns+" FROM deliveries d WHERE d.no = ?").Int(1, no)
 				d := &delivery{}
 				if r.Step() {
-					d.read(r, 0)
+					readDelivery(r, 0, d)
 				}
 				if err := r.Reset(); err != nil {
 					return err
@@ -120,7 +114,7 @@ func (s *Store) changeAll(ctx context.Context, nos []int64, change func(*txn, *d
 					continue
 				}
 				changed++
-				t.moved(d, was.stateWith(nil), d.stateWith(nil))
+				row.Moved(t, d, was.StateWith(nil), d.StateWith(nil))
 				if err := t.store(nil, d); err != nil {
 					return err
 				}
@@ -170,14 +164,12 @@ func (s *Store) Release(ctx context.Context, group, broadcast gateway.ID, failed
 		return 0, err
 	}
 	return s.changeAll(ctx, nos, func(t *txn, d *delivery) error {
-		switch {
-		case d.state == rowHeld:
-			d.state = rowWaiting
-			return nil
-		case d.state == rowEnded && d.reason == gateway.ReasonFailed:
-			return t.again(d)
+		policy, err := t.PolicyOf(d.Broadcast)
+		if err != nil {
+			return err
 		}
-		return nil // it went on between the look and now
+		row.Release(t, d, policy.Tries)
+		return nil
 	})
 }
 
@@ -185,17 +177,6 @@ const (
 	heldQuery   = "SELECT no FROM deliveries WHERE broadcast_no = ? AND state = 4 LIMIT ?"
 	failedQuery = "SELECT no FROM deliveries WHERE broadcast_no = ? AND state = 2 AND reason = 'failed' LIMIT ?"
 )
-
-// again makes a delivery wait, due now, with a try left at least.
-func (t *txn) again(d *delivery) error {
-	info, err := t.frozenOf(d.broadcast)
-	if err != nil {
-		return err
-	}
-	d.tries = min(d.tries, info.policy.Tries-1)
-	d.state, d.due, d.reason, d.detail = rowWaiting, t.now, "", ""
-	return nil
-}
 
 // Resend gives a delivery that is in doubt or failed another try.
 func (s *Store) Resend(ctx context.Context, group, id gateway.ID) error {
@@ -208,29 +189,16 @@ func (s *Store) Resend(ctx context.Context, group, id gateway.ID) error {
 		if err != nil {
 			return err
 		}
-		if d == nil || d.group != groupNo {
+		if d == nil || d.Group != groupNo {
 			return missing("delivery")
 		}
-		doubt := d.state == rowFollows && a.state == gateway.InDoubt
-		if !doubt && !(d.state == rowEnded && d.reason == gateway.ReasonFailed) {
-			return gateway.Faultf(gateway.CodeConflict, "this delivery is %s; only one that is in doubt or has failed can be sent again", d.stateWith(a).state)
-		}
-		info, err := t.frozenOf(d.broadcast)
+		info, err := t.frozenOf(d.Broadcast)
 		if err != nil {
 			return err
 		}
-		if info.expires <= t.now {
-			return gateway.Faultf(gateway.CodeConflict, "the broadcast expired at %s; write a new one", time.UnixMicro(info.expires).UTC().Format(time.RFC3339))
-		}
-		before := d.stateWith(a)
-		if err := t.again(d); err != nil {
+		if err := row.Resend(t, d, a, info.Policy, info.Expires); err != nil {
 			return err
 		}
-		d.resends++
-		if a != nil {
-			a.left, a.until = true, 0
-		}
-		t.moved(d, before, d.stateWith(a))
 		return t.store(a, d)
 	})
 }

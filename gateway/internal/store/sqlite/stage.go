@@ -3,9 +3,11 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -23,9 +25,10 @@ func (s *Store) Stage(ctx context.Context, group, imp gateway.ID, rows []gateway
 	if err != nil {
 		return nil, err
 	}
-	ready := make([]readyRow, len(rows))
+	ready := make([]roll.Row, len(rows))
+	desk := s.desk(group, key, topics)
 	for i, row := range rows { // outside the transaction: sealing costs as much as writing
-		if ready[i], err = s.prepare(key, topics, group, row); err != nil {
+		if ready[i], err = desk.Row(row); err != nil {
 			return nil, fmt.Errorf("line %d: %w", row.Line, err)
 		}
 	}
@@ -56,10 +59,14 @@ func (s *Store) Stage(ctx context.Context, group, imp gateway.ID, rows []gateway
 	return staged, nil
 }
 
+func (s *Store) desk(group gateway.ID, key *seal.Group, topics []roll.Topic) roll.Desk {
+	return roll.Desk{Ring: s.ring, Key: key, Topics: topics, Group: group, Country: s.country}
+}
+
 type stager struct {
 	*txn
 	key        *seal.Group
-	topics     []topicRow
+	topics     []roll.Topic
 	group, imp gateway.ID
 }
 
@@ -71,70 +78,57 @@ func (st *stager) importState() (state string, err error) {
 	return state, err
 }
 
-// known is a member that has a row's ref or address.
-type known struct {
-	id   gateway.ID
-	line int // in this import; 0: she was there before
-}
-
-func (st *stager) stage(r *readyRow) (gateway.Staged, error) {
-	result := gateway.Staged{Kind: gateway.StagedNew}
+func (st *stager) stage(r *roll.Row) (gateway.Staged, error) {
 	who, err := st.find(r)
 	if err != nil {
-		return result, err
+		return gateway.Staged{}, err
 	}
-	for i := range r.points {
-		p := &r.points[i]
-		if p.stopped, err = st.stands(st.group, p.kind, p.stops); err != nil {
-			return result, err
+	for i := range r.Points {
+		p := &r.Points[i]
+		if p.Stopped, err = st.stands(st.group, p.Kind, p.Stops); err != nil {
+			return gateway.Staged{}, err
 		}
-		result.Stopped = result.Stopped || p.stopped
 	}
-	switch {
-	case who == nil:
-		result.MemberID = r.row.Member.ID
-		return result, st.insert(r)
-	case who.line > 0:
-		return gateway.Staged{Kind: gateway.StagedDuplicate, Line: who.line, MemberID: who.id}, nil
-	}
-	result.Kind, result.MemberID = gateway.StagedChange, who.id
 	taken := 0
-	if err := st.query("SELECT line FROM import_changes WHERE group_id = ? AND import_id = ? AND member_id = ?", []any{st.group[:], st.imp[:], who.id[:]}, func(r *lite.Stmt) error { return r.Scan(&taken) }); err != nil {
-		return result, err
+	if who != nil && who.Line == 0 {
+		if err := st.query("SELECT line FROM import_changes WHERE group_id = ? AND import_id = ? AND member_id = ?", []any{st.group[:], st.imp[:], who.ID[:]}, func(r *lite.Stmt) error { return r.Scan(&taken) }); err != nil {
+			return gateway.Staged{}, err
+		}
 	}
-	if taken > 0 {
-		return gateway.Staged{Kind: gateway.StagedDuplicate, Line: taken, MemberID: who.id}, nil
+	result := r.Judge(who, taken)
+	switch result.Kind {
+	case gateway.StagedNew:
+		err = st.insert(r)
+	case gateway.StagedChange:
+		var change []byte
+		if change, err = roll.SealChange(st.key, who.ID, r.StagedMember); err == nil {
+			_, err = st.exec("INSERT INTO import_changes (group_id, import_id, member_id, line, row_sealed) VALUES (?,?,?,?,?)", st.group[:], st.imp[:], who.ID[:], r.Line, change)
+		}
 	}
-	plain, err := encodeRow(r.row)
-	if err != nil {
-		return result, err
-	}
-	_, err = st.exec("INSERT INTO import_changes (group_id, import_id, member_id, line, row_sealed) VALUES (?,?,?,?,?)",
-		st.group[:], st.imp[:], who.id[:], r.row.Line, st.key.Box.Seal(plain, place(who.id, "change")))
 	return result, err
 }
 
 // find looks for the member that a row speaks of: by ref, else by any of its addresses. A row with a ref of its own
 // shares an address with others without being one of them.
-func (st *stager) find(row *readyRow) (*known, error) {
-	var who *known
+func (st *stager) find(row *roll.Row) (*roll.Known, error) {
+	var who *roll.Known
 	take := func(r *lite.Stmt) error {
-		k := known{}
+		k := roll.Known{}
 		var imp gateway.ID
-		if err := r.Scan(&k.id, &imp, &k.line); err != nil {
+		if err := r.Scan(&k.ID, &imp, &k.Line); err != nil {
 			return err
 		}
 		if imp != st.imp {
-			k.line = 0
+			k.Line = 0
 		}
 		who = &k
 		return nil
 	}
-	if row.refIndex != nil {
-		return who, st.query(stagedRefQuery, []any{st.group[:], row.refIndex}, take)
+	if row.RefIndex != nil {
+		return who, st.query(stagedRefQuery, []any{st.group[:], row.RefIndex}, take)
 	}
-	for i := range row.points {
-		err := st.query(stagedAddressQuery, []any{st.group[:], row.points[i].kind, row.points[i].index}, take)
+	for i := range row.Points {
+		err := st.query(stagedAddressQuery, []any{st.group[:], row.Points[i].Kind, row.Points[i].Index}, take)
 		if err != nil || who != nil {
 			return who, err
 		}
@@ -148,97 +142,29 @@ const (
 		WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ? LIMIT 1`
 )
 
-// readyRow is a row, sealed and ready to be written as a new member. For one who is there already the transaction finds
-// that out, and takes the row and the indexes only.
-type readyRow struct {
-	row                          gateway.StagedMember // its member has the id of the new one
-	wrapped, name, ref, refIndex []byte               // NULL where she has none
-	points                       []readyPoint
-}
-
-// readyPoint is a contact point that is ready to be written, with the evidence for it.
-type readyPoint struct {
-	id             gateway.ID
-	kind, note     string
-	country        string
-	address, index []byte
-	stops          stopIndexes
-	topics         int64 // bits of those with consent
-	stopped        bool  // set within the transaction
-	consents       []gateway.Consent
-	proofs         [][]byte
-}
-
-func (s *Store) prepare(key *seal.Group, topics []topicRow, group gateway.ID, row gateway.StagedMember) (readyRow, error) {
-	r := readyRow{row: row}
-	m := &r.row.Member
-	m.ID = gateway.NewID()
-	box, wrapped, err := key.NewMember(place(m.ID, "key"))
-	if err != nil {
-		return r, err
-	}
-	r.wrapped, r.name, r.ref = wrapped, sealText(box, m.Name, m.ID, "name"), sealText(box, m.Ref, m.ID, "ref")
-	if m.Ref != "" {
-		r.refIndex = key.Addresses.Of("ref", m.Ref.Reveal())
-	}
-	r.points = make([]readyPoint, 0, len(m.Points))
-	for _, p := range m.Points {
-		r.points = append(r.points, s.preparePoint(key, box, topics, group, m.ID, p, row.Consents))
-	}
-	return r, nil
-}
-
-func (s *Store) preparePoint(key *seal.Group, box seal.Box, topics []topicRow, group, member gateway.ID, p gateway.ContactPoint, consents []gateway.Consent) readyPoint {
-	r := readyPoint{id: p.ID, kind: p.Kind, note: p.Note, country: s.country(p.Kind, p.Address), index: key.Addresses.Of(p.Kind, p.Address.Reveal()), stops: s.stopsOf(key, p.Kind, p.Address)}
-	if r.id.IsZero() {
-		r.id = gateway.NewID()
-	}
-	r.address = sealText(box, p.Address, r.id, "address")
-	var granted []string
-	for _, c := range consents {
-		if c.PointID != p.ID {
-			continue
-		}
-		if c.Granted {
-			granted = append(granted, c.Topic)
-		}
-		c.ID, c.GroupID, c.MemberID, c.PointID = gateway.NewID(), group, member, r.id
-		r.consents, r.proofs = append(r.consents, c), append(r.proofs, sealText(box, c.Proof, c.ID, "proof"))
-	}
-	r.topics = bits(topics, granted)
-	return r
-}
-
 // insert writes a new member, whom her import hides.
-func (st *stager) insert(r *readyRow) error {
-	m := &r.row.Member
+func (st *stager) insert(r *roll.Row) error {
+	m := &r.Member
 	if _, err := st.exec("INSERT INTO members (group_id, id, import_id, line, locale, fallback, zone, neutral, tags, key_sealed, name_sealed, ref_sealed, ref_index, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-		st.group[:], m.ID[:], st.imp, r.row.Line, m.Locale, joinList(m.Fallback), m.Zone, m.Neutral, joinTags(m.Tags), r.wrapped, r.name, r.ref, r.refIndex, st.now); err != nil {
+		st.group[:], m.ID[:], st.imp, r.Line, m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.Labels(m.Tags), r.Wrapped, r.Name, r.Ref, r.RefIndex, st.now); err != nil {
 		return err
 	}
-	for i := range r.points {
-		if err := st.insertPoint(m.ID, i, &r.points[i]); err != nil {
+	for i := range r.Points {
+		if err := st.insertPoint(m.ID, i, &r.Points[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// insertPoint writes a contact point with the evidence for it. It is active only with evidence, and never against a STOP.
-func (st *stager) insertPoint(member gateway.ID, position int, p *readyPoint) error {
-	for i, c := range p.consents {
-		if err := st.writeConsent(c, p.proofs[i]); err != nil {
+// insertPoint writes a contact point with the evidence for it.
+func (st *stager) insertPoint(member gateway.ID, position int, p *roll.Point) error {
+	for i, c := range p.Consents {
+		if err := st.writeConsent(c, p.Proofs[i]); err != nil {
 			return err
 		}
 	}
-	state := pointUnconfirmed
-	switch {
-	case p.stopped:
-		state = pointStopped
-	case p.topics != 0:
-		state = pointActive
-	}
 	_, err := st.exec("INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note, country) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-		st.group[:], member[:], p.id[:], position, p.kind, state, p.topics, p.address, p.index, p.note, p.country)
+		st.group[:], member[:], p.ID[:], position, p.Kind, roll.Fresh(p.Stopped, p.Topics), p.Topics, p.Address, p.Index, p.Note, p.Country)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -16,7 +17,7 @@ func (s *Store) Delivery(ctx context.Context, group, id gateway.ID) (gateway.Del
 		var d delivery
 		r := c.Prepare("SELECT "+deliveryColumns+" FROM deliveries d WHERE d.no = ?").Int(1, no)
 		if r.Step() {
-			d.read(r, 0)
+			readDelivery(r, 0, &d)
 		}
 		if err := r.Reset(); err != nil {
 			return err
@@ -25,16 +26,16 @@ func (s *Store) Delivery(ctx context.Context, group, id gateway.ID) (gateway.Del
 		if err != nil {
 			return err
 		}
-		if d.id() != id || d.group != groupNo || id.IsZero() {
+		if deliveryIDOf(&d) != id || d.Group != groupNo || id.IsZero() {
 			return missing("delivery")
 		}
 		var newest *attempt
 		var attempts []gateway.Attempt
-		for next := d.newest(); next != 0; {
+		for next := d.Newest(); next != 0; {
 			a := &attempt{}
 			r := c.Prepare("SELECT "+attemptColumns+" FROM attempts a WHERE a.no = ?").Int(1, next)
 			if r.Step() {
-				a.read(r, 0)
+				readAttempt(r, 0, a)
 			}
 			if err := r.Reset(); err != nil {
 				return err
@@ -47,7 +48,7 @@ func (s *Store) Delivery(ctx context.Context, group, id gateway.ID) (gateway.Del
 				return err
 			}
 			attempts = append([]gateway.Attempt{shown}, attempts...)
-			next = a.previous
+			next = a.Previous
 		}
 		out, err = s.showDelivery(c, &d, newest, broadcasts{})
 		out.Attempts = attempts
@@ -57,13 +58,13 @@ func (s *Store) Delivery(ctx context.Context, group, id gateway.ID) (gateway.Del
 }
 
 func (s *Store) showAttempt(c *lite.Conn, a *attempt, delivery gateway.ID) (gateway.Attempt, error) {
-	channel, err := s.channels.id(c, a.channel)
+	channel, err := s.channels.id(c, a.Channel)
 	if err != nil {
 		return gateway.Attempt{}, err
 	}
 	charge, err := attemptCharge(c, a)
-	return gateway.Attempt{ID: a.id(), DeliveryID: delivery, No: a.nth, ChannelID: channel, PointID: a.point, State: a.state, Parts: a.providerIDs(), Cost: a.cost, Charge: charge,
-		Refusal: a.refused(), ClaimedAt: fromMicros(a.claimedAt), SettledAt: fromMicros(a.settledAt)}, err
+	return gateway.Attempt{ID: attemptIDOf(a), DeliveryID: delivery, No: a.Nth, ChannelID: channel, PointID: a.Point, State: a.State, Parts: a.ProviderIDs(), Cost: a.Cost, Charge: charge,
+		Refusal: a.Refused(), ClaimedAt: fromMicros(a.ClaimedAt), SettledAt: fromMicros(a.SettledAt)}, err
 }
 
 // broadcasts keeps the identifiers of broadcasts while a list is read.
@@ -80,21 +81,21 @@ func (b broadcasts) id(c *lite.Conn, no int64) (gateway.ID, error) {
 }
 
 func (s *Store) showDelivery(c *lite.Conn, d *delivery, newest *attempt, known broadcasts) (out gateway.Delivery, err error) {
-	out = gateway.Delivery{ID: d.id(), MemberID: d.member, State: d.stateWith(newest).state, Reason: d.reason, Detail: d.detail, Locale: d.locale, Neutral: d.neutral,
-		PointID: d.point, Lane: d.lane, Tries: d.tries, Resends: d.resends, CreatedAt: d.id().Time()}
-	if d.state == rowWaiting {
-		out.Due = fromMicros(d.due)
+	out = gateway.Delivery{ID: deliveryIDOf(d), MemberID: d.Member, State: d.StateWith(newest).State, Reason: d.Reason, Detail: d.Detail, Locale: d.Locale, Neutral: d.Neutral,
+		PointID: d.Point, Lane: d.Lane, Tries: d.Tries, Resends: d.Resends, CreatedAt: deliveryIDOf(d).Time()}
+	if d.State == row.Waiting {
+		out.Due = fromMicros(d.Due)
 	}
-	if newest != nil && d.attempts > 0 {
-		out.AttemptID = newest.id()
+	if newest != nil && d.Attempts > 0 {
+		out.AttemptID = attemptIDOf(newest)
 	}
-	if out.GroupID, err = s.groups.id(c, d.group); err != nil {
+	if out.GroupID, err = s.groups.id(c, d.Group); err != nil {
 		return out, err
 	}
-	if out.BroadcastID, err = known.id(c, d.broadcast); err != nil {
+	if out.BroadcastID, err = known.id(c, d.Broadcast); err != nil {
 		return out, err
 	}
-	out.ChannelID, err = s.channels.id(c, d.channel)
+	out.ChannelID, err = s.channels.id(c, d.Channel)
 	return out, err
 }
 
@@ -110,15 +111,15 @@ func (s *Store) Deliveries(ctx context.Context, f gateway.DeliveryFilter) ([]gat
 		if err != nil || text == "" {
 			return err
 		}
-		type row struct {
+		type found struct {
 			d delivery
 			a attempt
 		}
-		var rows []row
+		var rows []found
 		if err := queryOnce(c, text, args, func(r *lite.Stmt) error {
-			var one row
-			one.d.read(r, 0)
-			one.a.no, one.a.tail, one.a.state, one.a.channel = r.ColInt(deliveryWidth), r.ColInt(deliveryWidth+1), gateway.AttemptState(r.ColInt(deliveryWidth+2)), r.ColInt(deliveryWidth+3)
+			var one found
+			readDelivery(r, 0, &one.d)
+			one.a.No, one.a.Tail, one.a.State, one.a.Channel = r.ColInt(deliveryWidth), r.ColInt(deliveryWidth+1), gateway.AttemptState(r.ColInt(deliveryWidth+2)), r.ColInt(deliveryWidth+3)
 			rows = append(rows, one)
 			return nil
 		}); err != nil {
@@ -144,12 +145,12 @@ func deliveriesQuery(c *lite.Conn, group int64, f gateway.DeliveryFilter) (text 
 		no, _ := halves(f.After)
 		r := c.Prepare("SELECT "+deliveryColumns+" FROM deliveries d WHERE d.no = ?").Int(1, no)
 		if r.Step() {
-			after.read(r, 0)
+			readDelivery(r, 0, &after)
 		}
 		if err := r.Reset(); err != nil {
 			return "", nil, err
 		}
-		if after.id() != f.After || after.group != group {
+		if deliveryIDOf(&after) != f.After || after.Group != group {
 			return "", nil, missing("delivery to go on behind")
 		}
 	}
@@ -166,18 +167,18 @@ func deliveriesQuery(c *lite.Conn, group int64, f gateway.DeliveryFilter) (text 
 		}
 		from := "deliveries d INDEXED BY deliveries_once"
 		if f.State == gateway.Ended && f.Reason != "" { // few among many: by their own index, in order of id
-			from, where, args = "deliveries d INDEXED BY deliveries_ended", append(where, "d.broadcast_no = ?", "d.no > ?"), append(args, no, after.no)
+			from, where, args = "deliveries d INDEXED BY deliveries_ended", append(where, "d.broadcast_no = ?", "d.no > ?"), append(args, no, after.No)
 		} else {
-			order, where, args = "d.member_id", append(where, "d.broadcast_no = ?", "d.member_id > ?"), append(args, no, after.member[:])
+			order, where, args = "d.member_id", append(where, "d.broadcast_no = ?", "d.member_id > ?"), append(args, no, after.Member[:])
 		}
 		q.WriteString(from)
 	case !f.Member.IsZero(): // a member has one delivery of each broadcast, if any
 		q.WriteString("broadcasts b CROSS JOIN deliveries d INDEXED BY deliveries_once ON d.broadcast_no = b.no")
-		order, where, args = "b.no", append(where, "b.group_id = ?", "b.no > ?"), append(args, f.Group[:], after.broadcast)
+		order, where, args = "b.no", append(where, "b.group_id = ?", "b.no > ?"), append(args, f.Group[:], after.Broadcast)
 	default:
 		q.WriteString("broadcasts b NOT INDEXED CROSS JOIN deliveries d INDEXED BY deliveries_once ON d.broadcast_no = b.no")
 		order = "b.no, d.member_id"
-		where, args = append(where, "b.group_id = ?", "b.no >= ?", "(b.no > ? OR d.member_id > ?)"), append(args, f.Group[:], after.broadcast, after.broadcast, after.member[:])
+		where, args = append(where, "b.group_id = ?", "b.no >= ?", "(b.no > ? OR d.member_id > ?)"), append(args, f.Group[:], after.Broadcast, after.Broadcast, after.Member[:])
 	}
 	q.WriteString(" LEFT JOIN attempts a ON a.no = d.attempt_no AND d.attempts > 0")
 	if !f.Member.IsZero() {

@@ -79,13 +79,54 @@ func due(t *testing.T, open Open) {
 	w.clock.Wind(2 * time.Minute)
 	equal(t, "the longest due first", slices.Equal(w.due(w.sms, gateway.Bulk), []gateway.ID{ids[2], ids[1]}), true)
 	equal(t, "due in another lane", len(w.due(w.sms, gateway.Urgent)), 0)
-	page, err := w.Due(w.ctx, w.sms.ID, gateway.Bulk, 1)
+	share, err := w.Due(w.ctx, w.sms.ID, gateway.Bulk, 1)
 	w.ok(err)
-	equal(t, "a page of one", slices.Equal(page, ids[2:3]), true)
+	equal(t, "a share of one", len(share) == 1 && share[0].Group == w.group.ID && slices.Equal(share[0].Deliveries, ids[2:3]), true)
 	equal(t, "a claim before its time", w.claim(ids[0]).Verdict, gateway.NotDue)
 	w.granted(ids[2])
 	equal(t, "due once claimed", slices.Equal(w.due(w.sms, gateway.Bulk), ids[1:2]), true)
 	equal(t, "a claim of nothing", w.claim(gateway.NewID()).Verdict, gateway.NotDue)
+}
+
+// Each group with something due has its share, however much another has; a group with nothing due yet has none.
+func dueByGroup(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	later := w.putGroup("later", nil)
+	put := func(group gateway.ID, n int, due time.Time) []gateway.ID {
+		b := w.submit(gateway.Report, func(b *gateway.Broadcast) { b.GroupID = group })
+		c := gateway.Chunk{Broadcast: b.ID, Group: group, Last: true, Cursor: gateway.NewID(), Lane: gateway.Bulk}
+		var ids []gateway.ID
+		for i := range n {
+			m := w.memberOf(group, "sms")
+			ids = append(ids, gateway.NewID())
+			c.Deliveries = append(c.Deliveries, gateway.NewDelivery{ID: ids[i], MemberID: m.ID, Locale: "en", Channel: w.sms.ID, Point: m.Points[0].ID, Due: due.Add(time.Duration(i) * time.Second)})
+		}
+		w.ok(w.Plan(w.ctx, c))
+		return ids
+	}
+	now := w.clock.Now()
+	many, few := put(w.group.ID, 30, now), put(w.other.ID, 2, now.Add(-time.Minute))
+	soon := put(later.ID, 1, now.Add(time.Hour))
+	w.clock.Wind(time.Minute)
+	check := func(what string, each int, want ...gateway.Share) {
+		t.Helper()
+		got, err := w.Due(w.ctx, w.sms.ID, gateway.Bulk, each)
+		w.ok(err)
+		equal(t, what, slices.EqualFunc(got, want, func(a, b gateway.Share) bool {
+			return a.Group == b.Group && slices.Equal(a.Deliveries, b.Deliveries)
+		}), true)
+	}
+	check("five of each, the longest due first", 5, gateway.Share{Group: w.other.ID, Deliveries: few}, gateway.Share{Group: w.group.ID, Deliveries: many[:5]})
+	check("one of each", 1, gateway.Share{Group: w.other.ID, Deliveries: few[:1]}, gateway.Share{Group: w.group.ID, Deliveries: many[:1]})
+	for _, id := range few {
+		w.granted(id)
+	}
+	check("once one group's are claimed", 100, gateway.Share{Group: w.group.ID, Deliveries: many})
+	next, err := w.NextDue(w.ctx, w.sms.ID, gateway.Bulk)
+	w.ok(err)
+	equal(t, "what comes, of whichever group", next.Equal(now.Add(time.Hour)), true)
+	w.clock.Wind(time.Hour)
+	check("when the third's time has come", 1, gateway.Share{Group: w.group.ID, Deliveries: many[:1]}, gateway.Share{Group: later.ID, Deliveries: soon})
 }
 
 func twoClaimants(t *testing.T, open Open) {

@@ -44,6 +44,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"a chunk is planned once", planned},
 		{"due is what waits in a lane", due},
+		{"every group has its share of a lane", dueByGroup},
 		{"of two claimants one gets it", twoClaimants},
 		{"a claim says everything that sending needs", claimed},
 		{"a stale token writes nothing", staleToken},

@@ -312,7 +312,11 @@ func (w *world) recount(broadcast gateway.ID) map[tallied]int {
 // due lists what is due on a channel in the lane of a class.
 func (w *world) due(channel gateway.Channel, lane gateway.Lane) []gateway.ID {
 	w.Helper()
-	ids, err := w.Due(w.ctx, channel.ID, lane, 1000)
+	shares, err := w.Due(w.ctx, channel.ID, lane, 1000)
 	w.ok(err)
+	var ids []gateway.ID
+	for _, s := range shares {
+		ids = append(ids, s.Deliveries...)
+	}
 	return ids
 }

@@ -1,0 +1,180 @@
+// Package postgres keeps the ledger in PostgreSQL, for any number of processes at once.
+//
+// Every transaction reads committed rows, takes the locks of the rows that it changes in one order (attempts, deliveries,
+// contact points, groups' caps, counters; each by identifier), and is repeated when the server ends it for the sake of
+// another. Nothing is kept in a session, so a connection pooler in transaction mode may stand in between.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
+)
+
+// usualConns is how many connections a process takes at most unless it is told; urgentConns of them are kept for work
+// that cannot wait.
+const (
+	usualConns  = 16
+	urgentConns = 2
+	fewestConns = urgentConns + 2
+)
+
+// connectTime is how long one try to reach the server may take.
+const connectTime = 5 * time.Second
+
+// Options says where the ledger is and how it seals.
+type Options struct {
+	URL string // as libpq takes it: postgres://user:password@host:port/database
+	// Pooled says that a connection pooler in transaction mode (PgBouncer) stands in between: no named prepared statements.
+	Pooled   bool
+	MaxConns int // 0: usualConns; at least fewestConns
+	// Country gives the country of a canonical address (ISO 3166; gateway.UnknownCountry: nobody can tell), or nothing for
+	// kinds without countries. Nil: no kind has any.
+	Country func(kind string, address gateway.Private) string
+	Ring    *seal.Ring       // the instance's keys
+	Now     func() time.Time // the store's clock; nil: the database's
+	Log     *slog.Logger     // nil: nothing is logged
+	At      func(string)     // called at each of FaultPoints, by tests that kill; nil in production
+}
+
+// Store is a ledger in PostgreSQL. It is safe for concurrent use, beside any number of others on the same database.
+type Store struct {
+	pool    *pgxpool.Pool
+	ring    *seal.Ring
+	now     func() time.Time // nil: the database's
+	log     *slog.Logger
+	at      func(string)
+	country func(kind string, address gateway.Private) string
+	keys    *sealed.Keys
+	bulk    chan struct{} // a place for each connection that work may have which can wait
+	shards  *shards
+}
+
+// Open opens the ledger and brings its tables up to date; several processes may do so at once.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.At == nil {
+		o.At = func(string) {}
+	}
+	if o.Country == nil {
+		o.Country = func(string, gateway.Private) string { return "" }
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = usualConns
+	}
+	if o.MaxConns < fewestConns {
+		return nil, gateway.Faultf(gateway.CodeInvalid, "the ledger may have %d connections; it needs %d", o.MaxConns, fewestConns)
+	}
+	config, err := pgxpool.ParseConfig(o.URL)
+	if err != nil { // its text may show the password
+		return nil, gateway.Faultf(gateway.CodeInvalid, "the ledger's address cannot be read; expected postgres://user:password@host:port/database")
+	}
+	config.MaxConns = int32(o.MaxConns)
+	config.ConnConfig.ConnectTimeout = connectTime
+	config.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
+		teach(c.TypeMap())
+		return nil
+	}
+	if o.Pooled {
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	if err := migrate(ctx, config.ConnConfig); err != nil {
+		return nil, fmt.Errorf("bringing the ledger's tables up to date: %w", readable(err))
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, readable(err)
+	}
+	return &Store{pool: pool, ring: o.Ring, now: o.Now, log: o.Log, at: o.At, country: o.Country, bulk: make(chan struct{}, o.MaxConns-urgentConns),
+		keys: sealed.NewKeys(o.Ring), shards: newShards()}, nil
+}
+
+// Close ends all connections; it waits for those at work.
+func (s *Store) Close() error {
+	s.pool.Close()
+	return nil
+}
+
+// migrationLock is the number of the lock that keeps two processes from migrating at once.
+const migrationLock = 0x6361_7269_6c6c_6f6e
+
+// migrate brings the tables up to date. The lock belongs to a transaction, not to a session, so that it holds behind a
+// pooler as well; it is gone with the process, however that ends. The pooler must have two connections to give.
+func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
+	config = config.Copy()
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	db := stdlib.OpenDB(*config)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	folder, err := fs.Sub(store.Migrations, "migrations/postgres")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, folder, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return err
+	}
+	lock, err := db.BeginTx(ctx, &sql.TxOptions{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Rollback() }()
+	for _, text := range []string{"SET LOCAL idle_in_transaction_session_timeout = 0", "SET LOCAL lock_timeout = 0", "SET LOCAL statement_timeout = 0", fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", int64(migrationLock))} {
+		if _, err := lock.ExecContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// shards lends each transaction a number that no other one of this process has at the time, so that their counters
+// are different rows. Processes begin at different numbers; two that meet only wait for each other.
+type shards struct {
+	mu   sync.Mutex
+	free []int16 // the next is the last
+	next int16
+}
+
+// shardCount bounds the rows of one counter.
+const shardCount = 512
+
+func newShards() *shards {
+	id := gateway.NewID() // its last bytes are random
+	return &shards{next: (int16(id[14])<<8 | int16(id[15])) & (shardCount - 1)}
+}
+
+func (s *shards) take() int16 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.free); n > 0 {
+		shard := s.free[n-1]
+		s.free = s.free[:n-1]
+		return shard
+	}
+	shard := s.next
+	s.next = (s.next + 1) & (shardCount - 1)
+	return shard
+}
+
+func (s *shards) give(shard int16) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, shard)
+}

@@ -1,0 +1,260 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// FaultPoints names the steps of a transaction at which tests kill the process.
+var FaultPoints = [...]string{"store: before commit", "store: after commit"}
+
+// mostTries is how often a transaction is carried out that the server ends for the sake of another.
+const mostTries = 10
+
+// txn is one transaction. Only the goroutine that began it uses it.
+type txn struct {
+	ctx     context.Context
+	conn    *pgxpool.Conn
+	s       *Store
+	now     int64 // of the store's clock, as the transaction began
+	money   int64 // the revision of prices, budgets and channels
+	shard   int16
+	tallies map[tallyKey]int64
+}
+
+// The clock is read with the first statement. Whole tables are never read in a transaction: plans made while a table is
+// small must still be good when it has grown.
+const (
+	beginText = "BEGIN"
+	plansText = "SET LOCAL enable_seqscan = off"
+	clockText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, n FROM revisions WHERE name = 'money'"
+)
+
+// clockSQL is the database's clock in a statement of its own; its value holds for the whole statement, so an index can be
+// searched with it.
+const clockSQL = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
+
+// at is the store's clock where it does not stand in SQL; 0: the database's, see nowSQL.
+func (s *Store) fixed() int64 {
+	if s.now == nil {
+		return 0
+	}
+	return s.now().UnixMicro()
+}
+
+// nowSQL is the store's clock as an expression; arg is the place of fixed among the arguments, like "$1".
+func nowSQL(arg string) string {
+	return "(CASE WHEN " + arg + "::bigint > 0 THEN " + arg + "::bigint ELSE " + clockSQL + " END)"
+}
+
+// do carries out run in a transaction and commits it. run is called again if the server ended the transaction for the
+// sake of another, or lost the connection before the commit began, so it sets its results anew each time. Work that is
+// not urgent leaves a few connections free. An error of run rolls back and is returned as it is.
+func (s *Store) do(ctx context.Context, urgent bool, run func(*txn) error) error {
+	return s.transact(ctx, urgent, func(t *txn, _ bool) (bool, error) {
+		if err := t.begin(&pgx.Batch{}); err != nil {
+			return false, err
+		}
+		if err := run(t); err != nil {
+			return false, err
+		}
+		batch := &pgx.Batch{}
+		t.flush(batch)
+		return t.commit(batch)
+	})
+}
+
+// transact gives work a connection, and repeats it as do says. work begins and commits for itself, and says whether a
+// commit was sent.
+func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn, again bool) (sent bool, err error)) (err error) {
+	if !urgent {
+		select {
+		case s.bulk <- struct{}{}:
+			defer func() { <-s.bulk }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	for try := 1; ; try++ {
+		sent := false
+		if sent, err = s.once(ctx, try > 1, work); err == nil {
+			return nil
+		}
+		if try == mostTries || ctx.Err() != nil || !repeatable(err) && (sent || !broken(err) || try > 2) {
+			return readable(err)
+		}
+		if try > 2 { // not at the same moment as whoever it met
+			select {
+			case <-time.After(time.Duration(rand.Int64N(int64(try) * int64(5*time.Millisecond)))):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+}
+
+func (s *Store) once(ctx context.Context, again bool, work func(*txn, bool) (bool, error)) (sent bool, err error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	shard := s.shards.take()
+	defer s.shards.give(shard)
+	defer conn.Release() // closes it if a transaction is still open and cannot be ended
+	t := &txn{ctx: ctx, conn: conn, s: s, shard: shard}
+	if sent, err = work(t, again); err != nil && conn.Conn().PgConn().TxStatus() != 'I' && !conn.Conn().IsClosed() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTime)
+		defer cancel()
+		if _, failed := conn.Exec(end, "ROLLBACK"); failed != nil {
+			_ = conn.Conn().Close(end)
+		}
+	}
+	return sent, err
+}
+
+// begin opens the transaction, with what else is in the batch, in one round trip.
+func (t *txn) begin(more *pgx.Batch) error {
+	batch := &pgx.Batch{}
+	batch.Queue(beginText)
+	batch.Queue(plansText)
+	batch.Queue(clockText).QueryRow(func(row pgx.Row) error { return row.Scan(&t.now, &t.money) })
+	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
+	err := t.conn.SendBatch(t.ctx, batch).Close()
+	if t.s.now != nil {
+		t.now = t.s.now().UnixMicro()
+	}
+	return err
+}
+
+// commit sends what is in the batch and commits, in one round trip. If the connection breaks in it, nobody knows whether
+// it was committed.
+func (t *txn) commit(batch *pgx.Batch) (sent bool, err error) {
+	t.s.at(FaultPoints[0])
+	var end pgconn.CommandTag
+	batch.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error { end = tag; return nil })
+	if err := t.conn.SendBatch(t.ctx, batch).Close(); err != nil {
+		return true, err
+	}
+	if end.String() != "COMMIT" {
+		return true, errors.New("the server rolled back what was to be committed")
+	}
+	t.s.at(FaultPoints[1])
+	return true, nil
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (t *txn) exec(text string, args ...any) (int, error) {
+	tag, err := t.conn.Exec(t.ctx, text, args...)
+	return int(tag.RowsAffected()), err
+}
+
+// query reads within the transaction; scan is called for each row.
+func (t *txn) query(text string, args []any, scan func(pgx.Rows) error) error {
+	rows, err := t.conn.Query(t.ctx, text, args...)
+	return each(rows, err, scan)
+}
+
+// send runs what is queued in one round trip.
+func (t *txn) send(batch *pgx.Batch) error {
+	if batch.Len() == 0 {
+		return nil
+	}
+	return t.conn.SendBatch(t.ctx, batch).Close()
+}
+
+// query reads outside a transaction, as of one moment; scan is called for each row.
+func (s *Store) query(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	rows, err := s.pool.Query(ctx, text, args...)
+	return readable(each(rows, err, scan))
+}
+
+// list reads all rows; columns names where the columns of one go.
+func list[T any](ctx context.Context, s *Store, text string, args []any, columns func(*T) []any) ([]T, error) {
+	all := []T{}
+	err := s.query(ctx, text, args, func(r pgx.Rows) error {
+		var one T
+		err := r.Scan(columns(&one)...)
+		all = append(all, one)
+		return err
+	})
+	return all, err
+}
+
+// one reads the only row; none is CodeNotFound.
+func (s *Store) one(ctx context.Context, what, text string, args []any, into ...any) error {
+	found := false
+	err := s.query(ctx, text, args, func(r pgx.Rows) error {
+		found = true
+		return r.Scan(into...)
+	})
+	if err == nil && !found {
+		return missing(what)
+	}
+	return err
+}
+
+func missing(what string) error {
+	return gateway.Faultf(gateway.CodeNotFound, "there is no such %s", what)
+}
+
+// taken says whether a statement failed because of a unique index; pgx rolls nothing back by itself, so the transaction
+// is over then. ON CONFLICT is better where a conflict is no error.
+func taken(err error, index string) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "23505" && (index == "" || e.ConstraintName == index)
+}
+
+// repeatable says whether the server ended a transaction for the sake of another: a deadlock, or a conflict.
+func repeatable(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && (e.Code == "40P01" || e.Code == "40001")
+}
+
+// broken says whether the connection was lost, or none could be made.
+func broken(err error) bool {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P")
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed) ||
+		err != nil && strings.Contains(err.Error(), "conn closed")
+}
+
+// readable turns an error of the database into one that says what to do.
+func readable(err error) error {
+	var fault *gateway.Fault
+	if err == nil || errors.As(err, &fault) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !broken(err) {
+		return err
+	}
+	if broken(err) {
+		return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err,
+			Text: "the ledger cannot be reached; see that PostgreSQL runs and that the address, user and password of the ledger are right"}
+	}
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		switch {
+		case strings.HasPrefix(e.Code, "53"): // disk full, out of memory, too many connections
+			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server has run out of something, nothing was taken in (" + e.Message + "); see its disk, its memory and its limit of connections"}
+		case strings.HasPrefix(e.Code, "28"), e.Code == "3D000":
+			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server refuses us (" + e.Message + "); see the user, the password and the database in the ledger's address"}
+		case e.Code == "25006":
+			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server only reads; its address must lead to the primary"}
+		case repeatable(err):
+			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger is too busy with the same rows, nothing was taken in; try again"}
+		}
+	}
+	return err
+}

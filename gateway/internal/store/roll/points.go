@@ -1,0 +1,104 @@
+package roll
+
+import (
+	"slices"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+)
+
+// The values of contact_points.state.
+const (
+	Active      = 1
+	Unconfirmed = 2
+	Stopped     = 3
+	Gone        = 4
+	Invalid     = 5
+)
+
+// states holds the words for them.
+var states = [...]gateway.PointState{Active: gateway.PointActive, Unconfirmed: gateway.PointUnconfirmed, Stopped: gateway.PointStopped,
+	Gone: gateway.PointGone, Invalid: gateway.PointInvalid}
+
+// State gives the word for a value of contact_points.state.
+func State(n int) gateway.PointState { return states[n] }
+
+// Number gives the value of contact_points.state for a word.
+func Number(state gateway.PointState) int { return slices.Index(states[:], state) }
+
+// Found is a contact point found by its address.
+type Found struct {
+	Member, ID gateway.ID
+	State      int
+	Topics     int64
+	Seen       bool // her import is published
+}
+
+// Turn is what becomes of a contact point; change is false if nothing does.
+type Turn func(Found) (state int, topics int64, change bool)
+
+// ToStop is STOP.
+func ToStop(p Found) (int, int64, bool) { return Stopped, p.Topics, p.State != Stopped }
+
+// ToStart undoes a STOP; without any consent the address is to be confirmed anew.
+func ToStart(p Found) (int, int64, bool) {
+	if p.Topics == 0 {
+		return Unconfirmed, 0, p.State == Stopped
+	}
+	return Active, p.Topics, p.State == Stopped
+}
+
+// ToConfirm takes the person's yes to topics.
+func ToConfirm(mask int64) Turn {
+	return func(p Found) (int, int64, bool) { return Active, p.Topics | mask, p.State == Unconfirmed }
+}
+
+// Marked is the state of a contact point after a provider's word; false: it stays. STOP outranks whatever a provider
+// says, and nobody's yes comes from one.
+func Marked(p Found, state gateway.PointState) (int, bool) {
+	if p.State == Stopped || p.State == Unconfirmed && state == gateway.PointActive {
+		return p.State, false
+	}
+	return Number(state), true
+}
+
+// Fresh is the state of a new contact point: active only with evidence, and never against a STOP.
+func Fresh(stopped bool, topics int64) int {
+	switch {
+	case stopped:
+		return Stopped
+	case topics != 0:
+		return Active
+	}
+	return Unconfirmed
+}
+
+// Granted adds what evidence grants for a contact point that is there: consent is added, never taken away, and the state
+// changes only from unconfirmed to active. It gives the pieces that grant something new.
+func Granted(topics []Topic, p Found, point gateway.ID, consents []gateway.Consent) (state int, mask int64, news []gateway.Consent) {
+	state, mask = p.State, p.Topics
+	for _, c := range consents {
+		if c.PointID != point {
+			continue
+		}
+		bit := Bits(topics, []string{c.Topic})
+		if !c.Granted || mask&bit == bit {
+			continue
+		}
+		mask |= bit
+		c.ID, c.MemberID, c.PointID = gateway.NewID(), p.Member, p.ID
+		news = append(news, c)
+	}
+	if state == Unconfirmed && mask != 0 {
+		state = Active
+	}
+	return state, mask, news
+}
+
+// Stops are where a STOP of an address stands: in its group, and everywhere.
+type Stops struct{ Group, Everywhere []byte }
+
+// StopsOf gives the indexes of an address.
+func StopsOf(ring *seal.Ring, key *seal.Group, kind string, address gateway.Private) Stops {
+	return Stops{key.Suppression.Of(kind, address.Reveal()), ring.Suppression().Of(kind, address.Reveal())}
+}

@@ -1,0 +1,61 @@
+package row
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+)
+
+// Frozen is what never changes about a broadcast.
+type Frozen struct {
+	ID, Group gateway.ID
+	Class     gateway.Class
+	Topic     string
+	Answers   gateway.ID // the contact point that an account message answers; it may be stopped
+	Avoid     gateway.ID // a channel that must not carry it
+	Policy    gateway.Policy
+	Expires   int64
+}
+
+// Set takes the columns class, audience and policy.
+func (f *Frozen) Set(class, audience, policy string) (err error) {
+	var who gateway.Audience
+	if err := json.Unmarshal([]byte(audience), &who); err != nil {
+		return err
+	}
+	f.Class, f.Topic, f.Answers, f.Avoid = gateway.Class(class), who.Topic, who.Point, who.Avoid
+	f.Policy, err = ReadPolicy(f.Class, policy)
+	return err
+}
+
+// ReadPolicy adds the meaning of the class to the numbers that were frozen.
+func ReadPolicy(class gateway.Class, numbers string) (gateway.Policy, error) {
+	policy := gateway.PolicyOf(class)
+	return policy, json.Unmarshal([]byte(numbers), &policy)
+}
+
+// Fill writes what a claim says about its broadcast.
+func (f *Frozen) Fill(c *gateway.Claim) {
+	c.Group, c.Broadcast, c.Avoid = f.Group, f.ID, f.Avoid
+	c.Class, c.Topic, c.Policy, c.Expires = f.Class, f.Topic, f.Policy, time.UnixMicro(f.Expires).UTC()
+}
+
+// Judge says whether a waiting delivery whose time has come may be sent, but for its group's cap; if it ends instead, for
+// which reason and in which words. point is the state of its contact point (0: it is not there).
+func (f *Frozen) Judge(c *gateway.Claim, now int64, stopped, erased bool, point int) (verdict gateway.Verdict, reason gateway.Reason, detail string) {
+	switch {
+	case f.Expires <= now:
+		return gateway.Lapsed, gateway.ReasonExpired, "its time was over before it could be sent"
+	case stopped:
+		return gateway.Held, "", ""
+	case erased:
+		return gateway.Silenced, gateway.ReasonSuppressed, "the member was erased"
+	case point == roll.Stopped && !(f.Class == gateway.Account && c.Point == f.Answers): // but the one answer to her own STOP
+		return gateway.Silenced, gateway.ReasonSuppressed, "the person said STOP"
+	case point != roll.Active && point != roll.Stopped && !(point == roll.Unconfirmed && f.Class == gateway.Account):
+		return gateway.Unusable, "", ""
+	}
+	return gateway.Granted, "", ""
+}

@@ -1,0 +1,166 @@
+// Package row is what a delivery and its attempts do when something happens to them: one state machine for every
+// database. It reads and writes nothing; a database gives it rows, as World, and writes back what has changed.
+package row
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// The values of deliveries.state; the rest follows from the newest attempt.
+const (
+	Waiting = 0
+	Follows = 1
+	Ended   = 2
+	Arrived = 3 // by an attempt that is not the newest
+	Held    = 4 // waiting, but its broadcast is stopped
+	Capped  = 5 // waiting, but its group's cap is reached; the reason says so too
+)
+
+// The values of attempts.price_no besides the numbers of price_points.
+const (
+	PriceUnknown = 0
+	PriceFree    = -1
+)
+
+// Attempt is a row of attempts. K is what the database knows rows by; its zero value is none.
+type Attempt[K comparable] struct {
+	No, Group, Broadcast, Delivery, Previous, Channel K
+	Tail                                              int64 // the rest of its identifier, where No is half of it
+	Point                                             gateway.ID
+	Nth                                               int
+	State                                             gateway.AttemptState
+	Token, Until                                      int64
+	Parts, FirstPart                                  int
+	Left                                              bool // its delivery went on without it
+	Arrived                                           int64
+	Cost                                              int
+	ClaimedAt, SettledAt                              int64
+	Refs                                              string
+	Refusal                                           string // JSON; empty: none
+	Price                                             int64  // of one unit: PriceFree, PriceUnknown or a number of price_points
+}
+
+// ProviderIDs gives the provider's ids of the parts so far; an unknown one between known ones is "".
+func (a *Attempt[K]) ProviderIDs() []string {
+	ids := strings.Fields(a.Refs)
+	for i, id := range ids {
+		if id == "-" {
+			ids[i] = ""
+		}
+	}
+	return ids
+}
+
+// SetRef notes the provider's id of a part. Blanks that kept room for it go as far as they are needed.
+func (a *Attempt[K]) SetRef(part int, id string) {
+	if part == 0 && strings.TrimLeft(a.Refs, " ") == "" && !strings.ContainsAny(id, " \t\n\r") { // the common case: one part, and room for it
+		a.Refs = padded(id, len(a.Refs))
+		return
+	}
+	ids := a.ProviderIDs()
+	for len(ids) <= part {
+		ids = append(ids, "")
+	}
+	ids[part] = strings.Join(strings.Fields(id), "_")
+	for i := range ids {
+		if ids[i] == "" {
+			ids[i] = "-"
+		}
+	}
+	a.Refs = padded(strings.Join(ids, " "), len(a.Refs))
+}
+
+func padded(s string, length int) string {
+	if len(s) >= length {
+		return s
+	}
+	return s + strings.Repeat(" ", length-len(s))
+}
+
+func (a *Attempt[K]) setRefusal(r gateway.Refusal) {
+	a.Refusal = ""
+	if r != (gateway.Refusal{}) {
+		b, err := json.Marshal(r)
+		if err != nil {
+			panic("row: " + err.Error()) // a plain type of our own always encodes
+		}
+		a.Refusal = string(b)
+	}
+}
+
+// Refused says why it was refused, or is in doubt.
+func (a *Attempt[K]) Refused() (r gateway.Refusal) {
+	if a.Refusal != "" {
+		_ = json.Unmarshal([]byte(a.Refusal), &r) // our own writing
+	}
+	return r
+}
+
+// complete says whether receipts have come for all parts that this attempt sent.
+func (a *Attempt[K]) complete() bool {
+	want := int64(1)<<min(a.Parts, 62) - int64(1)<<min(a.FirstPart, 62)
+	return want != 0 && a.Arrived&want == want
+}
+
+// enter takes a state; until is what that state waits for.
+func (a *Attempt[K]) enter(state gateway.AttemptState, now, until int64) {
+	a.State, a.SettledAt, a.Until = state, now, until
+}
+
+// Delivery is a row of deliveries.
+type Delivery[K comparable] struct {
+	No, Group, Broadcast                K
+	Tail                                int64 // the rest of its identifier, where No is half of it
+	Member, Point                       gateway.ID
+	Channel                             K
+	Lane                                gateway.Lane
+	Locale                              string
+	Neutral                             bool
+	State                               int
+	Due, Move                           int64
+	Attempt                             K
+	Attempts, Tries, Resends, FirstPart int
+	Reason                              gateway.Reason
+	Detail                              string
+}
+
+// Newest is the newest attempt; the zero K if there is none.
+func (d *Delivery[K]) Newest() (none K) {
+	if d.Attempts == 0 {
+		return none
+	}
+	return d.Attempt
+}
+
+// Waits says whether the delivery waits, held or not.
+func (d *Delivery[K]) Waits() bool {
+	return d.State == Waiting || d.State == Held || d.State == Capped
+}
+
+// Counted is what tallies count a delivery under; without a state it is not counted.
+type Counted[K comparable] struct {
+	Channel K
+	State   gateway.DeliveryState
+	Reason  gateway.Reason
+}
+
+// StateWith gives the delivery's state; a is its newest attempt, or any other.
+func (d *Delivery[K]) StateWith(a *Attempt[K]) Counted[K] {
+	switch d.State {
+	case Waiting, Held:
+		return Counted[K]{d.Channel, gateway.Waiting, ""}
+	case Capped:
+		return Counted[K]{d.Channel, gateway.Waiting, gateway.ReasonCapped}
+	case Ended:
+		return Counted[K]{d.Channel, gateway.Ended, d.Reason}
+	case Arrived:
+		return Counted[K]{d.Channel, gateway.Delivered, ""}
+	}
+	if a != nil && a.No == d.Newest() {
+		return Counted[K]{a.Channel, gateway.StateOf(a.State), ""}
+	}
+	return Counted[K]{} // follows another attempt: what happens to a does not count
+}

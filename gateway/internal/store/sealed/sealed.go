@@ -1,0 +1,58 @@
+// Package sealed is how a ledger keeps what is private: which key opens which column, and in what form texts are sealed.
+// It knows no database; each of them reads and writes the bytes itself.
+package sealed
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+)
+
+// Place names a row and column, so that sealed bytes cannot be moved.
+func Place(id gateway.ID, column string) []byte {
+	return append(id[:len(id):len(id)], column...)
+}
+
+// unit is what texts are lengthened to a multiple of before they are sealed, in bytes: sealed bytes show their length,
+// and the length of an address helps to tell whose it is.
+const unit = 32
+
+// Text lengthens a text by 0x80 and zeros (ISO/IEC 7816-4) and seals it; an empty one is nil, NULL in a column.
+func Text(box seal.Box, text gateway.Private, id gateway.ID, column string) []byte {
+	if text == "" {
+		return nil
+	}
+	plain := make([]byte, (len(text)/unit+1)*unit)
+	plain[copy(plain, text.Reveal())] = 0x80
+	return box.Seal(plain, Place(id, column))
+}
+
+// Open opens what Text sealed.
+func Open(box seal.Box, sealed []byte, id gateway.ID, column string) (gateway.Private, error) {
+	if sealed == nil {
+		return "", nil
+	}
+	plain, err := box.Open(sealed, Place(id, column))
+	if err != nil {
+		return "", err
+	}
+	end := bytes.LastIndexByte(plain, 0x80)
+	if end < 0 {
+		return "", fmt.Errorf("a sealed %s has no end: %w", column, seal.ErrOpen)
+	}
+	return gateway.Private(plain[:end]), nil
+}
+
+// ErrDestroyed: the member was erased, and her key with her.
+var ErrDestroyed = errors.New("the member's key is destroyed")
+
+// Member opens a member's wrapped key; an erased one has none: ErrDestroyed.
+func Member(key *seal.Group, member gateway.ID, wrapped []byte) (seal.Box, error) {
+	if len(wrapped) == 0 {
+		return seal.Box{}, ErrDestroyed
+	}
+	return key.Member(wrapped, Place(member, "key"))
+}
