@@ -21,6 +21,11 @@ func (m *machine) act(w *world, s step) (fault string) {
 		w.left.crashes--
 		w.excused += p.busy()
 		*p, w.faulty, w.doubled = process{}, true, true
+		for d := range w.q.heldBy {
+			if w.q.held[d] && w.q.heldBy[d] == s.p {
+				w.q.heldBy[d] = gone
+			}
+		}
 	case stepPause:
 		w.left.pauses--
 		w.excused += p.busy()
@@ -149,12 +154,7 @@ func (m *machine) tick(w *world) {
 		if !w.q.held[d] {
 			continue
 		}
-		owner := &w.p[w.q.heldBy[d]]
-		over := w.q.heldUntil[d] <= w.now
-		if m.mutant == heldTillDeath {
-			over = over && !owner.up
-		}
-		if over {
+		if w.q.heldUntil[d] <= w.now && (m.mutant != heldTillDeath || w.q.heldBy[d] == gone) {
 			w.q.held[d], w.q.heldUntil[d], w.q.heldBy[d] = false, 0, 0
 		}
 	}
@@ -203,7 +203,7 @@ func (m *machine) send(w *world, s step) (fault string) {
 			x.at, x.result, x.decided = knows, lapsed, w.now
 		case w.now >= x.ends:
 			x.at, x.result, x.decided = knows, late, w.now
-		case m.mutant != dedupeForgotten && m.forgotten(w, x):
+		case m.mutant != keyForgotten && m.forgotten(w, x):
 			x.at, x.result, x.decided = knows, doubtful, w.now
 		}
 	case stepTransmit:
@@ -311,9 +311,8 @@ func (m *machine) mend(w *world, s step) (fault string) {
 	case stepLookAct:
 		o := m.lookOutcome(w, x)
 		if o.state == gateway.InDoubt && o.next.Kind != gateway.StepNone {
-			m.advance(w, int(x.d), int(x.a), o.next)
 			x.at = advanced
-			return ""
+			return m.advance(w, int(x.d), int(x.a), o.next, true)
 		}
 		d, a := int(x.d), int(x.a)
 		*x = mender{}
@@ -343,7 +342,7 @@ func (m *machine) mend(w *world, s step) (fault string) {
 			next = situation.Stuck().Next
 		}
 		*x = mender{}
-		m.advance(w, d, i, next)
+		return m.advance(w, d, i, next, false)
 	}
 	return ""
 }

@@ -22,13 +22,13 @@ func (m *machine) story(f *finding) string {
 	w := m.begin()
 	for i, s := range f.steps {
 		if i == len(f.steps)-f.rest && f.rest > 0 {
-			b.WriteString("   From here on nothing else goes wrong:\n")
+			b.WriteString("\n   From here on nothing else goes wrong:\n\n")
 			m.unbound(&w)
 		}
 		fmt.Fprintf(&b, "%d. %s\n", i+1, m.tell(&w, s))
 		m.act(&w, s)
 	}
-	fmt.Fprintf(&b, "So: %s.\n", f.fault)
+	fmt.Fprintf(&b, "\nSo: %s.\n", f.fault)
 	return b.String()
 }
 
@@ -121,7 +121,7 @@ func (w *world) swapProcesses() {
 	w.p[0], w.p[1] = w.p[1], w.p[0]
 	for _, q := range []*queue{&w.q, &w.copy} {
 		for d := range q.held {
-			if q.held[d] {
+			if q.held[d] && q.heldBy[d] != gone {
 				q.heldBy[d] = 1 - q.heldBy[d]
 			}
 		}
@@ -245,7 +245,7 @@ func (m *machine) prompt(w *world) string {
 		case row.row == rowHeld && next > w.now+lease:
 			return member(d) + " is held, though nothing is stopped any more"
 		case row.row != rowWaiting || row.due > w.now:
-		case next > row.due+lease:
+		case next > w.now+lease:
 			return member(d) + " is due, senders are free, and nobody sends it"
 		case !w.faulty:
 			return member(d) + " is due and waits for a sweep, though it could be noticed that the queue lost everything"

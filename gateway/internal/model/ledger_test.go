@@ -292,15 +292,22 @@ func (m *machine) step(w *world, row *delivery, a *attempt, next gateway.Step) {
 	}
 }
 
-// advance carries out a move whose condition still holds: newest is the attempt that led when it was decided, -1 for none.
-func (m *machine) advance(w *world, d, newest int, next gateway.Step) {
+// advance carries out a move whose condition still holds: newest is the attempt that led when it was decided, -1 for none,
+// and doubt says that it was in doubt.
+func (m *machine) advance(w *world, d, newest int, next gateway.Step, doubt bool) (fault string) {
 	row := &w.d[d]
 	if row.row == rowEnded || row.row == rowArrived || int(row.attempts)-1 != newest {
-		return
+		return ""
 	}
 	a := row.newest()
 	if row.row == rowFollows && a.is() != gateway.Accepted && a.is() != gateway.InDoubt {
-		return
+		return ""
+	}
+	if doubt && a.is() != gateway.InDoubt {
+		if m.mutant == moveUnasked {
+			return member(d) + " is moved on because nobody knew, though it is known by now"
+		}
+		return ""
 	}
 	before := row.state(a)
 	if next.Kind == gateway.StepNone {
@@ -308,7 +315,7 @@ func (m *machine) advance(w *world, d, newest int, next gateway.Step) {
 		if row.row == rowFollows && a.is() == gateway.Accepted {
 			a.until = 0
 		}
-		return
+		return ""
 	}
 	held := row.row == rowHeld
 	m.step(w, row, a, next)
@@ -316,6 +323,7 @@ func (m *machine) advance(w *world, d, newest int, next gateway.Step) {
 		row.row = rowHeld
 	}
 	w.moved(before, row.state(row.newest()))
+	return ""
 }
 
 // orphans puts in doubt what was claimed and has run out.

@@ -20,9 +20,10 @@ const (
 	leaseOfSender
 	lookUnfenced
 	receiptKeepsToken
+	moveUnasked
 	notLeftBehind
 	doubtResent
-	dedupeForgotten
+	keyForgotten
 	doneAtPop
 	heldTillDeath
 	releaseByOne
@@ -34,28 +35,31 @@ type mutant struct {
 	name     string // what is left out
 	breaks   string // in words
 	world    string // of worlds
+	random   bool   // it must be caught by walks at random as well
 }
 
 func mutants() []mutant {
+	const alert = "an alert, paused and asked about"
 	return []mutant{
-		{claimUnchecked, "claim without compare-and-set", "a hint that the queue says twice becomes a message that comes twice", "a hint said twice"},
-		{settleUnfenced, "settle without token", "a stale look-up undoes what was learnt since", "an alert, paused and asked about"},
-		{receiptUnranked, "receipt without rank", "a late *accepted* pulls *delivered* back", "reports"},
-		{noGeneration, "relay without generation key", "a wiped queue is noticed by the next sweep only", "reports"},
-		{cursorFirst, "cursor written before its chunk", "a crash between them passes members over", "planning"},
-		{cursorUnchecked, "chunk written without comparing the cursor", "two planners plan a member twice", "planning"},
-		{lateOverrides, "settle after the lease overrides what was decided about the doubt", "", "an alert, paused and asked about"},
-		{foreignReceipts, "receipt for another tenant's attempt applied", "somebody who guesses an id has a message counted as delivered", "reports with strangers"},
-		{stopAtPop, "stop looked at when a hint is popped, not when it is claimed", "a message leaves after the commit of the stop", "a stop"},
-		{leaseOfSender, "lease measured by the sender's clock", "a claim outlives its sender, or ends under its hands", "reports"},
-		{lookUnfenced, "result of a look-up written without token", "", "an alert, paused and asked about"},
-		{receiptKeepsToken, "receipt that settles doubt leaves the look-up's token valid", "", "an alert, paused and asked about"},
-		{notLeftBehind, "fallback without leaving the old attempt behind", "", "an alert, paused and asked about"},
-		{doubtResent, "routine message in doubt sent again", "it comes twice", "reports"},
-		{dedupeForgotten, "retry under a key that the provider has forgotten", "", "a provider that knows keys"},
-		{doneAtPop, "queue told Done before the claim is recorded", "one hint is with two senders", "reports"},
-		{heldTillDeath, "queue that forgets a popped id only when its popper dies", "", "a queue that fails over"},
-		{releaseByOne, "held messages released only by the process that took the resume", "", "a stop"},
+		{claimUnchecked, "claim without compare-and-set", "A hint that the queue says twice becomes a message that comes twice.", "a hint said twice", true},
+		{settleUnfenced, "settle without token", "A mender that was overtaken undoes what was learnt since.", alert, false},
+		{receiptUnranked, "receipt without rank", "A late *accepted* pulls *delivered* back.", "a hint said twice", true},
+		{noGeneration, "relay without generation key", "A wiped queue is noticed by the next sweep only.", "a hint said twice", true},
+		{cursorFirst, "cursor written before its chunk", "A crash between the two passes members over, and nobody will know.", "planning", true},
+		{cursorUnchecked, "chunk written without comparing the cursor", "Two planners plan a member twice.", "planning", true},
+		{lateOverrides, "settle after the lease overrides what was decided about the doubt", "What a receipt said meanwhile is lost.", alert, true},
+		{foreignReceipts, "receipt for another tenant's attempt applied", "Whoever guesses an id has a message count as delivered.", "strangers and STOP", true},
+		{stopAtPop, "stop looked at when a hint is popped, not when it is claimed", "A message leaves after the commit of the stop.", "a stop", true},
+		{leaseOfSender, "lease measured by the sender's clock", "The claim of a dead sender holds for as long as its clock was ahead.", "a hint said twice", true},
+		{lookUnfenced, "result of a look-up written without token", "An alert is sent again though it is known that the provider took it.", alert, false},
+		{receiptKeepsToken, "a receipt that settles the doubt leaves the look-up its token", "The same; this is how the ledger was until the model said so.", alert, false},
+		{moveUnasked, "a move for doubt carried out though the doubt is settled", "A second contact point gets what the first is known to have; so it was, too.", "danger to life", true},
+		{notLeftBehind, "fallback without leaving the old attempt behind", "A late receipt of the old attempt counts for the delivery twice.", alert, true},
+		{doubtResent, "routine message in doubt sent again", "It comes twice.", "a hint said twice", true},
+		{keyForgotten, "retry under a key without asking how old the key is", "The retry waited, as in an outage, until the provider had forgotten the key: it comes twice. So it was, too.", "a provider that knows keys", true},
+		{doneAtPop, "queue told Done before the claim is recorded", "One hint is with two senders, again and again: claims for nothing.", "a hint said twice", true},
+		{heldTillDeath, "queue that forgets a popped id only when its popper dies", "After a failover to an older copy it holds ids that nobody has: they wait until they expire.", "a queue that fails over", true},
+		{releaseByOne, "held messages released only by the process that took the resume", "That process dies, and they stay held. So it was while there was one process only.", "a stop", true},
 	}
 }
 
@@ -64,17 +68,19 @@ func worlds() []*machine {
 	const both = 2
 	look := [mostPoints]bool{true, false}
 	return []*machine{
-		{name: "reports", class: gateway.Report, members: 2, points: 1, processes: both, senders: 1, budget: budget{crashes: 1, losses: 1, troubles: 1, ticks: 1}},
+		{name: "two reports, a crash and a lost queue", class: gateway.Report, members: 2, points: 1, processes: both, senders: 1, large: true,
+			budget: budget{crashes: 1, losses: 1, troubles: 1, ticks: 1}},
+		{name: "two senders of one process", class: gateway.Report, members: 2, points: 1, processes: 1, senders: 2, budget: budget{crashes: 1, losses: 1, ticks: 2}},
 		{name: "a hint said twice", class: gateway.Report, members: 1, points: 2, processes: both, senders: 1, budget: budget{crashes: 1, losses: 1, troubles: 1, repeats: 1, ticks: 3}},
-		{name: "a pause and a person", class: gateway.Report, members: 1, points: 2, processes: both, senders: 1, budget: budget{pauses: 1, troubles: 1, repeats: 1, resends: 1, ticks: 3}},
+		{name: "a pause and a person", class: gateway.Report, members: 1, points: 2, processes: both, senders: 1, large: true, budget: budget{pauses: 1, troubles: 1, repeats: 1, resends: 1, ticks: 3}},
 		{name: "a stop", class: gateway.Report, members: 2, points: 1, processes: both, senders: 1, budget: budget{crashes: 1, stops: 1, ticks: 1}},
 		{name: "a queue that fails over", class: gateway.Report, members: 1, points: 1, processes: both, senders: 1, budget: budget{failovers: 1, repeats: 1, troubles: 1, ticks: 1}},
-		{name: "reports with strangers", class: gateway.Report, members: 1, points: 2, processes: both, senders: 1, budget: budget{silences: 1, repeats: 1, foreign: 1, bounces: 1, troubles: 1, ticks: 2}},
+		{name: "strangers and STOP", class: gateway.Report, members: 1, points: 2, processes: both, senders: 1, budget: budget{silences: 1, repeats: 1, foreign: 1, bounces: 1, troubles: 1, ticks: 2}},
 		{name: "planning", class: gateway.Report, members: 2, points: 1, processes: both, senders: 1, planning: true, budget: budget{crashes: 1, pauses: 1}},
-		{name: "an alert, paused and asked about", class: gateway.Alert, members: 1, points: 2, processes: both, senders: 1, canLook: look, budget: budget{pauses: 2, ticks: 3}},
+		{name: "an alert, paused and asked about", class: gateway.Alert, members: 1, points: 2, processes: both, senders: 1, canLook: look, large: true, budget: budget{pauses: 1, ticks: 3}},
 		{name: "an alert, crashed and asked about", class: gateway.Alert, members: 1, points: 2, processes: both, senders: 1, canLook: look, budget: budget{crashes: 1, troubles: 1, ticks: 2}},
-		{name: "danger to life", class: gateway.LifeSafety, members: 1, points: 2, processes: both, senders: 1, canLook: look, budget: budget{pauses: 1, ticks: 3}},
+		{name: "danger to life", class: gateway.LifeSafety, members: 1, points: 2, processes: both, senders: 1, canLook: look, large: true, budget: budget{crashes: 1, troubles: 1, ticks: 2}},
 		{name: "a provider that knows keys", class: gateway.Report, members: 1, points: 1, processes: both, senders: 1, dedupe: [mostPoints]seconds{600, 0}, budget: budget{crashes: 1, troubles: 1, ticks: 4}},
-		{name: "a reminder without receipts", class: gateway.Reminder, members: 1, points: 2, processes: both, senders: 1, silent: true, budget: budget{crashes: 1, troubles: 1, ticks: 2}},
+		{name: "a reminder without receipts", class: gateway.Reminder, members: 1, points: 2, processes: both, senders: 1, silent: true, large: true, budget: budget{crashes: 1, troubles: 1, ticks: 2}},
 	}
 }

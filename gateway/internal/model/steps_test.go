@@ -278,6 +278,9 @@ func (m *machine) next(w *world) (at seconds) {
 		row := &w.d[d]
 		switch row.row {
 		case rowWaiting:
+			if row.due <= w.now && w.relayed[d] && w.q.waiting[d] == 0 && !w.q.held[d] {
+				take(w.now + sweep)
+			}
 			take(row.due)
 			take(row.move)
 			take(m.expires)

@@ -25,6 +25,7 @@ const (
 	lease     seconds = 300
 	lookLease seconds = 120
 	hintLease seconds = 60 // after which a queue forgets who popped an id
+	sweep     seconds = 1  // between two looks of a relay that knows of nothing new
 	margin    seconds = 10 // before the end of its claim a sender begins no attempt
 )
 
@@ -156,8 +157,11 @@ type queue struct {
 	waiting    [mostMembers]uint8
 	held       [mostMembers]bool
 	heldUntil  [mostMembers]seconds
-	heldBy     [mostMembers]uint8
+	heldBy     [mostMembers]uint8 // a process, or gone
 }
+
+// gone is a process that was killed.
+const gone = mostProcesses
 
 // budget says how often what is no ordinary step may still happen.
 type budget struct {
@@ -212,6 +216,7 @@ type machine struct {
 	canLook                             [mostPoints]bool
 	dedupe                              [mostPoints]seconds
 	silent                              bool // the provider's receipts are lost when faults have stopped, too
+	large                               bool // too many states for the race detector and for -short
 	budget                              budget
 	mutant                              mutation
 	policy                              gateway.Policy
