@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -46,12 +47,7 @@ func (m *machine) act(w *world, s step) (fault string) {
 		m.relay(w)
 	case stepRelease:
 		p.resumes = false
-		for d := range m.members {
-			if w.d[d].row == rowHeld {
-				w.d[d].row = rowWaiting
-				w.nudge(d)
-			}
-		}
+		m.release(w)
 	case stepBounce:
 		w.left.bounces--
 		a := &w.d[s.d].a[s.a]
@@ -184,9 +180,12 @@ func (m *machine) send(w *world, s step) (fault string) {
 	case stepClaim:
 		row := &w.d[x.d]
 		sending := row.row == rowFollows && row.newest().is() == gateway.Claimed
-		granted := m.claim(w, int(x.d))
+		granted, fault := m.claim(w, int(x.d))
 		if m.mutant != doneAtPop {
 			w.done(x.d)
+		}
+		if fault != "" {
+			return fault
 		}
 		if !granted {
 			if sending && !w.doubled {
@@ -212,9 +211,8 @@ func (m *machine) send(w *world, s step) (fault string) {
 		o := m.outcomeOf(w, x)
 		d, a := int(x.d), int(x.a)
 		*x = sender{}
-		fresh, fault := m.settle(w, d, a, o)
-		if fault != "" || fresh {
-			return fault
+		if m.settle(w, d, a, o) {
+			return ""
 		}
 		if o, says := o.knowledge(); says {
 			m.observe(w, d, a, false, o)
@@ -232,25 +230,15 @@ func (m *machine) parkOrEnd(w *world, row *delivery) {
 		row.row = rowHeld
 		return
 	}
-	w.moved(sWaiting, sEnded)
+	w.tallies[sWaiting]--
+	w.tallies[sEnded]++
 	row.row, row.due, row.reason = rowEnded, 0, becauseSuppressed
 }
 
-// forgotten says whether the provider may have forgotten the key under which an attempt before may have been taken. Once
-// a person had it sent again that is her decision.
+// forgotten says whether the provider may have forgotten the key under which an attempt before may have been taken.
 func (m *machine) forgotten(w *world, x *sender) bool {
-	row := &w.d[x.d]
-	a := &row.a[x.a]
-	window := m.dedupe[a.point]
-	if window == 0 || x.resends > 0 {
-		return false
-	}
-	for i := range x.a {
-		if b := &row.a[i]; b.point == a.point && b.is() != gateway.Refused && w.now >= b.claimedAt+window-margin {
-			return true
-		}
-	}
-	return false
+	s := m.situation(w, int(x.d), int(x.a), x.tries, x.resends, w.now)
+	return s.KeyForgotten(time.Duration(m.dedupe[w.d[x.d].a[x.a].point]) * time.Second)
 }
 
 // transmit is what the provider does with a request.
@@ -316,13 +304,11 @@ func (m *machine) mend(w *world, s step) (fault string) {
 		}
 		d, a := int(x.d), int(x.a)
 		*x = mender{}
-		_, fault = m.settle(w, d, a, o)
-		return fault
+		m.settle(w, d, a, o)
 	case stepLookSettle:
 		d, a, token := int(x.d), int(x.a), x.token
 		*x = mender{}
-		_, fault = m.settle(w, d, a, outcome{token: token, state: gateway.InDoubt})
-		return fault
+		m.settle(w, d, a, outcome{token: token, state: gateway.InDoubt})
 	case stepOverdue:
 		*x = mender{at: moving, d: s.d, a: s.a, result: s.x, tries: row.tries, resends: row.resends, decided: w.now}
 		if s.x == 1 {
@@ -333,13 +319,9 @@ func (m *machine) mend(w *world, s step) (fault string) {
 		if x.result == 1 {
 			i = int(x.a) - 1
 		}
-		situation := m.situation(w, d, i, x.tries, x.resends, x.decided)
+		next := m.situation(w, d, i, x.tries, x.resends, x.decided).Unconfirmed().Next
 		if x.result == 1 {
-			situation.Claim.Point, situation.Claim.Channel = pointID(w.d[d].point), channelID(w.d[d].point)
-		}
-		next := situation.Unconfirmed().Next
-		if x.result == 1 {
-			next = situation.Stuck().Next
+			next = m.waitingCase(w, d, i, x.tries, x.resends, x.decided).Stuck().Next
 		}
 		*x = mender{}
 		return m.advance(w, d, i, next, false)
@@ -356,7 +338,7 @@ func (m *machine) check(before, w *world) string {
 			return member(d) + " is planned twice"
 		}
 		if row.row != rowUnplanned {
-			counts[row.state(row.newest())]++
+			counts[row.state()]++
 		}
 		if fault := m.checkCopies(d, row); fault != "" {
 			return fault
@@ -373,7 +355,7 @@ func (m *machine) check(before, w *world) string {
 				return fmt.Sprintf("attempt %d of %s counts as handed over, and the provider does not have it", i+1, member(d))
 			}
 		}
-		from, to := was.state(was.newest()), row.state(row.newest())
+		from, to := was.state(), row.state()
 		if from != to && from != sUnplanned && !reachable(nameOf[from], nameOf[to]) {
 			return fmt.Sprintf("%s goes from %q to %q", member(d), nameOf[from], nameOf[to])
 		}

@@ -47,6 +47,13 @@ func (m *machine) situation(w *world, d, i int, tries, resends uint8, now second
 	return s
 }
 
+// waitingCase is the situation of a delivery that waits behind an attempt, at a contact point of its own.
+func (m *machine) waitingCase(w *world, d, i int, tries, resends uint8, now seconds) gateway.Situation {
+	s := m.situation(w, d, i, tries, resends, now)
+	s.Claim.Point, s.Claim.Channel = pointID(w.d[d].point), channelID(w.d[d].point)
+	return s
+}
+
 // outcomeOf is what a sender writes about what it learnt.
 func (m *machine) outcomeOf(w *world, s *sender) outcome {
 	o := outcome{token: s.token}
@@ -66,10 +73,11 @@ func (m *machine) outcomeOf(w *world, s *sender) outcome {
 		if m.canLook[point] {
 			look = gateway.LookLater
 		}
-		if s.result == doubtful {
+		fresh := s.result == unknown
+		if !fresh {
 			window = 0
 		}
-		o = m.apply(o, m.doubt(situation, true, look, window))
+		o = m.apply(o, m.doubt(situation, fresh, look, window))
 	default:
 		o = m.apply(o, situation.Refused(refusals[s.result]))
 		o.refusal, o.gone = s.result, s.result == permanent

@@ -265,7 +265,7 @@ func (m *machine) rest(w *world) string {
 		for _, n := range row.copies {
 			copies += n
 		}
-		switch row.state(row.newest()) {
+		switch row.state() {
 		case sWaiting:
 			if !w.stopped {
 				return member(d) + " waits, and nothing will ever move it"

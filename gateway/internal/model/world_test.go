@@ -43,7 +43,7 @@ func since(t time.Time) seconds {
 	return seconds(t.Unix() - 1_800_000_000)
 }
 
-// The values of a delivery's row, as in the ledger.
+// The values of a delivery's row: those of package row, counted from one.
 const (
 	rowUnplanned = iota
 	rowWaiting
