@@ -134,7 +134,7 @@ func (s Situation) Doubt(fresh bool, look Look, dedupe time.Duration) Decision {
 	if look == LookLater {
 		d.LookAt = s.nextLook()
 	}
-	if look == CannotLook && dedupe > 0 && triesLeft {
+	if look == CannotLook && dedupe > 0 && triesLeft && (s.Claim.Resends == 0 || p.Doubt != DoubtShown) {
 		if !s.Known {
 			return Decision{Ask: true}
 		}
@@ -390,6 +390,18 @@ func (s Situation) firstDoubt() time.Time {
 		}
 	}
 	return first
+}
+
+// KeyForgotten says whether a retry under the key of an attempt before comes so late that the provider, which honours a
+// key for dedupe, may have forgotten it: the retry may have waited longer than was decided, as in an outage. Where it was
+// sent again since (Claim.Resends) the key is another one, and how old that is cannot be told: false.
+func (s Situation) KeyForgotten(dedupe time.Duration) bool {
+	if dedupe <= 0 || s.Claim.Resends > 0 {
+		return false
+	}
+	return slices.ContainsFunc(s.Attempts, func(a Attempt) bool {
+		return a.ID != s.Claim.Attempt && a.PointID == s.Claim.Point && a.State != Refused && !s.Now.Before(a.ClaimedAt.Add(dedupe-dedupe/8))
+	})
 }
 
 // backoff is a wait with full jitter: uniform between nothing and a bound that doubles with every try.

@@ -167,6 +167,7 @@ const (
 type Move struct {
 	Delivery ID
 	Attempt  ID
+	Doubt    bool // only if Attempt is still in doubt
 	Next     Step
 	Again    time.Time // for StepNone only: Overdue lists it again then, if it is accepted; zero: never
 	Detail   string    // why, safe to show

@@ -291,6 +291,9 @@ func (l *ledger) Observe(_ context.Context, receipts []gateway.Receipt) ([]gatew
 		effects[i] = gateway.Repeated
 		if a.State.CanStep(r.State) {
 			effects[i] = gateway.Applied
+			if a.State == gateway.InDoubt {
+				a.token++
+			}
 			l.enter(a, r.State, r.Refusal)
 			a.confirmBy = r.ConfirmBy
 			l.after(a, r.Spent, r.Next, r.Point)
@@ -377,6 +380,9 @@ func (l *ledger) Advance(_ context.Context, moves []gateway.Move) error {
 		d := l.deliveries[m.Delivery]
 		a := d.newest()
 		if !d.follows && d.State == gateway.Ended || a != nil && a.ID != m.Attempt && (d.follows || !m.Attempt.IsZero()) {
+			continue
+		}
+		if m.Doubt && (a == nil || a.State != gateway.InDoubt) {
 			continue
 		}
 		if m.Next.Kind == gateway.StepNone {

@@ -221,7 +221,7 @@ func (m *mender) look(ctx context.Context, c gateway.Claim) {
 	case decision.State == gateway.Refused:
 		o.Refusal = gateway.Refusal{Class: channels.Temporary.String(), Scope: string(channels.ScopeChannel), Detail: "a look-up found that the provider does not have it"}
 	case decision.Next.Kind != gateway.StepNone: // the attempt stays in doubt, the delivery goes on
-		if err := m.advance(ctx, &c, gateway.Move{Next: decision.Next, Detail: "nobody knows whether the attempt before was sent"}); err != nil {
+		if err := m.advance(ctx, &c, gateway.Move{Doubt: true, Next: decision.Next, Detail: "nobody knows whether the attempt before was sent"}); err != nil {
 			m.d.o.Log.Error("a delivery in doubt cannot be moved on; trying again", "delivery", c.Delivery, "error", err)
 			return
 		}

@@ -49,6 +49,10 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Auth.String(), Scope: string(channels.ScopeChannel), Detail: "the channel cannot be used until its options are mended"}})
 		return
 	}
+	if c.No > 1 && caps.DedupeWindow > 0 && l.forgotten(j, s, caps.DedupeWindow) {
+		l.limits.Unused()
+		return
+	}
 	if c.Address == "" {
 		l.limits.Unused()
 		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeChannel), Detail: "its address cannot be opened; the log says why"}})
@@ -193,18 +197,47 @@ func (l *line) refuse(j job, s *settlement, f gateway.Failure) {
 
 // doubt writes into s what follows when nobody knows.
 func (l *line) doubt(j job, s *settlement, r gateway.Refusal) {
-	look := gateway.CannotLook
-	if adapter, ok := l.adapter(); ok {
-		if _, can := adapter.(channels.StatusFinder); can {
-			look = gateway.LookLater
-		}
-	}
 	s.outcome.State, s.outcome.Refusal = gateway.InDoubt, r
 	if !l.decide(j, s, func(situation gateway.Situation) gateway.Decision {
-		return situation.Doubt(true, look, l.caps.Load().DedupeWindow)
+		return situation.Doubt(true, l.look(), l.caps.Load().DedupeWindow)
 	}) {
 		s.outcome.Spent, s.outcome.LookAt = true, l.d.o.Now().Add(5*time.Second)
 	}
+}
+
+// look says whether the provider can be asked.
+func (l *line) look() gateway.Look {
+	if adapter, ok := l.adapter(); ok {
+		if _, can := adapter.(channels.StatusFinder); can {
+			return gateway.LookLater
+		}
+	}
+	return gateway.CannotLook
+}
+
+// forgotten writes into s what follows when the provider may have taken an attempt before and forgotten its key since;
+// false: it may be sent.
+func (l *line) forgotten(j job, s *settlement, dedupe time.Duration) bool {
+	c := j.claim
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	d, err := l.d.o.Deliveries.Delivery(ctx, c.Group, c.Delivery)
+	if err != nil {
+		l.d.o.Log.Error("a message waits because its attempts cannot be read", "channel", l.name, "delivery", c.Delivery, "error", err)
+		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Throttled.String(), Scope: string(channels.ScopeChannel), Detail: "its attempts could not be read from the ledger"}, RetryAfter: time.Second})
+		return true
+	}
+	if !(gateway.Situation{Claim: *c, Now: l.d.o.Now(), Attempts: d.Attempts}).KeyForgotten(dedupe) {
+		return false
+	}
+	s.outcome.State = gateway.InDoubt
+	s.outcome.Refusal = gateway.Refusal{Class: channels.Unknown.String(), Scope: string(channels.ScopeChannel), Detail: "an attempt before may have been taken, so long ago that sending again could double it"}
+	if !l.decide(j, s, func(situation gateway.Situation) gateway.Decision {
+		return situation.Doubt(false, l.look(), 0)
+	}) {
+		s.outcome.LookAt = l.d.o.Now().Add(5 * time.Second)
+	}
+	return true
 }
 
 // expire ends a delivery whose time was over before it could be sent.

@@ -159,6 +159,9 @@ func Observe[K comparable](w World[K], a *Attempt[K], d *Delivery[K], part int, 
 	if !learned && a.Arrived == wasArrived && a.State == wasState {
 		return gateway.Repeated, false, nil
 	}
+	if wasState == gateway.InDoubt && a.State != wasState {
+		a.Token++ // a look-up that asks about it is overtaken, and what it found must not undo this
+	}
 	if wasState == gateway.InDoubt && (a.State == gateway.Accepted || a.State == gateway.AttemptDelivered) {
 		if err := w.Heal(a, d); err != nil {
 			return gateway.NoAttempt, false, err

@@ -140,6 +140,9 @@ func Advance[K comparable](w World[K], d *Delivery[K], newest *Attempt[K], id ga
 	if d.State == Ended || d.State == Arrived || id != m.Attempt || d.State == Follows && newest.State != gateway.Accepted && newest.State != gateway.InDoubt {
 		return false, nil
 	}
+	if m.Doubt && (newest == nil || newest.State != gateway.InDoubt) {
+		return false, nil // a receipt was quicker than whoever decided what to do for want of one
+	}
 	before := d.StateWith(newest)
 	if m.Next.Kind == gateway.StepNone {
 		d.Move = 0

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -99,6 +100,48 @@ func doubtful(t *testing.T, open Open) {
 	w.ok(err)
 	equal(t, "cases of known attempts", len(cases2), 1)
 	equal(t, "case", cases2[0].Attempt, c.Attempt)
+}
+
+// A receipt settles a doubt while somebody asks the provider: what was found, or decided for want of an answer, comes too
+// late.
+func overtaken(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	m := w.member("sms", "telegram")
+	asking := func() (gateway.ID, gateway.Claim) {
+		id := w.plan(w.submit(gateway.LifeSafety), 1, m)[0]
+		w.inDoubt(w.granted(id), w.clock.Now())
+		cases, err := w.Doubtful(w.ctx, w.by, 10)
+		w.ok(err)
+		equal(t, "to be looked into", len(cases), 1)
+		return id, cases[0]
+	}
+	accepted := func(c gateway.Claim) {
+		equal(t, "effect", w.observe(gateway.Receipt{Attempt: c.Attempt, Channel: w.sms.ID, State: gateway.Accepted}), gateway.Applied)
+	}
+	point := gateway.Step{Kind: gateway.StepPoint, Due: w.clock.Now(), Channel: w.telegram.ID, Point: m.Points[1].ID}
+	nothing := func(c gateway.Claim) gateway.Outcome {
+		return gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.Refused, Next: gateway.Step{Kind: gateway.StepRetry, Due: w.clock.Now(), Resend: true}}
+	}
+
+	// The look-up found nothing, because it was quicker than the sender. It is not sent again.
+	id, c := asking()
+	accepted(c)
+	equal(t, "stale", errors.Is(w.settle(nothing(c)), gateway.ErrStale), true)
+	equal(t, "resends", w.is(id, gateway.DeliveryAccepted, "").Resends, 0)
+
+	// Nobody could tell, so it was to go to the next contact point.
+	id, c = asking()
+	accepted(c)
+	w.ok(w.Advance(w.ctx, []gateway.Move{{Delivery: id, Attempt: c.Attempt, Doubt: true, Next: point}}))
+	w.is(id, gateway.DeliveryAccepted, "")
+
+	// Without a receipt both count.
+	id, c = asking()
+	w.ok(w.settle(nothing(c)))
+	w.is(id, gateway.Waiting, "")
+	id, c = asking()
+	w.ok(w.Advance(w.ctx, []gateway.Move{{Delivery: id, Attempt: c.Attempt, Doubt: true, Next: point}}))
+	equal(t, "moved to", w.is(id, gateway.Waiting, "").PointID, m.Points[1].ID)
 }
 
 func overdue(t *testing.T, open Open) {
