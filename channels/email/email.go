@@ -81,7 +81,7 @@ func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind: Kind, TextLimit: textLimit, TextUnit: channels.Characters, RichText: true,
 		Inbound: a.hears(), Polled: a.hears(),
-		Rates:          []channels.Rate{{PerSecond: a.opts.PerSecond, Burst: max(1, int(a.opts.PerSecond))}},
+		Rates:          []channels.Rate{{PerSecond: a.opts.PerSecond, Burst: max(1, int(a.opts.PerSecond/10))}},
 		LongestAttempt: longestSend,
 	}
 }

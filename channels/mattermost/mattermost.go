@@ -112,7 +112,7 @@ func (a *Adapter) Capabilities() channels.Capabilities {
 		Polled:       true,
 		DedupeWindow: dedupeWindow,
 		Rates: []channels.Rate{
-			{PerSecond: a.opts.PerSecond, Burst: 20},
+			{PerSecond: a.opts.PerSecond, Burst: max(1, int(a.opts.PerSecond/10))},
 		},
 		LongestAttempt: longestSend,
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"time"
 
@@ -101,7 +100,7 @@ func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind: Kind, TextLimit: maxText, TextUnit: channels.UTF16,
 		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: true, OptsOut: true,
-		Rates:          []channels.Rate{{PerSecond: a.options.Rate, Burst: max(largestMessage, int(math.Ceil(a.options.Rate)))}},
+		Rates:          []channels.Rate{{PerSecond: a.options.Rate, Burst: max(largestMessage, int(a.options.Rate/10))}},
 		LongestAttempt: longestAttempt,
 	}
 }

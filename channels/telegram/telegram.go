@@ -96,7 +96,7 @@ func (a *Adapter) Capabilities() channels.Capabilities {
 		Buttons:   true,
 		Inbound:   true,
 		Rates: []channels.Rate{
-			{PerSecond: a.opts.PerSecond, Burst: 5},
+			{PerSecond: a.opts.PerSecond, Burst: max(1, int(a.opts.PerSecond/10))},
 			{PerSecond: a.opts.PerChat, Burst: 3, PerAddress: true},
 		},
 		LongestAttempt: longestSend,

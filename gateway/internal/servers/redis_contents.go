@@ -18,8 +18,11 @@ type Item struct {
 
 // Items gives everything that the server holds.
 func (r *Redis) Items(ctx context.Context) (all []Item, err error) {
-	c := r.Client()
+	client := r.Client()
+	defer client.Close()
+	c := client.Conn()
 	defer c.Close()
+	_ = c.ReadOnly(ctx).Err() // so that a replica of a Cluster answers; other servers do not know the word
 	keys := c.Scan(ctx, 0, "*", 1000).Iterator()
 	for keys.Next(ctx) {
 		item := Item{Key: keys.Val()}
