@@ -81,8 +81,8 @@ func (s *Store) turnImport(ctx context.Context, group, imp gateway.ID, state, or
 }
 
 // goOn carries out steps of an import in a state, a transaction each, until one says that no more is left; then the import
-// is in the state end. Of several processes that are at it, one makes each step.
-func (s *Store) goOn(ctx context.Context, group, imp gateway.ID, state, end string, step func(*txn) (more bool, err error)) error {
+// is in the state end. Of several processes that are at it, one makes each step: whoever has the roll.
+func (s *Store) goOn(ctx context.Context, group, imp gateway.ID, state, end string, step func(*txn) (more bool, err error), committed func()) error {
 	for more := true; more; {
 		if err := s.do(ctx, false, func(t *txn) error {
 			more = false
@@ -90,7 +90,7 @@ func (s *Store) goOn(ctx context.Context, group, imp gateway.ID, state, end stri
 				return err
 			}
 			there := false
-			if err := t.query("SELECT true FROM imports WHERE group_id = $1 AND id = $2 AND state = $3 FOR UPDATE", []any{group, imp, state}, func(r pgx.Rows) error { return r.Scan(&there) }); err != nil || !there {
+			if err := t.query("SELECT true FROM imports WHERE group_id = $1 AND id = $2 AND state = $3", []any{group, imp, state}, func(r pgx.Rows) error { return r.Scan(&there) }); err != nil || !there {
 				return err
 			}
 			var err error
@@ -102,6 +102,7 @@ func (s *Store) goOn(ctx context.Context, group, imp gateway.ID, state, end stri
 		}); err != nil {
 			return err
 		}
+		committed()
 	}
 	return nil
 }
@@ -109,11 +110,14 @@ func (s *Store) goOn(ctx context.Context, group, imp gateway.ID, state, end stri
 func (s *Store) finishPublishing(ctx context.Context, group, imp gateway.ID) error {
 	desk, err := s.desk(ctx, group)
 	if err == nil {
+		// Behind the last step there is nothing left before it, whichever process went on; so what was deleted is not read again.
+		var done, from gateway.ID
 		err = s.goOn(ctx, group, imp, "publishing", "published", func(t *txn) (bool, error) {
-			a := &applier{txn: t, desk: desk, imp: imp}
+			a := &applier{txn: t, desk: desk, imp: imp, from: done}
 			n, err := a.apply()
+			from = a.from
 			return n == applyRows, err
-		})
+		}, func() { done = from })
 	}
 	if err != nil {
 		return fmt.Errorf("publishing an import: %w", err)
@@ -142,14 +146,16 @@ func (s *Store) finishDiscarding(ctx context.Context, group, imp gateway.ID) err
 		}
 		batch := &pgx.Batch{}
 		if len(members) > 0 {
-			for _, text := range [...]string{"DELETE FROM members WHERE group_id = $1 AND id = ANY($2)", "DELETE FROM contact_points WHERE group_id = $1 AND member_id = ANY($2)", "DELETE FROM consents WHERE group_id = $1 AND member_id = ANY($2)"} {
-				batch.Queue(text, group, members)
+			for _, id := range members {
+				for _, text := range [...]string{"DELETE FROM members WHERE group_id = $1 AND id = $2", eraseStatements[0], eraseStatements[1]} {
+					batch.Queue(text, group, id)
+				}
 			}
 		} else {
 			batch.Queue("DELETE FROM import_changes WHERE group_id = $1 AND import_id = $2", group, imp)
 		}
 		return len(members) > 0, t.send(batch)
-	})
+	}, func() {})
 	if err != nil {
 		return fmt.Errorf("discarding an import: %w", err)
 	}
@@ -190,6 +196,7 @@ type applier struct {
 	*txn
 	desk roll.Desk
 	imp  gateway.ID
+	from gateway.ID // what stands before it was carried out
 
 	boxes   map[gateway.ID][]byte // keys of those who are still there
 	points  map[string][]*changedPoint
@@ -214,7 +221,7 @@ func (a *applier) apply() (int, error) {
 	group := a.desk.Group
 	var members []gateway.ID
 	var changes [][]byte
-	if err := a.query("SELECT member_id, row_sealed FROM import_changes WHERE group_id = $1 AND import_id = $2 ORDER BY member_id LIMIT $3", []any{group, a.imp, applyRows}, func(r pgx.Rows) error {
+	if err := a.query("SELECT member_id, row_sealed FROM import_changes WHERE group_id = $1 AND import_id = $2 AND member_id > $3 ORDER BY member_id LIMIT $4", []any{group, a.imp, a.from, applyRows}, func(r pgx.Rows) error {
 		var member gateway.ID
 		var change []byte
 		err := r.Scan(&member, &change)
@@ -257,14 +264,22 @@ func (a *applier) apply() (int, error) {
 		batch.Queue("UPDATE contact_points SET position = $1, topics = $2, state = $3 WHERE group_id = $4 AND member_id = $5 AND id = $6", p.position, p.Topics, p.State, group, p.Member, p.ID)
 	}
 	a.write.queue(batch)
-	batch.Queue("DELETE FROM import_changes WHERE group_id = $1 AND import_id = $2 AND member_id = ANY($3)", group, a.imp, members)
+	batch.Queue("DELETE FROM import_changes WHERE group_id = $1 AND import_id = $2 AND member_id > $3 AND member_id <= $4", group, a.imp, a.from, members[len(members)-1])
+	a.from = members[len(members)-1]
 	return len(members), a.send(batch)
 }
+
+// The members are given in order. Each is looked up by her whole key, see stopsQuery.
+const (
+	lockMembers = "SELECT m.* FROM unnest($2::uuid[]) AS a (id) CROSS JOIN LATERAL (SELECT id, key_sealed FROM members WHERE group_id = $1 AND id = a.id LIMIT 1 FOR UPDATE) m"
+	lockPoints  = `SELECT p.* FROM unnest($2::uuid[]) AS a (id)
+		CROSS JOIN LATERAL (SELECT member_id, id, kind, address_index, state, topics FROM contact_points WHERE group_id = $1 AND member_id = a.id ORDER BY id FOR UPDATE) p`
+)
 
 // read locks members and their contact points, in the order of their identifiers.
 func (a *applier) read(members []gateway.ID) error {
 	a.boxes, a.points = make(map[gateway.ID][]byte, len(members)), make(map[string][]*changedPoint, len(members))
-	if err := a.query("SELECT id, key_sealed FROM members WHERE group_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE", []any{a.desk.Group, members}, func(r pgx.Rows) error {
+	if err := a.query(lockMembers, []any{a.desk.Group, members}, func(r pgx.Rows) error {
 		var id gateway.ID
 		var wrapped []byte
 		err := r.Scan(&id, &wrapped)
@@ -273,7 +288,7 @@ func (a *applier) read(members []gateway.ID) error {
 	}); err != nil {
 		return err
 	}
-	return a.query("SELECT member_id, id, kind, address_index, state, topics FROM contact_points WHERE group_id = $1 AND member_id = ANY($2) ORDER BY member_id, id FOR UPDATE", []any{a.desk.Group, members}, func(r pgx.Rows) error {
+	return a.query(lockPoints, []any{a.desk.Group, members}, func(r pgx.Rows) error {
 		p := &changedPoint{}
 		var kind string
 		var index []byte

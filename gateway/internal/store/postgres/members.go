@@ -34,8 +34,8 @@ func (s *Store) Members(ctx context.Context, group, after gateway.ID, limit int)
 }
 
 const memberPointsQuery = `SELECT p.member_id, p.id, p.kind, p.state, p.topics, p.address_sealed, p.note, COALESCE(p.country, ''),
-		EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id)
-		FROM contact_points p WHERE p.group_id = $1 AND p.member_id = ANY($2) ORDER BY p.member_id, p.position`
+		COALESCE((SELECT true FROM contact_points o WHERE o.group_id = $1 AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id LIMIT 1), false)
+		FROM unnest($2::uuid[]) AS a (id) CROSS JOIN LATERAL (SELECT * FROM contact_points WHERE group_id = $1 AND member_id = a.id ORDER BY position) p ORDER BY p.member_id, p.position`
 
 func (s *Store) members(ctx context.Context, text string, group gateway.ID, args ...any) ([]gateway.Member, error) {
 	_, topics, err := s.group(ctx, "id = $1", group)

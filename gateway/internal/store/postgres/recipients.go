@@ -15,7 +15,8 @@ const (
 	meantHead = `SELECT m.id, m.locale, m.fallback, m.zone, m.neutral, COALESCE(p.id, '00000000-0000-0000-0000-000000000000'), COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.country
 		FROM (SELECT id, locale, fallback, zone, neutral FROM members m WHERE m.group_id = $1 AND m.id > $2`
 	meantTail = ` AND (cardinality($4::text[]) = 0 OR m.locale = ANY($4)) AND NOT EXISTS (SELECT 1 FROM unnest($5::text[]) tag WHERE position(tag IN m.tags) = 0)
-		AND ` + visible + ` ORDER BY m.id LIMIT $3) m LEFT JOIN contact_points p ON p.group_id = $1 AND p.member_id = m.id ORDER BY m.id, p.position`
+		AND ` + visible + ` ORDER BY m.id LIMIT $3) m
+		LEFT JOIN LATERAL (SELECT * FROM contact_points WHERE group_id = $1 AND member_id = m.id ORDER BY position) p ON true ORDER BY m.id, p.position`
 	everyoneQuery = meantHead + meantTail
 	namedQuery    = meantHead + " AND m.id = ANY($6)" + meantTail
 )

@@ -78,15 +78,19 @@ type chunk struct {
 
 func addressKey(kind string, index []byte) string { return kind + "\x00" + string(index) }
 
+// These look each of a list up by a whole key. OFFSET 0 and LIMIT hold the server to that: an import fills tables faster
+// than their statistics follow, and by old ones it would rather read all of a group.
 const (
-	knownRefsQuery      = "SELECT ref_index, id, import_id, line FROM members WHERE group_id = $1 AND ref_index = ANY($2)"
+	knownRefsQuery = `SELECT r.ref_index, m.id, m.import_id, m.line FROM unnest($2::bytea[]) AS r (ref_index)
+		CROSS JOIN LATERAL (SELECT id, import_id, line FROM members WHERE group_id = $1 AND ref_index = r.ref_index LIMIT 1) m`
 	knownAddressesQuery = `SELECT a.kind, a.address_index, m.id, m.import_id, m.line FROM unnest($2::text[], $3::bytea[]) AS a (kind, address_index)
-		CROSS JOIN LATERAL (SELECT m.id, m.import_id, m.line FROM contact_points p JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id
-			WHERE p.group_id = $1 AND p.kind = a.kind AND p.address_index = a.address_index ORDER BY p.member_id LIMIT 1) m`
+		CROSS JOIN LATERAL (SELECT member_id FROM (SELECT member_id FROM contact_points WHERE group_id = $1 AND kind = a.kind AND address_index = a.address_index OFFSET 0) p ORDER BY member_id LIMIT 1) p
+		CROSS JOIN LATERAL (SELECT id, import_id, line FROM members WHERE group_id = $1 AND id = p.member_id LIMIT 1) m`
 	stopsQuery = `SELECT a.n FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::integer[]) AS a (kind, here, everywhere, n)
-		WHERE EXISTS (SELECT 1 FROM suppressions s WHERE s.group_id = $1 AND s.kind = a.kind AND s.address_index = a.here)
-			OR EXISTS (SELECT 1 FROM suppressions_everywhere e WHERE e.kind = a.kind AND e.address_index = a.everywhere)`
-	takenQuery = "SELECT member_id, line FROM import_changes WHERE group_id = $1 AND import_id = $2 AND member_id = ANY($3)"
+		WHERE COALESCE((SELECT true FROM suppressions s WHERE s.group_id = $1 AND s.kind = a.kind AND s.address_index = a.here LIMIT 1),
+			(SELECT true FROM suppressions_everywhere e WHERE e.kind = a.kind AND e.address_index = a.everywhere LIMIT 1), false)`
+	takenQuery = `SELECT c.member_id, c.line FROM unnest($3::uuid[]) AS a (id)
+		CROSS JOIN LATERAL (SELECT member_id, line FROM import_changes WHERE group_id = $1 AND import_id = $2 AND member_id = a.id LIMIT 1) c`
 )
 
 // stage asks what is known, decides about each row in order, and writes them all.
@@ -115,7 +119,7 @@ func (c *chunk) stage() ([]gateway.Staged, error) {
 		}
 	}
 	w := &memberWriter{group: c.desk.Group, imp: c.imp, now: c.now}
-	var changes changeRows
+	var changes changeColumns
 	for i := range c.rows {
 		r := &c.rows[i]
 		if who[i] = c.find(r); who[i] != nil {
@@ -243,13 +247,13 @@ func (c *chunk) remember(r *roll.Row) {
 	}
 }
 
-type changeRows struct {
+type changeColumns struct {
 	members []gateway.ID
 	lines   []int32
 	sealed  [][]byte
 }
 
-func (c *changeRows) add(key *seal.Group, member gateway.ID, row gateway.StagedMember) error {
+func (c *changeColumns) add(key *seal.Group, member gateway.ID, row gateway.StagedMember) error {
 	change, err := roll.SealChange(key, member, row)
 	c.members, c.lines, c.sealed = append(c.members, member), append(c.lines, int32(row.Line)), append(c.sealed, change)
 	return err

@@ -62,11 +62,18 @@ type pair struct {
 // both has each process do something n times, all at once, and counts how often it said yes.
 func (p *pair) both(n int, act func(s store.Store, i int) (bool, error)) (yes int) {
 	p.Helper()
-	var all sync.WaitGroup
+	var all, ready sync.WaitGroup
 	var mu sync.Mutex
+	ready.Add(2 * n)
 	for i := range n {
 		for _, s := range []store.Store{p.Store, p.other} {
 			all.Go(func() {
+				_, err := s.Groups(p.ctx) // whatever has to be made first, like a connection, is there then
+				ready.Done()
+				ready.Wait()
+				if err != nil {
+					p.Error(err)
+				}
 				ok, err := act(s, i)
 				mu.Lock()
 				defer mu.Unlock()
