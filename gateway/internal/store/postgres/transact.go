@@ -37,13 +37,18 @@ type txn struct {
 	spending
 }
 
-// The server keeps the plan of a statement, and plans made while a table is small must still be good when it has grown: so
-// rows are found one by one through an index, always. The clock is read with the first statement.
+// The server keeps the plan of a statement, and one made while a table is small reads all of it, even when it has grown
+// since. So rows are found one by one through an index, and statements are planned each time, by what the tables hold by
+// then. On the hot path that would cost a tenth; there the server may keep plans once the tables are of grownSize, in bytes.
 const (
 	beginText = "BEGIN"
 	readText  = "BEGIN READ ONLY"
-	plansText = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+	hotText   = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+	plansText = hotText + ", set_config('plan_cache_mode', 'force_custom_plan', true)"
+	// The clock is read with the first statement.
 	clockText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, n FROM revisions WHERE name = 'money'"
+	grownText = "SELECT least(pg_relation_size('attempts'), pg_relation_size('deliveries'))"
+	grownSize = 8 << 20
 )
 
 // clockSQL is the database's clock in a statement of its own; its value holds for the whole statement, so an index can be
@@ -68,7 +73,7 @@ func nowSQL(arg string) string {
 // not urgent leaves a few connections free. An error of run rolls back and is returned as it is.
 func (s *Store) do(ctx context.Context, urgent bool, run func(*txn) error) error {
 	return s.transact(ctx, urgent, func(t *txn) (bool, error) {
-		if err := t.begin(&pgx.Batch{}); err != nil {
+		if err := t.beginWith(plansText, &pgx.Batch{}); err != nil {
 			return false, err
 		}
 		if err := run(t); err != nil {
@@ -126,11 +131,26 @@ func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, err
 	return sent, nil
 }
 
-// begin opens the transaction, with what else is in the batch, in one round trip.
+// begin opens a transaction of the hot path, with what else is in the batch, in one round trip.
 func (t *txn) begin(more *pgx.Batch) error {
+	if t.s.grown.Load() {
+		return t.beginWith(hotText, more)
+	}
+	size := int64(0)
+	batch := &pgx.Batch{}
+	batch.Queue(grownText).QueryRow(func(r pgx.Row) error { return r.Scan(&size) })
+	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
+	err := t.beginWith(plansText, batch)
+	if size >= grownSize {
+		t.s.grown.Store(true)
+	}
+	return err
+}
+
+func (t *txn) beginWith(plans string, more *pgx.Batch) error {
 	batch := &pgx.Batch{}
 	batch.Queue(beginText)
-	batch.Queue(plansText)
+	batch.Queue(plans)
 	batch.Queue(clockText).QueryRow(func(row pgx.Row) error { return row.Scan(&t.now, &t.money) })
 	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
 	err := t.conn.SendBatch(t.ctx, batch).Close()
