@@ -318,8 +318,8 @@ func TestRates(t *testing.T) {
 			t.Errorf("%q: %v segments a second, want %v", from, got, want)
 		}
 	}
-	b := setUp(t, base.with("segments_per_second", 200), sandbox.Options{})
-	if r := b.Capabilities().Rates; len(r) != 1 || r[0].PerSecond != 200 || r[0].Burst != 200 {
+	b := setUp(t, base.with("segments_per_second", 500), sandbox.Options{})
+	if r := b.Capabilities().Rates; len(r) != 1 || r[0].PerSecond != 500 || r[0].Burst != 50 {
 		t.Errorf("got %+v", r)
 	}
 	b = setUp(t, base, sandbox.Options{})
