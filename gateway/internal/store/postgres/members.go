@@ -113,6 +113,14 @@ func (s *Store) Erase(ctx context.Context, group, id gateway.ID) error {
 			return missing("member")
 		}
 		batch := &pgx.Batch{}
+		if err := t.query("SELECT inbound_id FROM inbound_members WHERE group_id = $1 AND member_id = $2", []any{group, id}, func(r pgx.Rows) error {
+			var inbound gateway.ID
+			err := r.Scan(&inbound)
+			batch.Queue(forgetInbound, group, inbound)
+			return err
+		}); err != nil {
+			return err
+		}
 		for _, text := range eraseStatements {
 			batch.Queue(text, group, id)
 		}
@@ -120,12 +128,11 @@ func (s *Store) Erase(ctx context.Context, group, id gateway.ID) error {
 	})
 }
 
-// eraseStatements delete what was a member's, by group and member.
+// eraseStatements delete what was a member's, by group and member; what she wrote is forgotten beside them.
 var eraseStatements = [...]string{
 	"DELETE FROM contact_points WHERE group_id = $1 AND member_id = $2",
 	"DELETE FROM consents WHERE group_id = $1 AND member_id = $2",
 	"DELETE FROM import_changes WHERE group_id = $1 AND member_id = $2 AND import_id = ANY (ARRAY(SELECT id FROM imports WHERE group_id = $1 AND state IN ('open', 'publishing', 'discarding')))",
-	"UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = $1 AND id = ANY (ARRAY(SELECT inbound_id FROM inbound_members WHERE group_id = $1 AND member_id = $2))",
 	"DELETE FROM inbound_members WHERE group_id = $1 AND member_id = $2",
 }
 
