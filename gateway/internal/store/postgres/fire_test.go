@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/servers"
 )
@@ -67,6 +69,42 @@ func TestEachDeliveryIsClaimedOnce(t *testing.T) {
 	if n := y.tally(b)[gateway.Sending]; n != len(ids) {
 		t.Errorf("%d are counted as sending", n)
 	}
+}
+
+// A claim that meets a broadcast while it is resumed does not park its delivery for ever.
+func TestAClaimMeetsAResume(t *testing.T) {
+	p := quick(t)
+	url := p.URL(newDatabase(t, p))
+	y := newYard(t, url, 3)
+	b, ids := y.plan()
+	y.ok(y.s.SetState(y.ctx, b.GroupID, b.ID, true))
+	conn, err := pgx.Connect(y.ctx, url)
+	y.ok(err)
+	defer conn.Close(y.ctx)
+	tx, err := conn.Begin(y.ctx)
+	y.ok(err)
+	_, err = tx.Exec(y.ctx, "UPDATE broadcasts SET stopped = false")
+	y.ok(err)
+	var all sync.WaitGroup
+	all.Go(func() {
+		_, claims, err := y.s.Exchange(y.ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, ids)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, c := range claims {
+			if c.Verdict != gateway.Granted {
+				t.Errorf("verdict %v", c.Verdict)
+			}
+		}
+	})
+	watch, err := pgx.Connect(y.ctx, url)
+	y.ok(err)
+	defer watch.Close(y.ctx)
+	for waits := false; !waits; { // until the claim waits for the resumption
+		y.ok(watch.QueryRow(y.ctx, "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')").Scan(&waits))
+	}
+	y.ok(tx.Commit(y.ctx))
+	all.Wait()
 }
 
 // The server is killed in the middle and started again: everything is accepted in the end, nothing was granted twice, no

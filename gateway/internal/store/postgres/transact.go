@@ -120,10 +120,14 @@ func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, err
 	}
 	shard := s.shards.take()
 	defer s.shards.give(shard)
-	defer conn.Release()
 	t := &txn{ctx: ctx, conn: conn, s: s, shard: shard, again: again, rows: newRows(), spending: newSpending()}
+	defer func() {
+		if t.conn != nil {
+			endOpen(ctx, conn)
+			conn.Release()
+		}
+	}()
 	if sent, err = work(t); err != nil {
-		endOpen(ctx, conn)
 		return sent, err
 	}
 	for _, keep := range t.learned {
@@ -187,6 +191,8 @@ func (t *txn) commit() (sent bool, err error) {
 		return false, err // the server says that it failed
 	}
 	_ = t.conn.Conn().Close(ctx)
+	t.conn.Release() // its place may be the last one for the question
+	t.conn = nil
 	return t.s.fate(ctx, t.xid, err)
 }
 
