@@ -315,3 +315,15 @@ CREATE TABLE applied (
     digest   bytea NOT NULL,
     PRIMARY KEY (group_id, item)
 );
+
+-- What is deleted is to be cleaned out within minutes, not when a fifth of a table is dead: these hold what is sealed.
+ALTER TABLE members SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0);
+ALTER TABLE contact_points SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0);
+ALTER TABLE consents SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0);
+ALTER TABLE import_changes SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0, toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 0);
+ALTER TABLE inbounds SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0, toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 0);
+ALTER TABLE renderings SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0, toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 0);
+ALTER TABLE broadcasts SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0, toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 0);
+ALTER TABLE wordings SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0, toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 0);
+ALTER TABLE groups SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0);
+ALTER TABLE channels SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0, toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 0);
