@@ -74,6 +74,7 @@ type App struct {
 	handler    http.Handler
 	background []part
 
+	changes     chan struct{} // channels or groups may have changed
 	resubscribe chan struct{} // a channel has changed
 	notices     chan struct{} // owners may have to be told something
 	uncap       chan struct{} // a cap may bind no more
@@ -101,7 +102,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err := o.checkRoles(); err != nil {
 		return nil, err
 	}
-	a := &App{Options: o, process: gateway.NewID(), metrics: prometheus.NewRegistry(), resubscribe: make(chan struct{}, 1), notices: make(chan struct{}, 1), uncap: make(chan struct{}, 1)}
+	a := &App{Options: o, process: gateway.NewID(), metrics: prometheus.NewRegistry(), changes: make(chan struct{}, 1), resubscribe: make(chan struct{}, 1), notices: make(chan struct{}, 1), uncap: make(chan struct{}, 1)}
 	if err := a.open(ctx, wound); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -187,7 +188,7 @@ func (a *App) build(ctx context.Context) error {
 // parts lists what the roles of this process keep running. Whatever they are, it hears of its channels, and what it is
 // asked about receipts it writes.
 func (a *App) parts() []part {
-	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}}
+	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"changes", a.follow}}
 	if a.has(RoleInbound) {
 		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll})
 	}
@@ -201,7 +202,7 @@ func (a *App) parts() []part {
 		parts = append(parts, part{"presence", a.presence.run})
 	}
 	if a.signals != nil {
-		parts = append(parts, part{"nudges", a.nudged}, part{"changes", a.follow})
+		parts = append(parts, part{"nudges", a.nudged})
 	}
 	return parts
 }
@@ -307,12 +308,5 @@ func (a *App) slugs(ctx context.Context) (map[gateway.ID]string, error) {
 // notice says what happened to a channel; everyone who may see it finds the same in channel list.
 func (a *App) notice(n dispatch.Notice) {
 	a.Log.Warn("a channel needs attention", "channel", n.Name, "event", string(n.Event), "until", n.Until, "code", n.Code, "detail", n.Detail)
-	if _, err := a.live.refresh(context.Background()); err != nil {
-		a.Log.Error("the channels could not be read again", "error", err)
-		return
-	}
-	if n.Event == dispatch.NoticeIncident {
-		a.dispatch.Refresh()
-		signal(a.notices)
-	}
+	signal(a.changes)
 }

@@ -29,11 +29,12 @@ func (a *App) callPlanners() {
 	}
 }
 
-// announce tells other processes that channels or groups have changed.
+// announce tells other processes that channels or groups have changed, and has this one look too.
 func (a *App) announce() {
 	if a.signals != nil {
 		a.signals.Announce()
 	}
+	signal(a.changes)
 }
 
 // nudged passes on what other processes found due.
@@ -53,16 +54,24 @@ func (a *App) nudged(ctx context.Context) error {
 	}
 }
 
-// follow takes over what other processes change about channels and groups: when they say so, and every few seconds.
+// follow takes over what this and other processes find out and change about channels and groups: when they say so, and,
+// where there are others, every few seconds.
 func (a *App) follow(ctx context.Context) error {
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
+	var announced <-chan struct{}
+	var again <-chan time.Time
+	if a.signals != nil {
+		announced = a.signals.Announced()
+		tick := time.NewTicker(followEvery)
+		defer tick.Stop()
+		again = tick.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
-		case <-a.signals.Announced():
+		case <-a.changes:
+		case <-announced:
+		case <-again:
 		}
 		changed, err := a.live.refresh(ctx)
 		if err != nil && ctx.Err() == nil {

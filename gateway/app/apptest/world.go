@@ -132,7 +132,7 @@ func (w *World) configure(address string, o *Options) {
 	storage := ""
 	if o.Storage != nil {
 		w.write("postgres", o.Storage.Postgres)
-		storage = o.Storage.text()
+		storage = o.Storage.text() + "\ndrain_notice: 1s"
 	}
 	w.write("carillon.yaml", fmt.Sprintf(`listen: %q
 %s

@@ -239,7 +239,9 @@ func (d *Dispatcher) sweeps(ctx context.Context) {
 		}
 		d.Sweep()
 		d.keepErrors()
-		d.gauge(ctx)
+		if d.o.Work.relays() {
+			d.gauge(ctx)
+		}
 	}
 }
 
