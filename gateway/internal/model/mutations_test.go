@@ -17,6 +17,7 @@ const (
 	lateOverrides
 	foreignReceipts
 	stopAtPop
+	stopSnapshot
 	leaseOfSender
 	lookUnfenced
 	receiptKeepsToken
@@ -50,6 +51,7 @@ func mutants() []mutant {
 		{lateOverrides, "settle after the lease overrides what was decided about the doubt", "What a receipt said meanwhile is lost.", alert, true},
 		{foreignReceipts, "receipt for another tenant's attempt applied", "Whoever guesses an id has a message count as delivered.", "strangers and STOP", true},
 		{stopAtPop, "stop looked at when a hint is popped, not when it is claimed", "A message leaves after the commit of the stop.", "a stop", true},
+		{stopSnapshot, "claim that reads the stop from a snapshot, without holding the broadcast's row", "A message leaves by a claim that was committed after the stop.", "a stop", true},
 		{leaseOfSender, "lease measured by the sender's clock", "The claim of a dead sender holds for as long as its clock was ahead.", "a hint said twice", true},
 		{lookUnfenced, "result of a look-up written without token", "An alert is sent again though it is known that the provider took it.", alert, false},
 		{receiptKeepsToken, "a receipt that settles the doubt leaves the look-up its token", "The same; this is how the ledger was until the model said so.", alert, false},
