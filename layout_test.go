@@ -49,6 +49,7 @@ var rules = []rule{
 	{"templates", []string{"channels/content", "gateway/civil"}, "words become structured text, nothing else"},
 	{"scheduler/...", []string{"gateway", "gateway/civil"}, "time knows no provider and no words"},
 	{"gateway/internal/store/...", []string{"gateway", "gateway/internal/seal", "gateway/internal/store/..."}, "the ledger keeps nouns; nobody but the app knows which database"},
+	{"gateway/internal/model", []string{"gateway", "gateway/internal/store/row", "gateway/internal/store/roll"}, "it explores our decisions and our rows, not copies of them"},
 	{"gateway/internal/servers", nil, "it starts other people's programs for tests"},
 	{"gateway/internal/queue/redisq", []string{"channels", "gateway", "gateway/internal/queue", "gateway/internal/limit"}, "what processes share on Redis: hints, signals and rates"},
 	{"gateway/internal/queue/...", []string{"gateway", "gateway/internal/queue/..."}, "the queue holds hints"},

@@ -373,3 +373,38 @@ func TestDecisions(t *testing.T) {
 		}
 	})
 }
+
+// A retry under a provider's key is allowed only as long as the provider surely knows the key.
+func TestKeyForgotten(t *testing.T) {
+	point, other := gateway.NewID(), gateway.NewID()
+	claimed := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	attempt := func(at gateway.ID, state gateway.AttemptState) gateway.Attempt {
+		return gateway.Attempt{ID: gateway.NewID(), PointID: at, State: state, ClaimedAt: claimed}
+	}
+	own := attempt(point, gateway.InDoubt)
+	for _, c := range []struct {
+		name     string
+		after    time.Duration
+		resends  int
+		attempts []gateway.Attempt
+		want     bool
+	}{
+		{"in time", 8 * time.Minute, 0, []gateway.Attempt{attempt(point, gateway.InDoubt)}, false},
+		{"too late", 9 * time.Minute, 0, []gateway.Attempt{attempt(point, gateway.InDoubt)}, true},
+		{"too late for one that a receipt proved", time.Hour, 0, []gateway.Attempt{attempt(point, gateway.Accepted)}, true},
+		{"surely not taken", time.Hour, 0, []gateway.Attempt{attempt(point, gateway.Refused)}, false},
+		{"elsewhere", time.Hour, 0, []gateway.Attempt{attempt(other, gateway.InDoubt)}, false},
+		{"itself", time.Hour, 0, []gateway.Attempt{own}, false},
+		{"a person had it sent again, under a new key", time.Hour, 1, []gateway.Attempt{attempt(point, gateway.InDoubt)}, false},
+	} {
+		s := gateway.Situation{Claim: gateway.Claim{Attempt: own.ID, Point: point, Resends: c.resends}, Now: claimed.Add(c.after), Attempts: c.attempts}
+		if got := s.KeyForgotten(10 * time.Minute); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	// What a person had sent again and is in doubt once more is hers to decide: no key tells the two apart.
+	s := gateway.Situation{Claim: gateway.Claim{Point: point, Resends: 1, Policy: gateway.PolicyOf(gateway.Report), ClaimedAt: claimed, Expires: claimed.Add(time.Hour)}, Now: claimed, Known: true}
+	if d := s.Doubt(true, gateway.CannotLook, 10*time.Minute); d.Next.Kind != gateway.StepNone || d.State != gateway.InDoubt {
+		t.Errorf("a report that was sent again by hand is tried again: %+v", d)
+	}
+}

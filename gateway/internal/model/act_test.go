@@ -178,9 +178,20 @@ func (m *machine) send(w *world, s step) (fault string) {
 			w.nudge(int(s.d))
 		}
 	case stepClaim:
+		stopped := w.stopped && m.mutant != stopAtPop
+		if m.mutant == stopSnapshot {
+			if x.at == popped {
+				x.at = judged
+				if stopped {
+					x.result = nothing
+				}
+				return ""
+			}
+			stopped, x.result = x.result == nothing, unknown
+		}
 		row := &w.d[x.d]
 		sending := row.row == rowFollows && row.newest().is() == gateway.Claimed
-		granted, fault := m.claim(w, int(x.d))
+		granted, fault := m.claim(w, int(x.d), stopped)
 		if m.mutant != doneAtPop {
 			w.done(x.d)
 		}

@@ -292,14 +292,12 @@ func (m *machine) rest(w *world) string {
 	return ""
 }
 
-// walk takes steps at random, and then a fair run. What goes wrong of itself comes less often than what is ordinary.
-func (m *machine) walk(t *rapid.T, seed maphash.Seed) (f *finding) {
+// walk takes steps at random, and then a fair run. What goes wrong of itself comes less often than what is ordinary. What
+// is found goes to failed, which must not return.
+func (m *machine) walk(t *rapid.T, seed maphash.Seed, failed func(*finding)) {
 	w := m.begin()
 	var steps, options []step
 	t.Repeat(map[string]func(*rapid.T){"step": func(t *rapid.T) {
-		if f != nil {
-			t.Skip()
-		}
 		options = m.enabled(&w, options)
 		ordinary := slices.DeleteFunc(slices.Clone(options), func(s step) bool { return s.k >= stepCrash })
 		n := spread(rapid.Uint32().Draw(t, "step"))
@@ -307,21 +305,17 @@ func (m *machine) walk(t *rapid.T, seed maphash.Seed) (f *finding) {
 			options = ordinary
 		}
 		if len(options) == 0 {
-			t.Skip()
+			return
 		}
 		s := options[n/8%uint32(len(options))]
 		steps = append(steps, s)
 		if fault := m.act(&w, s); fault != "" {
-			f = &finding{fault, steps, 0}
+			failed(&finding{fault, steps, 0})
 		}
 	}})
-	if f != nil {
-		return f
-	}
 	if fault, rest := m.fair(&w, seed, map[uint64]struct{}{}); fault != "" {
-		return &finding{fault, append(steps, rest...), len(rest)}
+		failed(&finding{fault, append(steps, rest...), len(rest)})
 	}
-	return nil
 }
 
 // spread undoes that rapid likes small numbers, and leaves zero as it is, so that shrinking still ends there.

@@ -50,8 +50,9 @@ func (r *delivery) state() uint8 {
 	return stateOf[gateway.StateOf(r.newest().is())]
 }
 
-// claim decides whether a delivery may be sent now; granted: its newest attempt is the sender's.
-func (m *machine) claim(w *world, d int) (granted bool, fault string) {
+// claim decides whether a delivery may be sent now, given whether its broadcast is stopped; granted: its newest attempt is
+// the sender's.
+func (m *machine) claim(w *world, d int, stopped bool) (granted bool, fault string) {
 	r := &w.d[d]
 	taken := r.row == rowFollows && m.mutant == claimUnchecked // whoever has it: it waited when it was popped
 	if (r.row != rowWaiting || r.due > w.now) && !taken {
@@ -66,7 +67,7 @@ func (m *machine) claim(w *world, d int) (granted bool, fault string) {
 		point = roll.Invalid
 	}
 	frozen := row.Frozen{Class: m.class, Policy: m.policy, Expires: micros(m.expires)}
-	verdict, reason, _ := frozen.Judge(&gateway.Claim{}, micros(w.now), w.stopped && m.mutant != stopAtPop, false, point)
+	verdict, reason, _ := frozen.Judge(&gateway.Claim{}, micros(w.now), stopped, false, point)
 	switch verdict {
 	case gateway.Held:
 		r.row = rowHeld

@@ -36,6 +36,7 @@ func TestExhaustive(t *testing.T) {
 			if m.large && (raced || testing.Short()) {
 				t.Skip("too many states for -race and -short")
 			}
+			t.Parallel()
 			begun := time.Now()
 			e := m.exhaust(mostStates)
 			t.Logf("%d states, %d steps between them, at most %d from the first, in %v", e.states, e.steps, e.depth, time.Since(begun).Round(time.Millisecond))
@@ -70,9 +71,7 @@ func TestRandom(t *testing.T) {
 	seed := maphash.MakeSeed()
 	rapid.Check(t, func(r *rapid.T) {
 		m := large(r)
-		if f := m.walk(r, seed); f != nil {
-			r.Fatal("\n" + m.story(m.shorten(f)))
-		}
+		m.walk(r, seed, func(f *finding) { r.Fatal("\n" + m.story(m.shorten(f))) })
 	})
 }
 
@@ -137,7 +136,7 @@ func worldOf(t *testing.T, name string) *machine {
 
 // atRandom walks until something is wrong, and gives the shortest that rapid and shorten came to.
 func atRandom(x mutation) (m *machine, f *finding) {
-	defer checks("60000")()
+	defer checks("30000")()
 	_ = flag.Set("rapid.seed", "1")
 	defer flag.Set("rapid.seed", "0")
 	seed := maphash.MakeSeed()
@@ -147,10 +146,10 @@ func atRandom(x mutation) (m *machine, f *finding) {
 		rapid.Check(&silent{}, func(r *rapid.T) {
 			w := large(r)
 			w.mutant = x
-			if g := w.walk(r, seed); g != nil {
+			w.walk(r, seed, func(g *finding) {
 				m, f = w, g
 				r.Fatal(g.fault)
-			}
+			})
 		})
 	}()
 	<-done

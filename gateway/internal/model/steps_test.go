@@ -127,7 +127,7 @@ func (m *machine) ofSenders(w *world, p int, add adder) {
 					add(stepPop, p, s, d, 0, 0)
 				}
 			}
-		case popped:
+		case popped, judged:
 			add(stepClaim, p, s, 0, 0, 0)
 		case claimed:
 			add(stepCheck, p, s, 0, 0, 0)
@@ -341,6 +341,9 @@ func (m *machine) tell(w *world, s step) string {
 	case stepCheck:
 		return sender() + " sees whether its claim of " + of() + " still holds"
 	case stepClaim:
+		if m.mutant == stopSnapshot && w.p[s.p].senders[s.s].at == popped {
+			return sender() + " reads whether anything forbids to send to " + of()
+		}
 		return sender() + " claims " + of()
 	case stepReceipt:
 		return fmt.Sprintf("a receipt says that attempt %d of %s is %s", s.a+1, member(int(s.d)), gateway.AttemptState(s.x))

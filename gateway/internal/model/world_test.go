@@ -96,6 +96,7 @@ const (
 const (
 	idle    = iota
 	popped  // has a hint
+	judged  // mutation: has read whether anything forbids it
 	claimed // has a claim
 	begun   // found its claim good, and writes the request
 	knows   // has an answer, or none

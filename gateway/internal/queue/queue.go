@@ -31,7 +31,8 @@ type Queue interface {
 	// unreachable queue.
 	Pop(ctx context.Context, channel gateway.ID, lanes []gateway.Lane, max int) (Batch, error)
 	// Done forgets popped ids, so that they can be pushed again. A queue between processes forgets them by itself some
-	// time after whoever popped them died.
+	// time after they were popped: whoever popped them may have died, and a queue that fell back to an older copy of itself
+	// may hold what nobody has.
 	Done(ctx context.Context, lane Lane, ids []gateway.ID) error
 	// Len counts the ids that wait in a lane, and those that were popped and are not Done.
 	Len(ctx context.Context, lane Lane) (waiting, held int, err error)
