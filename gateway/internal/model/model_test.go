@@ -66,7 +66,11 @@ func large(r *rapid.T) *machine {
 // Large worlds are walked at random, with more members, senders, processes and faults at a time.
 func TestRandom(t *testing.T) {
 	if !set("rapid.checks") {
-		defer checks("8000")()
+		walks := "8000"
+		if raced {
+			walks = "1000"
+		}
+		defer checks(walks)()
 	}
 	seed := maphash.MakeSeed()
 	rapid.Check(t, func(r *rapid.T) {
