@@ -39,6 +39,9 @@ func checkTenancy(t *testing.T, all map[string]bool) {
 			t.Errorf("this names no group: %s", strings.Join(strings.Fields(text), " "))
 		}
 	}
+	if len(all) < 150 {
+		return // a part of the suite
+	}
 	for part, reason := range groupless {
 		if !used[part] {
 			t.Errorf("no statement holds %q any more (%s)", part, reason)
