@@ -1,7 +1,7 @@
 // Package postgres keeps the ledger in PostgreSQL, for any number of processes at once.
 //
 // Every transaction reads committed rows, takes the locks of the rows that it changes in one order (attempts, deliveries,
-// contact points, groups' caps, counters; each by identifier), and is repeated when the server ends it for the sake of
+// groups' caps, contact points, counters; each by identifier), and is repeated when the server ends it for the sake of
 // another. Nothing is kept in a session, so a connection pooler in transaction mode may stand in between.
 package postgres
 
