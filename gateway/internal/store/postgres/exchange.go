@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -185,6 +187,10 @@ type turned struct {
 
 // changePoints writes what outcomes mean for contact points.
 func (t *txn) changePoints() error {
+	// In one order, like all locks; moves first, for they lock the group's roll, and whoever has that waits for points.
+	slices.SortStableFunc(t.points, func(a, b turned) int {
+		return cmp.Or(-cmp.Compare(min(len(a.change.Moved), 1), min(len(b.change.Moved), 1)), bytes.Compare(a.group[:], b.group[:]), bytes.Compare(a.member[:], b.member[:]), bytes.Compare(a.point[:], b.point[:]))
+	})
 	for _, p := range t.points {
 		if err := t.changePoint(p.group, p.member, p.point, p.change); err != nil {
 			return fmt.Errorf("changing a contact point: %w", err)

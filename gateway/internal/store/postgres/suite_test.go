@@ -53,6 +53,7 @@ func TestSuite(t *testing.T) {
 	storetest.RunShared(t, opening(t, quick(t), func(o *Options, _ string) { o.trace = heard }))
 	if !t.Failed() {
 		heard.plannedWell(t)
+		checkTenancy(t, heard.all)
 	}
 }
 
