@@ -165,13 +165,13 @@ func (q *Queue) Done(_ context.Context, from queue.Lane, ids []gateway.ID) error
 	defer c.mu.Unlock()
 	if !c.armed {
 		c.armed = true
-		time.AfterFunc(q.o.Lull, func() { q.flush(c) })
+		time.AfterFunc(q.o.Lull, func() { _ = q.flush(c) })
 	}
 	return nil
 }
 
 // flush tells what is done.
-func (q *Queue) flush(c *channel) {
+func (q *Queue) flush(c *channel) error {
 	c.mu.Lock()
 	c.armed = false
 	c.mu.Unlock()
@@ -184,14 +184,16 @@ func (q *Queue) flush(c *channel) {
 		}
 	}
 	if len(keys) == 0 {
-		return
+		return nil
 	}
-	if _, err := q.run(context.Background(), q.scripts.done, keys, args...); err != nil {
+	_, err := q.run(context.Background(), q.scripts.done, keys, args...)
+	if err != nil {
 		// The next Push or Pop takes them along; without one, they are forgotten by their time.
 		for i := range done {
 			c.putDone(gateway.Lane(i), done[i])
 		}
 	}
+	return err
 }
 
 func (c *channel) takeDone(lane gateway.Lane) []byte {
@@ -216,7 +218,9 @@ func (c *channel) putDone(lane gateway.Lane, done []byte) {
 // Len implements queue.Queue.
 func (q *Queue) Len(ctx context.Context, of queue.Lane) (waiting, held int, err error) {
 	c := q.channel(of.Channel)
-	q.flush(c)
+	if err := q.flush(c); err != nil {
+		return 0, 0, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, q.o.Timeout)
 	defer cancel()
 	pipe := q.client.Pipeline()

@@ -126,7 +126,9 @@ func (q *Queue) Close() error {
 	}
 	q.mu.RUnlock()
 	for _, c := range all {
-		q.flush(c)
+		if q.flush(c) != nil { // what was not told is forgotten by its time
+			break
+		}
 	}
 	q.stop()
 	q.ended.Wait()

@@ -146,7 +146,7 @@ func (q *Queue) hear(ctx context.Context) error {
 		switch m := message.(type) {
 		case *redis.Subscription:
 			q.hearing()
-			go q.look(ctx) // a server that was started again may have forgotten everything
+			q.ended.Go(func() { q.look(ctx) }) // a server that was started again may have forgotten everything
 		case *redis.Message:
 			q.told(m.Payload)
 		}
