@@ -178,7 +178,7 @@ type Route struct {
 // Imports takes members in: staged in chunks, invisible until published in one step.
 type Imports interface {
 	// BeginImport opens an import. A group has one at a time: CodeConflict while another is open. What a caller left behind,
-	// because Publish or Discard failed, is discarded first.
+	// because Publish or Discard failed or its process died, is discarded first; its Stage answers CodeConflict from then on.
 	BeginImport(ctx context.Context, imp Import) error
 	// Stage writes a chunk of at most 500 rows and says of each what it will be.
 	Stage(ctx context.Context, group, imp ID, rows []StagedMember) ([]Staged, error)
@@ -186,8 +186,9 @@ type Imports interface {
 	Publish(ctx context.Context, group, imp ID) error
 	// Discard deletes what was staged.
 	Discard(ctx context.Context, group, imp ID) error
-	// FinishImports goes on with publishing or discarding that a crash interrupted; imports still open are discarded, unless
-	// another process may be at them.
+	// FinishImports goes on with publishing or discarding that a crash interrupted; imports still open are discarded. Where
+	// processes share the ledger, one that another may still be at is left alone: it is open, and the last chunk was staged
+	// within two minutes. Any number of processes may call it at any time.
 	FinishImports(ctx context.Context) error
 }
 

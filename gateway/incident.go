@@ -1,6 +1,9 @@
 package gateway
 
-import "time"
+import (
+	"encoding/hex"
+	"time"
+)
 
 // OwnersTopic is the topic whose subscribers are told what a group's owners must know: that a channel is ailing, that a
 // cap is reached.
@@ -62,6 +65,15 @@ const (
 // Mends says whether a passing Check of the channel ends the incident: it proves credentials and standing, but says
 // nothing about filters and registrations.
 func (i Incident) Mends() bool { return i.Trouble == TroubleCredentials || i.Trouble == TroubleUnpaid }
+
+// Notice is what the owners of the incident's channel are told, over another channel, once for each of when.
+func (i *Incident) Notice(when, wording string, owner ID, channel string) OwnerNotice {
+	code := i.Code
+	if code == "" {
+		code = i.Trouble
+	}
+	return OwnerNotice{Once: when + hex.EncodeToString(i.ID[:]), GroupID: owner, Avoid: i.ChannelID, Wording: wording, Data: map[string]string{"channel": channel, "code": code}}
+}
 
 // Strike is one delivery that was refused for its channel's sake.
 type Strike struct {

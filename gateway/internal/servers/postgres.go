@@ -103,7 +103,10 @@ func (p *Postgres) URL(database string) string {
 	return fmt.Sprintf("postgres://carillon@127.0.0.1:%d/%s?sslmode=disable", p.port, database)
 }
 
-// Port is where the server listens.
+// Address is where the server listens.
+func (p *Postgres) Address() string { return fmt.Sprintf("127.0.0.1:%d", p.port) }
+
+// Port is the port of Address.
 func (p *Postgres) Port() int { return p.port }
 
 // NewDatabase makes an empty database and gives its name.

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -185,6 +187,10 @@ type turned struct {
 
 // changePoints writes what outcomes mean for contact points.
 func (t *txn) changePoints() error {
+	// In one order, like all locks; moves first, for they lock the group's roll, and whoever has that waits for points.
+	slices.SortStableFunc(t.points, func(a, b turned) int {
+		return cmp.Or(-cmp.Compare(min(len(a.change.Moved), 1), min(len(b.change.Moved), 1)), bytes.Compare(a.group[:], b.group[:]), bytes.Compare(a.member[:], b.member[:]), bytes.Compare(a.point[:], b.point[:]))
+	})
 	for _, p := range t.points {
 		if err := t.changePoint(p.group, p.member, p.point, p.change); err != nil {
 			return fmt.Errorf("changing a contact point: %w", err)
@@ -256,6 +262,11 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	info.Fill(c)
 	c.Member, c.Point, c.Channel, c.Locale, c.Neutral, c.No = d.Member, d.Point, d.Channel, d.Locale, d.Neutral, d.Attempts+1
 	c.Tries, c.Resends, c.FirstPart, c.Kind = d.Tries, d.Resends, d.FirstPart, o.kind
+	if o.stopped {
+		if o.stopped, err = t.halted(d.Group, d.Broadcast); err != nil {
+			return err
+		}
+	}
 	verdict, reason, detail := info.Judge(c, t.now, o.stopped, o.erased, o.state)
 	c.Verdict = verdict
 	switch {
@@ -305,6 +316,18 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	t.granted = append(t.granted, a)
 	row.Moved(t, d, before, d.StateWith(a))
 	return nil
+}
+
+// halted looks again whether a broadcast is stopped, and has whoever resumes it wait: what is parked now must be there when
+// its deliveries are released.
+func (t *txn) halted(group, broadcast gateway.ID) (stopped bool, err error) {
+	stopped, known := t.stopped[broadcast]
+	if known {
+		return stopped, nil
+	}
+	err = t.query("SELECT stopped FROM broadcasts WHERE group_id = $1 AND id = $2 FOR SHARE", []any{group, broadcast}, func(r pgx.Rows) error { return r.Scan(&stopped) })
+	t.stopped[broadcast] = stopped
+	return stopped, err
 }
 
 // movedOffer reads the contact point anew that an outcome of the same call has moved a delivery to.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
-	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
 // visible holds for members whom no import hides; $1 is the group. What an import brought is seen by nobody until it is
@@ -113,6 +112,14 @@ func (s *Store) Erase(ctx context.Context, group, id gateway.ID) error {
 			return missing("member")
 		}
 		batch := &pgx.Batch{}
+		if err := t.query("SELECT inbound_id FROM inbound_members WHERE group_id = $1 AND member_id = $2", []any{group, id}, func(r pgx.Rows) error {
+			var inbound gateway.ID
+			err := r.Scan(&inbound)
+			batch.Queue(forgetInbound, group, inbound)
+			return err
+		}); err != nil {
+			return err
+		}
 		for _, text := range eraseStatements {
 			batch.Queue(text, group, id)
 		}
@@ -120,12 +127,11 @@ func (s *Store) Erase(ctx context.Context, group, id gateway.ID) error {
 	})
 }
 
-// eraseStatements delete what was a member's, by group and member.
+// eraseStatements delete what was a member's, by group and member; what she wrote is forgotten beside them.
 var eraseStatements = [...]string{
 	"DELETE FROM contact_points WHERE group_id = $1 AND member_id = $2",
 	"DELETE FROM consents WHERE group_id = $1 AND member_id = $2",
 	"DELETE FROM import_changes WHERE group_id = $1 AND member_id = $2 AND import_id = ANY (ARRAY(SELECT id FROM imports WHERE group_id = $1 AND state IN ('open', 'publishing', 'discarding')))",
-	"UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = $1 AND id = ANY (ARRAY(SELECT inbound_id FROM inbound_members WHERE group_id = $1 AND member_id = $2))",
 	"DELETE FROM inbound_members WHERE group_id = $1 AND member_id = $2",
 }
 
@@ -135,31 +141,16 @@ func (s *Store) Evidence(ctx context.Context, group, member gateway.ID) ([]gatew
 	if err != nil {
 		return nil, err
 	}
-	type row struct {
-		c     gateway.Consent
-		proof []byte
-	}
 	var wrapped []byte
 	if err := s.one(ctx, "member", "SELECT key_sealed FROM members WHERE group_id = $1 AND id = $2", []any{group, member}, &wrapped); err != nil {
 		return nil, err
 	}
-	box, err := sealed.Member(key, member, wrapped)
-	if err != nil {
-		return nil, err
-	}
-	read, err := list(ctx, s, "SELECT id, point_id, topic, granted, wording, locale, at, proof_sealed, source FROM consents WHERE group_id = $1 AND member_id = $2 ORDER BY id", []any{group, member}, func(r *row) []any {
-		return []any{&r.c.ID, &r.c.PointID, &r.c.Topic, &r.c.Granted, &r.c.Wording, &r.c.Locale, &r.c.At, &r.proof, &r.c.Source}
+	read, err := list(ctx, s, "SELECT id, point_id, topic, granted, wording, locale, at, proof_sealed, source FROM consents WHERE group_id = $1 AND member_id = $2 ORDER BY id", []any{group, member}, func(r *roll.StoredConsent) []any {
+		c := &r.Consent
+		return []any{&c.ID, &c.PointID, &c.Topic, &c.Granted, &c.Wording, &c.Locale, &c.At, &r.Proof, &c.Source}
 	})
 	if err != nil {
 		return nil, err
 	}
-	all := make([]gateway.Consent, 0, len(read))
-	for _, r := range read {
-		r.c.GroupID, r.c.MemberID = group, member
-		if r.c.Proof, err = sealed.Open(box, r.proof, r.c.ID, "proof"); err != nil {
-			return nil, err
-		}
-		all = append(all, r.c)
-	}
-	return all, nil
+	return roll.OpenEvidence(key, group, member, wrapped, read)
 }

@@ -73,6 +73,7 @@ type spending struct {
 	charges map[chargeKey]int64
 	spent   map[gateway.ID]*spent // groups with a budget
 	told    map[string]bool       // notices written by this transaction
+	priced  map[pricedKey]int64
 }
 
 // chargeKey names one counter.
@@ -82,7 +83,7 @@ type chargeKey struct {
 }
 
 func newSpending() spending {
-	return spending{charges: map[chargeKey]int64{}, spent: map[gateway.ID]*spent{}}
+	return spending{charges: map[chargeKey]int64{}, spent: map[gateway.ID]*spent{}, told: map[string]bool{}, priced: map[pricedKey]int64{}}
 }
 
 // budgetOf reads what a group may spend.
@@ -150,9 +151,14 @@ func (t *txn) takeBudgets() error {
 
 // priceOf gives the number of the price in force for one unit, which is then frozen in the attempt.
 func (t *txn) priceOf(group, channel gateway.ID, kind, country string) (no int64, err error) {
-	m, key, found := t.s.money, pricedKey{group, channel, country}, false
+	m, key := t.s.money, pricedKey{group, channel, country}
+	no, found := t.priced[key]
+	if found {
+		return no, nil
+	}
 	m.at(t.money, func() { no, found = m.priced[key] })
 	if found {
+		t.priced[key] = no
 		return no, nil
 	}
 	table, err := t.priceTable(group)
@@ -173,7 +179,8 @@ func (t *txn) priceOf(group, channel gateway.ID, kind, country string) (no int64
 			return 0, err
 		}
 	}
-	// The number is only good once its row is committed.
+	t.priced[key] = no
+	// For others the number is only good once its row is committed.
 	t.learned = append(t.learned, func() {
 		m.at(t.money, func() {
 			if len(m.priced) >= keptPrices {
@@ -270,9 +277,6 @@ func (t *txn) alarm(b *spent, wording string) error {
 	once := fmt.Sprintf("%s/%s/%s/%s/%d/%d", wording, b.id, b.month, b.Currency, limit, segments)
 	if t.told[once] {
 		return nil
-	}
-	if t.told == nil {
-		t.told = map[string]bool{}
 	}
 	t.told[once] = true
 	return t.putNotice(gateway.OwnerNotice{Once: once, GroupID: b.id, Wording: wording,

@@ -1,7 +1,7 @@
 // Package postgres keeps the ledger in PostgreSQL, for any number of processes at once.
 //
 // Every transaction reads committed rows, takes the locks of the rows that it changes in one order (attempts, deliveries,
-// contact points, groups' caps, counters; each by identifier), and is repeated when the server ends it for the sake of
+// groups' caps, contact points, counters; each by identifier), and is repeated when the server ends it for the sake of
 // another. Nothing is kept in a session, so a connection pooler in transaction mode may stand in between.
 package postgres
 
@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -50,6 +51,8 @@ type Options struct {
 	Now     func() time.Time // the store's clock; nil: the database's
 	Log     *slog.Logger     // nil: nothing is logged
 	At      func(string)     // called at each of FaultPoints, by tests that kill; nil in production
+
+	trace pgx.QueryTracer // sees every statement, in tests
 }
 
 // Store is a ledger in PostgreSQL. It is safe for concurrent use, beside any number of others on the same database.
@@ -66,6 +69,7 @@ type Store struct {
 	memory  *memory
 	money   *money
 	scans   scans
+	grown   atomic.Bool // the tables of the hot path are large enough for plans that last
 }
 
 // Open opens the ledger and brings its tables up to date; several processes may do so at once.
@@ -91,6 +95,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	config.MaxConns = int32(o.MaxConns)
 	config.ConnConfig.ConnectTimeout = connectTime
+	config.ConnConfig.Tracer = o.trace
 	config.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		teach(c.TypeMap())
 		return nil

@@ -4,47 +4,55 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
-// What is locked is another process's: it deletes that itself.
+// What is over is looked for first and then forgotten row by row, by whole keys (see stopsQuery). What is locked is another
+// process's: it deletes that itself.
 const (
-	forgetWords = `UPDATE broadcasts SET words_sealed = NULL WHERE (group_id, id) IN (SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= $1 ORDER BY forget_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-		RETURNING group_id, id`
-	forgetRenderings = "DELETE FROM renderings WHERE (group_id, broadcast_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))"
-	forgetAnswers    = "DELETE FROM requests WHERE (token_id, key) IN (SELECT token_id, key FROM requests WHERE begun_at <= $1 ORDER BY begun_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
-	forgetInbounds   = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE (group_id, id) IN (SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+	overWords     = "SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= $1 ORDER BY forget_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	overAnswers   = "SELECT token_id, key FROM requests WHERE begun_at <= $1 ORDER BY begun_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	overInbounds  = "SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	forgetInbound = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = $1 AND id = $2"
 )
 
 // Retain deletes texts and answers whose time is over. Any number of processes may do so at once.
 func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 	err = s.do(ctx, false, func(t *txn) error {
 		n = 0
-		var groups, ids []gateway.ID
-		if err := t.query(forgetWords, []any{t.now, limit}, func(r pgx.Rows) error {
-			var group, id gateway.ID
+		batch := &pgx.Batch{}
+		forget := func(text string, args ...any) {
+			batch.Queue(text, args...).Exec(func(tag pgconn.CommandTag) error { n += int(tag.RowsAffected()); return nil })
+		}
+		var group, id gateway.ID
+		if err := t.query(overWords, []any{t.now, limit}, func(r pgx.Rows) error {
 			err := r.Scan(&group, &id)
-			groups, ids = append(groups, group), append(ids, id)
+			forget("UPDATE broadcasts SET words_sealed = NULL WHERE group_id = $1 AND id = $2", group, id)
+			forget("DELETE FROM renderings WHERE group_id = $1 AND broadcast_id = $2", group, id)
 			return err
 		}); err != nil {
 			return err
 		}
-		n = len(ids)
-		for _, forget := range [...]struct {
-			text string
-			args []any
-		}{
-			{forgetRenderings, []any{groups, ids}},
-			{forgetAnswers, []any{t.now - keepAnswers.Microseconds(), limit}},
-			{forgetInbounds, []any{t.now - gateway.PolicyOf(gateway.Report).Keep.Microseconds(), limit}},
-		} {
-			gone, err := t.exec(forget.text, forget.args...)
-			if err != nil {
-				return err
-			}
-			n += gone
+		if err := t.query(overAnswers, []any{t.now - keepAnswers.Microseconds(), limit}, func(r pgx.Rows) error {
+			var key string
+			err := r.Scan(&id, &key)
+			forget("DELETE FROM requests WHERE token_id = $1 AND key = $2", id, key)
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := t.query(overInbounds, []any{t.now - gateway.PolicyOf(gateway.Report).Keep.Microseconds(), limit}, func(r pgx.Rows) error {
+			err := r.Scan(&group, &id)
+			forget(forgetInbound, group, id)
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := t.send(batch); err != nil {
+			return err
 		}
 		return t.forgetDuties()
 	})

@@ -47,8 +47,14 @@ func opening(t *testing.T, p *servers.Postgres, options func(o *Options, databas
 	}
 }
 
+// The suite runs every statement of the ledger; their plans are looked at behind it.
 func TestSuite(t *testing.T) {
-	storetest.RunShared(t, opening(t, quick(t), nil))
+	heard := &texts{all: map[string]bool{}}
+	storetest.RunShared(t, opening(t, quick(t), func(o *Options, _ string) { o.trace = heard }))
+	if !t.Failed() {
+		heard.plannedWell(t)
+		checkTenancy(t, heard.all)
+	}
 }
 
 // The same, behind a pooler that gives each transaction another connection.

@@ -28,6 +28,7 @@ type txn struct {
 	conn    *pgxpool.Conn
 	s       *Store
 	now     int64 // of the store's clock, as the transaction began
+	xid     int64 // the server's number of the transaction
 	money   int64 // the revision of prices, budgets and channels
 	shard   int16
 	again   bool // it was tried before
@@ -37,13 +38,18 @@ type txn struct {
 	spending
 }
 
-// The server keeps the plan of a statement, and plans made while a table is small must still be good when it has grown: so
-// rows are found one by one through an index, always. The clock is read with the first statement.
+// The server keeps the plan of a statement, and one made while a table is small reads all of it, even when it has grown
+// since. So rows are found one by one through an index, and statements are planned each time, by what the tables hold by
+// then. On the hot path that would cost a tenth; there the server may keep plans once the tables are of grownSize, in bytes.
 const (
 	beginText = "BEGIN"
 	readText  = "BEGIN READ ONLY"
-	plansText = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
-	clockText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, n FROM revisions WHERE name = 'money'"
+	hotText   = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+	plansText = hotText + ", set_config('plan_cache_mode', 'force_custom_plan', true)"
+	// The clock is read with the first statement.
+	clockText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, pg_current_xact_id()::text::bigint, n FROM revisions WHERE name = 'money'"
+	grownText = "SELECT least(pg_relation_size('attempts'), pg_relation_size('deliveries'))"
+	grownSize = 8 << 20
 )
 
 // clockSQL is the database's clock in a statement of its own; its value holds for the whole statement, so an index can be
@@ -68,7 +74,7 @@ func nowSQL(arg string) string {
 // not urgent leaves a few connections free. An error of run rolls back and is returned as it is.
 func (s *Store) do(ctx context.Context, urgent bool, run func(*txn) error) error {
 	return s.transact(ctx, urgent, func(t *txn) (bool, error) {
-		if err := t.begin(&pgx.Batch{}); err != nil {
+		if err := t.beginWith(plansText, &pgx.Batch{}); err != nil {
 			return false, err
 		}
 		if err := run(t); err != nil {
@@ -114,10 +120,14 @@ func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, err
 	}
 	shard := s.shards.take()
 	defer s.shards.give(shard)
-	defer conn.Release()
 	t := &txn{ctx: ctx, conn: conn, s: s, shard: shard, again: again, rows: newRows(), spending: newSpending()}
+	defer func() {
+		if t.conn != nil {
+			endOpen(ctx, conn)
+			conn.Release()
+		}
+	}()
 	if sent, err = work(t); err != nil {
-		endOpen(ctx, conn)
 		return sent, err
 	}
 	for _, keep := range t.learned {
@@ -126,12 +136,27 @@ func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, err
 	return sent, nil
 }
 
-// begin opens the transaction, with what else is in the batch, in one round trip.
+// begin opens a transaction of the hot path, with what else is in the batch, in one round trip.
 func (t *txn) begin(more *pgx.Batch) error {
+	if t.s.grown.Load() {
+		return t.beginWith(hotText, more)
+	}
+	size := int64(0)
+	batch := &pgx.Batch{}
+	batch.Queue(grownText).QueryRow(func(r pgx.Row) error { return r.Scan(&size) })
+	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
+	err := t.beginWith(plansText, batch)
+	if size >= grownSize {
+		t.s.grown.Store(true)
+	}
+	return err
+}
+
+func (t *txn) beginWith(plans string, more *pgx.Batch) error {
 	batch := &pgx.Batch{}
 	batch.Queue(beginText)
-	batch.Queue(plansText)
-	batch.Queue(clockText).QueryRow(func(row pgx.Row) error { return row.Scan(&t.now, &t.money) })
+	batch.Queue(plans)
+	batch.Queue(clockText).QueryRow(func(row pgx.Row) error { return row.Scan(&t.now, &t.xid, &t.money) })
 	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
 	err := t.conn.SendBatch(t.ctx, batch).Close()
 	if t.s.now != nil {
@@ -140,8 +165,9 @@ func (t *txn) begin(more *pgx.Batch) error {
 	return err
 }
 
-// commit writes what has changed and been counted, and commits, in one round trip. If the connection breaks in it, nobody
-// knows whether it was committed.
+// commit writes what has changed and been counted, and commits, in one round trip. A caller who gives up does not cut it
+// off. If the connection breaks in it, the server is asked what became of the transaction; sent is false if it is certain
+// that nothing was written.
 func (t *txn) commit() (sent bool, err error) {
 	batch := &pgx.Batch{}
 	t.writeRows(batch)
@@ -150,17 +176,54 @@ func (t *txn) commit() (sent bool, err error) {
 	}
 	t.writeTallies(batch)
 	t.s.at(FaultPoints[0])
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), commitTime)
+	defer cancel()
 	var end pgconn.CommandTag
 	batch.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error { end = tag; return nil })
-	if err := t.conn.SendBatch(t.ctx, batch).Close(); err != nil {
-		return true, err
+	err = t.conn.SendBatch(ctx, batch).Close()
+	switch {
+	case err == nil && end.String() != "COMMIT":
+		return false, errors.New("the server rolled back what was to be committed")
+	case err == nil:
+		t.s.at(FaultPoints[1])
+		return true, nil
+	case !broken(err) && !errors.Is(err, context.DeadlineExceeded):
+		return false, err // the server says that it failed
 	}
-	if end.String() != "COMMIT" {
-		return true, errors.New("the server rolled back what was to be committed")
-	}
-	t.s.at(FaultPoints[1])
-	return true, nil
+	_ = t.conn.Conn().Close(ctx)
+	t.conn.Release() // its place may be the last one for the question
+	t.conn = nil
+	return t.s.fate(ctx, t.xid, err)
 }
+
+// commitTime is how long a commit may take, with asking after it.
+const commitTime = 30 * time.Second
+
+// fate finds out whether a transaction was committed whose commit got no answer, because of an error.
+func (s *Store) fate(ctx context.Context, xid int64, cause error) (sent bool, err error) {
+	for {
+		status := ""
+		err := s.queryOnce(ctx, "SELECT COALESCE(pg_xact_status($1::bigint::text::xid8), '')", []any{xid}, func(r pgx.Rows) error { return r.Scan(&status) })
+		switch {
+		case status == "committed":
+			return true, nil
+		case status == "aborted":
+			return false, cause
+		case err == nil && status == "", err != nil && !broken(err): // the server does not know it: it is another one
+			return true, errUnknown
+		}
+		select {
+		case <-time.After(fateTime): // it is starting, or has not noticed yet that we are gone
+		case <-ctx.Done():
+			return true, errUnknown
+		}
+	}
+}
+
+// fateTime is how long fate waits between two questions.
+const fateTime = 50 * time.Millisecond
+
+var errUnknown = gateway.Faultf(gateway.CodeUnavailable, "the ledger's server went away in a commit, and nobody knows whether it was done; look before doing it again")
 
 // exec runs a statement and returns how many rows it changed.
 func (t *txn) exec(text string, args ...any) (int, error) {

@@ -74,19 +74,15 @@ func (t *txn) openIncident(i *gateway.Incident, locks bool) error {
 
 // incidentNotice has the owners of a channel told about it, over another one.
 func (t *txn) incidentNotice(i *gateway.Incident, when, wording string) error {
-	n := gateway.OwnerNotice{Once: when + hex.EncodeToString(i.ID[:]), Avoid: i.ChannelID, Wording: wording}
+	var group gateway.ID
 	name := ""
-	if err := t.query("SELECT group_id, name FROM channels WHERE id = $1", []any{i.ChannelID}, func(r pgx.Rows) error { return r.Scan(&n.GroupID, &name) }); err != nil {
+	if err := t.query("SELECT group_id, name FROM channels WHERE id = $1", []any{i.ChannelID}, func(r pgx.Rows) error { return r.Scan(&group, &name) }); err != nil {
 		return err
 	}
 	if name == "" {
 		return missing("channel")
 	}
-	n.Data = map[string]string{"channel": name, "code": i.Code}
-	if i.Code == "" {
-		n.Data["code"] = i.Trouble
-	}
-	return t.putNotice(n)
+	return t.putNotice(i.Notice(when, wording, group, name))
 }
 
 // CloseIncident ends what is open of a channel.

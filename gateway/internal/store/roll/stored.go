@@ -1,6 +1,7 @@
 package roll
 
 import (
+	"encoding/json"
 	"errors"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -49,4 +50,57 @@ func (s *Stored) Open(group gateway.ID, key *seal.Group, topics []Topic) (gatewa
 		m.Points = append(m.Points, point)
 	}
 	return m, nil
+}
+
+// StoredInbound is a message that came in, as it is stored.
+type StoredInbound struct {
+	Message    gateway.InboundMessage // what of it is not sealed
+	Members    string                 // JSON
+	From, Text []byte
+	Owner      gateway.ID // the member under whose key it is sealed; zero: under the group's
+	Key        []byte     // hers
+}
+
+// Open makes a message of what is stored.
+func (s *StoredInbound) Open(group gateway.ID, key *seal.Group) (gateway.InboundMessage, error) {
+	m := s.Message
+	m.GroupID = group
+	if err := json.Unmarshal([]byte(s.Members), &m.MemberIDs); err != nil {
+		return m, err
+	}
+	box := key.Box
+	if !s.Owner.IsZero() && (s.From != nil || s.Text != nil) {
+		var err error
+		if box, err = sealed.Member(key, s.Owner, s.Key); err != nil {
+			return m, err
+		}
+	}
+	var errs [2]error
+	m.From, errs[0] = sealed.Open(box, s.From, m.ID, "from")
+	m.Text, errs[1] = sealed.Open(box, s.Text, m.ID, "text")
+	return m, errors.Join(errs[:]...)
+}
+
+// StoredConsent is a piece of evidence as it is stored.
+type StoredConsent struct {
+	Consent gateway.Consent // what of it is not sealed
+	Proof   []byte
+}
+
+// OpenEvidence makes a member's evidence of what is stored.
+func OpenEvidence(key *seal.Group, group, member gateway.ID, wrapped []byte, stored []StoredConsent) ([]gateway.Consent, error) {
+	box, err := sealed.Member(key, member, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]gateway.Consent, 0, len(stored))
+	for _, s := range stored {
+		c := s.Consent
+		c.GroupID, c.MemberID = group, member
+		if c.Proof, err = sealed.Open(box, s.Proof, c.ID, "proof"); err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
 }

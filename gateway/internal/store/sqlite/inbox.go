@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
@@ -60,37 +61,20 @@ func (s *Store) Inbound(ctx context.Context, group, before gateway.ID, limit int
 	if before.IsZero() {
 		before = highest
 	}
-	type row struct {
-		m                gateway.InboundMessage
-		members          string
-		from, text, hers []byte
-		owner            gateway.ID
-	}
-	read, err := list(ctx, s, inboundQuery, []any{group[:], before[:], limit}, func(r *row) []any {
-		return []any{&r.m.ID, &r.m.ChannelID, &r.members, &r.m.Kind, &r.from, &r.text, &r.m.Meaning, &r.m.At, &r.owner, &r.hers}
+	read, err := list(ctx, s, inboundQuery, []any{group[:], before[:], limit}, func(r *roll.StoredInbound) []any {
+		m := &r.Message
+		return []any{&m.ID, &m.ChannelID, &r.Members, &m.Kind, &r.From, &r.Text, &m.Meaning, &m.At, &r.Owner, &r.Key}
 	})
 	if err != nil {
 		return nil, err
 	}
 	all := make([]gateway.InboundMessage, 0, len(read))
-	for _, r := range read {
-		r.m.GroupID = group
-		if err := json.Unmarshal([]byte(r.members), &r.m.MemberIDs); err != nil {
+	for i := range read {
+		m, err := read[i].Open(group, key)
+		if err != nil {
 			return nil, err
 		}
-		box := key.Box
-		if !r.owner.IsZero() && (r.from != nil || r.text != nil) {
-			if box, err = sealed.Member(key, r.owner, r.hers); err != nil {
-				return nil, err
-			}
-		}
-		if r.m.From, err = sealed.Open(box, r.from, r.m.ID, "from"); err != nil {
-			return nil, err
-		}
-		if r.m.Text, err = sealed.Open(box, r.text, r.m.ID, "text"); err != nil {
-			return nil, err
-		}
-		all = append(all, r.m)
+		all = append(all, m)
 	}
 	return all, nil
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
-	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -182,31 +181,16 @@ func (s *Store) Evidence(ctx context.Context, group, member gateway.ID) ([]gatew
 	if err != nil {
 		return nil, err
 	}
-	type row struct {
-		c     gateway.Consent
-		proof []byte
-	}
 	var wrapped []byte
 	if err := s.one(ctx, "member", "SELECT key_sealed FROM members WHERE group_id = ? AND id = ?", []any{group[:], member[:]}, &wrapped); err != nil {
 		return nil, err
 	}
-	box, err := sealed.Member(key, member, wrapped)
-	if err != nil {
-		return nil, err
-	}
-	read, err := list(ctx, s, "SELECT id, point_id, topic, granted, wording, locale, at, proof_sealed, source FROM consents WHERE group_id = ? AND member_id = ? ORDER BY id", []any{group[:], member[:]}, func(r *row) []any {
-		return []any{&r.c.ID, &r.c.PointID, &r.c.Topic, &r.c.Granted, &r.c.Wording, &r.c.Locale, &r.c.At, &r.proof, &r.c.Source}
+	read, err := list(ctx, s, "SELECT id, point_id, topic, granted, wording, locale, at, proof_sealed, source FROM consents WHERE group_id = ? AND member_id = ? ORDER BY id", []any{group[:], member[:]}, func(r *roll.StoredConsent) []any {
+		c := &r.Consent
+		return []any{&c.ID, &c.PointID, &c.Topic, &c.Granted, &c.Wording, &c.Locale, &c.At, &r.Proof, &c.Source}
 	})
 	if err != nil {
 		return nil, err
 	}
-	all := make([]gateway.Consent, 0, len(read))
-	for _, r := range read {
-		r.c.GroupID, r.c.MemberID = group, member
-		if r.c.Proof, err = sealed.Open(box, r.proof, r.c.ID, "proof"); err != nil {
-			return nil, err
-		}
-		all = append(all, r.c)
-	}
-	return all, nil
+	return roll.OpenEvidence(key, group, member, wrapped, read)
 }

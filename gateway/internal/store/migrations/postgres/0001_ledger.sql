@@ -4,7 +4,7 @@
 --
 -- Tables and columns are named as in the other dialect, but a row is known by its identifier here, not by a number: the
 -- first half of a UUIDv7 is unique within one process only. Deliveries and attempts are keyed by their identifier alone,
--- because whoever claims or reports has nothing else; every other unique key of a group's rows begins with the group.
+-- because whoever claims or reports has nothing else; every other unique key of a group's rows has the group in it.
 --
 -- autovacuum looks at a table by its size; the tables that every message passes through are looked at more often, and
 -- cleaned without pauses that a server of any size can do without.
@@ -154,7 +154,7 @@ CREATE TABLE broadcasts (
     cursor        uuid NOT NULL,
     lapsed        boolean NOT NULL, -- nothing of it waits any more after its expiry
     PRIMARY KEY (group_id, id),
-    UNIQUE (group_id, key)
+    UNIQUE (key, group_id) -- in this order, so that no plan takes it for the identifier's index while the table is small
 ) WITH (fillfactor = 70);
 CREATE INDEX broadcasts_unplanned ON broadcasts (lane, start_at) WHERE state = 'planning' AND NOT stopped;
 CREATE INDEX broadcasts_lapsing ON broadcasts (expires_at) WHERE NOT lapsed;
