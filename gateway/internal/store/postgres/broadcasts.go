@@ -154,18 +154,13 @@ func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool
 		}); err != nil {
 			return err
 		}
-		switch {
-		case !found:
+		if !found {
 			return missing("broadcast")
-		case was == stopped && stopped:
-			return gateway.Faultf(gateway.CodeConflict, "this broadcast is stopped already")
-		case over && !was:
-			return gateway.Faultf(gateway.CodeConflict, "this broadcast is over: every delivery has arrived or ended, and nothing waits that could be stopped or go on")
-		case was == stopped:
-			return gateway.Faultf(gateway.CodeConflict, "this broadcast is not stopped")
-		case expires <= t.now:
-			return gateway.Faultf(gateway.CodeConflict, "this broadcast has expired; nothing of it can leave any more")
 		}
+		if err := row.Turn(was, over, stopped, expires, t.now); err != nil {
+			return err
+		}
+
 		_, err := t.exec("UPDATE broadcasts SET stopped = $3 WHERE group_id = $1 AND id = $2", group, id, stopped)
 		return err
 	})

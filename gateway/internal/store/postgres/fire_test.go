@@ -71,6 +71,59 @@ func TestEachDeliveryIsClaimedOnce(t *testing.T) {
 	}
 }
 
+// Two processes spend one budget: once its cap is reached nothing more is granted to either of them, but for what they
+// held at that moment, and the sums are right.
+func TestProcessesShareACap(t *testing.T) {
+	const limit, size = 100, 5
+	p := quick(t)
+	url := p.URL(newDatabase(t, p))
+	y := newYard(t, url, 300)
+	g := y.group
+	g.Budget = &gateway.Budget{HardSegments: limit}
+	_, err := y.s.PutGroup(y.ctx, g)
+	y.ok(err)
+	y.ok(y.s.SetPrices(y.ctx, gateway.ID{}, true, []gateway.Price{{Kind: "sms", Currency: "EUR", Micros: 75_000}}))
+	_, ids := y.plan()
+	var all sync.WaitGroup
+	var capped atomic.Int64
+	for part := range 2 {
+		s, err := Open(y.ctx, Options{URL: url, Ring: newRing(t), MaxConns: 4})
+		y.ok(err)
+		defer s.Close()
+		mine := ids[part*150 : part*150+150]
+		all.Go(func() {
+			by := gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}
+			var done []gateway.Outcome
+			for len(mine)+len(done) > 0 {
+				n := min(size, len(mine))
+				_, claims, err := s.Exchange(y.ctx, by, done, mine[:n])
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mine, done = mine[n:], nil
+				for _, c := range claims {
+					if c.Verdict == gateway.Capped {
+						capped.Add(1)
+						continue
+					}
+					done = append(done, gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.Accepted, ProviderID: "SM" + c.Attempt.String(), Cost: 1})
+				}
+			}
+		})
+	}
+	all.Wait()
+	spend, err := y.s.Spend(y.ctx, g.ID)
+	y.ok(err)
+	if spend.Segments < limit || spend.Segments >= limit+2*size || int(spend.Segments+capped.Load()) != len(ids) || spend.Held != int(capped.Load()) {
+		t.Errorf("%d spent, %d held, %d told to wait", spend.Segments, spend.Held, capped.Load())
+	}
+	notices, err := y.s.Untold(y.ctx, 10)
+	if err != nil || len(notices) != 1 {
+		t.Errorf("%d notices, %v", len(notices), err)
+	}
+}
+
 // A claim that meets a broadcast while it is resumed does not park its delivery for ever.
 func TestAClaimMeetsAResume(t *testing.T) {
 	p := quick(t)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -264,23 +263,12 @@ func (t *txn) capped(info *frozen, price int64) (bool, error) {
 
 // alarm has a group's owners told, once for each month and set of caps.
 func (t *txn) alarm(b *spent, wording string) error {
-	limit, segments := b.Hard, b.HardSegments
-	if wording == gateway.NoticeSoft {
-		limit, segments = b.Soft, b.SoftSegments
-	}
-	say := func(micros, segments int64) string {
-		if limit > 0 {
-			return gateway.Money{Currency: b.Currency, Micros: micros}.String()
-		}
-		return strconv.FormatInt(segments, 10)
-	}
-	once := fmt.Sprintf("%s/%s/%s/%s/%d/%d", wording, b.id, b.month, b.Currency, limit, segments)
-	if t.told[once] {
+	n := row.CapNotice(wording, b.id, b.month, b.Budget, b.micros, b.segments)
+	if t.told[n.Once] {
 		return nil
 	}
-	t.told[once] = true
-	return t.putNotice(gateway.OwnerNotice{Once: once, GroupID: b.id, Wording: wording,
-		Data: map[string]string{"month": b.month, "spent": say(b.micros, b.segments), "cap": say(limit, segments)}})
+	t.told[n.Once] = true
+	return t.putNotice(n)
 }
 
 // Charge notes what an attempt handed over: at once for the claims behind it, and in the ledger at the transaction's end.

@@ -114,9 +114,9 @@ func deliveriesQuery(f gateway.DeliveryFilter, after *delivery) (text string, ar
 	if f.Reason != "" {
 		where = append(where, "d.reason = "+arg(string(f.Reason)))
 	}
-	state, ok := stateConditions[f.State]
-	if !ok {
-		return "", nil, gateway.Faultf(gateway.CodeInvalid, "%q is no state of a delivery", f.State)
+	state, err := row.StateConditions(f.State)
+	if err != nil {
+		return "", nil, err
 	}
 	if state != "" {
 		where = append(where, state)
@@ -127,15 +127,4 @@ func deliveriesQuery(f gateway.DeliveryFilter, after *delivery) (text string, ar
 	}
 	return "SELECT " + deliveryColumns + ", COALESCE(a.id, d.attempt_id), COALESCE(a.state, 0), COALESCE(a.channel_id, d.channel_id) FROM " + from + " LEFT JOIN attempts a ON a.id = d.attempt_id AND d.attempts > 0" +
 		" WHERE " + strings.Join(where, " AND ") + " ORDER BY " + order + " LIMIT " + arg(min(max(f.Limit, 1), 1000)), args, nil
-}
-
-// stateConditions picks deliveries in a state; no state picks all.
-var stateConditions = map[gateway.DeliveryState]string{
-	"":                       "",
-	gateway.Waiting:          "d.state IN (0, 4, 5)",
-	gateway.Ended:            "d.state = 2",
-	gateway.Delivered:        "(d.state = 3 OR d.state = 1 AND a.state = 5)",
-	gateway.Sending:          "d.state = 1 AND a.state = 1",
-	gateway.DeliveryInDoubt:  "d.state = 1 AND a.state = 2",
-	gateway.DeliveryAccepted: "d.state = 1 AND a.state = 3",
 }

@@ -342,11 +342,16 @@ func broken(err error) bool {
 		err != nil && strings.Contains(err.Error(), "conn closed")
 }
 
+const busyText = "the ledger is too busy with the same rows, nothing was taken in; try again"
+
 // readable turns an error of the database into one that says what to do.
 func readable(err error) error {
 	var fault *gateway.Fault
 	if err == nil || errors.As(err, &fault) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !broken(err) {
 		return err
+	}
+	if errors.Is(err, errMore) {
+		return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: busyText}
 	}
 	if broken(err) {
 		return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err,
@@ -362,7 +367,7 @@ func readable(err error) error {
 		case e.Code == "25006":
 			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server only reads; its address must lead to the primary"}
 		case repeatable(err):
-			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger is too busy with the same rows, nothing was taken in; try again"}
+			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: busyText}
 		}
 	}
 	return err

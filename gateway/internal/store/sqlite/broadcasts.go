@@ -141,18 +141,13 @@ func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool
 		}); err != nil {
 			return err
 		}
-		switch {
-		case !found:
-			return gateway.Faultf(gateway.CodeNotFound, "there is no such broadcast")
-		case was == stopped && stopped:
-			return gateway.Faultf(gateway.CodeConflict, "this broadcast is stopped already")
-		case over && !was:
-			return gateway.Faultf(gateway.CodeConflict, "this broadcast is over: every delivery has arrived or ended, and nothing waits that could be stopped or go on")
-		case was == stopped:
-			return gateway.Faultf(gateway.CodeConflict, "this broadcast is not stopped")
-		case expires <= t.now:
-			return gateway.Faultf(gateway.CodeConflict, "this broadcast has expired; nothing of it can leave any more")
+		if !found {
+			return missing("broadcast")
 		}
+		if err := row.Turn(was, over, stopped, expires, t.now); err != nil {
+			return err
+		}
+
 		clear(t.stopped)
 		_, err := t.exec("UPDATE broadcasts SET stopped = ? WHERE group_id = ? AND id = ?", stopped, group[:], id[:])
 		return err

@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -122,20 +120,7 @@ func (t *txn) alarm(b *spent, which int, wording string) error {
 		return nil
 	}
 	b.warned[which] = true
-	amount, limit, segments := b.micros, b.Hard, b.HardSegments
-	if which == warnedSoft {
-		limit, segments = b.Soft, b.SoftSegments
-	}
-	say := func(micros, segments int64) string {
-		if limit > 0 {
-			return gateway.Money{Currency: b.Currency, Micros: micros}.String()
-		}
-		return strconv.FormatInt(segments, 10)
-	}
-	return t.putNotice(gateway.OwnerNotice{
-		Once: fmt.Sprintf("%s/%s/%s/%s/%d/%d", wording, b.id, b.month, b.Currency, limit, segments), GroupID: b.id, Wording: wording,
-		Data: map[string]string{"month": b.month, "spent": say(amount, b.segments), "cap": say(limit, segments)},
-	})
+	return t.putNotice(row.CapNotice(wording, b.id, b.month, b.Budget, b.micros, b.segments))
 }
 
 // Spend says what a group's present month has cost.

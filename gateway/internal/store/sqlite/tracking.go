@@ -187,24 +187,13 @@ func deliveriesQuery(c *lite.Conn, group int64, f gateway.DeliveryFilter) (text 
 	if f.Reason != "" {
 		where, args = append(where, "d.reason = ?"), append(args, string(f.Reason))
 	}
-	state, ok := stateConditions[f.State]
-	if !ok {
-		return "", nil, gateway.Faultf(gateway.CodeInvalid, "%q is no state of a delivery", f.State)
+	state, err := row.StateConditions(f.State)
+	if err != nil {
+		return "", nil, err
 	}
 	if state != "" {
 		where = append(where, state)
 	}
 	q.WriteString(" WHERE " + strings.Join(where, " AND ") + " ORDER BY " + order + " LIMIT ?")
 	return q.String(), append(args, min(max(f.Limit, 1), 1000)), nil
-}
-
-// stateConditions picks deliveries in a state; no state picks all.
-var stateConditions = map[gateway.DeliveryState]string{
-	"":                       "",
-	gateway.Waiting:          "d.state IN (0, 4, 5)",
-	gateway.Ended:            "d.state = 2",
-	gateway.Delivered:        "(d.state = 3 OR d.state = 1 AND a.state = 5)",
-	gateway.Sending:          "d.state = 1 AND a.state = 1",
-	gateway.DeliveryInDoubt:  "d.state = 1 AND a.state = 2",
-	gateway.DeliveryAccepted: "d.state = 1 AND a.state = 3",
 }
