@@ -160,7 +160,6 @@ func (a *App) build(ctx context.Context) error {
 	}
 	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: func(channel gateway.ID, lane gateway.Lane) { a.dispatch.Nudge(channel, lane) }, At: o.At, Rivals: !alone}
 	if !alone {
-		sending.Lease = sharedLease
 		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles)
 	}
 	if !o.has(RoleScheduler) {

@@ -16,10 +16,6 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
 
-// sharedLease is how long a claim holds where other processes may take over: long enough for the slowest adapter's attempt,
-// short enough that what a killed process was sending is looked into soon.
-const sharedLease = 45 * time.Second
-
 // open opens what the profile stands on: nothing else knows which one it is. A clock is set by tests only; without one the
 // ledger of several computers goes by its own.
 func (a *App) open(ctx context.Context, clock func() time.Time) error {

@@ -46,6 +46,7 @@ type gatherer struct {
 type claimRequest struct {
 	ids    []gateway.ID
 	urgent bool
+	lease  time.Duration
 	claims []gateway.Claim
 	err    error
 	done   chan struct{}
@@ -211,8 +212,10 @@ func (g *gatherer) run(ctx context.Context) {
 // meanwhile. The claims of a call that failed are the pumps' to ask for again.
 func (g *gatherer) exchange(ctx context.Context, l *load) bool {
 	by := g.claimant
+	by.Lease = 0
 	for _, r := range l.requests {
 		by.Urgent = by.Urgent || r.urgent
+		by.Lease = max(by.Lease, r.lease)
 	}
 	pause := 50 * time.Millisecond
 	for {

@@ -95,6 +95,22 @@ func (l *line) run(ctx, sending context.Context) {
 	background.Wait()
 }
 
+// spare is what a claim holds longer than one attempt lasts at most, for further parts and for waiting.
+const spare = 15 * time.Second
+
+// lease is how long the line's claims hold. Where another process could take over, no longer than they must: it is as long
+// until somebody looks into what a killed process was sending.
+func (l *line) lease() time.Duration {
+	if l.d.o.Alone {
+		return l.d.o.Lease
+	}
+	longest := l.caps.Load().LongestAttempt
+	if longest <= 0 {
+		longest = usualAttempt
+	}
+	return min(l.d.o.Lease, longest+spare+l.d.o.settling())
+}
+
 // relay keeps a lane filled with what the ledger calls due, and looks again when the next delivery is due.
 func (l *line) relay(ctx context.Context, lane gateway.Lane) {
 	comes := &l.comes[lane]

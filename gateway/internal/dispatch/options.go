@@ -118,7 +118,7 @@ type Options struct {
 	Window        int           // ids of each group that a lane holds waiting; queue.Window
 	Rows          int           // claims, or outcomes, of one call of the ledger: more cost less each, fewer keep alerts waiting less; 48
 	Sweep         time.Duration // how often the ledger is asked without a nudge; 1 s
-	Lease         time.Duration // how long a claim holds; an attempt of all its parts ends a little earlier; 5 min
+	Lease         time.Duration // how long a claim holds at most; an attempt of all its parts ends a little earlier; 5 min
 	Grace         time.Duration // how long sends may go on after Run's context ended; 10 s
 	Forced        time.Duration // and how long after they were cancelled; 5 s
 	CacheBytes    int           // of texts kept in memory; 16 MiB

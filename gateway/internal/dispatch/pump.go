@@ -191,7 +191,7 @@ func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []ga
 		pass = p.l.limits.Take(urgent, len(ids))
 	}
 	p.last = pass.Count
-	p.asks.ids, p.asks.urgent = ids[:pass.Count], urgent
+	p.asks.ids, p.asks.urgent, p.asks.lease = ids[:pass.Count], urgent, p.l.lease()
 	begun := time.Now()
 	claims, err := p.gatherer.claim(sending, &p.asks)
 	p.l.d.metrics.claims[lane].Observe(time.Since(begun).Seconds())
@@ -201,7 +201,7 @@ func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []ga
 		sleep(ctx, 100*time.Millisecond)
 		return -1
 	}
-	ends := begun.Add(p.l.d.o.Lease - p.l.d.o.settling())
+	ends := begun.Add(p.asks.lease - p.l.d.o.settling())
 	p.l.d.o.At(atClaimed)
 	for i := range claims {
 		c := &claims[i]
