@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/base64"
@@ -195,5 +196,17 @@ func expect(n int) *once {
 func (o *once) one() {
 	if o.left.Add(-1) == 0 {
 		o.end.Do(func() { close(o.done) })
+	}
+}
+
+// wait waits until it has happened, or for the longest that a measurement may take.
+func (o *once) wait(ctx context.Context, what string) error {
+	select {
+	case <-o.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(longest):
+		return fmt.Errorf("%s: %d are missing", what, o.left.Load())
 	}
 }
