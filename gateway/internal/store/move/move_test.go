@@ -61,7 +61,7 @@ type moving struct {
 }
 
 // Close moves first.
-func (m moving) Close() error {
+func (m *moving) Close() error {
 	to, err := postgres.Load(context.Background(), postgres.Options{URL: database(m.t), Ring: ring(m.t)}, false)
 	if err != nil {
 		return errors.Join(err, m.Store.Close())
@@ -85,7 +85,7 @@ func TestEveryStoryMoves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return moving{s, t, rows}
+		return &moving{s, t, rows}
 	})
 	for _, table := range move.Tables {
 		if rows[table.Name] == 0 && table.Name != "suppressions_everywhere" { // nothing writes to it yet
@@ -117,7 +117,7 @@ func TestNothingIsForgotten(t *testing.T) {
 			continue
 		}
 		for _, column := range columns {
-			if !slices.ContainsFunc(move.Tables[i].Columns, func(c move.Column) bool { return c.Name == column }) && table+"."+column != "incidents.no" {
+			if !slices.ContainsFunc(move.Tables[i].Columns, func(c move.Column) bool { return c.Name == column }) && !slices.Contains([]string{"incidents.no", "imports.lease_until"}, table+"."+column) {
 				t.Errorf("%s.%s is not moved", table, column)
 			}
 		}
