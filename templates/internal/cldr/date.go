@@ -211,9 +211,6 @@ func neighbours(t time.Time) []time.Time {
 
 func (z *Zones) appendOffset(b []byte, t time.Time, long bool, s *system) []byte {
 	_, offset := t.Zone()
-	if offset == 0 {
-		return append(b, z.Zero...)
-	}
 	before, behind, _ := strings.Cut(z.GMT, "{0}")
 	pattern, negative, _ := strings.Cut(z.Hour, ";")
 	if offset < 0 {

@@ -93,7 +93,7 @@ func (d *Decimal) shift(by int) bool {
 		if d.n+by > MaxDigits {
 			return false
 		}
-		if d.n > 0 {
+		if by > 0 && d.n > 0 {
 			d.n += by
 			d.point = d.n
 		}

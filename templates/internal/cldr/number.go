@@ -24,13 +24,12 @@ type Options struct {
 
 // system is a System ready for use.
 type system struct {
-	digits               [10]string
-	decimal, group       string
-	minus                string
-	minimum              int
-	number, percentage   shape
-	compact              [2][]compactRow
-	compactFrom, rowsEnd int
+	digits             [10]string
+	decimal, group     string
+	minus              string
+	minimum            int
+	number, percentage shape
+	compact            [2][]compactRow
 }
 
 // shape is a pattern taken apart: what stands around the digits, and the sizes of the groups.
@@ -60,6 +59,7 @@ func newSystem(t System, minimum int) system {
 			var c compactRow
 			for name, pattern := range row {
 				form := newShape(pattern, t)
+				form.primary, form.secondary = s.number.primary, s.number.secondary
 				if category, ok := ParseCategory(name); ok {
 					c.forms[category] = &form
 				} else if name == "1" {
@@ -168,7 +168,7 @@ func (l *Locale) AppendNumber(b []byte, d Decimal, style NumberStyle, f Fraction
 	return s.append(b, &d, &s.number, s.minimum), true
 }
 
-// append writes a number in a shape. Groups are of the shape's own sizes, or of the plain number's.
+// append writes a number in a shape.
 func (s *system) append(b []byte, d *Decimal, as *shape, minimum int) []byte {
 	prefix, suffix := as.prefix, as.suffix
 	if d.negative {
@@ -176,13 +176,12 @@ func (s *system) append(b []byte, d *Decimal, as *shape, minimum int) []byte {
 	}
 	b = append(b, prefix...)
 	if as.zeros > 0 {
-		b = s.appendDigits(b, d, minimum)
+		b = s.appendDigits(b, d, as.primary, as.secondary, minimum)
 	}
 	return append(b, suffix...)
 }
 
-func (s *system) appendDigits(b []byte, d *Decimal, minimum int) []byte {
-	primary, secondary := s.number.primary, s.number.secondary
+func (s *system) appendDigits(b []byte, d *Decimal, primary, secondary, minimum int) []byte {
 	grouped := primary > 0 && d.point >= primary+minimum
 	if d.point == 0 {
 		b = append(b, s.digits[0]...)

@@ -135,7 +135,7 @@ const (
 	UnitSet                 // 3 hours, 5 minutes
 )
 
-// AppendList joins items; each is written by item, which gets its index.
+// AppendList joins items.
 func (l *Locale) AppendList(b []byte, kind ListKind, items []string) []byte {
 	patterns := &l.table.Lists[kind]
 	switch len(items) {
@@ -144,7 +144,7 @@ func (l *Locale) AppendList(b []byte, kind ListKind, items []string) []byte {
 	case 1:
 		return append(b, items[0]...)
 	case 2:
-		return l.appendPair(b, patterns[0], kind, items[0], items[1])
+		return l.appendPair(b, patterns[0], items[0], items[1])
 	}
 	// Patterns nest from the end: start(0, middle(1, … end(n-2, n-1))). All of ours put {0} before {1}.
 	for i, item := range items[:len(items)-1] {
@@ -153,7 +153,7 @@ func (l *Locale) AppendList(b []byte, kind ListKind, items []string) []byte {
 		case 0:
 			pattern = patterns[1]
 		case len(items) - 2:
-			pattern = l.joint(patterns[3], kind, items[len(items)-1])
+			pattern = l.joint(patterns[3], items[len(items)-1])
 		}
 		before, between, _ := cutPair(pattern)
 		b = append(b, before...)
@@ -175,8 +175,8 @@ func (l *Locale) AppendList(b []byte, kind ListKind, items []string) []byte {
 	return b
 }
 
-func (l *Locale) appendPair(b []byte, pattern string, kind ListKind, one, two string) []byte {
-	before, between, behind := cutPair(l.joint(pattern, kind, two))
+func (l *Locale) appendPair(b []byte, pattern string, one, two string) []byte {
+	before, between, behind := cutPair(l.joint(pattern, two))
 	b = append(b, before...)
 	b = append(b, one...)
 	b = append(b, between...)
@@ -192,15 +192,18 @@ func cutPair(pattern string) (before, between, behind string) {
 
 // joint changes a conjunction for the sake of the word behind it: Spanish y and o before their own sound, Hebrew vav
 // before what is not written in Hebrew (the rules of Unicode's own list formatter).
-func (l *Locale) joint(pattern string, kind ListKind, next string) string {
-	switch language, _, _ := strings.Cut(l.table.Locale, "-"); {
-	case language == "es" && kind == And && startsWithI(next):
-		return strings.Replace(pattern, " y ", " e ", 1)
-	case language == "es" && kind == Or && startsWithO(next):
-		return strings.Replace(pattern, " o ", " u ", 1)
-	case language == "he" && kind == And:
+func (l *Locale) joint(pattern, next string) string {
+	switch language, _, _ := strings.Cut(l.table.Locale, "-"); language {
+	case "es":
+		if startsWithI(next) {
+			pattern = strings.Replace(pattern, " y ", " e ", 1)
+		}
+		if startsWithO(next) {
+			pattern = strings.Replace(pattern, " o ", " u ", 1)
+		}
+	case "he":
 		if r, _ := utf8.DecodeRuneInString(next); !unicode.Is(unicode.Hebrew, r) {
-			return strings.Replace(pattern, " ו{1}", " ו-{1}", 1)
+			pattern = strings.Replace(pattern, " ו{1}", " ו-{1}", 1)
 		}
 	}
 	return pattern

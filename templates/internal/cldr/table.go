@@ -61,9 +61,9 @@ type List [4]string
 
 // Zones is what the generator writes about the time zones of one locale.
 type Zones struct {
-	GMT, Zero string // formats of an offset, and of none
-	Hour      string // "+HH:mm;-HH:mm"
-	Names     map[string]ZoneNames
+	GMT   string // around an offset
+	Hour  string // "+HH:mm;-HH:mm"
+	Names map[string]ZoneNames
 }
 
 // ZoneNames of a metazone or of one zone: long, then short; empty where the locale has none.

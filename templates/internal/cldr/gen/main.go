@@ -69,6 +69,9 @@ func (g *generator) write(to string) (err error) {
 	if err := pack(filepath.Join(to, "shared"), g.shared()); err != nil {
 		return err
 	}
+	if err := pack(filepath.Join(to, "..", "testdata", "samples"), g.samples()); err != nil {
+		return err
+	}
 	for _, locale := range append(strings.Fields(locales), "und") {
 		if err := pack(filepath.Join(to, locale), g.table(locale)); err != nil {
 			return err

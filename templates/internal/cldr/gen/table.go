@@ -47,7 +47,15 @@ func (g *generator) table(locale string) cldr.Table {
 	case "gregorian":
 	case "persian", "buddhist":
 		c := g.main("cldr-cal-"+own+"-full", locale, "ca-"+own+".json", "dates", "calendars", own)
-		t.Calendars = append(t.Calendars, calendar(own, c, "0"))
+		calendar := calendar(own, c, "0")
+		// What names the era is inherited from the pattern for any calendar, which is in the newer package.
+		generic := g.main("cldr-dates-full", locale, "ca-generic.json", "dates", "calendars", "generic")
+		for i, pattern := range calendar.Dates {
+			if strings.Contains(pattern, "G") {
+				calendar.Dates[i] = text(generic, "dateFormats", styles[i])
+			}
+		}
+		t.Calendars = append(t.Calendars, calendar)
 	default:
 		panic(missing("no code for the calendar " + own + " of " + locale))
 	}
@@ -55,7 +63,7 @@ func (g *generator) table(locale string) cldr.Table {
 	for i, s := range styles {
 		t.Times[i] = text(gregorian, "timeFormats", s)
 	}
-	t.Glue = text(gregorian, "dateTimeFormats", "short")
+	t.Glue = text(gregorian, "dateTimeFormats-atTime", "standard", "short")
 	for i, d := range days {
 		t.Weekdays[i] = text(gregorian, "days", "format", "wide", d)
 		t.Alone[i] = text(gregorian, "days", "stand-alone", "wide", d)
@@ -201,19 +209,23 @@ func (g *generator) relative(t *cldr.Table) {
 }
 
 // languages names the locales that ship, each one's own name first of all. A regional form without a name of its own
-// gets the language's with the region behind it.
+// gets the language's with the region or script behind it.
 func (g *generator) languages(locale string) map[string]string {
 	names := g.main("cldr-localenames-full", locale, "languages.json", "localeDisplayNames", "languages")
-	regions := g.main("cldr-localenames-full", locale, "territories.json", "localeDisplayNames", "territories")
+	parts := map[bool]any{
+		false: g.main("cldr-localenames-full", locale, "territories.json", "localeDisplayNames", "territories"),
+		true:  g.main("cldr-localenames-full", locale, "scripts.json", "localeDisplayNames", "scripts"),
+	}
 	pattern := text(g.main("cldr-localenames-full", locale, "localeDisplayNames.json", "localeDisplayNames", "localeDisplayPattern"), "localePattern")
 	out := map[string]string{}
 	for _, l := range strings.Fields(locales) {
-		language, region, _ := strings.Cut(l, "-")
+		language, part, _ := strings.Cut(l, "-")
+		words := parts[len(part) == 4]
 		switch {
 		case has(names, l):
 			out[l] = text(names, l)
-		case has(names, language) && has(regions, region):
-			out[l] = strings.NewReplacer("{0}", text(names, language), "{1}", text(regions, region)).Replace(pattern)
+		case has(names, language) && has(words, part):
+			out[l] = strings.NewReplacer("{0}", text(names, language), "{1}", text(words, part)).Replace(pattern)
 		}
 	}
 	return out

@@ -45,6 +45,25 @@ func (g *generator) shared() cldr.Shared {
 	return s
 }
 
+// samples gives CLDR's own examples for its plural rules, for the tests: cardinal and ordinal → language → category → as
+// in "@integer 1, 21 @decimal 1.0".
+func (g *generator) samples() [2]map[string]map[string]string {
+	var out [2]map[string]map[string]string
+	for i, kind := range []string{"plurals.json/plurals-type-cardinal", "ordinals.json/plurals-type-ordinal"} {
+		file, key, _ := strings.Cut(kind, "/")
+		all := get(g.file("cldr-core/supplemental/"+file), "supplemental", key)
+		out[i] = map[string]map[string]string{}
+		for _, language := range keysOf(all) {
+			out[i][language] = map[string]string{}
+			for _, rule := range keysOf(get(all, language)) {
+				_, examples, _ := strings.Cut(text(all, language, rule), "@")
+				out[i][language][strings.TrimPrefix(rule, "pluralRule-count-")] = "@" + examples
+			}
+		}
+	}
+	return out
+}
+
 // current finds the metazone that a zone is in without an end.
 func current(v any, path []string) string {
 	for _, part := range path {
@@ -67,7 +86,7 @@ func current(v any, path []string) string {
 
 func (g *generator) zones(locale string) cldr.Zones {
 	v := g.main("cldr-dates-full", locale, "timeZoneNames.json", "dates", "timeZoneNames")
-	z := cldr.Zones{GMT: text(v, "gmtFormat"), Zero: text(v, "gmtZeroFormat"), Hour: text(v, "hourFormat"), Names: map[string]cldr.ZoneNames{}}
+	z := cldr.Zones{GMT: text(v, "gmtFormat"), Hour: text(v, "hourFormat"), Names: map[string]cldr.ZoneNames{}}
 	shared := g.shared()
 	used := map[string]bool{}
 	for _, metazone := range shared.Metazone {
