@@ -6,7 +6,9 @@ import (
 	"embed"
 	"encoding/json"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -45,8 +47,11 @@ func shelve() map[string]func() *Locale {
 	return out
 }
 
-// Shipped reports whether there is a table for a locale, by its exact name.
-func Shipped(locale string) bool { return unpacked[locale] != nil && locale != root }
+// Names lists the locales that ship, sorted.
+func Names() []string {
+	names := slices.Sorted(maps.Keys(unpacked))
+	return slices.DeleteFunc(names, func(name string) bool { return name == root })
+}
 
 // root is the table for locales that do not ship.
 const root = "und"
@@ -76,6 +81,11 @@ func newLocale(name string) *Locale {
 		}
 	}
 	return l
+}
+
+// Heed leaves of a reader's wishes what makes a difference here.
+func (l *Locale) Heed(o Options) Options {
+	return Options{LatinDigits: o.LatinDigits && len(l.systems) > 1, Gregorian: o.Gregorian && len(l.table.Calendars) > 1}
 }
 
 // Name is the locale's own, und for the root.

@@ -179,13 +179,35 @@ func (d *Decimal) zero() bool {
 // Negative reports whether the number is below zero.
 func (d *Decimal) Negative() bool { return d.negative && !d.zero() }
 
-// Subtract takes a whole number from d; false: d is no whole number or too large for it.
-func (d *Decimal) Subtract(offset int64) (Decimal, bool) {
-	i, ok := d.Int()
-	if !ok {
+// Subtract takes a whole number from d and keeps the visible fraction digits; false: d is too long for it.
+func (d *Decimal) Subtract(whole int64) (Decimal, bool) {
+	if whole == 0 {
+		return *d, true
+	}
+	if d.n > 15 || whole > 1000 || whole < -1000 {
 		return Decimal{}, false
 	}
-	return FromInt(i - offset), true
+	scaled := int64(0)
+	for _, c := range d.digits[:d.n] {
+		scaled = scaled*10 + int64(c)
+	}
+	if d.negative {
+		scaled = -scaled
+	}
+	for range d.n - d.point {
+		whole *= 10
+	}
+	out := FromInt(scaled - whole)
+	return out, out.shift(d.point - d.n)
+}
+
+// Equal reports whether two numbers are the same, however they are written.
+func (d *Decimal) Equal(e *Decimal) bool {
+	a, b := *d, *e
+	a.strip()
+	b.strip()
+	a.negative, b.negative = a.Negative(), b.Negative()
+	return a == b
 }
 
 // Int gives a whole number below 10^15.

@@ -86,27 +86,55 @@ func (l *Locale) AppendRelative(b []byte, d Decimal, unit Unit, words, short boo
 	return append(b, form.behind...)
 }
 
-// Distance chooses the unit for the time from one instant to another on a clock in their zone: minutes below an hour,
-// hours below a day or within today and tomorrow's first hours, then calendar days, weeks from a fortnight, months and
-// years.
-func Distance(from, to time.Time) (int64, Unit) {
-	span := to.Sub(from)
-	days := int64(dayNumber(to) - dayNumber(from))
-	switch size := span.Abs(); {
+// UnitOf chooses the unit for the time from one instant to another on a clock in their zone: minutes below an hour,
+// hours within a day or twelve of them, then days by the calendar, weeks from a fortnight, months and years.
+func UnitOf(from, to time.Time) Unit {
+	switch size := to.Sub(from).Abs(); {
 	case size < time.Minute-time.Second/2:
-		return int64(span.Round(time.Second) / time.Second), Second
+		return Second
 	case size < time.Hour-time.Minute/2:
-		return int64(span.Round(time.Minute) / time.Minute), Minute
-	case days == 0 || size < 12*time.Hour:
-		return int64(span.Round(time.Hour) / time.Hour), Hour
-	case days > -14 && days < 14:
-		return days, DayUnit
-	case days > -60 && days < 60:
-		return days / 7, Week
-	case days > -730 && days < 730:
-		return monthsBetween(from, to), Month
+		return Minute
+	case size < 12*time.Hour:
+		return Hour
 	}
-	return monthsBetween(from, to) / 12, Year
+	if dayNumber(to) == dayNumber(from) {
+		return Hour
+	}
+	return UnitOfDays(from, to)
+}
+
+// UnitOfDays chooses the unit for the time between two days.
+func UnitOfDays(from, to time.Time) Unit {
+	days := dayNumber(to) - dayNumber(from)
+	switch {
+	case days > -14 && days < 14:
+		return DayUnit
+	case days > -60 && days < 60:
+		return Week
+	case days > -730 && days < 730:
+		return Month
+	}
+	return Year
+}
+
+// Distance counts units from one instant to another: seconds to hours rounded, days by the calendar, larger ones whole.
+func Distance(from, to time.Time, unit Unit) int64 {
+	span := to.Sub(from)
+	switch unit {
+	case Second:
+		return int64(span.Round(time.Second) / time.Second)
+	case Minute:
+		return int64(span.Round(time.Minute) / time.Minute)
+	case Hour:
+		return int64(span.Round(time.Hour) / time.Hour)
+	case DayUnit:
+		return int64(dayNumber(to) - dayNumber(from))
+	case Week:
+		return int64(dayNumber(to)-dayNumber(from)) / 7
+	case Month:
+		return monthsBetween(from, to)
+	}
+	return monthsBetween(from, to) / 12
 }
 
 func dayNumber(t time.Time) int {
