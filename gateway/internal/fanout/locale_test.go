@@ -39,7 +39,7 @@ func TestEveryReaderGetsTheFirstLanguageOfHerChain(t *testing.T) {
 			words.Sources[l] = "text in " + l
 		}
 		b := gateway.Broadcast{ID: gateway.NewID(), Class: gateway.Report, Words: words}
-		texts, err := newTexts(b, gateway.Group{Name: "Harbour", Locale: group[0], Fallback: group[1:]}, shipped, []way{{kind: "sms", adapter: plain{}}})
+		texts, err := newTexts(b, gateway.Group{Name: "Harbour", Zone: "UTC", Locale: group[0], Fallback: group[1:]}, shipped, []way{{kind: "sms", adapter: plain{}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,9 +63,9 @@ func TestEveryReaderGetsTheFirstLanguageOfHerChain(t *testing.T) {
 			t.Fatalf("gets %s, want %s", v.locale, want)
 		case slices.Contains(text, own) && v.locale != own:
 			t.Fatalf("gets %s, though the text is in her very language %s", v.locale, own)
-		case v.fallback != (want != base(own)), v.fallback != strings.HasSuffix(v.locale, fallbackMark), v.fallback != strings.HasPrefix(said, "["):
+		case v.fallback != (want != base(own)), v.fallback != strings.HasSuffix(v.locale, templates.FallbackMark), v.fallback != strings.HasPrefix(said, "["):
 			t.Fatalf("reads %s, gets %s: %q (fallback: %v)", own, v.locale, said, v.fallback)
-		case !strings.HasSuffix(said, "text in "+v.plainLocale()):
+		case !strings.HasSuffix(said, "text in "+v.plain):
 			t.Fatalf("%s says %q", v.locale, said)
 		case texts.read(own, slices.Clone(fallback), false) != v:
 			t.Fatal("a second reader of the same languages gets another text")
