@@ -123,14 +123,21 @@ func TestShippedTextsAreComplete(t *testing.T) {
 	}
 }
 
-// TestShippedTextsRender fills every text with typical values.
+// TestShippedTextsRender fills every text with typical values, those of events also without an hour, and of alerts also
+// with danger to life: nothing is left of the braces, and no sign or space stands twice.
 func TestShippedTextsRender(t *testing.T) {
+	twice := regexp.MustCompile(`\. ?\.|[。।။] ?[。।။]|[,،，၊] ?[,،，၊]|  `)
 	for _, locale := range locales {
 		d := samples(t, locale)
+		other := maps.Clone(d)
+		other["all_day"], other["danger"], other["replies"], other["kind"] = true, "life", false, "own"
 		for name := range sources() {
-			doc := rendered(t, locale, name, d)
-			if s := doc.Subject + doc.Short + doc.Plain(); strings.ContainsAny(s, "{}") {
-				t.Errorf("%s in %s still has a brace: %q", name, locale, s)
+			for _, d := range []templates.Data{d, other} {
+				doc := rendered(t, locale, name, d)
+				s := doc.Subject + "\n" + doc.Short + "\n" + doc.Plain()
+				if m := twice.FindString(s); strings.ContainsAny(s, "{}") || m != "" {
+					t.Errorf("%s in %s has a brace, or %q: %q", name, locale, m, s)
+				}
 			}
 		}
 	}
