@@ -28,6 +28,9 @@ type writer struct {
 
 // say writes a message.
 func (w *writer) say(m message) string {
+	if w.b == nil {
+		w.b = make([]byte, 0, 256)
+	}
 	w.b = w.b[:0]
 	w.message(m, nil)
 	if w.left -= len(w.b); w.left < 0 {
@@ -173,11 +176,10 @@ func (w *writer) plural(n *node, v any) {
 		return
 	}
 	shown, _ = w.locale.Shown(shown, cldr.Plain, cldr.Fraction{})
-	form := w.locale.Plural
+	category := w.locale.Plural(&shown)
 	if n.kind == ordinal {
-		form = w.locale.Ordinal
+		category = w.locale.Ordinal(&shown)
 	}
-	category := form(&shown)
 	body := n.other
 	for i := range n.arms {
 		a := &n.arms[i]

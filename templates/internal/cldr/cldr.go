@@ -16,6 +16,11 @@ import (
 //go:embed data
 var files embed.FS
 
+// Licence is that of the tables, which goes where they go.
+//
+//go:embed LICENSE
+var Licence string
+
 // Locale writes for the people of one locale. It is safe for concurrent use.
 type Locale struct {
 	table    Table
