@@ -108,10 +108,7 @@ func (w *writer) value(name string, v any) {
 }
 
 func (w *writer) number(d cldr.Decimal, style cldr.NumberStyle, f cldr.Fraction) {
-	var ok bool
-	if w.b, ok = w.locale.AppendNumber(w.b, d, style, f, w.options); !ok {
-		w.fail(fmt.Errorf("a number has more than %d digits: shorten it", cldr.MaxDigits))
-	}
+	w.b = w.locale.AppendNumber(w.b, d, style, f, w.options)
 }
 
 func (w *writer) date(n *node, v any) {
@@ -175,7 +172,7 @@ func (w *writer) plural(n *node, v any) {
 		w.fail(fmt.Errorf("the value for {%s} is too long for an offset: shorten it", n.name))
 		return
 	}
-	shown, _ = w.locale.Shown(shown, cldr.Plain, cldr.Fraction{})
+	shown = w.locale.Shown(shown, cldr.Plain, cldr.Fraction{})
 	category := w.locale.Plural(&shown)
 	if n.kind == ordinal {
 		category = w.locale.Ordinal(&shown)

@@ -289,6 +289,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("> > > >\n>\n", "x")
 	f.Add("{{.}} '{' }", "\u202e")
 	f.Add("---\n\t---\n---\n", "a\nb")
+	f.Add("**{n, plural, offset:1 =0 {a} one {b #} other {'#'}}** {d, date, full}\n\n{l}\n\n- {k, select, a {_x_} other {y}}\n", "2026-11-05")
 	f.Add("[a]: /x\n\n[a] ![a] <b>", "{")
 	f.Fuzz(func(t *testing.T, src, value string) {
 		tpl, err := templates.Parse("en.md", "en", []byte(src))

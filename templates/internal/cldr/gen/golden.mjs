@@ -79,4 +79,10 @@ for (const l of locales) {
   }
   out.locales[l] = o
 }
+// The Solar Hijri year begins on one of these days: March of every year that the calendar's cycle is good for.
+const persian = new Intl.DateTimeFormat('fa-u-nu-latn', { dateStyle: 'short', timeZone: 'UTC' })
+out.nowruz = {}
+for (let year = 1926; year < 2088; year++) {
+  out.nowruz[year] = [19, 20, 21, 22].map(day => persian.format(Date.UTC(year, 2, day)))
+}
 console.log(JSON.stringify(out))
