@@ -55,8 +55,9 @@ func TestSentences(t *testing.T) {
 		{"en", "{n, selectordinal, one {#st} two {#nd} few {#rd} other {#th}}", templates.Data{"n": 22}, "22nd"},
 		{"en", "{k, select, report {a report} other {{n, plural, one {one} other {{k}: #}}}}", templates.Data{"k": "alert", "n": 3}, "alert: 3"},
 		{"en", "{k, select, true {yes} other {no}}", templates.Data{"k": true}, "yes"},
-		{"qu", "{n, plural, one {x} other {#}}", templates.Data{"n": 1234}, "1,234"},        // CLDR knows no forms
-		{"cy", "{n, plural, two {dau} few {tri} other {#}}", templates.Data{"n": 3}, "tri"}, // nor do we ship it, but its forms are known
+		{"qu", "{n, plural, one {x} other {#}}", templates.Data{"n": 1234}, "1,234"},                                                       // CLDR knows no forms
+		{"cy", "{n, plural, two {dau} few {tri} other {#}}", templates.Data{"n": 3}, "tri"},                                                // nor do we ship it, but its forms are known
+		{"sr-Latn", "{n, plural, few {# grupe} other {# grupa}} {w, date, long}", templates.Data{"n": 3, "w": when}, "3 grupe 2026 M11 5"}, // no Cyrillic
 		// Numbers.
 		{"hi", "{n, number}", templates.Data{"n": 1234567.5}, "12,34,567.5"},
 		{"es", "{n, number} {m, number}", templates.Data{"n": 1234, "m": 12345}, "1234 12.345"},
@@ -100,6 +101,17 @@ func TestSentences(t *testing.T) {
 
 // spaces makes every space plain, as tests are typed.
 func spaces(s string) string { return strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(s) }
+
+func TestLanguagesAreNamed(t *testing.T) {
+	for _, c := range []struct{ of, in, want string }{
+		{"de", "de", "Deutsch"}, {"de", "fr", "allemand"}, {"de-AT", "en", "German"}, {"fa", "fa", "فارسی"}, {"zh-TW", "en", "Traditional Chinese"},
+		{"qu", "en", ""}, {"x!", "en", ""}, {"de", "sr-Latn", ""},
+	} {
+		if got := templates.LanguageName(c.of, c.in); got != c.want {
+			t.Errorf("%s in %s: got %q, want %q", c.of, c.in, got, c.want)
+		}
+	}
+}
 
 // TestFaultySentences names the place and the repair of what authors get wrong.
 func TestFaultySentences(t *testing.T) {

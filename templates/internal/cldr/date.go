@@ -164,9 +164,6 @@ func (l *Locale) appendZone(b []byte, t time.Time, long bool, s *system) []byte 
 	if long {
 		width = 0
 	}
-	if name == "UTC" || name == "Etc/UTC" {
-		name = "Etc/UTC"
-	}
 	if canon, ok := common().Canon[name]; ok {
 		name = canon
 	}
