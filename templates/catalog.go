@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"maps"
 	"strings"
+
+	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
 
 //go:embed catalog
@@ -51,3 +53,6 @@ func Wording(name string, own map[string]string) (*Set, error) {
 	maps.Copy(sources, own)
 	return NewSet(sources)
 }
+
+// Licences gives the notices that go with what is not ours in this package: the tables of languages' customs.
+func Licences() string { return cldr.Licence }

@@ -134,49 +134,78 @@ func checkBlocks(name string, blocks []content.Block) (int, error) {
 	return total, nil
 }
 
-// fit finds out whether there is a value of the right kind for every placeholder of a text in some languages.
-func (d Data) fit(needs map[string]need, languages string) error {
-	var missing []string
+// placeholder is what a text asks of one value.
+type placeholder struct {
+	name string
+	need need
+}
+
+// sorted lists placeholders by their names.
+func sorted(needs map[string]need) []placeholder {
+	out := make([]placeholder, 0, len(needs))
 	for _, name := range slices.Sorted(maps.Keys(needs)) {
-		v, ok := d[name]
+		out = append(out, placeholder{name, needs[name]})
+	}
+	return out
+}
+
+func namesOf(all []placeholder) []string {
+	names := make([]string, len(all))
+	for i, p := range all {
+		names[i] = p.name
+	}
+	return names
+}
+
+// fit finds out whether there is a value of the right kind for every placeholder of a text; in says in which languages.
+func (d Data) fit(all []placeholder, in func() []string) error {
+	var missing []string
+	for _, p := range all {
+		v, ok := d[p.name]
 		if !ok {
-			missing = append(missing, "{"+name+"}")
-			continue
-		}
-		if what := fits(v, needs[name]); what != "" {
-			return fmt.Errorf("the value for {%s} %s", name, what)
+			missing = append(missing, "{"+p.name+"}")
+		} else if what := fits(v, p.need); what != "" {
+			return fmt.Errorf("the value for {%s} %s", p.name, what)
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("no value for %s, which the text needs in %s", strings.Join(missing, ", "), languages)
+		return fmt.Errorf("no value for %s, which the text needs in %s", strings.Join(missing, ", "), strings.Join(in(), ", "))
 	}
 	return nil
 }
 
 // fits reports what is wrong with a value for what a placeholder needs; empty: nothing.
 func fits(v any, n need) string {
-	_, isNumber := numberOf(v)
-	_, isTime := timeOf(v, time.UTC)
 	switch v.(type) {
 	case []content.Block:
 		if n != 0 {
 			return "is no text: put the placeholder on a line of its own, without a format"
 		}
+		return ""
 	case []string, []any:
 		if n&^(needList|needText) != 0 {
 			return "is a list: give it a placeholder with the format list"
 		}
-	default:
-		switch {
-		case n&needNumber != 0 && !isNumber:
+		return ""
+	}
+	if n&(needNumber|needDistance) != 0 {
+		_, isNumber := numberOf(v)
+		if n&needNumber != 0 && !isNumber {
 			return "is no number: write one as in 3 or 2.50"
-		case n&needTime != 0 && !isTime:
-			return "is no time: write one as in 2026-11-05T14:00:00Z, 2026-11-05T14:00 or 2026-11-05"
-		case n&needDistance != 0 && !isNumber && !isTime:
+		}
+		if !isNumber && !isTime(v) {
 			return "is neither a time nor a number: write one as in 2026-11-05T14:00:00Z or -3"
 		}
 	}
+	if n&needTime != 0 && !isTime(v) {
+		return "is no time: write one as in 2026-11-05T14:00:00Z, 2026-11-05T14:00 or 2026-11-05"
+	}
 	return ""
+}
+
+func isTime(v any) bool {
+	_, ok := timeOf(v, time.UTC)
+	return ok
 }
 
 // numberOf reads a value as a number.
@@ -226,18 +255,25 @@ func timeOf(v any, zone *time.Location) (moment, bool) {
 }
 
 func parseTime(s string, zone *time.Location) (moment, bool) {
-	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+	layout := time.RFC3339Nano
+	switch len(s) { // errors of time.Parse cost more than what they say is worth here
+	case len("2006-01-02"):
+		layout = time.DateOnly
+	case len("2006-01-02T15:04"):
+		layout = "2006-01-02T15:04"
+	case len("2006-01-02T15:04:05"):
+		layout = "2006-01-02T15:04:05"
+	}
+	t, err := time.Parse(layout, s)
+	switch {
+	case err != nil:
+		return moment{}, false
+	case layout == time.RFC3339Nano:
 		return moment{Time: t}, true
-	}
-	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return moment{Time: civil.Instant(t, zone)}, true
-		}
-	}
-	if t, err := time.Parse(time.DateOnly, s); err == nil { // at noon, as some zones skip midnights
+	case layout == time.DateOnly: // at noon, as some zones skip midnights
 		return moment{civil.Instant(t.Add(12*time.Hour), zone), true}, true
 	}
-	return moment{}, false
+	return moment{Time: civil.Instant(t, zone)}, true
 }
 
 // bare writes a value without any locale, for addresses and for the keys of select.

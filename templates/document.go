@@ -18,7 +18,7 @@ func (t *Template) Render(r Reader, data Data) (content.Document, error) {
 	if err := data.check(); err != nil {
 		return content.Document{}, err
 	}
-	if err := data.fit(t.needs, t.Locale); err != nil {
+	if err := data.fit(t.needs, func() []string { return []string{t.Locale} }); err != nil {
 		return content.Document{}, err
 	}
 	return render(fields{t, t, t}, r, data)

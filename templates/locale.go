@@ -75,7 +75,21 @@ func customs(tag language.Tag) *cldr.Locale {
 	if found, ok := find(tag, shipped()); ok {
 		return cldr.Get(found.String())
 	}
-	return cldr.Get(baseOf(tag))
+	return cldr.Unshipped(baseOf(tag))
+}
+
+// LanguageName names a language in another, as in LanguageName("de", "fr"), allemand; in itself, it is its own name.
+// It is empty if a tag cannot be read, or where CLDR has no word.
+func LanguageName(of, in string) string {
+	named, ok := parseLocale(of)
+	reader, read := parseLocale(in)
+	if !ok || !read {
+		return ""
+	}
+	if found, ok := find(named, shipped()); ok {
+		return customs(reader).LanguageName(found.String())
+	}
+	return ""
 }
 
 // parseLocale reads a BCP 47 tag into its canonical form, old and encompassing names included (iw is he, cmn is zh).

@@ -28,6 +28,9 @@ type writer struct {
 
 // say writes a message.
 func (w *writer) say(m message) string {
+	if w.b == nil {
+		w.b = make([]byte, 0, 256)
+	}
 	w.b = w.b[:0]
 	w.message(m, nil)
 	if w.left -= len(w.b); w.left < 0 {
@@ -105,10 +108,7 @@ func (w *writer) value(name string, v any) {
 }
 
 func (w *writer) number(d cldr.Decimal, style cldr.NumberStyle, f cldr.Fraction) {
-	var ok bool
-	if w.b, ok = w.locale.AppendNumber(w.b, d, style, f, w.options); !ok {
-		w.fail(fmt.Errorf("a number has more than %d digits: shorten it", cldr.MaxDigits))
-	}
+	w.b = w.locale.AppendNumber(w.b, d, style, f, w.options)
 }
 
 func (w *writer) date(n *node, v any) {
@@ -172,12 +172,11 @@ func (w *writer) plural(n *node, v any) {
 		w.fail(fmt.Errorf("the value for {%s} is too long for an offset: shorten it", n.name))
 		return
 	}
-	shown, _ = w.locale.Shown(shown, cldr.Plain, cldr.Fraction{})
-	form := w.locale.Plural
+	shown = w.locale.Shown(shown, cldr.Plain, cldr.Fraction{})
+	category := w.locale.Plural(&shown)
 	if n.kind == ordinal {
-		form = w.locale.Ordinal
+		category = w.locale.Ordinal(&shown)
 	}
-	category := form(&shown)
 	body := n.other
 	for i := range n.arms {
 		a := &n.arms[i]

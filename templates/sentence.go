@@ -13,7 +13,7 @@ type Sentence struct {
 	tag     language.Tag
 	customs *cldr.Locale
 	message message
-	needs   map[string]need
+	needs   []placeholder
 }
 
 // NewSentence reads a message in ICU MessageFormat for a locale. An error is Faults, in a file called message.
@@ -27,9 +27,11 @@ func NewSentence(locale, message string) (*Sentence, error) {
 	if !f.readable() {
 		return nil, f.err()
 	}
-	s := &Sentence{tag: tag, customs: customs(tag), needs: map[string]need{}}
+	s := &Sentence{tag: tag, customs: customs(tag)}
 	s.message = f.message(string(f.src), func(i int) int { return i })
-	s.message.names(s.needs)
+	needs := map[string]need{}
+	s.message.names(needs)
+	s.needs = sorted(needs)
 	if len(s.needs) > maxNames {
 		f.whole(fmt.Sprintf("the text has %d placeholders", len(s.needs)), fmt.Sprintf("use at most %d", maxNames))
 	}
@@ -41,7 +43,7 @@ func (s *Sentence) Render(r Reader, data Data) (string, error) {
 	if err := data.check(); err != nil {
 		return "", err
 	}
-	if err := data.fit(s.needs, s.tag.String()); err != nil {
+	if err := data.fit(s.needs, func() []string { return []string{s.tag.String()} }); err != nil {
 		return "", err
 	}
 	w := writer{locale: s.customs, options: s.customs.Heed(options(s.tag)), zone: r.zone(), now: r.Now, data: data, left: maxText}

@@ -35,7 +35,7 @@ type Set struct {
 	texts map[language.Tag]*Template
 	tags  []language.Tag             // sorted
 	with  [fieldCount][]language.Tag // those that have a field
-	needs map[string]need
+	needs []placeholder
 }
 
 // Result says which text was taken for each field of a document.
@@ -53,13 +53,14 @@ type Result struct {
 // document. It is a language tag: Locale, and behind it what else decides (BCP 47 extensions and private-use subtags).
 func (r Result) Version() string { return r.version }
 
-// FallbackMark ends the version of a text that shows its language's tag.
+// FallbackMark ends the version of a document whose body shows its language's tag; all of it is in one language then if
+// nothing else stands between the locale and the mark.
 const FallbackMark = "-x-fallback"
 
 // NewSet parses a text in all its languages: locale → source. An error is Faults over all of them; their files are
 // called LOCALE.md. The placeholders must be the same in every language that has the fields they stand in.
 func NewSet(sources map[string]string) (*Set, error) {
-	s := &Set{texts: map[language.Tag]*Template{}, needs: map[string]need{}}
+	s := &Set{texts: map[language.Tag]*Template{}}
 	var all Faults
 	if len(sources) == 0 {
 		all = append(all, Fault{File: "text", What: "there is no language", Repair: "write at least one LOCALE.md"})
@@ -93,15 +94,13 @@ func (s *Set) add(t *Template) {
 			s.with[f] = append(s.with[f], t.tag)
 		}
 	}
-	for name, n := range t.needs {
-		s.needs[name] |= n
-	}
 }
 
 // compare finds the placeholders that some languages have and others lack. A language that lacks the fields in which the
 // others have it is none of these: for those fields its readers get another language.
 func (s *Set) compare() Faults {
 	in := map[string][]string{}
+	needs := map[string]need{}
 	at := map[string]map[field]bool{}
 	for _, tag := range s.tags {
 		for f := range fieldCount {
@@ -112,15 +111,17 @@ func (s *Set) compare() Faults {
 				at[name][f] = true
 			}
 		}
-		for name := range s.texts[tag].needs {
-			in[name] = append(in[name], tag.String())
+		for _, p := range s.texts[tag].needs {
+			in[p.name] = append(in[p.name], tag.String())
+			needs[p.name] |= p.need
 		}
 	}
+	s.needs = sorted(needs)
 	var faults Faults
 	for _, tag := range s.tags {
-		for _, name := range slices.Sorted(maps.Keys(in)) {
+		for _, name := range s.Names() {
 			t := s.texts[tag]
-			if _, ok := t.needs[name]; ok {
+			if t.uses(name) {
 				continue
 			}
 			for f := range at[name] {
@@ -145,7 +146,7 @@ func (s *Set) Locales() []string {
 }
 
 // Names lists the placeholders, sorted.
-func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.needs)) }
+func (s *Set) Names() []string { return namesOf(s.needs) }
 
 // Status of the text in one of its Locales.
 func (s *Set) Status(locale string) Status {
@@ -193,9 +194,7 @@ func (s *Set) first(chain []string, with []language.Tag) (*Template, int) {
 func newResult(from fields, own language.Tag) Result {
 	main := from.main()
 	r := Result{Locale: main.Locale, version: main.Locale}
-	private := ""
-	mixed := mixed(from, own)
-	typed := false
+	private, typed := "", false
 	for f, t := range []*Template{from.subject, from.short, from.body} {
 		if t == nil {
 			continue
@@ -205,16 +204,19 @@ func newResult(from fields, own language.Tag) Result {
 		typed = typed || t.typed()
 		if t != main {
 			private += "-" + [fieldCount]string{"subject", "short", "body"}[f] + "-" + strings.ToLower(t.Locale)
+			if !foreign(t, own) {
+				private += "-own"
+			}
 		}
 	}
-	if typed { // what her customs are makes a difference
+	if typed { // her customs make a difference
 		l, options := main.customsOf(own)
 		if l != main.locale() {
 			private += "-as-" + strings.ToLower(l.Name())
 		}
 		r.version += extension(options)
 	}
-	if r.Fallback && !mixed {
+	if foreign(main, own) {
 		private += strings.TrimPrefix(FallbackMark, "-x")
 	}
 	if private != "" {
@@ -278,5 +280,5 @@ func (s *Set) CheckData(data Data) error {
 	if err := data.check(); err != nil {
 		return err
 	}
-	return data.fit(s.needs, strings.Join(s.Locales(), ", "))
+	return data.fit(s.needs, s.Locales)
 }

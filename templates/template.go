@@ -3,7 +3,6 @@ package templates
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"unicode/utf8"
@@ -43,7 +42,7 @@ type Template struct {
 	subject message
 	short   message
 	blocks  []block
-	needs   map[string]need // of its placeholders
+	needs   []placeholder
 	locale  func() *cldr.Locale
 }
 
@@ -61,7 +60,7 @@ type span struct {
 }
 
 // Names lists the placeholders, sorted.
-func (t *Template) Names() []string { return slices.Sorted(maps.Keys(t.needs)) }
+func (t *Template) Names() []string { return namesOf(t.needs) }
 
 // Parse reads one template; file is its name in faults. An error is always Faults, with everything that is wrong.
 func Parse(file, locale string, src []byte) (*Template, error) {
@@ -110,7 +109,7 @@ func (f *finder) readable() bool {
 
 // collect gathers the placeholders and checks the text as a whole.
 func (t *Template) collect(f *finder) {
-	t.needs = map[string]need{}
+	needs := map[string]need{}
 	size := len(t.blocks)
 	for i := range t.blocks {
 		b := &t.blocks[i]
@@ -119,9 +118,10 @@ func (t *Template) collect(f *finder) {
 	}
 	for f := range fieldCount {
 		for name, n := range t.namesIn(f) {
-			t.needs[name] |= n
+			needs[name] |= n
 		}
 	}
+	t.needs = sorted(needs)
 	switch {
 	case size > maxBlocks:
 		f.whole(fmt.Sprintf("the text has %d blocks", size), fmt.Sprintf("shorten it to %d paragraphs and list items", maxBlocks))
@@ -176,10 +176,10 @@ func (b *block) names(into map[string]need) {
 
 // typed reports whether anything is written by the customs of a locale.
 func (t *Template) typed() bool {
-	for _, n := range t.needs {
-		if n&needsCustoms != 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.needs, func(p placeholder) bool { return p.need&needsCustoms != 0 })
+}
+
+// uses reports whether the text has a placeholder of that name.
+func (t *Template) uses(name string) bool {
+	return slices.ContainsFunc(t.needs, func(p placeholder) bool { return p.name == name })
 }

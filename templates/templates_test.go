@@ -110,6 +110,7 @@ en.md:14:1: rules are not used here; delete the line; an empty line separates pa
 		{"characters", "a\x00b\n\u202eevil\n", "en.md:1:2: here is a control character (U+0000); delete it; U+200E and U+200F may mark the direction\nen.md:2:1: here is an invisible mark that reorders text (U+202E); delete it; U+200E and U+200F may mark the direction"},
 		{"nothing", "---\nsubject: \"x\"\n---\n", "en.md: the text is empty; write a body below the front matter, or at least sms"},
 		{"open", "---\nsubject: x\n", "en.md:1:1: the front matter is not closed; write a line --- below it"},
+		{"values", "---\nsubject: \"Woche {n\"\nsms: 'ü {N}'\n---\n\n{n, plural,\n  one {**a** group}\n  other {b}}\n", "en.md:2:17: this { is not closed; write {name}, or quote it: '{'\nen.md:3:9: this is no name of a placeholder; use a letter a to z, then up to 39 letters, digits and _; there are no functions, loops or fields\nen.md:6:1: this { is not closed; close it with } inside the same emphasis or link, or quote it: '{'\nen.md:7:19: this } closes nothing; delete it, or quote it: '}'\nen.md:8:12: this } closes nothing; delete it, or quote it: '}'"},
 		{"escaped header", "---\nsubject: \"a\\r\\nBcc: x\"\n---\nx\n", "en.md:2:1: subject holds a control character or an invisible mark; delete it"},
 	}
 	for _, c := range cases {
@@ -289,6 +290,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("> > > >\n>\n", "x")
 	f.Add("{{.}} '{' }", "\u202e")
 	f.Add("---\n\t---\n---\n", "a\nb")
+	f.Add("**{n, plural, offset:1 =0 {a} one {b #} other {'#'}}** {d, date, full}\n\n{l}\n\n- {k, select, a {_x_} other {y}}\n", "2026-11-05")
 	f.Add("[a]: /x\n\n[a] ![a] <b>", "{")
 	f.Fuzz(func(t *testing.T, src, value string) {
 		tpl, err := templates.Parse("en.md", "en", []byte(src))

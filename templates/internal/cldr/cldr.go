@@ -16,6 +16,11 @@ import (
 //go:embed data
 var files embed.FS
 
+// Licence is that of the tables, which goes where they go.
+//
+//go:embed LICENSE
+var Licence string
+
 // Locale writes for the people of one locale. It is safe for concurrent use.
 type Locale struct {
 	table    Table
@@ -56,13 +61,18 @@ func Names() []string {
 // root is the table for locales that do not ship.
 const root = "und"
 
-// Get gives the locale of that name. One that does not ship has plain formats (2026-11-05, Latin digits), but the plural
-// forms of its language where CLDR knows them.
+// Get gives the locale of that name, one of Names; an Unshipped one for any other.
 func Get(locale string) *Locale {
 	if get := unpacked[locale]; get != nil {
 		return get()
 	}
 	language, _, _ := strings.Cut(locale, "-")
+	return Unshipped(language)
+}
+
+// Unshipped gives formats that belong to no people (2026-11-05, Latin digits), with the plural forms of a language where CLDR
+// knows them: for languages that do not ship, or not in that script.
+func Unshipped(language string) *Locale {
 	l := *unpacked[root]()
 	l.plurals = pluralsOf(language)
 	return &l

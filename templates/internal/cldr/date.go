@@ -164,9 +164,6 @@ func (l *Locale) appendZone(b []byte, t time.Time, long bool, s *system) []byte 
 	if long {
 		width = 0
 	}
-	if name == "UTC" || name == "Etc/UTC" {
-		name = "Etc/UTC"
-	}
 	if canon, ok := common().Canon[name]; ok {
 		name = canon
 	}
@@ -185,28 +182,20 @@ func (l *Locale) appendZone(b []byte, t time.Time, long bool, s *system) []byte 
 }
 
 // summer reports whether clocks are ahead of the zone's standard time. Ireland's and Morocco's law calls the winter the
-// exception, with a negative shift; names go by the clock.
+// exception, with a negative shift; names go by the clock. A change that is a year away tells nothing of today.
 func summer(t time.Time) bool {
+	const year = 366 * 24 * time.Hour
+	start, end := t.ZoneBounds()
 	_, offset := t.Zone()
-	for _, other := range neighbours(t) {
+	for _, other := range []time.Time{end, start.Add(-time.Second)} {
+		if other.Sub(t).Abs() > year {
+			continue // also where there is no change, which the zero time says
+		}
 		if _, there := other.Zone(); other.IsDST() != t.IsDST() {
 			return offset > there
 		}
 	}
 	return t.IsDST()
-}
-
-// neighbours are instants in the periods before and behind t's own.
-func neighbours(t time.Time) []time.Time {
-	var out []time.Time
-	start, end := t.ZoneBounds()
-	if !end.IsZero() {
-		out = append(out, end)
-	}
-	if !start.IsZero() {
-		out = append(out, start.Add(-time.Second))
-	}
-	return out
 }
 
 func (z *Zones) appendOffset(b []byte, t time.Time, long bool, s *system) []byte {

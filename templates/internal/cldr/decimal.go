@@ -5,15 +5,18 @@ import (
 	"strconv"
 )
 
-// MaxDigits bounds a number, before and behind its decimal point together.
+// MaxDigits bounds what is read, before and behind the decimal point together.
 const MaxDigits = 40
+
+// room is for MaxDigits and what writing adds: two of a percentage, up to 18 of a fraction.
+const room = 64
 
 // Decimal is a number as it is written: 1.50 has two visible fraction digits, which decide its plural form. The zero
 // value is 0.
 type Decimal struct {
 	negative bool
-	digits   [MaxDigits]byte // values 0 to 9
-	n, point int             // digits there are; those before the point, without leading zeros
+	digits   [room]byte // values 0 to 9
+	n, point int        // digits there are; those before the point, without leading zeros
 }
 
 // ParseDecimal reads a number of JSON's grammar, leading zeros and a sign + allowed; false: it is none, or too long.
@@ -56,7 +59,8 @@ func ParseDecimal(s string) (d Decimal, ok bool) {
 	if d.point = d.n; point >= 0 {
 		d.point = point
 	}
-	return d, d.shift(exponent)
+	d.shift(exponent)
+	return d, d.n <= MaxDigits
 }
 
 // FromInt gives a whole number.
@@ -84,34 +88,21 @@ func FromFloat(f float64) (Decimal, bool) {
 	return ParseDecimal(string(strconv.AppendFloat(b[:0], f, 'e', -1, 64)))
 }
 
-// shift multiplies by a power of ten; false: the number grows too long.
-func (d *Decimal) shift(by int) bool {
-	if by > 0 {
-		for ; by > 0 && d.point < d.n; by-- {
-			d.point++
-		}
-		if d.n+by > MaxDigits {
-			return false
-		}
-		if by > 0 && d.n > 0 {
-			d.n += by
-			d.point = d.n
-		}
+// shift multiplies by a power of ten, of which there is room for the digits.
+func (d *Decimal) shift(by int) {
+	if by >= 0 {
+		d.point += by
+		d.n = max(d.n, d.point)
 		d.trim()
-		return true
+		return
 	}
-	lead := max(0, -by-d.point)
-	if d.n+lead > MaxDigits {
-		return false
-	}
-	if lead > 0 {
+	if lead := -by - d.point; lead > 0 {
 		copy(d.digits[lead:], d.digits[:d.n])
 		clear(d.digits[:lead])
 		d.n += lead
 		d.point += lead
 	}
 	d.point += by
-	return true
 }
 
 // trim drops leading zeros before the point.
@@ -139,7 +130,7 @@ func (d *Decimal) round(least, most int) {
 			d.increment()
 		}
 	}
-	for d.n-d.point < least && d.n < MaxDigits {
+	for d.n-d.point < least && d.n < room {
 		d.n++
 	}
 	d.negative = d.Negative()
@@ -198,7 +189,8 @@ func (d *Decimal) Subtract(whole int64) (Decimal, bool) {
 		whole *= 10
 	}
 	out := FromInt(scaled - whole)
-	return out, out.shift(d.point - d.n)
+	out.shift(d.point - d.n)
+	return out, true
 }
 
 // Equal reports whether two numbers are the same, however they are written.

@@ -21,6 +21,7 @@ type intl struct {
 	Instants                     []time.Time
 	Zones, Order                 []string
 	Lists                        [][]string
+	Nowruz                       map[string][]string
 	Locales                      map[string]struct {
 		Known                        bool
 		Cardinal, Ordinal, Fractions string
@@ -122,10 +123,7 @@ func TestNumbersAreThoseOfIntl(t *testing.T) {
 		compare := func(w written, o cldr.Options) {
 			check := func(inputs []json.Number, style cldr.NumberStyle, want []string) {
 				for i, n := range inputs {
-					got, ok := l.AppendNumber(nil, decimal(t, n.String()), style, cldr.Fraction{}, o)
-					if !ok {
-						t.Errorf("%s is refused", n)
-					}
+					got := l.AppendNumber(nil, decimal(t, n.String()), style, cldr.Fraction{}, o)
 					same(t, n.String()+" in style "+strconv.Itoa(int(style)), string(got), want[i])
 				}
 			}
@@ -207,6 +205,23 @@ func TestRelativeTimesAndListsAreThoseOfIntl(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPersianYearsBeginWhenTheyDo goes over the turn of 162 years, with their leap days.
+func TestPersianYearsBeginWhenTheyDo(t *testing.T) {
+	if n := len(goldens().Nowruz); n != 162 {
+		t.Fatalf("%d years", n)
+	}
+	for year, want := range goldens().Nowruz {
+		y, err := strconv.Atoi(year)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range want {
+			at := time.Date(y, time.March, 19+i, 23, 30, 0, 0, time.UTC)
+			same(t, at.String(), string(cldr.Get("fa").AppendDate(nil, at, cldr.Short, cldr.Options{LatinDigits: true})), w)
+		}
+	}
 }
 
 func TestLanguagesAreNamedAsIntlDoes(t *testing.T) {

@@ -134,7 +134,7 @@ type Fraction struct {
 }
 
 // Shown gives the number that a style writes, rounded: what a plural has to go by.
-func (l *Locale) Shown(d Decimal, style NumberStyle, f Fraction) (Decimal, bool) {
+func (l *Locale) Shown(d Decimal, style NumberStyle, f Fraction) Decimal {
 	most := 3
 	switch {
 	case f.Set:
@@ -142,30 +142,27 @@ func (l *Locale) Shown(d Decimal, style NumberStyle, f Fraction) (Decimal, bool)
 	case style == Integer || style == Percentage:
 		most = 0
 	}
-	if style == Percentage && !d.shift(2) {
-		return d, false
+	if style == Percentage {
+		d.shift(2)
 	}
 	d.round(f.Least, most)
-	return d, true
+	return d
 }
 
-// AppendNumber writes a number; false: it has grown too long.
-func (l *Locale) AppendNumber(b []byte, d Decimal, style NumberStyle, f Fraction, o Options) ([]byte, bool) {
+// AppendNumber writes a number.
+func (l *Locale) AppendNumber(b []byte, d Decimal, style NumberStyle, f Fraction, o Options) []byte {
 	s := l.system(o)
 	switch style {
 	case CompactShort:
-		return l.appendCompact(b, d, s, 0), true
+		return l.appendCompact(b, d, s, 0)
 	case CompactLong:
-		return l.appendCompact(b, d, s, 1), true
+		return l.appendCompact(b, d, s, 1)
 	}
-	d, ok := l.Shown(d, style, f)
-	if !ok {
-		return b, false
-	}
+	d = l.Shown(d, style, f)
 	if style == Percentage {
-		return s.append(b, &d, &s.percentage, s.minimum), true
+		return s.append(b, &d, &s.percentage, s.minimum)
 	}
-	return s.append(b, &d, &s.number, s.minimum), true
+	return s.append(b, &d, &s.number, s.minimum)
 }
 
 // append writes a number in a shape.

@@ -18,7 +18,7 @@ const styles = ['short', 'medium', 'long', 'full']
 const instants = ['2026-01-01T00:00:00Z', '2026-02-03T05:06:07Z', '2026-03-20T11:59:59Z', '2026-03-21T12:00:00Z', '2026-04-05T12:30:00Z', '2026-05-12T13:05:09Z', '2026-06-20T18:45:00Z', '2026-07-22T19:00:00Z',
   '2026-08-23T23:07:00Z', '2026-09-24T08:09:10Z', '2026-10-25T06:00:00Z', '2026-11-06T07:30:00Z', '2024-02-29T04:59:00Z', '2025-03-20T10:00:00Z', '2030-12-31T21:59:59Z']
 const zones = ['UTC', 'Europe/Berlin', 'Europe/London', 'Europe/Dublin', 'Europe/Kyiv', 'America/New_York', 'America/Sao_Paulo', 'America/St_Johns', 'America/Mexico_City', 'Asia/Kolkata', 'Asia/Kathmandu', 'Asia/Tehran',
-  'Asia/Kabul', 'Asia/Yangon', 'Asia/Bangkok', 'Africa/Nairobi', 'Africa/Casablanca', 'Australia/Lord_Howe', 'Pacific/Auckland', 'Asia/Gaza']
+  'Asia/Kabul', 'Asia/Yangon', 'Asia/Bangkok', 'Africa/Nairobi', 'Africa/Casablanca', 'Australia/Lord_Howe', 'Pacific/Auckland', 'Asia/Gaza', 'Africa/Windhoek', 'Etc/GMT+5']
 const lists = [['A'], ['A', 'B'], ['A', 'B', 'C'], ['A', 'B', 'C', 'D'], ['Ana', 'Irene'], ['A', 'B', 'hijos'], ['A', 'hielo'], ['A', 'ocho'], ['A', 'B', '8 x'], ['א', 'ב'], ['א', 'ב', 'ג']]
 
 const out = { node: process.versions.node, icu: process.versions.icu, cldr: process.versions.cldr, tz: process.versions.tz, counts, fractions, numbers, compacts, distances, instants, zones, lists, order: locales, locales: {} }
@@ -78,5 +78,11 @@ for (const l of locales) {
     o.lists[type] = lists.map(x => f.format(x))
   }
   out.locales[l] = o
+}
+// The Solar Hijri year begins on one of these days: March of every year that the calendar's cycle is good for.
+const persian = new Intl.DateTimeFormat('fa-u-nu-latn', { dateStyle: 'short', timeZone: 'UTC' })
+out.nowruz = {}
+for (let year = 1926; year < 2088; year++) {
+  out.nowruz[year] = [19, 20, 21, 22].map(day => persian.format(Date.UTC(year, 2, day)))
 }
 console.log(JSON.stringify(out))
