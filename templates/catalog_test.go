@@ -236,9 +236,14 @@ func TestAlertsSayFirstWhatToDo(t *testing.T) {
 	}
 }
 
-// TestNeutralTextsNameNobody: they have no placeholder that could (threat T10).
+// TestNeutralTextsNameNobody: they have no placeholder that could (threat T10), and each text that goes to a member by
+// name of her group has one beside it.
 func TestNeutralTextsNameNobody(t *testing.T) {
 	for name, texts := range templates.Shipped() {
+		toOwners := strings.HasPrefix(name, "spend-") || slices.Contains(pieces, name)
+		if strings.Contains(texts["en"], "{group}") && !toOwners && len(templates.ShippedText(name+"-neutral")) == 0 {
+			t.Errorf("%s names the group and has no neutral form", name)
+		}
 		if !strings.HasSuffix(name, "-neutral") && name != templates.Pointer {
 			continue
 		}

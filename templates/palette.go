@@ -2,7 +2,6 @@ package templates
 
 import (
 	"embed"
-	"io/fs"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -21,27 +20,15 @@ type Talk struct {
 // Palette gives the talking points that come with Carillon: topic → locale → text. The caller may change what it gets.
 func Palette() map[string]map[string]Talk {
 	out := map[string]map[string]Talk{}
-	err := fs.WalkDir(palette, "palette", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+	for topic, texts := range embedded(palette, "palette") {
+		out[topic] = map[string]Talk{}
+		for locale, src := range texts {
+			talk, err := readTalk(src)
+			if err != nil {
+				panic("templates: palette/" + topic + "/" + locale + ".md: " + err.Error()) // the binary is broken
+			}
+			out[topic][locale] = talk
 		}
-		src, err := palette.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		talk, err := readTalk(string(src))
-		if err != nil {
-			return err
-		}
-		parts := strings.Split(path, "/") // palette/TOPIC/LOCALE.md
-		if out[parts[1]] == nil {
-			out[parts[1]] = map[string]Talk{}
-		}
-		out[parts[1]][strings.TrimSuffix(parts[2], ".md")] = talk
-		return nil
-	})
-	if err != nil {
-		panic("templates: the embedded palette cannot be read: " + err.Error()) // the binary is broken
 	}
 	return out
 }

@@ -93,7 +93,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	}
 	instead := templates.Pointer
 	if b.Class == gateway.Account { // it has a neutral form of its own, or names nobody anyway
-		if instead = string(b.Kind) + "-neutral"; len(templates.Shipped()[instead]) == 0 {
+		if instead = string(b.Kind) + "-neutral"; len(templates.ShippedText(instead)) == 0 {
 			t.pointer = t.main
 			return t, nil
 		}
