@@ -27,6 +27,9 @@ var update = flag.Bool("update", false, "write docs/words/segments.md anew")
 // locales of the shipped texts, in the order of the table.
 var locales = []string{"en", "de", "fr", "es", "pt-BR", "sw", "tr", "ru", "uk", "ar", "fa", "hi", "zh-Hans", "my"}
 
+// latin are those that can mostly be written in GSM-7; in Turkish hardly a sentence can.
+var latin = []string{"en", "de", "fr", "es", "pt-BR", "sw"}
+
 // pieces are texts that code builds into others; they never leave as a text message of their own.
 var pieces = []string{"report-section", "report-entry", "report-silent"}
 
@@ -282,6 +285,7 @@ func TestSegments(t *testing.T) {
 	for i, locale := range locales {
 		data[i] = samples(t, locale)
 	}
+	var forced []string
 	row := func(title string, names ...string) {
 		fmt.Fprintf(&rows, "| %s |", title)
 		for i, locale := range locales {
@@ -289,10 +293,13 @@ func TestSegments(t *testing.T) {
 			for j, name := range names {
 				texts[j] = compose.TextMessage(rendered(t, locale, name, data[i]))
 			}
-			encoding, units, segments, _ := compose.Count(strings.Join(texts, " "))
+			encoding, units, segments, letters := compose.Count(strings.Join(texts, " "))
 			mark := ""
 			if encoding == compose.UCS2 {
 				mark = "u"
+				if slices.Contains(latin, locale) && len(names) == 1 {
+					forced = append(forced, fmt.Sprintf("%s in %s (%s)", title, locale, strings.Join(letters, " ")))
+				}
 			}
 			if len(names) == 1 && segments == 1 {
 				ones[i]++
@@ -315,7 +322,7 @@ func TestSegments(t *testing.T) {
 	for _, n := range ones {
 		fmt.Fprintf(&b, " **%d** |", n)
 	}
-	b.WriteString("\n")
+	fmt.Fprintf(&b, "\n\nIn languages that GSM-7 can write, these need UCS-2, for the letters in brackets: %s.\n", strings.Join(forced, ", "))
 	path := filepath.Join("..", "docs", "words", "segments.md")
 	if *update {
 		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
