@@ -14,8 +14,8 @@ const maxDepth = 6
 // place maps a byte of a message's text to an offset in the file.
 type place func(int) int
 
-// reader reads one message by the rules of ICU MessageFormat.
-type reader struct {
+// scanner reads one message by the rules of ICU MessageFormat.
+type scanner struct {
 	*finder
 	s     string
 	at    place
@@ -28,16 +28,16 @@ func (f *finder) message(s string, at place) message { return f.part(s, at, fals
 
 // part reads a text that markup may have cut out of a longer one.
 func (f *finder) part(s string, at place, split bool) message {
-	r := &reader{finder: f, s: s, at: at, split: split}
+	r := &scanner{finder: f, s: s, at: at, split: split}
 	return r.text(literal, 0)
 }
 
-func (r *reader) fault(i int, what, repair string) { r.finder.at(r.at(i), what, repair) }
+func (r *scanner) fault(i int, what, repair string) { r.finder.at(r.at(i), what, repair) }
 
 // text reads up to the end, or in a case up to the brace that closes it, which it leaves. An apostrophe before a brace,
 // and in a plural before #, starts a quotation that the next single one ends; two are one apostrophe, and any other is
 // itself (ICU, ApostropheMode DOUBLE_OPTIONAL). In is what the text is a case of.
-func (r *reader) text(in nodeKind, depth int) message {
+func (r *scanner) text(in nodeKind, depth int) message {
 	var out message
 	var text strings.Builder
 	flush := func() {
@@ -84,7 +84,7 @@ func (r *reader) text(in nodeKind, depth int) message {
 }
 
 // placeholder reads from an opening brace to the one that closes it, where it stops also after a fault.
-func (r *reader) placeholder(depth int) (node, bool) {
+func (r *scanner) placeholder(depth int) (node, bool) {
 	start := r.i
 	end := strings.IndexAny(r.s[start+1:], "{},")
 	switch {
@@ -116,7 +116,7 @@ func (r *reader) placeholder(depth int) (node, bool) {
 	return n, named
 }
 
-func (r *reader) open(start int) {
+func (r *scanner) open(start int) {
 	repair := "write {name}, or quote it: '{'"
 	if r.split {
 		repair = "close it with } inside the same emphasis or link, or quote it: '{'"
@@ -125,7 +125,7 @@ func (r *reader) open(start int) {
 }
 
 // skip goes on to the brace that closes the placeholder at start, or behind its opening one if none does.
-func (r *reader) skip(start int) {
+func (r *scanner) skip(start int) {
 	depth := 0
 	for i := start; i < len(r.s); i++ {
 		switch r.s[i] {
@@ -141,7 +141,7 @@ func (r *reader) skip(start int) {
 	r.i = len(r.s)
 }
 
-func (r *reader) named(name string, start int) bool {
+func (r *scanner) named(name string, start int) bool {
 	switch {
 	case validName(name):
 		return true
@@ -154,7 +154,7 @@ func (r *reader) named(name string, start int) bool {
 }
 
 // format reads what follows the name's comma, at which r.i stands; it leaves r.i at the closing brace.
-func (r *reader) format(n *node, start, depth int) bool {
+func (r *scanner) format(n *node, start, depth int) bool {
 	r.i++
 	from := r.i
 	end := strings.IndexAny(r.s[from:], "{},")
@@ -214,7 +214,7 @@ func example(kind nodeKind) string {
 }
 
 // past skips spaces.
-func (r *reader) past(i int) int {
+func (r *scanner) past(i int) int {
 	for i < len(r.s) && strings.IndexByte(" \t\n", r.s[i]) >= 0 {
 		i++
 	}
@@ -278,7 +278,7 @@ func (n *node) setNumber(style string) (repair string) {
 }
 
 // cases reads the cases of a plural or select, up to the brace that closes it.
-func (r *reader) cases(n *node, start, depth int) bool {
+func (r *scanner) cases(n *node, start, depth int) bool {
 	if r.i = r.past(r.i); n.kind != choice && strings.HasPrefix(r.s[r.i:], "offset:") {
 		from := r.past(r.i + len("offset:"))
 		r.i = from + spanOf(r.s[from:], "0123456789")
@@ -312,7 +312,7 @@ func (r *reader) cases(n *node, start, depth int) bool {
 
 func spanOf(s, of string) int { return len(s) - len(strings.TrimLeft(s, of)) }
 
-func (r *reader) oneCase(n *node, seen map[string]bool, start, depth int) bool {
+func (r *scanner) oneCase(n *node, seen map[string]bool, start, depth int) bool {
 	from := r.i
 	length := strings.IndexAny(r.s[from:], " \t\n{},'#")
 	if length < 0 {

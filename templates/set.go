@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/carillon-gateway/carillon/channels/content"
+	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
 
 // ErrNoLanguage says that none of a reader's languages is among a text's.
@@ -193,36 +194,46 @@ func (s *Set) first(chain []string, with []language.Tag) (*Template, int) {
 
 func newResult(from fields, own language.Tag) Result {
 	main := from.main()
-	r := Result{Locale: main.Locale, version: main.Locale}
-	private, typed := "", false
+	r := Result{Locale: main.Locale}
+	private := ""
+	var heeded cldr.Options
 	for f, t := range []*Template{from.subject, from.short, from.body} {
 		if t == nil {
 			continue
 		}
 		*[fieldCount]*string{&r.Subject, &r.Short, &r.Body}[f] = t.Locale
 		r.Fallback = r.Fallback || foreign(t, own)
-		typed = typed || t.typed()
+		as, options := t.differs(own)
+		heeded.Gregorian, heeded.LatinDigits = heeded.Gregorian || options.Gregorian, heeded.LatinDigits || options.LatinDigits
 		if t != main {
-			private += "-" + [fieldCount]string{"subject", "short", "body"}[f] + "-" + strings.ToLower(t.Locale)
+			private += "-" + [fieldCount]string{"subject", "short", "body"}[f] + "-" + strings.ToLower(t.Locale) + as
 			if !foreign(t, own) {
 				private += "-own"
 			}
 		}
 	}
-	if typed { // her customs make a difference
-		l, options := main.customsOf(own)
-		if l != main.locale() {
-			private += "-as-" + strings.ToLower(l.Name())
-		}
-		r.version += extension(options)
-	}
+	as, _ := main.differs(own)
+	private += as
 	if foreign(main, own) {
 		private += strings.TrimPrefix(FallbackMark, "-x")
 	}
 	if private != "" {
-		r.version += "-x" + private
+		private = "-x" + private
 	}
+	r.version = main.Locale + extension(heeded) + private
 	return r
+}
+
+// differs says how a reader's customs change this text: by those of a locale, as subtags, and by options.
+func (t *Template) differs(own language.Tag) (as string, o cldr.Options) {
+	if !t.typed() {
+		return "", cldr.Options{}
+	}
+	l, o := t.customsOf(own)
+	if l.Name() != t.locale().Name() {
+		as = "-as-" + strings.ToLower(l.Name())
+	}
+	return as, o
 }
 
 // foreign reports whether a text is not in the reader's own language and script.

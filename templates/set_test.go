@@ -79,6 +79,13 @@ func TestDatesFollowTheReader(t *testing.T) {
 			t.Errorf("%s: %q, version %s, %v; want %q, %s", c.chain, doc.Plain(), result.Version(), err, c.text, c.version)
 		}
 	}
+	apart := setOf(t, map[string]string{"en": "---\nsubject: \"{w, date, short}\"\nsms: x\n---\n", "fr": "x\n"})
+	for locale, want := range map[string][2]string{"en": {"11/5/26", "fr-x-subject-en-own-short-en-own-fallback"}, "en-GB": {"05/11/2026", "fr-x-subject-en-as-en-gb-own-short-en-as-en-gb-own-fallback"}} {
+		doc, result, err := apart.Render(templates.Reader{Chain: []string{locale, "fr"}}, templates.Data{"w": "2026-11-05"})
+		if err != nil || doc.Subject != want[0] || result.Version() != want[1] {
+			t.Errorf("%s: subject %q, version %s, %v; want %v", locale, doc.Subject, result.Version(), err, want)
+		}
+	}
 	plain := setOf(t, map[string]string{"fa": "{w}\n"})
 	if r, err := plain.Choose(templates.Reader{Chain: []string{"fa-u-nu-latn"}}); err != nil || r.Version() != "fa" {
 		t.Errorf("a text without numbers has the version %s, %v", r.Version(), err)

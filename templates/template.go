@@ -70,6 +70,9 @@ func Parse(file, locale string, src []byte) (*Template, error) {
 	if !ok {
 		f.whole(fmt.Sprintf("%q is no language", shorten(locale)), "write its BCP 47 tag, as in en, pt-BR or zh-Hans")
 	}
+	if ok && len(tag.Extensions()) > 0 {
+		f.whole(fmt.Sprintf("%q asks for customs beside the language", shorten(locale)), "name the text after its language alone, as in fa; a member's locale may ask for customs")
+	}
 	t.tag = tag
 	if ok {
 		t.Locale = tag.String()

@@ -227,8 +227,9 @@ func TestWhoReadsWhat(t *testing.T) {
 
 // TestLanguagesAgree refuses a text whose languages need different values, and a broadcast that brings too few.
 func TestLanguagesAgree(t *testing.T) {
-	_, err := templates.NewSet(map[string]string{"en": "{a} {b}\n", "de": "{a}\n", "iw": "{a} {b}\n", "he": "{a} {b}\n", "x!": "a\n"})
-	want := `x!.md: "x!" is no language; write its BCP 47 tag, as in en, pt-BR or zh-Hans
+	_, err := templates.NewSet(map[string]string{"en": "{a} {b}\n", "de": "{a}\n", "fa-u-nu-latn": "{a} {b}\n", "iw": "{a} {b}\n", "he": "{a} {b}\n", "x!": "a\n"})
+	want := `fa-u-nu-latn.md: "fa-u-nu-latn" asks for customs beside the language; name the text after its language alone, as in fa; a member's locale may ask for customs
+x!.md: "x!" is no language; write its BCP 47 tag, as in en, pt-BR or zh-Hans
 iw.md: the language he is there already; keep one file for it
 de.md: {b} is missing; en, he has it; use the same placeholders in every language`
 	if got := sortedLines(err); got != sortedLines(errors.New(want)) {
