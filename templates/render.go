@@ -15,11 +15,9 @@ var errTooLong = fmt.Errorf("with its values the text has more than %d bytes: sh
 
 // writer puts values into the messages of one text.
 type writer struct {
-	locale  *cldr.Locale
-	options cldr.Options
-	zone    *time.Location
-	now     time.Time
-	data    Data
+	watch
+	customs
+	data Data
 
 	b    []byte
 	left int // bytes that may still be written
