@@ -56,7 +56,8 @@ type Result struct {
 }
 
 // Version tells the renderings of one text with the same data apart: readers with the same version and zone get the same
-// document. It is a language tag: Locale, and behind it what else decides (BCP 47 extensions and private-use subtags).
+// document, as long as numbers and times stand in placeholders with a format. It is a language tag: Locale, and behind it
+// what else decides (BCP 47 extensions and private-use subtags).
 func (r Result) Version() string { return r.version }
 
 // FallbackMark ends the version of a document whose body shows its language's tag; all of it is in one language then if
