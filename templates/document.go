@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
 
 	"github.com/carillon-gateway/carillon/channels/content"
-	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
 
 // Render puts values in, for a reader whose language this is. The document's Tag is left empty. Data that no placeholder
@@ -21,57 +21,73 @@ func (t *Template) Render(r Reader, data Data) (content.Document, error) {
 	if err := data.fit(t.needs, func() []string { return []string{t.Locale} }); err != nil {
 		return content.Document{}, err
 	}
-	return render(fields{t, t, t}, r, data)
+	c := t.customsOf(r.own())
+	return fields{t, t, t}.render(clockOf(r), data, [fieldCount]customs{c, c, c})
 }
 
 // fields are the texts that each field of a document is taken from; nil: none has it.
-type fields struct{ subject, short, body *Template }
+type fields [fieldCount]*Template
 
 // main is the text that gives the document its language.
 func (f fields) main() *Template {
-	if f.body != nil {
-		return f.body
+	if f[body] != nil {
+		return f[body]
 	}
-	return f.short
+	return f[short]
 }
 
-// render fills in checked data.
-func render(f fields, r Reader, data Data) (content.Document, error) {
-	main, own := f.main(), r.own()
-	d := content.Document{Locale: main.Locale, Direction: directionOf(main.tag)}
-	w := &writer{zone: r.zone(), now: r.Now, data: data, left: maxText}
-	for _, field := range []struct {
-		from  *Template
-		write func(*Template)
-	}{
-		{f.subject, func(t *Template) { d.Subject = w.say(t.subject) }},
-		{f.short, func(t *Template) { d.Short = strings.TrimSpace(w.say(t.short)) }},
-		{f.body, func(t *Template) { w.blocks(&d, t) }},
-	} {
-		if t := field.from; t != nil {
-			w.locale, w.options = t.customsOf(own)
-			if field.write(t); w.err != nil {
-				return content.Document{}, fmt.Errorf("in %s: %w", t.Locale, w.err)
-			}
+// watch is a clock on the reader's wall, and what it shows.
+type watch struct {
+	zone *time.Location
+	now  time.Time
+}
+
+func clockOf(r Reader) watch {
+	if r.Zone == nil {
+		r.Zone = time.UTC
+	}
+	return watch{r.Zone, r.Now}
+}
+
+// render fills in checked data; by says how each field is written.
+func (f fields) render(clock watch, data Data, by [fieldCount]customs) (content.Document, error) {
+	main := f.main()
+	d := content.Document{Locale: main.Locale, Direction: main.direction}
+	w := writer{watch: clock, data: data, left: maxText}
+	for i, t := range f {
+		if t == nil {
+			continue
+		}
+		w.customs = by[i]
+		switch field(i) {
+		case subject:
+			d.Subject = w.say(t.subject)
+		case short:
+			d.Short = strings.TrimSpace(w.say(t.short))
+		case body:
+			w.blocks(&d, t)
+		}
+		if w.err != nil {
+			return content.Document{}, fmt.Errorf("in %s: %w", t.Locale, w.err)
 		}
 	}
 	if strings.ContainsAny(d.Subject, "\n\t") {
-		return content.Document{}, fmt.Errorf("a value in the subject in %s has a line break or tab: a subject is one line", f.subject.Locale)
+		return content.Document{}, fmt.Errorf("a value in the subject in %s has a line break or tab: a subject is one line", f[subject].Locale)
 	}
 	if n := utf8.RuneCountInString(d.Subject); n > maxSubject {
-		return content.Document{}, fmt.Errorf("the subject in %s has %d characters: shorten it to %d", f.subject.Locale, n, maxSubject)
+		return content.Document{}, fmt.Errorf("the subject in %s has %d characters: shorten it to %d", f[subject].Locale, n, maxSubject)
 	}
 	return d, nil
 }
 
 // customsOf chooses how numbers and dates are written: as a reader of this language is used to in her own country, else
 // as the text's people are.
-func (t *Template) customsOf(own language.Tag) (*cldr.Locale, cldr.Options) {
+func (t *Template) customsOf(own language.Tag) customs {
 	l := t.locale()
 	if own != language.Und && own != t.tag && sameReading(own, t.tag) {
-		l = customs(own)
+		l = customsIn(own)
 	}
-	return l, l.Heed(options(own))
+	return customs{l, l.Heed(options(own))}
 }
 
 func (w *writer) blocks(d *content.Document, t *Template) {

@@ -34,13 +34,6 @@ func (r Reader) own() language.Tag {
 	return tag
 }
 
-func (r Reader) zone() *time.Location {
-	if r.Zone == nil {
-		return time.UTC
-	}
-	return r.Zone
-}
-
 // options reads what a locale asks for against the customs of its people.
 func options(own language.Tag) cldr.Options {
 	return cldr.Options{LatinDigits: own.TypeForKey("nu") == "latn", Gregorian: own.TypeForKey("ca") == "gregory"}
@@ -70,8 +63,14 @@ var shipped = sync.OnceValue(func() []language.Tag {
 	return tags
 })
 
-// customs finds how numbers and dates are written in a language: as in the nearest locale of the same language and script.
-func customs(tag language.Tag) *cldr.Locale {
+// customs are how numbers, dates and lists are written for a reader.
+type customs struct {
+	locale  *cldr.Locale
+	options cldr.Options
+}
+
+// customsIn finds those of a language: of the nearest locale of the same language and script.
+func customsIn(tag language.Tag) *cldr.Locale {
 	if found, ok := find(tag, shipped()); ok {
 		return cldr.Get(found.String())
 	}
@@ -87,7 +86,7 @@ func LanguageName(of, in string) string {
 		return ""
 	}
 	if found, ok := find(named, shipped()); ok {
-		return customs(reader).LanguageName(found.String())
+		return customsIn(reader).LanguageName(found.String())
 	}
 	return ""
 }

@@ -15,11 +15,9 @@ var errTooLong = fmt.Errorf("with its values the text has more than %d bytes: sh
 
 // writer puts values into the messages of one text.
 type writer struct {
-	locale  *cldr.Locale
-	options cldr.Options
-	zone    *time.Location
-	now     time.Time
-	data    Data
+	watch
+	customs
+	data Data
 
 	b    []byte
 	left int // bytes that may still be written
@@ -83,7 +81,8 @@ func (w *writer) node(n *node, count *cldr.Decimal) {
 	}
 }
 
-// insert writes a text that is not the template's own. Only here would it be isolated from text of the other direction.
+// insert writes a text that is not the template's own. Here, and where list joins items, it would be isolated from text of
+// the other direction.
 func (w *writer) insert(s string) { w.b = append(w.b, s...) }
 
 // value writes a value as it is; what is no text as the locale does.

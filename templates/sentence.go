@@ -4,14 +4,12 @@ import (
 	"fmt"
 
 	"golang.org/x/text/language"
-
-	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
 
 // Sentence is one message on its own, without front matter or Markdown. It is safe for concurrent use.
 type Sentence struct {
 	tag     language.Tag
-	customs *cldr.Locale
+	customs customs
 	message message
 	needs   []placeholder
 }
@@ -27,7 +25,8 @@ func NewSentence(locale, message string) (*Sentence, error) {
 	if !f.readable() {
 		return nil, f.err()
 	}
-	s := &Sentence{tag: tag, customs: customs(tag)}
+	l := customsIn(tag)
+	s := &Sentence{tag: tag, customs: customs{l, l.Heed(options(tag))}}
 	s.message = f.message(string(f.src), func(i int) int { return i })
 	needs := map[string]need{}
 	s.message.names(needs)
@@ -46,7 +45,7 @@ func (s *Sentence) Render(r Reader, data Data) (string, error) {
 	if err := data.fit(s.needs, func() []string { return []string{s.tag.String()} }); err != nil {
 		return "", err
 	}
-	w := writer{locale: s.customs, options: s.customs.Heed(options(s.tag)), zone: r.zone(), now: r.Now, data: data, left: maxText}
+	w := writer{customs: s.customs, watch: clockOf(r), data: data, left: maxText}
 	out := w.say(s.message)
 	if w.err != nil {
 		return "", w.err

@@ -48,10 +48,16 @@ type Result struct {
 	Body     string // locale of the body; empty: there is none
 
 	version string
+	set     *Set
+	from    fields
+	foreign [fieldCount]bool
+	mixed   bool
+	by      [fieldCount]customs
 }
 
 // Version tells the renderings of one text with the same data apart: readers with the same version and zone get the same
-// document. It is a language tag: Locale, and behind it what else decides (BCP 47 extensions and private-use subtags).
+// document, as long as numbers and times stand in placeholders with a format. It is a language tag: Locale, and behind it
+// what else decides (BCP 47 extensions and private-use subtags).
 func (r Result) Version() string { return r.version }
 
 // FallbackMark ends the version of a document whose body shows its language's tag; all of it is in one language then if
@@ -160,24 +166,18 @@ func (s *Set) Status(locale string) Status {
 // Choose finds the text for a reader, field by field: the first of her chain that has it. It returns ErrNoLanguage if
 // there is nothing. A text message is not taken from a language behind the body's: it follows from the body then.
 func (s *Set) Choose(r Reader) (Result, error) {
-	_, result, err := s.choose(r)
-	return result, err
-}
-
-func (s *Set) choose(r Reader) (fields, Result, error) {
-	var chosen [fieldCount]*Template
+	var from fields
 	var place [fieldCount]int
 	for f := range fieldCount {
-		chosen[f], place[f] = s.first(r.Chain, s.with[f])
+		from[f], place[f] = s.first(r.Chain, s.with[f])
 	}
-	if chosen[body] != nil && place[short] > place[body] {
-		chosen[short] = nil
+	if from[body] != nil && place[short] > place[body] {
+		from[short] = nil
 	}
-	from := fields{chosen[subject], chosen[short], chosen[body]}
 	if from.main() == nil {
-		return from, Result{}, fmt.Errorf("%s: %w", shorten(strings.Join(r.Chain, ", ")), ErrNoLanguage)
+		return Result{}, fmt.Errorf("%s: %w", shorten(strings.Join(r.Chain, ", ")), ErrNoLanguage)
 	}
-	return from, newResult(from, r.own()), nil
+	return s.result(from, r.own()), nil
 }
 
 // first finds the text for the first of a chain's languages among those that have it, and the place in the chain.
@@ -192,28 +192,32 @@ func (s *Set) first(chain []string, with []language.Tag) (*Template, int) {
 	return nil, len(chain)
 }
 
-func newResult(from fields, own language.Tag) Result {
+func (s *Set) result(from fields, own language.Tag) Result {
 	main := from.main()
-	r := Result{Locale: main.Locale}
+	r := Result{Locale: main.Locale, set: s, from: from, mixed: from.mixed(own)}
 	private := ""
 	var heeded cldr.Options
-	for f, t := range []*Template{from.subject, from.short, from.body} {
+	for f, t := range from {
 		if t == nil {
 			continue
 		}
 		*[fieldCount]*string{&r.Subject, &r.Short, &r.Body}[f] = t.Locale
-		r.Fallback = r.Fallback || foreign(t, own)
-		as, options := t.differs(own)
-		heeded.Gregorian, heeded.LatinDigits = heeded.Gregorian || options.Gregorian, heeded.LatinDigits || options.LatinDigits
+		r.foreign[f] = foreign(t, own)
+		r.Fallback = r.Fallback || r.foreign[f]
+		c := t.customsOf(own)
+		r.by[f] = c
+		as := t.unlike(c)
+		if t.typed() {
+			heeded.Gregorian, heeded.LatinDigits = heeded.Gregorian || c.options.Gregorian, heeded.LatinDigits || c.options.LatinDigits
+		}
 		if t != main {
 			private += "-" + [fieldCount]string{"subject", "short", "body"}[f] + "-" + strings.ToLower(t.Locale) + as
-			if !foreign(t, own) {
+			if !r.foreign[f] {
 				private += "-own"
 			}
 		}
 	}
-	as, _ := main.differs(own)
-	private += as
+	private += main.unlike(main.customsOf(own))
 	if foreign(main, own) {
 		private += strings.TrimPrefix(FallbackMark, "-x")
 	}
@@ -224,16 +228,12 @@ func newResult(from fields, own language.Tag) Result {
 	return r
 }
 
-// differs says how a reader's customs change this text: by those of a locale, as subtags, and by options.
-func (t *Template) differs(own language.Tag) (as string, o cldr.Options) {
-	if !t.typed() {
-		return "", cldr.Options{}
+// unlike names customs that change this text, as subtags.
+func (t *Template) unlike(c customs) string {
+	if !t.typed() || c.locale.Name() == t.locale().Name() {
+		return ""
 	}
-	l, o := t.customsOf(own)
-	if l.Name() != t.locale().Name() {
-		as = "-as-" + strings.ToLower(l.Name())
-	}
-	return as, o
+	return "-as-" + strings.ToLower(c.locale.Name())
 }
 
 // foreign reports whether a text is not in the reader's own language and script.
@@ -242,46 +242,53 @@ func foreign(t *Template, own language.Tag) bool {
 }
 
 // mixed reports whether a document holds more than one language, so that each field has to show its own tag.
-func mixed(from fields, own language.Tag) bool {
-	for _, t := range []*Template{from.subject, from.short, from.body} {
-		if t != nil && t.tag != from.main().tag && (foreign(t, own) || foreign(from.main(), own)) {
+func (f fields) mixed(own language.Tag) bool {
+	for _, t := range f {
+		if t != nil && t.tag != f.main().tag && (foreign(t, own) || foreign(f.main(), own)) {
 			return true
 		}
 	}
 	return false
 }
 
-// Render chooses the text for a reader as Choose does and puts values in; values are data and never become markup. What
-// is not in her language shows its tag: in the document's Tag, or before the field if not all are in one language. A
-// missing value is an error that names it and the languages that need it.
-func (s *Set) Render(r Reader, data Data) (content.Document, Result, error) {
-	from, result, err := s.choose(r)
+// Render puts values into the chosen text; values are data and never become markup. It costs much less than choosing.
+// Of the reader, zone and now count. What is not in her language shows its tag: in the document's Tag, or before the field
+// if not all are in one language. A missing value is an error that names it and the languages that need it.
+func (r Result) Render(reader Reader, data Data) (content.Document, error) {
+	if err := r.set.CheckData(data); err != nil {
+		return content.Document{}, err
+	}
+	doc, err := r.from.render(clockOf(reader), data, r.by)
 	if err != nil {
-		return content.Document{}, Result{}, err
+		return content.Document{}, err
 	}
-	if err := s.CheckData(data); err != nil {
-		return content.Document{}, Result{}, err
-	}
-	doc, err := render(from, r, data)
-	if err != nil {
-		return content.Document{}, Result{}, err
-	}
-	own := r.own()
-	switch {
-	case !mixed(from, own):
-		if result.Fallback {
+	if !r.mixed {
+		if r.Fallback {
 			doc.Tag = doc.Locale
 		}
-	default:
-		if t := from.subject; t != nil && foreign(t, own) {
-			doc.Subject = "[" + t.Locale + "] " + doc.Subject
-		}
-		if t := from.short; t != nil && foreign(t, own) {
-			doc.Short = "[" + t.Locale + "] " + doc.Short
-		}
-		if t := from.body; t != nil && foreign(t, own) {
-			label(&doc, t.Locale)
-		}
+		return doc, nil
+	}
+	if r.foreign[subject] {
+		doc.Subject = "[" + r.Subject + "] " + doc.Subject
+	}
+	if r.foreign[short] {
+		doc.Short = "[" + r.Short + "] " + doc.Short
+	}
+	if r.foreign[body] {
+		label(&doc, r.Body)
+	}
+	return doc, nil
+}
+
+// Render chooses the text for a reader and puts values in.
+func (s *Set) Render(r Reader, data Data) (content.Document, Result, error) {
+	result, err := s.Choose(r)
+	if err != nil {
+		return content.Document{}, Result{}, err
+	}
+	doc, err := result.Render(r, data)
+	if err != nil {
+		return content.Document{}, Result{}, err
 	}
 	return doc, result, nil
 }

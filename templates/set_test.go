@@ -104,3 +104,32 @@ func TestPlaceholdersAgreeFieldByField(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// BenchmarkPersonalDocument fills in a chosen text for one of many members, with a plural and a date in each field.
+func BenchmarkPersonalDocument(b *testing.B) {
+	set, err := templates.NewSet(map[string]string{"fa": `---
+subject: "{name}"
+sms: "{n, plural, one {# گروه} other {# گروه}}"
+---
+
+{name}: {n, plural, one {# گروه} other {# گروه}}
+
+{when, date, full}, {when, time, short}
+`})
+	if err != nil {
+		b.Fatal(err)
+	}
+	reader := berlin
+	reader.Chain = []string{"fa"}
+	chosen, err := set.Choose(reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	data := templates.Data{"name": "Ana", "n": "1234", "when": "2026-11-05T14:30:00Z"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := chosen.Render(reader, data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -38,12 +38,13 @@ type Template struct {
 	Locale string // BCP 47, canonical
 	Status Status
 
-	tag     language.Tag
-	subject message
-	short   message
-	blocks  []block
-	needs   []placeholder
-	locale  func() *cldr.Locale
+	tag       language.Tag
+	direction content.Direction
+	subject   message
+	short     message
+	blocks    []block
+	needs     []placeholder
+	locale    func() *cldr.Locale
 }
 
 type block struct {
@@ -73,11 +74,11 @@ func Parse(file, locale string, src []byte) (*Template, error) {
 	if ok && len(tag.Extensions()) > 0 {
 		f.whole(fmt.Sprintf("%q asks for customs beside the language", shorten(locale)), "name the text after its language alone, as in fa; a member's locale may ask for customs")
 	}
-	t.tag = tag
+	t.tag, t.direction = tag, directionOf(tag)
 	if ok {
 		t.Locale = tag.String()
 	}
-	t.locale = sync.OnceValue(func() *cldr.Locale { return customs(tag) })
+	t.locale = sync.OnceValue(func() *cldr.Locale { return customsIn(tag) })
 	if !f.readable() {
 		return nil, f.err()
 	}

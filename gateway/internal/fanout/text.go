@@ -156,7 +156,7 @@ func (t *texts) find(chain []string, neutral bool) *version {
 	v := t.versions[key]
 	if v == nil {
 		v = &version{versionKey: key, plain: result.Locale, fallback: result.Fallback, byKind: make([]composed, len(t.ways))}
-		doc, _, err := set.Render(reader, data)
+		doc, err := result.Render(reader, data)
 		if t.b.Class == gateway.LifeSafety || t.b.Class == gateway.Alert {
 			doc.Reference = t.b.ID.Short() // these may come twice after doubt
 		}
