@@ -29,7 +29,7 @@ vet: ## formatting, vet, and generated files that are stale
 fmt:
 	gofmt -w .
 
-generate: ## rewrite the generated files: schema, OpenAPI document, channel pages
+generate: ## rewrite the generated files: schema, OpenAPI document, channel pages, customs of languages (fetched with npm)
 	$(GO) generate ./...
 
 bench: ## the benchmarks of docs/benchmarks.md, as ratios in one run

@@ -100,11 +100,10 @@ func (f *finder) key(t *Template, key *token.Token, n ast.Node) {
 		f.at(start, key.Value+" holds a control character or an invisible mark", "delete it")
 		return
 	}
-	// A quoted value may differ from its bytes in the file, so its faults point at the key.
-	at := func(int) int { return start }
+	value = strings.TrimSpace(value)
+	at := f.written(start, value)
 	switch key.Value {
 	case "subject":
-		value = strings.TrimSpace(value)
 		if strings.ContainsAny(value, "\n\t") {
 			f.at(start, "the subject has a line break or tab", "write it on one line")
 		}
@@ -116,13 +115,24 @@ func (f *finder) key(t *Template, key *token.Token, n ast.Node) {
 		if len(value) > maxShort {
 			f.at(start, fmt.Sprintf("sms has %d bytes", len(value)), fmt.Sprintf("shorten it to %d", maxShort))
 		}
-		t.short = f.message(strings.TrimSpace(value), at)
+		t.short = f.message(value, at)
 	case "status":
 		t.Status = Status(value)
 		if t.Status != Draft && t.Status != Reviewed {
 			f.at(start, "this status does not exist", "write draft, or reviewed once a named person has reviewed the text")
 		}
 	}
+}
+
+// written finds a value behind its key on the same line. One that is written otherwise than it reads, with escapes or over
+// several lines, is not found: its faults point at the key.
+func (f *finder) written(key int, value string) place {
+	line, _, _ := bytes.Cut(f.src[key:], []byte("\n"))
+	colon := bytes.IndexByte(line, ':') + 1
+	if i := bytes.Index(line[colon:], []byte(value)); i >= 0 && value != "" {
+		return func(j int) int { return key + colon + i + j }
+	}
+	return func(int) int { return key }
 }
 
 // offset finds a position of the YAML parser in the file.

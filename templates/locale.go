@@ -3,11 +3,93 @@ package templates
 import (
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/text/language"
 
 	"github.com/carillon-gateway/carillon/channels/content"
+	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
+
+// Reader is for whom a text is written.
+type Reader struct {
+	// Chain holds her locale and her fallbacks, then her group's and its fallbacks, then the coalition's, in this order.
+	// Her own may ask for other customs than her people's, as BCP 47 has it: fa-u-ca-gregory-nu-latn is Persian with
+	// Gregorian dates and Latin digits. Tags that cannot be read are passed over.
+	Chain []string
+	Zone  *time.Location // of her clock; nil: UTC
+	Now   time.Time      // from which relative times count
+}
+
+// own is the reader's language; und if it cannot be read.
+func (r Reader) own() language.Tag {
+	if len(r.Chain) == 0 {
+		return language.Und
+	}
+	tag, ok := parseLocale(r.Chain[0])
+	if !ok {
+		return language.Und
+	}
+	return tag
+}
+
+// options reads what a locale asks for against the customs of its people.
+func options(own language.Tag) cldr.Options {
+	return cldr.Options{LatinDigits: own.TypeForKey("nu") == "latn", Gregorian: own.TypeForKey("ca") == "gregory"}
+}
+
+// extension writes options as a locale asks for them.
+func extension(o cldr.Options) string {
+	out := ""
+	if o.Gregorian {
+		out += "-ca-gregory"
+	}
+	if o.LatinDigits {
+		out += "-nu-latn"
+	}
+	if out != "" {
+		out = "-u" + out
+	}
+	return out
+}
+
+// shipped are the locales whose customs we know.
+var shipped = sync.OnceValue(func() []language.Tag {
+	var tags []language.Tag
+	for _, name := range cldr.Names() {
+		tags = append(tags, language.Make(name))
+	}
+	return tags
+})
+
+// customs are how numbers, dates and lists are written for a reader.
+type customs struct {
+	locale  *cldr.Locale
+	options cldr.Options
+}
+
+// customsIn finds those of a language: of the nearest locale of the same language and script.
+func customsIn(tag language.Tag) *cldr.Locale {
+	if found, ok := find(tag, shipped()); ok {
+		return cldr.Get(found.String())
+	}
+	return cldr.Unshipped(baseOf(tag))
+}
+
+// LanguageName names a language in another, as in LanguageName("de", "fr"), allemand; in itself, it is its own name.
+// It is empty if a tag cannot be read, or where CLDR has no word.
+func LanguageName(of, in string) string {
+	named, ok := parseLocale(of)
+	reader, read := parseLocale(in)
+	if !ok || !read {
+		return ""
+	}
+	if found, ok := find(named, shipped()); ok {
+		return customsIn(reader).LanguageName(found.String())
+	}
+	return ""
+}
 
 // parseLocale reads a BCP 47 tag into its canonical form, old and encompassing names included (iw is he, cmn is zh).
 func parseLocale(s string) (language.Tag, bool) {

@@ -142,7 +142,7 @@ func (m *markdown) spans(n ast.Node) []span {
 	for _, r := range runs {
 		s, from := r.style, r.from
 		at := func(i int) int { return from[min(i, len(from)-1)] }
-		s.text = m.message(r.text.String(), at)
+		s.text = m.part(r.text.String(), at, len(runs) > 1)
 		if r.dest != "" {
 			s.link = m.destination(r.dest, from[0])
 		}
@@ -274,13 +274,16 @@ func sameStyle(r *run, style span, dest string) bool {
 func (m *markdown) destination(dest string, offset int) message {
 	known := len(m.faults)
 	link := m.message(dest, func(int) int { return offset })
-	sample := map[string]string{}
-	names := map[string]bool{}
-	link.names(names)
-	for name := range names {
-		sample[name] = "x"
-		if len(link) == 1 {
-			sample[name] = "https://example.org"
+	sample := Data{}
+	for i := range link {
+		if n := &link[i]; n.kind != literal && n.kind != argument {
+			m.at(offset, "a placeholder in a link has a format", "write its name alone: an address is the same in every language")
+			return nil
+		} else if n.name != "" {
+			sample[n.name] = "x"
+			if len(link) == 1 {
+				sample[n.name] = "https://example.org"
+			}
 		}
 	}
 	if s, err := link.link(sample); err != nil && len(m.faults) == known {

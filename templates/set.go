@@ -10,26 +10,62 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/carillon-gateway/carillon/channels/content"
+	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
 
 // ErrNoLanguage says that none of a reader's languages is among a text's.
 var ErrNoLanguage = errors.New("the text is in none of these languages; add one of them, or a fallback to the group")
 
+// field is a part of a text that may be missing in some of its languages.
+type field int
+
+const (
+	subject field = iota
+	short
+	body
+	fieldCount
+)
+
+// has reports whether a text has a field.
+func (t *Template) has(f field) bool {
+	return [fieldCount]bool{len(t.subject) > 0, len(t.short) > 0, len(t.blocks) > 0}[f]
+}
+
 // Set is one text in all its languages. It is safe for concurrent use.
 type Set struct {
 	texts map[language.Tag]*Template
-	tags  []language.Tag // sorted
-	names []string
+	tags  []language.Tag             // sorted
+	with  [fieldCount][]language.Tag // those that have a field
+	needs []placeholder
 }
 
-// Result says which text was taken.
+// Result says which text was taken for each field of a document.
 type Result struct {
-	Locale   string // of the text
-	Fallback bool   // not in the reader's own language and script: the document's Tag says so
+	Locale   string // of the body; without one, of the text message
+	Fallback bool   // something is not in the reader's own language and script: it shows the tag of its language
+	Subject  string // locale of the subject; empty: no language of the chain has one
+	Short    string // locale of the text message; empty: it follows from the body, in the body's language
+	Body     string // locale of the body; empty: there is none
+
+	version string
+	set     *Set
+	from    fields
+	foreign [fieldCount]bool
+	mixed   bool
+	by      [fieldCount]customs
 }
+
+// Version tells the renderings of one text with the same data apart: readers with the same version and zone get the same
+// document, as long as numbers and times stand in placeholders with a format. It is a language tag: Locale, and behind it
+// what else decides (BCP 47 extensions and private-use subtags).
+func (r Result) Version() string { return r.version }
+
+// FallbackMark ends the version of a document whose body shows its language's tag; all of it is in one language then if
+// nothing else stands between the locale and the mark.
+const FallbackMark = "-x-fallback"
 
 // NewSet parses a text in all its languages: locale → source. An error is Faults over all of them; their files are
-// called LOCALE.md. The placeholders must be the same in every language.
+// called LOCALE.md. The placeholders must be the same in every language that has the fields they stand in.
 func NewSet(sources map[string]string) (*Set, error) {
 	s := &Set{texts: map[language.Tag]*Template{}}
 	var all Faults
@@ -48,8 +84,7 @@ func NewSet(sources map[string]string) (*Set, error) {
 			all = append(all, Fault{File: file, What: "the language " + t.Locale + " is there already", Repair: "keep one file for it"})
 			continue
 		}
-		s.texts[t.tag] = t
-		s.tags = append(s.tags, t.tag)
+		s.add(t)
 	}
 	all = append(all, s.compare()...)
 	if len(all) > 0 {
@@ -58,21 +93,50 @@ func NewSet(sources map[string]string) (*Set, error) {
 	return s, nil
 }
 
-// compare finds the placeholders that some languages have and others lack.
-func (s *Set) compare() Faults {
-	in := map[string][]string{}
-	for _, tag := range s.tags {
-		for _, name := range s.texts[tag].names {
-			in[name] = append(in[name], tag.String())
+func (s *Set) add(t *Template) {
+	s.texts[t.tag] = t
+	s.tags = append(s.tags, t.tag)
+	for f := range fieldCount {
+		if t.has(f) {
+			s.with[f] = append(s.with[f], t.tag)
 		}
 	}
-	s.names = slices.Sorted(maps.Keys(in))
+}
+
+// compare finds the placeholders that some languages have and others lack. A language that lacks the fields in which the
+// others have it is none of these: for those fields its readers get another language.
+func (s *Set) compare() Faults {
+	in := map[string][]string{}
+	needs := map[string]need{}
+	at := map[string]map[field]bool{}
+	for _, tag := range s.tags {
+		for f := range fieldCount {
+			for name := range s.texts[tag].namesIn(f) {
+				if at[name] == nil {
+					at[name] = map[field]bool{}
+				}
+				at[name][f] = true
+			}
+		}
+		for _, p := range s.texts[tag].needs {
+			in[p.name] = append(in[p.name], tag.String())
+			needs[p.name] |= p.need
+		}
+	}
+	s.needs = sorted(needs)
 	var faults Faults
 	for _, tag := range s.tags {
-		for _, name := range s.names {
-			if !slices.Contains(in[name], tag.String()) {
-				faults = append(faults, Fault{File: tag.String() + ".md", What: fmt.Sprintf("{%s} is missing; %s has it", name, strings.Join(in[name], ", ")),
-					Repair: "use the same placeholders in every language"})
+		for _, name := range s.Names() {
+			t := s.texts[tag]
+			if t.uses(name) {
+				continue
+			}
+			for f := range at[name] {
+				if t.has(f) {
+					faults = append(faults, Fault{File: tag.String() + ".md", What: fmt.Sprintf("{%s} is missing; %s has it", name, strings.Join(in[name], ", ")),
+						Repair: "use the same placeholders in every language"})
+					break
+				}
 			}
 		}
 	}
@@ -89,7 +153,7 @@ func (s *Set) Locales() []string {
 }
 
 // Names lists the placeholders, sorted.
-func (s *Set) Names() []string { return slices.Clone(s.names) }
+func (s *Set) Names() []string { return namesOf(s.needs) }
 
 // Status of the text in one of its Locales.
 func (s *Set) Status(locale string) Status {
@@ -99,57 +163,140 @@ func (s *Set) Status(locale string) Status {
 	return ""
 }
 
-// Choose finds the text for a reader: chain holds her locale, her fallbacks, her group's locale and its fallbacks, in
-// that order. Tags that cannot be read are passed over. It returns ErrNoLanguage if there is none.
-func (s *Set) Choose(chain []string) (Result, error) {
-	var own language.Tag
-	for i, wanted := range chain {
-		tag, ok := parseLocale(wanted)
-		if !ok {
-			continue
-		}
-		if i == 0 {
-			own = tag
-		}
-		if found, ok := find(tag, s.tags); ok {
-			return Result{Locale: found.String(), Fallback: own == language.Und || !sameReading(own, found)}, nil
-		}
+// Choose finds the text for a reader, field by field: the first of her chain that has it. It returns ErrNoLanguage if
+// there is nothing. A text message is not taken from a language behind the body's: it follows from the body then.
+func (s *Set) Choose(r Reader) (Result, error) {
+	var from fields
+	var place [fieldCount]int
+	for f := range fieldCount {
+		from[f], place[f] = s.first(r.Chain, s.with[f])
 	}
-	return Result{}, fmt.Errorf("%s: %w", shorten(strings.Join(chain, ", ")), ErrNoLanguage)
+	if from[body] != nil && place[short] > place[body] {
+		from[short] = nil
+	}
+	if from.main() == nil {
+		return Result{}, fmt.Errorf("%s: %w", shorten(strings.Join(r.Chain, ", ")), ErrNoLanguage)
+	}
+	return s.result(from, r.own()), nil
 }
 
-// Render chooses the text for a reader as Choose does and puts values in; values are data and never become markup.
-// The text of a fallback has its language in Tag. A missing value is an error that names it and the languages that
-// need it.
-func (s *Set) Render(chain []string, data map[string]string) (content.Document, Result, error) {
-	result, err := s.Choose(chain)
+// first finds the text for the first of a chain's languages among those that have it, and the place in the chain.
+func (s *Set) first(chain []string, with []language.Tag) (*Template, int) {
+	for i, wanted := range chain {
+		if tag, ok := parseLocale(wanted); ok {
+			if found, ok := find(tag, with); ok {
+				return s.texts[found], i
+			}
+		}
+	}
+	return nil, len(chain)
+}
+
+func (s *Set) result(from fields, own language.Tag) Result {
+	main := from.main()
+	r := Result{Locale: main.Locale, set: s, from: from, mixed: from.mixed(own)}
+	private := ""
+	var heeded cldr.Options
+	for f, t := range from {
+		if t == nil {
+			continue
+		}
+		*[fieldCount]*string{&r.Subject, &r.Short, &r.Body}[f] = t.Locale
+		r.foreign[f] = foreign(t, own)
+		r.Fallback = r.Fallback || r.foreign[f]
+		c := t.customsOf(own)
+		r.by[f] = c
+		as := t.unlike(c)
+		if t.typed() {
+			heeded.Gregorian, heeded.LatinDigits = heeded.Gregorian || c.options.Gregorian, heeded.LatinDigits || c.options.LatinDigits
+		}
+		if t != main {
+			private += "-" + [fieldCount]string{"subject", "short", "body"}[f] + "-" + strings.ToLower(t.Locale) + as
+			if !r.foreign[f] {
+				private += "-own"
+			}
+		}
+	}
+	private += main.unlike(main.customsOf(own))
+	if foreign(main, own) {
+		private += strings.TrimPrefix(FallbackMark, "-x")
+	}
+	if private != "" {
+		private = "-x" + private
+	}
+	r.version = main.Locale + extension(heeded) + private
+	return r
+}
+
+// unlike names customs that change this text, as subtags.
+func (t *Template) unlike(c customs) string {
+	if !t.typed() || c.locale.Name() == t.locale().Name() {
+		return ""
+	}
+	return "-as-" + strings.ToLower(c.locale.Name())
+}
+
+// foreign reports whether a text is not in the reader's own language and script.
+func foreign(t *Template, own language.Tag) bool {
+	return own == language.Und || !sameReading(own, t.tag)
+}
+
+// mixed reports whether a document holds more than one language, so that each field has to show its own tag.
+func (f fields) mixed(own language.Tag) bool {
+	for _, t := range f {
+		if t != nil && t.tag != f.main().tag && (foreign(t, own) || foreign(f.main(), own)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Render puts values into the chosen text; values are data and never become markup. It costs much less than choosing.
+// Of the reader, zone and now count. What is not in her language shows its tag: in the document's Tag, or before the field
+// if not all are in one language. A missing value is an error that names it and the languages that need it.
+func (r Result) Render(reader Reader, data Data) (content.Document, error) {
+	if err := r.set.CheckData(data); err != nil {
+		return content.Document{}, err
+	}
+	doc, err := r.from.render(clockOf(reader), data, r.by)
+	if err != nil {
+		return content.Document{}, err
+	}
+	if !r.mixed {
+		if r.Fallback {
+			doc.Tag = doc.Locale
+		}
+		return doc, nil
+	}
+	if r.foreign[subject] {
+		doc.Subject = "[" + r.Subject + "] " + doc.Subject
+	}
+	if r.foreign[short] {
+		doc.Short = "[" + r.Short + "] " + doc.Short
+	}
+	if r.foreign[body] {
+		label(&doc, r.Body)
+	}
+	return doc, nil
+}
+
+// Render chooses the text for a reader and puts values in.
+func (s *Set) Render(r Reader, data Data) (content.Document, Result, error) {
+	result, err := s.Choose(r)
 	if err != nil {
 		return content.Document{}, Result{}, err
 	}
-	if err := s.CheckData(data); err != nil {
-		return content.Document{}, Result{}, err
-	}
-	tag, _ := parseLocale(result.Locale)
-	doc, err := s.texts[tag].Render(data)
+	doc, err := result.Render(r, data)
 	if err != nil {
 		return content.Document{}, Result{}, err
-	}
-	if result.Fallback {
-		doc.Tag = doc.Locale
 	}
 	return doc, result, nil
 }
 
 // CheckData finds out whether every language can be rendered with these values.
-func (s *Set) CheckData(data map[string]string) error {
-	var missing []string
-	for _, name := range s.names {
-		if _, ok := data[name]; !ok {
-			missing = append(missing, "{"+name+"}")
-		}
+func (s *Set) CheckData(data Data) error {
+	if err := data.check(); err != nil {
+		return err
 	}
-	if len(missing) > 0 {
-		return fmt.Errorf("no value for %s, which the text needs in %s", strings.Join(missing, ", "), strings.Join(s.Locales(), ", "))
-	}
-	return checkData(data)
+	return data.fit(s.needs, s.Locales)
 }

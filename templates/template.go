@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
 
 	"github.com/carillon-gateway/carillon/channels/content"
+	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
 
 // The limits of a template and its data, in bytes unless said otherwise.
@@ -37,17 +38,20 @@ type Template struct {
 	Locale string // BCP 47, canonical
 	Status Status
 
-	tag     language.Tag
-	subject message
-	short   message
-	blocks  []block
-	names   []string // of its placeholders, sorted
+	tag       language.Tag
+	direction content.Direction
+	subject   message
+	short     message
+	blocks    []block
+	needs     []placeholder
+	locale    func() *cldr.Locale
 }
 
 type block struct {
 	kind  content.BlockKind
 	spans []span
 	items [][]span
+	alone string // the placeholder that is all there is: its value may be blocks
 }
 
 type span struct {
@@ -57,7 +61,7 @@ type span struct {
 }
 
 // Names lists the placeholders, sorted.
-func (t *Template) Names() []string { return slices.Clone(t.names) }
+func (t *Template) Names() []string { return namesOf(t.needs) }
 
 // Parse reads one template; file is its name in faults. An error is always Faults, with everything that is wrong.
 func Parse(file, locale string, src []byte) (*Template, error) {
@@ -67,10 +71,14 @@ func Parse(file, locale string, src []byte) (*Template, error) {
 	if !ok {
 		f.whole(fmt.Sprintf("%q is no language", shorten(locale)), "write its BCP 47 tag, as in en, pt-BR or zh-Hans")
 	}
-	t.tag = tag
+	if ok && len(tag.Extensions()) > 0 {
+		f.whole(fmt.Sprintf("%q asks for customs beside the language", shorten(locale)), "name the text after its language alone, as in fa; a member's locale may ask for customs")
+	}
+	t.tag, t.direction = tag, directionOf(tag)
 	if ok {
 		t.Locale = tag.String()
 	}
+	t.locale = sync.OnceValue(func() *cldr.Locale { return customsIn(tag) })
 	if !f.readable() {
 		return nil, f.err()
 	}
@@ -103,82 +111,79 @@ func (f *finder) readable() bool {
 	return len(f.faults) == 0
 }
 
+// collect gathers the placeholders and checks the text as a whole.
 func (t *Template) collect(f *finder) {
-	names := map[string]bool{}
-	t.subject.names(names)
-	t.short.names(names)
+	needs := map[string]need{}
 	size := len(t.blocks)
-	for _, b := range t.blocks {
+	for i := range t.blocks {
+		b := &t.blocks[i]
+		b.alone = b.onlyPlaceholder()
 		size += len(b.items)
-		for _, spans := range append([][]span{b.spans}, b.items...) {
-			for _, s := range spans {
-				s.text.names(names)
-				s.link.names(names)
-			}
+	}
+	for f := range fieldCount {
+		for name, n := range t.namesIn(f) {
+			needs[name] |= n
 		}
 	}
-	for name := range names {
-		t.names = append(t.names, name)
-	}
-	slices.Sort(t.names)
+	t.needs = sorted(needs)
 	switch {
 	case size > maxBlocks:
 		f.whole(fmt.Sprintf("the text has %d blocks", size), fmt.Sprintf("shorten it to %d paragraphs and list items", maxBlocks))
-	case len(names) > maxNames:
-		f.whole(fmt.Sprintf("the text has %d placeholders", len(names)), fmt.Sprintf("use at most %d", maxNames))
+	case len(t.needs) > maxNames:
+		f.whole(fmt.Sprintf("the text has %d placeholders", len(t.needs)), fmt.Sprintf("use at most %d", maxNames))
 	case len(t.blocks) == 0 && len(t.short) == 0 && len(f.faults) == 0:
 		f.whole("the text is empty", "write a body below the front matter, or at least sms")
 	}
 }
 
-// Render puts values in. The document's Tag is left empty. Data that no placeholder uses is passed over.
-func (t *Template) Render(data map[string]string) (content.Document, error) {
-	if err := checkData(data); err != nil {
-		return content.Document{}, err
+// onlyPlaceholder gives the name of a paragraph's one placeholder, if it has no style, format, link or text beside it.
+func (b *block) onlyPlaceholder() string {
+	if b.kind != content.Paragraph || len(b.spans) != 1 {
+		return ""
 	}
-	for _, name := range t.names {
-		if _, ok := data[name]; !ok {
-			return content.Document{}, fmt.Errorf("no value for {%s}, which the text in %s needs", name, t.Locale)
-		}
+	s := b.spans[0]
+	if s.strong || s.emph || s.code || len(s.link) > 0 || len(s.text) != 1 || s.text[0].kind != argument {
+		return ""
 	}
-	d := content.Document{Locale: t.Locale, Direction: directionOf(t.tag), Subject: t.subject.with(data), Short: strings.TrimSpace(t.short.with(data))}
-	if strings.ContainsAny(d.Subject, "\n\t") {
-		return content.Document{}, fmt.Errorf("a value in the subject in %s has a line break or tab: a subject is one line", t.Locale)
-	}
-	if n := utf8.RuneCountInString(d.Subject); n > maxSubject {
-		return content.Document{}, fmt.Errorf("the subject in %s has %d characters: shorten it to %d", t.Locale, n, maxSubject)
-	}
-	for _, b := range t.blocks {
-		out := content.Block{Kind: b.kind}
-		var err error
-		if out.Spans, err = renderSpans(b.spans, data); err != nil {
-			return content.Document{}, fmt.Errorf("in %s: %w", t.Locale, err)
-		}
-		for _, item := range b.items {
-			spans, err := renderSpans(item, data)
-			if err != nil {
-				return content.Document{}, fmt.Errorf("in %s: %w", t.Locale, err)
-			}
-			out.Items = append(out.Items, spans)
-		}
-		d.Blocks = append(d.Blocks, out)
-	}
-	return d, nil
+	return s.text[0].name
 }
 
-func renderSpans(spans []span, data map[string]string) ([]content.Span, error) {
-	var out []content.Span
-	for _, s := range spans {
-		c := content.Span{Text: s.text.with(data), Strong: s.strong, Emph: s.emph, Code: s.code}
-		if len(s.link) > 0 {
-			var err error
-			if c.Link, err = s.link.link(data); err != nil {
-				return nil, err
-			}
-		}
-		if c.Text != "" {
-			out = append(out, c)
+// namesIn gathers the placeholders of one field.
+func (t *Template) namesIn(f field) map[string]need {
+	names := map[string]need{}
+	switch f {
+	case subject:
+		t.subject.names(names)
+	case short:
+		t.short.names(names)
+	case body:
+		for i := range t.blocks {
+			t.blocks[i].names(names)
 		}
 	}
-	return out, nil
+	return names
+}
+
+// names adds a block's placeholders to a set.
+func (b *block) names(into map[string]need) {
+	if b.alone != "" {
+		into[b.alone] |= 0
+		return
+	}
+	for _, spans := range append([][]span{b.spans}, b.items...) {
+		for _, s := range spans {
+			s.text.names(into)
+			s.link.names(into)
+		}
+	}
+}
+
+// typed reports whether anything is written by the customs of a locale.
+func (t *Template) typed() bool {
+	return slices.ContainsFunc(t.needs, func(p placeholder) bool { return p.need&needsCustoms != 0 })
+}
+
+// uses reports whether the text has a placeholder of that name.
+func (t *Template) uses(name string) bool {
+	return slices.ContainsFunc(t.needs, func(p placeholder) bool { return p.name == name })
 }

@@ -47,7 +47,7 @@ It''s '{'here'}' &amp; \*there*.
 
 > again
 `)
-	got, err := tpl.Render(map[string]string{"week": "47", "count": "3", "name": "**Ana** <b>", "place": "a b/ü"})
+	got, err := tpl.Render(templates.Reader{}, templates.Data{"week": "47", "count": "3", "name": "**Ana** <b>", "place": "a b/ü"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestEveryFaultAtOnce(t *testing.T) {
 en.md:4:1: sms is given twice; keep one of them
 en.md:5:1: unknown key title; the keys are subject, sms and status
 en.md:6:1: this status does not exist; write draft, or reviewed once a named person has reviewed the text`},
-		{"placeholders", "ü {{name}} {x\n\n{Name} {a.b} {} }\n\n'{x} \\{\n\n{n, number}\n\n**{a**}\n", `en.md:1:3: double braces mean nothing here; write {name}, or quote braces: '{{'
+		{"placeholders", "ü {{name}} {x\n\n{Name} {a.b} {} }\n\n'{x} \\{\n\n{n, money} {n, plural} {d, date, tall}\n\n**{a**}\n", `en.md:1:3: double braces mean nothing here; write {name}, or quote braces: '{{'
 en.md:1:12: this { is not closed; write {name}, or quote it: '{'
 en.md:3:1: this is no name of a placeholder; use a letter a to z, then up to 39 letters, digits and _; there are no functions, loops or fields
 en.md:3:8: this is no name of a placeholder; use a letter a to z, then up to 39 letters, digits and _; there are no functions, loops or fields
@@ -91,8 +91,10 @@ en.md:3:14: this placeholder has no name; write {name}, or quote the braces: '{}
 en.md:3:17: this } closes nothing; delete it, or quote it: '}'
 en.md:5:1: this quotation is not closed; write ' behind the text that it quotes, or '' for an apostrophe
 en.md:5:6: a backslash does not quote a brace; put the brace between apostrophes: '{'
-en.md:7:1: this placeholder has a format; write its name alone; plurals, dates and numbers come with a later release
-en.md:9:3: this { is not closed; write {name}, or quote it: '{'
+en.md:7:5: there is no format "money"; use number, date, time, relative, list, plural, selectordinal or select
+en.md:7:12: plural has no cases; write them behind a comma, as in {count, plural, one {# group} other {# groups}}
+en.md:7:34: date has no style "tall"; use short, medium, long or full
+en.md:9:3: this { is not closed; close it with } inside the same emphasis or link, or quote it: '{'
 en.md:9:7: this } closes nothing; delete it, or quote it: '}'`},
 		{"constructs", "<div>\n\na <b>x</b> ![i](https://x.example/i.png)\n\n    code\n\n2. two\n   - nested\n\n[a](javascript:alert) [b](/rel)\n\nx\n\n***\n", `en.md:1:1: HTML is not used here; write Markdown: **strong**, _emphasis_, [text](https://…)
 en.md:3:3: HTML is not used here; write Markdown: **strong**, _emphasis_, [text](https://…)
@@ -108,6 +110,7 @@ en.md:14:1: rules are not used here; delete the line; an empty line separates pa
 		{"characters", "a\x00b\n\u202eevil\n", "en.md:1:2: here is a control character (U+0000); delete it; U+200E and U+200F may mark the direction\nen.md:2:1: here is an invisible mark that reorders text (U+202E); delete it; U+200E and U+200F may mark the direction"},
 		{"nothing", "---\nsubject: \"x\"\n---\n", "en.md: the text is empty; write a body below the front matter, or at least sms"},
 		{"open", "---\nsubject: x\n", "en.md:1:1: the front matter is not closed; write a line --- below it"},
+		{"values", "---\nsubject: \"Woche {n\"\nsms: 'ü {N}'\n---\n\n{n, plural,\n  one {**a** group}\n  other {b}}\n", "en.md:2:17: this { is not closed; write {name}, or quote it: '{'\nen.md:3:9: this is no name of a placeholder; use a letter a to z, then up to 39 letters, digits and _; there are no functions, loops or fields\nen.md:6:1: this { is not closed; close it with } inside the same emphasis or link, or quote it: '{'\nen.md:7:19: this } closes nothing; delete it, or quote it: '}'\nen.md:8:12: this } closes nothing; delete it, or quote it: '}'"},
 		{"escaped header", "---\nsubject: \"a\\r\\nBcc: x\"\n---\nx\n", "en.md:2:1: subject holds a control character or an invisible mark; delete it"},
 	}
 	for _, c := range cases {
@@ -124,7 +127,7 @@ en.md:14:1: rules are not used here; delete the line; an empty line separates pa
 func TestValuesAreData(t *testing.T) {
 	tpl := parse(t, "en", "---\nsubject: \"{x}\"\n---\n# {x}\n\n- **{x}** and [{x}](https://carillon.example/?q={x})\n")
 	shape := func(v string) (string, error) {
-		d, err := tpl.Render(map[string]string{"x": v})
+		d, err := tpl.Render(templates.Reader{}, templates.Data{"x": v})
 		b, _ := json.Marshal(d)
 		quoted, _ := json.Marshal(v)
 		inner := string(quoted[1 : len(quoted)-1])
@@ -156,11 +159,11 @@ func TestValuesAreData(t *testing.T) {
 		"\xff":                     "the value for {x} holds bytes that are not UTF-8: delete that character",
 		strings.Repeat("a", 1<<20): "the value for {x} has 1048576 bytes: shorten it to 4096",
 	} {
-		if _, err := tpl.Render(map[string]string{"x": v}); err == nil || err.Error() != want {
+		if _, err := tpl.Render(templates.Reader{}, templates.Data{"x": v}); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	if _, err := parse(t, "en", "[a]({x})\n").Render(map[string]string{"x": "javascript:alert(1)"}); err == nil {
+	if _, err := parse(t, "en", "[a]({x})\n").Render(templates.Reader{}, templates.Data{"x": "javascript:alert(1)"}); err == nil {
 		t.Error("a value made a link that runs a script")
 	}
 }
@@ -209,7 +212,7 @@ func TestWhoReadsWhat(t *testing.T) {
 		{"uk de ar", "ar", "ar"},
 		{"nonsense!! ru", "ru", "ru"},
 	} {
-		doc, result, err := set.Render(strings.Fields(c.chain), nil)
+		doc, result, err := set.Render(templates.Reader{Chain: strings.Fields(c.chain)}, nil)
 		if err != nil || result.Locale != c.locale || doc.Tag != c.tag || result.Fallback != (c.tag != "") {
 			t.Errorf("%s: got %+v, tag %q, %v; want %s, tag %q", c.chain, result, doc.Tag, err, c.locale, c.tag)
 		}
@@ -217,15 +220,16 @@ func TestWhoReadsWhat(t *testing.T) {
 			t.Errorf("%s: direction %s", result.Locale, doc.Direction)
 		}
 	}
-	if _, _, err := set.Render([]string{"be", "zh-Hant"}, nil); !errors.Is(err, templates.ErrNoLanguage) {
+	if _, _, err := set.Render(templates.Reader{Chain: []string{"be", "zh-Hant"}}, nil); !errors.Is(err, templates.ErrNoLanguage) {
 		t.Errorf("want ErrNoLanguage, got %v", err)
 	}
 }
 
 // TestLanguagesAgree refuses a text whose languages need different values, and a broadcast that brings too few.
 func TestLanguagesAgree(t *testing.T) {
-	_, err := templates.NewSet(map[string]string{"en": "{a} {b}\n", "de": "{a}\n", "iw": "{a} {b}\n", "he": "{a} {b}\n", "x!": "a\n"})
-	want := `x!.md: "x!" is no language; write its BCP 47 tag, as in en, pt-BR or zh-Hans
+	_, err := templates.NewSet(map[string]string{"en": "{a} {b}\n", "de": "{a}\n", "fa-u-nu-latn": "{a} {b}\n", "iw": "{a} {b}\n", "he": "{a} {b}\n", "x!": "a\n"})
+	want := `fa-u-nu-latn.md: "fa-u-nu-latn" asks for customs beside the language; name the text after its language alone, as in fa; a member's locale may ask for customs
+x!.md: "x!" is no language; write its BCP 47 tag, as in en, pt-BR or zh-Hans
 iw.md: the language he is there already; keep one file for it
 de.md: {b} is missing; en, he has it; use the same placeholders in every language`
 	if got := sortedLines(err); got != sortedLines(errors.New(want)) {
@@ -235,7 +239,7 @@ de.md: {b} is missing; en, he has it; use the same placeholders in every languag
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = set.Render([]string{"en"}, map[string]string{"a": "1"})
+	_, _, err = set.Render(templates.Reader{Chain: []string{"en"}}, templates.Data{"a": "1"})
 	if err == nil || err.Error() != "no value for {b}, which the text needs in de, en" {
 		t.Errorf("got %v", err)
 	}
@@ -254,7 +258,7 @@ func TestShippedTexts(t *testing.T) {
 		}
 		rtl := 0
 		for _, l := range set.Locales() {
-			doc, _, err := set.Render([]string{l}, map[string]string{"group": "Rivers"})
+			doc, _, err := set.Render(templates.Reader{Chain: []string{l}}, templates.Data{"group": "Rivers"})
 			if err != nil || doc.Short == "" || set.Status(l) != templates.Draft {
 				t.Errorf("%s in %s: %v, %q, status %q", name, l, err, doc.Short, set.Status(l))
 			}
@@ -276,7 +280,7 @@ func TestShippedTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if doc, _, _ := set.Render([]string{"en"}, nil); doc.Plain() != "Bye, START to return." {
+	if doc, _, _ := set.Render(templates.Reader{Chain: []string{"en"}}, nil); doc.Plain() != "Bye, START to return." {
 		t.Errorf("a group's own words were not used: %q", doc.Plain())
 	}
 }
@@ -287,6 +291,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("> > > >\n>\n", "x")
 	f.Add("{{.}} '{' }", "\u202e")
 	f.Add("---\n\t---\n---\n", "a\nb")
+	f.Add("**{n, plural, offset:1 =0 {a} one {b #} other {'#'}}** {d, date, full}\n\n{l}\n\n- {k, select, a {_x_} other {y}}\n", "2026-11-05")
 	f.Add("[a]: /x\n\n[a] ![a] <b>", "{")
 	f.Fuzz(func(t *testing.T, src, value string) {
 		tpl, err := templates.Parse("en.md", "en", []byte(src))
@@ -298,11 +303,11 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		render := func(v string) (content.Document, error) {
-			data := map[string]string{}
+			data := templates.Data{}
 			for _, name := range tpl.Names() {
 				data[name] = v
 			}
-			return tpl.Render(data)
+			return tpl.Render(templates.Reader{Now: time.Unix(1e9, 0)}, data)
 		}
 		doc, err := render(value)
 		if err != nil {

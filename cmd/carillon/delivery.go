@@ -54,10 +54,13 @@ func (sh *shell) deliveryList() *cobra.Command {
 	})
 }
 
-// spokenLocale says in which language a delivery goes out; what is not hers is marked in the tag.
-func spokenLocale(locale string) string {
-	if tag, other := strings.CutSuffix(locale, "-x-fallback"); other {
-		return tag + ", not hers"
+// spokenLocale says in which language a delivery goes out, from its version (templates.Result); what is not hers is
+// marked there.
+func spokenLocale(version string) string {
+	locale, rest, _ := strings.Cut(version, "-x-")
+	locale, _, _ = strings.Cut(locale, "-u-") // her digits and calendar
+	if strings.HasSuffix("-"+rest, "-fallback") {
+		return locale + ", not hers"
 	}
 	return locale
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels/builtin"
 	"github.com/carillon-gateway/carillon/channels/compose"
 	"github.com/carillon-gateway/carillon/config"
+	"github.com/carillon-gateway/carillon/templates"
 )
 
 func (sh *shell) configTools() *cobra.Command {
@@ -126,8 +127,15 @@ func (sh *shell) countSegments(no int, line string) error {
 }
 
 func (sh *shell) versionTool() *cobra.Command {
+	var licences bool
 	c := &cobra.Command{Use: "version", Short: "print the version", Args: cobra.NoArgs}
+	c.Flags().BoolVar(&licences, "licences", false, "print the notices that go with the tables of languages' customs")
 	c.RunE = func(*cobra.Command, []string) error {
+		if licences {
+			return sh.print(struct {
+				Licences string `json:"licences"`
+			}{templates.Licences()}, strings.TrimSpace(templates.Licences()))
+		}
 		return sh.print(struct {
 			Version string `json:"version"`
 			Go      string `json:"go"`

@@ -166,7 +166,7 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 		}
 		return words, faults
 	}
-	if err := set.CheckData(words.Data); err != nil {
+	if err := set.CheckData(templates.Text(words.Data)); err != nil {
 		return words, wrong("%w (give values with --data name=value)", err)
 	}
 	return words, nil
@@ -190,7 +190,7 @@ func (sh *shell) plainWords(m message, words gateway.Words) (gateway.Words, erro
 	if err != nil { // nothing but the name of the language is the person's
 		return words, wrong("--locale: %q is no language; write its BCP 47 tag, as in en, pt-BR or zh-Hans", m.locale)
 	}
-	if err := set.CheckData(words.Data); err != nil {
+	if err := set.CheckData(templates.Text(words.Data)); err != nil {
 		return words, wrong("--text: %w", err)
 	}
 	return words, nil

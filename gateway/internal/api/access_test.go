@@ -52,7 +52,7 @@ func deeds(w *world) map[string]deed {
 		"list-group-prices": {}, "list-prices": {}, "get-spend": {},
 		"set-group-prices": {body: map[string]any{"set": []any{map[string]any{"kind": "sms", "country": "DE", "currency": "EUR", "micros": 95_000}}}},
 		"set-prices":       {body: map[string]any{"set": []any{map[string]any{"kind": "sms", "currency": "EUR", "micros": 80_000}}, "remove": []any{map[string]any{"kind": "sms", "country": "KE"}}}},
-		"list-wordings":    {}, "put-wording": {path: "wordings/welcome", body: map[string]any{"sources": map[string]string{"sw": "Hello."}}}, "delete-wording": {path: "wordings/hello"},
+		"list-wordings":    {}, "put-wording": {path: "wordings/welcome", body: map[string]any{"sources": map[string]string{"sw": "{group}: {topics, list}."}}}, "delete-wording": {path: "wordings/hello"},
 		"create-group-token": {body: map[string]any{"label": "new", "role": "viewer"}}, "create-token": {body: map[string]any{"label": "new"}},
 		"list-group-tokens": {}, "list-tokens": {}, "revoke-group-token": {path: of("tokens", w.ids["berlin viewer"])}, "revoke-token": {path: of("tokens", w.ids["second operator"])},
 		"apply": {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},

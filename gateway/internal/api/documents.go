@@ -19,7 +19,7 @@ type applyDocument struct {
 func (s *server) addDocuments() {
 	sample := gateway.Document{
 		Groups: []gateway.DocumentGroup{{Slug: "berlin", Name: "Berlin", Locale: "de", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: "reports"}},
-			Wordings: map[string]map[string]string{"welcome": {"en": "Welcome."}}}},
+			Wordings: map[string]map[string]string{"welcome": {"en": "Welcome to {group}. You will get: {topics, list}."}}}},
 		Channels: []gateway.DocumentChannel{{Name: "telegram", Adapter: "telegram"}},
 	}
 	add(s, route{ID: "apply", Method: http.MethodPost, Path: "/api/v1/apply", Tag: "Documents", Scope: ofInstance, Role: gateway.Administrator, Limit: documentLimit,

@@ -24,7 +24,7 @@ type wording struct {
 }
 
 func (s *server) addWordings() {
-	sample := wording{Name: "welcome", Sources: map[string]string{"en": "Welcome."}}
+	sample := wording{Name: "welcome", Sources: map[string]string{"en": "Welcome to {group}. You will get: {topics, list}."}}
 	tag := "Wordings"
 	add(s, route{ID: "list-wordings", Method: http.MethodGet, Path: "/api/v1/groups/{group}/wordings", Tag: tag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "List a group's own words", Answer: page[wording]{Items: []wording{sample}}},

@@ -30,7 +30,7 @@ func (c *census) cost(r *gateway.Recipient, d *decision) {
 			country = r.Points[i].Country
 		}
 	}
-	key := costKey{d.version.plainLocale(), d.way, country}
+	key := costKey{d.version.plain, d.way, country}
 	sum := c.costs[key]
 	if sum == nil {
 		ch := &c.t.ways[d.way].channel

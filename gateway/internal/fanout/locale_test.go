@@ -39,7 +39,7 @@ func TestEveryReaderGetsTheFirstLanguageOfHerChain(t *testing.T) {
 			words.Sources[l] = "text in " + l
 		}
 		b := gateway.Broadcast{ID: gateway.NewID(), Class: gateway.Report, Words: words}
-		texts, err := newTexts(b, gateway.Group{Name: "Harbour", Locale: group[0], Fallback: group[1:]}, shipped, []way{{kind: "sms", adapter: plain{}}})
+		texts, err := newTexts(b, gateway.Group{Name: "Harbour", Zone: "UTC", Locale: group[0], Fallback: group[1:]}, shipped, []way{{kind: "sms", adapter: plain{}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,9 +63,9 @@ func TestEveryReaderGetsTheFirstLanguageOfHerChain(t *testing.T) {
 			t.Fatalf("gets %s, want %s", v.locale, want)
 		case slices.Contains(text, own) && v.locale != own:
 			t.Fatalf("gets %s, though the text is in her very language %s", v.locale, own)
-		case v.fallback != (want != base(own)), v.fallback != strings.HasSuffix(v.locale, fallbackMark), v.fallback != strings.HasPrefix(said, "["):
+		case v.fallback != (want != base(own)), v.fallback != strings.HasSuffix(v.locale, templates.FallbackMark), v.fallback != strings.HasPrefix(said, "["):
 			t.Fatalf("reads %s, gets %s: %q (fallback: %v)", own, v.locale, said, v.fallback)
-		case !strings.HasSuffix(said, "text in "+v.plainLocale()):
+		case !strings.HasSuffix(said, "text in "+v.plain):
 			t.Fatalf("%s says %q", v.locale, said)
 		case texts.read(own, slices.Clone(fallback), false) != v:
 			t.Fatal("a second reader of the same languages gets another text")
@@ -74,4 +74,33 @@ func TestEveryReaderGetsTheFirstLanguageOfHerChain(t *testing.T) {
 			t.Fatalf("a neutral reader gets %+v", n)
 		}
 	})
+}
+
+// One Persian report with a date, in a group that lives by Tehran's clock: a member who asked for Gregorian dates gets
+// another rendering than the others, and one who reads English by her country's customs another than one abroad.
+func TestReadersOfOneTextCountDaysDifferently(t *testing.T) {
+	words := gateway.Words{
+		Sources: map[string]string{"fa": "{when, date, short} {n, plural, other {#}}\n", "en": "{when, date, short} {n, plural, one {#} other {#}}\n"},
+		Data:    map[string]string{"when": "2026-11-05T21:00:00Z", "n": "1200"},
+	}
+	b := gateway.Broadcast{ID: gateway.NewID(), Class: gateway.Report, Words: words}
+	texts, err := newTexts(b, gateway.Group{Name: "Harbour", Zone: "Asia/Tehran", Locale: "fa", Fallback: []string{"en"}}, shipped, []way{{kind: "sms", adapter: plain{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := texts.check(); err != nil {
+		t.Fatal(err)
+	}
+	for locale, want := range map[string][2]string{
+		"fa":                      {"fa", "۱۴۰۵/۸/۱۵ ۱٬۲۰۰"},
+		"fa-u-ca-gregory-nu-latn": {"fa-u-ca-gregory-nu-latn", "2026/11/6 1,200"},
+		"en":                      {"en", "11/6/26 1,200"},
+		"en-GB":                   {"en-x-as-en-gb", "06/11/2026 1,200"},
+		"de":                      {"fa-x-fallback", "[fa] ۱۴۰۵/۸/۱۵ ۱٬۲۰۰"},
+	} {
+		v := texts.read(locale, nil, false)
+		if said := strings.ReplaceAll(v.byKind[0].parts[0].Text, "\u200e", ""); v.locale != want[0] || said != want[1] {
+			t.Errorf("%s gets %s: %q, want %v", locale, v.locale, said, want)
+		}
+	}
 }

@@ -94,7 +94,7 @@ func (c *census) count(r *gateway.Recipient) {
 	pair := [2]string{r.Locale, d.version.locale}
 	l := c.languages[pair]
 	if l == nil {
-		l = &gateway.PreviewLanguage{Wants: r.Locale, Gets: d.version.plainLocale(), Fallback: d.version.fallback}
+		l = &gateway.PreviewLanguage{Wants: r.Locale, Gets: d.version.plain, Fallback: d.version.fallback}
 		c.languages[pair] = l
 	}
 	l.Members++
@@ -107,7 +107,7 @@ func (c *census) count(r *gateway.Recipient) {
 	c.texts[textKey{d.version, d.way}]++
 	c.cost(r, &d)
 	if len(c.p.Examples) < examples {
-		c.p.Examples = append(c.p.Examples, gateway.PreviewExample{MemberID: r.Member, Locale: d.version.plainLocale(), Kind: w.kind, Channel: w.channel.Name})
+		c.p.Examples = append(c.p.Examples, gateway.PreviewExample{MemberID: r.Member, Locale: d.version.plain, Kind: w.kind, Channel: w.channel.Name})
 	}
 }
 
@@ -138,7 +138,7 @@ func (c *census) preview() gateway.Preview {
 	})
 	for k, n := range c.texts {
 		said := &k.version.byKind[k.way]
-		text := gateway.PreviewText{Locale: k.version.plainLocale(), Kind: c.t.ways[k.way].kind, Neutral: k.version.neutral, Cost: said.rendering.Cost, Members: n}
+		text := gateway.PreviewText{Locale: k.version.plain, Kind: c.t.ways[k.way].kind, Neutral: k.version.neutral, Cost: said.rendering.Cost, Members: n}
 		for _, part := range said.parts {
 			shown := part.Text
 			if part.Subject != "" {

@@ -73,7 +73,7 @@ func (f *Fanout) Tell(ctx context.Context, n Note) (gateway.Submission, error) {
 	if err != nil {
 		return gateway.Submission{}, fmt.Errorf("read the group's wordings: %w", err)
 	}
-	sources := templates.Shipped()[n.Wording]
+	sources := templates.ShippedText(n.Wording)
 	if sources == nil {
 		return gateway.Submission{}, gateway.Faultf(gateway.CodeInvalid, "there is no shipped text %q", n.Wording)
 	}

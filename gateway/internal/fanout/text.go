@@ -4,18 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
+	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 	"github.com/carillon-gateway/carillon/templates"
 )
-
-// fallbackMark ends the locale of a rendering for readers whose language it is not: the same text, but it shows its
-// language tag. It is a private-use subtag (RFC 5646, section 2.2.7), so the locale stays a language tag.
-const fallbackMark = "-x-fallback"
 
 // keptReadings bounds what is remembered of readers' languages: every member may have a chain of her own.
 const keptReadings = 10_000
@@ -37,8 +34,9 @@ type texts struct {
 	main     *templates.Set
 	pointer  *templates.Set // instead of main for whom the text must stay neutral
 	shipped  bool           // main is a shipped text
-	data     map[string]string
+	data     templates.Data
 	group    gateway.Group
+	zone     *time.Location // the group's: times are told by its clock
 	ways     []way
 	readings map[readingKey]*version
 	versions map[versionKey]*version
@@ -51,13 +49,14 @@ type readingKey struct {
 }
 
 type versionKey struct {
-	locale  string
+	locale  string // templates.Result.Version: a language tag, and behind it what sets it apart
 	neutral bool
 }
 
 // version is one text in one language, for every kind of usable channel.
 type version struct {
 	versionKey
+	plain    string // the language alone
 	fallback bool
 	byKind   []composed // as texts.ways
 	written  bool       // its renderings are in the ledger, or in the chunk that is being filled
@@ -76,11 +75,16 @@ type wordingSource func(name string) (*templates.Set, error)
 // newTexts parses what a broadcast says. Its error is a fault that the author can mend.
 func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways []way) (*texts, error) {
 	t := &texts{
-		b: b, group: g, ways: ways, data: map[string]string{"group": g.Name}, shipped: b.Kind.Shipped(),
+		b: b, group: g, ways: ways, data: templates.Text(b.Words.Data), shipped: b.Kind.Shipped(),
 		readings: map[readingKey]*version{}, versions: map[versionKey]*version{},
 	}
-	maps.Copy(t.data, b.Words.Data)
+	if _, own := t.data["group"]; !own {
+		t.data["group"] = g.Name
+	}
 	var err error
+	if t.zone, err = civil.Zone(g.Zone); err != nil {
+		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's zone: %w", err)
+	}
 	if t.main, err = templates.NewSet(b.Words.Sources); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be read: %w", err)
 	}
@@ -89,7 +93,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	}
 	instead := templates.Pointer
 	if b.Class == gateway.Account { // it has a neutral form of its own, or names nobody anyway
-		if instead = string(b.Kind) + "-neutral"; len(templates.Shipped()[instead]) == 0 {
+		if instead = string(b.Kind) + "-neutral"; len(templates.ShippedText(instead)) == 0 {
 			t.pointer = t.main
 			return t, nil
 		}
@@ -104,7 +108,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 }
 
 // neutralData fills neutral texts: they have no placeholder that could say who writes.
-var neutralData = map[string]string(nil)
+var neutralData = templates.Data(nil)
 
 // chain lists the languages to try: hers, her fallbacks, the group's, the group's fallbacks, in this order.
 func (t *texts) chain(locale string, fallback []string) []string {
@@ -143,18 +147,16 @@ func (t *texts) find(chain []string, neutral bool) *version {
 	if neutral || t.shipped {
 		chain = append(chain, lastResort)
 	}
-	result, err := set.Choose(chain)
+	reader := templates.Reader{Chain: chain, Zone: t.zone, Now: t.b.StartAt}
+	result, err := set.Choose(reader)
 	if err != nil {
 		return nil
 	}
-	key := versionKey{result.Locale, neutral}
-	if result.Fallback {
-		key.locale += fallbackMark
-	}
+	key := versionKey{result.Version(), neutral}
 	v := t.versions[key]
 	if v == nil {
-		v = &version{versionKey: key, fallback: result.Fallback, byKind: make([]composed, len(t.ways))}
-		doc, _, err := set.Render(chain, data)
+		v = &version{versionKey: key, plain: result.Locale, fallback: result.Fallback, byKind: make([]composed, len(t.ways))}
+		doc, err := result.Render(reader, data)
 		if t.b.Class == gateway.LifeSafety || t.b.Class == gateway.Alert {
 			doc.Reference = t.b.ID.Short() // these may come twice after doubt
 		}
@@ -246,6 +248,3 @@ func (v *version) renderings() []gateway.Rendering {
 	}
 	return all
 }
-
-// plainLocale is the language of a version, without our mark.
-func (v *version) plainLocale() string { return strings.TrimSuffix(v.locale, fallbackMark) }

@@ -263,7 +263,7 @@ func (v *visit) wording(ctx context.Context, group gateway.ID) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the group's wordings: %w", err)
 	}
-	sources := templates.Shipped()[templates.Confirm]
+	sources := templates.ShippedText(templates.Confirm)
 	maps.Copy(sources, own[templates.Confirm])
 	h := sha256.New()
 	for _, locale := range slices.Sorted(maps.Keys(sources)) {
