@@ -88,8 +88,9 @@ var drivers = map[string][]string{
 	"github.com/emersion/go-msgauth":                  {"channels/email"},
 	"github.com/emersion/go-imap":                     {"channels/email", "channels/sandbox"},
 	"github.com/emersion/go-smtp":                     {"channels/sandbox"},
-	"github.com/robfig/cron/v3":                       {"scheduler"},       // its Next puts runs on the wrong day: syntax only
-	"github.com/teambition/rrule-go":                  {"scheduler/recur"}, // never ends on some rules, and knows no gaps
+	"github.com/emersion/go-ical":                     {"scheduler/calendar"}, // Decode only: its recurrences lose dates
+	"github.com/robfig/cron/v3":                       {"scheduler"},          // its Next puts runs on the wrong day: syntax only
+	"github.com/teambition/rrule-go":                  {"scheduler/recur"},    // never ends on some rules, and knows no gaps
 	"testing":                                         {"gateway/app/apptest", "gateway/internal/servers", "gateway/internal/store/storetest", "gateway/internal/queue/queuetest"},
 }
 

@@ -203,6 +203,15 @@ func (r Rule) Dates() (Rule, error) {
 	return r, nil
 }
 
+// Fewer gives the rule with one occurrence less to come, and false if it has none left; a rule without COUNT stays.
+func (r Rule) Fewer() (Rule, bool) {
+	if r.option.Count == 0 {
+		return r, true
+	}
+	r.option.Count--
+	return r, r.option.Count > 0
+}
+
 // Over tells whether a moment lies behind the rule's UNTIL. An UNTIL that is a date holds that whole day.
 func (r Rule) Over(m civil.Moment) bool {
 	switch r.until.kind {
