@@ -164,8 +164,13 @@ func TestEveryDateOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The odd hours of the night, a few of them in each zone; all days, or one weekday.
-		minute, hour := i*7%60, []int{0, 1, 2, 3, 23}[i%5]
+		// A quarter past the time that a change of this zone's clocks skips or doubles; all days, or one weekday.
+		hour, minute := i%24, i*7%60
+		if change := civil.SpanAt(int64(start)+int64(i%2*180)*int64(civil.Day), loc).End; change < int64(end) {
+			before, after := civil.SpanAt(change-1, loc).Offset, civil.SpanAt(change, loc).Offset
+			odd := (civil.Wall(change+min(before, after)) + 15*civil.Minute).Fields()
+			hour, minute = odd.Hour(), odd.Minute()
+		}
 		days, weekday := []string{"*", "0", "5"}[i%3], []int{-1, 0, 5}[i%3]
 		rule, err := scheduler.ParseCron(fmt.Sprintf("%d %d * * %s", minute, hour, days))
 		if err != nil {
