@@ -22,6 +22,7 @@ const (
 	MaxOccurrences = 200_000 // of all events in one expansion
 
 	maxSteps = 100_000 // of one event, from its first occurrence on
+	maxRules = 5       // of one event
 )
 
 // ErrNotCalendar says that bytes are no calendar at all: a page that asks to log in, or nothing.
@@ -88,6 +89,7 @@ type Occurrence struct {
 	Status       string // CONFIRMED, TENTATIVE, CANCELLED, or empty where the calendar says nothing
 	Summary      string
 	Sequence     int // grows with each change that the organiser made
+	order        int64
 }
 
 // event is one VEVENT.
@@ -118,4 +120,11 @@ type period struct {
 type series struct {
 	master    *event // nil if the calendar holds only what deviates
 	overrides []*event
+	index     map[slot]int // where each is in overrides
+}
+
+// slot is the time of a RECURRENCE-ID.
+type slot struct {
+	kind Kind
+	at   int64 // Unix seconds
 }

@@ -60,14 +60,17 @@ func (s *series) add(e *event) error {
 		}
 		return nil
 	}
-	for i, o := range s.overrides {
-		if o.recurrence.sameAs(*e.recurrence) {
-			if !e.olderThan(o) {
-				s.overrides[i] = e
-			}
-			return nil
+	at := slot{e.recurrence.kind, e.recurrence.at(nil).Instant().Unix()}
+	if i, known := s.index[at]; known {
+		if !e.olderThan(s.overrides[i]) {
+			s.overrides[i] = e
 		}
+		return nil
 	}
+	if s.index == nil {
+		s.index = map[slot]int{}
+	}
+	s.index[at] = len(s.overrides)
 	s.overrides = append(s.overrides, e)
 	return nil
 }
@@ -169,6 +172,9 @@ func (e *event) readRepeats(c *ical.Component, zones *zones) error {
 		return nil // it stands for what a series has already
 	}
 	for name, into := range map[string]*[]recur.Rule{"RRULE": &e.rules, "EXRULE": &e.except} {
+		if n := len(c.Props.Values(name)); n > maxRules { // each may take a tenth of a second to find nothing
+			return fmt.Errorf("it has %d times %s, more than %d", n, name, maxRules)
+		}
 		for _, p := range c.Props.Values(name) {
 			rule, err := recur.Parse(p.Value)
 			if err == nil && e.start.kind == Date {

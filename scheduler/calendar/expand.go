@@ -36,7 +36,7 @@ func (c *Calendar) Expand(ctx context.Context, from, to time.Time, place *time.L
 		}
 	}
 	slices.SortStableFunc(x.found, func(a, b Occurrence) int {
-		return cmp.Or(x.order(a.Start).Compare(x.order(b.Start)), strings.Compare(a.UID, b.UID), strings.Compare(a.Start.String(), b.Start.String()))
+		return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.UID, b.UID))
 	})
 	return x.found, faults, nil
 }
@@ -184,9 +184,11 @@ func (x *expansion) add(master *event, ranges []change, i instance) {
 // emit adds an occurrence if it starts in the time that was asked for.
 func (x *expansion) emit(e *event, as stamp, at civil.Moment, l length, id *Time) {
 	o := Occurrence{UID: e.uid, RecurrenceID: id, Start: x.time(as.kind, at), Status: e.status, Summary: e.summary, Sequence: e.sequence}
-	if start := x.order(o.Start); start.Before(x.from) || !start.Before(x.to) {
+	start := x.order(o.Start)
+	if start.Before(x.from) || !start.Before(x.to) {
 		return
 	}
+	o.order = start.Unix()
 	end := at
 	if l.days > 0 {
 		as.wall = at.Wall + civil.Wall(l.days)*civil.Day
@@ -207,7 +209,7 @@ func (x *expansion) emit(e *event, as stamp, at civil.Moment, l length, id *Time
 }
 
 // instances gives the occurrences of a series as its rules and lists have them, that start in the time asked for or
-// could be moved into it, in no order.
+// could be moved into it, in order.
 func (x *expansion) instances(e *event, ranges []change) ([]instance, error) {
 	from, to := x.window(ranges)
 	set := map[int64]instance{} // by instant; of two wall times on one, the one that exists
@@ -264,6 +266,7 @@ func (x *expansion) instances(e *event, ranges []change) ([]instance, error) {
 			all = append(all, i)
 		}
 	}
+	slices.SortFunc(all, func(a, b instance) int { return a.at.Instant().Compare(b.at.Instant()) })
 	return all, nil
 }
 

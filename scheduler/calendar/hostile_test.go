@@ -44,6 +44,24 @@ func TestHostileCalendarsAreBounded(t *testing.T) {
 	if _, _, err := read(t, many.String()).Expand(context.Background(), begin, end, nil); !errors.Is(err, calendar.ErrTooBig) {
 		t.Errorf("many occurrences: %v", err)
 	}
+	var rules, zones, overrides strings.Builder
+	for i := range 19_000 {
+		fmt.Fprintf(&zones, "BEGIN:VEVENT\nUID:%d\nDTSTART;TZID=/a/b/Zone%d:20260301T000000\nEND:VEVENT\n", i, i)
+		fmt.Fprintf(&overrides, "BEGIN:VEVENT\nUID:1\nRECURRENCE-ID;RANGE=THISANDFUTURE:%[1]s\nDTSTART;TZID=Europe/Berlin:%[1]s\nEND:VEVENT\n", begin.Add(time.Duration(i)*time.Hour).Format("20060102T150405"))
+	}
+	for range 200_000 {
+		rules.WriteString("RRULE:FREQ=YEARLY;BYMONTHDAY=30;BYMONTH=2\n")
+	}
+	if c := read(t, zones.String()); len(c.Faults) != 19_000 || !strings.Contains(c.Faults[18_999].Error(), "more than 200 time zones") {
+		t.Errorf("many zones: %d faults", len(c.Faults))
+	}
+	if c := read(t, "BEGIN:VEVENT\nUID:1\nDTSTART:20260301T000000Z\n"+rules.String()+"END:VEVENT"); len(c.Faults) != 1 {
+		t.Errorf("many rules: %v", c.Faults)
+	}
+	changed := read(t, "BEGIN:VEVENT\nUID:1\nDTSTART;TZID=Europe/Berlin:20260301T000000\nRRULE:FREQ=HOURLY\nEND:VEVENT\n"+overrides.String())
+	if all, _, err := changed.Expand(context.Background(), begin, end, nil); err != nil || len(all) < 2000 {
+		t.Errorf("many overrides: %d, %v", len(all), err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, _, err := c.Expand(ctx, begin, end, nil); !errors.Is(err, context.Canceled) {

@@ -40,6 +40,9 @@ func newZones(blocks []block) *zones {
 // what the calendar's VTIMEZONE says is its name; or, evaluated, what it says its clocks do.
 func (z *zones) find(tzid string) (*time.Location, error) {
 	f, ok := z.found[tzid]
+	if !ok && len(z.found) >= maxZones {
+		return nil, fmt.Errorf("the calendar names more than %d time zones", maxZones)
+	}
 	if !ok {
 		f.loc, f.err = z.search(tzid)
 		z.found[tzid] = f
@@ -71,17 +74,16 @@ func (z *zones) search(tzid string) (*time.Location, error) {
 	return nil, fmt.Errorf("the time zone %q cannot be used: %w", shorten(tzid), err)
 }
 
-// byName finds an IANA zone, also behind a prefix as in "/freeassociation.sourceforge.net/Europe/Berlin".
+// byName finds an IANA zone, also behind a prefix as in "/freeassociation.sourceforge.net/Europe/Berlin"; nil if there is
+// none.
 func byName(name string) *time.Location {
-	for rest, more := name, true; more; {
-		if loc, err := civil.Zone(rest); err == nil {
+	if loc, err := civil.Zone(name); err == nil {
+		return loc
+	}
+	parts := strings.Split(name, "/")
+	for n := 3; n >= 2 && parts[0] == ""; n-- { // a single word at the end of a path may be anything
+		if loc, err := civil.Zone(strings.Join(parts[max(1, len(parts)-n):], "/")); err == nil {
 			return loc
-		}
-		if !strings.HasPrefix(name, "/") {
-			return nil
-		}
-		if _, rest, more = strings.Cut(strings.TrimPrefix(rest, "/"), "/"); !strings.Contains(rest, "/") {
-			return nil // a single word at the end of a path may be anything
 		}
 	}
 	return nil
@@ -93,13 +95,22 @@ type onset struct {
 	offset int64 // seconds east of Greenwich
 }
 
-// The last year that described zones are evaluated for; after it they keep their last offset.
-const lastYear = 2200
+// Described zones are evaluated up to a year, after which they keep their last offset.
+const (
+	lastYear  = 2200
+	maxZones  = 200    // that one calendar may name
+	maxOnsets = 10_000 // of one zone; two a year since 1601 are 1200
+	maxParts  = 200    // STANDARD and DAYLIGHT of one zone
+)
 
 // evaluate makes a zone of what a VTIMEZONE describes (section 3.6.5).
 func evaluate(c *ical.Component) (*time.Location, error) {
 	var all []onset
 	var initial, earliest int64
+	budget := maxOnsets
+	if len(c.Children) > maxParts {
+		return nil, fmt.Errorf("its description has more than %d parts", maxParts)
+	}
 	for _, child := range c.Children {
 		from, err := readOffset(value(child, "TZOFFSETFROM"))
 		if err != nil {
@@ -109,7 +120,7 @@ func evaluate(c *ical.Component) (*time.Location, error) {
 		if err != nil {
 			return nil, err
 		}
-		walls, err := onsets(child, from)
+		walls, err := onsets(child, from, &budget)
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +140,7 @@ func evaluate(c *ical.Component) (*time.Location, error) {
 }
 
 // onsets gives the wall times, in the offset that was kept until then, at which a STANDARD or DAYLIGHT begins.
-func onsets(c *ical.Component, from int64) ([]civil.Wall, error) {
+func onsets(c *ical.Component, from int64, budget *int) ([]civil.Wall, error) {
 	p := c.Props.Get("DTSTART")
 	if p == nil {
 		return nil, fmt.Errorf("its description has no DTSTART")
@@ -149,13 +160,18 @@ func onsets(c *ical.Component, from int64) ([]civil.Wall, error) {
 			all = append(all, d.start.wall)
 		}
 	}
-	for _, p := range c.Props.Values("RRULE") {
+	if *budget -= len(all); *budget < 0 {
+		return nil, recur.ErrTooMany
+	}
+	if p := c.Props.Get("RRULE"); p != nil {
 		rule, err := recur.Parse(p.Value)
 		if err != nil {
 			return nil, err
 		}
-		budget := 5000 // six hundred years are enough of each
-		err = rule.Walk(start.wall, start.wall, civil.At(lastYear, 12, 31, 0, 0, 0), &budget, func(w civil.Wall) bool {
+		if !rule.Yearly() {
+			return nil, fmt.Errorf("its clocks change otherwise than by the year")
+		}
+		err = rule.Walk(start.wall, start.wall, civil.At(lastYear, 12, 31, 0, 0, 0), budget, func(w civil.Wall) bool {
 			if rule.Over(civil.Moment{Wall: w, Offset: from}) {
 				return false
 			}

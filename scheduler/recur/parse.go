@@ -203,6 +203,9 @@ func (r Rule) Dates() (Rule, error) {
 	return r, nil
 }
 
+// Yearly tells whether the rule steps by years.
+func (r Rule) Yearly() bool { return r.option.Freq == rrule.YEARLY }
+
 // Fewer gives the rule with one occurrence less to come, and false if it has none left; a rule without COUNT stays.
 func (r Rule) Fewer() (Rule, bool) {
 	if r.option.Count == 0 {
