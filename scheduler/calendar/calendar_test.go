@@ -278,6 +278,15 @@ END:VEVENT`)
 	}
 }
 
+// TestAZoneWithAnyName finds a description whose name is no name of a zone, as Exchange writes them.
+func TestAZoneWithAnyName(t *testing.T) {
+	c := read(t, "BEGIN:VTIMEZONE\nTZID:(UTC+05:45) Kathmandu\\, anywhere\nBEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0545\nTZOFFSETTO:+0545\nEND:STANDARD\nEND:VTIMEZONE\n"+
+		"BEGIN:VEVENT\nUID:1\nDTSTART;TZID=\"(UTC+05:45) Kathmandu, anywhere\":20260302T054500\nEND:VEVENT")
+	if got := starts(expand(t, c, "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z", "")); got != "2026-03-02T00:00:00Z" {
+		t.Errorf("%s, %v", got, c.Faults)
+	}
+}
+
 func TestWholeDaysFollowThePlace(t *testing.T) {
 	c := one(t, "DTSTART;VALUE=DATE:20260302\nRRULE:FREQ=DAILY;COUNT=3")
 	for place, want := range map[string]string{"": "2026-03-02 2026-03-03", "Asia/Tokyo": "2026-03-03 2026-03-04", "America/New_York": "2026-03-02 2026-03-03"} {

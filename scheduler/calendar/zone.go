@@ -29,7 +29,7 @@ func newZones(blocks []block) *zones {
 	for _, b := range blocks {
 		for _, line := range b.lines {
 			if i := headEnd(line); i >= 4 && strings.EqualFold(line[:4], "TZID") && (line[4] == ':' || line[4] == ';') {
-				z.described[strings.TrimSpace(line[i+1:])] = b
+				z.described[text(line[i+1:])] = b
 			}
 		}
 	}
@@ -57,7 +57,7 @@ func (z *zones) search(tzid string) (*time.Location, error) {
 	if loc, err := civil.Zone(windowsZone(tzid)); err == nil {
 		return loc, nil
 	}
-	b, ok := z.described[tzid]
+	b, ok := z.described[text(tzid)]
 	if !ok {
 		return nil, fmt.Errorf("the time zone %q is unknown, and the calendar does not describe it", shorten(tzid))
 	}
