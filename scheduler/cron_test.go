@@ -27,6 +27,7 @@ func TestRunsAroundClockChanges(t *testing.T) {
 			"2026-10-25T02:30+02:00 02:30 first of two; 2026-10-26T02:30+01:00 02:30"},
 		{"the rhythm of every hour is kept", "0 * * * *", "Europe/Berlin", "2026-10-24T23:30:00Z",
 			"2026-10-25T02:00+02:00 02:00 first of two; 2026-10-25T02:00+01:00 02:00 second of two; 2026-10-25T03:00+01:00 03:00"},
+		{"@hourly too", "@hourly", "Europe/Berlin", "2026-10-25T00:00:00Z", "2026-10-25T02:00+01:00 02:00 second of two"},
 		{"every hour in a gap is one run, under the time that exists", "30 * * * *", "Europe/Berlin", "2026-03-29T00:00:00Z",
 			"2026-03-29T01:30+01:00 01:30; 2026-03-29T03:30+02:00 03:30; 2026-03-29T04:30+02:00 04:30"},
 		{"hours that are named are civil times, even if it is all of them", "30 0-23 * * *", "Europe/Berlin", "2026-10-25T00:00:00Z",

@@ -278,9 +278,14 @@ END:VEVENT`)
 	}
 }
 
-// TestAZoneWithAnyName finds a description whose name is no name of a zone, as Exchange writes them.
+// TestAZoneWithAnyName finds a description whose name is no name of a zone, as Exchange writes them, and the zone that
+// a description says it is.
 func TestAZoneWithAnyName(t *testing.T) {
-	c := read(t, "BEGIN:VTIMEZONE\nTZID:(UTC+05:45) Kathmandu\\, anywhere\nBEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0545\nTZOFFSETTO:+0545\nEND:STANDARD\nEND:VTIMEZONE\n"+
+	c := read(t, "BEGIN:VEVENT\nUID:1\nDTSTART;TZID=Home:20260302T090000\nEND:VEVENT\nBEGIN:VTIMEZONE\nTZID:Home\nX-LIC-LOCATION:Asia/Tokyo\nEND:VTIMEZONE")
+	if got := starts(expand(t, c, "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z", "")); got != "2026-03-02T00:00:00Z" {
+		t.Errorf("%s, %v", got, c.Faults)
+	}
+	c = read(t, "BEGIN:VTIMEZONE\nTZID:(UTC+05:45) Kathmandu\\, anywhere\nBEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0545\nTZOFFSETTO:+0545\nEND:STANDARD\nEND:VTIMEZONE\n"+
 		"BEGIN:VEVENT\nUID:1\nDTSTART;TZID=\"(UTC+05:45) Kathmandu, anywhere\":20260302T054500\nEND:VEVENT")
 	if got := starts(expand(t, c, "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z", "")); got != "2026-03-02T00:00:00Z" {
 		t.Errorf("%s, %v", got, c.Faults)
