@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
 // Micro is how many of an amount's millionths make one unit of a currency.
@@ -216,6 +218,6 @@ func MonthOf(zone string, at time.Time) (month string, from, to time.Time) {
 		loc = time.UTC // zones are checked when a group is stored; without their rules nothing better is known
 	}
 	y, m, _ := at.In(loc).Date()
-	from, to = time.Date(y, m, 1, 0, 0, 0, 0, loc).UTC(), time.Date(y, m+1, 1, 0, 0, 0, 0, loc).UTC()
+	from, to = civil.In(civil.At(y, m, 1, 0, 0, 0), loc).Instant(), civil.In(civil.At(y, m+1, 1, 0, 0, 0), loc).Instant()
 	return fmt.Sprintf("%04d-%02d", y, int(m)), from, to
 }

@@ -64,6 +64,7 @@ func TestMonths(t *testing.T) {
 		{"Europe/Berlin", "2026-03-31T21:59:59Z", "2026-03"}, {"Europe/Berlin", "2026-03-31T22:00:00Z", "2026-04"},
 		{"Pacific/Kiritimati", "2026-12-31T10:00:00Z", "2027-01"}, {"America/Los_Angeles", "2027-01-01T07:59:59Z", "2026-12"},
 		{"Asia/Kathmandu", "2026-02-28T18:15:00Z", "2026-03"}, {"", "2026-02-28T23:59:59Z", "2026-02"},
+		{"America/Asuncion", "2023-10-01T03:30:00Z", "2023-09"}, {"America/Asuncion", "2023-10-01T04:00:00Z", "2023-10"}, // no midnight
 	} {
 		at, err := time.Parse(time.RFC3339, c.at)
 		if err != nil {

@@ -32,6 +32,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"version", exitDone}, {"--help", exitDone}, {"config", exitDone}, {"fly", exitWrong}, {"version -x", exitWrong},
 		{"config check --config none", exitWrong}, {"sms count", exitWrong}, {"broadcast show", exitWrong}, {"send extra", exitWrong},
+		{"schedule preview --cron TZ=UTC --zone UTC", exitWrong}, {"schedule preview --rrule FREQ=DAILY --zone UTC", exitDone},
 	} {
 		var out, err bytes.Buffer
 		sh := &shell{in: strings.NewReader("no JSON"), out: &out, err: &err, lookup: func(string) (string, bool) { return "", false }}

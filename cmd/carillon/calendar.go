@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/carillon-gateway/carillon/gateway/civil"
+	"github.com/carillon-gateway/carillon/scheduler/calendar"
+)
+
+// maxExpanding bounds how long one calendar may take.
+const maxExpanding = 30 * time.Second
+
+func (sh *shell) calendars() *cobra.Command {
+	var from, to, zone string
+	c := &cobra.Command{Use: "expand FILE", Short: "list what a calendar (.ics; - reads standard input) holds, each occurrence by itself", Args: cobra.ExactArgs(1)}
+	c.Flags().StringVar(&from, "from", "", "list what starts at this instant or later, as in 2026-03-01T00:00:00Z, or wall time of the zone, as in 2026-03-01")
+	c.Flags().StringVar(&to, "to", "", "and before this one")
+	c.Flags().StringVar(&zone, "zone", "", "time zone that times without one are placed in, as in Europe/Berlin (empty: they stay without)")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		place, clock := (*time.Location)(nil), time.UTC
+		if zone != "" {
+			loc, err := civil.Zone(zone)
+			if err != nil {
+				return wrong("--zone: %w", err)
+			}
+			place, clock = loc, loc
+		}
+		begin, err := instant(from, clock)
+		if err != nil {
+			return wrong("--from %w", err)
+		}
+		end, err := instant(to, clock)
+		if err != nil {
+			return wrong("--to %w", err)
+		}
+		if !begin.Before(end) {
+			return wrong("--to %s is not after --from %s", to, from)
+		}
+		return sh.expandCalendar(c.Context(), args[0], begin, end, place)
+	}
+	return holder("calendar", "read calendars of other programs", c)
+}
+
+func (sh *shell) expandCalendar(ctx context.Context, file string, from, to time.Time, place *time.Location) error {
+	in := sh.in
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return wrong("%w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxExpanding)
+	defer cancel()
+	return sh.listOccurrences(ctx, file, in, from, to, place)
+}
+
+func (sh *shell) listOccurrences(ctx context.Context, file string, in io.Reader, from, to time.Time, place *time.Location) error {
+	read, err := calendar.Read(in)
+	if errors.Is(err, calendar.ErrNotCalendar) || errors.Is(err, calendar.ErrTooBig) {
+		return wrong("%s: %w", file, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	all, faults, err := read.Expand(ctx, from, to, place)
+	if errors.Is(err, calendar.ErrTooBig) {
+		return wrong("%s: %w", file, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for _, f := range append(read.Faults, faults...) {
+		fmt.Fprintln(sh.err, printable(fmt.Sprintf("carillon: %s: %v", file, f)))
+	}
+	if read.Cut {
+		fmt.Fprintln(sh.err, printable(fmt.Sprintf("carillon: %s: the file is cut off: END:VCALENDAR is missing", file)))
+	}
+	if !sh.json() {
+		return sh.table([]string{"START", "END", "STATUS", "SUMMARY"}, occurrenceRows(all, place), "Nothing starts in that time.")
+	}
+	for _, o := range all {
+		var id *string
+		if o.RecurrenceID != nil {
+			text := o.RecurrenceID.String()
+			id = &text
+		}
+		err := sh.print(struct {
+			UID          string  `json:"uid"`
+			RecurrenceID *string `json:"recurrence_id"`
+			Start        string  `json:"start"`
+			End          string  `json:"end"`
+			AllDay       bool    `json:"all_day"`
+			Status       string  `json:"status"`
+			Summary      string  `json:"summary"`
+		}{o.UID, id, o.Start.String(), o.End.String(), o.Start.Kind == calendar.Date, o.Status, o.Summary}, "")
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// occurrenceRows writes occurrences for people, on the clocks of the zone if they gave one.
+func occurrenceRows(all []calendar.Occurrence, place *time.Location) [][]string {
+	show := func(t calendar.Time) string {
+		if t.Kind == calendar.Instant && place != nil {
+			return t.Moment.Instant().In(place).Format("2006-01-02 15:04 -07:00")
+		}
+		return t.String()
+	}
+	var rows [][]string
+	for _, o := range all {
+		rows = append(rows, []string{show(o.Start), show(o.End), o.Status, o.Summary})
+	}
+	return rows
+}

@@ -1,0 +1,230 @@
+// Package fetch gets what others publish under an address that a member of a group typed in: calendars, and the numbers
+// of a report. Such an address may be meant to reach what only this machine reaches, may never end and may be a
+// secret; so private addresses are refused when they are dialled, all is bounded, and no error repeats the address
+// beyond its host. It decides nothing about what comes: a page that asks to log in is an answer like any other.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// The most that one answer may take.
+const (
+	MaxBytes     = 10 << 20
+	MaxTime      = 30 * time.Second
+	maxRedirects = 5
+	maxHeader    = 64 << 10 // bytes
+	maxValidator = 1000     // bytes of an ETag that are kept
+	maxRetry     = 24 * time.Hour
+)
+
+var (
+	// ErrAddress says that an address may not be fetched from, whatever is there.
+	ErrAddress = errors.New("this address cannot be used")
+	// ErrPrivate says that an address leads to this machine or into a private network.
+	ErrPrivate = fmt.Errorf("%w: it leads into a private network", ErrAddress)
+	// ErrTooBig says that the answer is longer than MaxBytes.
+	ErrTooBig = fmt.Errorf("the answer is longer than %d MiB", MaxBytes>>20)
+)
+
+// StatusError is an answer that is neither the thing itself nor that it is unchanged.
+type StatusError struct {
+	Code       int
+	RetryAfter time.Duration // as long as the server asks for, at most a day; 0 if it does not
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("the server answered %d %s", e.Code, http.StatusText(e.Code))
+}
+
+// Version names a state of what is fetched, as its server names it. The zero value knows none.
+type Version struct {
+	ETag         string
+	LastModified string
+}
+
+// Answer is what was fetched.
+type Answer struct {
+	Unchanged bool // it is what Version named, and Body is empty
+	Body      []byte
+	Version   Version
+}
+
+// Client fetches. It may be used by many at once and keeps no connection.
+type Client struct {
+	agent     string
+	transport *http.Transport
+}
+
+// New makes a client that names itself as agent. It fetches from the addresses that allowed permits; nil means Public.
+func New(agent string, allowed func(netip.Addr) bool) *Client {
+	if allowed == nil {
+		allowed = Public
+	}
+	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(address)
+		if err != nil || !allowed(to.Addr()) {
+			return ErrPrivate // checked here, after the name was looked up, so that no name can lead elsewhere later
+		}
+		return nil
+	}}
+	return &Client{agent, &http.Transport{
+		DialContext:       dialer.DialContext, // and no proxy, which would dial for us
+		DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxHeader,
+		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 20 * time.Second,
+	}}
+}
+
+// Get fetches from an address, unless it is still what known names. Of redirects it follows five, never from https to
+// http. The errors are ErrAddress, ErrPrivate, ErrTooBig, a *StatusError, that of the context, or of the network.
+func (c *Client) Get(ctx context.Context, address string, known Version) (Answer, error) {
+	u, err := Check(address)
+	if err != nil {
+		return Answer{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, MaxTime)
+	defer cancel()
+	for range maxRedirects + 1 {
+		answer, next, err := c.once(ctx, u, known)
+		if err != nil {
+			return Answer{}, fmt.Errorf("fetching from %s: %w", u.Hostname(), err)
+		}
+		if next == nil {
+			return answer, nil
+		}
+		if u.Scheme == "https" && next.Scheme != "https" {
+			return Answer{}, fmt.Errorf("fetching from %s: %w: it redirects from https to http", u.Hostname(), ErrAddress)
+		}
+		u = next
+	}
+	return Answer{}, fmt.Errorf("fetching from %s: %w: it redirects more than %d times", u.Hostname(), ErrAddress, maxRedirects)
+}
+
+// Check reads an address and says what is wrong with it, before anything is fetched. webcal: is read as https:.
+func Check(address string) (*url.URL, error) {
+	address = strings.TrimSpace(address)
+	u, err := url.Parse(address)
+	if err != nil { // the error would repeat the address
+		return nil, fmt.Errorf("%w: it is no address; write https://…", ErrAddress)
+	}
+	u.Fragment = ""
+	switch u.Scheme = strings.ToLower(u.Scheme); u.Scheme {
+	case "webcal", "webcals":
+		u.Scheme = "https"
+	case "https", "http":
+	default:
+		return nil, fmt.Errorf("%w: it must begin with https://", ErrAddress)
+	}
+	port, _ := strconv.Atoi(u.Port())
+	switch {
+	case u.Hostname() == "" || u.Opaque != "":
+		return nil, fmt.Errorf("%w: it names no server", ErrAddress)
+	case u.User != nil:
+		return nil, fmt.Errorf("%w: it holds a user name or a password; use the private address that the calendar's program gives out", ErrAddress)
+	case port != 0 && port != 80 && port != 443 && port < 1024:
+		return nil, fmt.Errorf("%w: no web server listens on port %d", ErrAddress, port)
+	}
+	return u, nil
+}
+
+// once makes one request. It returns where to ask next if it was redirected.
+func (c *Client) once(ctx context.Context, u *url.URL, known Version) (Answer, *url.URL, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return Answer{}, nil, fmt.Errorf("%w: it is no address", ErrAddress)
+	}
+	req.Header.Set("User-Agent", c.agent)
+	if known.ETag != "" {
+		req.Header.Set("If-None-Match", known.ETag)
+	}
+	if known.LastModified != "" {
+		req.Header.Set("If-Modified-Since", known.LastModified)
+	}
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		if errors.Is(err, ErrPrivate) {
+			err = ErrPrivate // without the address that its name led to
+		}
+		return Answer{}, nil, err
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotModified:
+		if known != (Version{}) {
+			return Answer{Unchanged: true, Version: known}, nil, nil
+		}
+		return Answer{}, nil, &StatusError{Code: resp.StatusCode}
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		to, err := u.Parse(resp.Header.Get("Location"))
+		if err != nil || resp.Header.Get("Location") == "" {
+			return Answer{}, nil, fmt.Errorf("%w: it redirects to nowhere", ErrAddress)
+		}
+		next, err := Check(to.String())
+		return Answer{}, next, err
+	default:
+		return Answer{}, nil, &StatusError{resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"))}
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBytes+1))
+	if err != nil {
+		return Answer{}, nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	if len(body) > MaxBytes {
+		return Answer{}, nil, ErrTooBig
+	}
+	return Answer{Body: body, Version: Version{validator(resp, "ETag"), validator(resp, "Last-Modified")}}, nil, nil
+}
+
+func validator(resp *http.Response, name string) string {
+	if v := resp.Header.Get(name); len(v) <= maxValidator {
+		return v
+	}
+	return ""
+}
+
+// retryAfter reads a number of seconds or a date (RFC 9110, section 10.2.3).
+func retryAfter(value string) time.Duration {
+	var wait time.Duration
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		wait = time.Until(at)
+	}
+	return min(max(0, wait), maxRetry)
+}
+
+// Public tells whether an address is one of the open internet (the special-purpose registries of RFC 6890): not this
+// machine, a private or shared network, a group of receivers, or a wrapping of any of these.
+func Public(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	if netip.MustParsePrefix("64:ff9b::/96").Contains(a) { // NAT64 wraps an address of the older kind
+		b := a.As16()
+		a = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	if !a.IsGlobalUnicast() || a.IsPrivate() {
+		return false
+	}
+	if a.Is6() && !netip.MustParsePrefix("2000::/3").Contains(a) {
+		return false
+	}
+	for _, p := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+	} {
+		if netip.MustParsePrefix(p).Contains(a) {
+			return false
+		}
+	}
+	return true
+}
