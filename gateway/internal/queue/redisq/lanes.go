@@ -69,7 +69,7 @@ func (q *Queue) push(ctx context.Context, c *channel, lane gateway.Lane, some []
 	}
 	reply, err := q.run(ctx, q.scripts.push, []string{c.generation, keys.turns, keys.present, keys.more}, args...)
 	if err == nil && len(reply) != 4 {
-		err = fmt.Errorf("Redis answered a push with %d values", len(reply)) //nolint:staticcheck // a name
+		err = fmt.Errorf("Redis answered a push with %d values", len(reply))
 	}
 	if err != nil {
 		c.putDone(lane, done)
@@ -137,7 +137,7 @@ func (q *Queue) pop(ctx context.Context, c *channel, lanes []gateway.Lane, most 
 	}
 	reply, err := q.run(ctx, q.scripts.pop, keys, args...)
 	if err == nil && len(reply) != 5 {
-		err = fmt.Errorf("Redis answered a pop with %d values", len(reply)) //nolint:staticcheck // a name
+		err = fmt.Errorf("Redis answered a pop with %d values", len(reply))
 	}
 	if err != nil {
 		for i, lane := range lanes {

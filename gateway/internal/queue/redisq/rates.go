@@ -72,7 +72,7 @@ func (r *rates) take(key string, urgent bool, want, cost int, owed int64, of []a
 	}
 	reply, err := r.q.run(context.Background(), r.q.scripts.take, []string{key}, append([]any{first, want, max(1, cost), owed}, of...)...)
 	if err == nil && len(reply) != 3 {
-		err = fmt.Errorf("Redis answered a question for rates with %d values", len(reply)) //nolint:staticcheck // a name
+		err = fmt.Errorf("Redis answered a question for rates with %d values", len(reply))
 	}
 	if err != nil {
 		r.missing(err)

@@ -144,7 +144,7 @@ func (q *Queue) Check(ctx context.Context) error {
 		}
 		policy, limit := info.Item("Memory", "maxmemory_policy"), info.Item("Memory", "maxmemory")
 		if policy != "noeviction" && policy != "" {
-			return fmt.Errorf("Redis drops keys when it is full: maxmemory-policy is %s (maxmemory is %s); set it to noeviction in redis.conf, or by CONFIG SET maxmemory-policy noeviction, on every server", policy, limit) //nolint:staticcheck // a name
+			return fmt.Errorf("Redis drops keys when it is full: maxmemory-policy is %s (maxmemory is %s); set it to noeviction in redis.conf, or by CONFIG SET maxmemory-policy noeviction, on every server", policy, limit)
 		}
 		return nil
 	}
@@ -165,11 +165,11 @@ func unreachable(err error) error {
 	case err == nil:
 		return nil
 	case redis.HasErrorPrefix(err, "OOM"):
-		return fmt.Errorf("Redis is full, what is due waits in the ledger; raise maxmemory: %w", err) //nolint:staticcheck // a name
+		return fmt.Errorf("Redis is full, what is due waits in the ledger; raise maxmemory: %w", err)
 	case redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "NOPERM"):
-		return fmt.Errorf("Redis refuses us; see that user name and password are right, and that the user may run scripts and publish: %w", err) //nolint:staticcheck // a name
+		return fmt.Errorf("Redis refuses us; see that user name and password are right, and that the user may run scripts and publish: %w", err)
 	}
-	return fmt.Errorf("Redis cannot be reached, what is due waits in the ledger: %w", err) //nolint:staticcheck // a name
+	return fmt.Errorf("Redis cannot be reached, what is due waits in the ledger: %w", err)
 }
 
 // once is a command that the client never sends again by itself.
