@@ -78,6 +78,7 @@ type App struct {
 	resubscribe chan struct{} // a channel has changed
 	notices     chan struct{} // owners may have to be told something
 	uncap       chan struct{} // a cap may bind no more
+	taken       atomic.Uint64 // the edition of live that all parts have taken over
 	draining    atomic.Bool
 }
 
@@ -150,23 +151,23 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.announce()
-	if _, err := a.live.refresh(ctx); err != nil {
+	if err := a.live.refresh(ctx); err != nil {
 		return err
 	}
 	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds(), Usable: a.live.Usable, Parse: a.parseAddress, Now: o.Now})
 	sending := dispatch.Options{
-		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.live, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL,
+		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL,
 		Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
-	}
-	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: func(channel gateway.ID, lane gateway.Lane) { a.dispatch.Nudge(channel, lane) }, At: o.At, Rivals: !alone}
-	if !alone {
-		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles)
-	}
-	if !o.has(RoleScheduler) {
-		planning.Elsewhere = a.callPlanners
 	}
 	if a.dispatch, err = dispatch.New(sending); err != nil {
 		return err
+	}
+	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, At: o.At, Rivals: !alone}
+	if !o.has(RoleScheduler) {
+		planning.Elsewhere = a.callPlanners
+	}
+	if !alone {
+		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles)
 	}
 	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Wordings: s}, a.live, planning)
 	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard})

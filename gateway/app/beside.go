@@ -73,11 +73,10 @@ func (a *App) follow(ctx context.Context) error {
 		case <-announced:
 		case <-again:
 		}
-		changed, err := a.live.refresh(ctx)
-		if err != nil && ctx.Err() == nil {
+		if err := a.live.refresh(ctx); err != nil && ctx.Err() == nil {
 			a.Log.Error("the channels cannot be read again; trying again", "error", err)
 		}
-		if changed {
+		if a.live.edition.Load() != a.taken.Load() { // whoever found the change
 			a.channelsChanged(ctx)
 		}
 	}
@@ -85,6 +84,7 @@ func (a *App) follow(ctx context.Context) error {
 
 // channelsChanged has all parts of this process take the channels as they are now.
 func (a *App) channelsChanged(context.Context) {
+	a.taken.Store(a.live.edition.Load())
 	a.dispatch.Refresh()
 	signal(a.notices)
 	a.ears.Refresh()
@@ -101,7 +101,6 @@ func (a *App) changedHere(ctx context.Context) {
 // health is what dispatch finds out about channels: it is kept in the ledger, and other processes are told.
 type health struct {
 	healthStore
-	live     *live
 	announce func()
 }
 

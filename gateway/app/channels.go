@@ -65,7 +65,7 @@ func (d *channelDesk) CloseIncident(ctx context.Context, id gateway.ID, by strin
 	if _, err := d.store.CloseIncident(ctx, id, by); err != nil {
 		return err
 	}
-	if _, err := d.live.refresh(ctx); err != nil {
+	if err := d.live.refresh(ctx); err != nil {
 		return err
 	}
 	d.changed(ctx)
@@ -124,7 +124,7 @@ func (d *channelDesk) PutChannel(ctx context.Context, c gateway.Channel) (gatewa
 	if c, err = d.store.PutChannel(ctx, c); err != nil {
 		return c, err
 	}
-	if _, err := d.live.refresh(ctx); err != nil {
+	if err := d.live.refresh(ctx); err != nil {
 		return c, err
 	}
 	d.changed(ctx)
@@ -136,7 +136,7 @@ func (d *channelDesk) SetChannelHealth(ctx context.Context, id gateway.ID, h gat
 	if err := d.store.SetChannelHealth(ctx, id, h); err != nil {
 		return err
 	}
-	if _, err := d.live.refresh(ctx); err != nil {
+	if err := d.live.refresh(ctx); err != nil {
 		return err
 	}
 	d.changed(ctx)

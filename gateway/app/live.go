@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -33,6 +34,8 @@ type live struct {
 	log       *slog.Logger
 	slugs     func(ctx context.Context) (map[gateway.ID]string, error) // of all groups
 
+	edition atomic.Uint64 // rises when refresh finds something changed
+
 	mu     sync.RWMutex
 	byID   map[gateway.ID]liveChannel
 	order  []gateway.ID
@@ -46,22 +49,22 @@ type liveChannel struct {
 	digest  [sha256.Size]byte
 }
 
-// refresh reads the channels again, and says whether anything has changed. A channel whose adapter cannot be made is left
-// out and said; the others go on.
-func (l *live) refresh(ctx context.Context) (changed bool, err error) {
+// refresh reads the channels again. A channel whose adapter cannot be made is left out and said; the others go on.
+func (l *live) refresh(ctx context.Context) error {
 	records, err := l.store.Channels(ctx)
 	if err != nil {
-		return false, fmt.Errorf("reading the channels: %w", err)
+		return fmt.Errorf("reading the channels: %w", err)
 	}
 	groups, err := l.slugs(ctx)
 	if err != nil {
-		return false, fmt.Errorf("reading the groups: %w", err)
+		return fmt.Errorf("reading the groups: %w", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := make(map[gateway.ID]liveChannel, len(records))
 	spoilt := map[gateway.ID][sha256.Size]byte{}
 	var order []gateway.ID
+	changed := false
 	for _, record := range records {
 		digest := sha256.Sum256(append([]byte(record.Adapter+"\x00"+record.Name+"\x00"), record.Options...))
 		channel, known := l.byID[record.ID]
@@ -81,9 +84,11 @@ func (l *live) refresh(ctx context.Context) (changed bool, err error) {
 		next[record.ID] = channel
 		order = append(order, record.ID)
 	}
-	changed = changed || len(order) != len(l.order) || !maps.Equal(groups, l.groups)
+	if changed || len(order) != len(l.order) || !maps.Equal(groups, l.groups) {
+		l.edition.Add(1)
+	}
 	l.byID, l.order, l.groups, l.spoilt = next, order, groups, spoilt
-	return changed, nil
+	return nil
 }
 
 func (l *live) make(record gateway.Channel) (channels.Adapter, error) {

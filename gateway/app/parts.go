@@ -51,8 +51,7 @@ func (d groupDesk) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group
 	}
 	signal(d.uncap)
 	d.announce()
-	_, err = d.live.refresh(ctx)
-	return g, err
+	return g, d.live.refresh(ctx)
 }
 
 // signal wakes whoever waits; one that is awake already looks again.

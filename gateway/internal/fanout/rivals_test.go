@@ -1,0 +1,68 @@
+package fanout_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
+)
+
+// One process takes a report in, and two others plan. Both begin at once and meet at the first chunk: one goes on alone, and
+// everybody is planned once. When the one that went on hangs in the middle, the other goes on at the cursor.
+func TestRivals(t *testing.T) {
+	for name, dies := range map[string]bool{"both live": false, "one dies": true} {
+		t.Run(name, func(t *testing.T) {
+			st := newStage(t)
+			st.enrol(many(2100, who{locale: "en", points: "sms"})...)
+			options := fanout.Options{Now: st.now, Sweep: time.Hour, Rivals: true}
+			store := fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Prices: st.s, Wordings: st.s}
+			one, two := fanout.New(store, st, options), fanout.New(store, st, options)
+			options.Elsewhere = func() { one.Look(); two.Look() }
+			st.f = fanout.New(store, st, options)
+
+			var both sync.WaitGroup
+			both.Add(2)
+			var calls atomic.Int32
+			third, resumed := make(chan struct{}), make(chan struct{})
+			st.planErr = func(gateway.Chunk) error {
+				switch n := calls.Add(1); {
+				case n <= 2:
+					both.Done()
+					both.Wait()
+				case n == 3 && dies:
+					close(third)
+					<-resumed // this process hangs until the story is over
+				}
+				return nil
+			}
+			st.run(one)
+			st.run(two)
+			st.run(st.f)
+			t.Cleanup(func() { close(resumed) })
+			id := st.submit(report("r1"))
+			if dies {
+				<-third
+				st.wind(5 * time.Second) // the other has waited long enough
+				one.Look()
+				two.Look()
+			}
+			for range 1000 {
+				b, err := st.s.Broadcast(t.Context(), st.group.ID, id)
+				st.ok(err)
+				if b.State == gateway.Planned {
+					if b.Planned != 2100 {
+						t.Errorf("%d of 2100 are planned", b.Planned)
+					}
+					break
+				}
+				<-time.After(10 * time.Millisecond)
+			}
+			if n := calls.Load(); n > 7 { // five chunks, one that met another, and one that hangs
+				t.Errorf("%d chunks were tried for five: two plan the same all along", n)
+			}
+		})
+	}
+}
