@@ -16,8 +16,8 @@ import (
 
 // Options sets up a Channel.
 type Options struct {
-	Rates  []channels.Rate // of the adapter or the configuration
-	Shared Shared          // nil: this process is alone
+	Rates  []channels.Rate  // of the adapter or the configuration
+	Shared Shared           // nil: this process is alone
 	Now    func() time.Time // nil: time.Now
 }
 
