@@ -167,7 +167,7 @@ func unreachable(err error) error {
 	case redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "NOPERM"):
 		return fmt.Errorf("Redis refuses us; see that user name and password are right, and that the user may run scripts and publish: %w", err)
 	}
-	return fmt.Errorf("Redis cannot be reached, what is due waits in the ledger: %w", err)
+	return fmt.Errorf("Redis cannot be reached, what is due waits in the ledger; see that it runs and that its address is right: %w", err)
 }
 
 // once is a command that the client never sends again by itself.
