@@ -159,12 +159,12 @@ func (a *App) build(ctx context.Context) error {
 		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL,
 		Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
 	}
-	if a.dispatch, err = dispatch.New(sending); err != nil {
-		return err
-	}
 	var gather time.Duration
 	if !alone {
 		sending.Rows, gather = scaledRows, scaledGather
+	}
+	if a.dispatch, err = dispatch.New(sending); err != nil {
+		return err
 	}
 	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, At: o.At, Rivals: !alone}
 	if !o.has(RoleScheduler) {
