@@ -28,6 +28,7 @@ func Load(ctx context.Context, o Options, again bool) (*Loader, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.answer = 0 // whole tables are read, and nobody waits behind
 	l := &Loader{s}
 	if err := l.prepare(ctx, again); err != nil {
 		return nil, errors.Join(err, s.Close())

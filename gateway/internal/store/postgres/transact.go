@@ -41,11 +41,16 @@ type txn struct {
 // The server keeps the plan of a statement, and one made while a table is small reads all of it, even when it has grown
 // since. So rows are found one by one through an index, and statements are planned each time, by what the tables hold by
 // then. On the hot path that would cost a tenth; there the server may keep plans once the tables are of grownSize, in bytes.
+//
+// A process that is stopped within a transaction, or whose computer is gone, would keep its locks until somebody ends it:
+// nobody could stop its broadcast or send what it was about to. So the server waits for pausedTime, in milliseconds, and no
+// longer.
 const (
-	beginText = "BEGIN"
-	readText  = "BEGIN READ ONLY"
-	hotText   = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
-	plansText = hotText + ", set_config('plan_cache_mode', 'force_custom_plan', true)"
+	pausedTime = "3000"
+	beginText  = "BEGIN"
+	readText   = "BEGIN READ ONLY"
+	hotText    = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('idle_in_transaction_session_timeout', '" + pausedTime + "', true)"
+	plansText  = hotText + ", set_config('plan_cache_mode', 'force_custom_plan', true)"
 	// The clock is read with the first statement.
 	clockText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, pg_current_xact_id()::text::bigint, n FROM revisions WHERE name = 'money'"
 	grownText = "SELECT least(pg_relation_size('attempts'), pg_relation_size('deliveries'))"
@@ -114,6 +119,9 @@ func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn) (se
 }
 
 func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, error)) (sent bool, err error) {
+	ctx, cancel := s.patience(ctx)
+	defer cancel()
+	defer func() { s.giveUp(err) }()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return false, err
@@ -134,6 +142,27 @@ func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, err
 		keep()
 	}
 	return sent, nil
+}
+
+// answerTime is how long one try of a transaction, or of a question, may take until the server is taken for gone: one whose
+// computer lost its power closes no connection.
+const answerTime = 20 * time.Second
+
+// patience bounds one try.
+func (s *Store) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.answer <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.answer)
+}
+
+// giveUp has all connections made anew if the server behind them is not the one to ask any more: it does not answer, or only
+// reads since another has taken over.
+func (s *Store) giveUp(err error) {
+	var e *pgconn.PgError
+	if errors.As(err, &e) && e.Code == "25006" || errors.Is(err, context.DeadlineExceeded) {
+		s.pool.Reset()
+	}
 }
 
 // begin opens a transaction of the hot path, with what else is in the batch, in one round trip.
@@ -260,7 +289,10 @@ func (s *Store) query(ctx context.Context, text string, args []any, scan func(pg
 	}
 }
 
-func (s *Store) queryOnce(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+func (s *Store) queryOnce(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) (err error) {
+	ctx, cancel := s.patience(ctx)
+	defer cancel()
+	defer func() { s.giveUp(err) }()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -334,7 +366,7 @@ func repeatable(err error) bool {
 func broken(err error) bool {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
-		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P")
+		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == "25P03" // it waited for us for pausedTime
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error

@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// A process that is stopped in the middle of a transaction, or whose computer is gone without a word, keeps its locks
+// from the others for a few seconds only: a broadcast can be stopped, and its deliveries are claimed.
+func TestAPausedProcessLetsGo(t *testing.T) {
+	p := quick(t)
+	url := p.URL(newDatabase(t, p))
+	y := newYard(t, url, 3)
+	b, ids := y.plan()
+	paused, err := Open(y.ctx, Options{URL: url, Ring: newRing(t), MaxConns: 4})
+	y.ok(err)
+	defer paused.Close()
+	held, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	first := true
+	go func() {
+		ended <- paused.do(y.ctx, false, func(x *txn) error {
+			_, err := x.exec("UPDATE broadcasts SET cursor = cursor WHERE id = $1", b.ID)
+			if err == nil {
+				_, err = x.exec("SELECT FROM deliveries WHERE id = ANY ($1) FOR UPDATE", ids)
+			}
+			if first {
+				first = false
+				close(held)
+				<-goOn
+			}
+			return err
+		})
+	}()
+	<-held
+	ctx, cancel := context.WithTimeout(y.ctx, 30*time.Second)
+	defer cancel()
+	y.ok(y.s.SetState(ctx, b.GroupID, b.ID, true))
+	y.ok(y.s.SetState(ctx, b.GroupID, b.ID, false))
+	_, claims, err := y.s.Exchange(ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, ids)
+	y.ok(err)
+	for _, c := range claims {
+		if c.Verdict != gateway.Granted {
+			t.Errorf("verdict %v", c.Verdict)
+		}
+	}
+	close(goOn) // what it wanted to do is done anew
+	y.ok(<-ended)
+}
+
+// After a failover the old primary may go on as a server that only reads, and keep its connections: they are given up.
+func TestConnectionsToAServerThatOnlyReads(t *testing.T) {
+	p := quick(t)
+	name := newDatabase(t, p)
+	y := newYard(t, p.URL(name), 1)
+	admin, err := pgx.Connect(y.ctx, p.URL(name))
+	y.ok(err)
+	defer admin.Close(y.ctx)
+	only := func(how string) {
+		t.Helper()
+		_, err := admin.Exec(y.ctx, fmt.Sprintf("ALTER DATABASE %s SET default_transaction_read_only = %s", pgx.Identifier{name}.Sanitize(), how))
+		y.ok(err)
+	}
+	y.s.pool.Reset()
+	only("on")
+	if _, err := y.s.PutGroup(y.ctx, y.group); !errors.Is(err, &gateway.Fault{Code: gateway.CodeUnavailable}) {
+		t.Fatalf("a server that only reads: %v", err)
+	}
+	only("off")
+	_, err = y.s.PutGroup(y.ctx, y.group)
+	y.ok(err)
+}
+
+// swamp stands between a ledger and its server, and swallows what is sent over the connections that are open when it is
+// told to, without closing them.
+type swamp struct {
+	net.Listener
+	edition atomic.Int32
+}
+
+func newSwamp(t *testing.T, to string) *swamp {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &swamp{Listener: l}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = client.Close()
+				return
+			}
+			mine := s.edition.Load()
+			go func() { _, _ = io.Copy(client, server); _ = client.Close() }()
+			go func() {
+				defer server.Close()
+				buf := make([]byte, 1<<16)
+				for {
+					n, err := client.Read(buf)
+					if err != nil {
+						return
+					}
+					if s.edition.Load() == mine {
+						_, _ = io.Copy(server, bytes.NewReader(buf[:n]))
+					}
+				}
+			}()
+		}
+	}()
+	return s
+}
+
+// A server that is gone without closing its connections (its computer lost its power, a firewall forgot them) is given
+// up in time, and the next one is asked over new connections.
+func TestNobodyAnswersAnyMore(t *testing.T) {
+	p := quick(t)
+	name := newDatabase(t, p)
+	y := newYard(t, p.URL(name), 4)
+	_, ids := y.plan()
+	through := newSwamp(t, p.Address())
+	s, err := Open(y.ctx, Options{URL: "postgres://carillon@" + through.Addr().String() + "/" + name + "?sslmode=disable", Ring: newRing(t)})
+	y.ok(err)
+	defer s.Close()
+	s.answer = time.Second
+	by := gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}
+	for i, ask := range []func(ctx context.Context) error{
+		func(ctx context.Context) error {
+			_, claims, err := s.Exchange(ctx, by, nil, ids[:2])
+			if err == nil && claims[0].Verdict != gateway.Granted {
+				t.Errorf("verdict %v", claims[0].Verdict)
+			}
+			return err
+		},
+		func(ctx context.Context) error { _, err := s.Due(ctx, y.channel.ID, gateway.Bulk, 10); return err },
+	} {
+		through.edition.Add(1)
+		ctx, cancel := context.WithTimeout(y.ctx, 20*time.Second)
+		if err := ask(ctx); err != nil {
+			t.Errorf("question %d: %v", i, err)
+		}
+		cancel()
+	}
+}
