@@ -157,3 +157,47 @@ func TestNobodyAnswersAnyMore(t *testing.T) {
 		cancel()
 	}
 }
+
+// A delivery that goes on to the member's next contact point in the moment between a claim's look and its lock is claimed
+// for that one, and not taken for one without any.
+func TestAClaimMeetsAMove(t *testing.T) {
+	p := quick(t)
+	url := p.URL(newDatabase(t, p))
+	y := newYard(t, url, 1)
+	_, ids := y.plan()
+	conn, err := pgx.Connect(y.ctx, url)
+	y.ok(err)
+	defer conn.Close(y.ctx)
+	next := gateway.NewID()
+	for _, text := range []string{
+		fmt.Sprintf(`INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note, country)
+			SELECT group_id, member_id, '%s', position + 1, kind, state, topics, address_sealed, 'other', note, country FROM contact_points`, next),
+		// A look at contact points waits, behind its snapshot.
+		"ALTER TABLE contact_points RENAME TO real_points",
+		"CREATE VIEW contact_points AS SELECT * FROM real_points WHERE pg_advisory_xact_lock_shared(42) IS NOT NULL",
+		"SELECT pg_advisory_lock(42)",
+	} {
+		_, err := conn.Exec(y.ctx, text)
+		y.ok(err)
+	}
+	verdict := make(chan gateway.Verdict, 1)
+	go func() {
+		_, claims, err := y.s.Exchange(y.ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, ids)
+		if err != nil || len(claims) != 1 {
+			t.Error(len(claims), err)
+			verdict <- -1
+			return
+		}
+		verdict <- claims[0].Verdict
+	}()
+	for waits := false; !waits; {
+		y.ok(conn.QueryRow(y.ctx, "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')").Scan(&waits))
+	}
+	_, err = conn.Exec(y.ctx, "UPDATE deliveries SET point_id = $1", next[:])
+	y.ok(err)
+	_, err = conn.Exec(y.ctx, "SELECT pg_advisory_unlock(42)")
+	y.ok(err)
+	if got := <-verdict; got != gateway.Granted {
+		t.Errorf("verdict %v", got)
+	}
+}
