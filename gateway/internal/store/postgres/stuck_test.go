@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -86,6 +88,7 @@ func TestConnectionsToAServerThatOnlyReads(t *testing.T) {
 type swamp struct {
 	net.Listener
 	edition atomic.Int32
+	ends    chan struct{} // closes all connections
 }
 
 func newSwamp(t *testing.T, to string) *swamp {
@@ -93,7 +96,7 @@ func newSwamp(t *testing.T, to string) *swamp {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &swamp{Listener: l}
+	s := &swamp{Listener: l, ends: make(chan struct{})}
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
@@ -107,6 +110,7 @@ func newSwamp(t *testing.T, to string) *swamp {
 				return
 			}
 			mine := s.edition.Load()
+			go func() { <-s.ends; _ = client.Close() }()
 			go func() { _, _ = io.Copy(client, server); _ = client.Close() }()
 			go func() {
 				defer server.Close()
@@ -137,6 +141,7 @@ func TestNobodyAnswersAnyMore(t *testing.T) {
 	s, err := Open(y.ctx, Options{URL: "postgres://carillon@" + through.Addr().String() + "/" + name + "?sslmode=disable", Ring: newRing(t)})
 	y.ok(err)
 	defer s.Close()
+	defer close(through.ends) // else closing takes long
 	s.answer = time.Second
 	by := gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}
 	for i, ask := range []func(ctx context.Context) error{
@@ -200,4 +205,34 @@ func TestAClaimMeetsAMove(t *testing.T) {
 	if got := <-verdict; got != gateway.Granted {
 		t.Errorf("verdict %v", got)
 	}
+}
+
+// However many long reads there are, urgent work has a connection.
+func TestReadsLeaveRoomForUrgentWork(t *testing.T) {
+	p := quick(t)
+	url := p.URL(newDatabase(t, p))
+	y := newYard(t, url, 1)
+	_, ids := y.plan()
+	s, err := Open(y.ctx, Options{URL: url, Ring: newRing(t), MaxConns: 4})
+	y.ok(err)
+	defer s.Close()
+	reading, stop := context.WithCancel(y.ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer stop()
+	for range 8 {
+		all.Go(func() { _ = s.query(reading, "SELECT pg_sleep(60)", nil, func(pgx.Rows) error { return nil }) })
+	}
+	for s.pool.Stat().AcquiredConns() < 4-urgentConns {
+		runtime.Gosched()
+	}
+	ctx, cancel := context.WithTimeout(y.ctx, 5*time.Second)
+	defer cancel()
+	_, claims, err := s.Exchange(ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute, Urgent: true}, nil, ids)
+	y.ok(err)
+	if claims[0].Verdict != gateway.Granted {
+		t.Errorf("verdict %v", claims[0].Verdict)
+	}
+	_, err = s.Due(ctx, y.channel.ID, gateway.Urgent, 10)
+	y.ok(err)
 }

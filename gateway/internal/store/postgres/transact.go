@@ -93,12 +93,11 @@ func (s *Store) do(ctx context.Context, urgent bool, run func(*txn) error) error
 // commit was sent.
 func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn) (sent bool, err error)) (err error) {
 	if !urgent {
-		select {
-		case s.bulk <- struct{}{}:
-			defer func() { <-s.bulk }()
-		case <-ctx.Done():
-			return ctx.Err()
+		leave, err := s.waitTurn(ctx)
+		if err != nil {
+			return err
 		}
+		defer leave()
 	}
 	for try := 1; ; try++ {
 		sent := false
@@ -118,14 +117,26 @@ func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn) (se
 	}
 }
 
+// waitTurn takes a place for work that can wait, which leaves some connections to work that cannot. Nobody who has one asks
+// for another.
+func (s *Store) waitTurn(ctx context.Context) (leave func(), err error) {
+	select {
+	case s.bulk <- struct{}{}:
+		return func() { <-s.bulk }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, error)) (sent bool, err error) {
-	ctx, cancel := s.patience(ctx)
-	defer cancel()
-	defer func() { s.giveUp(err) }()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return false, err
 	}
+	asked := ctx
+	ctx, cancel := s.patience(ctx)
+	defer cancel()
+	defer func() { s.giveUp(asked, err) }()
 	shard := s.shards.take()
 	defer s.shards.give(shard)
 	t := &txn{ctx: ctx, conn: conn, s: s, shard: shard, again: again, rows: newRows(), spending: newSpending()}
@@ -158,9 +169,9 @@ func (s *Store) patience(ctx context.Context) (context.Context, context.CancelFu
 
 // giveUp has all connections made anew if the server behind them is not the one to ask any more: it does not answer, or only
 // reads since another has taken over.
-func (s *Store) giveUp(err error) {
+func (s *Store) giveUp(asked context.Context, err error) {
 	var e *pgconn.PgError
-	if errors.As(err, &e) && e.Code == "25006" || errors.Is(err, context.DeadlineExceeded) {
+	if errors.As(err, &e) && e.Code == "25006" || errors.Is(err, context.DeadlineExceeded) && asked.Err() == nil {
 		s.pool.Reset()
 	}
 }
@@ -275,8 +286,18 @@ func (t *txn) send(batch *pgx.Batch) error {
 }
 
 // query reads as of one moment, in one round trip; scan is called for each row. It is tried once more if the connection
-// turns out to be dead before the first row, so scan sets its results anew when it begins.
+// turns out to be dead before the first row, so scan sets its results anew when it begins. It leaves a few connections free.
 func (s *Store) query(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	leave, err := s.waitTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.queryNow(ctx, text, args, scan)
+}
+
+// queryNow is query for what urgent work waits for, and for what is found by its key.
+func (s *Store) queryNow(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
 	for try := 1; ; try++ {
 		seen := false
 		err := s.queryOnce(ctx, text, args, func(r pgx.Rows) error {
@@ -290,13 +311,14 @@ func (s *Store) query(ctx context.Context, text string, args []any, scan func(pg
 }
 
 func (s *Store) queryOnce(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) (err error) {
-	ctx, cancel := s.patience(ctx)
-	defer cancel()
-	defer func() { s.giveUp(err) }()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
+	asked := ctx
+	ctx, cancel := s.patience(ctx)
+	defer cancel()
+	defer func() { s.giveUp(asked, err) }()
 	defer conn.Release()
 	batch := &pgx.Batch{}
 	batch.Queue(readText)
@@ -335,7 +357,7 @@ func list[T any](ctx context.Context, s *Store, text string, args []any, columns
 // one reads the only row; none is CodeNotFound.
 func (s *Store) one(ctx context.Context, what, text string, args []any, into ...any) error {
 	found := false
-	err := s.query(ctx, text, args, func(r pgx.Rows) error {
+	err := s.queryNow(ctx, text, args, func(r pgx.Rows) error {
 		found = true
 		return r.Scan(into...)
 	})
