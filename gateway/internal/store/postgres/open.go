@@ -27,13 +27,15 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
-// usualConns is how many connections a process takes at most unless it is told; urgentConns of them are kept for work
+// UsualConns is how many connections a process takes at most unless it is told; urgentConns of them are kept for work
 // that cannot wait.
 const (
-	usualConns  = 16
+	UsualConns  = 16
 	urgentConns = 2
 	fewestConns = urgentConns + 2
 )
+
+var errAddress = gateway.Faultf(gateway.CodeInvalid, "the ledger's address cannot be read; expected postgres://user:password@host:port/database")
 
 // connectTime is how long one try to reach the server may take.
 const connectTime = 5 * time.Second
@@ -43,7 +45,7 @@ type Options struct {
 	URL string // as libpq takes it: postgres://user:password@host:port/database
 	// Pooled says that a connection pooler in transaction mode (PgBouncer) stands in between: no named prepared statements.
 	Pooled   bool
-	MaxConns int // 0: usualConns; at least fewestConns
+	MaxConns int // 0: UsualConns; at least fewestConns
 	// Country gives the country of a canonical address (ISO 3166; gateway.UnknownCountry: nobody can tell), or nothing for
 	// kinds without countries. Nil: no kind has any.
 	Country func(kind string, address gateway.Private) string
@@ -100,14 +102,14 @@ func open(ctx context.Context, o Options) (*Store, error) {
 		o.Country = func(string, gateway.Private) string { return "" }
 	}
 	if o.MaxConns == 0 {
-		o.MaxConns = usualConns
+		o.MaxConns = UsualConns
 	}
 	if o.MaxConns < fewestConns {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the ledger may have %d connections; it needs %d", o.MaxConns, fewestConns)
 	}
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil { // its text may show the password
-		return nil, gateway.Faultf(gateway.CodeInvalid, "the ledger's address cannot be read; expected postgres://user:password@host:port/database")
+		return nil, errAddress
 	}
 	config.MaxConns = int32(o.MaxConns)
 	config.ConnConfig.ConnectTimeout = connectTime
