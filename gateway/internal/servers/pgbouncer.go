@@ -57,11 +57,7 @@ func (b *PgBouncer) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	return b.start(ctx, func(ctx context.Context) error {
-		config, err := pgx.ParseConfig(b.URL("postgres"))
-		if err != nil {
-			return err
-		}
-		conn, err := pgx.ConnectConfig(ctx, config)
+		conn, err := pgx.Connect(ctx, b.URL("postgres"))
 		if err != nil {
 			return err
 		}

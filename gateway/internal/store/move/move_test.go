@@ -19,16 +19,20 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/storetest"
 )
 
-// server is one PostgreSQL for all tests, started when it is first needed.
-var server = sync.OnceValues(func() (*servers.Postgres, error) {
-	return servers.StartPostgres(context.Background(), servers.PostgresOptions{Unsafe: true})
-})
+// server is one PostgreSQL for all tests, started when it is first needed and ended behind them.
+var server func() (*servers.Postgres, error)
 
 func TestMain(m *testing.M) {
+	end := func() {}
+	server = sync.OnceValues(func() (*servers.Postgres, error) {
+		p, err := servers.StartPostgres(context.Background(), servers.PostgresOptions{Unsafe: true})
+		if err == nil {
+			end = p.Close
+		}
+		return p, err
+	})
 	code := m.Run()
-	if p, err := server(); err == nil {
-		p.Close()
-	}
+	end()
 	os.Exit(code)
 }
 
@@ -41,8 +45,8 @@ func ring(t testing.TB) *seal.Ring {
 	return r
 }
 
-// database makes an empty one and gives its address.
-func database(t testing.TB) string {
+// database makes an empty one, and gives its server and name.
+func database(t testing.TB) (*servers.Postgres, string) {
 	t.Helper()
 	p, err := server()
 	servers.Need(t, err)
@@ -50,46 +54,52 @@ func database(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p, name
+}
+
+func address(t testing.TB) string {
+	t.Helper()
+	p, name := database(t)
 	return p.URL(name)
 }
 
 // moving is a ledger that is moved before it is closed.
 type moving struct {
 	*sqlite.Store
-	t    testing.TB
-	rows map[string]int64
+	move func(*sqlite.Store) error
 }
 
 // Close moves first.
 func (m *moving) Close() error {
-	to, err := postgres.Load(context.Background(), postgres.Options{URL: database(m.t), Ring: ring(m.t)}, false)
-	if err != nil {
-		return errors.Join(err, m.Store.Close())
-	}
-	moved, err := move.Copy(context.Background(), m.Store, to, nil)
-	for _, table := range moved {
-		m.rows[table.Table] += table.Rows
-	}
-	return errors.Join(err, to.Close(), m.Store.Close())
+	return errors.Join(m.move(m.Store), m.Store.Close())
 }
 
 // Every ledger that a story of the suite has left is moved, and is the same afterwards. Together they leave a row in every
 // table that anything writes to.
 func TestEveryStoryMoves(t *testing.T) {
-	if _, err := server(); err != nil {
-		servers.Need(t, err)
-	}
+	ctx := context.Background()
+	p, name := database(t)
 	rows := map[string]int64{}
+	moved := func(s *sqlite.Store) error {
+		to, err := postgres.Load(ctx, postgres.Options{URL: p.URL(name), Ring: ring(t)}, false)
+		if err != nil {
+			return err
+		}
+		tables, err := move.Copy(ctx, s, to, nil)
+		for _, table := range tables {
+			rows[table.Table] += table.Rows
+		}
+		return errors.Join(err, to.Close(), p.EmptyDatabase(ctx, name, "revisions", "goose_db_version"))
+	}
 	storetest.Run(t, func(t testing.TB, place string, now func() time.Time) store.Store {
-		s, err := sqlite.Open(context.Background(), sqlite.Options{Dir: place, Ring: ring(t), Now: now, Country: storetest.Country})
+		s, err := sqlite.Open(ctx, sqlite.Options{Dir: place, Ring: ring(t), Now: now, Country: storetest.Country})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &moving{s, t, rows}
+		return &moving{s, moved}
 	})
 	for _, table := range move.Tables {
 		if rows[table.Name] == 0 && table.Name != "suppressions_everywhere" { // nothing writes to it yet
-
 			t.Errorf("no story leaves a row in %s", table.Name)
 		}
 	}
@@ -98,7 +108,7 @@ func TestEveryStoryMoves(t *testing.T) {
 // The list names every column that the target has, but for what only the target's own processes need.
 func TestNothingIsForgotten(t *testing.T) {
 	ctx := context.Background()
-	to, err := postgres.Load(ctx, postgres.Options{URL: database(t), Ring: ring(t)}, false)
+	to, err := postgres.Load(ctx, postgres.Options{URL: address(t), Ring: ring(t)}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +154,7 @@ func (c *cut) Write(ctx context.Context, t *move.Table, rows []move.Row, p move.
 func TestInterrupted(t *testing.T) {
 	ctx := t.Context()
 	from := many{rows: 3*move.Chunk + 7}
-	url := database(t)
+	url := address(t)
 	options := postgres.Options{URL: url, Ring: ring(t)}
 	chunks := 0
 	for {
@@ -185,7 +195,7 @@ func TestInterrupted(t *testing.T) {
 // A source that was used between two runs is found out, and can be moved again from its beginning.
 func TestChangedMeanwhile(t *testing.T) {
 	ctx := t.Context()
-	options := postgres.Options{URL: database(t), Ring: ring(t)}
+	options := postgres.Options{URL: address(t), Ring: ring(t)}
 	to, err := postgres.Load(ctx, options, false)
 	if err != nil {
 		t.Fatal(err)

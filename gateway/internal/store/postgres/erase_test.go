@@ -101,6 +101,7 @@ func TestNothingInClearIsOnDisk(t *testing.T) {
 	h.ok(err)
 	leaving := ids[:50]
 	sealedOf := map[uint64]string{}
+	var maybe [1 << 20]bool // by the end of a key of sealedOf: most bytes are not worth looking up
 	for _, column := range []string{"members.id.key_sealed", "members.id.name_sealed", "contact_points.member_id.address_sealed", "consents.member_id.proof_sealed"} {
 		part := strings.Split(column, ".")
 		h.ok(h.s.query(h.ctx, "SELECT "+part[1]+"::text || $2, "+part[2]+" FROM "+part[0]+" WHERE "+part[1]+" = ANY($1)", []any{leaving, column}, func(r pgx.Rows) error {
@@ -108,7 +109,8 @@ func TestNothingInClearIsOnDisk(t *testing.T) {
 			var b []byte
 			err := r.Scan(&what, &b)
 			for ; len(b) >= 8; b = b[1:] {
-				sealedOf[binary.NativeEndian.Uint64(b)] = what
+				word := binary.NativeEndian.Uint64(b)
+				sealedOf[word], maybe[word%uint64(len(maybe))] = what, true
 			}
 			return err
 		}))
@@ -119,7 +121,11 @@ func TestNothingInClearIsOnDisk(t *testing.T) {
 		found := map[string]bool{}
 		h.files(folder, func(_ string, content []byte) {
 			for at := 0; at+8 <= len(content); at++ {
-				if what, ok := sealedOf[binary.NativeEndian.Uint64(content[at:])]; ok {
+				word := binary.NativeEndian.Uint64(content[at:])
+				if !maybe[word%uint64(len(maybe))] {
+					continue
+				}
+				if what, ok := sealedOf[word]; ok {
 					found[what] = true
 				}
 			}

@@ -164,9 +164,8 @@ func TestAClaimMeetsAResume(t *testing.T) {
 // outcome that is repeated is stale, and the counts are right.
 func TestTheServerIsKilledInBetween(t *testing.T) {
 	ctx := context.Background()
-	p, err := servers.StartPostgres(ctx, servers.PostgresOptions{SharedBuffers: "32MB"})
+	p, err := shared.sound()
 	servers.Need(t, err)
-	defer p.Close()
 	y := newYard(t, p.URL(newDatabase(t, p)), 3000)
 	b, ids := y.plan()
 	var granted, done atomic.Int64
