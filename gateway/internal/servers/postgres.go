@@ -106,9 +106,6 @@ func (p *Postgres) URL(database string) string {
 // Address is where the server listens.
 func (p *Postgres) Address() string { return fmt.Sprintf("127.0.0.1:%d", p.port) }
 
-// Port is the port of Address.
-func (p *Postgres) Port() int { return p.port }
-
 // NewDatabase makes an empty database and gives its name.
 func (p *Postgres) NewDatabase(ctx context.Context) (string, error) {
 	name := fmt.Sprintf("ledger_%d", p.serial.Add(1))
@@ -169,20 +166,6 @@ func (p *Postgres) Kill() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	p.end(syscall.SIGKILL)
-}
-
-// Pause stops all its processes where they are, until Resume.
-func (p *Postgres) Pause() {
-	for _, pid := range p.family() {
-		_ = syscall.Kill(pid, syscall.SIGSTOP)
-	}
-}
-
-// Resume lets them go on.
-func (p *Postgres) Resume() {
-	for _, pid := range p.family() {
-		_ = syscall.Kill(pid, syscall.SIGCONT)
-	}
 }
 
 // Close ends the server and deletes its folder.

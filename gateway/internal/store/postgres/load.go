@@ -17,8 +17,8 @@ type Loader struct {
 	s *Store
 }
 
-// moves is there from the first row of a move to its end: how far each table is. While it is there, nobody else opens
-// the ledger.
+// movesTable makes a table that is there from the beginning of a move to its end and says how far each table is. While it
+// is there, nobody else opens the ledger.
 const movesTable = "CREATE TABLE IF NOT EXISTS moves (name text PRIMARY KEY, behind text NOT NULL, n bigint NOT NULL, whole boolean NOT NULL)"
 
 // Load opens a database for a move. It answers CodeConflict if a ledger is in it that no move has left unfinished; with
@@ -108,18 +108,6 @@ func (l *Loader) Write(ctx context.Context, t *move.Table, rows []move.Row, p mo
 		_, err = x.exec("INSERT INTO moves (name, behind, n, whole) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET behind = $2, n = $3, whole = $4", t.Name, p.Behind.String(), p.Rows, p.Whole)
 		return err
 	})
-}
-
-// Columns lists the columns of every table that is there.
-func (l *Loader) Columns(ctx context.Context) (map[string][]string, error) {
-	all := map[string][]string{}
-	err := l.s.query(ctx, "SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = current_schema()", nil, func(r pgx.Rows) error {
-		var table, column string
-		err := r.Scan(&table, &column)
-		all[table] = append(all[table], column)
-		return err
-	})
-	return all, err
 }
 
 func names(t *move.Table) []string {

@@ -317,13 +317,6 @@ func missing(what string) error {
 	return gateway.Faultf(gateway.CodeNotFound, "there is no such %s", what)
 }
 
-// taken says whether a statement failed because of a unique index; pgx rolls nothing back by itself, so the transaction
-// is over then. ON CONFLICT is better where a conflict is no error.
-func taken(err error, index string) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && e.Code == "23505" && (index == "" || e.ConstraintName == index)
-}
-
 // repeatable says whether the server ended a transaction for the sake of another: a deadlock, or a conflict.
 func repeatable(err error) bool {
 	var e *pgconn.PgError
