@@ -148,14 +148,16 @@ func (l *Loader) Sum(ctx context.Context, t *move.Table) (move.Sum, error) {
 // Finish implements move.Target.
 func (l *Loader) Finish(ctx context.Context) error {
 	return l.s.do(ctx, false, func(x *txn) error {
+		var filled []string
 		for i := range move.Tables {
-			if t := &move.Tables[i]; t.Serial {
+			t := &move.Tables[i]
+			if filled = append(filled, t.Name); t.Serial {
 				if _, err := x.exec(fmt.Sprintf("SELECT setval(pg_get_serial_sequence('%[1]s', 'no'), greatest(1, (SELECT coalesce(max(no), 0) FROM %[1]s)))", t.Name)); err != nil {
 					return err
 				}
 			}
 		}
-		if _, err := x.exec("ANALYZE"); err != nil { // plans are made from what it finds
+		if _, err := x.exec("ANALYZE " + strings.Join(filled, ", ")); err != nil { // plans are made from what it finds
 			return err
 		}
 		_, err := x.exec("DROP TABLE moves")
