@@ -15,7 +15,8 @@ import (
 )
 
 // Exchange writes outcomes and gives deliveries to a claimant, in one transaction of two round trips: one that locks and
-// reads, one that writes and commits. What is claimed is locked only if nobody else has it: whoever loses is told NotDue.
+// reads, one that writes and commits. Between them come what this process does not remember (a broadcast, a price) and the
+// sums of groups with a budget. What is claimed is locked only if nobody else has it: whoever loses is told NotDue.
 func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
 	if len(done)+len(ids) == 0 {
 		return nil, nil, nil
