@@ -10,7 +10,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -19,7 +18,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
@@ -148,14 +146,6 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	folder, err := fs.Sub(store.Migrations, "migrations/postgres")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, folder, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return err
-	}
 	lock, err := db.BeginTx(ctx, &sql.TxOptions{})
 	if err != nil {
 		return err
@@ -166,14 +156,7 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 			return err
 		}
 	}
-	if _, err = provider.Up(ctx); err != nil {
-		return err
-	}
-	applied, err := provider.GetDBVersion(ctx)
-	if err != nil {
-		return err
-	}
-	return store.CheckVersion("postgres", applied)
+	return store.Migrate(ctx, db, "postgres")
 }
 
 // shards lends each transaction a number that no other one of this process has at the time, so that their counters
