@@ -390,13 +390,6 @@ func missing(what string) error {
 	return gateway.Faultf(gateway.CodeNotFound, "there is no such %s", what)
 }
 
-// taken says whether a statement failed because of a unique index; pgx rolls nothing back by itself, so the transaction
-// is over then. ON CONFLICT is better where a conflict is no error.
-func taken(err error, index string) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && e.Code == "23505" && (index == "" || e.ConstraintName == index)
-}
-
 // repeatable says whether the server ended a transaction for the sake of another: a deadlock, or a conflict.
 func repeatable(err error) bool {
 	var e *pgconn.PgError
@@ -412,7 +405,7 @@ func broken(err error) bool {
 	var connect *pgconn.ConnectError
 	var network net.Error
 	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed) ||
-		err != nil && strings.Contains(err.Error(), "conn closed")
+		errors.Is(err, pgconn.ErrConnClosed)
 }
 
 const busyText = "the ledger is too busy with the same rows, nothing was taken in; try again"
