@@ -416,7 +416,7 @@ func (t *txn) takeReceipts(receipts []gateway.Receipt) (map[polled]named, error)
 		r := &receipts[i]
 		id := r.Attempt
 		if id.IsZero() {
-			id = names[polled{r.Channel, r.ProviderID}].attempt
+			id = names[polled{r.Channel, row.Clean(r.ProviderID)}].attempt
 		}
 		if id.IsZero() {
 			continue
@@ -437,7 +437,7 @@ func (t *txn) takeReceipts(receipts []gateway.Receipt) (map[polled]named, error)
 func (t *txn) observe(r *gateway.Receipt, names map[polled]named) (gateway.Effect, error) {
 	id, part := r.Attempt, r.Part
 	if id.IsZero() {
-		n := names[polled{r.Channel, r.ProviderID}]
+		n := names[polled{r.Channel, row.Clean(r.ProviderID)}]
 		id, part = n.attempt, n.part
 	}
 	a := t.attempts[id]

@@ -5,6 +5,7 @@ package row
 import (
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -71,6 +72,15 @@ func (a *Attempt[K]) SetRef(part int, id string) {
 		}
 	}
 	a.Refs = padded(strings.Join(ids, " "), len(a.Refs))
+}
+
+// Clean gives a text as both databases can keep it: PostgreSQL refuses zero bytes and broken UTF-8, and one such byte from a
+// provider would keep the outcomes of all senders out of the ledger for ever.
+func Clean(s string) string {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 
 func padded(s string, length int) string {
