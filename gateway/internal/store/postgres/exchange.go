@@ -141,7 +141,7 @@ func (t *txn) settle(o *gateway.Outcome) (answer, err error) {
 		return gateway.ErrStale, nil
 	}
 	if o.ProviderID != "" && o.Polled {
-		t.refs = append(t.refs, ref{a.Channel, o.ProviderID, a.Group, a.No, o.Part})
+		t.refs = append(t.refs, ref{a.Channel, row.Key(o.ProviderID), a.Group, a.No, o.Part})
 	}
 	refused := a.Refusal != ""
 	plain, err := row.Settle(t, a, o)
@@ -394,7 +394,7 @@ func (t *txn) takeReceipts(receipts []gateway.Receipt) (map[polled]named, error)
 	for i := range receipts {
 		r := &receipts[i]
 		if r.Attempt.IsZero() && r.ProviderID != "" {
-			channels, refs = append(channels, r.Channel), append(refs, r.ProviderID)
+			channels, refs = append(channels, r.Channel), append(refs, row.Key(r.ProviderID))
 		}
 	}
 	first := &pgx.Batch{}
@@ -416,7 +416,7 @@ func (t *txn) takeReceipts(receipts []gateway.Receipt) (map[polled]named, error)
 		r := &receipts[i]
 		id := r.Attempt
 		if id.IsZero() {
-			id = names[polled{r.Channel, row.Clean(r.ProviderID)}].attempt
+			id = names[polled{r.Channel, row.Key(r.ProviderID)}].attempt
 		}
 		if id.IsZero() {
 			continue
@@ -437,7 +437,7 @@ func (t *txn) takeReceipts(receipts []gateway.Receipt) (map[polled]named, error)
 func (t *txn) observe(r *gateway.Receipt, names map[polled]named) (gateway.Effect, error) {
 	id, part := r.Attempt, r.Part
 	if id.IsZero() {
-		n := names[polled{r.Channel, row.Clean(r.ProviderID)}]
+		n := names[polled{r.Channel, row.Key(r.ProviderID)}]
 		id, part = n.attempt, n.part
 	}
 	a := t.attempts[id]

@@ -3,6 +3,8 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -237,13 +239,21 @@ func TestReadsLeaveRoomForUrgentWork(t *testing.T) {
 	y.ok(err)
 }
 
-// PostgreSQL takes no zero bytes and no broken UTF-8 in a text. Whatever a provider says, its attempt is settled, what it
+// PostgreSQL takes no zero bytes and no broken UTF-8 in a text, and nothing long in an index. Whatever a provider says, its attempt is settled, what it
 // reports is heard, and what comes with it is not held up.
 func TestWhatAProviderSays(t *testing.T) {
 	p := quick(t)
-	y := newYard(t, p.URL(newDatabase(t, p)), 8)
+	long := make([]byte, 5000)
+	_, _ = rand.Read(long)
+	for _, bad := range []string{"a\x00b\xff c", hex.EncodeToString(long)} {
+		newYard(t, p.URL(newDatabase(t, p)), 8).listen(bad)
+	}
+}
+
+// listen has a provider say something in all places.
+func (y *yard) listen(bad string) {
+	t := y.TB
 	_, ids := y.plan()
-	bad := "a\x00b\xff c"
 	_, claims, err := y.s.Exchange(y.ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, ids)
 	y.ok(err)
 	o := func(i int) gateway.Outcome {

@@ -3,6 +3,8 @@
 package row
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
@@ -81,6 +83,18 @@ func Clean(s string) string {
 		return s
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+}
+
+// longest is how many bytes of a text from outside an index of PostgreSQL is asked to hold.
+const longest = 512
+
+// Key gives a text from outside as an index can hold it: what is too long ends in its digest.
+func Key(s string) string {
+	if s = Clean(s); len(s) <= longest {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	return strings.ToValidUTF8(s[:longest-2*len(sum)], "") + hex.EncodeToString(sum[:])
 }
 
 func padded(s string, length int) string {
