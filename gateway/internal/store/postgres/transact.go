@@ -371,13 +371,6 @@ func missing(what string) error {
 	return gateway.Faultf(gateway.CodeNotFound, "there is no such %s", what)
 }
 
-// taken says whether a statement failed because of a unique index; pgx rolls nothing back by itself, so the transaction
-// is over then. ON CONFLICT is better where a conflict is no error.
-func taken(err error, index string) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && e.Code == "23505" && (index == "" || e.ConstraintName == index)
-}
-
 // repeatable says whether the server ended a transaction for the sake of another: a deadlock, or a conflict.
 func repeatable(err error) bool {
 	var e *pgconn.PgError
@@ -416,6 +409,8 @@ func readable(err error) error {
 		switch {
 		case strings.HasPrefix(e.Code, "53"): // disk full, out of memory, too many connections
 			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server has run out of something, nothing was taken in (" + e.Message + "); see its disk, its memory and its limit of connections"}
+		case strings.HasPrefix(e.Code, "22"), strings.HasPrefix(e.Code, "23"), strings.HasPrefix(e.Code, "54"):
+			return &gateway.Fault{Code: gateway.CodeInvalid, Err: err, Text: "the ledger cannot keep this: something in it is of no form or length that PostgreSQL takes (SQLSTATE " + e.Code + ")"}
 		case strings.HasPrefix(e.Code, "28"), e.Code == "3D000":
 			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server refuses us (" + e.Message + "); see the user, the password and the database in the ledger's address"}
 		case e.Code == "25006":
