@@ -174,12 +174,12 @@ func (p *Postgres) Close() {
 	_ = os.RemoveAll(p.dir)
 }
 
-// Used is the processor time that all its processes of this moment have used; a backend that has ended counts no more.
+// Used is the processor time that all its processes have used, those that have ended too.
 func (p *Postgres) Used() time.Duration {
 	ticks := 0
 	for _, pid := range p.family() {
 		fields := statOf(pid)
-		for _, i := range []int{11, 12} { // utime and stime, counted behind the name
+		for _, i := range []int{11, 12, 13, 14} { // utime and stime, its own and those of children that have ended, counted behind the name
 			if i < len(fields) {
 				n, _ := strconv.Atoi(fields[i])
 				ticks += n

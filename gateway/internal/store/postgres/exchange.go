@@ -90,10 +90,10 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, wrapped, addr
 const (
 	// newestToo adds the newest attempts of the deliveries that attempts belong to.
 	newestToo = "SELECT " + attemptColumns + " FROM attempts a WHERE a.id = ANY ($1 || ARRAY(SELECT d.attempt_id FROM attempts o JOIN deliveries d ON d.id = o.delivery_id WHERE o.id = ANY ($1) AND d.attempts > 0)) ORDER BY a.id FOR UPDATE"
-	// lockTheirs locks the deliveries of attempts ($1) with an outcome or receipt that is not plain ($2), or that are not
-	// in a state ($3, $4) in which a plain one leaves the delivery as it is. It follows the locking of the attempts.
+	// lockTheirs locks the deliveries of attempts ($1) with an outcome or receipt that is not plain ($2), or that are in
+	// none of the states ($3) in which a plain one leaves the delivery as it is. It follows the locking of the attempts.
 	lockTheirs = "SELECT " + deliveryColumns + ` FROM deliveries d WHERE d.id = ANY (ARRAY(SELECT a.delivery_id FROM attempts a
-		WHERE a.id = ANY ($1) AND (a.id = ANY ($2) OR a.left_behind OR a.state NOT IN ($3, $4)))) ORDER BY d.id FOR UPDATE`
+		WHERE a.id = ANY ($1) AND (a.id = ANY ($2) OR a.left_behind OR a.state <> ALL ($3)))) ORDER BY d.id FOR UPDATE`
 )
 
 // takeOutcomes queues the locking of what outcomes are about.
@@ -109,12 +109,12 @@ func (t *txn) takeOutcomes(batch *pgx.Batch, done []gateway.Outcome) {
 			whole = append(whole, o.Attempt)
 		}
 	}
-	t.takeTheirs(batch, all, whole, gateway.Claimed, gateway.InDoubt)
+	t.takeTheirs(batch, all, whole, gateway.Claimed, gateway.InDoubt, gateway.AttemptDelivered)
 }
 
 // takeTheirs queues the locking of attempts, and of their deliveries where they are needed: of those in whole, of those
-// that are named twice, and of those that are in neither of two states. Once that was not enough, all is locked.
-func (t *txn) takeTheirs(batch *pgx.Batch, named, whole []gateway.ID, plain, too gateway.AttemptState) {
+// that are named twice, and of those that are in none of the plain states. Once that was not enough, all is locked.
+func (t *txn) takeTheirs(batch *pgx.Batch, named, whole []gateway.ID, plain ...gateway.AttemptState) {
 	attempts := sortedIDs(slices.Clone(named))
 	switch {
 	case t.again:
@@ -132,7 +132,11 @@ func (t *txn) takeTheirs(batch *pgx.Batch, named, whole []gateway.ID, plain, too
 			}
 		}
 	}
-	t.takeDeliveries(batch, lockTheirs, attempts, whole, int16(plain), int16(too))
+	states := make([]int16, len(plain))
+	for i, s := range plain {
+		states[i] = int16(s)
+	}
+	t.takeDeliveries(batch, lockTheirs, attempts, whole, states)
 }
 
 // settle writes one outcome. The first error is the answer to the caller.

@@ -95,7 +95,7 @@ func (t *txn) takeReceipts(receipts []gateway.Receipt) (map[polled]named, error)
 		}
 	}
 	batch := &pgx.Batch{}
-	t.takeTheirs(batch, all, whole, gateway.Accepted, gateway.Accepted)
+	t.takeTheirs(batch, all, whole, gateway.Accepted, gateway.Claimed)
 	if len(refs) > 0 {
 		return names, t.send(batch)
 	}

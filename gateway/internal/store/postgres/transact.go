@@ -40,12 +40,16 @@ type txn struct {
 
 // The server keeps the plan of a statement, and one made while a table is small reads all of it, even when it has grown
 // since. So rows are found one by one through an index, and statements are planned each time, by what the tables hold by
-// then. On the hot path that would cost a tenth; there the server may keep plans once the tables are of grownSize, in bytes.
+// then. What is switched off counts as very dear where nothing else is left, and for dear statements the server would
+// compile code, which takes a hundred times as long as they do: that is off as well. On the hot path that would cost a tenth; there the server may keep plans once the tables are of grownSize, in bytes.
 const (
 	beginText = "BEGIN"
 	readText  = "BEGIN READ ONLY"
-	hotText   = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+	hotText   = "SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
 	plansText = hotText + ", set_config('plan_cache_mode', 'force_custom_plan', true)"
+	// pageText is for statements that take the next page of an index: a server that knows nothing of a table yet, or wrong
+	// things, would rather sort all that is left of it.
+	pageText = plansText + ", set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
 	// The clock is read with the first statement.
 	clockText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, pg_current_xact_id()::text::bigint, n FROM revisions WHERE name = 'money'"
 	grownText = "SELECT least(pg_relation_size('attempts'), pg_relation_size('deliveries'))"
@@ -203,7 +207,7 @@ const commitTime = 30 * time.Second
 func (s *Store) fate(ctx context.Context, xid int64, cause error) (sent bool, err error) {
 	for {
 		status := ""
-		err := s.queryOnce(ctx, "SELECT COALESCE(pg_xact_status($1::bigint::text::xid8), '')", []any{xid}, func(r pgx.Rows) error { return r.Scan(&status) })
+		err := s.queryOnce(ctx, plansText, "SELECT COALESCE(pg_xact_status($1::bigint::text::xid8), '')", []any{xid}, func(r pgx.Rows) error { return r.Scan(&status) })
 		switch {
 		case status == "committed":
 			return true, nil
@@ -248,9 +252,14 @@ func (t *txn) send(batch *pgx.Batch) error {
 // query reads as of one moment, in one round trip; scan is called for each row. It is tried once more if the connection
 // turns out to be dead before the first row, so scan sets its results anew when it begins.
 func (s *Store) query(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	return s.queryBy(ctx, plansText, text, args, scan)
+}
+
+// queryBy is query under the settings of plansText or pageText.
+func (s *Store) queryBy(ctx context.Context, settings, text string, args []any, scan func(pgx.Rows) error) error {
 	for try := 1; ; try++ {
 		seen := false
-		err := s.queryOnce(ctx, text, args, func(r pgx.Rows) error {
+		err := s.queryOnce(ctx, settings, text, args, func(r pgx.Rows) error {
 			seen = true
 			return scan(r)
 		})
@@ -260,7 +269,7 @@ func (s *Store) query(ctx context.Context, text string, args []any, scan func(pg
 	}
 }
 
-func (s *Store) queryOnce(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+func (s *Store) queryOnce(ctx context.Context, settings, text string, args []any, scan func(pgx.Rows) error) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -268,7 +277,7 @@ func (s *Store) queryOnce(ctx context.Context, text string, args []any, scan fun
 	defer conn.Release()
 	batch := &pgx.Batch{}
 	batch.Queue(readText)
-	batch.Queue(plansText)
+	batch.Queue(settings)
 	batch.Queue(text, args...).Query(func(rows pgx.Rows) error { return each(rows, nil, scan) })
 	batch.Queue("COMMIT")
 	err = conn.SendBatch(ctx, batch).Close()
