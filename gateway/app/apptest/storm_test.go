@@ -59,6 +59,10 @@ func TestStorm(t *testing.T) {
 	gauge := watch(t, w)
 	id := w.Report("harbour", "week-47", text)
 
+	w.Until(time.Minute, "for the plan", func() bool {
+		b, err := w.API.Broadcast(t.Context(), "harbour", id)
+		return err == nil && b.State == gateway.Planned
+	})
 	speed := gauge.full()
 	t.Logf("three processes send %.0f a second of %d", speed, rate)
 	fault := func(what string, limit time.Duration, do func()) {
@@ -174,10 +178,9 @@ func (s *speed) since(begin time.Time) float64 {
 	return float64(s.marks[last].n-s.marks[first].n) / s.marks[last].at.Sub(s.marks[first].at).Seconds()
 }
 
-// full gives the rate once the burst of the beginning is over.
+// full gives the rate of the third second from now: the burst of the beginning is over then.
 func (s *speed) full() float64 {
 	s.t.Helper()
-	s.w.UntilBox(time.Minute, "for the first messages", func() bool { return s.w.Box.Stats().Received > 0 })
 	begin := time.Now().Add(2 * time.Second)
 	now := 0.0
 	s.w.Until(time.Minute, "for full speed", func() bool { now = s.since(begin); return now > 0 })
