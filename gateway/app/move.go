@@ -31,8 +31,8 @@ type MoveStep = move.Step
 type Moved = move.Moved
 
 // Move copies the ledger of the profile alone into an empty PostgreSQL database. The gateway must be stopped. After an
-// error the ledger here is as it was, and a second call goes on where the first was interrupted; after a success it is
-// locked, so that no two gateways send the same.
+// error a second call goes on where the first was interrupted. Before the database may be used the ledger here is locked,
+// so that no two gateways send the same.
 func Move(ctx context.Context, o MoveOptions) ([]Moved, error) {
 	if _, err := os.Stat(o.Config.Database()); err != nil {
 		return nil, gateway.Faultf(gateway.CodeNotFound, "there is no ledger to move in %s", o.Config.Data)
@@ -42,18 +42,19 @@ func Move(ctx context.Context, o MoveOptions) ([]Moved, error) {
 		return nil, err
 	}
 	country := countries(o.Factories)
-	from, err := sqlite.Open(ctx, sqlite.Options{Dir: o.Config.Data, Ring: ring, Country: country})
+	from, err := sqlite.Open(ctx, sqlite.Options{Dir: o.Config.Data, Ring: ring, Country: country, Moving: true})
 	if err != nil {
 		return nil, err
 	}
-	to, err := postgres.Load(ctx, postgres.Options{URL: o.To, Pooled: o.Pooled, Ring: ring, Country: country}, o.Again)
+	load := postgres.Load
+	if from.Left() {
+		load = postgres.Resume
+	}
+	to, err := load(ctx, postgres.Options{URL: o.To, Pooled: o.Pooled, Ring: ring, Country: country}, o.Again)
 	if err != nil {
 		return nil, errors.Join(err, from.Close())
 	}
 	moved, err := move.Copy(ctx, from, to, o.Tell)
-	if err == nil {
-		err = from.MoveAway("PostgreSQL")
-	}
 	if errors.Is(err, move.ErrDiffers) {
 		err = fmt.Errorf("%w; was the gateway started between two runs of this command? move again from the beginning, with --again", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/limit"
@@ -75,6 +77,35 @@ func TestRateIsKeptByAllTogether(t *testing.T) {
 	}
 	if len(takings) < 20 {
 		t.Errorf("leave was given %d times in %v", len(takings), lasts)
+	}
+}
+
+// A server whose clock is behind that of the one before it (it took over, or its clock was set) does not keep everybody
+// waiting until it has caught up.
+func TestTheClockGoesBack(t *testing.T) {
+	p, server := sharing(t, 1, channels.Rate{PerSecond: 20, Burst: 4})
+	p[0].Pause(50 * time.Millisecond)
+	for range 6 {
+		if g := p[0].Take(time.Time{}, true, 4, 1); g.Count == 0 {
+			time.Sleep(g.Wait)
+		}
+	}
+	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer client.Close()
+	keys := client.Keys(t.Context(), "*:rates").Val()
+	if len(keys) != 1 {
+		t.Fatalf("keys %q", keys)
+	}
+	for field := range client.HGetAll(t.Context(), keys[0]).Val() {
+		if err := client.HIncrBy(t.Context(), keys[0], field, time.Hour.Microseconds()).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		g := p[0].Take(time.Time{}, true, 1, 1)
+		if g.Count == 0 {
+			t.Fatalf("wait %v, pause %v", g.Wait, g.Pause)
+		}
 	}
 }
 

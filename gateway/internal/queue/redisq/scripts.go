@@ -155,7 +155,8 @@ return 0
 // rate is kept as the time at which its burst is whole again.
 //
 // KEYS: 1 a hash: the number of a rate to that time, p to the end of a pause, u to the time until which urgent messages that
-// were turned away go first; all in microseconds of the server's clock.
+// were turned away go first, t to the time of the last change; all in microseconds of the server's clock. If that clock went back by
+// more than a second, the hash is forgotten: nobody could say when it is right again.
 // ARGV: 1 1 if urgent, 2 how many messages, 3 the units that each costs, 4 units that were used before beyond what was asked
 // for; then for each rate: the microseconds of one unit, the units of its burst, the units kept for urgent messages.
 // Answer: how many may leave now; if none, the microseconds until to ask again; the microseconds that a pause lasts.
@@ -163,16 +164,20 @@ const takeText = `
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local rates = (#ARGV - 4) / 3
-local fields = {'p', 'u'}
-for i = 1, rates do fields[i + 2] = i end
+local fields = {'p', 'u', 't'}
+for i = 1, rates do fields[i + 3] = i end
 local state = redis.call('HMGET', KEYS[1], unpack(fields))
+if (tonumber(state[3]) or 0) > now + 1000000 then
+  redis.call('DEL', KEYS[1])
+  state = {}
+end
 local urgent, want, cost, owed = ARGV[1] == '1', tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local pause = math.max(0, (tonumber(state[1]) or 0) - now)
 local got, wait, last = want, 0, now + pause
 local full = {}
 for i = 1, rates do
   local unit, burst, kept = tonumber(ARGV[3 * i + 2]), tonumber(ARGV[3 * i + 3]), tonumber(ARGV[3 * i + 4])
-  full[i] = math.max(tonumber(state[i + 2]) or 0, now) + owed * unit
+  full[i] = math.max(tonumber(state[i + 3]) or 0, now) + owed * unit
   if urgent then kept = 0 end
   local free = burst - (full[i] - now) / unit - kept
   local need = math.min(cost, burst - kept)
@@ -202,6 +207,8 @@ if urgent and (got < want or first > 0) then
   last = math.max(last, to)
 end
 if #set > 0 then
+  set[#set + 1] = 't'
+  set[#set + 1] = string.format('%.0f', now)
   redis.call('HSET', KEYS[1], unpack(set))
   redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (last - now) / 1000 + 1000))
 end
@@ -215,8 +222,13 @@ const pauseText = `
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local to = now + tonumber(ARGV[1])
-if to > (tonumber(redis.call('HGET', KEYS[1], 'p')) or 0) then
-  redis.call('HSET', KEYS[1], 'p', string.format('%.0f', to))
+local state = redis.call('HMGET', KEYS[1], 'p', 't')
+if (tonumber(state[2]) or 0) > now + 1000000 then
+  redis.call('DEL', KEYS[1])
+  state = {}
+end
+if to > (tonumber(state[1]) or 0) then
+  redis.call('HSET', KEYS[1], 'p', string.format('%.0f', to), 't', string.format('%.0f', now))
   if redis.call('PTTL', KEYS[1]) < (to - now) / 1000 then redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (to - now) / 1000 + 1000)) end
 end
 return 0

@@ -132,6 +132,8 @@ type Source interface {
 	// Rows calls each for every row of a table behind a key, in order. The row is the caller's to keep; key gives where it
 	// stands, until each returns.
 	Rows(ctx context.Context, t *Table, behind Key, each func(key func() Key, row Row) error) error
+	// MoveAway has nobody open this ledger any more, but to go on with a move. It may have been called before.
+	MoveAway() error
 }
 
 // Target is the ledger that is filled. Nobody else writes to it meanwhile.
@@ -161,7 +163,8 @@ type Moved struct {
 }
 
 // Copy moves everything, or goes on with what an earlier Copy began. What it returns was read on both sides and is
-// equal. After an error the source is as it was, and Copy can be called again. tell must not block; nil: nobody is told.
+// equal. After an error Copy can be called again, and no rows of the source are changed. It is left before the target may be
+// used: whatever comes in between, never both can be opened. tell must not block; nil: nobody is told.
 func Copy(ctx context.Context, from Source, to Target, tell func(Step)) ([]Moved, error) {
 	if tell == nil {
 		tell = func(Step) {}
@@ -193,6 +196,9 @@ func Copy(ctx context.Context, from Source, to Target, tell func(Step)) ([]Moved
 			return nil, fmt.Errorf("%w: %s has %d rows here (digest %s) and %d there (%s)", ErrDiffers, t.Name, here.Rows, here.Digest(), there.Rows, there.Digest())
 		}
 		moved = append(moved, Moved{Table: t.Name, Rows: here.Rows, Digest: here.Digest()})
+	}
+	if err := from.MoveAway(); err != nil {
+		return nil, err
 	}
 	return moved, to.Finish(ctx)
 }

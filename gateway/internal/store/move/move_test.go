@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/servers"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
@@ -94,7 +95,7 @@ func TestEveryStoryMoves(t *testing.T) {
 		return errors.Join(err, to.Close(), p.EmptyDatabase(ctx, name, "revisions", "goose_db_version"))
 	}
 	storetest.Run(t, func(t testing.TB, place string, now func() time.Time) store.Store {
-		s, err := sqlite.Open(ctx, sqlite.Options{Dir: place, Ring: ring(t), Now: now, Country: storetest.Country})
+		s, err := sqlite.Open(ctx, sqlite.Options{Dir: place, Ring: ring(t), Now: now, Country: storetest.Country, Moving: true}) // stories open again what they closed
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,6 +235,92 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// unended is a target that fails at the end.
+type unended struct{ move.Target }
+
+func (unended) Finish(context.Context) error { return errCut }
+
+// A move that is interrupted between its last two steps leaves no moment in which both ledgers can be opened. It goes on
+// into the same database, and into no other.
+func TestInterruptedAtItsEnd(t *testing.T) {
+	ctx := t.Context()
+	place := sqlite.Options{Dir: t.TempDir(), Ring: ring(t)}
+	here := func() *sqlite.Store {
+		t.Helper()
+		o := place
+		o.Moving = true
+		s, err := sqlite.Open(ctx, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	there := postgres.Options{URL: address(t), Ring: ring(t)}
+	from := here()
+	if _, err := from.PutGroup(ctx, gateway.Group{Slug: "harbour", Name: "The harbour", Locale: "en", Zone: "UTC", Region: "DE"}); err != nil {
+		t.Fatal(err)
+	}
+	to, err := postgres.Load(ctx, there, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := move.Copy(ctx, from, unended{to}, nil); !errors.Is(err, errCut) {
+		t.Fatal(err)
+	}
+	if err := errors.Join(to.Close(), from.Close()); err != nil {
+		t.Fatal(err)
+	}
+	conflict := &gateway.Fault{Code: gateway.CodeConflict}
+	if _, err := sqlite.Open(ctx, place); !errors.Is(err, conflict) {
+		t.Errorf("the ledger that is left: %v", err)
+	}
+	if _, err := postgres.Open(ctx, there); !errors.Is(err, conflict) {
+		t.Errorf("the ledger that is not whole: %v", err)
+	}
+	if from = here(); !from.Left() {
+		t.Error("the ledger does not know that it was left")
+	}
+	if _, err := postgres.Resume(ctx, postgres.Options{URL: address(t), Ring: ring(t)}, false); !errors.Is(err, conflict) {
+		t.Errorf("another database: %v", err)
+	}
+	if to, err = postgres.Resume(ctx, there, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := move.Copy(ctx, from, to, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(to.Close(), from.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := postgres.Resume(ctx, there, true); !errors.Is(err, conflict) {
+		t.Errorf("a ledger that is whole: %v", err)
+	}
+	s, err := postgres.Open(ctx, there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A database on which a process of a gateway is alive is not filled, even if it holds no ledger yet.
+func TestAliveThere(t *testing.T) {
+	ctx := t.Context()
+	options := postgres.Options{URL: address(t), Ring: ring(t)}
+	s, err := postgres.Open(ctx, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Hold(ctx, "process/sender/1", gateway.NewID(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := postgres.Load(ctx, options, false); !errors.Is(err, &gateway.Fault{Code: gateway.CodeConflict}) {
+		t.Errorf("a ledger is moved under a process that is alive: %v", err)
+	}
+}
+
 // many is a source with so many consents and nothing else.
 type many struct {
 	rows    int
@@ -246,6 +333,8 @@ func (m many) Count(_ context.Context, t *move.Table) (int64, error) {
 	}
 	return int64(m.rows), nil
 }
+
+func (many) MoveAway() error { return nil }
 
 func (m many) Rows(_ context.Context, t *move.Table, behind move.Key, each func(func() move.Key, move.Row) error) error {
 	if t.Name != "consents" {

@@ -34,7 +34,7 @@ func (s *Store) Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, 
 		since int64
 	}
 	var due []dated
-	if err := s.query(ctx, dueQuery, []any{channel, int16(lane), s.fixed(), each}, func(r pgx.Rows) error {
+	if err := s.reads(lane)(ctx, dueQuery, []any{channel, int16(lane), s.fixed(), each}, func(r pgx.Rows) error {
 		var group, id gateway.ID
 		var at int64
 		if err := r.Scan(&group, &id, &at); err != nil {
@@ -53,9 +53,17 @@ func (s *Store) Due(ctx context.Context, channel gateway.ID, lane gateway.Lane, 
 	return column(due, func(d dated) gateway.Share { return d.Share }), nil
 }
 
+// reads gives the way to read for a lane.
+func (s *Store) reads(lane gateway.Lane) func(context.Context, string, []any, func(pgx.Rows) error) error {
+	if lane == gateway.Urgent {
+		return s.queryNow
+	}
+	return s.query
+}
+
 // NextDue reads the first time to come of a lane, from the index that Due reads.
 func (s *Store) NextDue(ctx context.Context, channel gateway.ID, lane gateway.Lane) (at time.Time, err error) {
-	err = s.query(ctx, nextQuery, []any{channel, int16(lane), s.fixed()}, func(r pgx.Rows) error { return r.Scan(&at) })
+	err = s.reads(lane)(ctx, nextQuery, []any{channel, int16(lane), s.fixed()}, func(r pgx.Rows) error { return r.Scan(&at) })
 	if err != nil {
 		return at, fmt.Errorf("looking for what comes: %w", err)
 	}

@@ -255,7 +255,7 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	if o == nil || d == nil || d.State != row.Waiting || d.Due > t.now {
 		return nil // not due
 	}
-	if o.point != d.Point {
+	if o.point != d.Point || o.state == 0 {
 		if err := t.movedOffer(d, o); err != nil {
 			return err
 		}
@@ -335,7 +335,8 @@ func (t *txn) halted(group, broadcast gateway.ID) (stopped bool, err error) {
 	return stopped, err
 }
 
-// movedOffer reads the contact point anew that an outcome of the same call has moved a delivery to.
+// movedOffer reads the contact point anew: an outcome of the same call has moved the delivery to it, or another transaction did
+// after our snapshot, in which case the server joins the new delivery to no contact point.
 func (t *txn) movedOffer(d *delivery, o *offer) error {
 	var country *string
 	o.point, o.kind, o.state, o.address, o.placed, o.country = d.Point, "", 0, nil, false, ""

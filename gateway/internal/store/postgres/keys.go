@@ -21,7 +21,7 @@ type reader struct {
 }
 
 func (r reader) query(text string, args []any, scan func(pgx.Rows) error) error {
-	return r.s.query(r.ctx, text, args, scan)
+	return r.s.queryNow(r.ctx, text, args, scan)
 }
 
 // groupKey opens a group's key, and keeps it.

@@ -24,12 +24,23 @@ const movesTable = "CREATE TABLE IF NOT EXISTS moves (name text PRIMARY KEY, beh
 // Load opens a database for a move. It answers CodeConflict if a ledger is in it that no move has left unfinished; with
 // again, what an unfinished move has left is deleted first.
 func Load(ctx context.Context, o Options, again bool) (*Loader, error) {
+	return load(ctx, o, again, false)
+}
+
+// Resume is Load for a ledger that was left already: it answers CodeConflict unless a move into this database is unfinished.
+// A ledger goes on in one place only.
+func Resume(ctx context.Context, o Options, again bool) (*Loader, error) {
+	return load(ctx, o, again, true)
+}
+
+func load(ctx context.Context, o Options, again, only bool) (*Loader, error) {
 	s, err := open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
+	s.answer = 0 // whole tables are read, and nobody waits behind
 	l := &Loader{s}
-	if err := l.prepare(ctx, again); err != nil {
+	if err := l.prepare(ctx, again, only); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return l, nil
@@ -38,10 +49,13 @@ func Load(ctx context.Context, o Options, again bool) (*Loader, error) {
 // Close lets go of the database.
 func (l *Loader) Close() error { return l.s.Close() }
 
-func (l *Loader) prepare(ctx context.Context, again bool) error {
+func (l *Loader) prepare(ctx context.Context, again, only bool) error {
 	unfinished, err := l.s.unfinished(ctx)
 	if err != nil {
 		return err
+	}
+	if only && !unfinished {
+		return gateway.Faultf(gateway.CodeConflict, "this ledger was moved already, and no move into this database is unfinished; it goes on where it was moved to")
 	}
 	var tables, filled []string
 	for i := range move.Tables {
@@ -50,7 +64,16 @@ func (l *Loader) prepare(ctx context.Context, again bool) error {
 	}
 	return l.s.do(ctx, false, func(t *txn) error {
 		if !unfinished {
-			var used bool
+			if _, err := t.exec("LOCK TABLE duties"); err != nil { // whoever is alive writes there every few seconds
+				return err
+			}
+			var used, alive bool
+			if err := t.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM duties WHERE until > $1)", t.now).Scan(&alive); err != nil {
+				return err
+			}
+			if alive {
+				return gateway.Faultf(gateway.CodeConflict, "a gateway runs on this database; stop all its processes, wait for half a minute, and move then")
+			}
 			if err := t.conn.QueryRow(ctx, "SELECT "+strings.Join(filled, " OR ")).Scan(&used); err != nil {
 				return err
 			}

@@ -80,7 +80,7 @@ func (s *Store) Doubtful(ctx context.Context, by gateway.Claimant, limit int) ([
 
 // ids reads identifiers.
 func (s *Store) ids(ctx context.Context, text string, args ...any) (ids []gateway.ID, err error) {
-	err = s.query(ctx, text, args, func(r pgx.Rows) error {
+	err = s.queryNow(ctx, text, args, func(r pgx.Rows) error {
 		var id gateway.ID
 		err := r.Scan(&id)
 		ids = append(ids, id)
@@ -135,7 +135,7 @@ func (s *Store) cases(ctx context.Context, text string, waiting bool, ids []gate
 		address, wrapped []byte
 	}
 	var all []*found
-	if err := s.query(ctx, text, []any{ids}, func(r pgx.Rows) error {
+	if err := s.queryNow(ctx, text, []any{ids}, func(r pgx.Rows) error {
 		f := &found{}
 		into := deliveryInto(&f.d)
 		if waiting {

@@ -38,6 +38,9 @@ var errAddress = gateway.Faultf(gateway.CodeInvalid, "the ledger's address canno
 // connectTime is how long one try to reach the server may take.
 const connectTime = 5 * time.Second
 
+// pingTime is how long a connection that was idle may take to show that it is alive.
+const pingTime = 2 * time.Second
+
 // Options says where the ledger is and how it seals.
 type Options struct {
 	URL string // as libpq takes it: postgres://user:password@host:port/database
@@ -69,7 +72,8 @@ type Store struct {
 	memory  *memory
 	money   *money
 	scans   scans
-	grown   atomic.Bool // the tables of the hot path are large enough for plans that last
+	answer  time.Duration // of one try; 0: as long as it takes
+	grown   atomic.Bool   // the tables of the hot path are large enough for plans that last
 }
 
 // Open opens the ledger and brings its tables up to date; several processes may do so at once. It answers CodeConflict
@@ -110,7 +114,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errAddress
 	}
 	config.MaxConns = int32(o.MaxConns)
-	config.ConnConfig.ConnectTimeout = connectTime
+	config.ConnConfig.ConnectTimeout, config.PingTimeout = connectTime, pingTime
 	config.ConnConfig.Tracer = o.trace
 	config.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		teach(c.TypeMap())
@@ -127,7 +131,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 		return nil, readable(err)
 	}
 	return &Store{pool: pool, ring: o.Ring, now: o.Now, log: o.Log, at: o.At, country: o.Country, bulk: make(chan struct{}, o.MaxConns-urgentConns),
-		keys: sealed.NewKeys(o.Ring), shards: newShards(), memory: newMemory(), money: newMoney(), scans: scans{at: map[gateway.ID]gateway.ID{}}}, nil
+		keys: sealed.NewKeys(o.Ring), shards: newShards(), memory: newMemory(), money: newMoney(), scans: scans{at: map[gateway.ID]gateway.ID{}}, answer: answerTime}, nil
 }
 
 // Close ends all connections; it waits for those at work.

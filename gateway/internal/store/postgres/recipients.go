@@ -45,16 +45,16 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		}
 		only(meantTags, tags)
 	}
-	settings := pageText
+	read := s.queryPage
 	if len(a.Members) > 0 {
 		only(meantNames, a.Members)
-		settings = plansText // a few of many, wherever they are
+		read = s.query // a few of many, wherever they are
 	}
 	text = fmt.Sprintf(meantPoints, text)
 	page := make([]gateway.Recipient, 0, limit)
 	room := make([]gateway.PointRef, 0, limit+limit/2) // one piece of memory for most of the page
 	from := 0
-	err = s.queryBy(ctx, settings, text, args, func(r pgx.Rows) error {
+	err = read(ctx, text, args, func(r pgx.Rows) error {
 		var m gateway.Recipient
 		var p gateway.PointRef
 		var fallback string

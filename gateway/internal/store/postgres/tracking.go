@@ -26,7 +26,7 @@ func (s *Store) Delivery(ctx context.Context, group, id gateway.ID) (out gateway
 	}
 	var chain []*attempt
 	if d.Attempts > 0 {
-		if err := s.query(ctx, chainQuery, []any{d.Attempt, group}, func(r pgx.Rows) error {
+		if err := s.queryNow(ctx, chainQuery, []any{d.Attempt, group}, func(r pgx.Rows) error {
 			a := &attempt{}
 			chain = append(chain, a)
 			return r.Scan(attemptInto(a)...)

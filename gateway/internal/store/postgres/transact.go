@@ -41,12 +41,18 @@ type txn struct {
 // The server keeps the plan of a statement, and one made while a table is small reads all of it, even when it has grown
 // since. So rows are found one by one through an index, and statements are planned each time, by what the tables hold by
 // then. What is switched off counts as very dear where nothing else is left, and for dear statements the server would
-// compile code, which takes a hundred times as long as they do: that is off as well. On the hot path that would cost a tenth; there the server may keep plans once the tables are of grownSize, in bytes.
+// compile code, which takes a hundred times as long as they do: that is off as well. On the hot path planning would cost a
+// tenth; there the server may keep plans once the tables are of grownSize, in bytes.
+//
+// A process that is stopped within a transaction, or whose computer is gone, would keep its locks until somebody ends it:
+// nobody could stop its broadcast or send what it was about to. So the server waits for pausedTime, in milliseconds, and no
+// longer.
 const (
-	beginText = "BEGIN"
-	readText  = "BEGIN READ ONLY"
-	hotText   = "SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
-	plansText = hotText + ", set_config('plan_cache_mode', 'force_custom_plan', true)"
+	pausedTime = "3000"
+	beginText  = "BEGIN"
+	readText   = "BEGIN READ ONLY"
+	hotText    = "SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('idle_in_transaction_session_timeout', '" + pausedTime + "', true)"
+	plansText  = hotText + ", set_config('plan_cache_mode', 'force_custom_plan', true)"
 	// pageText is for statements that take the next page of an index: a server that knows nothing of a table yet, or wrong
 	// things, would rather sort all that is left of it.
 	pageText = plansText + ", set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
@@ -92,12 +98,11 @@ func (s *Store) do(ctx context.Context, urgent bool, run func(*txn) error) error
 // commit was sent.
 func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn) (sent bool, err error)) (err error) {
 	if !urgent {
-		select {
-		case s.bulk <- struct{}{}:
-			defer func() { <-s.bulk }()
-		case <-ctx.Done():
-			return ctx.Err()
+		leave, err := s.waitTurn(ctx)
+		if err != nil {
+			return err
 		}
+		defer leave()
 	}
 	for try := 1; ; try++ {
 		sent := false
@@ -117,11 +122,26 @@ func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn) (se
 	}
 }
 
+// waitTurn takes a place for work that can wait, which leaves some connections to work that cannot. Nobody who has one asks
+// for another.
+func (s *Store) waitTurn(ctx context.Context) (leave func(), err error) {
+	select {
+	case s.bulk <- struct{}{}:
+		return func() { <-s.bulk }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, error)) (sent bool, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return false, err
 	}
+	asked := ctx
+	ctx, cancel := s.patience(ctx)
+	defer cancel()
+	defer func() { s.giveUp(asked, err) }()
 	shard := s.shards.take()
 	defer s.shards.give(shard)
 	t := &txn{ctx: ctx, conn: conn, s: s, shard: shard, again: again, rows: newRows(), spending: newSpending()}
@@ -138,6 +158,27 @@ func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, err
 		keep()
 	}
 	return sent, nil
+}
+
+// answerTime is how long one try of a transaction, or of a question, may take until the server is taken for gone: one whose
+// computer lost its power closes no connection.
+const answerTime = 20 * time.Second
+
+// patience bounds one try.
+func (s *Store) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.answer <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.answer)
+}
+
+// giveUp has all connections made anew if the server behind them is not the one to ask any more: it does not answer, or only
+// reads since another has taken over.
+func (s *Store) giveUp(asked context.Context, err error) {
+	var e *pgconn.PgError
+	if errors.As(err, &e) && e.Code == "25006" || errors.Is(err, context.DeadlineExceeded) && asked.Err() == nil {
+		s.pool.Reset()
+	}
 }
 
 // begin opens a transaction of the hot path, with what else is in the batch, in one round trip.
@@ -250,12 +291,31 @@ func (t *txn) send(batch *pgx.Batch) error {
 }
 
 // query reads as of one moment, in one round trip; scan is called for each row. It is tried once more if the connection
-// turns out to be dead before the first row, so scan sets its results anew when it begins.
+// turns out to be dead before the first row, so scan sets its results anew when it begins. It leaves a few connections free.
 func (s *Store) query(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	leave, err := s.waitTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	return s.queryBy(ctx, plansText, text, args, scan)
 }
 
-// queryBy is query under the settings of plansText or pageText.
+// queryNow is query for what urgent work waits for, and for what is found by its key.
+func (s *Store) queryNow(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	return s.queryBy(ctx, plansText, text, args, scan)
+}
+
+// queryPage is query for the next page of an index.
+func (s *Store) queryPage(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	leave, err := s.waitTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.queryBy(ctx, pageText, text, args, scan)
+}
+
 func (s *Store) queryBy(ctx context.Context, settings, text string, args []any, scan func(pgx.Rows) error) error {
 	for try := 1; ; try++ {
 		seen := false
@@ -269,11 +329,15 @@ func (s *Store) queryBy(ctx context.Context, settings, text string, args []any, 
 	}
 }
 
-func (s *Store) queryOnce(ctx context.Context, settings, text string, args []any, scan func(pgx.Rows) error) error {
+func (s *Store) queryOnce(ctx context.Context, settings, text string, args []any, scan func(pgx.Rows) error) (err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
+	asked := ctx
+	ctx, cancel := s.patience(ctx)
+	defer cancel()
+	defer func() { s.giveUp(asked, err) }()
 	defer conn.Release()
 	batch := &pgx.Batch{}
 	batch.Queue(readText)
@@ -312,7 +376,7 @@ func list[T any](ctx context.Context, s *Store, text string, args []any, columns
 // one reads the only row; none is CodeNotFound.
 func (s *Store) one(ctx context.Context, what, text string, args []any, into ...any) error {
 	found := false
-	err := s.query(ctx, text, args, func(r pgx.Rows) error {
+	err := s.queryNow(ctx, text, args, func(r pgx.Rows) error {
 		found = true
 		return r.Scan(into...)
 	})
@@ -336,7 +400,7 @@ func repeatable(err error) bool {
 func broken(err error) bool {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
-		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P")
+		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == "25P03" // it waited for us for pausedTime
 	}
 	var connect *pgconn.ConnectError
 	var network net.Error

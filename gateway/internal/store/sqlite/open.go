@@ -50,6 +50,7 @@ type Options struct {
 	Now     func() time.Time // the store's clock; nil: time.Now
 	Log     *slog.Logger     // nil: nothing is logged
 	At      func(string)     // called at each of FaultPoints, by tests that kill; nil in production
+	Moving  bool             // it is opened to be moved: also if it was left already, so that what was cut at its end goes on
 }
 
 // Store is a ledger in one SQLite file. It is safe for concurrent use.
@@ -58,6 +59,7 @@ type Store struct {
 	now   func() time.Time
 	log   *slog.Logger
 	dir   string
+	left  bool // see Left
 	lock  *os.File
 	read  *readers
 	write *writer
@@ -94,14 +96,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if where, err := os.ReadFile(filepath.Join(o.Dir, leftName)); err == nil {
+	where, err := os.ReadFile(filepath.Join(o.Dir, leftName))
+	if err == nil && !o.Moving {
 		return nil, errors.Join(gateway.Faultf(gateway.CodeConflict, "%s Whatever it had planned is sent from there. Name that database in carillon.yaml, or, if the move was a mistake and nothing was sent from there, delete %s",
 			where, filepath.Join(o.Dir, leftName)), lock.Close())
 	}
 	if o.Country == nil {
 		o.Country = func(string, gateway.Private) string { return "" }
 	}
-	s := &Store{country: o.Country, ring: o.Ring, now: o.Now, log: o.Log, dir: o.Dir, lock: lock, groups: newNames("groups"), channels: newNames("channels"),
+	s := &Store{left: err == nil, country: o.Country, ring: o.Ring, now: o.Now, log: o.Log, dir: o.Dir, lock: lock, groups: newNames("groups"), channels: newNames("channels"),
 		keys: sealed.NewKeys(o.Ring), scans: map[scanKey]gateway.ID{}}
 	s.unscrubbed.Store(true)
 	if err := s.open(ctx, filepath.Join(o.Dir, "carillon.db"), o.At); err != nil {
@@ -155,12 +158,26 @@ func lockFolder(dir string) (*os.File, error) {
 // leftName is the file that says that a ledger was moved away.
 const leftName = "carillon.moved"
 
-// MoveAway says that the ledger was moved to another place, and that nobody is to open it here again: the same messages
-// would be sent twice.
-func (s *Store) MoveAway(to string) error {
-	text := fmt.Sprintf("this ledger was moved to %s on %s.", to, time.Now().UTC().Format("2 January 2006, 15:04 UTC"))
-	return os.WriteFile(filepath.Join(s.dir, leftName), []byte(text), 0o600)
+// MoveAway says that the ledger goes on in PostgreSQL, and that nobody is to open it here again: the same messages would be sent
+// twice. That is on the disk when it returns.
+func (s *Store) MoveAway() error {
+	f, err := os.OpenFile(filepath.Join(s.dir, leftName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "this ledger was moved to PostgreSQL on %s.", time.Now().UTC().Format("2 January 2006, 15:04 UTC"))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	folder, err := os.Open(s.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
+
+// Left says that MoveAway was called before this ledger was opened.
+func (s *Store) Left() bool { return s.left }
 
 // Close waits for what is being written, and leaves one whole file without a journal.
 func (s *Store) Close() error {
