@@ -83,7 +83,7 @@ func (p *presence) missing(needsQueue bool) (reasons []string) {
 	if needsQueue && time.Since(p.queueAt) > beatMissed {
 		reason := "Redis does not answer"
 		if p.queueIs != nil {
-			reason = p.queueIs.Error()
+			reason, _, _ = strings.Cut(p.queueIs.Error(), ": ") // the rest may name a server; the log has it
 		}
 		reasons = append(reasons, reason)
 	}

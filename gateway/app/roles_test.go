@@ -114,3 +114,13 @@ func TestPresence(t *testing.T) {
 		}
 	})
 }
+
+// Anybody may ask whether a process is ready: the answer names no server.
+func TestReadinessNamesNoServer(t *testing.T) {
+	p := newPresence(nil, nil, gateway.NewID(), AllRoles())
+	p.queueAt = time.Now().Add(-time.Minute)
+	p.queueIs = errors.New("Redis cannot be reached, what is due waits in the ledger: dial tcp 10.1.2.3:6379: connection refused")
+	if got := p.missing(true); len(got) != 1 || got[0] != "Redis cannot be reached, what is due waits in the ledger" {
+		t.Errorf("%q", got)
+	}
+}

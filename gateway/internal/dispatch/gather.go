@@ -229,6 +229,16 @@ func (g *gatherer) exchange(ctx context.Context, l *load) bool {
 		if len(l.outcomes) == 0 {
 			return ctx.Err() == nil
 		}
+		if errors.Is(err, &gateway.Fault{Code: gateway.CodeInvalid}) {
+			if n := len(l.outcomes); n > 1 { // the others must not wait for the one that cannot be kept: halve until it is alone
+				first := load{settlements: l.settlements[:n/2], outcomes: l.outcomes[:n/2]}
+				second := load{settlements: l.settlements[n/2:], outcomes: l.outcomes[n/2:]}
+				return g.exchange(ctx, &first) && g.exchange(ctx, &second)
+			}
+			g.log.Error("the ledger cannot keep an outcome; its attempt will be in doubt", "attempt", l.outcomes[0].Attempt, "error", err)
+			l.settlements[0] = settlement{}
+			return true
+		}
 		g.log.Error("outcomes cannot be written; trying again", "outcomes", len(l.outcomes), "error", err)
 		if !sleep(ctx, pause) {
 			return false

@@ -36,7 +36,7 @@ type line struct {
 
 	troubles troubles
 
-	popping, filling seldom // what is said of a queue or a ledger that is away
+	popping, filling, claiming seldom // what is said of a queue or a ledger that is away
 
 	stop context.CancelFunc // stops claiming
 	done chan struct{}      // closed when its last sender has ended

@@ -197,7 +197,9 @@ func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []ga
 	p.l.d.metrics.claims[lane].Observe(time.Since(begun).Seconds())
 	if err != nil {
 		p.l.limits.Unused()
-		p.l.d.o.Log.Error("nothing can be claimed; trying again", "channel", p.l.name, "error", err)
+		if p.l.claiming.may() {
+			p.l.d.o.Log.Error("nothing can be claimed; trying again", "channel", p.l.name, "error", err)
+		}
 		sleep(ctx, 100*time.Millisecond)
 		return -1
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 // highest is behind every identifier.
@@ -19,6 +20,26 @@ func toJSON(v any) string {
 		panic("postgres: " + err.Error()) // our own plain types always encode
 	}
 	return string(b)
+}
+
+// clean has texts among arguments as row.Clean gives them; whole slices of them are cleaned as they are written.
+func clean(args []any) []any {
+	for i := range args {
+		if text, ok := args[i].(string); ok {
+			if cleaned := row.Clean(text); cleaned != text {
+				args[i] = cleaned
+			}
+		}
+	}
+	return args
+}
+
+// cleanBatch is clean for all that is queued.
+func cleanBatch(batch *pgx.Batch) *pgx.Batch {
+	for _, q := range batch.QueuedQueries {
+		clean(q.Arguments)
+	}
+	return batch
 }
 
 func fromJSON(text string, into any) error { return json.Unmarshal([]byte(text), into) }

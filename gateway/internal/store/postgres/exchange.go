@@ -146,7 +146,7 @@ func (t *txn) settle(o *gateway.Outcome) (answer, err error) {
 		return gateway.ErrStale, nil
 	}
 	if o.ProviderID != "" && o.Polled {
-		t.refs = append(t.refs, ref{a.Channel, o.ProviderID, a.Group, a.No, o.Part})
+		t.refs = append(t.refs, ref{a.Channel, row.Key(o.ProviderID), a.Group, a.No, o.Part})
 	}
 	refused := a.Refusal != ""
 	plain, err := row.Settle(t, a, o)

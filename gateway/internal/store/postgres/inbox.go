@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
@@ -27,7 +28,7 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (fresh bo
 		}
 		var event, owner any
 		if m.EventID != "" {
-			event = m.GroupID.String() + " " + m.EventID // as in the other dialect, so that a ledger that moved here knows it
+			event = row.Key(m.GroupID.String() + " " + m.EventID) // as in the other dialect, so that a ledger that moved here knows it
 		}
 		box := key.Box
 		if len(m.MemberIDs) == 1 && wrapped != nil { // else she was erased a moment ago

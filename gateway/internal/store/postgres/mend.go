@@ -174,7 +174,7 @@ func (s *Store) cases(ctx context.Context, text string, waiting bool, ids []gate
 
 // AttemptByRef finds an attempt by the provider's id.
 func (s *Store) AttemptByRef(ctx context.Context, channel gateway.ID, providerID string) (id gateway.ID, err error) {
-	return id, s.one(ctx, "attempt", "SELECT attempt_id FROM refs WHERE channel_id = $1 AND ref = $2 LIMIT 1", []any{channel, providerID}, &id)
+	return id, s.one(ctx, "attempt", "SELECT attempt_id FROM refs WHERE channel_id = $1 AND ref = $2 LIMIT 1", []any{channel, row.Key(providerID)}, &id)
 }
 
 // Advance carries out moves whose condition still holds.

@@ -62,7 +62,7 @@ func (t *txn) takeReceipts(receipts []gateway.Receipt) (map[polled]named, error)
 	for i := range receipts {
 		r := &receipts[i]
 		if r.Attempt.IsZero() && r.ProviderID != "" {
-			channels, refs = append(channels, r.Channel), append(refs, r.ProviderID)
+			channels, refs = append(channels, r.Channel), append(refs, row.Key(r.ProviderID))
 		}
 	}
 	first := &pgx.Batch{}
@@ -84,7 +84,7 @@ func (t *txn) takeReceipts(receipts []gateway.Receipt) (map[polled]named, error)
 		r := &receipts[i]
 		id := r.Attempt
 		if id.IsZero() {
-			id = names[polled{r.Channel, r.ProviderID}].attempt
+			id = names[polled{r.Channel, row.Key(r.ProviderID)}].attempt
 		}
 		if id.IsZero() {
 			continue
@@ -105,7 +105,7 @@ func (t *txn) takeReceipts(receipts []gateway.Receipt) (map[polled]named, error)
 func (t *txn) observe(r *gateway.Receipt, names map[polled]named) (gateway.Effect, error) {
 	id, part := r.Attempt, r.Part
 	if id.IsZero() {
-		n := names[polled{r.Channel, r.ProviderID}]
+		n := names[polled{r.Channel, row.Key(r.ProviderID)}]
 		id, part = n.attempt, n.part
 	}
 	a := t.attempts[id]

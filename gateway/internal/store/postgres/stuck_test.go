@@ -3,6 +3,8 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -235,4 +237,59 @@ func TestReadsLeaveRoomForUrgentWork(t *testing.T) {
 	}
 	_, err = s.Due(ctx, y.channel.ID, gateway.Urgent, 10)
 	y.ok(err)
+}
+
+// PostgreSQL takes no zero bytes and no broken UTF-8 in a text, and nothing long in an index. Whatever a provider says, its attempt is settled, what it
+// reports is heard, and what comes with it is not held up.
+func TestWhatAProviderSays(t *testing.T) {
+	p := quick(t)
+	long := make([]byte, 5000)
+	_, _ = rand.Read(long)
+	for _, bad := range []string{"a\x00b\xff c", hex.EncodeToString(long)} {
+		newYard(t, p.URL(newDatabase(t, p)), 8).listen(bad)
+	}
+}
+
+// listen has a provider say something in all places.
+func (y *yard) listen(bad string) {
+	t := y.TB
+	_, ids := y.plan()
+	_, claims, err := y.s.Exchange(y.ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, nil, ids)
+	y.ok(err)
+	o := func(i int) gateway.Outcome {
+		return gateway.Outcome{Attempt: claims[i].Attempt, Token: claims[i].Token}
+	}
+	refusal := gateway.Refusal{Class: "permanent", Scope: "address", Code: bad, Detail: bad}
+	accepted, polled, refused, moved := o(0), o(1), o(2), o(3)
+	accepted.State, accepted.ProviderID = gateway.Accepted, bad
+	polled.State, polled.ProviderID, polled.Polled = gateway.Accepted, bad, true
+	refused.State, refused.Refusal, refused.Next = gateway.Refused, refusal, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonFailed}
+	moved.State, moved.Refusal, moved.Next = gateway.Refused, refusal, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonSuppressed}
+	moved.Point = &gateway.PointChange{State: gateway.PointStopped, Note: bad}
+	for i, outcome := range []gateway.Outcome{accepted, polled, refused, moved} {
+		errs, _, err := y.s.Exchange(y.ctx, gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute}, []gateway.Outcome{outcome}, nil)
+		if err := errors.Join(append(errs, err)...); err != nil {
+			t.Errorf("outcome %d: %v", i, err)
+		}
+	}
+	effects, err := y.s.Observe(y.ctx, []gateway.Receipt{{ProviderID: bad, Channel: y.channel.ID, State: gateway.AttemptDelivered}})
+	if err != nil || effects[0] != gateway.Applied {
+		t.Errorf("receipt: %v %v", effects, err)
+	}
+	_, err = y.s.Observe(y.ctx, []gateway.Receipt{{Attempt: claims[0].Attempt, Channel: y.channel.ID, State: gateway.Refused, Refusal: refusal, Next: gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonFailed}}})
+	if err != nil {
+		t.Errorf("refused by receipt: %v", err)
+	}
+	if _, err := y.s.AttemptByRef(y.ctx, y.channel.ID, bad); err != nil {
+		t.Errorf("look-up: %v", err)
+	}
+	if err := y.s.SetChannelHealth(y.ctx, y.channel.ID, gateway.ChannelHealth{Paused: gateway.PauseAuth, Code: bad, Detail: bad}); err != nil {
+		t.Errorf("health: %v", err)
+	}
+	if _, err := y.s.Strike(y.ctx, gateway.Strike{Channel: y.channel.ID, Delivery: ids[2], Trouble: "filtered", Code: bad, Detail: bad}); err != nil {
+		t.Errorf("strike: %v", err)
+	}
+	if err := y.s.NoteErrors(y.ctx, y.channel.ID, []gateway.ChannelError{{Class: "permanent", Scope: "sender", Code: bad, Detail: bad, Count: 1, First: time.Now(), Last: time.Now()}}); err != nil {
+		t.Errorf("errors: %v", err)
+	}
 }

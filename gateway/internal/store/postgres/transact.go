@@ -203,7 +203,7 @@ func (t *txn) beginWith(plans string, more *pgx.Batch) error {
 	batch.Queue(plans)
 	batch.Queue(clockText).QueryRow(func(row pgx.Row) error { return row.Scan(&t.now, &t.xid, &t.money) })
 	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
-	err := t.conn.SendBatch(t.ctx, batch).Close()
+	err := t.conn.SendBatch(t.ctx, cleanBatch(batch)).Close()
 	if t.s.now != nil {
 		t.now = t.s.now().UnixMicro()
 	}
@@ -225,7 +225,7 @@ func (t *txn) commit() (sent bool, err error) {
 	defer cancel()
 	var end pgconn.CommandTag
 	batch.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error { end = tag; return nil })
-	err = t.conn.SendBatch(ctx, batch).Close()
+	err = t.conn.SendBatch(ctx, cleanBatch(batch)).Close()
 	switch {
 	case err == nil && end.String() != "COMMIT":
 		return false, errors.New("the server rolled back what was to be committed")
@@ -272,13 +272,13 @@ var errUnknown = gateway.Faultf(gateway.CodeUnavailable, "the ledger's server we
 
 // exec runs a statement and returns how many rows it changed.
 func (t *txn) exec(text string, args ...any) (int, error) {
-	tag, err := t.conn.Exec(t.ctx, text, args...)
+	tag, err := t.conn.Exec(t.ctx, text, clean(args)...)
 	return int(tag.RowsAffected()), err
 }
 
 // query reads within the transaction; scan is called for each row.
 func (t *txn) query(text string, args []any, scan func(pgx.Rows) error) error {
-	rows, err := t.conn.Query(t.ctx, text, args...)
+	rows, err := t.conn.Query(t.ctx, text, clean(args)...)
 	return each(rows, err, scan)
 }
 
@@ -287,7 +287,7 @@ func (t *txn) send(batch *pgx.Batch) error {
 	if batch.Len() == 0 {
 		return nil
 	}
-	return t.conn.SendBatch(t.ctx, batch).Close()
+	return t.conn.SendBatch(t.ctx, cleanBatch(batch)).Close()
 }
 
 // query reads as of one moment, in one round trip; scan is called for each row. It is tried once more if the connection
@@ -344,7 +344,7 @@ func (s *Store) queryOnce(ctx context.Context, settings, text string, args []any
 	batch.Queue(settings)
 	batch.Queue(text, args...).Query(func(rows pgx.Rows) error { return each(rows, nil, scan) })
 	batch.Queue("COMMIT")
-	err = conn.SendBatch(ctx, batch).Close()
+	err = conn.SendBatch(ctx, cleanBatch(batch)).Close()
 	endOpen(ctx, conn)
 	return err
 }
@@ -428,6 +428,8 @@ func readable(err error) error {
 		switch {
 		case strings.HasPrefix(e.Code, "53"): // disk full, out of memory, too many connections
 			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server has run out of something, nothing was taken in (" + e.Message + "); see its disk, its memory and its limit of connections"}
+		case strings.HasPrefix(e.Code, "22"), strings.HasPrefix(e.Code, "23"), strings.HasPrefix(e.Code, "54"):
+			return &gateway.Fault{Code: gateway.CodeInvalid, Err: err, Text: "the ledger cannot keep this: something in it is of no form or length that PostgreSQL takes (SQLSTATE " + e.Code + ")"}
 		case strings.HasPrefix(e.Code, "28"), e.Code == "3D000":
 			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server refuses us (" + e.Message + "); see the user, the password and the database in the ledger's address"}
 		case e.Code == "25006":

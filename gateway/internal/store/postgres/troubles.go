@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 // staleNotice is how old a notice may be before nobody needs it any more.
@@ -134,7 +135,7 @@ func (s *Store) NoteErrors(ctx context.Context, channel gateway.ID, errs []gatew
 		for _, e := range errs {
 			batch.Queue(`INSERT INTO channel_errors AS c (channel_id, class, scope, code, detail, trouble, n, first_at, last_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)
 				ON CONFLICT (channel_id, class, scope, code, detail) DO UPDATE SET trouble = excluded.trouble, n = c.n + excluded.n, last_at = greatest(c.last_at, excluded.last_at)`,
-				channel, e.Class, e.Scope, e.Code, e.Detail, e.Trouble, e.Count, e.First, e.Last)
+				channel, e.Class, e.Scope, row.Key(e.Code), row.Key(e.Detail), e.Trouble, e.Count, e.First, e.Last)
 		}
 		batch.Queue(`DELETE FROM channel_errors WHERE channel_id = $1 AND (class, scope, code, detail) NOT IN
 			(SELECT class, scope, code, detail FROM channel_errors WHERE channel_id = $1 ORDER BY last_at DESC LIMIT $2)`, channel, gateway.MostErrors)

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 // teach has a connection carry our types: gateway.ID as uuid (null reads as the zero one), time.Time as microseconds in
@@ -127,7 +128,7 @@ func (e encodeVector) Encode(value any, buf []byte) ([]byte, error) {
 	case []int16:
 		return appendVector(buf, e, all, func(buf []byte, n int16) []byte { return binary.BigEndian.AppendUint16(word(buf, 2), uint16(n)) }), nil
 	case []string:
-		return appendVector(buf, e, all, func(buf []byte, s string) []byte { return append(word(buf, len(s)), s...) }), nil
+		return appendVector(buf, e, all, func(buf []byte, s string) []byte { s = row.Clean(s); return append(word(buf, len(s)), s...) }), nil
 	case []bool:
 		return appendVector(buf, e, all, func(buf []byte, yes bool) []byte {
 			if yes {

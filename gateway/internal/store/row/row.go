@@ -3,8 +3,11 @@
 package row
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -71,6 +74,27 @@ func (a *Attempt[K]) SetRef(part int, id string) {
 		}
 	}
 	a.Refs = padded(strings.Join(ids, " "), len(a.Refs))
+}
+
+// Clean gives a text as both databases can keep it: PostgreSQL refuses zero bytes and broken UTF-8, and one such byte from a
+// provider would keep the outcomes of all senders out of the ledger for ever.
+func Clean(s string) string {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+}
+
+// longest is how many bytes of a text from outside an index of PostgreSQL is asked to hold.
+const longest = 512
+
+// Key gives a text from outside as an index can hold it: what is too long ends in its digest.
+func Key(s string) string {
+	if s = Clean(s); len(s) <= longest {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	return strings.ToValidUTF8(s[:longest-2*len(sum)], "") + hex.EncodeToString(sum[:])
 }
 
 func padded(s string, length int) string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/carillon-gateway/carillon/gateway/internal/store/move"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -49,7 +50,7 @@ func cell(r *lite.Stmt, i int, kind move.Kind) any {
 	case move.Bytes:
 		return append([]byte{}, r.ColBlob(i)...) // an empty one is not NULL
 	case move.Text:
-		return r.ColText(i)
+		return row.Clean(r.ColText(i)) // SQLite keeps any bytes
 	case move.Bool:
 		return r.ColInt(i) != 0
 	}
