@@ -39,9 +39,11 @@ type Mender interface {
 	// claimed one; LookAt is now. It returns how many.
 	Orphans(ctx context.Context, all bool) (int, error)
 	// Doubtful claims attempts in doubt whose LookAt has come for a look-up: each gets a new token and is not given
-	// out again for the lease. Exchange takes the result; InDoubt with a later LookAt means: ask again then.
+	// out again for the lease. Exchange takes the result; InDoubt with a later LookAt means: ask again then. Of what
+	// several callers ask for at once, each gets others.
 	Doubtful(ctx context.Context, by Claimant, limit int) ([]Claim, error)
-	// Overdue lists accepted attempts without a receipt past ConfirmBy, and waiting deliveries past their MoveAfter.
+	// Overdue lists accepted attempts without a receipt past ConfirmBy, and waiting deliveries past their MoveAfter, at most
+	// limit of both together. It claims nothing: several callers get the same, and Advance carries out one's move.
 	Overdue(ctx context.Context, limit int) ([]Claim, error)
 	// Advance carries out moves; a move whose condition no longer holds is passed over. StepNone puts Again in the place of
 	// ConfirmBy and clears MoveAfter: nothing is left to move to.
@@ -92,7 +94,10 @@ type BroadcastLog interface {
 
 // Tracking is what screens read about deliveries, and what people do to them.
 type Tracking interface {
+	// Tallies counts a broadcast's deliveries by channel, state and reason; what would be zero is left out.
 	Tallies(ctx context.Context, group, broadcast ID) ([]Tally, error)
+	// Deliveries gives a page, without attempts. Within a broadcast they are in order of member, but of id where a state
+	// Ended and a reason are asked for; without one, broadcast by broadcast, the oldest first. ErrNotFound: After is not there.
 	Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, error)
 	// Delivery reads one with its attempts.
 	Delivery(ctx context.Context, group, id ID) (Delivery, error)
@@ -133,6 +138,7 @@ type Members interface {
 	FindMembers(ctx context.Context, group ID, kind string, value Private) ([]ID, error)
 	// Erase destroys a member's key and deletes her rows; STOP of her addresses stays, under its own key.
 	Erase(ctx context.Context, group, id ID) error
+	// Evidence lists a member's consents, the oldest first.
 	Evidence(ctx context.Context, group, member ID) ([]Consent, error)
 }
 
@@ -180,7 +186,8 @@ type Imports interface {
 	// BeginImport opens an import. A group has one at a time: CodeConflict while another is open. What a caller left behind,
 	// because Publish or Discard failed or its process died, is discarded first; its Stage answers CodeConflict from then on.
 	BeginImport(ctx context.Context, imp Import) error
-	// Stage writes a chunk of at most 500 rows and says of each what it will be.
+	// Stage writes a chunk of at most 500 rows and says of each what it will be. After an error some of them may be written;
+	// the import is to be discarded.
 	Stage(ctx context.Context, group, imp ID, rows []StagedMember) ([]Staged, error)
 	// Publish makes all staged rows visible. After it returns, or after a crash in it and a restart, all are.
 	Publish(ctx context.Context, group, imp ID) error
@@ -242,7 +249,9 @@ type Consents interface {
 type Channels interface {
 	// PutChannel makes a channel, or changes the one with its name.
 	PutChannel(ctx context.Context, c Channel) (Channel, error)
+	// Channels lists all, with options, health and open incidents, in the order they were made.
 	Channels(ctx context.Context) ([]Channel, error)
+	// SetChannelHealth takes the place of what was recorded; incidents are no part of it.
 	SetChannelHealth(ctx context.Context, id ID, h ChannelHealth) error
 	// Cursor of polling; empty at first.
 	Cursor(ctx context.Context, channel ID) (string, error)
@@ -292,6 +301,7 @@ type Costs interface {
 type Inbox interface {
 	// Receive stores a message, sealed, unless an event with its channel and id is there already.
 	Receive(ctx context.Context, m InboundMessage) (fresh bool, err error)
+	// Inbound lists the newest first, before the given id (zero: from the newest). What was erased or forgotten has no text.
 	Inbound(ctx context.Context, group, before ID, limit int) ([]InboundMessage, error)
 }
 
@@ -315,14 +325,17 @@ type Renderings interface {
 	Rendering(ctx context.Context, group, broadcast ID, locale, kind string, neutral bool) (Rendering, error)
 	// PutWording keeps a group's own template under a name: locale → source. An empty map deletes it.
 	PutWording(ctx context.Context, group ID, name string, sources map[string]string) error
+	// Wordings reads them all: name → locale → source.
 	Wordings(ctx context.Context, group ID) (map[string]map[string]string, error)
 }
 
-// Access keeps tokens and the answers to requests with an Idempotency-Key.
+// Access keeps tokens.
 type Access interface {
+	// PutToken keeps a token, or changes the one with its id.
 	PutToken(ctx context.Context, t Token) error
 	// TokenByDigest finds a token by the SHA-256 of its text; ErrNotFound also if it has expired.
 	TokenByDigest(ctx context.Context, digest []byte) (Token, error)
+	// Tokens lists those of a group that have not expired; the zero group's are the operator's.
 	Tokens(ctx context.Context, group ID) ([]Token, error)
 	RevokeToken(ctx context.Context, group, id ID) error
 }
@@ -333,6 +346,7 @@ type Replays interface {
 	// work. CodeKeyReused: another fingerprint. CodeInProgress: the first is still at work (a reservation that its
 	// process did not survive lapses after a minute).
 	BeginRequest(ctx context.Context, token ID, key string, fingerprint []byte) (*Answer, error)
+	// FinishRequest keeps the answer for whoever asks again.
 	FinishRequest(ctx context.Context, token ID, key string, a Answer) error
 	// ForgetRequest gives the key free again: nothing was done.
 	ForgetRequest(ctx context.Context, token ID, key string) error

@@ -10,7 +10,7 @@ import (
 // fence, and the ledger refuses it once somebody else holds the duty.
 type Duties interface {
 	// Hold takes a duty that is free, or whose lease has ended, and renews one that the process has. A process that keeps its
-	// duty keeps its fence; every other holder gets one of his own. Somebody else has it: a zero fence.
+	// duty keeps its fence; every other holder gets one of his own. Somebody else has it: a fence that is not Held.
 	Hold(ctx context.Context, duty string, by ID, lease time.Duration) (Fence, error)
 	// Leave gives a duty back, so that another may take it at once. One that has passed on stays where it is.
 	Leave(ctx context.Context, f Fence) error

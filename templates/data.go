@@ -271,9 +271,14 @@ func parseTime(s string, zone *time.Location) (moment, bool) {
 	case layout == time.RFC3339Nano:
 		return moment{Time: t}, true
 	case layout == time.DateOnly: // at noon, as some zones skip midnights
-		return moment{civil.Instant(t.Add(12*time.Hour), zone), true}, true
+		return moment{placed(t.Add(12*time.Hour), zone), true}, true
 	}
-	return moment{Time: civil.Instant(t, zone)}, true
+	return moment{Time: placed(t, zone)}, true
+}
+
+// placed reads the fields of a time on the clock of a zone.
+func placed(fields time.Time, zone *time.Location) time.Time {
+	return civil.In(civil.Wall(fields.Unix()), zone).Instant()
 }
 
 // bare writes a value without any locale, for addresses and for the keys of select.

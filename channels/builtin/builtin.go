@@ -18,13 +18,3 @@ func All() []channels.Factory {
 		email.Factory(),
 	}
 }
-
-// Find gives the adapter of that name, as in a channel's "adapter".
-func Find(name string) (channels.Factory, bool) {
-	for _, f := range All() {
-		if f.Name == name {
-			return f, true
-		}
-	}
-	return channels.Factory{}, false
-}

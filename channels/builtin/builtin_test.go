@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Every adapter that is listed can be found, described and shown as options.
+// Every adapter that is listed is described, and its options can be shown.
 func TestAll(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range All() {
@@ -13,9 +13,8 @@ func TestAll(t *testing.T) {
 			t.Errorf("%s is listed twice", f.Name)
 		}
 		seen[f.Name] = true
-		got, ok := Find(f.Name)
-		if !ok || got.Kind != f.Kind || f.Kind == "" || f.Summary == "" || f.New == nil || f.ParseAddress == nil {
-			t.Errorf("%s is not fully described: %+v", f.Name, got)
+		if f.Kind == "" || f.Summary == "" || f.New == nil || f.ParseAddress == nil {
+			t.Errorf("%s is not fully described: %+v", f.Name, f)
 		}
 		if _, err := json.Marshal(f.Options()); err != nil {
 			t.Errorf("%s: options: %v", f.Name, err)
@@ -23,8 +22,5 @@ func TestAll(t *testing.T) {
 	}
 	if len(seen) == 0 {
 		t.Error("there are no adapters")
-	}
-	if _, ok := Find("pigeon"); ok {
-		t.Error("an adapter was found that does not exist")
 	}
 }

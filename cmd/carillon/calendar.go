@@ -64,19 +64,19 @@ func (sh *shell) expandCalendar(ctx context.Context, file string, from, to time.
 }
 
 func (sh *shell) listOccurrences(ctx context.Context, file string, in io.Reader, from, to time.Time, place *time.Location) error {
-	read, err := calendar.Read(in)
-	if errors.Is(err, calendar.ErrNotCalendar) || errors.Is(err, calendar.ErrTooBig) {
-		return wrong("%s: %w", file, err)
-	}
-	if err != nil {
+	about := func(err error) error {
+		if errors.Is(err, calendar.ErrNotCalendar) || errors.Is(err, calendar.ErrTooBig) {
+			return wrong("%s: %w", file, err)
+		}
 		return fmt.Errorf("%s: %w", file, err)
+	}
+	read, err := calendar.Read(in)
+	if err != nil {
+		return about(err)
 	}
 	all, faults, err := read.Expand(ctx, from, to, place)
-	if errors.Is(err, calendar.ErrTooBig) {
-		return wrong("%s: %w", file, err)
-	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return about(err)
 	}
 	for _, f := range append(read.Faults, faults...) {
 		fmt.Fprintln(sh.err, printable(fmt.Sprintf("carillon: %s: %v", file, f)))
@@ -84,42 +84,34 @@ func (sh *shell) listOccurrences(ctx context.Context, file string, in io.Reader,
 	if read.Cut {
 		fmt.Fprintln(sh.err, printable(fmt.Sprintf("carillon: %s: the file is cut off: END:VCALENDAR is missing", file)))
 	}
-	if !sh.json() {
-		return sh.table([]string{"START", "END", "STATUS", "SUMMARY"}, occurrenceRows(all, place), "Nothing starts in that time.")
-	}
-	for _, o := range all {
-		var id *string
+	shown := make([]occurrence, len(all))
+	for i, o := range all {
+		shown[i] = occurrence{UID: o.UID, Start: o.Start.String(), End: o.End.String(), AllDay: o.Start.Kind == calendar.Date, Status: o.Status, Summary: o.Summary, of: o}
 		if o.RecurrenceID != nil {
-			text := o.RecurrenceID.String()
-			id = &text
-		}
-		err := sh.print(struct {
-			UID          string  `json:"uid"`
-			RecurrenceID *string `json:"recurrence_id"`
-			Start        string  `json:"start"`
-			End          string  `json:"end"`
-			AllDay       bool    `json:"all_day"`
-			Status       string  `json:"status"`
-			Summary      string  `json:"summary"`
-		}{o.UID, id, o.Start.String(), o.End.String(), o.Start.Kind == calendar.Date, o.Status, o.Summary}, "")
-		if err != nil {
-			return err
+			id := o.RecurrenceID.String()
+			shown[i].RecurrenceID = &id
 		}
 	}
-	return nil
-}
-
-// occurrenceRows writes occurrences for people, on the clocks of the zone if they gave one.
-func occurrenceRows(all []calendar.Occurrence, place *time.Location) [][]string {
-	show := func(t calendar.Time) string {
+	clocks := func(t calendar.Time) string { // for people, on the clocks of the zone if they gave one
 		if t.Kind == calendar.Instant && place != nil {
 			return t.Moment.Instant().In(place).Format("2006-01-02 15:04 -07:00")
 		}
 		return t.String()
 	}
-	var rows [][]string
-	for _, o := range all {
-		rows = append(rows, []string{show(o.Start), show(o.End), o.Status, o.Summary})
-	}
-	return rows
+	return listed(sh, shown, []string{"START", "END", "STATUS", "SUMMARY"}, "Nothing starts in that time.", func(o occurrence) []string {
+		return []string{clocks(o.of.Start), clocks(o.of.End), o.Status, o.Summary}
+	})
+}
+
+// occurrence is a line of `calendar expand`.
+type occurrence struct {
+	UID          string  `json:"uid"`
+	RecurrenceID *string `json:"recurrence_id"`
+	Start        string  `json:"start"`
+	End          string  `json:"end"`
+	AllDay       bool    `json:"all_day"`
+	Status       string  `json:"status"`
+	Summary      string  `json:"summary"`
+
+	of calendar.Occurrence
 }

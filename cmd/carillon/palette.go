@@ -45,19 +45,8 @@ func (sh *shell) templatePalette() *cobra.Command {
 		switch {
 		case len(talks) == 0:
 			return wrong("the palette has no topic %q; take one of %s", args[0], strings.Join(slices.Sorted(maps.Keys(all)), ", "))
-		case sh.json():
-			for _, t := range talks {
-				if err := sh.print(t, ""); err != nil {
-					return err
-				}
-			}
-			return nil
-		case len(args) == 0:
-			rows := make([][]string, len(talks))
-			for i, t := range talks {
-				rows[i] = []string{t.Topic, t.Title}
-			}
-			return sh.table([]string{"TOPIC", "TITLE"}, rows, "")
+		case sh.json(), len(args) == 0:
+			return listed(sh, talks, []string{"TOPIC", "TITLE"}, "", func(t talk) []string { return []string{t.Topic, t.Title} })
 		}
 		for _, note := range talks[0].Notes {
 			if _, err := fmt.Fprintln(sh.err, "- "+note); err != nil {

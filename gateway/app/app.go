@@ -159,6 +159,10 @@ func (a *App) build(ctx context.Context) error {
 		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL,
 		Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
 	}
+	var gather time.Duration
+	if !alone {
+		sending.Rows, gather = scaledRows, scaledGather
+	}
 	if a.dispatch, err = dispatch.New(sending); err != nil {
 		return err
 	}
@@ -170,7 +174,7 @@ func (a *App) build(ctx context.Context) error {
 		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles)
 	}
 	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Wordings: s}, a.live, planning)
-	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard})
+	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard, Gather: gather})
 	a.ears = a.newEars()
 	handler, err := api.New(api.Options{
 		Groups: groupDesk{s, a.live, a.uncap, a.announce}, CheckGroup: directory.CheckGroup, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s,

@@ -77,13 +77,13 @@ func (a *App) follow(ctx context.Context) error {
 			a.Log.Error("the channels cannot be read again; trying again", "error", err)
 		}
 		if a.live.edition.Load() != a.taken.Load() { // whoever found the change
-			a.channelsChanged(ctx)
+			a.channelsChanged()
 		}
 	}
 }
 
 // channelsChanged has all parts of this process take the channels as they are now.
-func (a *App) channelsChanged(context.Context) {
+func (a *App) channelsChanged() {
 	a.taken.Store(a.live.edition.Load())
 	a.dispatch.Refresh()
 	signal(a.notices)
@@ -92,10 +92,14 @@ func (a *App) channelsChanged(context.Context) {
 	a.fanout.Wake()
 }
 
-// changedHere is channelsChanged after a change that this process made: others are told.
-func (a *App) changedHere(ctx context.Context) {
+// changedHere has all parts take a change of channels that this process made, at once; others are told.
+func (a *App) changedHere(ctx context.Context) error {
+	if err := a.live.refresh(ctx); err != nil {
+		return err
+	}
 	a.announce()
-	a.channelsChanged(ctx)
+	a.channelsChanged()
+	return nil
 }
 
 // health is what dispatch finds out about channels: it is kept in the ledger, and other processes are told.

@@ -17,7 +17,7 @@ import (
 type channelDesk struct {
 	store   channelStore
 	live    *live
-	changed func(context.Context) // after a channel was made, changed, paused or resumed
+	changed func(context.Context) error // after a channel was made, changed, paused or resumed in the ledger
 	state   func(gateway.ID) (dispatch.State, bool)
 }
 
@@ -65,11 +65,7 @@ func (d *channelDesk) CloseIncident(ctx context.Context, id gateway.ID, by strin
 	if _, err := d.store.CloseIncident(ctx, id, by); err != nil {
 		return err
 	}
-	if err := d.live.refresh(ctx); err != nil {
-		return err
-	}
-	d.changed(ctx)
-	return nil
+	return d.changed(ctx)
 }
 
 // Channels lists all channels as the ledger has them.
@@ -124,11 +120,7 @@ func (d *channelDesk) PutChannel(ctx context.Context, c gateway.Channel) (gatewa
 	if c, err = d.store.PutChannel(ctx, c); err != nil {
 		return c, err
 	}
-	if err := d.live.refresh(ctx); err != nil {
-		return c, err
-	}
-	d.changed(ctx)
-	return c, nil
+	return c, d.changed(ctx)
 }
 
 // SetChannelHealth pauses or resumes a channel.
@@ -136,11 +128,7 @@ func (d *channelDesk) SetChannelHealth(ctx context.Context, id gateway.ID, h gat
 	if err := d.store.SetChannelHealth(ctx, id, h); err != nil {
 		return err
 	}
-	if err := d.live.refresh(ctx); err != nil {
-		return err
-	}
-	d.changed(ctx)
-	return nil
+	return d.changed(ctx)
 }
 
 // Check asks the provider whether the channel works. A good answer lifts a pause for refused credentials.

@@ -74,3 +74,10 @@ func (a *App) close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// A call of a ledger on another computer is two round trips and a commit, so more goes with each: so many claims or
+// outcomes, and the receipts of so long.
+const (
+	scaledRows   = 256
+	scaledGather = 20 * time.Millisecond
+)

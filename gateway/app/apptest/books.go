@@ -44,7 +44,7 @@ func (w *World) ledger() store.Store {
 	}
 	var ledger store.Store
 	if w.storage != nil {
-		ledger, err = postgres.Open(context.Background(), postgres.Options{URL: w.storage.Direct(), Ring: ring})
+		ledger, err = postgres.Open(context.Background(), postgres.Options{URL: w.storage.Postgres, Ring: ring})
 	} else {
 		ledger, err = sqlite.Open(context.Background(), sqlite.Options{Dir: w.Data(), Ring: ring})
 	}
@@ -84,10 +84,10 @@ func (a *Books) fault(format string, args ...any) {
 	}
 }
 
-// Audit holds the ledger of a gateway that has stopped, or in the profile scaled of one that is at rest, against the sandbox's log: every person of the group has one
-// delivery; what is handed over or delivered came once, what is in doubt at most once, what is refused never; nobody
-// else got the text; and the counts that screens show equal a recount. Each person has one address. An empty text stands
-// for all that was sent. Faults name people by reference, never by number.
+// Audit holds the ledger of a gateway that has stopped, or in the profile scaled of one that is at rest, against the
+// sandbox's log: every person of the group has one delivery; what is handed over or delivered came once, what is in doubt
+// at most once, what is refused never; nobody else got the text; and the counts that screens show equal a recount. Each
+// person has one address. An empty text stands for all that was sent. Faults name people by reference, never by number.
 func (w *World) Audit(group string, broadcast gateway.ID, people []Person, text string) Books {
 	w.T.Helper()
 	ctx := context.Background()

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -24,11 +23,10 @@ type Process struct {
 	Roles string // separated by commas; empty: all
 	URL   string
 
-	w      *World
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	ended  chan struct{} // closed when it has ended
-	paused atomic.Bool
+	w     *World
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	ended chan struct{} // closed when it has ended
 }
 
 // Launch starts a process with some roles ("relay,sender"; empty: all) and waits until it is ready. All processes of a
@@ -78,14 +76,9 @@ func (w *World) launch(roles, kill string) (p *Process, ready bool) {
 	if w.front != nil {
 		w.front.add(p)
 	}
-	if !p.does("api") {
-		return p, true
+	if p.does("api") {
+		w.API = w.operator(w.URL)
 	}
-	token, err := os.ReadFile(filepath.Join(w.Data(), "operator.token"))
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	w.API = client.New(w.URL, gateway.Private(strings.TrimSpace(string(token))), nil)
 	return p, true
 }
 
@@ -124,11 +117,17 @@ func (p *Process) gone() bool {
 // API speaks to this process, as the operator.
 func (p *Process) API() *client.Client {
 	p.T.Helper()
-	token, err := os.ReadFile(filepath.Join(p.w.Data(), "operator.token"))
+	return p.w.operator(p.URL)
+}
+
+// operator speaks to a gateway as its operator.
+func (w *World) operator(url string) *client.Client {
+	w.T.Helper()
+	token, err := os.ReadFile(filepath.Join(w.Data(), "operator.token"))
 	if err != nil {
-		p.T.Fatal(err)
+		w.T.Fatal(err)
 	}
-	return client.New(p.URL, gateway.Private(strings.TrimSpace(string(token))), nil)
+	return client.New(url, gateway.Private(strings.TrimSpace(string(token))), nil)
 }
 
 // Kill ends it as the kernel would, and waits until it is gone. It does nothing to one that is gone.
@@ -164,13 +163,11 @@ func (p *Process) Pause() {
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		p.T.Fatalf("pausing a process: %v", err)
 	}
-	p.paused.Store(true)
 }
 
 // Resume lets a paused process go on.
 func (p *Process) Resume() {
 	p.T.Helper()
-	p.paused.Store(false)
 	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		p.T.Fatalf("resuming a process: %v", err)
 	}

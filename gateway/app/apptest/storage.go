@@ -12,21 +12,10 @@ import (
 
 // Storage is what a scaled gateway stands on.
 type Storage struct {
-	Postgres string // the address that the gateway uses, perhaps of a pooler
-	Beside   string // the address that Audit uses; empty: the same
-	Pooled   bool
+	Postgres string
 	Redis    []string
-	Master   string // with Sentinels
-	Cluster  bool
+	Cluster  bool // the addresses of Redis are nodes of a Cluster
 	OwnClock bool // the ledger goes by the database's clock; World.Wind must not be used
-}
-
-// Direct is the address of the database without a pooler.
-func (s *Storage) Direct() string {
-	if s.Beside != "" {
-		return s.Beside
-	}
-	return s.Postgres
 }
 
 // text is the section of the operator's file.
@@ -35,14 +24,7 @@ func (s *Storage) text() string {
 	for i, address := range s.Redis {
 		quoted[i] = fmt.Sprintf("%q", address)
 	}
-	more := ""
-	if s.Master != "" {
-		more += fmt.Sprintf(", master: %q", s.Master)
-	}
-	if s.Cluster {
-		more += ", cluster: true"
-	}
-	return fmt.Sprintf("storage: {profile: scaled, postgres: {file: postgres}, pooled: %t, redis: {addresses: [%s]%s}}", s.Pooled, strings.Join(quoted, ", "), more)
+	return fmt.Sprintf("storage: {profile: scaled, postgres: {file: postgres}, redis: {addresses: [%s], cluster: %t}}", strings.Join(quoted, ", "), s.Cluster)
 }
 
 // Shared are servers that the stories of one test binary share. Close ends them.

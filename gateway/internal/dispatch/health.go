@@ -91,7 +91,6 @@ func (l *line) throttled(e *channels.Error) {
 	longer := until.Sub(l.halts.until)
 	if longer > 0 {
 		l.halts.until = until
-		defer l.limits.Throttle(until) // last, for other processes have to be told
 	}
 	l.apply(false)
 	tell := e.RetryAfter >= worthKeeping && longer >= worthKeeping && !l.halts.auth && !l.halts.manual && !l.halts.routine
@@ -101,6 +100,9 @@ func (l *line) throttled(e *channels.Error) {
 	l.halts.mu.Unlock()
 	if tell {
 		l.notice(NoticeThrottle, until, e)
+	}
+	if longer > 0 {
+		l.limits.Throttle(until) // last: other processes have to be told, which takes a moment
 	}
 }
 

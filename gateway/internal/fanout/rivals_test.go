@@ -49,16 +49,8 @@ func TestRivals(t *testing.T) {
 				one.Look()
 				two.Look()
 			}
-			for range 1000 {
-				b, err := st.s.Broadcast(t.Context(), st.group.ID, id)
-				st.ok(err)
-				if b.State == gateway.Planned {
-					if b.Planned != 2100 {
-						t.Errorf("%d of 2100 are planned", b.Planned)
-					}
-					break
-				}
-				<-time.After(10 * time.Millisecond)
+			if n := len(st.planned(id)); n != 2100 {
+				t.Errorf("%d of 2100 are planned", n)
 			}
 			if n := calls.Load(); n > 7 { // five chunks, one that met another, and one that hangs
 				t.Errorf("%d chunks were tried for five: two plan the same all along", n)

@@ -6,6 +6,15 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 )
 
+// trip is how many failures in a row open the breaker.
+const trip = 5
+
+// The first time until an open breaker tries again, and the longest.
+const (
+	firstProbe = time.Second
+	lastProbe  = time.Minute
+)
+
 // breakerState is how far a breaker has opened.
 type breakerState int
 
@@ -42,9 +51,9 @@ func (c *Channel) Report(e *channels.Error) Change {
 		return c.answered()
 	}
 	b.failed++
-	if b.state == probing || b.state == closed && b.failed >= c.o.Trip {
+	if b.state == probing || b.state == closed && b.failed >= trip {
 		was := b.state
-		b.until = c.o.Now().Add(min(c.o.ProbeMost, c.o.Probe<<min(b.opened, 16)))
+		b.until = c.o.Now().Add(min(lastProbe, firstProbe<<min(b.opened, 16)))
 		b.opened++
 		b.state = open
 		if was == closed {
@@ -60,7 +69,7 @@ func (c *Channel) answered() Change {
 	if was == closed {
 		return NoChange
 	}
-	c.routineFrom = later(c.routineFrom, c.o.Now().Add(c.o.HeadStart))
+	c.routineFrom = later(c.routineFrom, c.o.Now().Add(headStart))
 	c.wake()
 	return Closed
 }

@@ -14,17 +14,15 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// Options sets up a Channel. Zero values take the defaults named beside them.
+// Options sets up a Channel.
 type Options struct {
-	Rates     []channels.Rate // of the adapter or the configuration
-	Shared    Shared          // nil: this process is alone
-	Reserve   float64         // share of each burst that only urgent messages take; Reserve
-	HeadStart time.Duration   // after a pause, urgent messages have the channel for so long; 250 ms
-	Trip      int             // failures in a row that open the breaker; 5
-	Probe     time.Duration   // first time until an open breaker tries again; 1 s
-	ProbeMost time.Duration   // longest; 60 s
-	Now       func() time.Time
+	Rates  []channels.Rate  // of the adapter or the configuration
+	Shared Shared           // nil: this process is alone
+	Now    func() time.Time // nil: time.Now
 }
+
+// headStart is for how long urgent messages have the channel to themselves after a pause.
+const headStart = 250 * time.Millisecond
 
 // Channel is safe for concurrent use.
 type Channel struct {
@@ -54,20 +52,6 @@ const mostAddresses = 1 << 16
 
 // New makes a Channel.
 func New(o Options) *Channel {
-	def := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
-		}
-	}
-	def(&o.HeadStart, 250*time.Millisecond)
-	def(&o.Probe, time.Second)
-	def(&o.ProbeMost, time.Minute)
-	if o.Reserve == 0 {
-		o.Reserve = Reserve
-	}
-	if o.Trip == 0 {
-		o.Trip = 5
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -81,7 +65,7 @@ func New(o Options) *Channel {
 		}
 	}
 	if c.rates = o.Shared; o.Shared == nil {
-		c.rates = newLocal(whole, o.Reserve)
+		c.rates = newLocal(whole)
 	}
 	return c
 }
@@ -163,7 +147,7 @@ func (c *Channel) blocked(now time.Time, urgent bool) time.Duration {
 		wait = max(wait, c.breaker.until.Sub(now))
 	}
 	if c.breaker.state == probing {
-		wait = max(wait, c.o.Probe)
+		wait = max(wait, firstProbe)
 	}
 	if !urgent {
 		wait = max(wait, c.routineFrom.Sub(now), c.urgentUntil.Sub(now))
@@ -297,7 +281,7 @@ func (c *Channel) Throttle(until time.Time) {
 func (c *Channel) pause(until time.Time) {
 	if until.After(c.pausedUntil) {
 		c.pausedUntil = until
-		c.routineFrom = later(c.routineFrom, until.Add(c.o.HeadStart))
+		c.routineFrom = later(c.routineFrom, until.Add(headStart))
 	}
 }
 
@@ -306,7 +290,7 @@ func (c *Channel) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := c.o.Now(); c.pausedUntil.After(now) {
-		c.pausedUntil, c.routineFrom = time.Time{}, now.Add(c.o.HeadStart)
+		c.pausedUntil, c.routineFrom = time.Time{}, now.Add(headStart)
 		c.wake()
 	}
 }

@@ -40,13 +40,13 @@ type Shared interface {
 	PauseAddress(point gateway.ID, d time.Duration)
 }
 
-// Kept is how many units of a burst only urgent messages take, for a reserve that is a share of it.
-func Kept(burst int, reserve float64) int {
+// reserve is the share of each burst that only urgent messages take.
+const reserve = 0.2
+
+// Kept is how many units of a burst only urgent messages take.
+func Kept(burst int) int {
 	return int(math.Min(math.Ceil(reserve*float64(burst)), float64(burst-1)))
 }
-
-// Reserve is the share of each burst that only urgent messages take, if nothing else is asked for.
-const Reserve = 0.2
 
 // local is the rates of a process that is alone.
 type local struct {
@@ -56,12 +56,12 @@ type local struct {
 }
 
 // newLocal makes rates that keep a share of each burst for urgent messages.
-func newLocal(rates []channels.Rate, reserve float64) *local {
+func newLocal(rates []channels.Rate) *local {
 	l := &local{}
 	for _, r := range rates {
 		burst := max(1, r.Burst)
 		l.limits = append(l.limits, rate.NewLimiter(rate.Limit(r.PerSecond), burst))
-		l.reserves = append(l.reserves, float64(Kept(burst, reserve)))
+		l.reserves = append(l.reserves, float64(Kept(burst)))
 	}
 	return l
 }

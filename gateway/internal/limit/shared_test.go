@@ -72,8 +72,10 @@ func TestShared(t *testing.T) {
 // TestSharedProbe: the provider does not answer, and others admit nothing: the right to try is not lost.
 func TestSharedProbe(t *testing.T) {
 	o := &others{}
-	c, clock := channel(limit.Options{Shared: o, Trip: 1})
-	c.Report(failure(channels.Unknown, channels.ScopeChannel))
+	c, clock := channel(limit.Options{Shared: o})
+	for range 5 {
+		c.Report(failure(channels.Unknown, channels.ScopeChannel))
+	}
 	clock.wind(time.Minute)
 	o.grant = limit.Grant{Wait: time.Second}
 	if p := c.Take(true, 9); p.Count != 0 || p.Wait != time.Second {

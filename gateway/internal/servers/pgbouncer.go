@@ -36,7 +36,7 @@ func StartPgBouncer(ctx context.Context, to *Postgres, connections int) (*PgBoun
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	file := filepath.Join(dir, "pgbouncer.ini")
-	text := fmt.Sprintf("[databases]\n* = host=127.0.0.1 port=%d user=carillon\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 1000\nadmin_users = carillon\n", to.Port(), b.port, connections)
+	text := fmt.Sprintf("[databases]\n* = host=127.0.0.1 port=%d user=carillon\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 1000\nadmin_users = carillon\n", to.port, b.port, connections)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -52,25 +52,18 @@ func (b *PgBouncer) URL(database string) string {
 	return fmt.Sprintf("postgres://carillon@127.0.0.1:%d/%s?sslmode=disable", b.port, database)
 }
 
-// Start runs the pooler again after Stop or Kill.
+// Start runs the pooler again after Kill.
 func (b *PgBouncer) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	return b.start(ctx, func(ctx context.Context) error {
-		config, err := pgx.ParseConfig(b.URL("postgres"))
-		if err != nil {
-			return err
-		}
-		conn, err := pgx.ConnectConfig(ctx, config)
+		conn, err := pgx.Connect(ctx, b.URL("postgres"))
 		if err != nil {
 			return err
 		}
 		return conn.Close(ctx)
 	})
 }
-
-// Stop ends the pooler in order.
-func (b *PgBouncer) Stop() { b.end(syscall.SIGTERM) }
 
 // Kill ends it at once.
 func (b *PgBouncer) Kill() { b.end(syscall.SIGKILL) }

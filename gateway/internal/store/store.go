@@ -3,11 +3,7 @@
 // in storetest.
 package store
 
-import (
-	"embed"
-
-	"github.com/carillon-gateway/carillon/gateway"
-)
+import "github.com/carillon-gateway/carillon/gateway"
 
 // Store is everything a ledger offers.
 type Store interface {
@@ -36,8 +32,3 @@ type Store interface {
 	gateway.Duties
 	Close() error
 }
-
-// Migrations holds a folder for each dialect; files pair by name.
-//
-//go:embed migrations
-var Migrations embed.FS

@@ -10,10 +10,7 @@ import (
 const (
 	most = 256 // receipts that go to the ledger in one call
 
-	// A commit of thirty costs little more than one of three, so the first receipt waits for others: as long as more come
-	// within lull, and no longer than gathering.
-	gathering = 5 * time.Millisecond
-	lull      = 500 * time.Microsecond
+	usualGathering = 5 * time.Millisecond
 )
 
 // gatherer joins the receipts of many requests.
@@ -21,6 +18,10 @@ type gatherer struct {
 	write func(context.Context, []gateway.Receipt) ([]gateway.Effect, error)
 	calls chan *call
 	done  chan struct{}
+
+	// A commit of thirty costs little more than one of three, so the first receipt waits for others: as long as more come
+	// within lull, and no longer than gathering.
+	gathering, lull time.Duration
 }
 
 type call struct {
@@ -30,8 +31,11 @@ type call struct {
 	done     chan struct{}
 }
 
-func newGatherer(write func(context.Context, []gateway.Receipt) ([]gateway.Effect, error)) *gatherer {
-	return &gatherer{write: write, calls: make(chan *call, most), done: make(chan struct{})}
+func newGatherer(gathering time.Duration, write func(context.Context, []gateway.Receipt) ([]gateway.Effect, error)) *gatherer {
+	if gathering == 0 {
+		gathering = usualGathering
+	}
+	return &gatherer{write: write, calls: make(chan *call, most), done: make(chan struct{}), gathering: gathering, lull: gathering / 10}
 }
 
 // observe hands receipts in and waits until they are written.
@@ -73,7 +77,7 @@ func (g *gatherer) run(ctx context.Context) {
 func (g *gatherer) fill(ctx context.Context, first *call) []*call {
 	batch, n := []*call{first}, len(first.receipts)
 	begun, before := time.Now(), 1
-	tick := time.NewTimer(lull)
+	tick := time.NewTimer(g.lull)
 	defer tick.Stop()
 	ended := ctx.Done()
 	for n < most {
@@ -87,11 +91,11 @@ func (g *gatherer) fill(ctx context.Context, first *call) []*call {
 		case c := <-g.calls:
 			batch, n = append(batch, c), n+len(c.receipts)
 		case <-tick.C:
-			if len(batch) == before || time.Since(begun) >= gathering {
+			if len(batch) == before || time.Since(begun) >= g.gathering {
 				return batch
 			}
 			before = len(batch)
-			tick.Reset(lull)
+			tick.Reset(g.lull)
 		case <-ended:
 			return batch
 		}

@@ -31,6 +31,7 @@ type Parts struct {
 	Log    *slog.Logger                                // nil: nothing is logged
 	Count  func(channel gateway.ID, effect gateway.Effect, state gateway.AttemptState)
 	Heard  func(channel, delivery gateway.ID, e *channels.Error) // called once for each delivery that a receipt ends badly, with the provider's reason; may be nil; must not block
+	Gather time.Duration                                         // how long a receipt may wait for others, so that they are written together; 5 ms
 }
 
 // Tracker applies receipts. It is safe for concurrent use.
@@ -59,7 +60,7 @@ func New(p Parts) *Tracker {
 	if p.Heard == nil {
 		p.Heard = func(_, _ gateway.ID, _ *channels.Error) {}
 	}
-	return &Tracker{Parts: p, gather: newGatherer(p.Ledger.Observe)}
+	return &Tracker{Parts: p, gather: newGatherer(p.Gather, p.Ledger.Observe)}
 }
 
 // Run writes receipts until the context ends; those that were handed in by then are written.

@@ -16,7 +16,6 @@ type Report struct {
 	Addr     string
 	Version  string
 	Policy   string        // maxmemory-policy
-	Limit    string        // maxmemory, in bytes; "0": none
 	Persists string        // how what it holds survives a restart, in words; empty: it does not, or it does not say
 	Clock    time.Duration // how far its clock is ahead of ours
 }
@@ -36,12 +35,7 @@ func Examine(ctx context.Context, o Options) (all []Report, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*o.Timeout)
 	defer cancel()
-	switch c := client.(type) {
-	case *redis.ClusterClient:
-		err = c.ForEachMaster(ctx, look)
-	case *redis.Client:
-		err = look(ctx, c)
-	}
+	err = each(ctx, client, look)
 	slices.SortFunc(all, func(a, b Report) int { return strings.Compare(a.Addr, b.Addr) })
 	return all, err
 }
@@ -57,7 +51,7 @@ func examine(ctx context.Context, c *redis.Client) (Report, error) {
 	for _, item := range []struct {
 		section, title, key string
 		into                *string
-	}{{"server", "Server", "redis_version", &r.Version}, {"memory", "Memory", "maxmemory_policy", &r.Policy}, {"memory", "Memory", "maxmemory", &r.Limit}} {
+	}{{"server", "Server", "redis_version", &r.Version}, {"memory", "Memory", "maxmemory_policy", &r.Policy}} {
 		info := c.InfoMap(ctx, item.section)
 		if info.Err() != nil {
 			return r, unreachable(info.Err())

@@ -12,6 +12,10 @@ import (
 const (
 	pushed   = 256     // ids that one call of a script takes at most: it keeps all others waiting meanwhile
 	mostDone = 4 << 10 // ids that wait to be forgotten in one lane; those beyond are forgotten by their time
+
+	lull      = 20 * time.Millisecond // how long Dones wait for a Push or Pop that takes them along
+	slice     = 2 * time.Second       // how long a Pop waits at most before it looks again
+	deafSlice = 50 * time.Millisecond // and while nobody can wake it
 )
 
 // piece is what one call of the script pushes of one group.
@@ -95,15 +99,15 @@ func (q *Queue) Pop(ctx context.Context, id gateway.ID, lanes []gateway.Lane, mo
 		if again {
 			continue
 		}
-		slice := q.o.Slice
+		wait := slice
 		if q.deaf.Load() {
-			slice = min(slice, deafSlice)
+			wait = deafSlice
 		}
 		if t == nil {
-			t = time.NewTimer(slice)
+			t = time.NewTimer(wait)
 			defer t.Stop()
 		} else {
-			t.Reset(slice)
+			t.Reset(wait)
 		}
 		select {
 		case <-wake:
@@ -112,9 +116,6 @@ func (q *Queue) Pop(ctx context.Context, id gateway.ID, lanes []gateway.Lane, mo
 		}
 	}
 }
-
-// deafSlice is how long a Pop waits at most while nobody can wake it.
-const deafSlice = 50 * time.Millisecond
 
 // pop takes what is there now. Again: the server hung, and took the question for one that nobody asks any more.
 func (q *Queue) pop(ctx context.Context, c *channel, lanes []gateway.Lane, most int) (b queue.Batch, again bool, err error) {
@@ -165,7 +166,7 @@ func (q *Queue) Done(_ context.Context, from queue.Lane, ids []gateway.ID) error
 	defer c.mu.Unlock()
 	if !c.armed {
 		c.armed = true
-		time.AfterFunc(q.o.Lull, func() { _ = q.flush(c) })
+		time.AfterFunc(lull, func() { _ = q.flush(c) })
 	}
 	return nil
 }

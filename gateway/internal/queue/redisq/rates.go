@@ -45,7 +45,7 @@ func (q *Queue) Rates(id gateway.ID, of []channels.Rate) limit.Shared {
 		if rate.PerAddress {
 			r.each = append(r.each, append(args, 0)...)
 		} else {
-			r.whole = append(r.whole, append(args, limit.Kept(burst, limit.Reserve))...)
+			r.whole = append(r.whole, append(args, limit.Kept(burst))...)
 		}
 	}
 	return r

@@ -29,14 +29,10 @@ type Options struct {
 	Username, Password string      // of the servers; empty: none
 	SentinelPassword   string      // empty: none
 	TLS                *tls.Config // nil: none
-	DB                 int         // not with a Cluster
 
-	Prefix  string        // of all keys, so that two instances may share a Redis; "carillon"
+	Prefix  string        // of all keys and of the topic of signals; "carillon"
 	Window  int           // ids of each group that a lane holds waiting; queue.Window
 	Hold    time.Duration // after which popped ids are forgotten if nobody says Done: their popper died; 15 s
-	Lull    time.Duration // how long Dones wait for a Pop that takes them along; 20 ms
-	Slice   time.Duration // how long a Pop waits at most before it looks again; 2 s
-	Watch   time.Duration // how often it is seen whether Redis still holds what it held; 1 s
 	Timeout time.Duration // of one exchange with the server; 1 s
 	Log     *slog.Logger  // nil: none
 }
@@ -48,9 +44,6 @@ func (o *Options) complete() {
 		}
 	}
 	lasting(&o.Hold, 15*time.Second)
-	lasting(&o.Lull, 20*time.Millisecond)
-	lasting(&o.Slice, 2*time.Second)
-	lasting(&o.Watch, time.Second)
 	lasting(&o.Timeout, time.Second)
 	if o.Window <= 0 {
 		o.Window = queue.Window
@@ -67,7 +60,7 @@ func (o *Options) complete() {
 // follows the contexts.
 func (o *Options) client() *redis.UniversalOptions {
 	return &redis.UniversalOptions{
-		Addrs: o.Addrs, MasterName: o.Master, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, SentinelPassword: o.SentinelPassword, TLSConfig: o.TLS, DB: o.DB,
+		Addrs: o.Addrs, MasterName: o.Master, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, SentinelPassword: o.SentinelPassword, TLSConfig: o.TLS,
 		Protocol: 2, MaxRetries: -1, DialTimeout: o.Timeout, DialerRetries: 1, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, ContextTimeoutEnabled: true,
 		PoolSize: 64, PoolTimeout: o.Timeout, PipelinePoolSize: -1, FailingTimeoutSeconds: 1, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
@@ -150,13 +143,18 @@ func (q *Queue) Check(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*q.o.Timeout)
 	defer cancel()
-	switch c := q.client.(type) {
+	return each(ctx, q.client, check)
+}
+
+// each asks every server that takes writes, those of a Cluster at once.
+func each(ctx context.Context, client redis.UniversalClient, ask func(context.Context, *redis.Client) error) error {
+	switch c := client.(type) {
 	case *redis.ClusterClient:
-		return c.ForEachMaster(ctx, check)
+		return c.ForEachMaster(ctx, ask)
 	case *redis.Client:
-		return check(ctx, c)
+		return ask(ctx, c)
 	}
-	return fmt.Errorf("a client of type %T is not known", q.client)
+	return fmt.Errorf("a client of type %T is not known", client)
 }
 
 // unreachable says what an error of Redis means for us.
@@ -169,7 +167,7 @@ func unreachable(err error) error {
 	case redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "NOPERM"):
 		return fmt.Errorf("Redis refuses us; see that user name and password are right, and that the user may run scripts and publish: %w", err)
 	}
-	return fmt.Errorf("Redis cannot be reached, what is due waits in the ledger: %w", err)
+	return fmt.Errorf("Redis cannot be reached, what is due waits in the ledger; see that it runs and that its address is right: %w", err)
 }
 
 // once is a command that the client never sends again by itself.
@@ -256,20 +254,24 @@ func (q *Queue) channel(id gateway.ID) *channel {
 	return c
 }
 
-// learn takes over what an answer tells: the generation, and the server's time. A generation other than the one that was
-// seen last is a loss.
+// learn takes over what an answer tells: the generation, and the server's time.
 func (q *Queue) learn(c *channel, generation string, now int64) {
+	q.saw(c, generation)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead, c.timed = now-time.Now().UnixMilli(), true
+}
+
+// saw takes over the generation that is there; empty: there is none. One other than was seen last is a loss.
+func (q *Queue) saw(c *channel, generation string) {
 	c.mu.Lock()
 	lost := c.known != "" && c.known != generation
 	c.known = generation
-	c.ahead, c.timed = now-time.Now().UnixMilli(), true
 	c.mu.Unlock()
 	if lost {
-		q.lose()
+		signal(q.lost)
 	}
 }
-
-func (q *Queue) lose() { signal(q.lost) }
 
 func signal(c chan struct{}) {
 	select {
@@ -295,9 +297,12 @@ func (c *channel) wakeAll() {
 // Lost implements queue.Queue.
 func (q *Queue) Lost() <-chan struct{} { return q.lost }
 
+// watchEvery is how often it is seen whether Redis still holds what it held.
+const watchEvery = time.Second
+
 // watch sees now and then whether the generations are still there.
 func (q *Queue) watch(ctx context.Context) {
-	t := time.NewTicker(q.o.Watch)
+	t := time.NewTicker(watchEvery)
 	defer t.Stop()
 	for {
 		select {
@@ -330,15 +335,8 @@ func (q *Queue) look(ctx context.Context) {
 	_, _ = pipe.Exec(ctx) // each answer says for itself
 	for i, c := range all {
 		is, err := answers[i].Result()
-		if err != nil && !errors.Is(err, redis.Nil) {
-			continue
-		}
-		c.mu.Lock()
-		lost := c.known != "" && c.known != is
-		c.known = is
-		c.mu.Unlock()
-		if lost {
-			q.lose()
+		if err == nil || errors.Is(err, redis.Nil) {
+			q.saw(c, is)
 		}
 	}
 }

@@ -122,8 +122,8 @@ func (q *Queue) listen(ctx context.Context) {
 func (q *Queue) hear(ctx context.Context) error {
 	sub := q.client.Subscribe(ctx)
 	defer sub.Close()
-	hung := context.AfterFunc(ctx, func() { _ = sub.Close() }) // ends a read
-	defer hung()
+	stop := context.AfterFunc(ctx, func() { _ = sub.Close() }) // ends a read
+	defer stop()
 	if err := sub.Subscribe(ctx, q.topic); err != nil {
 		return err
 	}
@@ -182,15 +182,7 @@ func (q *Queue) told(m string) {
 			c.wakeAll()
 			return
 		}
-		c.mu.Lock()
-		lost := c.known != "" && c.known != rest
-		if lost {
-			c.known = rest
-		}
-		c.mu.Unlock()
-		if lost {
-			q.lose()
-		}
+		q.saw(c, rest)
 	case toldNudge:
 		for ; who != q.self && len(rest) > idLen; rest = rest[idLen+1:] {
 			lane := queue.Lane{Channel: gateway.ID([]byte(rest[:idLen])), Lane: gateway.Lane(rest[idLen])}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/servers"
@@ -20,16 +22,20 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/storetest"
 )
 
-// server is one PostgreSQL for all tests, started when it is first needed.
-var server = sync.OnceValues(func() (*servers.Postgres, error) {
-	return servers.StartPostgres(context.Background(), servers.PostgresOptions{Unsafe: true})
-})
+// server is one PostgreSQL for all tests, started when it is first needed and ended behind them.
+var server func() (*servers.Postgres, error)
 
 func TestMain(m *testing.M) {
+	end := func() {}
+	server = sync.OnceValues(func() (*servers.Postgres, error) {
+		p, err := servers.StartPostgres(context.Background(), servers.PostgresOptions{Unsafe: true})
+		if err == nil {
+			end = p.Close
+		}
+		return p, err
+	})
 	code := m.Run()
-	if p, err := server(); err == nil {
-		p.Close()
-	}
+	end()
 	os.Exit(code)
 }
 
@@ -42,8 +48,8 @@ func ring(t testing.TB) *seal.Ring {
 	return r
 }
 
-// database makes an empty one and gives its address.
-func database(t testing.TB) string {
+// database makes an empty one, and gives its server and name.
+func database(t testing.TB) (*servers.Postgres, string) {
 	t.Helper()
 	p, err := server()
 	servers.Need(t, err)
@@ -51,46 +57,52 @@ func database(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p, name
+}
+
+func address(t testing.TB) string {
+	t.Helper()
+	p, name := database(t)
 	return p.URL(name)
 }
 
 // moving is a ledger that is moved before it is closed.
 type moving struct {
 	*sqlite.Store
-	t    testing.TB
-	rows map[string]int64
+	move func(*sqlite.Store) error
 }
 
 // Close moves first.
 func (m *moving) Close() error {
-	to, err := postgres.Load(context.Background(), postgres.Options{URL: database(m.t), Ring: ring(m.t)}, false)
-	if err != nil {
-		return errors.Join(err, m.Store.Close())
-	}
-	moved, err := move.Copy(context.Background(), m.Store, to, nil)
-	for _, table := range moved {
-		m.rows[table.Table] += table.Rows
-	}
-	return errors.Join(err, to.Close(), m.Store.Close())
+	return errors.Join(m.move(m.Store), m.Store.Close())
 }
 
 // Every ledger that a story of the suite has left is moved, and is the same afterwards. Together they leave a row in every
 // table that anything writes to.
 func TestEveryStoryMoves(t *testing.T) {
-	if _, err := server(); err != nil {
-		servers.Need(t, err)
-	}
+	ctx := context.Background()
+	p, name := database(t)
 	rows := map[string]int64{}
+	moved := func(s *sqlite.Store) error {
+		to, err := postgres.Load(ctx, postgres.Options{URL: p.URL(name), Ring: ring(t)}, false)
+		if err != nil {
+			return err
+		}
+		tables, err := move.Copy(ctx, s, to, nil)
+		for _, table := range tables {
+			rows[table.Table] += table.Rows
+		}
+		return errors.Join(err, to.Close(), p.EmptyDatabase(ctx, name, "revisions", "goose_db_version"))
+	}
 	storetest.Run(t, func(t testing.TB, place string, now func() time.Time) store.Store {
-		s, err := sqlite.Open(context.Background(), sqlite.Options{Dir: place, Ring: ring(t), Now: now, Country: storetest.Country})
+		s, err := sqlite.Open(ctx, sqlite.Options{Dir: place, Ring: ring(t), Now: now, Country: storetest.Country})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &moving{s, t, rows}
+		return &moving{s, moved}
 	})
 	for _, table := range move.Tables {
 		if rows[table.Name] == 0 && table.Name != "suppressions_everywhere" { // nothing writes to it yet
-
 			t.Errorf("no story leaves a row in %s", table.Name)
 		}
 	}
@@ -99,13 +111,27 @@ func TestEveryStoryMoves(t *testing.T) {
 // The list names every column that the target has, but for what only the target's own processes need.
 func TestNothingIsForgotten(t *testing.T) {
 	ctx := context.Background()
-	to, err := postgres.Load(ctx, postgres.Options{URL: database(t), Ring: ring(t)}, false)
+	url := address(t)
+	to, err := postgres.Load(ctx, postgres.Options{URL: url, Ring: ring(t)}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer to.Close()
-	have, err := to.Columns(ctx)
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	rows, err := conn.Query(ctx, "SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = current_schema()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string][]string{}
+	var table, column string
+	if _, err := pgx.ForEachRow(rows, []any{&table, &column}, func() error {
+		have[table] = append(have[table], column)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	own := []string{"goose_db_version", "moves", "revisions", "duties"}
@@ -145,7 +171,7 @@ func (c *cut) Write(ctx context.Context, t *move.Table, rows []move.Row, p move.
 func TestInterrupted(t *testing.T) {
 	ctx := t.Context()
 	from := many{rows: 3*move.Chunk + 7}
-	url := database(t)
+	url := address(t)
 	options := postgres.Options{URL: url, Ring: ring(t)}
 	chunks := 0
 	for {
@@ -186,7 +212,7 @@ func TestInterrupted(t *testing.T) {
 // A source that was used between two runs is found out, and can be moved again from its beginning.
 func TestChangedMeanwhile(t *testing.T) {
 	ctx := t.Context()
-	options := postgres.Options{URL: database(t), Ring: ring(t)}
+	options := postgres.Options{URL: address(t), Ring: ring(t)}
 	to, err := postgres.Load(ctx, options, false)
 	if err != nil {
 		t.Fatal(err)
@@ -229,7 +255,7 @@ func TestInterruptedAtItsEnd(t *testing.T) {
 		}
 		return s
 	}
-	there := postgres.Options{URL: database(t), Ring: ring(t)}
+	there := postgres.Options{URL: address(t), Ring: ring(t)}
 	from := here()
 	if _, err := from.PutGroup(ctx, gateway.Group{Slug: "harbour", Name: "The harbour", Locale: "en", Zone: "UTC", Region: "DE"}); err != nil {
 		t.Fatal(err)
@@ -254,7 +280,7 @@ func TestInterruptedAtItsEnd(t *testing.T) {
 	if from = here(); !from.Left() {
 		t.Error("the ledger does not know that it was left")
 	}
-	if _, err := postgres.Resume(ctx, postgres.Options{URL: database(t), Ring: ring(t)}, false); !errors.Is(err, conflict) {
+	if _, err := postgres.Resume(ctx, postgres.Options{URL: address(t), Ring: ring(t)}, false); !errors.Is(err, conflict) {
 		t.Errorf("another database: %v", err)
 	}
 	if to, err = postgres.Resume(ctx, there, false); err != nil {
@@ -281,7 +307,7 @@ func TestInterruptedAtItsEnd(t *testing.T) {
 // A database on which a process of a gateway is alive is not filled, even if it holds no ledger yet.
 func TestAliveThere(t *testing.T) {
 	ctx := t.Context()
-	options := postgres.Options{URL: database(t), Ring: ring(t)}
+	options := postgres.Options{URL: address(t), Ring: ring(t)}
 	s, err := postgres.Open(ctx, options)
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,8 @@ func cleanBatch(batch *pgx.Batch) *pgx.Batch {
 	return batch
 }
 
+func fromJSON(text string, into any) error { return json.Unmarshal([]byte(text), into) }
+
 // clock reads the store's clock.
 func (s *Store) clock(ctx context.Context) (now int64, err error) {
 	if now = s.fixed(); now != 0 {
@@ -51,9 +53,10 @@ func (s *Store) clock(ctx context.Context) (now int64, err error) {
 	return now, err
 }
 
+// readBudget reads a group's budget; none is the zero one.
 func readBudget(text string) (b gateway.Budget, err error) {
 	if text != "" {
-		err = json.Unmarshal([]byte(text), &b)
+		err = fromJSON(text, &b)
 	}
 	return b, err
 }

@@ -2,9 +2,7 @@ package postgres
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,65 +15,6 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/servers"
 )
-
-// house is a ledger with one group.
-type house struct {
-	testing.TB
-	s     *Store
-	ctx   context.Context
-	group gateway.Group
-}
-
-func newHouse(t testing.TB, o Options) *house {
-	h := &house{TB: t, ctx: context.Background()}
-	var err error
-	h.s, err = Open(h.ctx, o)
-	h.ok(err)
-	t.Cleanup(func() { h.ok(h.s.Close()) })
-	h.group, err = h.s.PutGroup(h.ctx, gateway.Group{Slug: "harbour", Name: "Harbour", Locale: "en", Zone: "UTC", Topics: []gateway.Topic{{Name: "reports"}}})
-	h.ok(err)
-	return h
-}
-
-func (h *house) ok(err error) {
-	h.Helper()
-	if err != nil {
-		h.Fatal(err)
-	}
-}
-
-// take takes members in, each with a contact point and a piece of evidence.
-func (h *house) take(from, to int) (ids []gateway.ID) {
-	h.Helper()
-	imp := gateway.Import{ID: gateway.NewID(), GroupID: h.group.ID, Author: "a", At: time.Now()}
-	h.ok(h.s.BeginImport(h.ctx, imp))
-	var rows []gateway.StagedMember
-	for i := from; i < to; i++ {
-		point := gateway.NewID()
-		rows = append(rows, gateway.StagedMember{Line: i + 1,
-			Member:   gateway.Member{Ref: gateway.Private(fmt.Sprintf("the reference %d", i)), Name: gateway.Private(fmt.Sprintf("Somebody Private %d", i)), Locale: "en", Zone: "UTC", Points: []gateway.ContactPoint{{ID: point, Kind: "sms", Address: gateway.Private(fmt.Sprintf("+1202555%05d", i))}}},
-			Consents: []gateway.Consent{{PointID: point, Topic: "reports", Granted: true, Wording: "w1", Locale: "en", At: time.Now(), Proof: gateway.Private(fmt.Sprintf("a form on paper %d", i)), Source: "import"}}})
-	}
-	staged, err := h.s.Stage(h.ctx, h.group.ID, imp.ID, rows)
-	h.ok(err)
-	for _, s := range staged {
-		ids = append(ids, s.MemberID)
-	}
-	h.ok(h.s.Publish(h.ctx, h.group.ID, imp.ID))
-	return ids
-}
-
-func (h *house) run(text string, args ...any) {
-	h.Helper()
-	_, err := h.s.pool.Exec(h.ctx, text, args...)
-	h.ok(err)
-}
-
-func (h *house) value(text string, args ...any) (v string) {
-	h.Helper()
-	h.ok(h.s.query(h.ctx, text, args, func(r pgx.Rows) error { return r.Scan(&v) }))
-	return v
-}
 
 // files reads the files of the server below a folder of its data.
 func (h *house) files(folder string, see func(name string, content []byte)) {
@@ -101,6 +40,7 @@ func TestNothingInClearIsOnDisk(t *testing.T) {
 	h.ok(err)
 	leaving := ids[:50]
 	sealedOf := map[uint64]string{}
+	var maybe [1 << 20]bool // by the end of a key of sealedOf: most bytes are not worth looking up
 	for _, column := range []string{"members.id.key_sealed", "members.id.name_sealed", "contact_points.member_id.address_sealed", "consents.member_id.proof_sealed"} {
 		part := strings.Split(column, ".")
 		h.ok(h.s.query(h.ctx, "SELECT "+part[1]+"::text || $2, "+part[2]+" FROM "+part[0]+" WHERE "+part[1]+" = ANY($1)", []any{leaving, column}, func(r pgx.Rows) error {
@@ -108,7 +48,8 @@ func TestNothingInClearIsOnDisk(t *testing.T) {
 			var b []byte
 			err := r.Scan(&what, &b)
 			for ; len(b) >= 8; b = b[1:] {
-				sealedOf[binary.NativeEndian.Uint64(b)] = what
+				word := binary.NativeEndian.Uint64(b)
+				sealedOf[word], maybe[word%uint64(len(maybe))] = what, true
 			}
 			return err
 		}))
@@ -119,7 +60,11 @@ func TestNothingInClearIsOnDisk(t *testing.T) {
 		found := map[string]bool{}
 		h.files(folder, func(_ string, content []byte) {
 			for at := 0; at+8 <= len(content); at++ {
-				if what, ok := sealedOf[binary.NativeEndian.Uint64(content[at:])]; ok {
+				word := binary.NativeEndian.Uint64(content[at:])
+				if !maybe[word%uint64(len(maybe))] {
+					continue
+				}
+				if what, ok := sealedOf[word]; ok {
 					found[what] = true
 				}
 			}

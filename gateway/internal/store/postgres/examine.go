@@ -5,12 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/carillon-gateway/carillon/gateway"
 )
-
-// UsualConns is how many connections a process takes at most unless it is told.
-const UsualConns = usualConns
 
 // Report is how a server and the ledger in it are, seen from outside.
 type Report struct {
@@ -26,7 +21,7 @@ type Report struct {
 func Examine(ctx context.Context, o Options) (r Report, err error) {
 	config, err := pgx.ParseConfig(o.URL)
 	if err != nil { // its text may show the password
-		return r, gateway.Faultf(gateway.CodeInvalid, "the ledger's address cannot be read; expected postgres://user:password@host:port/database")
+		return r, errAddress
 	}
 	config.ConnectTimeout = connectTime
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // behind a pooler too

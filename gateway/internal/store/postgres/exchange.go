@@ -15,7 +15,8 @@ import (
 )
 
 // Exchange writes outcomes and gives deliveries to a claimant, in one transaction of two round trips: one that locks and
-// reads, one that writes and commits. What is claimed is locked only if nobody else has it: whoever loses is told NotDue.
+// reads, one that writes and commits. Between them come what this process does not remember (a broadcast, a price) and the
+// sums of groups with a budget. What is claimed is locked only if nobody else has it: whoever loses is told NotDue.
 func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
 	if len(done)+len(ids) == 0 {
 		return nil, nil, nil
@@ -89,10 +90,10 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, wrapped, addr
 const (
 	// newestToo adds the newest attempts of the deliveries that attempts belong to.
 	newestToo = "SELECT " + attemptColumns + " FROM attempts a WHERE a.id = ANY ($1 || ARRAY(SELECT d.attempt_id FROM attempts o JOIN deliveries d ON d.id = o.delivery_id WHERE o.id = ANY ($1) AND d.attempts > 0)) ORDER BY a.id FOR UPDATE"
-	// lockTheirs locks the deliveries of attempts ($1) with an outcome or receipt that is not plain ($2), or that are not
-	// in a state ($3, $4) in which a plain one leaves the delivery as it is. It follows the locking of the attempts.
+	// lockTheirs locks the deliveries of attempts ($1) with an outcome or receipt that is not plain ($2), or that are in
+	// none of the states ($3) in which a plain one leaves the delivery as it is. It follows the locking of the attempts.
 	lockTheirs = "SELECT " + deliveryColumns + ` FROM deliveries d WHERE d.id = ANY (ARRAY(SELECT a.delivery_id FROM attempts a
-		WHERE a.id = ANY ($1) AND (a.id = ANY ($2) OR a.left_behind OR a.state NOT IN ($3, $4)))) ORDER BY d.id FOR UPDATE`
+		WHERE a.id = ANY ($1) AND (a.id = ANY ($2) OR a.left_behind OR a.state <> ALL ($3)))) ORDER BY d.id FOR UPDATE`
 )
 
 // takeOutcomes queues the locking of what outcomes are about.
@@ -108,12 +109,12 @@ func (t *txn) takeOutcomes(batch *pgx.Batch, done []gateway.Outcome) {
 			whole = append(whole, o.Attempt)
 		}
 	}
-	t.takeTheirs(batch, all, whole, gateway.Claimed, gateway.InDoubt)
+	t.takeTheirs(batch, all, whole, gateway.Claimed, gateway.InDoubt, gateway.AttemptDelivered)
 }
 
 // takeTheirs queues the locking of attempts, and of their deliveries where they are needed: of those in whole, of those
-// that are named twice, and of those that are in neither of two states. Once that was not enough, all is locked.
-func (t *txn) takeTheirs(batch *pgx.Batch, named, whole []gateway.ID, plain, too gateway.AttemptState) {
+// that are named twice, and of those that are in none of the plain states. Once that was not enough, all is locked.
+func (t *txn) takeTheirs(batch *pgx.Batch, named, whole []gateway.ID, plain ...gateway.AttemptState) {
 	attempts := sortedIDs(slices.Clone(named))
 	switch {
 	case t.again:
@@ -131,7 +132,11 @@ func (t *txn) takeTheirs(batch *pgx.Batch, named, whole []gateway.ID, plain, too
 			}
 		}
 	}
-	t.takeDeliveries(batch, lockTheirs, attempts, whole, int16(plain), int16(too))
+	states := make([]int16, len(plain))
+	for i, s := range plain {
+		states[i] = int16(s)
+	}
+	t.takeDeliveries(batch, lockTheirs, attempts, whole, states)
 }
 
 // settle writes one outcome. The first error is the answer to the caller.
@@ -340,131 +345,6 @@ func (t *txn) movedOffer(d *delivery, o *offer) error {
 		o.country = *country
 	}
 	return err
-}
-
-// Observe applies receipts.
-func (s *Store) Observe(ctx context.Context, receipts []gateway.Receipt) ([]gateway.Effect, error) {
-	effects := make([]gateway.Effect, len(receipts))
-	if len(receipts) == 0 {
-		return effects, nil
-	}
-	err := s.transact(ctx, false, func(t *txn) (bool, error) {
-		clear(effects)
-		names, err := t.takeReceipts(receipts)
-		if err != nil {
-			return false, err
-		}
-		if err := t.takeBudgets(); err != nil {
-			return false, err
-		}
-		for i := range receipts {
-			if effects[i], err = t.observe(&receipts[i], names); err != nil {
-				return false, fmt.Errorf("applying receipts: %w", err)
-			}
-		}
-		if err := t.changePoints(); err != nil {
-			return false, err
-		}
-		return t.commit()
-	})
-	if err != nil {
-		return nil, err
-	}
-	return effects, nil
-}
-
-// polled names a part by its provider's id.
-type polled struct {
-	channel gateway.ID
-	id      string
-}
-
-type named struct {
-	attempt gateway.ID
-	part    int
-}
-
-const refQuery = "SELECT r.channel_id, r.ref, r.attempt_id, r.part FROM unnest($1::uuid[], $2::text[]) AS u (channel_id, ref) JOIN refs r ON r.channel_id = u.channel_id AND r.ref = u.ref"
-
-// takeReceipts begins the transaction and locks what receipts are about.
-func (t *txn) takeReceipts(receipts []gateway.Receipt) (map[polled]named, error) {
-	names := map[polled]named{}
-	var all, whole, channels []gateway.ID
-	var refs []string
-	for i := range receipts {
-		r := &receipts[i]
-		if r.Attempt.IsZero() && r.ProviderID != "" {
-			channels, refs = append(channels, r.Channel), append(refs, row.Key(r.ProviderID))
-		}
-	}
-	first := &pgx.Batch{}
-	if len(refs) > 0 {
-		first.Queue(refQuery, channels, refs).Query(func(rows pgx.Rows) error {
-			return each(rows, nil, func(r pgx.Rows) error {
-				var p polled
-				var n named
-				err := r.Scan(&p.channel, &p.id, &n.attempt, &n.part)
-				names[p] = n
-				return err
-			})
-		})
-		if err := t.begin(first); err != nil {
-			return nil, err
-		}
-	}
-	for i := range receipts {
-		r := &receipts[i]
-		id := r.Attempt
-		if id.IsZero() {
-			id = names[polled{r.Channel, row.Key(r.ProviderID)}].attempt
-		}
-		if id.IsZero() {
-			continue
-		}
-		all = append(all, id)
-		if r.State != gateway.AttemptDelivered || r.Point != nil {
-			whole = append(whole, id)
-		}
-	}
-	batch := &pgx.Batch{}
-	t.takeTheirs(batch, all, whole, gateway.Accepted, gateway.Accepted)
-	if len(refs) > 0 {
-		return names, t.send(batch)
-	}
-	return names, t.begin(batch)
-}
-
-func (t *txn) observe(r *gateway.Receipt, names map[polled]named) (gateway.Effect, error) {
-	id, part := r.Attempt, r.Part
-	if id.IsZero() {
-		n := names[polled{r.Channel, row.Key(r.ProviderID)}]
-		id, part = n.attempt, n.part
-	}
-	a := t.attempts[id]
-	if a == nil || !a.Takes(r.Channel, part) {
-		return gateway.NoAttempt, nil
-	}
-	learned := a.Learn(part, r.ProviderID)
-	if a.Plain(r) {
-		effect, write := row.Deliver(t, a, part, learned)
-		if write {
-			t.progressed[a.No] = true
-		}
-		return effect, nil
-	}
-	d, err := t.deliveryOf(a)
-	if err != nil {
-		return gateway.NoAttempt, err
-	}
-	effect, write, err := row.Observe(t, a, d, part, r, learned)
-	if err != nil || !write {
-		return effect, err
-	}
-	t.store(a, d)
-	if effect == gateway.Applied && r.Point != nil {
-		t.points = append(t.points, turned{a.Group, d.Member, a.Point, *r.Point})
-	}
-	return effect, nil
 }
 
 var _ row.World[gateway.ID] = (*txn)(nil)

@@ -17,18 +17,6 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/servers"
 )
 
-// tally reads how many deliveries of a broadcast are in each state.
-func (y *yard) tally(b gateway.Broadcast) map[gateway.DeliveryState]int {
-	y.Helper()
-	all, err := y.s.Tallies(y.ctx, b.GroupID, b.ID)
-	y.ok(err)
-	counts := map[gateway.DeliveryState]int{}
-	for _, t := range all {
-		counts[t.State] += t.Count
-	}
-	return counts
-}
-
 // Processes that reach for the same deliveries, many times over, get each of them once.
 func TestEachDeliveryIsClaimedOnce(t *testing.T) {
 	p := quick(t)
@@ -164,9 +152,8 @@ func TestAClaimMeetsAResume(t *testing.T) {
 // outcome that is repeated is stale, and the counts are right.
 func TestTheServerIsKilledInBetween(t *testing.T) {
 	ctx := context.Background()
-	p, err := servers.StartPostgres(ctx, servers.PostgresOptions{SharedBuffers: "32MB"})
+	p, err := shared.sound()
 	servers.Need(t, err)
-	defer p.Close()
 	y := newYard(t, p.URL(newDatabase(t, p)), 3000)
 	b, ids := y.plan()
 	var granted, done atomic.Int64

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/jackc/pgx/v5"
 
@@ -92,11 +91,7 @@ func (s *Store) Rendering(ctx context.Context, group, broadcast gateway.ID, loca
 		[]any{group, broadcast, locale, kind, neutral}, &r.Cost, &parts); err != nil {
 		return r, err
 	}
-	plain, err := key.Box.Open(parts, sealed.Place(broadcast, "rendering"))
-	if err != nil {
-		return r, err
-	}
-	return r, json.Unmarshal(plain, &r.Parts)
+	return r, sealed.OpenParts(key, &r, parts)
 }
 
 // PutWording keeps a group's template.
@@ -110,8 +105,11 @@ func (s *Store) PutWording(ctx context.Context, group gateway.ID, name string, s
 			_, err := t.exec("DELETE FROM wordings WHERE group_id = $1 AND name = $2", group, name)
 			return err
 		}
-		words := key.Box.Seal([]byte(toJSON(sources)), sealed.Place(group, "wording "+name))
-		_, err := t.exec("INSERT INTO wordings (group_id, name, sources_sealed) VALUES ($1,$2,$3) ON CONFLICT (group_id, name) DO UPDATE SET sources_sealed = excluded.sources_sealed", group, name, words)
+		words, err := sealed.Wording(key, group, name, sources)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("INSERT INTO wordings (group_id, name, sources_sealed) VALUES ($1,$2,$3) ON CONFLICT (group_id, name) DO UPDATE SET sources_sealed = excluded.sources_sealed", group, name, words)
 		return err
 	})
 }
@@ -129,13 +127,8 @@ func (s *Store) Wordings(ctx context.Context, group gateway.ID) (map[string]map[
 		if err := r.Scan(&name, &words); err != nil {
 			return err
 		}
-		plain, err := key.Box.Open(words, sealed.Place(group, "wording "+name))
-		if err != nil {
-			return err
-		}
-		var sources map[string]string
-		err = json.Unmarshal(plain, &sources)
-		all[name] = sources
+		var err error
+		all[name], err = sealed.OpenWording(key, group, name, words)
 		return err
 	})
 	if err != nil {

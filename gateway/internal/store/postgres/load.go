@@ -17,8 +17,8 @@ type Loader struct {
 	s *Store
 }
 
-// moves is there from the first row of a move to its end: how far each table is. While it is there, nobody else opens
-// the ledger.
+// movesTable makes a table that is there from the beginning of a move to its end and says how far each table is. While it
+// is there, nobody else opens the ledger.
 const movesTable = "CREATE TABLE IF NOT EXISTS moves (name text PRIMARY KEY, behind text NOT NULL, n bigint NOT NULL, whole boolean NOT NULL)"
 
 // Load opens a database for a move. It answers CodeConflict if a ledger is in it that no move has left unfinished; with
@@ -133,18 +133,6 @@ func (l *Loader) Write(ctx context.Context, t *move.Table, rows []move.Row, p mo
 	})
 }
 
-// Columns lists the columns of every table that is there.
-func (l *Loader) Columns(ctx context.Context) (map[string][]string, error) {
-	all := map[string][]string{}
-	err := l.s.query(ctx, "SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = current_schema()", nil, func(r pgx.Rows) error {
-		var table, column string
-		err := r.Scan(&table, &column)
-		all[table] = append(all[table], column)
-		return err
-	})
-	return all, err
-}
-
 func names(t *move.Table) []string {
 	all := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -183,14 +171,16 @@ func (l *Loader) Sum(ctx context.Context, t *move.Table) (move.Sum, error) {
 // Finish implements move.Target.
 func (l *Loader) Finish(ctx context.Context) error {
 	return l.s.do(ctx, false, func(x *txn) error {
+		var filled []string
 		for i := range move.Tables {
-			if t := &move.Tables[i]; t.Serial {
+			t := &move.Tables[i]
+			if filled = append(filled, t.Name); t.Serial {
 				if _, err := x.exec(fmt.Sprintf("SELECT setval(pg_get_serial_sequence('%[1]s', 'no'), greatest(1, (SELECT coalesce(max(no), 0) FROM %[1]s)))", t.Name)); err != nil {
 					return err
 				}
 			}
 		}
-		if _, err := x.exec("ANALYZE"); err != nil { // plans are made from what it finds
+		if _, err := x.exec("ANALYZE " + strings.Join(filled, ", ")); err != nil { // plans are made from what it finds
 			return err
 		}
 		_, err := x.exec("DROP TABLE moves")

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -11,16 +10,18 @@ import (
 
 // Some rules span rows that are not there yet, so no row can be locked for them. Their locks are numbers, which the server
 // gives back at the transaction's end. They are taken before any row's lock of the same tables, a group's roll first, then
-// addresses in the order of their numbers.
+// addresses in the order of their numbers; budgets in the order of their groups.
 //
 //   - A group's roll: an import asks which STOPs stand and who is known, and writes members by the answers. It holds the
 //     roll alone for a chunk; a STOP, a moved address and an erasure share it, or a STOP could pass an import unseen.
 //   - An address: STOP, START and a move to it follow one another.
 //   - A channel: strikes and the end of an incident follow one another, or two processes would open two incidents, or none.
+//   - A budget: those who spend it follow one another, or together they would pass its cap.
 const (
 	rollLock    = "roll"
 	addressLock = "address"
 	channelLock = "channel"
+	budgetLock  = "budget"
 )
 
 func lockNumber(what string, id gateway.ID, more []byte) int64 {
@@ -48,7 +49,7 @@ func (t *txn) lockAddresses(group gateway.ID, indexes ...[]byte) error {
 	}
 	numbers := make([]int64, len(indexes))
 	for i, index := range indexes {
-		numbers[i] = lockNumber(addressLock, group, bytes.Clone(index))
+		numbers[i] = lockNumber(addressLock, group, index)
 	}
 	slices.Sort(numbers)
 	for _, n := range slices.Compact(numbers) {

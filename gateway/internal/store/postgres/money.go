@@ -3,7 +3,6 @@ package postgres
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -93,13 +92,11 @@ func (t *txn) budgetOf(group gateway.ID) (b *budget, err error) {
 	}
 	b = &budget{}
 	var text string
-	if err := t.query("SELECT zone, budget FROM groups WHERE id = $1", []any{group}, func(r pgx.Rows) error { return r.Scan(&b.zone, &text) }); err != nil {
+	if err := t.query(budgetQuery, []any{group}, func(r pgx.Rows) error { return r.Scan(&b.zone, &text) }); err != nil {
 		return nil, err
 	}
-	if text != "" {
-		if err := fromJSON(text, &b.Budget); err != nil {
-			return nil, err
-		}
+	if b.Budget, err = readBudget(text); err != nil {
+		return nil, err
 	}
 	month, from, to := gateway.MonthOf(b.zone, time.UnixMicro(t.now))
 	b.month, b.from, b.to = month, toMicros(from), toMicros(to)
@@ -110,11 +107,6 @@ func (t *txn) budgetOf(group gateway.ID) (b *budget, err error) {
 		t.s.money.budgets[group] = b
 	})
 	return b, nil
-}
-
-// budgetNumber is the number of the lock that has those wait for each other who spend a group's budget.
-func budgetNumber(group gateway.ID) int64 {
-	return int64(binary.BigEndian.Uint64(group[8:])) ^ migrationLock
 }
 
 const spentQuery = `SELECT COALESCE(SUM(s.segments), 0)::bigint, COALESCE(SUM(CASE WHEN p.currency = $1 THEN s.segments * p.micros END), 0)::bigint
@@ -138,7 +130,7 @@ func (t *txn) takeBudgets() error {
 		}
 		s := &spent{budget: b, id: group}
 		t.spent[group] = s
-		locks.Queue("SELECT pg_advisory_xact_lock($1)", budgetNumber(group))
+		locks.Queue("SELECT pg_advisory_xact_lock($1)", lockNumber(budgetLock, group, nil))
 		sums.Queue(spentQuery, b.Currency, group, b.month).QueryRow(func(r pgx.Row) error { return r.Scan(&s.segments, &s.micros) })
 	}
 	locks.QueuedQueries = append(locks.QueuedQueries, sums.QueuedQueries...)

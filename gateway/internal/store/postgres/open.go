@@ -10,7 +10,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -19,7 +18,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
@@ -27,13 +25,15 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
-// usualConns is how many connections a process takes at most unless it is told; urgentConns of them are kept for work
+// UsualConns is how many connections a process takes at most unless it is told; urgentConns of them are kept for work
 // that cannot wait.
 const (
-	usualConns  = 16
+	UsualConns  = 16
 	urgentConns = 2
 	fewestConns = urgentConns + 2
 )
+
+var errAddress = gateway.Faultf(gateway.CodeInvalid, "the ledger's address cannot be read; expected postgres://user:password@host:port/database")
 
 // connectTime is how long one try to reach the server may take.
 const connectTime = 5 * time.Second
@@ -46,7 +46,7 @@ type Options struct {
 	URL string // as libpq takes it: postgres://user:password@host:port/database
 	// Pooled says that a connection pooler in transaction mode (PgBouncer) stands in between: no named prepared statements.
 	Pooled   bool
-	MaxConns int // 0: usualConns; at least fewestConns
+	MaxConns int // 0: UsualConns; at least fewestConns
 	// Country gives the country of a canonical address (ISO 3166; gateway.UnknownCountry: nobody can tell), or nothing for
 	// kinds without countries. Nil: no kind has any.
 	Country func(kind string, address gateway.Private) string
@@ -104,14 +104,14 @@ func open(ctx context.Context, o Options) (*Store, error) {
 		o.Country = func(string, gateway.Private) string { return "" }
 	}
 	if o.MaxConns == 0 {
-		o.MaxConns = usualConns
+		o.MaxConns = UsualConns
 	}
 	if o.MaxConns < fewestConns {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the ledger may have %d connections; it needs %d", o.MaxConns, fewestConns)
 	}
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil { // its text may show the password
-		return nil, gateway.Faultf(gateway.CodeInvalid, "the ledger's address cannot be read; expected postgres://user:password@host:port/database")
+		return nil, errAddress
 	}
 	config.MaxConns = int32(o.MaxConns)
 	config.ConnConfig.ConnectTimeout, config.PingTimeout = connectTime, pingTime
@@ -150,14 +150,6 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	folder, err := fs.Sub(store.Migrations, "migrations/postgres")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, folder, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return err
-	}
 	lock, err := db.BeginTx(ctx, &sql.TxOptions{})
 	if err != nil {
 		return err
@@ -168,14 +160,7 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 			return err
 		}
 	}
-	if _, err = provider.Up(ctx); err != nil {
-		return err
-	}
-	applied, err := provider.GetDBVersion(ctx)
-	if err != nil {
-		return err
-	}
-	return store.CheckVersion("postgres", applied)
+	return store.Migrate(ctx, db, "postgres")
 }
 
 // shards lends each transaction a number that no other one of this process has at the time, so that their counters

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/servers"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
 )
 
@@ -36,9 +37,7 @@ func TestMigrationsPairByName(t *testing.T) {
 func TestManyOpenAtOnce(t *testing.T) {
 	p := quick(t)
 	pooler, err := shared.pooler()
-	if err != nil {
-		t.Fatal(err)
-	}
+	servers.Need(t, err)
 	name := newDatabase(t, p)
 	var all sync.WaitGroup
 	for i := range 4 {

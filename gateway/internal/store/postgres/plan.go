@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -65,11 +64,11 @@ func (s *Store) Plan(ctx context.Context, c gateway.Chunk) error {
 
 func (t *txn) queueRenderings(batch *pgx.Batch, renderings []gateway.Rendering, key *seal.Group) error {
 	for _, r := range renderings {
-		plain, err := json.Marshal(r.Parts)
+		parts, err := sealed.Parts(key, &r)
 		if err != nil {
 			return err
 		}
-		batch.Queue(renderStatement, r.GroupID, r.BroadcastID, r.Locale, r.Kind, r.Neutral, r.Cost, len(r.Parts), key.Box.Seal(plain, sealed.Place(r.BroadcastID, "rendering")))
+		batch.Queue(renderStatement, r.GroupID, r.BroadcastID, r.Locale, r.Kind, r.Neutral, r.Cost, len(r.Parts), parts)
 	}
 	return nil
 }

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -234,100 +232,6 @@ func progressOf(ids []gateway.ID, all []*attempt) []any {
 	return []any{ids, column(all, func(a *attempt) int16 { return int16(a.State) }), column(all, func(a *attempt) int64 { return a.Until }), column(all, func(a *attempt) int64 { return a.Arrived }),
 		column(all, func(a *attempt) int32 { return int32(a.Cost) }), column(all, func(a *attempt) int64 { return a.SettledAt }), column(all, func(a *attempt) string { return a.Refs })}
 }
-
-// memory is what a process keeps of rows that never change. It is safe for concurrent use.
-type memory struct {
-	mu       sync.RWMutex
-	frozen   map[gateway.ID]*frozen
-	channels map[gateway.ID]bool
-}
-
-// keptRows bounds each map of memory.
-const keptRows = 1024
-
-func newMemory() *memory {
-	return &memory{frozen: map[gateway.ID]*frozen{}, channels: map[gateway.ID]bool{}}
-}
-
-func (m *memory) channel(id gateway.ID) bool {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.channels[id]
-}
-
-func (m *memory) keepChannel(id gateway.ID) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.channels) >= keptRows {
-		clear(m.channels)
-	}
-	m.channels[id] = true
-}
-
-func (m *memory) broadcast(id gateway.ID) *frozen {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.frozen[id]
-}
-
-func (m *memory) keepBroadcast(info *frozen) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.frozen) >= keptRows {
-		clear(m.frozen)
-	}
-	m.frozen[info.ID] = info
-}
-
-// frozen is what never changes about a broadcast, with what is known of its renderings.
-type frozen struct {
-	row.Frozen
-	parts sync.Map // variant: number of parts
-}
-
-type variant struct {
-	locale, kind string
-	neutral      bool
-}
-
-// frozenOf reads what never changes about a broadcast, and keeps it.
-func (s *Store) frozenOf(q querier, group, broadcast gateway.ID) (*frozen, error) {
-	if info := s.memory.broadcast(broadcast); info != nil && info.Group == group {
-		return info, nil
-	}
-	info := &frozen{}
-	var class, audience, policy string
-	if err := q.query("SELECT id, group_id, class, audience, policy, expires_at FROM broadcasts WHERE group_id = $1 AND id = $2", []any{group, broadcast}, func(r pgx.Rows) error {
-		return r.Scan(&info.ID, &info.Group, &class, &audience, &policy, &info.Expires)
-	}); err != nil {
-		return nil, err
-	}
-	if info.ID.IsZero() {
-		return nil, fmt.Errorf("broadcast %s of a delivery is not there", broadcast)
-	}
-	if err := info.Set(class, audience, policy); err != nil {
-		return nil, err
-	}
-	s.memory.keepBroadcast(info)
-	return info, nil
-}
-
-// partsOf says how many parts the rendering of a claim has.
-func (t *txn) partsOf(info *frozen, c *gateway.Claim) (int, error) {
-	key := variant{c.Locale, c.Kind, c.Neutral}
-	if n, ok := info.parts.Load(key); ok {
-		return n.(int), nil
-	}
-	n := 1
-	err := t.query("SELECT parts FROM renderings WHERE group_id = $1 AND broadcast_id = $2 AND locale = $3 AND kind = $4 AND neutral = $5",
-		[]any{c.Group, c.Broadcast, c.Locale, c.Kind, c.Neutral}, func(r pgx.Rows) error { return r.Scan(&n) })
-	if err == nil {
-		info.parts.Store(key, n)
-	}
-	return n, err
-}
-
-func fromJSON(text string, into any) error { return json.Unmarshal([]byte(text), into) }
 
 // sweepRows is how many deliveries one transaction of Lapse and Release changes.
 const sweepRows = 100

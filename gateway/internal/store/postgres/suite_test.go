@@ -11,34 +11,32 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/storetest"
 )
 
-// opening gives each place of the suite a database of its own, with tables.
+// opening gives each place of the suite a database of its own, which serves another place when the story is over.
 func opening(t *testing.T, p *servers.Postgres, options func(o *Options, database string)) storetest.Open {
 	var mu sync.Mutex
-	model := newDatabase(t, p)
-	s, err := Open(context.Background(), Options{URL: p.URL(model), Ring: newRing(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	var free []string
 	names := map[string]string{}
 	return func(test testing.TB, place string, now func() time.Time) store.Store {
 		test.Helper()
 		mu.Lock()
 		defer mu.Unlock()
 		if names[place] == "" {
-			name, err := p.CopyDatabase(context.Background(), model)
-			if err != nil {
-				test.Fatal(err)
+			if len(free) == 0 {
+				free = append(free, newDatabase(t, p))
 			}
-			test.Cleanup(func() { _ = p.DropDatabase(context.Background(), name) })
-			names[place] = name
+			name := free[len(free)-1]
+			names[place], free = name, free[:len(free)-1]
+			test.Cleanup(func() { // when the story has closed it
+				if err := p.EmptyDatabase(context.Background(), name, "revisions", "goose_db_version"); err != nil {
+					test.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				free = append(free, name)
+			})
 		}
 		o := Options{URL: p.URL(names[place]), Ring: newRing(test), Now: now, Country: storetest.Country}
-		if options != nil {
-			options(&o, names[place])
-		}
+		options(&o, names[place])
 		s, err := Open(context.Background(), o)
 		if err != nil {
 			test.Fatal(err)

@@ -40,7 +40,9 @@ type txn struct {
 
 // The server keeps the plan of a statement, and one made while a table is small reads all of it, even when it has grown
 // since. So rows are found one by one through an index, and statements are planned each time, by what the tables hold by
-// then. On the hot path that would cost a tenth; there the server may keep plans once the tables are of grownSize, in bytes.
+// then. What is switched off counts as very dear where nothing else is left, and for dear statements the server would
+// compile code, which takes a hundred times as long as they do: that is off as well. On the hot path planning would cost a
+// tenth; there the server may keep plans once the tables are of grownSize, in bytes.
 //
 // A process that is stopped within a transaction, or whose computer is gone, would keep its locks until somebody ends it:
 // nobody could stop its broadcast or send what it was about to. So the server waits for pausedTime, in milliseconds, and no
@@ -49,8 +51,11 @@ const (
 	pausedTime = "3000"
 	beginText  = "BEGIN"
 	readText   = "BEGIN READ ONLY"
-	hotText    = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('idle_in_transaction_session_timeout', '" + pausedTime + "', true)"
+	hotText    = "SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('idle_in_transaction_session_timeout', '" + pausedTime + "', true)"
 	plansText  = hotText + ", set_config('plan_cache_mode', 'force_custom_plan', true)"
+	// pageText is for statements that take the next page of an index: a server that knows nothing of a table yet, or wrong
+	// things, would rather sort all that is left of it.
+	pageText = plansText + ", set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
 	// The clock is read with the first statement.
 	clockText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, pg_current_xact_id()::text::bigint, n FROM revisions WHERE name = 'money'"
 	grownText = "SELECT least(pg_relation_size('attempts'), pg_relation_size('deliveries'))"
@@ -243,7 +248,7 @@ const commitTime = 30 * time.Second
 func (s *Store) fate(ctx context.Context, xid int64, cause error) (sent bool, err error) {
 	for {
 		status := ""
-		err := s.queryOnce(ctx, "SELECT COALESCE(pg_xact_status($1::bigint::text::xid8), '')", []any{xid}, func(r pgx.Rows) error { return r.Scan(&status) })
+		err := s.queryOnce(ctx, plansText, "SELECT COALESCE(pg_xact_status($1::bigint::text::xid8), '')", []any{xid}, func(r pgx.Rows) error { return r.Scan(&status) })
 		switch {
 		case status == "committed":
 			return true, nil
@@ -293,14 +298,28 @@ func (s *Store) query(ctx context.Context, text string, args []any, scan func(pg
 		return err
 	}
 	defer leave()
-	return s.queryNow(ctx, text, args, scan)
+	return s.queryBy(ctx, plansText, text, args, scan)
 }
 
 // queryNow is query for what urgent work waits for, and for what is found by its key.
 func (s *Store) queryNow(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	return s.queryBy(ctx, plansText, text, args, scan)
+}
+
+// queryPage is query for the next page of an index.
+func (s *Store) queryPage(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	leave, err := s.waitTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.queryBy(ctx, pageText, text, args, scan)
+}
+
+func (s *Store) queryBy(ctx context.Context, settings, text string, args []any, scan func(pgx.Rows) error) error {
 	for try := 1; ; try++ {
 		seen := false
-		err := s.queryOnce(ctx, text, args, func(r pgx.Rows) error {
+		err := s.queryOnce(ctx, settings, text, args, func(r pgx.Rows) error {
 			seen = true
 			return scan(r)
 		})
@@ -310,7 +329,7 @@ func (s *Store) queryNow(ctx context.Context, text string, args []any, scan func
 	}
 }
 
-func (s *Store) queryOnce(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) (err error) {
+func (s *Store) queryOnce(ctx context.Context, settings, text string, args []any, scan func(pgx.Rows) error) (err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -322,7 +341,7 @@ func (s *Store) queryOnce(ctx context.Context, text string, args []any, scan fun
 	defer conn.Release()
 	batch := &pgx.Batch{}
 	batch.Queue(readText)
-	batch.Queue(plansText)
+	batch.Queue(settings)
 	batch.Queue(text, args...).Query(func(rows pgx.Rows) error { return each(rows, nil, scan) })
 	batch.Queue("COMMIT")
 	err = conn.SendBatch(ctx, cleanBatch(batch)).Close()
@@ -386,7 +405,7 @@ func broken(err error) bool {
 	var connect *pgconn.ConnectError
 	var network net.Error
 	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed) ||
-		err != nil && strings.Contains(err.Error(), "conn closed")
+		errors.Is(err, pgconn.ErrConnClosed)
 }
 
 const busyText = "the ledger is too busy with the same rows, nothing was taken in; try again"

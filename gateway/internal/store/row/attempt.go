@@ -18,7 +18,13 @@ func Settle[K comparable](w World[K], a *Attempt[K], o *gateway.Outcome) (plain 
 			return false, err
 		}
 	}
-	if o.State != gateway.Accepted || a.Left || a.State == gateway.Accepted || !a.State.CanStep(gateway.Accepted) || o.Spent || o.Next.Kind != gateway.StepNone || o.Point != nil {
+	if o.State != gateway.Accepted || a.Left || o.Spent || o.Next.Kind != gateway.StepNone || o.Point != nil {
+		return false, nil
+	}
+	if a.State == gateway.AttemptDelivered { // its receipt was quicker
+		return true, nil
+	}
+	if a.State == gateway.Accepted || !a.State.CanStep(gateway.Accepted) {
 		return false, nil
 	}
 	w.Tally(a.Group, a.Broadcast, a.Channel, gateway.StateOf(a.State), "", -1)
@@ -102,9 +108,9 @@ func (a *Attempt[K]) Learn(part int, id string) bool {
 	return true
 }
 
-// Plain says whether a receipt is the common one, which leaves the delivery as it is.
+// Plain says whether a receipt is the common one, which leaves the delivery as it is: it may come before the outcome.
 func (a *Attempt[K]) Plain(r *gateway.Receipt) bool {
-	return r.State == gateway.AttemptDelivered && a.State == gateway.Accepted && !a.Left && r.Point == nil
+	return r.State == gateway.AttemptDelivered && (a.State == gateway.Accepted || a.State == gateway.Claimed) && !a.Left && r.Point == nil
 }
 
 // Deliver notes that a part of the attempt that leads has arrived; learned says that something else about it is new.
@@ -117,8 +123,8 @@ func Deliver[K comparable](w World[K], a *Attempt[K], part int, learned bool) (e
 	if !a.complete() {
 		return gateway.Repeated, true
 	}
+	w.Tally(a.Group, a.Broadcast, a.Channel, gateway.StateOf(a.State), "", -1)
 	a.enter(gateway.AttemptDelivered, w.Micros(), 0)
-	w.Tally(a.Group, a.Broadcast, a.Channel, gateway.DeliveryAccepted, "", -1)
 	w.Tally(a.Group, a.Broadcast, a.Channel, gateway.Delivered, "", 1)
 	return gateway.Applied, true
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
@@ -29,20 +28,14 @@ func scanBroadcast(r *lite.Stmt) (b gateway.Broadcast, sealed []byte, err error)
 	return b, sealed, fromJSON(audience, &b.Audience)
 }
 
-// openWords reads what a broadcast says; once its time is over it says nothing.
+// openWords reads what a broadcast says.
 func (s *Store) openWords(ctx context.Context, b *gateway.Broadcast, words []byte) error {
-	if len(words) == 0 {
-		return nil
-	}
 	key, err := s.groupKey(ctx, b.GroupID)
 	if err != nil {
 		return err
 	}
-	plain, err := key.Box.Open(words, sealed.Place(b.ID, "words"))
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(plain, &b.Words)
+	b.Words, err = sealed.OpenWords(key, b.ID, words)
+	return err
 }
 
 // Submit stores a broadcast once.
@@ -51,11 +44,10 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	if err != nil {
 		return gateway.Submission{}, err
 	}
-	plain, err := json.Marshal(b.Words)
+	words, err := sealed.Words(key, b.ID, b.Words)
 	if err != nil {
 		return gateway.Submission{}, err
 	}
-	words := key.Box.Seal(plain, sealed.Place(b.ID, "words"))
 	var answer gateway.Submission
 	err = s.write.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) error {
 		answer = gateway.Submission{}
@@ -147,7 +139,6 @@ func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool
 		if err := row.Turn(was, over, stopped, expires, t.now); err != nil {
 			return err
 		}
-
 		clear(t.stopped)
 		_, err := t.exec("UPDATE broadcasts SET stopped = ? WHERE group_id = ? AND id = ?", stopped, group[:], id[:])
 		return err

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
@@ -90,8 +89,11 @@ func (s *Store) PutWording(ctx context.Context, group gateway.ID, name string, s
 			_, err := t.exec("DELETE FROM wordings WHERE group_id = ? AND name = ?", group[:], name)
 			return err
 		}
-		words := key.Box.Seal([]byte(toJSON(sources)), sealed.Place(group, "wording "+name))
-		_, err := t.exec("INSERT INTO wordings (group_id, name, sources_sealed) VALUES (?1,?2,?3) ON CONFLICT DO UPDATE SET sources_sealed = ?3", group[:], name, words)
+		words, err := sealed.Wording(key, group, name, sources)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("INSERT INTO wordings (group_id, name, sources_sealed) VALUES (?1,?2,?3) ON CONFLICT DO UPDATE SET sources_sealed = ?3", group[:], name, words)
 		return err
 	})
 }
@@ -112,15 +114,9 @@ func (s *Store) Wordings(ctx context.Context, group gateway.ID) (map[string]map[
 	}
 	all := map[string]map[string]string{}
 	for _, r := range read {
-		plain, err := key.Box.Open(r.sealed, sealed.Place(group, "wording "+r.name))
-		if err != nil {
+		if all[r.name], err = sealed.OpenWording(key, group, r.name, r.sealed); err != nil {
 			return nil, err
 		}
-		var sources map[string]string
-		if err := json.Unmarshal(plain, &sources); err != nil {
-			return nil, err
-		}
-		all[r.name] = sources
 	}
 	return all, nil
 }

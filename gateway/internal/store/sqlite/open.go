@@ -11,7 +11,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -20,7 +19,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite", for migrations
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -140,22 +138,7 @@ func migrate(ctx context.Context, path string) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
-	folder, err := fs.Sub(store.Migrations, "migrations/sqlite")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return err
-	}
-	if _, err = provider.Up(ctx); err != nil {
-		return err
-	}
-	applied, err := provider.GetDBVersion(ctx)
-	if err != nil {
-		return err
-	}
-	return store.CheckVersion("sqlite", applied)
+	return store.Migrate(ctx, db, "sqlite")
 }
 
 // lockFolder makes sure that one process has the folder. The lock goes with the process, however it ends.

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -125,11 +124,10 @@ func (t *txn) channelNo(id gateway.ID) (int64, error) {
 }
 
 func (t *txn) putRendering(r gateway.Rendering, key *seal.Group) error {
-	plain, err := json.Marshal(r.Parts)
+	parts, err := sealed.Parts(key, &r)
 	if err != nil {
 		return err
 	}
-	parts := key.Box.Seal(plain, sealed.Place(r.BroadcastID, "rendering"))
 	_, err = t.exec("INSERT INTO renderings (group_id, broadcast_id, locale, kind, neutral, cost, parts, parts_sealed) VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
 		r.GroupID[:], r.BroadcastID[:], r.Locale, r.Kind, r.Neutral, r.Cost, len(r.Parts), parts)
 	return err
@@ -147,11 +145,7 @@ func (s *Store) Rendering(ctx context.Context, group, broadcast gateway.ID, loca
 		[]any{group[:], broadcast[:], locale, kind, neutral}, &r.Cost, &parts); err != nil {
 		return r, err
 	}
-	plain, err := key.Box.Open(parts, sealed.Place(broadcast, "rendering"))
-	if err != nil {
-		return r, err
-	}
-	return r, json.Unmarshal(plain, &r.Parts)
+	return r, sealed.OpenParts(key, &r, parts)
 }
 
 // tallyKey names one counter.

@@ -293,7 +293,8 @@ func erasedTwice(p *pair) {
 	equal(p, "erased", erased, 1)
 }
 
-// eraseMeetsInbound: of what a member writes at the moment she is erased, nothing is left to read, and the inbox opens.
+// eraseMeetsInbound: what a member writes at the moment she is erased is forgotten with her, or is a stranger's if it came
+// behind that. Nothing stays that her key, which is gone, would have to open.
 func eraseMeetsInbound(p *pair) {
 	for range 10 {
 		m := p.member("sms")
@@ -313,7 +314,13 @@ func eraseMeetsInbound(p *pair) {
 		})
 		all.Wait()
 	}
-	equal(p, "messages", len(must(p.Inbound(p.ctx, p.group.ID, gateway.ID{}, 100))), 30)
+	all := must(p.Inbound(p.ctx, p.group.ID, gateway.ID{}, 100))
+	equal(p, "messages", len(all), 30)
+	for _, m := range all {
+		if (m.Text == "") != (m.From == "") || m.Text != "" && m.Text != "before or behind" {
+			p.Errorf("a message is half there: text %t, sender %t", m.Text != "", m.From != "")
+		}
+	}
 }
 
 func uncappedTwice(p *pair) {

@@ -1,0 +1,62 @@
+package sealed
+
+import (
+	"encoding/json"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+)
+
+// What a group writes is sealed under the group's key, as JSON. A ledger is moved with these columns closed, so both
+// databases seal them alike.
+
+// Words seals what a broadcast says.
+func Words(key *seal.Group, broadcast gateway.ID, words gateway.Words) ([]byte, error) {
+	return document(key, Place(broadcast, "words"), words)
+}
+
+// OpenWords opens what Words sealed. Nothing is sealed any more once a broadcast's texts were forgotten: it says nothing.
+func OpenWords(key *seal.Group, broadcast gateway.ID, sealed []byte) (words gateway.Words, err error) {
+	if len(sealed) == 0 {
+		return words, nil
+	}
+	err = open(key, Place(broadcast, "words"), sealed, &words)
+	return words, err
+}
+
+// Parts seals the parts of a rendering.
+func Parts(key *seal.Group, r *gateway.Rendering) ([]byte, error) {
+	return document(key, Place(r.BroadcastID, "rendering"), r.Parts)
+}
+
+// OpenParts opens what Parts sealed, into the rendering.
+func OpenParts(key *seal.Group, r *gateway.Rendering, sealed []byte) error {
+	return open(key, Place(r.BroadcastID, "rendering"), sealed, &r.Parts)
+}
+
+// Wording seals a group's own template: locale → source.
+func Wording(key *seal.Group, group gateway.ID, name string, sources map[string]string) ([]byte, error) {
+	return document(key, Place(group, "wording "+name), sources)
+}
+
+// OpenWording opens what Wording sealed.
+func OpenWording(key *seal.Group, group gateway.ID, name string, sealed []byte) (sources map[string]string, err error) {
+	err = open(key, Place(group, "wording "+name), sealed, &sources)
+	return sources, err
+}
+
+func document(key *seal.Group, place []byte, v any) ([]byte, error) {
+	plain, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return key.Box.Seal(plain, place), nil
+}
+
+func open(key *seal.Group, place, sealed []byte, into any) error {
+	plain, err := key.Box.Open(sealed, place)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(plain, into)
+}
