@@ -4,7 +4,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build static test quick vet fmt generate bench fuzz chroot demo
+.PHONY: help build static test storm quick vet fmt generate bench fuzz chroot demo
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ test: ## all tests, with race detection and a real browser; installs what is mis
 	.ci/install chromium postfix dovecot=dovecot-imapd saslpasswd2=sasl2-bin:libsasl2-modules /usr/lib/python3/dist-packages/dkim=python3-dkim:python3-nacl /usr/lib/postgresql=postgresql pgbouncer redis-server redis-sentinel systemd-analyze=systemd
 	.ci/check
 	CARILLON_REQUIRE_SERVICES=1 $(GO) test -race -timeout 14m ./...
+
+storm: ## 50,000 messages over three processes, a Redis Cluster and PostgreSQL, with everything failing in turn
+	CARILLON_REQUIRE_SERVICES=1 $(GO) test -count=1 -v -timeout 10m -run TestStorm ./gateway/app/apptest
 
 quick: ## the tests that pass on a bare machine with only Go
 	$(GO) test ./...
