@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
@@ -120,6 +122,27 @@ func generation(t *testing.T, items []servers.Item) string {
 	}
 	t.Fatal("there is no generation")
 	return ""
+}
+
+// The clock of a server that takes over is behind that of the one before it: what a dead process held is not held until it
+// has caught up.
+func TestHeldByAClockAhead(t *testing.T) {
+	r := single(t, servers.RedisOptions{})
+	q, lane, ids := open(t, redisq.Options{Addrs: []string{r.Addr()}, Prefix: "p"}), queue.Lane{Channel: gateway.NewID(), Lane: gateway.Normal}, some(2)
+	push(t, q, lane, ids)
+	pop(t, q, lane, 2)
+	client := redis.NewClient(&redis.Options{Addr: r.Addr()})
+	defer client.Close()
+	for _, key := range client.Keys(t.Context(), "*:present").Val() {
+		for _, id := range ids {
+			if err := client.ZIncrBy(t.Context(), key, float64(time.Hour.Milliseconds()), string(id[:])).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if taken := push(t, q, lane, ids); taken != 2 {
+		t.Errorf("%d of 2 can be pushed again", taken)
+	}
 }
 
 // A process died between its pop and its claim: what it held can be pushed again after a while, what others hold cannot.

@@ -40,6 +40,7 @@ end
 // for each group: its id, its ids, and 0 (no more in the ledger), 1 (perhaps more) or 2 (the next call goes on with it).
 // Answer: the generation, the server's time in milliseconds, how many were taken, 1 if a group runs low.
 //
+// Nothing is held for ten minutes: what seems to be was popped by a clock that was ahead.
 // Offering the same again changes nothing. The first write may be refused when memory is full (OOM); later ones may not.
 const pushText = `
 if redis.call('SETNX', KEYS[1], ARGV[1]) == 1 then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
@@ -47,6 +48,7 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 forget(KEYS[3], ARGV[7])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '(0', now)
+redis.call('ZREMRANGEBYSCORE', KEYS[3], now + 600000, '+inf')
 local empty = redis.call('EXISTS', KEYS[2]) == 0
 if empty then redis.call('ZREMRANGEBYSCORE', KEYS[3], 0, 0) end
 local window, taken, low = tonumber(ARGV[5]), 0, 0

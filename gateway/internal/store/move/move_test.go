@@ -369,3 +369,52 @@ func TestKeys(t *testing.T) {
 		}
 	}
 }
+
+// An import that was open when its ledger was moved is undone there, and what it had staged is nobody's.
+func TestAnOpenImportMoves(t *testing.T) {
+	ctx := t.Context()
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	from, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Ring: ring(t)})
+	ok(err)
+	defer from.Close()
+	group, err := from.PutGroup(ctx, gateway.Group{Slug: "harbour", Name: "The harbour", Locale: "en", Zone: "UTC", Region: "DE", Topics: []gateway.Topic{{Name: "reports", Title: "Reports"}}})
+	ok(err)
+	stage := func(s store.Store, publish bool) {
+		t.Helper()
+		id, point := gateway.NewID(), gateway.NewID()
+		ok(s.BeginImport(ctx, gateway.Import{ID: id, GroupID: group.ID, Author: "the office", At: time.Now()}))
+		_, err := s.Stage(ctx, group.ID, id, []gateway.StagedMember{{Line: 1, Member: gateway.Member{Locale: "en", Zone: "UTC", Points: []gateway.ContactPoint{{ID: point, Kind: "sms", Address: "+15550000001", State: gateway.PointActive, Topics: []string{"reports"}}}},
+			Consents: []gateway.Consent{{PointID: point, Topic: "reports", Granted: true, Wording: "v1", Locale: "en", At: time.Now(), Proof: "paper", Source: "import"}}}})
+		ok(err)
+		if publish {
+			ok(s.Publish(ctx, group.ID, id))
+		}
+	}
+	stage(from, false)
+	options := postgres.Options{URL: address(t), Ring: ring(t)}
+	to, err := postgres.Load(ctx, options, false)
+	ok(err)
+	_, err = move.Copy(ctx, from, to, nil)
+	ok(err)
+	ok(to.Close())
+	s, err := postgres.Open(ctx, options)
+	ok(err)
+	defer s.Close()
+	count := func(want int) {
+		t.Helper()
+		found, err := s.Recipients(ctx, group.ID, gateway.Audience{Topic: "reports"}, gateway.ID{}, 10)
+		if err != nil || len(found) != want {
+			t.Errorf("%d members, want %d; %v", len(found), want, err)
+		}
+	}
+	count(0)
+	ok(s.FinishImports(ctx))
+	count(0)
+	stage(s, true)
+	count(1)
+}
