@@ -8,6 +8,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue/memq"
 )
 
@@ -55,6 +56,24 @@ func TestForgottenKey(t *testing.T) {
 		}
 		if d := w.is(alert); other.count() != 1 || d.State != gateway.DeliveryAccepted {
 			t.Errorf("the alert is %v", d.State)
+		}
+	})
+}
+
+// A hint lies in the lane of one channel when its delivery moves on to another. Whoever pops it claims what is the other
+// channel's, and must not send it: the address is of another kind.
+func TestMovedWhileItsHintLay(t *testing.T) {
+	story(t, func(w *world) {
+		wrong, right := &provider{}, &provider{}
+		chat, sms := w.add("chat", wrong), w.add("sms", right)
+		id := w.l.plan(w.l.announce(gateway.Alert, 1), sms)
+		if _, _, err := w.q.Push(t.Context(), queue.Lane{Channel: chat, Lane: gateway.Urgent}, []gateway.Share{{Deliveries: []gateway.ID{id}}}, 1); err != nil {
+			t.Fatal(err)
+		}
+		w.start(w.options())
+		w.pass(time.Minute)
+		if d := w.is(id); wrong.count() != 0 || right.count() != 1 || d.State != gateway.DeliveryAccepted {
+			t.Errorf("%d went over the wrong channel and %d over the right one; it is %v", wrong.count(), right.count(), d.State)
 		}
 	})
 }

@@ -24,6 +24,9 @@ func (p *pump) send(sending context.Context, j job) {
 	s := settlement{channel: c.Channel, free: p, outcome: gateway.Outcome{Attempt: c.Attempt, Token: c.Token, Part: c.FirstPart, Urgent: j.lane == gateway.Urgent}}
 	text, err := l.d.texts.of(context.WithoutCancel(sending), c)
 	switch {
+	case c.Channel != l.id:
+		l.limits.Unused()
+		l.leave(c, &s)
 	case errors.Is(err, errBadText):
 		l.limits.Unused()
 		l.refuse(j, &s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeContent), Detail: err.Error()}})
@@ -238,6 +241,15 @@ func (l *line) forgotten(j job, s *settlement, dedupe time.Duration) bool {
 		s.outcome.LookAt = l.d.o.Now().Add(5 * time.Second)
 	}
 	return true
+}
+
+// leave gives a delivery back that moved on to another channel while its hint lay in a lane of this one: it is not for this
+// adapter.
+func (l *line) leave(c *gateway.Claim, s *settlement) {
+	s.outcome.State = gateway.Refused
+	s.outcome.Refusal = gateway.Refusal{Class: channels.Temporary.String(), Scope: string(channels.ScopeChannel), Detail: "it had moved on to this channel while the one before was still to send it"}
+	s.outcome.Next = gateway.Step{Kind: gateway.StepRetry, Due: l.d.o.Now()}
+	s.nudge = l.d.nudgeFor(s.outcome.Next, c)
 }
 
 // expire ends a delivery whose time was over before it could be sent.

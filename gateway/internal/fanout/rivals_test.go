@@ -45,9 +45,20 @@ func TestRivals(t *testing.T) {
 			id := st.submit(report("r1"))
 			if dies {
 				<-third
-				st.wind(5 * time.Second) // the other has waited long enough
-				one.Look()
-				two.Look()
+				stop := make(chan struct{})
+				defer close(stop)
+				go func() { // the other gives way at first, some time soon, and then has waited long enough
+					for {
+						select {
+						case <-stop:
+							return
+						case <-time.After(10 * time.Millisecond):
+							st.wind(5 * time.Second)
+							one.Look()
+							two.Look()
+						}
+					}
+				}()
 			}
 			if n := len(st.planned(id)); n != 2100 {
 				t.Errorf("%d of 2100 are planned", n)
