@@ -100,7 +100,7 @@ func BenchmarkWake(b *testing.B) {
 	for _, at := range sites {
 		b.Run(at.name, func(b *testing.B) {
 			o, _, end, err := at.begin(b.Context())
-			need(b, err)
+			servers.Need(b, err)
 			b.Cleanup(end)
 			q, lane := open(b, o), queue.Lane{Channel: gateway.NewID(), Lane: gateway.Urgent}
 			<-q.Announced() // it listens

@@ -255,7 +255,7 @@ func TestFaultsOfOneServer(t *testing.T) {
 // Behind Sentinel the primary dies.
 func TestFaultsOfSentinel(t *testing.T) {
 	s, err := servers.StartRedisSentinel(t.Context(), servers.RedisOptions{AppendOnly: true})
-	need(t, err)
+	servers.Need(t, err)
 	t.Cleanup(s.Close)
 	endure(t, redisq.Options{Addrs: s.Addrs(), Master: servers.Master, Timeout: 500 * time.Millisecond}, []fault{
 		{"the primary dies", func(ctx context.Context, _ *works) (time.Time, error) {
@@ -269,7 +269,7 @@ func TestFaultsOfSentinel(t *testing.T) {
 // In a Cluster the primary that holds the channel dies, another one hangs.
 func TestFaultsOfCluster(t *testing.T) {
 	c, err := servers.StartRedisCluster(t.Context(), servers.RedisOptions{AppendOnly: true})
-	need(t, err)
+	servers.Need(t, err)
 	t.Cleanup(c.Close)
 	key := func(w *works) string { return fmt.Sprintf("carillon:{%v}:generation", w.lane.Channel) }
 	var dead *servers.Redis

@@ -224,7 +224,7 @@ func TestFullRedis(t *testing.T) {
 func TestSignals(t *testing.T) {
 	for _, at := range sites[:1] {
 		o, _, end, err := at.begin(t.Context())
-		need(t, err)
+		servers.Need(t, err)
 		t.Cleanup(end)
 		o.Prefix = "s"
 		one, two := open(t, o), open(t, o)

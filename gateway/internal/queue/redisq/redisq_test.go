@@ -2,8 +2,6 @@ package redisq_test
 
 import (
 	"context"
-	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -44,23 +42,11 @@ var sites = []site{
 	}},
 }
 
-// need skips a test whose server is missing, or fails it where services are required.
-func need(t testing.TB, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case errors.Is(err, servers.ErrMissing) && os.Getenv(servers.RequireEnv) == "":
-		t.Skipf("%v; set %s=1 to make this a failure", err, servers.RequireEnv)
-	default:
-		t.Fatal(err)
-	}
-}
-
 // single starts one server for a test.
 func single(t testing.TB, o servers.RedisOptions) *servers.Redis {
 	t.Helper()
 	r, err := servers.StartRedis(t.Context(), o)
-	need(t, err)
+	servers.Need(t, err)
 	t.Cleanup(r.Close)
 	return r
 }
@@ -87,7 +73,7 @@ func TestQueue(t *testing.T) {
 	for _, at := range sites {
 		t.Run(at.name, func(t *testing.T) {
 			o, flush, end, err := at.begin(t.Context())
-			need(t, err)
+			servers.Need(t, err)
 			t.Cleanup(end)
 			o.Window = queuetest.Window
 			queuetest.Run(t, func(t *testing.T) queuetest.Subject {

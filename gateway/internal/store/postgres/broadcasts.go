@@ -62,7 +62,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 		}
 		n, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
 			created_at, start_at, expires_at, forget_at, planned, cursor, lapsed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,'planning',false,$11,$12,$13,$14,$15,$16,0,$17,false) ON CONFLICT (key, group_id) DO NOTHING`,
-			b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), toJSON(b.Audience), words, b.Sensitive, b.Author, toJSON(b.Policy), int16(b.Policy.Lane),
+			b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, row.JSON(b.Policy), int16(b.Policy.Lane),
 			b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), gateway.ID{})
 		if err != nil {
 			return err

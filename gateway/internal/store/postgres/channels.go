@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
@@ -39,7 +40,7 @@ func (s *Store) PutChannel(ctx context.Context, given gateway.Channel) (gateway.
 			}
 			keyID, options := s.ring.Wrap(c.Options, sealed.Place(c.ID, "options"))
 			n, err := t.exec("INSERT INTO channels (id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, cursor, trip_after, trip_minutes) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,'',0,'','',0,'',$10,$11) ON CONFLICT (name) DO NOTHING",
-				c.ID, c.GroupID, c.Name, c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, keyID, options, c.Trip.After, c.Trip.Minutes)
+				c.ID, c.GroupID, c.Name, c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, keyID, options, c.Trip.After, c.Trip.Minutes)
 			if err != nil {
 				return err
 			}
@@ -53,7 +54,7 @@ func (s *Store) PutChannel(ctx context.Context, given gateway.Channel) (gateway.
 }
 
 func (t *txn) changeChannel(c gateway.Channel) error {
-	if _, err := t.exec("UPDATE channels SET adapter = $1, kind = $2, groups = $3, senders = $4, trip_after = $5, trip_minutes = $6 WHERE id = $7", c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.ID); err != nil {
+	if _, err := t.exec("UPDATE channels SET adapter = $1, kind = $2, groups = $3, senders = $4, trip_after = $5, trip_minutes = $6 WHERE id = $7", c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.ID); err != nil {
 		return err
 	}
 	if len(c.Options) > 0 {

@@ -14,14 +14,6 @@ import (
 // highest is behind every identifier.
 var highest = gateway.ID(bytes.Repeat([]byte{0xff}, 16))
 
-func toJSON(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic("postgres: " + err.Error()) // our own plain types always encode
-	}
-	return string(b)
-}
-
 // clean has texts among arguments as row.Clean gives them; whole slices of them are cleaned as they are written.
 func clean(args []any) []any {
 	for i := range args {

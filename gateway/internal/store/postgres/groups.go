@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries FROM groups"
@@ -54,7 +55,7 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 			if !known.ID.IsZero() {
 				g.ID = known.ID
 				if _, err := t.exec("UPDATE groups SET name = $1, locale = $2, fallback = $3, zone = $4, region = $5, topics = $6, floor = $7, budget = $8, countries = $9 WHERE id = $10",
-					g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), g.ID); err != nil {
+					g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), g.ID); err != nil {
 					return err
 				}
 				return t.moneyChanged()
@@ -67,7 +68,7 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 			}
 			keyID, wrapped := s.keys.New(g.ID)
 			n, err := t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, key_id, key_sealed, created_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14) ON CONFLICT (slug) DO NOTHING",
-				g.ID, g.Slug, g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), keyID, wrapped, t.now)
+				g.ID, g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), keyID, wrapped, t.now)
 			if err != nil || n > 0 {
 				return err
 			}
@@ -81,7 +82,7 @@ func budgetText(g gateway.Group) string {
 	if g.Budget == nil {
 		return ""
 	}
-	return toJSON(g.Budget)
+	return row.JSON(g.Budget)
 }
 
 // Group reads one by its slug.

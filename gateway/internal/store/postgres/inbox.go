@@ -38,7 +38,7 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (fresh bo
 			owner = m.MemberIDs[0]
 		}
 		n, err := t.exec("INSERT INTO inbounds (group_id, id, channel_id, event_id, members, sealed_for, kind, from_sealed, text_sealed, meaning, at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11) ON CONFLICT (group_id, channel_id, event_id) WHERE event_id IS NOT NULL DO NOTHING",
-			m.GroupID, m.ID, m.ChannelID, event, toJSON(m.MemberIDs), owner, m.Kind, sealed.Text(box, m.From, m.ID, "from"), sealed.Text(box, m.Text, m.ID, "text"), m.Meaning, m.At)
+			m.GroupID, m.ID, m.ChannelID, event, row.JSON(m.MemberIDs), owner, m.Kind, sealed.Text(box, m.From, m.ID, "from"), sealed.Text(box, m.Text, m.ID, "text"), m.Meaning, m.At)
 		if err != nil || n == 0 {
 			return err
 		}

@@ -159,7 +159,7 @@ func (s *Store) cases(ctx context.Context, text string, waiting bool, ids []gate
 			FirstPart: d.FirstPart, Tries: d.Tries, Resends: d.Resends, Point: d.Point, Channel: d.Channel}
 		info.Fill(c)
 		if !waiting {
-			c.Channel, c.Point, c.State, c.ClaimedAt, c.SettledAt, c.Parts = a.Channel, a.Point, a.State, fromMicros(a.ClaimedAt), fromMicros(a.SettledAt), a.ProviderIDs()
+			c.Channel, c.Point, c.State, c.ClaimedAt, c.SettledAt, c.Parts = a.Channel, a.Point, a.State, row.FromMicros(a.ClaimedAt), row.FromMicros(a.SettledAt), a.ProviderIDs()
 		}
 		if len(f.wrapped) > 0 && len(f.address) > 0 {
 			if err := s.openAddress(ctx, c, f.wrapped, f.address); ctx.Err() != nil {
@@ -230,7 +230,7 @@ func (s *Store) Unheard(ctx context.Context, after gateway.ID, before time.Time,
 		if err := r.Scan(&u.Attempt, &claimed, &silent, &u.Channel, &u.Delivery); err != nil {
 			return err
 		}
-		if over = over || claimed > toMicros(before); over {
+		if over = over || claimed > row.ToMicros(before); over {
 			return nil
 		}
 		if last = u.Attempt; silent {

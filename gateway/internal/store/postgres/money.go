@@ -99,7 +99,7 @@ func (t *txn) budgetOf(group gateway.ID) (b *budget, err error) {
 		return nil, err
 	}
 	month, from, to := gateway.MonthOf(b.zone, time.UnixMicro(t.now))
-	b.month, b.from, b.to = month, toMicros(from), toMicros(to)
+	b.month, b.from, b.to = month, row.ToMicros(from), row.ToMicros(to)
 	t.s.money.at(t.money, func() {
 		if len(t.s.money.budgets) >= keptPrices {
 			clear(t.s.money.budgets)

@@ -93,7 +93,7 @@ func (t *txn) queueDeliveries(batch *pgx.Batch, c *gateway.Chunk) {
 			if d.Reason != "" {
 				return 0
 			}
-			return toMicros(d.Due)
+			return row.ToMicros(d.Due)
 		}),
 		column(all, func(d one) int16 {
 			if d.Reason != "" {

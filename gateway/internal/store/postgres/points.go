@@ -8,6 +8,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
@@ -105,7 +106,7 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proof
 		}
 		for _, proof := range proofs {
 			proof.ID, proof.GroupID, proof.MemberID, proof.PointID = gateway.NewID(), group, p.Member, p.ID
-			at := toMicros(proof.At)
+			at := row.ToMicros(proof.At)
 			if at == 0 {
 				at = t.now
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 func (s *Store) desk(ctx context.Context, group gateway.ID) (roll.Desk, error) {
@@ -326,7 +327,7 @@ type consentRows struct {
 }
 
 func (c *consentRows) add(p gateway.Consent, proof []byte, now int64) {
-	at := toMicros(p.At)
+	at := row.ToMicros(p.At)
 	if at == 0 {
 		at = now
 	}

@@ -42,7 +42,7 @@ func (s *Store) Delivery(ctx context.Context, group, id gateway.ID) (out gateway
 	for i := len(chain) - 1; i >= 0; i-- {
 		a := chain[i]
 		shown := gateway.Attempt{ID: a.No, DeliveryID: id, No: a.Nth, ChannelID: a.Channel, PointID: a.Point, State: a.State, Parts: a.ProviderIDs(), Cost: a.Cost,
-			Refusal: a.Refused(), ClaimedAt: fromMicros(a.ClaimedAt), SettledAt: fromMicros(a.SettledAt)}
+			Refusal: a.Refused(), ClaimedAt: row.FromMicros(a.ClaimedAt), SettledAt: row.FromMicros(a.SettledAt)}
 		if a.Price != row.PriceFree && a.Cost != 0 {
 			price, priced, err := moneyOf(s, reader{ctx, s}, a.Price)
 			if err != nil {
@@ -60,7 +60,7 @@ func showDelivery(d *delivery, newest *attempt) gateway.Delivery {
 	out := gateway.Delivery{ID: d.No, GroupID: d.Group, BroadcastID: d.Broadcast, MemberID: d.Member, State: d.StateWith(newest).State, Reason: d.Reason, Detail: d.Detail, Locale: d.Locale,
 		Neutral: d.Neutral, ChannelID: d.Channel, PointID: d.Point, Lane: d.Lane, Tries: d.Tries, Resends: d.Resends, AttemptID: d.Newest(), CreatedAt: d.No.Time()}
 	if d.State == row.Waiting {
-		out.Due = fromMicros(d.Due)
+		out.Due = row.FromMicros(d.Due)
 	}
 	return out
 }

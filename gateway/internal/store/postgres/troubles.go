@@ -52,7 +52,7 @@ func (s *Store) Strike(ctx context.Context, k gateway.Strike) (opened *gateway.I
 		if err := t.query("SELECT COUNT(*) FROM strikes WHERE channel_id = $1", []any{k.Channel}, func(r pgx.Rows) error { return r.Scan(&n) }); err != nil || n < k.After {
 			return err
 		}
-		opened = &gateway.Incident{ID: gateway.NewID(), ChannelID: k.Channel, Trouble: k.Trouble, Code: k.Code, Detail: k.Detail, Deliveries: n, OpenedAt: fromMicros(t.now)}
+		opened = &gateway.Incident{ID: gateway.NewID(), ChannelID: k.Channel, Trouble: k.Trouble, Code: k.Code, Detail: k.Detail, Deliveries: n, OpenedAt: row.FromMicros(t.now)}
 		return t.openIncident(opened, k.Locks)
 	})
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *Store) ChannelErrors(ctx context.Context) (map[gateway.ID][]gateway.Cha
 // putNotice writes what owners must be told, unless they were told the same before.
 func (t *txn) putNotice(n gateway.OwnerNotice) error {
 	_, err := t.exec("INSERT INTO owner_notices (id, once, group_id, avoid, wording, data, at, told_at) VALUES ($1,$2,$3,$4,$5,$6,$7,0) ON CONFLICT (once) DO NOTHING",
-		gateway.NewID(), n.Once, n.GroupID, n.Avoid, n.Wording, toJSON(n.Data), t.now)
+		gateway.NewID(), n.Once, n.GroupID, n.Avoid, n.Wording, row.JSON(n.Data), t.now)
 	return err
 }
 

@@ -86,7 +86,7 @@ func (c microsCodec) PlanScan(m *pgtype.Map, oid uint32, format int16, target an
 type encodeTime struct{}
 
 func (encodeTime) Encode(value any, buf []byte) ([]byte, error) {
-	return binary.BigEndian.AppendUint64(buf, uint64(toMicros(value.(time.Time)))), nil
+	return binary.BigEndian.AppendUint64(buf, uint64(row.ToMicros(value.(time.Time)))), nil
 }
 
 type scanTime struct{}
@@ -95,7 +95,7 @@ func (scanTime) Scan(src []byte, target any) error {
 	if len(src) != 8 {
 		return fmt.Errorf("a time of %d bytes", len(src))
 	}
-	*target.(*time.Time) = fromMicros(int64(binary.BigEndian.Uint64(src)))
+	*target.(*time.Time) = row.FromMicros(int64(binary.BigEndian.Uint64(src)))
 	return nil
 }
 
@@ -159,21 +159,6 @@ func appendVector[T any](buf []byte, element encodeVector, all []T, one func([]b
 }
 
 func word(buf []byte, n int) []byte { return binary.BigEndian.AppendUint32(buf, uint32(int32(n))) }
-
-func fromMicros(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(n).UTC()
-}
-
-// toMicros gives a time as an argument; the zero time is 0.
-func toMicros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
 
 // each calls scan for every row, and closes them.
 func each(rows pgx.Rows, err error, scan func(pgx.Rows) error) error {

@@ -28,7 +28,7 @@ func Settle[K comparable](w World[K], a *Attempt[K], o *gateway.Outcome) (plain 
 		return false, nil
 	}
 	w.Tally(a.Group, a.Broadcast, a.Channel, gateway.StateOf(a.State), "", -1)
-	a.enter(gateway.Accepted, w.Micros(), toMicros(o.ConfirmBy))
+	a.enter(gateway.Accepted, w.Micros(), ToMicros(o.ConfirmBy))
 	if a.complete() {
 		a.enter(gateway.AttemptDelivered, w.Micros(), 0)
 	}
@@ -47,7 +47,7 @@ func Outcome[K comparable](w World[K], a *Attempt[K], d *Delivery[K], o *gateway
 		}
 		return false, nil
 	case o.State == gateway.InDoubt && a.State == gateway.InDoubt: // a look-up could not tell; ask again later
-		a.Until = toMicros(o.LookAt)
+		a.Until = ToMicros(o.LookAt)
 		return false, nil
 	case !a.State.CanStep(o.State): // a receipt has told more already
 		return false, nil
@@ -55,12 +55,12 @@ func Outcome[K comparable](w World[K], a *Attempt[K], d *Delivery[K], o *gateway
 	before := d.StateWith(a)
 	switch o.State {
 	case gateway.Accepted:
-		a.enter(o.State, w.Micros(), toMicros(o.ConfirmBy))
+		a.enter(o.State, w.Micros(), ToMicros(o.ConfirmBy))
 		if a.complete() {
 			a.enter(gateway.AttemptDelivered, w.Micros(), 0)
 		}
 	case gateway.InDoubt:
-		a.enter(o.State, w.Micros(), toMicros(o.LookAt))
+		a.enter(o.State, w.Micros(), ToMicros(o.LookAt))
 	default:
 		a.enter(o.State, w.Micros(), 0)
 	}
@@ -142,7 +142,7 @@ func Observe[K comparable](w World[K], a *Attempt[K], d *Delivery[K], part int, 
 		}
 	case gateway.Accepted:
 		if a.Parts-a.FirstPart == 1 && a.State.CanStep(gateway.Accepted) {
-			a.enter(gateway.Accepted, w.Micros(), toMicros(r.ConfirmBy))
+			a.enter(gateway.Accepted, w.Micros(), ToMicros(r.ConfirmBy))
 		}
 	case gateway.Refused:
 		if a.State.CanStep(gateway.Refused) {

@@ -107,11 +107,7 @@ func padded(s string, length int) string {
 func (a *Attempt[K]) setRefusal(r gateway.Refusal) {
 	a.Refusal = ""
 	if r != (gateway.Refusal{}) {
-		b, err := json.Marshal(r)
-		if err != nil {
-			panic("row: " + err.Error()) // a plain type of our own always encodes
-		}
-		a.Refusal = string(b)
+		a.Refusal = JSON(r)
 	}
 }
 

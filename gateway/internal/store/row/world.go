@@ -1,6 +1,7 @@
 package row
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -26,11 +27,29 @@ type World[K comparable] interface {
 	Heal(a *Attempt[K], d *Delivery[K]) error
 }
 
-func toMicros(t time.Time) int64 {
+// ToMicros gives a time as the databases keep it: whole microseconds UTC since 1970; the zero time is 0.
+func ToMicros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
 	return t.UnixMicro()
+}
+
+// FromMicros reads what ToMicros wrote.
+func FromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
+
+// JSON writes one of our own plain types, which always encode.
+func JSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("row: " + err.Error())
+	}
+	return string(b)
 }
 
 // Moved notes a change of a delivery in the tallies.
@@ -70,7 +89,7 @@ func Step[K comparable](w World[K], d *Delivery[K], a *Attempt[K], next gateway.
 	case gateway.StepNone:
 		return nil
 	case gateway.StepRetry:
-		d.State, d.Due = Waiting, toMicros(next.Due)
+		d.State, d.Due = Waiting, ToMicros(next.Due)
 	case gateway.StepPoint:
 		channel, err := w.ChannelNo(next.Channel)
 		if err != nil {
@@ -80,7 +99,7 @@ func Step[K comparable](w World[K], d *Delivery[K], a *Attempt[K], next gateway.
 		if err != nil {
 			return err
 		}
-		d.State, d.Due, d.Channel, d.Point, d.FirstPart = Waiting, toMicros(next.Due), channel, next.Point, 0
+		d.State, d.Due, d.Channel, d.Point, d.FirstPart = Waiting, ToMicros(next.Due), channel, next.Point, 0
 		if policy.Window > 0 {
 			d.Move = w.Micros() + policy.Window.Microseconds()
 		}
@@ -147,7 +166,7 @@ func Advance[K comparable](w World[K], d *Delivery[K], newest *Attempt[K], id ga
 	if m.Next.Kind == gateway.StepNone {
 		d.Move = 0
 		if d.State == Follows && newest.State == gateway.Accepted {
-			newest.Until = toMicros(m.Again)
+			newest.Until = ToMicros(m.Again)
 		}
 		return true, nil
 	}

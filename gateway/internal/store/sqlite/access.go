@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -19,7 +20,7 @@ const (
 func (s *Store) PutToken(ctx context.Context, token gateway.Token) error {
 	return s.write.do(ctx, false, func(t *txn) error {
 		_, err := t.exec("INSERT INTO tokens (id, group_id, role, label, digest, created_at, expires_at) VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT (id) DO UPDATE SET role = ?3, label = ?4, digest = ?5, expires_at = ?7",
-			token.ID[:], token.GroupID[:], string(token.Role), token.Label, token.Digest, toMicros(token.CreatedAt), toMicros(token.ExpiresAt))
+			token.ID[:], token.GroupID[:], string(token.Role), token.Label, token.Digest, row.ToMicros(token.CreatedAt), row.ToMicros(token.ExpiresAt))
 		return err
 	})
 }

@@ -69,8 +69,8 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 		answer = gateway.Submission{ID: b.ID, Created: true}
 		_, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
 			created_at, start_at, expires_at, forget_at, planned, cursor, lapsed) VALUES (?,?,?,?,?,?,?,?,?,?,'planning',0,?,?,?,?,?,?,0,?,0)`,
-			b.GroupID[:], b.ID[:], b.Key, fingerprint, string(b.Kind), string(b.Class), toJSON(b.Audience), words, b.Sensitive, b.Author, toJSON(b.Policy), int(b.Policy.Lane),
-			toMicros(b.CreatedAt), toMicros(b.StartAt), toMicros(b.ExpiresAt), toMicros(b.ExpiresAt.Add(b.Policy.Keep)), make([]byte, 16))
+			b.GroupID[:], b.ID[:], b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, row.JSON(b.Policy), int(b.Policy.Lane),
+			row.ToMicros(b.CreatedAt), row.ToMicros(b.StartAt), row.ToMicros(b.ExpiresAt), row.ToMicros(b.ExpiresAt.Add(b.Policy.Keep)), make([]byte, 16))
 		return err
 	})
 	return answer, err

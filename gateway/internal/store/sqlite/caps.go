@@ -65,7 +65,7 @@ func readSpent(c *lite.Conn, group, now int64) (*spent, error) {
 		}
 	}
 	month, from, to := gateway.MonthOf(zone, time.UnixMicro(now))
-	b.month, b.from, b.to = month, toMicros(from), toMicros(to)
+	b.month, b.from, b.to = month, row.ToMicros(from), row.ToMicros(to)
 	err := query(c, "SELECT COALESCE(SUM(s.segments), 0), COALESCE(SUM(CASE WHEN p.currency = ? THEN s.segments * p.micros END), 0) FROM spends s LEFT JOIN price_points p ON p.no = s.price_no WHERE s.group_no = ? AND s.month = ?",
 		[]any{b.Currency, group, month}, func(r *lite.Stmt) error {
 			b.segments, b.micros = r.ColInt(0), r.ColInt(1)
@@ -137,7 +137,7 @@ func (s *Store) Spend(ctx context.Context, group gateway.ID) (out gateway.Spend,
 		if err != nil {
 			return err
 		}
-		out = gateway.Spend{Month: b.month, From: fromMicros(b.from), To: fromMicros(b.to), Segments: b.segments, Amounts: []gateway.Money{}}
+		out = gateway.Spend{Month: b.month, From: row.FromMicros(b.from), To: row.FromMicros(b.to), Segments: b.segments, Amounts: []gateway.Money{}}
 		out.Soft, out.Hard = b.Passed(b.micros, b.segments)
 		if b.Budget != (gateway.Budget{}) {
 			out.Budget = &b.Budget

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
@@ -30,11 +31,11 @@ func (s *Store) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Chan
 			}
 			keyID, options := s.ring.Wrap(c.Options, sealed.Place(c.ID, "options"))
 			_, err := t.exec("INSERT INTO channels (id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, cursor, trip_after, trip_minutes) VALUES (?,?,?,?,?,?,?,?,?,'',0,'','',0,'',?,?)",
-				c.ID[:], c.GroupID[:], c.Name, c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, keyID, options, c.Trip.After, c.Trip.Minutes)
+				c.ID[:], c.GroupID[:], c.Name, c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, keyID, options, c.Trip.After, c.Trip.Minutes)
 			return err
 		}
 		c.ID = known
-		if _, err := t.exec("UPDATE channels SET adapter = ?, kind = ?, groups = ?, senders = ?, trip_after = ?, trip_minutes = ? WHERE id = ?", c.Adapter, c.Kind, toJSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.ID[:]); err != nil || len(c.Options) == 0 {
+		if _, err := t.exec("UPDATE channels SET adapter = ?, kind = ?, groups = ?, senders = ?, trip_after = ?, trip_minutes = ? WHERE id = ?", c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.ID[:]); err != nil || len(c.Options) == 0 {
 			return err
 		}
 		keyID, options := s.ring.Wrap(c.Options, sealed.Place(c.ID, "options"))
@@ -83,7 +84,7 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 // SetChannelHealth records a pause or lifts it.
 func (s *Store) SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error {
 	return s.write.do(ctx, true, func(t *txn) error {
-		n, err := t.exec("UPDATE channels SET paused = ?, paused_until = ?, code = ?, detail = ?, since = ?, routine_only = ? WHERE id = ?", string(h.Paused), toMicros(h.PausedUntil), h.Code, h.Detail, toMicros(h.Since), h.RoutineOnly, id[:])
+		n, err := t.exec("UPDATE channels SET paused = ?, paused_until = ?, code = ?, detail = ?, since = ?, routine_only = ? WHERE id = ?", string(h.Paused), row.ToMicros(h.PausedUntil), h.Code, h.Detail, row.ToMicros(h.Since), h.RoutineOnly, id[:])
 		if err == nil && n == 0 {
 			err = gateway.Faultf(gateway.CodeNotFound, "there is no such channel")
 		}

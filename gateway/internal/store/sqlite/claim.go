@@ -64,7 +64,7 @@ func (s *Store) NextDue(ctx context.Context, channel gateway.ID, lane gateway.La
 	if err != nil || first == 0 {
 		return at, err
 	}
-	return fromMicros(first), nil
+	return row.FromMicros(first), nil
 }
 
 // groupsIn visits the groups that have something waiting in a lane, stepping over the deliveries of each in the index.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
@@ -21,29 +20,6 @@ func joined(no, tail int64) (id gateway.ID) {
 	binary.BigEndian.PutUint64(id[:8], uint64(no))
 	binary.BigEndian.PutUint64(id[8:], uint64(tail))
 	return id
-}
-
-func fromMicros(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(n).UTC()
-}
-
-// toMicros gives a time as an argument; the zero time is 0.
-func toMicros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func toJSON(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic("sqlite: " + err.Error()) // our own plain types always encode
-	}
-	return string(b)
 }
 
 func fromJSON(text string, into any) error { return json.Unmarshal([]byte(text), into) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -46,7 +47,7 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 		}
 		budget := ""
 		if g.Budget != nil {
-			budget = toJSON(g.Budget)
+			budget = row.JSON(g.Budget)
 		}
 		clear(t.w.money.budgets)
 		list, err := roll.MergeTopics(topics, g.Topics)
@@ -56,7 +57,7 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 		if found {
 			g.ID = known.ID
 			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ?, budget = ?, countries = ? WHERE id = ?",
-				g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, budget, strings.Join(g.Countries, ","), g.ID[:])
+				g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), g.ID[:])
 			return err
 		}
 		if g.ID.IsZero() {
@@ -64,7 +65,7 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 		}
 		keyID, wrapped := s.keys.New(g.ID)
 		_, err = t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, key_id, key_sealed, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-			g.ID[:], g.Slug, g.Name, g.Locale, toJSON(g.Fallback), g.Zone, g.Region, toJSON(list), g.Floor, budget, strings.Join(g.Countries, ","), keyID, wrapped, t.now)
+			g.ID[:], g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), keyID, wrapped, t.now)
 		return err
 	})
 	return g, err

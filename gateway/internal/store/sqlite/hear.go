@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -24,7 +25,7 @@ func (s *Store) Unheard(ctx context.Context, after gateway.ID, before time.Time,
 	err = s.reading(ctx, func(c *lite.Conn) error {
 		no, _ := halves(after)
 		r := c.Prepare(unheardQuery).Int(1, no).Int(2, int64(limit))
-		for r.Step() && r.ColInt(2) <= toMicros(before) {
+		for r.Step() && r.ColInt(2) <= row.ToMicros(before) {
 			last = joined(r.ColInt(0), r.ColInt(1))
 			if r.ColInt(3) != 0 {
 				hits = append(hits, hit{last, r.ColInt(4), r.ColInt(5)})

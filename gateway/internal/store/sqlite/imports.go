@@ -9,6 +9,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
@@ -36,7 +37,7 @@ func (s *Store) BeginImport(ctx context.Context, imp gateway.Import) (err error)
 			for before = range hidden {
 				return nil
 			}
-			_, err = t.exec("INSERT INTO imports (group_id, id, author, at, state) VALUES (?,?,?,?,'open')", imp.GroupID[:], imp.ID[:], imp.Author, toMicros(imp.At))
+			_, err = t.exec("INSERT INTO imports (group_id, id, author, at, state) VALUES (?,?,?,?,'open')", imp.GroupID[:], imp.ID[:], imp.Author, row.ToMicros(imp.At))
 			return err
 		})
 		if err != nil {

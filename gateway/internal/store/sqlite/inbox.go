@@ -5,6 +5,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
@@ -33,7 +34,7 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (bool, er
 			}
 		}
 		n, err := t.exec("INSERT INTO inbounds (group_id, id, channel_id, event_id, members, sealed_for, kind, from_sealed, text_sealed, meaning, at) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (channel_id, event_id) WHERE event_id IS NOT NULL DO NOTHING",
-			m.GroupID[:], m.ID[:], m.ChannelID[:], event, toJSON(m.MemberIDs), owner, m.Kind, sealed.Text(box, m.From, m.ID, "from"), sealed.Text(box, m.Text, m.ID, "text"), m.Meaning, toMicros(m.At))
+			m.GroupID[:], m.ID[:], m.ChannelID[:], event, row.JSON(m.MemberIDs), owner, m.Kind, sealed.Text(box, m.From, m.ID, "from"), sealed.Text(box, m.Text, m.ID, "text"), m.Meaning, row.ToMicros(m.At))
 		if err != nil || n == 0 {
 			return err
 		}

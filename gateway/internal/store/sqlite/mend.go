@@ -205,7 +205,7 @@ func (s *Store) readCase(c *lite.Conn, text string, id gateway.ID, known map[int
 	channel := d.Channel
 	if !waiting {
 		channel = a.Channel
-		claim.Point, claim.State, claim.ClaimedAt, claim.SettledAt, claim.Parts = a.Point, a.State, fromMicros(a.ClaimedAt), fromMicros(a.SettledAt), a.ProviderIDs()
+		claim.Point, claim.State, claim.ClaimedAt, claim.SettledAt, claim.Parts = a.Point, a.State, row.FromMicros(a.ClaimedAt), row.FromMicros(a.SettledAt), a.ProviderIDs()
 	}
 	var err error
 	claim.Channel, err = s.channels.id(c, channel)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
@@ -101,7 +102,7 @@ func (t *txn) putDeliveries(c *gateway.Chunk, group, broadcast int64) error {
 			counts[channel]++
 			no, tail := halves(d.ID)
 			i := s.Next()
-			s.Int(i, no).Int(i+1, tail).Key(i+2, d.MemberID).ID(i+3, d.Point).Int(i+4, channel).Text(i+5, d.Locale).Bool(i+6, d.Neutral).Int(i+7, toMicros(d.Due)).Int(i+8, no)
+			s.Int(i, no).Int(i+1, tail).Key(i+2, d.MemberID).ID(i+3, d.Point).Int(i+4, channel).Text(i+5, d.Locale).Bool(i+6, d.Neutral).Int(i+7, row.ToMicros(d.Due)).Int(i+8, no)
 		}
 		return s.Run()
 	})

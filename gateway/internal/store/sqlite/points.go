@@ -6,6 +6,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
@@ -135,7 +136,7 @@ func (t *txn) putConsent(box seal.Box, c gateway.Consent) error {
 }
 
 func (t *txn) writeConsent(c gateway.Consent, proof []byte) error {
-	at := toMicros(c.At)
+	at := row.ToMicros(c.At)
 	if at == 0 {
 		at = t.now
 	}

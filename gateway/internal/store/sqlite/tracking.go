@@ -64,7 +64,7 @@ func (s *Store) showAttempt(c *lite.Conn, a *attempt, delivery gateway.ID) (gate
 	}
 	charge, err := attemptCharge(c, a)
 	return gateway.Attempt{ID: attemptIDOf(a), DeliveryID: delivery, No: a.Nth, ChannelID: channel, PointID: a.Point, State: a.State, Parts: a.ProviderIDs(), Cost: a.Cost, Charge: charge,
-		Refusal: a.Refused(), ClaimedAt: fromMicros(a.ClaimedAt), SettledAt: fromMicros(a.SettledAt)}, err
+		Refusal: a.Refused(), ClaimedAt: row.FromMicros(a.ClaimedAt), SettledAt: row.FromMicros(a.SettledAt)}, err
 }
 
 // broadcasts keeps the identifiers of broadcasts while a list is read.
@@ -84,7 +84,7 @@ func (s *Store) showDelivery(c *lite.Conn, d *delivery, newest *attempt, known b
 	out = gateway.Delivery{ID: deliveryIDOf(d), MemberID: d.Member, State: d.StateWith(newest).State, Reason: d.Reason, Detail: d.Detail, Locale: d.Locale, Neutral: d.Neutral,
 		PointID: d.Point, Lane: d.Lane, Tries: d.Tries, Resends: d.Resends, CreatedAt: deliveryIDOf(d).Time()}
 	if d.State == row.Waiting {
-		out.Due = fromMicros(d.Due)
+		out.Due = row.FromMicros(d.Due)
 	}
 	if newest != nil && d.Attempts > 0 {
 		out.AttemptID = attemptIDOf(newest)

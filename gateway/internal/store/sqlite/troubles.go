@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -43,7 +44,7 @@ func (s *Store) Strike(ctx context.Context, k gateway.Strike) (opened *gateway.I
 		if err := t.query("SELECT COUNT(*) FROM strikes WHERE channel_id = ?", []any{k.Channel[:]}, func(r *lite.Stmt) error { return r.Scan(&n) }); err != nil || n < k.After {
 			return err
 		}
-		opened = &gateway.Incident{ID: gateway.NewID(), ChannelID: k.Channel, Trouble: k.Trouble, Code: k.Code, Detail: k.Detail, Deliveries: n, OpenedAt: fromMicros(t.now)}
+		opened = &gateway.Incident{ID: gateway.NewID(), ChannelID: k.Channel, Trouble: k.Trouble, Code: k.Code, Detail: k.Detail, Deliveries: n, OpenedAt: row.FromMicros(t.now)}
 		return t.openIncident(opened, k.Locks)
 	})
 	return opened, err
@@ -51,7 +52,7 @@ func (s *Store) Strike(ctx context.Context, k gateway.Strike) (opened *gateway.I
 
 func (t *txn) openIncident(i *gateway.Incident, locks bool) error {
 	if _, err := t.exec("INSERT INTO incidents (id, channel_id, trouble, code, detail, deliveries, opened_at, closed_at, closed_by) VALUES (?,?,?,?,?,?,?,0,'')",
-		i.ID[:], i.ChannelID[:], i.Trouble, i.Code, i.Detail, i.Deliveries, toMicros(i.OpenedAt)); err != nil {
+		i.ID[:], i.ChannelID[:], i.Trouble, i.Code, i.Detail, i.Deliveries, row.ToMicros(i.OpenedAt)); err != nil {
 		return err
 	}
 	wording := gateway.NoticeRefused
@@ -120,7 +121,7 @@ func (s *Store) NoteErrors(ctx context.Context, channel gateway.ID, errs []gatew
 		for _, e := range errs {
 			if _, err := t.exec(`INSERT INTO channel_errors (channel_id, class, scope, code, detail, trouble, n, first_at, last_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)
 				ON CONFLICT DO UPDATE SET trouble = ?6, n = n + ?7, last_at = max(last_at, ?9)`,
-				channel[:], e.Class, e.Scope, e.Code, e.Detail, e.Trouble, e.Count, toMicros(e.First), toMicros(e.Last)); err != nil {
+				channel[:], e.Class, e.Scope, e.Code, e.Detail, e.Trouble, e.Count, row.ToMicros(e.First), row.ToMicros(e.Last)); err != nil {
 				return err
 			}
 		}
@@ -149,7 +150,7 @@ func (s *Store) ChannelErrors(ctx context.Context) (map[gateway.ID][]gateway.Cha
 func (t *txn) putNotice(n gateway.OwnerNotice) error {
 	id := gateway.NewID()
 	_, err := t.exec("INSERT INTO owner_notices (id, once, group_id, avoid, wording, data, at, told_at) VALUES (?,?,?,?,?,?,?,0) ON CONFLICT DO NOTHING",
-		id[:], n.Once, n.GroupID[:], n.Avoid[:], n.Wording, toJSON(n.Data), t.now)
+		id[:], n.Once, n.GroupID[:], n.Avoid[:], n.Wording, row.JSON(n.Data), t.now)
 	return err
 }
 
@@ -157,11 +158,11 @@ const untoldQuery = "SELECT id, once, group_id, avoid, wording, data, at FROM ow
 
 // Untold lists the notices that nobody was told yet, and drops those that are too old.
 func (s *Store) Untold(ctx context.Context, limit int) ([]gateway.OwnerNotice, error) {
-	type row struct {
+	type untold struct {
 		n    gateway.OwnerNotice
 		data string
 	}
-	rows, err := list(ctx, s, untoldQuery, []any{limit}, func(r *row) []any {
+	rows, err := list(ctx, s, untoldQuery, []any{limit}, func(r *untold) []any {
 		return []any{&r.n.ID, &r.n.Once, &r.n.GroupID, &r.n.Avoid, &r.n.Wording, &r.data, &r.n.At}
 	})
 	if err != nil {
@@ -170,7 +171,7 @@ func (s *Store) Untold(ctx context.Context, limit int) ([]gateway.OwnerNotice, e
 	all := []gateway.OwnerNotice{}
 	stale := s.micros() - staleNotice.Microseconds()
 	for _, r := range rows {
-		if toMicros(r.n.At) <= stale {
+		if row.ToMicros(r.n.At) <= stale {
 			if err := s.told(ctx, r.n.ID, -1); err != nil {
 				return nil, err
 			}
