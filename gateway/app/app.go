@@ -161,7 +161,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	var gather time.Duration
 	if !alone {
-		sending.Rows, gather = scaledRows, scaledGather
+		sending.Rows, gather = ScaledRows, scaledGather
 	}
 	if a.dispatch, err = dispatch.New(sending); err != nil {
 		return err

@@ -75,9 +75,10 @@ func (a *App) close() error {
 	return errors.Join(errs...)
 }
 
-// A call of a ledger on another computer is two round trips and a commit, so more goes with each: so many claims or
-// outcomes, and the receipts of so long.
+// A call of a ledger on another computer is two round trips and a commit, so more goes with each.
 const (
-	scaledRows   = 256
+	// ScaledRows is how many claims or outcomes; the benchmarks take as many.
+	ScaledRows = 256
+	// scaledGather is for how long receipts gather.
 	scaledGather = 20 * time.Millisecond
 )

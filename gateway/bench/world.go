@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/sms"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/app"
 	"github.com/carillon-gateway/carillon/gateway/internal/directory"
 	"github.com/carillon-gateway/carillon/gateway/internal/dispatch"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
@@ -69,7 +70,7 @@ func openWorldOf(ctx context.Context, dir string, channel gateway.Channel, adapt
 	}
 	w := &world{adapter: adapter, address: address, alone: !g.scaled()}
 	if g.scaled() {
-		w.rows = 256
+		w.rows = app.ScaledRows
 	}
 	if w.store, err = g.ledger(ctx, dir, ring); err != nil {
 		return nil, err
