@@ -79,7 +79,7 @@ func TestRolesInFiveProcesses(t *testing.T) {
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	w := apptest.New(t, apptest.Options{Storage: shared.Storage(t), Rate: 100})
-	people := apptest.PeopleWith("s", apptest.Numbers(t, 1500))
+	people := apptest.PeopleWith("s", apptest.Numbers(t, 3000))
 	var running []*apptest.Process
 	for range 2 {
 		running = append(running, w.Launch("api,scheduler,inbound"), w.Launch("relay,sender"))
@@ -97,7 +97,7 @@ func TestRollingRestart(t *testing.T) {
 	if n := w.Box.Stats().Received; n >= uint64(len(people)) {
 		t.Fatal("the report had arrived before the last process was replaced: it tells nothing")
 	}
-	w.Settled(time.Minute, "harbour", id)
+	w.Settled(2*time.Minute, "harbour", id)
 	books := w.Audit("harbour", id, people, text)
 	t.Logf("by the ledger: %v", books.States)
 	clean(t, books)
