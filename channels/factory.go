@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/carillon-gateway/carillon/channels/content"
 )
 
 // Factory makes adapters of one sort. Package builtin lists them.
@@ -18,6 +20,8 @@ type Factory struct {
 	// ParseAddress is the adapter's own, for members who come in before any channel is there. Region is the country of
 	// numbers without a prefix, or empty; kinds without countries ignore it.
 	ParseAddress func(region, raw string) (Address, error)
+	// Compose is that of an adapter whose options are as short as they can be, for a look at texts before any channel is there.
+	Compose func(content.Document) ([]Part, error)
 	// Country gives the country of a canonical address, ISO 3166, for prices by country; empty if nobody can tell. Nil: the
 	// kind has no countries.
 	Country func(Address) string

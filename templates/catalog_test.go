@@ -1,7 +1,6 @@
 package templates_test
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
@@ -49,31 +48,7 @@ var sources = sync.OnceValue(func() map[string]map[string]string {
 // samples gives typical values in a language.
 func samples(t *testing.T, locale string) templates.Data {
 	t.Helper()
-	b, err := os.ReadFile("testdata/samples.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var own map[string]templates.Data
-	if err := json.Unmarshal(b, &own); err != nil {
-		t.Fatal(err)
-	}
-	if own[locale] == nil {
-		t.Fatalf("testdata/samples.json has no values in %s", locale)
-	}
-	d := templates.Data{
-		"when": "2026-11-27T18:00", "was": "2026-11-26T19:30", "from": "2026-11-23", "to": "2026-11-29",
-		"until": "2026-11-27T20:00", "next": "2026-11-27T18:30", "ended": "2026-11-27T19:45",
-		"groups": 5, "count": 2, "minutes": 15, "kind": "progress", "all_day": false, "danger": "alert", "replies": true,
-		"code": "4827", "legal": "+12025550142", "contact": "+12025550143", "medic": "+12025550144", "link": "https://carillon.example/r/12",
-		"codes": []string{"AR", "EN", "ES", "MY"}, "channel": "sms-1", "month": "2026-11", "spent": "12.50 EUR", "cap": "12.00 EUR",
-		"sections": []content.Block{{Kind: content.Paragraph, Spans: []content.Span{{Text: "…"}}}}, "own_time": []content.Block{},
-	}
-	maps.Copy(d, own[locale])
-	d["source"], d["entries"] = d["group"], d["sections"]
-	item := rendered(t, locale, "week-event", d).Short
-	d["items"] = []string{item, item}
-	d["events"] = d["items"]
-	return d
+	return templates.Sample(locale)
 }
 
 func rendered(t *testing.T, locale, name string, d templates.Data) content.Document {
@@ -275,7 +250,7 @@ func TestScriptsAreSound(t *testing.T) {
 	}
 }
 
-// TestSegments keeps docs/words/segments.md true: what each text message takes with the values of testdata/samples.json.
+// TestSegments keeps docs/words/segments.md true: what each text message takes with the values of samples.json.
 func TestSegments(t *testing.T) {
 	all := sources()
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(n string) bool { return slices.Contains(pieces, n) })
@@ -313,7 +288,7 @@ func TestSegments(t *testing.T) {
 	}
 	row("an alert as a drill", "exercise-prefix", "alert", "exercise-suffix")
 	row("an alert that asks for a reply", "alert", "ack-request")
-	b.WriteString("# Segments of the shipped texts\n\nWritten by `go test ./templates -run TestSegments -update`; the same test fails when it is out of date. Each text message is filled in with the values of `templates/testdata/samples.json`, composed as the SMS channel does it and counted: segments, and units in brackets, with *u* where the text needs UCS-2 (70 units in one segment, else 67 in each) instead of GSM-7 (160, else 153). National shift tables are not used. Longer values take more.\n\n| text |")
+	b.WriteString("# Segments of the shipped texts\n\nWritten by `go test ./templates -run TestSegments -update`; the same test fails when it is out of date. Each text message is filled in with the values of `templates/samples.json`, composed as the SMS channel does it and counted: segments, and units in brackets, with *u* where the text needs UCS-2 (70 units in one segment, else 67 in each) instead of GSM-7 (160, else 153). National shift tables are not used. Longer values take more.\n\n| text |")
 	for _, locale := range locales {
 		fmt.Fprintf(&b, " %s |", locale)
 	}

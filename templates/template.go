@@ -39,6 +39,7 @@ type Template struct {
 	Status Status
 
 	tag       language.Tag
+	digest    string // of language and source, see Set.Digest
 	direction content.Direction
 	subject   message
 	short     message
@@ -82,6 +83,7 @@ func Parse(file, locale string, src []byte) (*Template, error) {
 	if !f.readable() {
 		return nil, f.err()
 	}
+	t.sum(f.src)
 	body := f.front(t)
 	f.body(t, body)
 	t.collect(f)

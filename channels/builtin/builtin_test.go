@@ -2,7 +2,10 @@ package builtin
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+
+	"github.com/carillon-gateway/carillon/channels/content"
 )
 
 // Every adapter that is listed is described, and its options can be shown.
@@ -13,8 +16,13 @@ func TestAll(t *testing.T) {
 			t.Errorf("%s is listed twice", f.Name)
 		}
 		seen[f.Name] = true
-		if f.Kind == "" || f.Summary == "" || f.New == nil || f.ParseAddress == nil {
+		if f.Kind == "" || f.Summary == "" || f.New == nil || f.ParseAddress == nil || f.Compose == nil {
 			t.Errorf("%s is not fully described: %+v", f.Name, f)
+			continue
+		}
+		parts, err := f.Compose(content.Document{Short: "The bridge is open.", Blocks: []content.Block{content.Text("The bridge is open.")}})
+		if err != nil || len(parts) != 1 || !strings.Contains(parts[0].Text, "The bridge is open.") {
+			t.Errorf("%s composes %+v, %v", f.Name, parts, err)
 		}
 		if _, err := json.Marshal(f.Options()); err != nil {
 			t.Errorf("%s: options: %v", f.Name, err)

@@ -36,6 +36,7 @@ func Factory() channels.Factory {
 		Options:      func() any { return new(Options) },
 		New:          func(s channels.Settings) (channels.Adapter, error) { return New(s) },
 		ParseAddress: func(_, raw string) (channels.Address, error) { return parseAddress(raw) },
+		Compose:      (&Adapter{}).Compose,
 	}
 }
 

@@ -35,6 +35,7 @@ func Factory() channels.Factory {
 		Options:      func() any { return new(Options) },
 		New:          func(s channels.Settings) (channels.Adapter, error) { return New(s) },
 		ParseAddress: func(region, raw string) (channels.Address, error) { return ParseNumber(raw, region) },
+		Compose:      (&Adapter{}).Compose,
 		Country:      Country,
 	}
 }

@@ -40,6 +40,7 @@ func Factory() channels.Factory {
 		Options:      func() any { return new(Options) },
 		New:          New,
 		ParseAddress: func(_, raw string) (channels.Address, error) { return parseAddress(raw) },
+		Compose:      (&Adapter{}).Compose,
 	}
 }
 

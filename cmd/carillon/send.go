@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -152,7 +151,7 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 	case m.words != "":
 		sources, err := readWords(m.words)
 		if err != nil {
-			return words, err
+			return words, wrong("--words %w", err)
 		}
 		words.Sources = sources
 	default:
@@ -214,34 +213,6 @@ func (sh *shell) textOf(text string) (string, error) {
 		return "", wrong("the text is empty")
 	}
 	return text, nil
-}
-
-// readWords reads a folder with one LOCALE.md a language.
-func readWords(folder string) (map[string]string, error) {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return nil, wrong("--words %s: the folder cannot be read; name one that holds a LOCALE.md for each language", folder)
-	}
-	sources := map[string]string{}
-	for _, e := range entries {
-		locale, ok := strings.CutSuffix(e.Name(), ".md")
-		if !ok || e.IsDir() {
-			continue
-		}
-		info, err := e.Info()
-		if err != nil || info.Size() > 1<<20 {
-			return nil, wrong("%s cannot be read or is too long for a message", filepath.Join(folder, e.Name()))
-		}
-		b, err := os.ReadFile(filepath.Join(folder, e.Name()))
-		if err != nil {
-			return nil, wrong("%s cannot be read", filepath.Join(folder, e.Name()))
-		}
-		sources[locale] = string(b)
-	}
-	if len(sources) == 0 {
-		return nil, wrong("--words %s holds no LOCALE.md; write at least one, as in en.md", folder)
-	}
-	return sources, nil
 }
 
 // follow waits until nothing of a broadcast is left to send. What the group's cap holds is not waited for: that takes until

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// text is one text in its languages, as a folder holds it.
+type text struct {
+	name    string            // of its folder, or of a shipped text
+	folder  string            // where it was read; empty: it ships with Carillon
+	sources map[string]string // locale → template
+}
+
+// file is where one of its languages stands, for messages.
+func (t text) file(locale string) string {
+	folder := t.folder
+	if _, own := t.sources[locale]; folder == "" || !own {
+		folder = "shipped/" + t.name
+	}
+	return filepath.Join(folder, locale+".md")
+}
+
+// locales are the names of its files.
+func (t text) locales() []string { return slices.Sorted(maps.Keys(t.sources)) }
+
+// longestWords bounds one file of a text, in bytes.
+const longestWords = 1 << 20
+
+// readWords reads a folder with one LOCALE.md a language.
+func readWords(folder string) (map[string]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, wrong("%s: the folder cannot be read; name one that holds a LOCALE.md for each language", folder)
+	}
+	sources := map[string]string{}
+	for _, e := range entries {
+		locale, ok := strings.CutSuffix(e.Name(), ".md")
+		if !ok || e.IsDir() {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || info.Size() > longestWords {
+			return nil, wrong("%s cannot be read or is too long for a message", filepath.Join(folder, e.Name()))
+		}
+		b, err := os.ReadFile(filepath.Join(folder, e.Name()))
+		if err != nil {
+			return nil, wrong("%s cannot be read", filepath.Join(folder, e.Name()))
+		}
+		sources[locale] = string(b)
+	}
+	if len(sources) == 0 {
+		return nil, wrong("%s holds no LOCALE.md; write at least one, as in en.md", folder)
+	}
+	return sources, nil
+}
+
+// readTexts reads the folder of one text, or a folder of such folders. Files beside such folders are nobody's texts.
+func readTexts(folder string) ([]text, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, wrong("%s: the folder cannot be read; name one that holds a LOCALE.md for each language, or folders that do", folder)
+	}
+	var texts []text
+	for _, e := range entries {
+		path := filepath.Join(folder, e.Name())
+		if !e.IsDir() || !holdsWords(path) {
+			continue
+		}
+		sources, err := readWords(path)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, text{e.Name(), path, sources})
+	}
+	if texts != nil {
+		return texts, nil
+	}
+	sources, err := readWords(folder)
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Base(folder)
+	if whole, err := filepath.Abs(folder); err == nil { // "." has a name too
+		name = filepath.Base(whole)
+	}
+	return []text{{name, folder, sources}}, nil
+}
+
+// holdsWords reports whether a folder is that of a text.
+func holdsWords(folder string) bool {
+	entries, err := os.ReadDir(folder)
+	return err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool { return strings.HasSuffix(e.Name(), ".md") && !e.IsDir() })
+}
+
+// shippedLocales are the languages that every shipped text is in.
+func shippedLocales() []string {
+	return slices.Sorted(maps.Keys(templates.ShippedText(templates.Pointer)))
+}

@@ -1,0 +1,82 @@
+package templates
+
+import (
+	_ "embed"
+	"encoding/json"
+	"maps"
+	"strings"
+
+	"github.com/carillon-gateway/carillon/channels/content"
+)
+
+//go:embed samples.json
+var sampleFile []byte
+
+// Sample gives typical values for the placeholders of the shipped texts in a language, or in English where there are none
+// in it: for a look at a text and for measuring it. The caller may change what it gets.
+func Sample(locale string) Data {
+	var own map[string]Data
+	if err := json.Unmarshal(sampleFile, &own); err != nil {
+		panic("templates: the sample values cannot be read: " + err.Error()) // the binary is broken
+	}
+	d := Data{
+		"when": "2026-11-27T18:00", "was": "2026-11-26T19:30", "from": "2026-11-23", "to": "2026-11-29",
+		"until": "2026-11-27T20:00", "next": "2026-11-27T18:30", "ended": "2026-11-27T19:45",
+		"groups": 5, "count": 2, "minutes": 15, "kind": "progress", "all_day": false, "danger": "alert", "replies": true,
+		"code": "4827", "legal": "+12025550142", "contact": "+12025550143", "medic": "+12025550144", "link": "https://carillon.example/r/12",
+		"codes": []string{"AR", "EN", "ES", "MY"}, "channel": "sms-1", "month": "2026-11", "spent": "12.50 EUR", "cap": "12.00 EUR",
+		"sections": []content.Block{{Kind: content.Paragraph, Spans: []content.Span{{Text: "…"}}}}, "own_time": []content.Block{},
+	}
+	values := own["en"]
+	if tag, ok := parseLocale(locale); ok && own[tag.String()] != nil {
+		values = own[tag.String()]
+	}
+	maps.Copy(d, values)
+	d["source"], d["entries"] = d["group"], d["sections"]
+	if item := sampleEvent(locale, d); item != "" {
+		d["items"] = []string{item, item}
+		d["events"] = d["items"]
+	}
+	return d
+}
+
+// sampleEvent is one event of a week as a text message says it.
+func sampleEvent(locale string, d Data) string {
+	set, err := NewSet(ShippedText("week-event"))
+	if err != nil {
+		return "" // whoever renders a text with events hears of it
+	}
+	doc, _, err := set.Render(Reader{Chain: []string{locale, "en"}}, d)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(doc.Short, "[en] ")
+}
+
+// Trial gives values for all placeholders of a text: typical ones where a shipped text has a placeholder of the same name
+// and sort, else made up ones of the sort that is asked for. A text is measured with them before anybody has real ones.
+func (s *Set) Trial(locale string) Data {
+	typical, d := Sample(locale), Data{}
+	for _, p := range s.needs {
+		v, ok := typical[p.name]
+		if !ok || fits(v, p.need) != "" {
+			v = p.madeUp()
+		}
+		d[p.name] = v
+	}
+	return d
+}
+
+func (p placeholder) madeUp() any {
+	switch {
+	case p.need&(needNumber|needTime) == needNumber|needTime: // milliseconds since 1970
+		return int64(1_795_802_400_000)
+	case p.need&(needNumber|needDistance) != 0:
+		return 5
+	case p.need&needTime != 0:
+		return "2026-11-27T18:00"
+	case p.need&needText == 0 && p.need&needList != 0:
+		return []string{p.name, p.name}
+	}
+	return p.name
+}
