@@ -24,6 +24,7 @@ type Store interface {
 	gateway.Costs
 	gateway.Inbox
 	gateway.Renderings
+	gateway.Reviews
 	gateway.Access
 	gateway.Replays
 	gateway.ApplyLog

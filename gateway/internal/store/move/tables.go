@@ -87,6 +87,7 @@ var Tables = []Table{
 		"from_sealed bytes", "text_sealed bytes", "meaning text", "at int")},
 	{Name: "inbound_members", From: "inbound_members t", Key: "t.group_id, t.member_id, t.inbound_id", Columns: columns("group_id uuid", "member_id uuid", "inbound_id uuid")},
 	{Name: "wordings", From: "wordings t", Key: "t.group_id, t.name", Columns: columns("group_id uuid", "name text", "sources_sealed bytes")},
+	{Name: "reviews", From: "reviews t", Key: "t.group_id, t.digest", Columns: columns("group_id uuid", "digest text", "at int", "review_sealed bytes")},
 	{Name: "tokens", From: "tokens t", Key: "t.id", Columns: columns("id uuid", "group_id uuid", "role text", "label text", "digest bytes", "created_at int", "expires_at int")},
 	{Name: "requests", From: "requests t", Key: "t.token_id, t.key", Columns: columns("token_id uuid", "key text", "fingerprint bytes", "begun_at int", "status int", "type text", "body bytes")},
 	{Name: "applied", From: "applied t", Key: "t.group_id, t.item", Columns: columns("group_id uuid", "item text", "digest bytes")},

@@ -45,6 +45,19 @@ func OpenWording(key *seal.Group, group gateway.ID, name string, sealed []byte) 
 	return sources, err
 }
 
+// Review seals what is private in a review: the text's name and language, and who reviewed it.
+func Review(key *seal.Group, group gateway.ID, r *gateway.Review) ([]byte, error) {
+	return document(key, Place(group, "review "+r.Digest), [3]string{r.Name, r.Locale, r.By})
+}
+
+// OpenReview opens what Review sealed, into the review, whose digest is known.
+func OpenReview(key *seal.Group, group gateway.ID, r *gateway.Review, sealed []byte) error {
+	var words [3]string
+	err := open(key, Place(group, "review "+r.Digest), sealed, &words)
+	r.Name, r.Locale, r.By = words[0], words[1], words[2]
+	return err
+}
+
 func document(key *seal.Group, place []byte, v any) ([]byte, error) {
 	plain, err := json.Marshal(v)
 	if err != nil {

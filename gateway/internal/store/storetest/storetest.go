@@ -107,6 +107,7 @@ func run(t *testing.T, open Open) {
 		{"inbound messages come once", inbound},
 		{"what a member wrote goes with her", inboundErased},
 		{"wordings and renderings", wordings},
+		{"reviews of texts", reviews},
 		{"tokens", tokens},
 		{"requests are answered once", requests},
 		{"texts are forgotten in time", retention},

@@ -17,6 +17,7 @@ func tenancy(t *testing.T, open Open) {
 	w.stage(w.group.ID, imp, row)
 	token := gateway.Token{ID: gateway.NewID(), GroupID: w.group.ID, Role: gateway.Viewer, Label: "x", Digest: make([]byte, 32), CreatedAt: w.clock.Now()}
 	w.ok(w.PutToken(w.ctx, token))
+	w.ok(w.PutReview(w.ctx, w.group.ID, gateway.Review{Digest: "d", Name: "pointer", Locale: "en", By: "Ana", At: w.clock.Now()}))
 
 	var nothing []error
 	missing := func(err error) { nothing = append(nothing, err) }
@@ -34,6 +35,7 @@ func tenancy(t *testing.T, open Open) {
 	_, err = w.Stage(w.ctx, foreign, imp, []gateway.StagedMember{w.row("intruder", "sms")})
 	missing(err)
 	missing(w.RevokeToken(w.ctx, foreign, token.ID))
+	missing(w.DropReview(w.ctx, foreign, "d"))
 	for i, err := range nothing {
 		if !errors.Is(err, gateway.ErrNotFound) {
 			t.Errorf("question %d: %v", i, err)
@@ -57,6 +59,7 @@ func tenancy(t *testing.T, open Open) {
 		"stopped":    len(must(w.StopAddress(w.ctx, foreign, "sms", m.Points[0].Address, gateway.Consent{Source: "member"}))),
 		"tokens":     len(must(w.Tokens(w.ctx, foreign))),
 		"wordings":   len(must(w.Wordings(w.ctx, foreign))),
+		"reviews":    len(must(w.Reviews(w.ctx, foreign))),
 		"inbound":    len(must(w.Inbound(w.ctx, foreign, gateway.ID{}, 10))),
 	} {
 		if n != 0 {
