@@ -25,6 +25,7 @@ type Preview struct {
 	Channels  []PreviewChannel  `json:"channels"`
 	LeftOut   []PreviewLeftOut  `json:"left_out"`
 	Texts     []PreviewText     `json:"texts"`
+	Drafts    []DraftText       `json:"drafts"`   // texts that nobody has reviewed; they are sent all the same
 	Examples  []PreviewExample  `json:"examples"` // the first few who would be reached
 	Costs     []PreviewCost     `json:"costs"`    // of everything that has a price or a country
 	Total     Total             `json:"total"`    // of Costs

@@ -65,6 +65,12 @@ const (
 	TextOwn      TextState = "own" // it calls itself no draft: its group wrote it and answers for it
 )
 
+// HandedIn is the answer to whoever hands in a broadcast.
+type HandedIn struct {
+	Submission
+	Drafts []DraftText `json:"drafts,omitempty"` // what it may say although nobody has reviewed it
+}
+
 // DraftText is a text that would be sent although nobody has reviewed it.
 type DraftText struct {
 	Name    string `json:"name,omitempty"` // of a shipped text or the group's wording in its place; empty: the text of the broadcast itself

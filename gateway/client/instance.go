@@ -136,6 +136,34 @@ func (c *Client) DeleteWording(ctx context.Context, group, name string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: groupPath(group, "wordings", name)})
 }
 
+// Texts lists the shipped texts and the group's own wordings, or the one of that name, with who has reviewed them.
+func (c *Client) Texts(ctx context.Context, group, name string, sources bool) ([]gateway.TextStatus, error) {
+	query := url.Values{}
+	if name != "" {
+		query.Set("name", name)
+	}
+	if sources {
+		query.Set("sources", "true")
+	}
+	return list[gateway.TextStatus](ctx, c, groupPath(group, "texts"), query, 0, true)
+}
+
+// Reviews lists a group's reviews of texts, the newest first.
+func (c *Client) Reviews(ctx context.Context, group string) ([]gateway.Review, error) {
+	return list[gateway.Review](ctx, c, groupPath(group, "reviews"), nil, 0, true)
+}
+
+// PutReview records that a person has reviewed exactly this text.
+func (c *Client) PutReview(ctx context.Context, group, name, locale, source, by string) (gateway.Review, error) {
+	in := map[string]string{"name": name, "locale": locale, "source": source, "by": by}
+	return fetch[gateway.Review](ctx, c, call{method: http.MethodPost, path: groupPath(group, "reviews"), in: in})
+}
+
+// DropReview takes a review back.
+func (c *Client) DropReview(ctx context.Context, group, digest string) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: groupPath(group, "reviews", digest)})
+}
+
 // Apply seeds and updates what a document holds.
 func (c *Client) Apply(ctx context.Context, doc gateway.Document, dryRun, overwrite bool) (gateway.ApplyReport, error) {
 	query := url.Values{}

@@ -10,8 +10,8 @@ import (
 )
 
 // Submit hands in a broadcast. A draft with a key is safe to submit again.
-func (c *Client) Submit(ctx context.Context, group string, d gateway.Draft) (gateway.Submission, error) {
-	return fetch[gateway.Submission](ctx, c, call{method: http.MethodPost, path: groupPath(group, "broadcasts"), in: d})
+func (c *Client) Submit(ctx context.Context, group string, d gateway.Draft) (gateway.HandedIn, error) {
+	return fetch[gateway.HandedIn](ctx, c, call{method: http.MethodPost, path: groupPath(group, "broadcasts"), in: d})
 }
 
 // Preview says what a draft would do.

@@ -89,7 +89,7 @@ func (c *Client) ExportMember(ctx context.Context, group string, id gateway.ID, 
 }
 
 // AskMembers asks everybody without evidence of consent to confirm; at most once a day.
-func (c *Client) AskMembers(ctx context.Context, group string) (s gateway.Submission, err error) {
+func (c *Client) AskMembers(ctx context.Context, group string) (s gateway.HandedIn, err error) {
 	err = c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", "ask"), out: &s})
 	return s, err
 }

@@ -29,6 +29,8 @@ func deeds(w *world) map[string]deed {
 	stopped, _ := w.planned(gateway.NewID().String())
 	must(w.t, w.store.SetState(w.t.Context(), w.berlin.ID, stopped, true))
 	must(w.t, w.store.PutWording(w.t.Context(), w.berlin.ID, "hello", map[string]string{"en": "Hello."}))
+	digest := strings.Repeat("ab", 32)
+	must(w.t, w.store.PutReview(w.t.Context(), w.berlin.ID, gateway.Review{Digest: digest, Name: "pointer", Locale: "fa", By: "Shirin", At: w.clock.Now()}))
 	of := func(kind string, id gateway.ID) string { return kind + "/" + id.String() }
 	draft := map[string]any{"kind": "report", "audience": map[string]any{"topic": "reports"}, "words": map[string]any{"sources": map[string]string{"en": "Hello."}}}
 	group := map[string]any{"name": "X", "locale": "de", "zone": "Europe/Berlin", "topics": []map[string]string{{"name": "reports"}}}
@@ -53,6 +55,7 @@ func deeds(w *world) map[string]deed {
 		"set-group-prices": {body: map[string]any{"set": []any{map[string]any{"kind": "sms", "country": "DE", "currency": "EUR", "micros": 95_000}}}},
 		"set-prices":       {body: map[string]any{"set": []any{map[string]any{"kind": "sms", "currency": "EUR", "micros": 80_000}}, "remove": []any{map[string]any{"kind": "sms", "country": "KE"}}}},
 		"list-wordings":    {}, "put-wording": {path: "wordings/welcome", body: map[string]any{"sources": map[string]string{"sw": "{group}: {topics, list}."}}}, "delete-wording": {path: "wordings/hello"},
+		"list-texts": {query: "?name=pointer&sources=true"}, "list-reviews": {}, "put-review": {body: map[string]any{"name": "pointer", "locale": "fa", "source": "سلام", "by": "Shirin"}}, "delete-review": {path: "reviews/" + digest},
 		"create-group-token": {body: map[string]any{"label": "new", "role": "viewer"}}, "create-token": {body: map[string]any{"label": "new"}},
 		"list-group-tokens": {}, "list-tokens": {}, "revoke-group-token": {path: of("tokens", w.ids["berlin viewer"])}, "revoke-token": {path: of("tokens", w.ids["second operator"])},
 		"apply": {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},

@@ -32,6 +32,7 @@ type Options struct {
 	Costs      Costs
 	Channels   Channels
 	Wordings   Wordings
+	Reviews    gateway.Reviews
 	Access     gateway.Access
 	Replays    gateway.Replays
 	Applied    gateway.ApplyLog
@@ -96,7 +97,7 @@ func Document() ([]byte, error) {
 func (s *server) complete() error {
 	needs := map[string]bool{
 		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
-		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil,
+		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Reviews": s.Reviews == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
 		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
 	}
@@ -162,6 +163,7 @@ func (s *server) addRoutes() {
 	s.addChannels()
 	s.addPrices()
 	s.addWordings()
+	s.addReviews()
 	s.addTokens()
 	s.addDocuments()
 	s.addStatus()
@@ -227,12 +229,12 @@ type Importer interface {
 
 // Broadcasts is what people do with broadcasts.
 type Broadcasts interface {
-	Submit(ctx context.Context, d gateway.Draft) (gateway.Submission, error)
+	Submit(ctx context.Context, d gateway.Draft) (gateway.HandedIn, error)
 	Preview(ctx context.Context, d gateway.Draft) (gateway.Preview, error)
 	Stop(ctx context.Context, group, id gateway.ID) error
 	Resume(ctx context.Context, group, id gateway.ID) error
 	// Ask asks every member without evidence of consent to confirm, over the contact points that she has; at most once a day.
-	Ask(ctx context.Context, group gateway.ID, author string) (gateway.Submission, error)
+	Ask(ctx context.Context, group gateway.ID, author string) (gateway.HandedIn, error)
 	// Replay sends again what ended as failed; it returns how many deliveries.
 	Replay(ctx context.Context, group, id gateway.ID) (int, error)
 }

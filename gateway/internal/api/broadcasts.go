@@ -53,7 +53,7 @@ type previewBroadcast struct {
 
 type submitted struct {
 	Status int
-	Body   gateway.Submission
+	Body   gateway.HandedIn
 }
 
 // InBroadcast is the part of a path that names a broadcast.
@@ -80,8 +80,8 @@ func (s *server) addBroadcasts() {
 		Author: "weekly report", State: gateway.Planned, CreatedAt: sampleTime, StartAt: sampleTime, ExpiresAt: sampleTime.Add(24 * time.Hour), Planned: 120}
 
 	add(s, route{ID: "submit-broadcast", Method: http.MethodPost, Path: "/api/v1/groups/{group}/broadcasts", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Author, Status: http.StatusCreated,
-		Summary: "Send a broadcast", About: "Checked whole, then stored; it is sent after the answer. 201: it is new. 200: its key was known, and nothing was recorded.",
-		Example: draft, Answer: gateway.Submission{ID: sampleID, Created: true}},
+		Summary: "Send a broadcast", About: "Checked whole, then stored; it is sent after the answer. 201: it is new. 200: its key was known, and nothing was recorded. Drafts in the answer are texts that nobody has reviewed; they are sent all the same.",
+		Example: draft, Answer: gateway.HandedIn{Submission: gateway.Submission{ID: sampleID, Created: true}, Drafts: []gateway.DraftText{{Locale: "fa"}}}},
 		func(ctx context.Context, who caller, in *submitBroadcast) (*submitted, error) {
 			d := in.Body.draft(who)
 			if d.Key == "" && in.Retry != "" {
@@ -100,7 +100,7 @@ func (s *server) addBroadcasts() {
 		Example: draft, Answer: gateway.Preview{Members: 120, Reached: 118, Cost: 236, Languages: []gateway.PreviewLanguage{{Wants: "de", Gets: "en", Fallback: true, Members: 118}},
 			Channels: []gateway.PreviewChannel{{ChannelID: sampleID, Channel: "sms-berlin", Kind: "sms", Members: 118, Parts: 118, Cost: 236}},
 			LeftOut:  []gateway.PreviewLeftOut{{Why: "no usable contact point", Meant: true, Members: 2}},
-			Texts:    []gateway.PreviewText{{Locale: "en", Kind: "sms", Parts: []string{"[en] The well is dug."}, Cost: 2, Members: 118}}, Examples: []gateway.PreviewExample{},
+			Texts:    []gateway.PreviewText{{Locale: "en", Kind: "sms", Parts: []string{"[en] The well is dug."}, Cost: 2, Members: 118}}, Drafts: []gateway.DraftText{{Locale: "en", Members: 118}}, Examples: []gateway.PreviewExample{},
 			Costs: []gateway.PreviewCost{{Locale: "en", Channel: "sms-berlin", Kind: "sms", Country: "DE", Members: 118, Charge: gateway.NewCharge(sampleID, 236, samplePrice.Money(), true)}},
 			Total: gateway.Total{Segments: 236, Amounts: []gateway.Money{{Currency: "EUR", Micros: 236 * samplePrice.Micros}}}}},
 		func(ctx context.Context, who caller, in *previewBroadcast) (*body[gateway.Preview], error) {

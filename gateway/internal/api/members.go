@@ -159,10 +159,10 @@ func (s *server) addMembers() {
 		})
 	add(s, route{ID: "ask-members", Method: http.MethodPost, Path: "/api/v1/groups/{group}/members/ask", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator, Status: http.StatusCreated,
 		Summary: "Ask the unconfirmed to confirm", About: "One short message to every contact point that came in without evidence of consent: it says how to agree and how to stop. The first request of a day sends; another gets the same answer.",
-		Answer: gateway.Submission{ID: sampleID, Created: true}},
-		func(ctx context.Context, who caller, in *InGroup) (*body[gateway.Submission], error) {
+		Answer: gateway.HandedIn{Submission: gateway.Submission{ID: sampleID, Created: true}, Drafts: []gateway.DraftText{{Name: "confirm", Locale: "fa"}}}},
+		func(ctx context.Context, who caller, in *InGroup) (*body[gateway.HandedIn], error) {
 			done, err := s.Broadcasts.Ask(ctx, who.Group.ID, who.Token.Label)
-			return &body[gateway.Submission]{done}, err
+			return &body[gateway.HandedIn]{done}, err
 		})
 	add(s, route{ID: "erase-member", Method: http.MethodDelete, Path: "/api/v1/groups/{group}/members/{member}", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator,
 		Summary: "Erase a member", About: "Her key is destroyed and her rows are deleted, at once and for ever. A STOP of her addresses stays."},

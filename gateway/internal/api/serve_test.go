@@ -274,9 +274,11 @@ func TestEverythingBehindBreaks(t *testing.T) {
 		channels   = Channels // an embedded name must not hide a method
 		broadcasts = Broadcasts
 		wordings   = Wordings
+		reviews    = gateway.Reviews
 	)
 	s.Directory, s.Importer, s.Broadcasts, s.Ledger = struct{ Directory }{}, struct{ Importer }{}, struct{ broadcasts }{}, struct{ Ledger }{}
 	s.Channels, s.Wordings, s.Applied = struct{ channels }{}, struct{ wordings }{}, struct{ gateway.ApplyLog }{}
+	s.Reviews = struct{ reviews }{}
 	broken := 0
 	for _, rt := range s.routes {
 		for range 2 {

@@ -11,6 +11,11 @@ import (
 // checkWording says everything that is wrong with a template's sources, laid over the shipped ones of its name.
 func checkWording(name string, sources map[string]string) error {
 	_, err := templates.Wording(name, sources)
+	return wordsFault(err)
+}
+
+// wordsFault makes a fault of what is wrong with a text.
+func wordsFault(err error) error {
 	if err == nil {
 		return nil
 	}

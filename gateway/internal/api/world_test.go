@@ -66,7 +66,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	w.fake = &services{Store: w.store, clock: w.clock, checked: gateway.CheckResult{OK: true}}
 	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{"sms"}, Now: w.clock.Now,
 		Usable: func(gateway.ID) []gateway.Channel { return nil }, Parse: parseSMS})
-	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store,
+	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store,
 		Access: w.store, Replays: w.store, Applied: w.store, Countries: map[string]bool{"sms": true, "telegram": false}, Status: w.fake.status, Ready: func(context.Context) []string { return w.fake.unready }, Metrics: prometheus.NewRegistry(),
 		Hooks: http.HandlerFunc(w.fake.hook), Log: slog.New(slog.NewJSONHandler(w.log, nil)), Now: w.clock.Now}
 	for _, c := range change {
@@ -251,7 +251,7 @@ type services struct {
 	panics  any           // what Submit panics with instead
 }
 
-func (s *services) Submit(ctx context.Context, d gateway.Draft) (gateway.Submission, error) {
+func (s *services) Submit(ctx context.Context, d gateway.Draft) (gateway.HandedIn, error) {
 	s.mu.Lock()
 	s.submits++
 	gate, entered, fail, panics := s.gate, s.entered, s.fail, s.panics
@@ -266,18 +266,19 @@ func (s *services) Submit(ctx context.Context, d gateway.Draft) (gateway.Submiss
 		panic(panics)
 	}
 	if fail != nil {
-		return gateway.Submission{}, fail
+		return gateway.HandedIn{}, fail
 	}
 	class, err := gateway.ClassOf(d.Kind, d.DangerToLife)
 	if err != nil {
-		return gateway.Submission{}, err
+		return gateway.HandedIn{}, err
 	}
 	now := s.clock.Now()
 	if d.Key == "" {
 		d.Key = gateway.NewID().String()
 	}
-	return s.Store.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: d.Group, Key: d.Key, Kind: d.Kind, Class: class, Audience: d.Audience, Words: d.Words, Author: d.Author,
+	done, err := s.Store.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: d.Group, Key: d.Key, Kind: d.Kind, Class: class, Audience: d.Audience, Words: d.Words, Author: d.Author,
 		Policy: gateway.PolicyOf(class), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}, fmt.Append(nil, d.Kind, d.Audience, d.Words))
+	return gateway.HandedIn{Submission: done}, err
 }
 
 func (s *services) submitted() int {
@@ -298,10 +299,11 @@ func (s *services) Resume(ctx context.Context, group, id gateway.ID) error {
 	return s.SetState(ctx, group, id, false)
 }
 
-func (s *services) Ask(ctx context.Context, group gateway.ID, author string) (gateway.Submission, error) {
+func (s *services) Ask(ctx context.Context, group gateway.ID, author string) (gateway.HandedIn, error) {
 	now := time.Now()
-	return s.Store.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: group, Key: "ask", Kind: "confirm", Class: gateway.Account, Audience: gateway.Audience{Unconfirmed: true},
+	done, err := s.Store.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: group, Key: "ask", Kind: "confirm", Class: gateway.Account, Audience: gateway.Audience{Unconfirmed: true},
 		Author: author, Policy: gateway.PolicyOf(gateway.Account), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Minute)}, []byte("ask"))
+	return gateway.HandedIn{Submission: done}, err
 }
 
 func (s *services) Replay(ctx context.Context, group, id gateway.ID) (int, error) {

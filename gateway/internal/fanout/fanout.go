@@ -38,6 +38,9 @@ type Store struct {
 	Wordings interface {
 		Wordings(ctx context.Context, group gateway.ID) (map[string]map[string]string, error)
 	}
+	Reviews interface {
+		Reviews(ctx context.Context, group gateway.ID) ([]gateway.Review, error)
+	}
 }
 
 // Channels is where a Fanout finds channels.

@@ -38,16 +38,21 @@ type job struct {
 
 // Submit checks a draft, stores it and returns; Run plans it. Every error that the author can mend is a fault:
 // CodeInvalid, CodeTooLong, CodeNobody if the audience is empty, CodeKeyReused.
-func (f *Fanout) Submit(ctx context.Context, d gateway.Draft) (gateway.Submission, error) {
+func (f *Fanout) Submit(ctx context.Context, d gateway.Draft) (gateway.HandedIn, error) {
 	b, err := f.broadcast(d)
 	if err != nil {
-		return gateway.Submission{}, err
+		return gateway.HandedIn{}, err
 	}
 	print, err := fingerprint(d)
 	if err != nil {
-		return gateway.Submission{}, err
+		return gateway.HandedIn{}, err
 	}
-	return f.submit(ctx, b, print)
+	drafts, err := f.draftsOf(ctx, b)
+	if err != nil {
+		return gateway.HandedIn{}, err
+	}
+	s, err := f.submit(ctx, b, print)
+	return gateway.HandedIn{Submission: s, Drafts: drafts}, err
 }
 
 // Note is a message that Carillon writes itself, in shipped words or the group's own.
@@ -63,8 +68,17 @@ type Note struct {
 
 // Ask asks every member without evidence of consent to confirm, in the words of the catalogue or the group's own. It
 // happens at most once a day of UTC; CodeNobody: there is nobody to ask.
-func (f *Fanout) Ask(ctx context.Context, group gateway.ID, author string) (gateway.Submission, error) {
-	return f.Tell(ctx, Note{Group: group, Key: "ask-" + f.Now().UTC().Format(time.DateOnly), Wording: templates.Confirm, Audience: gateway.Audience{Unconfirmed: true}, Author: author})
+func (f *Fanout) Ask(ctx context.Context, group gateway.ID, author string) (gateway.HandedIn, error) {
+	sets := map[string]*templates.Set{}
+	if err := f.wordingInto(ctx, group, templates.Confirm, sets); err != nil {
+		return gateway.HandedIn{}, err
+	}
+	drafts, err := f.unreviewed(ctx, group, sets)
+	if err != nil {
+		return gateway.HandedIn{}, err
+	}
+	s, err := f.Tell(ctx, Note{Group: group, Key: "ask-" + f.Now().UTC().Format(time.DateOnly), Wording: templates.Confirm, Audience: gateway.Audience{Unconfirmed: true}, Author: author})
+	return gateway.HandedIn{Submission: s, Drafts: drafts}, err
 }
 
 // Tell submits a note as Submit does a draft.

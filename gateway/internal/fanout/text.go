@@ -33,6 +33,7 @@ type texts struct {
 	b        gateway.Broadcast
 	main     *templates.Set
 	pointer  *templates.Set // instead of main for whom the text must stay neutral
+	instead  string         // the name of pointer
 	shipped  bool           // main is a shipped text
 	data     templates.Data
 	group    gateway.Group
@@ -58,8 +59,9 @@ type version struct {
 	versionKey
 	plain    string // the language alone
 	fallback bool
-	byKind   []composed // as texts.ways
-	written  bool       // its renderings are in the ledger, or in the chunk that is being filled
+	from     templates.Result // the languages of its fields
+	byKind   []composed       // as texts.ways
+	written  bool             // its renderings are in the ledger, or in the chunk that is being filled
 }
 
 // composed is a version for one kind, or why it cannot be had.
@@ -98,6 +100,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 			return t, nil
 		}
 	}
+	t.instead = instead
 	if t.pointer, err = neutral(instead); err == nil {
 		err = t.pointer.CheckData(neutralData)
 	}
@@ -155,7 +158,7 @@ func (t *texts) find(chain []string, neutral bool) *version {
 	key := versionKey{result.Version(), neutral}
 	v := t.versions[key]
 	if v == nil {
-		v = &version{versionKey: key, plain: result.Locale, fallback: result.Fallback, byKind: make([]composed, len(t.ways))}
+		v = &version{versionKey: key, plain: result.Locale, fallback: result.Fallback, from: result, byKind: make([]composed, len(t.ways))}
 		doc, err := result.Render(reader, data)
 		if t.b.Class == gateway.LifeSafety || t.b.Class == gateway.Alert {
 			doc.Reference = t.b.ID.Short() // these may come twice after doubt
