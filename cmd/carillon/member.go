@@ -31,6 +31,7 @@ func (sh *shell) memberAsk() *cobra.Command {
 			return err
 		}
 		text := "They are being asked; carillon broadcast show " + done.ID.String() + " --group " + group + " tells how it goes."
+		text += draftsNote(done.Drafts)
 		if !done.Created {
 			text = "They were asked today already."
 		}

@@ -49,6 +49,13 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 	if err := sh.part([]string{"LEFT OUT", "WHY"}, rows); err != nil {
 		return err
 	}
+	rows = rows[:0]
+	for _, d := range p.Drafts {
+		rows = append(rows, []string{orElse(d.Name, "this text"), d.Locale, strconv.Itoa(d.Members), "nobody has reviewed it; it is sent all the same"})
+	}
+	if err := sh.part([]string{"DRAFT", "LANGUAGE", "MEMBERS", ""}, rows); err != nil {
+		return err
+	}
 	for _, t := range p.Texts {
 		neutral := ""
 		if t.Neutral {
@@ -64,6 +71,25 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 		}
 	}
 	return nil
+}
+
+// draftsNote says which texts nobody has reviewed; empty: none.
+func draftsNote(all []gateway.DraftText) string {
+	var names []string
+	languages := map[string][]string{}
+	for _, d := range all {
+		if languages[d.Name] == nil {
+			names = append(names, d.Name)
+		}
+		languages[d.Name] = append(languages[d.Name], d.Locale)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	for i, name := range names {
+		names[i] = orElse(name, "this text") + " in " + strings.Join(languages[name], ", ")
+	}
+	return "\nNobody has reviewed " + strings.Join(names, "; ") + ". See carillon template review --help"
 }
 
 // part writes a table and an empty line, or nothing if it has no rows.

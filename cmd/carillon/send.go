@@ -105,6 +105,9 @@ func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft 
 	if !submission.Created {
 		text = "This key was sent before, as " + submission.ID.String() + "; nothing was sent again."
 	}
+	if m.yes && submission.Created { // else the preview has said so
+		text += draftsNote(submission.Drafts)
+	}
 	if err := sh.print(submission, text); err != nil || !m.wait {
 		return err
 	}
