@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -77,11 +78,11 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 			d.Channels = append(d.Channels, channel)
 		}
 		for _, name := range slices.Sorted(maps.Keys(g.Words)) {
-			_, err := templates.NewSet(g.Words[name])
+			_, err := templates.Wording(name, g.Words[name])
 			var found templates.Faults
 			errors.As(err, &found)
 			for _, f := range found {
-				f.File = filepath.Join(g.Wording, name, f.File)
+				f.File = text{name, filepath.Join(g.Wording, name), g.Words[name]}.file(strings.TrimSuffix(f.File, ".md"))
 				faults = append(faults, f)
 			}
 		}

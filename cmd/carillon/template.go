@@ -24,7 +24,7 @@ func (sh *shell) templateTools() *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	eval.RunE = func(*cobra.Command, []string) error { return sh.lines(sh.evaluate) }
-	return holder("template", "work on texts in every language", sh.templateCheck(), sh.templatePreview(), eval, sh.templatePalette())
+	return holder("template", "work on texts in every language", sh.templateCheck(), sh.templatePreview(), sh.templateReview(), sh.templateImport(), sh.templateExport(), eval, sh.templatePalette())
 }
 
 // evaluation is a line of `template eval`.
