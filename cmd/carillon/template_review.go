@@ -35,10 +35,12 @@ func (sh *shell) templateReview() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&r.locale, "locale", "", "the language of the text")
 	f.StringVar(&r.by, "by", "", "name of the person who has read it, as she wants it to stand there")
-	f.BoolVar(&r.withdraw, "withdraw", false, "take the review back, and delete the person's name")
+	f.BoolVar(&r.withdraw, "withdraw", false, "take the review back, and delete the person's name; without NAME, all reviews of --by")
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not show the text and ask")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
 		switch {
+		case len(args) == 0 && r.withdraw && r.by != "":
+			return sh.forget(ctx, api, group, r.by)
 		case len(args) == 0 && (r.by != "" || r.withdraw || r.locale != ""):
 			return wrong("which text? Name it, as in carillon template review pointer --locale fa --by 'Shirin A.'")
 		case len(args) == 0:
@@ -135,6 +137,25 @@ func (sh *shell) withdraw(ctx context.Context, api *client.Client, group, name, 
 		return err
 	}
 	return sh.print(gateway.TextStatus{Name: name, Locale: locale, State: gateway.TextDraft, Digest: set.Digest(locale)}, name+" in "+locale+" is not reviewed any more.")
+}
+
+// forget takes back all reviews of one person, those of texts that have changed since included.
+func (sh *shell) forget(ctx context.Context, api *client.Client, group, by string) error {
+	all, err := api.Reviews(ctx, group)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, r := range all {
+		if r.By != strings.TrimSpace(by) {
+			continue
+		}
+		if err := api.DropReview(ctx, group, r.Digest); err != nil {
+			return err
+		}
+		n++
+	}
+	return sh.print(map[string]int{"withdrawn": n}, plural(n, "review")+" of "+printable(by)+" taken back.")
 }
 
 // listDrafts prints a line for each text: in which languages it is a draft, and in which it is not.
