@@ -119,7 +119,7 @@ func (f *finder) key(t *Template, key *token.Token, n ast.Node) {
 	case "status":
 		t.Status = Status(value)
 		if t.Status != Draft && t.Status != Reviewed {
-			f.at(start, "this status does not exist", "write draft, or reviewed once a named person has reviewed the text")
+			f.at(start, "this status does not exist", "write draft, or leave it out; that a person has reviewed the text is recorded with carillon template review")
 		}
 	}
 }

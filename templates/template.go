@@ -24,10 +24,10 @@ const (
 	maxData    = 64 << 10
 )
 
-// Status says whether a named person has reviewed a text.
+// Status is what a source says of itself. Whether a named person has reviewed it is not for the source to say: see Drafts.
 type Status string
 
-// The statuses. A text that names none was written by its sender, who answers for it.
+// The statuses; either is a draft. A text that names none was written by its sender, who answers for it.
 const (
 	Draft    Status = "draft"
 	Reviewed Status = "reviewed"

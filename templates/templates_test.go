@@ -82,7 +82,7 @@ func TestEveryFaultAtOnce(t *testing.T) {
 		{"front matter", "---\nsubject: {name}\nsms: \"a\"\nsms: \"b\"\ntitle: x\nstatus: final\n---\nbody\n", `en.md:2:1: subject is not a text; put it between double quotes
 en.md:4:1: sms is given twice; keep one of them
 en.md:5:1: unknown key title; the keys are subject, sms and status
-en.md:6:1: this status does not exist; write draft, or reviewed once a named person has reviewed the text`},
+en.md:6:1: this status does not exist; write draft, or leave it out; that a person has reviewed the text is recorded with carillon template review`},
 		{"placeholders", "ü {{name}} {x\n\n{Name} {a.b} {} }\n\n'{x} \\{\n\n{n, money} {n, plural} {d, date, tall}\n\n**{a**}\n", `en.md:1:3: double braces mean nothing here; write {name}, or quote braces: '{{'
 en.md:1:12: this { is not closed; write {name}, or quote it: '{'
 en.md:3:1: this is no name of a placeholder; use a letter a to z, then up to 39 letters, digits and _; there are no functions, loops or fields

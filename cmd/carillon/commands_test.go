@@ -59,6 +59,55 @@ func TestMissingWordsAreNamed(t *testing.T) {
 	}
 }
 
+// TestTheManualOfTextsRuns carries out the examples of docs/templates.md that need no server, and reads the others.
+func TestTheManualOfTextsRuns(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/templates.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("../..")
+	carriedOut := 0
+	for _, line := range strings.Split(string(manual), "\n") {
+		example, ok := strings.CutPrefix(line, "    carillon ")
+		if !ok {
+			continue
+		}
+		var args []string
+		for i, part := range strings.Split(example, "'") { // what stands between quotes is one word
+			if i%2 == 1 {
+				args = append(args, part)
+			} else {
+				args = append(args, strings.Fields(part)...)
+			}
+		}
+		for i, arg := range args {
+			if strings.HasSuffix(arg, ".html") {
+				args[i] = t.TempDir() + "/" + arg
+			}
+		}
+		var out, complaint bytes.Buffer
+		sh := &shell{in: strings.NewReader(""), out: &out, err: &complaint, lookup: func(string) (string, bool) { return "", false }}
+		c, rest, err := sh.root().Find(args)
+		if err != nil {
+			t.Errorf("%q: %v", line, err)
+			continue
+		}
+		if c.Flags().Lookup("group") != nil {
+			if err := c.ParseFlags(rest); err != nil {
+				t.Errorf("%q: %v", line, err)
+			}
+			continue
+		}
+		carriedOut++
+		if code := sh.run(context.Background(), args); code != exitDone || out.Len() == 0 {
+			t.Errorf("%q: exit %d: %s", line, code, complaint.String())
+		}
+	}
+	if carriedOut < 6 {
+		t.Errorf("only %d examples were carried out", carriedOut)
+	}
+}
+
 // describe writes what a command tree can do, in the order of its help.
 func describe(b *strings.Builder, c *cobra.Command) {
 	for _, sub := range c.Commands() {
