@@ -47,6 +47,11 @@ func (sh *shell) templateImport() *cobra.Command {
 		if slices.ContainsFunc(remarks, func(r remark) bool { return r.Severity == isFault }) {
 			return sh.showFindings(texts, remarks)
 		}
+		for _, t := range texts {
+			if templates.ShippedText(t.name) == nil {
+				fmt.Fprintln(sh.err, printable(t.folder+": nothing that Carillon writes is called "+t.name))
+			}
+		}
 		have, err := api.Wordings(ctx, group)
 		if err != nil {
 			return err
