@@ -25,57 +25,69 @@ func (f *Fanout) reviewed(ctx context.Context, group gateway.ID) (func(digest st
 	return func(digest string) bool { return known[digest] }, nil
 }
 
-// unreviewed lists the drafts among the texts that a broadcast may say. Which of them its members read is for a preview.
-func (f *Fanout) unreviewed(ctx context.Context, group gateway.ID, sets map[string]*templates.Set) ([]gateway.DraftText, error) {
-	drafts := 0
-	for _, set := range sets {
-		drafts += len(set.Drafts(func(string) bool { return false }))
-	}
-	if drafts == 0 { // an alert that somebody types in a hurry waits for nothing
-		return nil, nil
+// named is a text that a broadcast may say, and its name as in gateway.DraftText.
+type named struct {
+	name string
+	set  *templates.Set
+}
+
+// unreviewed lists the drafts among texts. Which of them its members read is for a preview to say.
+func (f *Fanout) unreviewed(ctx context.Context, group gateway.ID, texts []named) ([]gateway.DraftText, error) {
+	if !slices.ContainsFunc(texts, func(t named) bool { return len(t.set.Drafts(nobody)) > 0 }) {
+		return nil, nil // an alert that somebody types in a hurry waits for nothing
 	}
 	reviewed, err := f.reviewed(ctx, group)
 	if err != nil {
 		return nil, err
 	}
 	var all []gateway.DraftText
-	for name, set := range sets {
-		for _, locale := range set.Drafts(reviewed) {
-			all = append(all, gateway.DraftText{Name: name, Locale: locale})
+	for _, t := range texts {
+		for _, locale := range t.set.Drafts(reviewed) {
+			all = append(all, gateway.DraftText{Name: t.name, Locale: locale})
 		}
 	}
 	slices.SortFunc(all, byText)
 	return all, nil
 }
 
+// nobody has reviewed anything.
+func nobody(string) bool { return false }
+
 func byText(a, b gateway.DraftText) int {
 	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Locale, b.Locale))
 }
 
-// draftsOf lists the drafts of a broadcast that somebody hands in. What cannot be read is refused elsewhere.
+// draftsOf lists the drafts of a broadcast that somebody hands in. Its languages are read one by one: whether they fit
+// together is decided elsewhere, and what cannot be read at all is refused there.
 func (f *Fanout) draftsOf(ctx context.Context, b gateway.Broadcast) ([]gateway.DraftText, error) {
-	sets := map[string]*templates.Set{}
-	if set, err := templates.NewSet(b.Words.Sources); err == nil {
-		sets[""] = set
-	}
-	if b.Sensitive {
-		if err := f.wordingInto(ctx, b.GroupID, templates.Pointer, sets); err != nil {
-			return nil, err
+	var texts []named
+	for locale, source := range b.Words.Sources {
+		if set, err := templates.NewSet(map[string]string{locale: source}); err == nil {
+			texts = append(texts, named{"", set})
 		}
 	}
-	return f.unreviewed(ctx, b.GroupID, sets)
+	if b.Sensitive {
+		pointer, err := f.wording(ctx, b.GroupID, templates.Pointer)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, pointer...)
+	}
+	return f.unreviewed(ctx, b.GroupID, texts)
 }
 
-// wordingInto adds a shipped text, with the group's own wording laid over it.
-func (f *Fanout) wordingInto(ctx context.Context, group gateway.ID, name string, sets map[string]*templates.Set) error {
+// wording gives a shipped text with the group's own laid over it; nothing if the two do not fit together, which is refused
+// where it is sent.
+func (f *Fanout) wording(ctx context.Context, group gateway.ID, name string) ([]named, error) {
 	own, err := f.store.Wordings.Wordings(ctx, group)
 	if err != nil {
-		return fmt.Errorf("read the group's wordings: %w", err)
+		return nil, fmt.Errorf("read the group's wordings: %w", err)
 	}
-	if set, err := templates.Wording(name, own[name]); err == nil {
-		sets[name] = set
+	set, err := templates.Wording(name, own[name])
+	if err != nil {
+		return nil, nil
 	}
-	return nil
+	return []named{{name, set}}, nil
 }
 
 // draftKey is a text that nobody has reviewed, in one language.
