@@ -236,12 +236,11 @@ func (l look) costs(units int) string {
 // showParts prints the parts of one language, what is measured of each behind it.
 func (sh *shell) showParts(parts []shownPart) error {
 	for _, p := range parts {
+		shown := p.Text
 		if p.Subject != "" {
-			if err := sh.say("%s\n", p.Subject); err != nil {
-				return err
-			}
+			shown = p.Subject + "\n\n" + shown
 		}
-		if err := sh.say("%s", p.Text); err != nil {
+		if _, err := fmt.Fprintln(sh.out, isolating(shown)); err != nil {
 			return err
 		}
 		if err := sh.say("--- %s", strings.Join(p.about(len(parts)), ", ")); err != nil {
@@ -249,6 +248,20 @@ func (sh *shell) showParts(parts []shownPart) error {
 		}
 	}
 	return nil
+}
+
+// isolating is printable, but for the isolates that a channel puts around texts of the other direction: they are part of
+// what is sent, and end with their line.
+func isolating(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r >= 0x2066 && r <= 0x2069 {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(printable(string(r)))
+	}
+	return b.String()
 }
 
 // about says what there is to know of a part.

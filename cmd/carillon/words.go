@@ -19,11 +19,12 @@ type text struct {
 
 // file is where one of its languages stands, for messages.
 func (t text) file(locale string) string {
-	folder := t.folder
-	if _, own := t.sources[locale]; folder == "" || !own {
-		folder = "shipped/" + t.name
+	for own := range t.sources {
+		if t.folder != "" && strings.EqualFold(own, locale) { // faults may name a language by its canonical tag
+			return filepath.Join(t.folder, own+".md")
+		}
 	}
-	return filepath.Join(folder, locale+".md")
+	return filepath.Join("shipped", t.name, locale+".md")
 }
 
 // locales are the names of its files.
