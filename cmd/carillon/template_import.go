@@ -70,7 +70,7 @@ func (sh *shell) templateImport() *cobra.Command {
 		}
 		for _, t := range texts {
 			if err := putText(ctx, api, group, t.name, all, have[t.name] != nil); err != nil {
-				return err
+				return fmt.Errorf("taking in %s; what comes before it is in, and the same command goes on from there: %w", t.name, err)
 			}
 		}
 		return sh.sumUp(all, "Done")
