@@ -45,6 +45,7 @@ type Template struct {
 	blocks    []block
 	needs     []placeholder
 	locale    func() *cldr.Locale
+	gaps      []Gap
 }
 
 type block struct {
@@ -79,6 +80,7 @@ func Parse(file, locale string, src []byte) (*Template, error) {
 		t.Locale = tag.String()
 	}
 	t.locale = sync.OnceValue(func() *cldr.Locale { return customsIn(tag) })
+	f.plurals = t.locale
 	if !f.readable() {
 		return nil, f.err()
 	}
@@ -87,6 +89,10 @@ func Parse(file, locale string, src []byte) (*Template, error) {
 	t.collect(f)
 	if err := f.err(); err != nil {
 		return nil, err
+	}
+	for _, gap := range f.gaps {
+		gap.Locale = t.Locale
+		t.gaps = append(t.gaps, gap)
 	}
 	return t, nil
 }
