@@ -33,7 +33,7 @@ func TestFormsThatALanguageKnowsAreMissed(t *testing.T) {
 		{"cs", "{n, plural, one {#} few {#} other {#}}", "many: 0.0, 0.1, 0.2"},
 		{"zh-Hans", "{n, plural, other {#}}", ""},
 		{"cy", "{n, plural, zero {} one {} two {} few {} other {#}}", "many: 6, 6.0, 6.00"}, // no dates of its own, but forms
-		{"tlh", "{n, plural, other {#}}", ""},                                    // unknown to CLDR
+		{"tlh", "{n, plural, other {#}}", ""},                                               // unknown to CLDR
 	} {
 		tpl, err := templates.NewSet(map[string]string{c.locale: "---\nsms: \"" + c.message + "\"\n---\n"})
 		if err != nil {

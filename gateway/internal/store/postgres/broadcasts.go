@@ -57,7 +57,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 			answer.ID = known
 			return err
 		}
-		if err := b.CheckStart(); err != nil {
+		if err := b.CheckNew(); err != nil {
 			return err
 		}
 		n, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
