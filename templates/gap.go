@@ -118,6 +118,7 @@ func (s *Set) LeftOut(own string) []Gap {
 // Shortfall is what a reader lacks in the fields that her channel shows.
 type Shortfall struct {
 	Foreign bool   // something is not in her language
+	Partly  bool   // something that her channel shows is in her language
 	Gets    string // the language that she gets instead; empty: none of her chain has it, and it is left out
 	Gaps    []Gap  // plural forms that are missing where she reads
 }
@@ -143,6 +144,8 @@ func (r Result) Shortfall(textMessage bool) Shortfall {
 			continue
 		case r.foreign[f]:
 			s.Foreign, s.Gets = true, t.Locale
+		default:
+			s.Partly = true
 		}
 		for _, gap := range t.gaps {
 			if gap.in == field(f) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -25,6 +27,9 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 		rows = append(rows, []string{l.Wants, l.Gets, strconv.Itoa(l.Members), note})
 	}
 	if err := sh.part([]string{"WANTS", "GETS", "MEMBERS", ""}, rows); err != nil {
+		return err
+	}
+	if err := sh.part([]string{"MISSING", "WHERE", "MEMBERS", ""}, missingRows(p.Missing)); err != nil {
 		return err
 	}
 	rows = rows[:0]
@@ -75,4 +80,41 @@ func (sh *shell) part(head []string, rows [][]string) error {
 		return err
 	}
 	return sh.say("")
+}
+
+// missingRows tells what a text lacks, a line each.
+func missingRows(missing []gateway.Missing) [][]string {
+	var rows [][]string
+	for _, m := range missing {
+		where := m.Locale
+		if m.What != gateway.MissingLanguage {
+			where += ".md"
+		}
+		if m.Line > 0 {
+			where += fmt.Sprintf(":%d:%d", m.Line, m.Column)
+		}
+		rows = append(rows, []string{string(m.What), where, strconv.Itoa(m.Members), m.Detail + "; " + m.Repair})
+	}
+	return rows
+}
+
+// incomplete tells a refusal for what is missing: as a table, unless that was shown, or as an object.
+func (sh *shell) incomplete(err error, told bool) error {
+	var fault *gateway.Fault
+	if !errors.As(err, &fault) || fault.Code != gateway.CodeIncomplete {
+		return err
+	}
+	if sh.json() {
+		if err := sh.print(struct {
+			Code    gateway.Code      `json:"code"`
+			Missing []gateway.Missing `json:"missing"`
+		}{fault.Code, fault.Missing}, ""); err != nil {
+			return err
+		}
+	} else if !told {
+		if err := sh.part([]string{"MISSING", "WHERE", "MEMBERS", ""}, missingRows(fault.Missing)); err != nil {
+			return err
+		}
+	}
+	return errors.New("not sent: something is missing in the text; write it, or send the message with --fallback: then members get the next of their languages with its tag, and the form other")
 }

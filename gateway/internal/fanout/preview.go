@@ -36,7 +36,7 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 	if err != nil {
 		return gateway.Preview{}, err
 	}
-	c := &census{t: t, prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[[2]string]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
+	c := &census{t: t, shortage: newShortage(t), prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[[2]string]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
 	var after gateway.ID
 	for {
 		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
@@ -63,6 +63,7 @@ type census struct {
 	texts     map[textKey]int
 	prices    *gateway.PriceTable
 	costs     map[costKey]*gateway.PreviewCost
+	shortage  shortage
 }
 
 type costKey struct {
@@ -106,6 +107,7 @@ func (c *census) count(r *gateway.Recipient) {
 	c.p.Cost += said.rendering.Cost
 	c.texts[textKey{d.version, d.way}]++
 	c.cost(r, &d)
+	c.shortage.count(r, &d)
 	if len(c.p.Examples) < examples {
 		c.p.Examples = append(c.p.Examples, gateway.PreviewExample{MemberID: r.Member, Locale: d.version.plain, Kind: w.kind, Channel: w.channel.Name})
 	}
@@ -115,6 +117,7 @@ func (c *census) count(r *gateway.Recipient) {
 func (c *census) preview() gateway.Preview {
 	p := c.p
 	p.Costs, p.Total = c.sums()
+	p.Missing = c.shortage.list()
 	p.Languages, p.Channels, p.LeftOut, p.Texts = []gateway.PreviewLanguage{}, []gateway.PreviewChannel{}, []gateway.PreviewLeftOut{}, []gateway.PreviewText{}
 	if p.Examples == nil {
 		p.Examples = []gateway.PreviewExample{}

@@ -37,7 +37,8 @@ type job struct {
 }
 
 // Submit checks a draft, stores it and returns; Run plans it. Every error that the author can mend is a fault:
-// CodeInvalid, CodeTooLong, CodeNobody if the audience is empty, CodeKeyReused.
+// CodeInvalid, CodeTooLong, CodeNobody if the audience is empty, CodeKeyReused, CodeIncomplete if the draft does not fall
+// back and something is missing in its text.
 func (f *Fanout) Submit(ctx context.Context, d gateway.Draft) (gateway.Submission, error) {
 	b, err := f.broadcast(d)
 	if err != nil {
@@ -47,7 +48,7 @@ func (f *Fanout) Submit(ctx context.Context, d gateway.Draft) (gateway.Submissio
 	if err != nil {
 		return gateway.Submission{}, err
 	}
-	return f.submit(ctx, b, print)
+	return f.submit(ctx, b, print, d.FallsBack())
 }
 
 // Note is a message that Carillon writes itself, in shipped words or the group's own.
@@ -90,10 +91,10 @@ func (f *Fanout) Tell(ctx context.Context, n Note) (gateway.Submission, error) {
 	}
 	b.ExpiresAt = now.Add(b.Policy.Expires)
 	print := sha256.Sum256([]byte(n.Wording)) // the words may change between two tries of one note
-	return f.submit(ctx, b, print[:])
+	return f.submit(ctx, b, print[:], true)
 }
 
-func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) (gateway.Submission, error) {
+func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, fallback bool) (gateway.Submission, error) {
 	t, err := f.texts(ctx, b)
 	if err != nil {
 		return gateway.Submission{}, err
@@ -112,6 +113,15 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) 
 	first, err := f.anybody(ctx, t)
 	if err != nil {
 		return gateway.Submission{}, err
+	}
+	if !fallback {
+		missing, err := f.missing(ctx, t, first)
+		if err != nil {
+			return gateway.Submission{}, err
+		}
+		if len(missing) > 0 {
+			b.Refused = incomplete(missing)
+		}
 	}
 	s, err := f.store.Log.Submit(ctx, b, print)
 	if err != nil || !s.Created {
@@ -159,7 +169,7 @@ func (f *Fanout) ways(group, avoid gateway.ID) []way {
 			continue
 		}
 		if a, ok := f.channels.Adapter(c.ID); ok {
-			ways = append(ways, way{kind: c.Kind, channel: c, adapter: a})
+			ways = append(ways, way{kind: c.Kind, channel: c, adapter: a, short: !a.Capabilities().RichText})
 		}
 	}
 	return ways
