@@ -106,8 +106,19 @@ type PreviewText struct {
 	Kind    string   `json:"kind"`
 	Neutral bool     `json:"neutral,omitempty"` // a pointer instead of the text
 	Parts   []string `json:"parts"`
-	Cost    int      `json:"cost"`
+	Cost    int      `json:"cost"` // of all parts; for text messages, segments
 	Members int      `json:"members"`
+
+	Encoding  string        `json:"encoding,omitempty"`  // of text messages: GSM-7 or UCS-2
+	Units     int           `json:"units,omitempty"`     // septets of GSM-7, 16-bit units of UCS-2
+	Offending []PreviewSign `json:"offending,omitempty"` // the characters that force UCS-2, in order of appearance
+	Smart     int           `json:"smart,omitempty"`     // segments with plain signs for typographic ones, if that is fewer
+}
+
+// PreviewSign is a character that makes a text message longer.
+type PreviewSign struct {
+	Text    string `json:"text"`
+	Instead string `json:"instead,omitempty"` // what says the same in GSM-7; empty: nothing does
 }
 
 // PreviewExample is one member who would be reached, under her pseudonym.

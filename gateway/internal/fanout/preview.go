@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
@@ -149,10 +150,38 @@ func (c *census) preview() gateway.Preview {
 			}
 			text.Parts = append(text.Parts, shown)
 		}
+		if m, ok := c.t.ways[k.way].adapter.(channels.Measurer); ok {
+			measure(&text, said.parts, m)
+		}
 		p.Texts = append(p.Texts, text)
 	}
 	slices.SortFunc(p.Texts, func(a, b gateway.PreviewText) int {
 		return cmp.Or(b.Members-a.Members, cmp.Compare(a.Locale, b.Locale), cmp.Compare(a.Kind, b.Kind), len(b.Parts)-len(a.Parts), slices.Compare(a.Parts, b.Parts))
 	})
 	return p
+}
+
+// measure adds how text messages are encoded, and what makes them long.
+func measure(text *gateway.PreviewText, parts []channels.Part, by channels.Measurer) {
+	shorter := false
+	for _, p := range parts {
+		m := by.Measure(p)
+		text.Units += m.Units
+		if text.Encoding == "" || len(m.Offending) > 0 {
+			text.Encoding = m.Encoding
+		}
+		for _, sign := range m.Offending {
+			if s := (gateway.PreviewSign{Text: sign.Text, Instead: sign.Instead}); !slices.Contains(text.Offending, s) {
+				text.Offending = append(text.Offending, s)
+			}
+		}
+		if m.Smart > 0 {
+			text.Smart, shorter = text.Smart+m.Smart, true
+		} else {
+			text.Smart += p.Cost
+		}
+	}
+	if !shorter {
+		text.Smart = 0
+	}
 }
