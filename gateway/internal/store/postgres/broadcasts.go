@@ -91,7 +91,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	switch {
 	case refused == nil:
 		return gateway.Submission{ID: b.ID, Created: true}, nil
-	case unfit == nil && !errors.Is(refused, &gateway.Fault{Code: gateway.CodeInvalid}): // a key that is there is CodeInvalid
+	case unfit == nil && !errors.Is(refused, &gateway.Fault{Code: gateway.CodeInvalid}): // neither unfit nor, perhaps, a key that is there
 		return gateway.Submission{}, refused
 	}
 	id, err := s.submitted(ctx, &b, fingerprint)
