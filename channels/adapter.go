@@ -61,6 +61,26 @@ type StatusFinder interface {
 	FindStatus(ctx context.Context, q Query) (Finding, error)
 }
 
+// Measurer is implemented by adapters whose messages cost by how they are encoded.
+type Measurer interface {
+	// Measure says how a part that Compose made is encoded, and what makes it long. It is pure.
+	Measure(p Part) Measure
+}
+
+// Measure is what a text message takes.
+type Measure struct {
+	Encoding  string // GSM-7 or UCS-2
+	Units     int    // septets of GSM-7, 16-bit units of UCS-2
+	Offending []Sign // the distinct characters that force UCS-2, in order of appearance
+	Smart     int    // segments if typographic signs were written plainly; zero: no fewer
+}
+
+// Sign is a character that GSM-7 lacks, and what says the same in it.
+type Sign struct {
+	Text    string
+	Instead string // empty: nothing does
+}
+
 // Capabilities says what a channel can do.
 type Capabilities struct {
 	Kind           string        // the kind of contact point it takes: "sms", "telegram", …

@@ -31,13 +31,22 @@ type Broadcast struct {
 	ExpiresAt time.Time      `json:"expires_at"`
 	Planned   int            `json:"planned"` // deliveries written so far
 	Cursor    ID             `json:"-"`       // the last member planned; fan-out goes on behind her
+	Refused   error          `json:"-"`       // why it may not be stored if it is new; never kept
+}
+
+// CheckNew refuses a broadcast that may not be stored if it is new. A known key is answered before this is asked: a program
+// that did not hear the answer may repeat its request late, when other members read other languages.
+func (b Broadcast) CheckNew() error {
+	if b.Refused != nil {
+		return b.Refused
+	}
+	return b.CheckStart()
 }
 
 // skew is how far an author's clock may be behind ours.
 const skew = time.Minute
 
-// CheckStart refuses a start that was over before the broadcast was made. A known key is answered before this is asked:
-// a program that did not hear the answer may repeat its request late.
+// CheckStart refuses a start that was over before the broadcast was made.
 func (b Broadcast) CheckStart() error {
 	if b.CreatedAt.Sub(b.StartAt) <= skew {
 		return nil

@@ -79,7 +79,7 @@ type Cases interface {
 type BroadcastLog interface {
 	// Submit stores a broadcast unless its key is known; then it returns the first id and records nothing. A known key
 	// with another fingerprint is CodeKeyReused. The fingerprint is a digest of the request. A new one must pass
-	// CheckStart. whole, if it is not nil, is all that fan-out would write, in one chunk: a new broadcast is stored with it,
+	// CheckNew. whole, if it is not nil, is all that fan-out would write, in one chunk: a new broadcast is stored with it,
 	// in one transaction, and is Planned.
 	Submit(ctx context.Context, b Broadcast, fingerprint []byte, whole *Chunk) (Submission, error)
 	// Broadcast reads one with its words.
@@ -148,6 +148,9 @@ type Audiences interface {
 	// Recipients gives the next published members behind after to whom every part of the rule but consent applies:
 	// tags, locales, list. Their points say what they consented to. A page shorter than limit is the last.
 	Recipients(ctx context.Context, group ID, a Audience, after ID, limit int) ([]Recipient, error)
+	// Locales lists the distinct locales of a group's members, sorted as bytes, at most limit of them. Its cost grows with
+	// the locales, not with the members; those of members who are not published yet may be among them.
+	Locales(ctx context.Context, group ID, limit int) ([]string, error)
 }
 
 // Recipient is what fan-out needs to know of a member. It holds no address.

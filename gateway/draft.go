@@ -11,10 +11,44 @@ type Draft struct {
 	Audience     Audience  `json:"audience"`
 	Words        Words     `json:"words"`
 	Sensitive    bool      `json:"sensitive,omitempty"`
+	Fallback     *bool     `json:"fallback,omitempty"`  // send although some lack their language, a placeholder or a plural form; nil: as FallsBack says
 	StartAt      time.Time `json:"start_at,omitzero"`   // zero: at once
 	ExpiresAt    time.Time `json:"expires_at,omitzero"` // zero: the class's time after the start
 	Author       string    `json:"-"`                   // label of the token
 }
+
+// FallsBack reports whether a draft is sent although something is missing in its text. If its author does not say, an alert
+// is, for nobody in danger is to hear nothing because others would not be told in their language; a report or reminder
+// is not (docs/adr/0031).
+func (d Draft) FallsBack() bool {
+	if d.Fallback != nil {
+		return *d.Fallback
+	}
+	return d.Kind == KindAlert
+}
+
+// Missing is something that a text lacks, and how many of those who would be told it concerns. A language is missing for
+// its readers only; a placeholder or plural form is missing in the text whether or not anybody reads it now.
+type Missing struct {
+	What    MissingKind `json:"what"`
+	Locale  string      `json:"locale"`           // that is missing, or that lacks the placeholder or form
+	Gets    string      `json:"gets,omitempty"`   // what its readers would get instead; empty for a plural form, and where a part of the text would be left out
+	Detail  string      `json:"detail"`           // in words
+	Repair  string      `json:"repair"`           //
+	Line    int         `json:"line,omitempty"`   // of a plural form: in LOCALE.md, from 1
+	Column  int         `json:"column,omitempty"` // in characters, from 1
+	Members int         `json:"members"`
+}
+
+// MissingKind is what is missing.
+type MissingKind string
+
+// The kinds of what may be missing.
+const (
+	MissingLanguage    MissingKind = "language"
+	MissingPlaceholder MissingKind = "placeholder"
+	MissingPlural      MissingKind = "plural"
+)
 
 // Preview says what a draft would do, without doing it. It holds no address and no name.
 type Preview struct {
@@ -26,6 +60,7 @@ type Preview struct {
 	LeftOut   []PreviewLeftOut  `json:"left_out"`
 	Texts     []PreviewText     `json:"texts"`
 	Drafts    []DraftText       `json:"drafts"`   // texts that nobody has reviewed; they are sent all the same
+	Missing   []Missing         `json:"missing"`  // those whom it concerns most first; what is sent without a fallback is refused for it
 	Examples  []PreviewExample  `json:"examples"` // the first few who would be reached
 	Costs     []PreviewCost     `json:"costs"`    // of everything that has a price or a country
 	Total     Total             `json:"total"`    // of Costs
@@ -72,8 +107,19 @@ type PreviewText struct {
 	Kind    string   `json:"kind"`
 	Neutral bool     `json:"neutral,omitempty"` // a pointer instead of the text
 	Parts   []string `json:"parts"`
-	Cost    int      `json:"cost"`
+	Cost    int      `json:"cost"` // of all parts; for text messages, segments
 	Members int      `json:"members"`
+
+	Encoding  string        `json:"encoding,omitempty"`  // of text messages: GSM-7 or UCS-2
+	Units     int           `json:"units,omitempty"`     // septets of GSM-7, 16-bit units of UCS-2
+	Offending []PreviewSign `json:"offending,omitempty"` // the characters that force UCS-2, in order of appearance
+	Smart     int           `json:"smart,omitempty"`     // segments with plain signs for typographic ones, if that is fewer
+}
+
+// PreviewSign is a character that makes a text message longer.
+type PreviewSign struct {
+	Text    string `json:"text"`
+	Instead string `json:"instead,omitempty"` // what says the same in GSM-7; empty: nothing does
 }
 
 // PreviewExample is one member who would be reached, under her pseudonym.

@@ -17,6 +17,7 @@ const (
 	CodeInProgress  Code = "in-progress"  // the first request with this key is still at work
 	CodeForbidden   Code = "forbidden"    // the token's role does not allow it
 	CodeNobody      Code = "nobody-meant" // the audience is empty
+	CodeIncomplete  Code = "incomplete"   // the text lacks a language, placeholder or plural form; Fault.Missing lists them
 	CodeTooLong     Code = "too-long"     // a text or body over its limit
 	CodeLocked      Code = "locked"       // another process has the data folder
 	CodeUnavailable Code = "unavailable"  // cannot be done now; try again
@@ -26,13 +27,15 @@ const (
 )
 
 // Codes lists all codes.
-var Codes = [...]Code{CodeInvalid, CodeNotFound, CodeConflict, CodeKeyReused, CodeInProgress, CodeForbidden, CodeNobody, CodeTooLong, CodeLocked, CodeUnavailable, CodeNoToken, CodeTooMany, CodeInternal}
+var Codes = [...]Code{CodeInvalid, CodeNotFound, CodeConflict, CodeKeyReused, CodeInProgress, CodeForbidden, CodeNobody, CodeIncomplete, CodeTooLong, CodeLocked, CodeUnavailable, CodeNoToken, CodeTooMany, CodeInternal}
 
 // Fault is an error that a person can read and mend.
 type Fault struct {
 	Code Code
 	Text string // a sentence: what is wrong, where, how to mend it; safe to show
 	Err  error  // for logs
+
+	Missing []Missing // of CodeIncomplete
 }
 
 func (f *Fault) Error() string { return f.Text }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
 
 // Fault is one thing that is wrong with a template, where it stands and how to mend it.
@@ -44,6 +46,10 @@ type finder struct {
 	src    []byte
 	faults Faults
 	more   bool // there are faults beyond maxFaults
+
+	plurals func() *cldr.Locale // whose plural forms a text needs; nil: nobody asks
+	field   field               // of the text that is read
+	gaps    []Gap
 }
 
 // maxFaults bounds what is said of one text: a hostile one has a fault in every byte.
@@ -54,13 +60,17 @@ func (f *finder) at(offset int, what, repair string) {
 		f.more = true
 		return
 	}
+	if fault := f.fault(offset, what, repair); !slices.Contains(f.faults, fault) {
+		f.faults = append(f.faults, fault)
+	}
+}
+
+// fault finds the line and column of an offset.
+func (f *finder) fault(offset int, what, repair string) Fault {
 	before := f.src[:min(max(offset, 0), len(f.src))]
 	line := 1 + bytes.Count(before, []byte("\n"))
 	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
-	fault := Fault{f.file, line, column, what, repair}
-	if !slices.Contains(f.faults, fault) {
-		f.faults = append(f.faults, fault)
-	}
+	return Fault{f.file, line, column, what, repair}
 }
 
 func (f *finder) whole(what, repair string) {

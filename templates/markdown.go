@@ -22,6 +22,7 @@ type markdown struct {
 }
 
 func (f *finder) body(t *Template, base int) {
+	f.field = body
 	m := &markdown{f, f.src[base:], base}
 	if m.tooDeep() {
 		return

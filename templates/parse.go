@@ -307,6 +307,9 @@ func (r *scanner) cases(n *node, start, depth int) bool {
 		r.fault(start, "the case other is missing", "write other {…} as the last case: it is for all that no case is for")
 		return false
 	}
+	if n.kind != choice {
+		r.finder.forms(n, r.at(start))
+	}
 	return true
 }
 

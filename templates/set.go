@@ -37,6 +37,7 @@ type Set struct {
 	tags  []language.Tag             // sorted
 	with  [fieldCount][]language.Tag // those that have a field
 	needs []placeholder
+	left  map[language.Tag][]Gap // languages that are left out, for the placeholders they lack
 }
 
 // Result says which text was taken for each field of a document.
@@ -67,6 +68,18 @@ const FallbackMark = "-x-fallback"
 // NewSet parses a text in all its languages: locale → source. An error is Faults over all of them; their files are
 // called LOCALE.md. The placeholders must be the same in every language that has the fields they stand in.
 func NewSet(sources map[string]string) (*Set, error) {
+	s, all := newSet(sources)
+	for _, gap := range s.compare() {
+		all = append(all, gap.Fault)
+	}
+	if len(all) > 0 {
+		return nil, all
+	}
+	return s, nil
+}
+
+// newSet parses a text in all its languages.
+func newSet(sources map[string]string) (*Set, Faults) {
 	s := &Set{texts: map[language.Tag]*Template{}}
 	var all Faults
 	if len(sources) == 0 {
@@ -86,11 +99,7 @@ func NewSet(sources map[string]string) (*Set, error) {
 		}
 		s.add(t)
 	}
-	all = append(all, s.compare()...)
-	if len(all) > 0 {
-		return nil, all
-	}
-	return s, nil
+	return s, all
 }
 
 func (s *Set) add(t *Template) {
@@ -105,7 +114,7 @@ func (s *Set) add(t *Template) {
 
 // compare finds the placeholders that some languages have and others lack. A language that lacks the fields in which the
 // others have it is none of these: for those fields its readers get another language.
-func (s *Set) compare() Faults {
+func (s *Set) compare() []Gap {
 	in := map[string][]string{}
 	needs := map[string]need{}
 	at := map[string]map[field]bool{}
@@ -124,7 +133,7 @@ func (s *Set) compare() Faults {
 		}
 	}
 	s.needs = sorted(needs)
-	var faults Faults
+	var gaps []Gap
 	for _, tag := range s.tags {
 		for _, name := range s.Names() {
 			t := s.texts[tag]
@@ -133,14 +142,14 @@ func (s *Set) compare() Faults {
 			}
 			for f := range at[name] {
 				if t.has(f) {
-					faults = append(faults, Fault{File: tag.String() + ".md", What: fmt.Sprintf("{%s} is missing; %s has it", name, strings.Join(in[name], ", ")),
-						Repair: "use the same placeholders in every language"})
+					gaps = append(gaps, Gap{Locale: tag.String(), Placeholder: name, Fault: Fault{File: tag.String() + ".md",
+						What: fmt.Sprintf("{%s} is missing; %s has it", name, strings.Join(in[name], ", ")), Repair: "use the same placeholders in every language"}})
 					break
 				}
 			}
 		}
 	}
-	return faults
+	return gaps
 }
 
 // Locales lists the languages, sorted.

@@ -46,6 +46,7 @@ type Template struct {
 	blocks    []block
 	needs     []placeholder
 	locale    func() *cldr.Locale
+	gaps      []Gap
 }
 
 type block struct {
@@ -80,6 +81,7 @@ func Parse(file, locale string, src []byte) (*Template, error) {
 		t.Locale = tag.String()
 	}
 	t.locale = sync.OnceValue(func() *cldr.Locale { return customsIn(tag) })
+	f.plurals = t.locale
 	if !f.readable() {
 		return nil, f.err()
 	}
@@ -89,6 +91,10 @@ func Parse(file, locale string, src []byte) (*Template, error) {
 	t.collect(f)
 	if err := f.err(); err != nil {
 		return nil, err
+	}
+	for _, gap := range f.gaps {
+		gap.Locale = t.Locale
+		t.gaps = append(t.gaps, gap)
 	}
 	return t, nil
 }

@@ -25,6 +25,7 @@ type Options struct {
 	ValiditySeconds     int             `json:"validity_seconds,omitempty" doc:"longest that a message may wait at Twilio, 1 to 36000; default 36000"`
 	ContentRetention    string          `json:"content_retention,omitempty" doc:"retain or discard: what Twilio keeps of texts; needs Message Redaction on the account"`
 	AddressRetention    string          `json:"address_retention,omitempty" doc:"retain or obfuscate: what Twilio keeps of numbers; needs Message Redaction on the account"`
+	SmartEncoding       bool            `json:"smart_encoding,omitempty" doc:"write typographic quotes, dashes, dots and bullets plainly where that makes a text message GSM-7 and shorter; letters are never changed"`
 	SegmentsPerSecond   float64         `json:"segments_per_second,omitempty" doc:"rate of the sender in segments; default by the kind of sender, 1 to 100"`
 }
 

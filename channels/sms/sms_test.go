@@ -327,3 +327,39 @@ func TestRates(t *testing.T) {
 		t.Errorf("a message of 24 segments can never be sent with a burst of %d", r.Burst)
 	}
 }
+
+// TestSmartEncoding composes the same text over two channels: only the one whose owner asked for it writes plain signs, and
+// only where that is cheaper. What is counted is what is sent, and Twilio is told to change nothing.
+func TestSmartEncoding(t *testing.T) {
+	plain, smart := setUp(t, base, sandbox.Options{}), setUp(t, base.with("smart_encoding", true), sandbox.Options{})
+	text := "“It’s here” – " + strings.Repeat("a", 80)
+	for _, c := range []struct {
+		on       *bench
+		text     string
+		want     string
+		encoding string
+		units    int
+		cost     int
+		signs    string
+		smart    int
+	}{
+		{plain, text, text, "UCS-2", 94, 2, `“" ’' ”" –-`, 1},
+		{smart, text, `"It's here" - ` + text[len(text)-80:], "GSM-7", 94, 1, "", 0},
+		{smart, "It’s here", "It’s here", "UCS-2", 9, 1, "’'", 0},
+		{smart, text + "ç", text + "ç", "UCS-2", 95, 2, `“" ’' ”" –- ç`, 0},
+		{plain, text + "ç", text + "ç", "UCS-2", 95, 2, `“" ’' ”" –- ç`, 0},
+	} {
+		parts, err := c.on.Compose(content.Document{Short: c.text})
+		if err != nil || len(parts) != 1 || parts[0].Text != c.want || parts[0].Cost != c.cost || parts[0].Encoding != c.encoding {
+			t.Fatalf("%q: %+v, %v", c.text, parts, err)
+		}
+		m := c.on.Measure(parts[0])
+		var signs []string
+		for _, s := range m.Offending {
+			signs = append(signs, s.Text+s.Instead)
+		}
+		if m.Encoding != c.encoding || m.Units != c.units || m.Smart != c.smart || strings.Join(signs, " ") != c.signs {
+			t.Errorf("%q: %+v", c.text, m)
+		}
+	}
+}

@@ -197,7 +197,7 @@ func (t *tour) send(ctx context.Context, kind gateway.Kind, topic string) error 
 		return err
 	}
 	for _, g := range sampleGroups {
-		draft := gateway.Draft{Kind: kind, Audience: gateway.Audience{Topic: topic}, Key: fmt.Sprintf("demo-%s-%d", kind, len(t.sent)), Words: gateway.Words{Sources: words, Data: map[string]string{
+		draft := gateway.Draft{Kind: kind, Fallback: new(true), Audience: gateway.Audience{Topic: topic}, Key: fmt.Sprintf("demo-%s-%d", kind, len(t.sent)), Words: gateway.Words{Sources: words, Data: map[string]string{
 			"group": g.Name, "count": "912", "next": "2026-12-06", "when": "2026-11-29 10:00", "place": "Sala 3"}}}
 		for name := range draft.Words.Data {
 			if !bytes.Contains([]byte(words["en"]), []byte("{"+name+"}")) {

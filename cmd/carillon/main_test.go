@@ -15,8 +15,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestCommands runs the stories in testdata/script: what is typed, what is printed, how it ends. Stories about a
-// server bring its answers along: the file answers/POST/api/v1/….json is what it says to that request, and requests/ holds
-// what it was asked.
+// server bring its answers along: the file answers/POST/api/v1/….json is what it says to that request, ….json.problem is what
+// it refuses it with, and requests/ holds what it was asked.
 func TestCommands(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -45,6 +45,10 @@ func (s standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Path != "/readyz" && r.Header.Get("Authorization") != "Bearer crl_test" {
 		problem(w, http.StatusUnauthorized, `{"code":"no-token","detail":"no such token"}`)
+		return
+	}
+	if refusal, err := os.ReadFile(filepath.Join(s.dir, "answers", name+".problem")); err == nil {
+		problem(w, http.StatusUnprocessableEntity, string(refusal))
 		return
 	}
 	answer, err := os.ReadFile(filepath.Join(s.dir, "answers", name))

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -25,6 +29,9 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 		rows = append(rows, []string{l.Wants, l.Gets, strconv.Itoa(l.Members), note})
 	}
 	if err := sh.part([]string{"WANTS", "GETS", "MEMBERS", ""}, rows); err != nil {
+		return err
+	}
+	if err := sh.part([]string{"MISSING", "WHERE", "MEMBERS", ""}, missingRows(p.Missing)); err != nil {
 		return err
 	}
 	rows = rows[:0]
@@ -62,11 +69,14 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 			neutral = ", as a pointer"
 		}
 		size := plural(t.Cost, "segment")
+		if t.Encoding != "" {
+			size += " of " + t.Encoding + " (" + plural(t.Units, "unit") + ")"
+		}
 		if t.Kind != "sms" { // others have no segments
 			size = plural(len(t.Parts), "message")
 		}
-		if err := sh.say("%s by %s%s, %s each, %s:\n  %s\n", t.Locale, t.Kind, neutral, size, plural(t.Members, "member"),
-			strings.ReplaceAll(strings.Join(t.Parts, "\n---\n"), "\n", "\n  ")); err != nil {
+		if err := sh.say("%s by %s%s, %s each, %s:\n  %s\n%s", t.Locale, t.Kind, neutral, size, plural(t.Members, "member"),
+			strings.ReplaceAll(strings.Join(t.Parts, "\n---\n"), "\n", "\n  "), offending(t)); err != nil {
 			return err
 		}
 	}
@@ -101,4 +111,69 @@ func (sh *shell) part(head []string, rows [][]string) error {
 		return err
 	}
 	return sh.say("")
+}
+
+// missingRows tells what a text lacks, a line each.
+func missingRows(missing []gateway.Missing) [][]string {
+	var rows [][]string
+	for _, m := range missing {
+		where := m.Locale
+		if m.What != gateway.MissingLanguage {
+			where += ".md"
+		}
+		if m.Line > 0 {
+			where += fmt.Sprintf(":%d:%d", m.Line, m.Column)
+		}
+		rows = append(rows, []string{string(m.What), where, strconv.Itoa(m.Members), m.Detail + "; " + m.Repair})
+	}
+	return rows
+}
+
+// incomplete tells a refusal for what is missing: as a table, unless that was shown, or as an object.
+func (sh *shell) incomplete(err error, told bool) error {
+	var fault *gateway.Fault
+	if !errors.As(err, &fault) || fault.Code != gateway.CodeIncomplete {
+		return err
+	}
+	if sh.json() {
+		if err := sh.print(struct {
+			Code    gateway.Code      `json:"code"`
+			Missing []gateway.Missing `json:"missing"`
+		}{fault.Code, fault.Missing}, ""); err != nil {
+			return err
+		}
+	} else if !told {
+		if err := sh.part([]string{"MISSING", "WHERE", "MEMBERS", ""}, missingRows(fault.Missing)); err != nil {
+			return err
+		}
+	}
+	return errors.New("not sent: something is missing in the text; write it, or send the message with --fallback: then members get the next of their languages with its tag, and the form other")
+}
+
+// fewSigns is how many characters are worth naming: of a text in another alphabet all are foreign to GSM-7.
+const fewSigns = 6
+
+// offending is a line that says which characters make a text message long, and what to do about them; empty: none worth naming.
+func offending(t gateway.PreviewText) string {
+	var signs, instead []string
+	for _, s := range t.Offending {
+		r, _ := utf8.DecodeRuneInString(s.Text)
+		signs = append(signs, fmt.Sprintf("%s (U+%04X)", s.Text, r))
+		if s.Instead != "" && !slices.Contains(instead, s.Instead) {
+			instead = append(instead, s.Instead)
+		}
+	}
+	makes := "makes"
+	if len(signs) > 1 {
+		makes = "make"
+	}
+	switch {
+	case len(signs) == 0:
+		return ""
+	case t.Smart > 0:
+		return fmt.Sprintf("%s %s this text cost %s instead of %d; write %s, or set smart_encoding on the channel\n", strings.Join(signs, ", "), makes, plural(t.Cost, "segment"), t.Smart, strings.Join(instead, " "))
+	case len(signs) <= fewSigns:
+		return fmt.Sprintf("%s %s this text %s\n", strings.Join(signs, ", "), makes, t.Encoding)
+	}
+	return ""
 }

@@ -23,6 +23,7 @@ const many = 20
 type message struct {
 	group, kind, topic, words, text, locale, at, key string
 	danger, sensitive, dryRun, yes, wait             bool
+	fallback, noFallback                             bool
 	tags, languages, data                            []string
 }
 
@@ -32,7 +33,9 @@ func (sh *shell) send() *cobra.Command {
 		Use:   "send",
 		Short: "send a report, a reminder or an alert to members of a group",
 		Long: "Send one message to the members of a group who subscribed to a topic. --dry-run first: it shows who gets what in which\n" +
-			"language, over which channel, in how many segments, and who is left out and why.",
+			"language, over which channel, in how many segments, and who is left out and why.\n\n" +
+			"A report or reminder is refused if members miss their language in it, or it lacks a placeholder or plural form in one of\n" +
+			"its languages; --fallback sends it all the same. An alert is sent so unless --no-fallback is given.",
 		Example: "  carillon send --group rivers --kind report --topic reports --words words/weekly --data count=120 --dry-run\n" +
 			"  carillon send --group rivers --kind alert --topic alerts --locale en --text 'The bridge is closed. Use the ford.'",
 		Args: cobra.NoArgs,
@@ -49,6 +52,9 @@ func (sh *shell) send() *cobra.Command {
 	f.StringVar(&m.locale, "locale", "", "language of --text, as in en or pt-BR")
 	f.StringArrayVar(&m.data, "data", nil, "value of a placeholder, as in count=120 (again for others)")
 	f.BoolVar(&m.sensitive, "sensitive", false, "over open channels only as a pointer: \"You have a message\"")
+	f.BoolVar(&m.fallback, "fallback", false, "send it although a language, placeholder or plural form is missing")
+	f.BoolVar(&m.noFallback, "no-fallback", false, "refuse an alert too if something is missing")
+	c.MarkFlagsMutuallyExclusive("fallback", "no-fallback")
 	f.StringVar(&m.at, "at", "", "send later, at an instant to come, as in 2026-11-24T09:00:00+01:00")
 	f.StringVar(&m.key, "key", "", "name of the message; one that was sent already is not sent again")
 	f.BoolVar(&m.dryRun, "dry-run", false, "show what would happen, and send nothing")
@@ -75,6 +81,7 @@ func (sh *shell) runSend(ctx context.Context, m message) error {
 
 // handIn shows what would happen, asks, and submits.
 func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft gateway.Draft) error {
+	told := false // what is missing
 	if m.dryRun || !m.yes {
 		preview, err := c.Preview(ctx, m.group, draft)
 		if err != nil {
@@ -87,6 +94,7 @@ func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft 
 			if err := sh.showPreview(preview); err != nil {
 				return err
 			}
+			told = true
 		}
 		if m.dryRun {
 			return nil
@@ -99,7 +107,7 @@ func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft 
 	}
 	submission, err := c.Submit(ctx, m.group, draft)
 	if err != nil {
-		return err
+		return sh.incomplete(err, told)
 	}
 	text := "Handed in as " + submission.ID.String() + ". Follow it with: carillon broadcast show " + submission.ID.String() + " --group " + m.group
 	if !submission.Created {
@@ -129,6 +137,9 @@ func (sh *shell) draft(m message) (gateway.Draft, error) {
 	}
 	d := gateway.Draft{Key: m.key, Kind: kind, DangerToLife: m.danger, Sensitive: m.sensitive, Words: words,
 		Audience: gateway.Audience{Topic: m.topic, Tags: m.tags, Locales: m.languages}}
+	if m.fallback || m.noFallback {
+		d.Fallback = &m.fallback
+	}
 	if m.at != "" {
 		if d.StartAt, err = time.Parse(time.RFC3339, m.at); err != nil {
 			return gateway.Draft{}, wrong("--at is no instant; write date, time and offset, as in 2026-11-24T09:00:00+01:00")
@@ -160,7 +171,7 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 	default:
 		return sh.plainWords(m, words)
 	}
-	set, err := templates.NewSet(words.Sources)
+	set, err := templates.NewLooseSet(words.Sources) // what is missing in a language is counted and refused by the gateway
 	var faults templates.Faults
 	if errors.As(err, &faults) {
 		for i := range faults {

@@ -87,6 +87,11 @@ func (o checking) text(t text) []remark {
 	var all []remark
 	var faults templates.Faults
 	errors.As(err, &faults)
+	if set != nil {
+		for _, gap := range set.Gaps() {
+			faults = append(faults, gap.Fault)
+		}
+	}
 	for _, f := range faults {
 		f.File = t.file(strings.TrimSuffix(f.File, ".md"))
 		all = append(all, remark{File: f.File, Line: f.Line, Column: f.Column, Severity: isFault, What: f.What, Repair: f.Repair})

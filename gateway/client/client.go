@@ -155,6 +155,7 @@ func problem(resp *http.Response) error {
 			Path string `json:"path"`
 			Text string `json:"text"`
 		} `json:"errors"`
+		Missing []gateway.Missing `json:"missing"`
 	}
 	raw, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err := json.Unmarshal(raw, &p); err != nil || p.Code == "" {
@@ -167,7 +168,7 @@ func problem(resp *http.Response) error {
 	for _, e := range p.Errors {
 		text += "\n  " + strings.TrimPrefix(e.Path+": ", ": ") + e.Text
 	}
-	return &gateway.Fault{Code: p.Code, Text: text}
+	return &gateway.Fault{Code: p.Code, Text: text, Missing: p.Missing}
 }
 
 // page is a slice of a list; Next is the cursor to go on from, empty at the end.

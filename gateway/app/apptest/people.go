@@ -94,10 +94,10 @@ func (w *World) Join(group string, people []Person) {
 	}
 }
 
-// Report submits a report to everyone of a group who subscribed.
+// Report submits a report to everyone of a group who subscribed, whatever languages they miss.
 func (w *World) Report(group, key, text string) gateway.ID {
 	w.T.Helper()
-	return w.Submit(group, gateway.Draft{Kind: gateway.KindReport, Key: key, Audience: gateway.Audience{Topic: "reports"}, Words: Words(text)})
+	return w.Submit(group, gateway.Draft{Kind: gateway.KindReport, Key: key, Fallback: new(true), Audience: gateway.Audience{Topic: "reports"}, Words: Words(text)})
 }
 
 // Words says one text in English, on every channel.

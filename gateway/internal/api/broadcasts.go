@@ -17,6 +17,7 @@ type draftIn struct {
 	Audience     audienceIn   `json:"audience"`
 	Words        wordsIn      `json:"words"`
 	Sensitive    bool         `json:"sensitive,omitempty" doc:"Leaves by open channels only as a pointer."`
+	Fallback     *bool        `json:"fallback,omitempty" doc:"Send it although some lack their language, or the text lacks a placeholder or a plural form. Absent: an alert is sent, a report or reminder is refused as incomplete, with what is missing and how many members it concerns."`
 	StartAt      time.Time    `json:"start_at,omitzero" doc:"Absent: at once. In the past by more than a minute: refused."`
 	ExpiresAt    time.Time    `json:"expires_at,omitzero" doc:"Absent: so long after the start as its class says."`
 }
@@ -36,7 +37,7 @@ type wordsIn struct {
 func (d draftIn) draft(who caller) gateway.Draft {
 	return gateway.Draft{Group: who.Group.ID, Key: d.Key, Kind: d.Kind, DangerToLife: d.DangerToLife,
 		Audience: gateway.Audience{Topic: d.Audience.Topic, Tags: d.Audience.Tags, Locales: d.Audience.Locales, Members: d.Audience.Members},
-		Words:    gateway.Words{Sources: d.Words.Sources, Data: d.Words.Data}, Sensitive: d.Sensitive,
+		Words:    gateway.Words{Sources: d.Words.Sources, Data: d.Words.Data}, Sensitive: d.Sensitive, Fallback: d.Fallback,
 		StartAt: d.StartAt, ExpiresAt: d.ExpiresAt, Author: who.Token.Label}
 }
 
@@ -96,10 +97,11 @@ func (s *server) addBroadcasts() {
 			return &submitted{Status: status, Body: done}, err
 		})
 	add(s, route{ID: "preview-broadcast", Method: http.MethodPost, Path: "/api/v1/groups/{group}/broadcasts/preview", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Author, Fresh: true,
-		Summary: "Say what a broadcast would do", About: "Who gets it, in which language, over which channel, at what cost, and who is left out and why. It changes nothing.",
+		Summary: "Say what a broadcast would do", About: "Who gets it, in which language, over which channel, at what cost, who is left out and why, and what is missing in the text. It changes nothing.",
 		Example: draft, Answer: gateway.Preview{Members: 120, Reached: 118, Cost: 236, Languages: []gateway.PreviewLanguage{{Wants: "de", Gets: "en", Fallback: true, Members: 118}},
 			Channels: []gateway.PreviewChannel{{ChannelID: sampleID, Channel: "sms-berlin", Kind: "sms", Members: 118, Parts: 118, Cost: 236}},
 			LeftOut:  []gateway.PreviewLeftOut{{Why: "no usable contact point", Meant: true, Members: 2}},
+			Missing:  []gateway.Missing{{What: gateway.MissingLanguage, Locale: "de", Gets: "en", Detail: "the text is not in de; its readers would get [en]", Repair: "write it in de", Members: 118}},
 			Texts:    []gateway.PreviewText{{Locale: "en", Kind: "sms", Parts: []string{"[en] The well is dug."}, Cost: 2, Members: 118}}, Drafts: []gateway.DraftText{{Locale: "en", Members: 118}}, Examples: []gateway.PreviewExample{},
 			Costs: []gateway.PreviewCost{{Locale: "en", Channel: "sms-berlin", Kind: "sms", Country: "DE", Members: 118, Charge: gateway.NewCharge(sampleID, 236, samplePrice.Money(), true)}},
 			Total: gateway.Total{Segments: 236, Amounts: []gateway.Money{{Currency: "EUR", Micros: 236 * samplePrice.Micros}}}}},

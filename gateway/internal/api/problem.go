@@ -19,13 +19,14 @@ import (
 
 // problem is what every fault is told as: problem details of RFC 9457, with a code that stays the same.
 type problem struct {
-	Type     string       `json:"type" doc:"Where the code is explained."`
-	Title    string       `json:"title" doc:"The status in words."`
-	Status   int          `json:"status"`
-	Detail   string       `json:"detail,omitempty" doc:"What is wrong and how to mend it, for people."`
-	Instance string       `json:"instance,omitempty" doc:"This request, by the id under which the log has it."`
-	Code     gateway.Code `json:"code" doc:"For programs; it stays the same."`
-	Errors   []flaw       `json:"errors,omitempty" doc:"Everything that is wrong with the request."`
+	Type     string            `json:"type" doc:"Where the code is explained."`
+	Title    string            `json:"title" doc:"The status in words."`
+	Status   int               `json:"status"`
+	Detail   string            `json:"detail,omitempty" doc:"What is wrong and how to mend it, for people."`
+	Instance string            `json:"instance,omitempty" doc:"This request, by the id under which the log has it."`
+	Code     gateway.Code      `json:"code" doc:"For programs; it stays the same."`
+	Errors   []flaw            `json:"errors,omitempty" doc:"Everything that is wrong with the request."`
+	Missing  []gateway.Missing `json:"missing,omitempty" doc:"With the code incomplete: what the text lacks, and how many members it concerns."`
 
 	header http.Header
 }
@@ -68,7 +69,7 @@ func statusOf(c gateway.Code) int {
 		return http.StatusTooManyRequests
 	case gateway.CodeLocked, gateway.CodeUnavailable:
 		return http.StatusServiceUnavailable
-	case gateway.CodeInvalid, gateway.CodeNobody, gateway.CodeKeyReused:
+	case gateway.CodeInvalid, gateway.CodeNobody, gateway.CodeKeyReused, gateway.CodeIncomplete:
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusInternalServerError
@@ -125,7 +126,9 @@ func (s *server) problem(ctx context.Context, err error) *problem {
 		if fault.Code == gateway.CodeNotFound {
 			text = plainText(fault.Code) // the same for what is not there and what is another's
 		}
-		return newProblem(ctx, statusOf(fault.Code), fault.Code, text)
+		p := newProblem(ctx, statusOf(fault.Code), fault.Code, text)
+		p.Missing = fault.Missing
+		return p
 	}
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		return newProblem(ctx, http.StatusRequestEntityTooLarge, gateway.CodeTooLong, fmt.Sprintf("the body is larger than %d bytes; send it in smaller pieces", large.Limit))

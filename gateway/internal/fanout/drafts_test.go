@@ -28,7 +28,7 @@ func TestTheSenderSeesDrafts(t *testing.T) {
 	}
 	handIn := func(key string, want ...gateway.DraftText) {
 		t.Helper()
-		d.Key = key
+		d.Key, d.Fallback = key, new(true)
 		s, err := st.f.Submit(t.Context(), d)
 		st.ok(err)
 		if !s.Created || !reflect.DeepEqual(s.Drafts, want) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
@@ -40,7 +41,7 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 	if err != nil {
 		return gateway.Preview{}, err
 	}
-	c := &census{t: t, drafts: newDrafting(t, reviewed), prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[[2]string]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
+	c := &census{t: t, drafts: newDrafting(t, reviewed), shortage: newShortage(t), prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[[2]string]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
 	var after gateway.ID
 	for {
 		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
@@ -68,6 +69,7 @@ type census struct {
 	prices    *gateway.PriceTable
 	costs     map[costKey]*gateway.PreviewCost
 	drafts    *drafting
+	shortage  shortage
 }
 
 type costKey struct {
@@ -112,6 +114,7 @@ func (c *census) count(r *gateway.Recipient) {
 	c.texts[textKey{d.version, d.way}]++
 	c.cost(r, &d)
 	c.drafts.count(d.version)
+	c.shortage.count(r, &d)
 	if len(c.p.Examples) < examples {
 		c.p.Examples = append(c.p.Examples, gateway.PreviewExample{MemberID: r.Member, Locale: d.version.plain, Kind: w.kind, Channel: w.channel.Name})
 	}
@@ -122,6 +125,7 @@ func (c *census) preview() gateway.Preview {
 	p := c.p
 	p.Costs, p.Total = c.sums()
 	p.Drafts = c.drafts.list()
+	p.Missing = c.shortage.list()
 	p.Languages, p.Channels, p.LeftOut, p.Texts = []gateway.PreviewLanguage{}, []gateway.PreviewChannel{}, []gateway.PreviewLeftOut{}, []gateway.PreviewText{}
 	if p.Examples == nil {
 		p.Examples = []gateway.PreviewExample{}
@@ -153,10 +157,38 @@ func (c *census) preview() gateway.Preview {
 			}
 			text.Parts = append(text.Parts, shown)
 		}
+		if m, ok := c.t.ways[k.way].adapter.(channels.Measurer); ok {
+			measure(&text, said.parts, m)
+		}
 		p.Texts = append(p.Texts, text)
 	}
 	slices.SortFunc(p.Texts, func(a, b gateway.PreviewText) int {
 		return cmp.Or(b.Members-a.Members, cmp.Compare(a.Locale, b.Locale), cmp.Compare(a.Kind, b.Kind), len(b.Parts)-len(a.Parts), slices.Compare(a.Parts, b.Parts))
 	})
 	return p
+}
+
+// measure adds how text messages are encoded, and what makes them long.
+func measure(text *gateway.PreviewText, parts []channels.Part, by channels.Measurer) {
+	shorter := false
+	for _, p := range parts {
+		m := by.Measure(p)
+		text.Units += m.Units
+		if text.Encoding == "" || len(m.Offending) > 0 {
+			text.Encoding = m.Encoding
+		}
+		for _, sign := range m.Offending {
+			if s := (gateway.PreviewSign{Text: sign.Text, Instead: sign.Instead}); !slices.Contains(text.Offending, s) {
+				text.Offending = append(text.Offending, s)
+			}
+		}
+		if m.Smart > 0 {
+			text.Smart, shorter = text.Smart+m.Smart, true
+		} else {
+			text.Smart += p.Cost
+		}
+	}
+	if !shorter {
+		text.Smart = 0
+	}
 }

@@ -40,6 +40,9 @@ type wire struct {
 	panics string // on texts in this language
 }
 
+// Capabilities are those of a channel for short plain texts.
+func (w *wire) Capabilities() channels.Capabilities { return channels.Capabilities{} }
+
 func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
 	text := doc.Plain()
 	if w.panics != "" && doc.Locale == w.panics {
@@ -198,8 +201,9 @@ func many(n int, p who) []who {
 	return all
 }
 
+// report is a draft that is sent whatever languages its readers miss.
 func report(key string) gateway.Draft {
-	return gateway.Draft{Key: key, Kind: gateway.KindReport, Audience: gateway.Audience{Topic: "reports"}, Author: "test",
+	return gateway.Draft{Key: key, Fallback: new(true), Kind: gateway.KindReport, Audience: gateway.Audience{Topic: "reports"}, Author: "test",
 		Words: gateway.Words{Sources: map[string]string{"en": "Good news of {group}: {n}.", "es": "Buenas noticias de {group}: {n}."}, Data: map[string]string{"n": "7"}}}
 }
 

@@ -38,7 +38,8 @@ type job struct {
 }
 
 // Submit checks a draft, stores it and returns; Run plans it. Every error that the author can mend is a fault:
-// CodeInvalid, CodeTooLong, CodeNobody if the audience is empty, CodeKeyReused.
+// CodeInvalid, CodeTooLong, CodeNobody if the audience is empty, CodeKeyReused, CodeIncomplete if the draft does not fall
+// back and something is missing in its text.
 func (f *Fanout) Submit(ctx context.Context, d gateway.Draft) (gateway.HandedIn, error) {
 	b, err := f.broadcast(d)
 	if err != nil {
@@ -52,7 +53,7 @@ func (f *Fanout) Submit(ctx context.Context, d gateway.Draft) (gateway.HandedIn,
 	if err != nil {
 		return gateway.HandedIn{}, err
 	}
-	s, err := f.submit(ctx, b, print)
+	s, err := f.submit(ctx, b, print, d.FallsBack())
 	return gateway.HandedIn{Submission: s, Drafts: drafts}, err
 }
 
@@ -105,10 +106,10 @@ func (f *Fanout) Tell(ctx context.Context, n Note) (gateway.Submission, error) {
 	}
 	b.ExpiresAt = now.Add(b.Policy.Expires)
 	print := sha256.Sum256([]byte(n.Wording)) // the words may change between two tries of one note
-	return f.submit(ctx, b, print[:])
+	return f.submit(ctx, b, print[:], true)
 }
 
-func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) (gateway.Submission, error) {
+func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, fallback bool) (gateway.Submission, error) {
 	// What the ledger knows is read side by side: somebody may be waiting for this alert.
 	reads, cancel := context.WithCancel(ctx)
 	var first []gateway.Recipient
@@ -140,7 +141,19 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) 
 	if err := f.anybody(ctx, t, first); err != nil {
 		return gateway.Submission{}, err
 	}
-	whole := f.whole(t, first)
+	if !fallback {
+		missing, err := f.missing(ctx, t, first)
+		if err != nil {
+			return gateway.Submission{}, err
+		}
+		if len(missing) > 0 {
+			b.Refused = incomplete(missing)
+		}
+	}
+	var whole *gateway.Chunk
+	if b.Refused == nil {
+		whole = f.whole(t, first)
+	}
 	s, err := f.store.Log.Submit(ctx, b, print, whole)
 	if err != nil || !s.Created {
 		return s, err
@@ -194,7 +207,7 @@ func (f *Fanout) ways(group, avoid gateway.ID) []way {
 			continue
 		}
 		if a, ok := f.channels.Adapter(c.ID); ok {
-			ways = append(ways, way{kind: c.Kind, channel: c, adapter: a})
+			ways = append(ways, way{kind: c.Kind, channel: c, adapter: a, short: !a.Capabilities().RichText})
 		}
 	}
 	return ways

@@ -25,6 +25,7 @@ type way struct {
 	kind    string
 	channel gateway.Channel
 	adapter channels.Adapter
+	short   bool // it carries text messages: their short form, where there is one
 }
 
 // texts is everything that is said in one broadcast, composed when first needed and then kept. It is used by one
@@ -59,9 +60,10 @@ type version struct {
 	versionKey
 	plain    string // the language alone
 	fallback bool
-	from     templates.Result // the languages of its fields
-	byKind   []composed       // as texts.ways
-	written  bool             // its renderings are in the ledger, or in the chunk that is being filled
+	byKind   []composed            // as texts.ways
+	from     templates.Result      // the languages of its fields
+	lacks    []templates.Shortfall // as texts.ways: what its readers miss; nil: that is not for the author to mend
+	written  bool                  // its renderings are in the ledger, or in the chunk that is being filled
 }
 
 // composed is a version for one kind, or why it cannot be had.
@@ -87,7 +89,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	if t.zone, err = civil.Zone(g.Zone); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's zone: %w", err)
 	}
-	if t.main, err = templates.NewSet(b.Words.Sources); err != nil {
+	if t.main, err = templates.NewLooseSet(b.Words.Sources); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be read: %w", err)
 	}
 	if err := t.main.CheckData(t.data); err != nil {
@@ -163,6 +165,11 @@ func (t *texts) find(chain []string, neutral bool) *version {
 		if t.b.Class == gateway.LifeSafety || t.b.Class == gateway.Alert {
 			doc.Reference = t.b.ID.Short() // these may come twice after doubt
 		}
+		if !neutral && !t.shipped {
+			for _, w := range t.ways {
+				v.lacks = append(v.lacks, result.Shortfall(w.short))
+			}
+		}
 		for i, w := range t.ways {
 			if v.byKind[i].err = err; err == nil {
 				v.byKind[i] = t.compose(doc, w, key)
@@ -214,8 +221,14 @@ func sayable(err error) error {
 func (t *texts) check() error {
 	own := t.chain(t.group.Locale, nil)
 	if t.find(own, false) == nil {
-		return gateway.Faultf(gateway.CodeInvalid, "the text is in %s, and the group falls back to %s: members who read neither would get nothing; write it in one of the group's languages as well",
-			strings.Join(t.main.Locales(), ", "), strings.Join(own[1:], ", "))
+		left := ""
+		for _, gap := range t.main.Gaps() {
+			if gap.Placeholder != "" {
+				left += "; left out is " + gap.Error()
+			}
+		}
+		return gateway.Faultf(gateway.CodeInvalid, "the text is in %s, and the group falls back to %s: members who read neither would get nothing; write it in one of the group's languages as well%s",
+			strings.Join(t.main.Locales(), ", "), strings.Join(own[1:], ", "), left)
 	}
 	for _, locale := range t.main.Locales() {
 		if err := t.checkVersion(t.find([]string{locale}, false), locale); err != nil {

@@ -26,6 +26,7 @@ type Locale struct {
 	table    Table
 	systems  []system
 	plurals  [2]rules // cardinal, ordinal
+	forms    [2]func() []Form
 	zones    func() *Zones
 	relative [7][2]tenses
 }
@@ -74,14 +75,14 @@ func Get(locale string) *Locale {
 // knows them: for languages that do not ship, or not in that script.
 func Unshipped(language string) *Locale {
 	l := *unpacked[root]()
-	l.plurals = pluralsOf(language)
+	l.setPlurals(language)
 	return &l
 }
 
 func newLocale(name string) *Locale {
 	l := &Locale{table: *load[Table](name)}
 	l.zones = sync.OnceValue(func() *Zones { return load[Zones](name + ".zones") })
-	l.plurals = pluralsOf(name)
+	l.setPlurals(name)
 	for _, s := range l.table.Systems {
 		l.systems = append(l.systems, newSystem(s, l.table.Minimum))
 	}

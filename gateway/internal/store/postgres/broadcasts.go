@@ -59,8 +59,9 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	if err := info.Set(string(b.Class), audience, policy); err != nil {
 		return gateway.Submission{}, err
 	}
-	refused := b.CheckStart()
-	if refused == nil {
+	unfit := b.CheckNew()
+	refused := unfit
+	if unfit == nil {
 		refused = s.transact(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) (bool, error) {
 			state, planned, cursor := gateway.Planning, 0, gateway.ID{}
 			if whole != nil {
@@ -90,7 +91,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	switch {
 	case refused == nil:
 		return gateway.Submission{ID: b.ID, Created: true}, nil
-	case !errors.Is(refused, &gateway.Fault{Code: gateway.CodeInvalid}): // the start, or a key that is there
+	case unfit == nil && !errors.Is(refused, &gateway.Fault{Code: gateway.CodeInvalid}): // neither unfit nor, perhaps, a key that is there
 		return gateway.Submission{}, refused
 	}
 	id, err := s.submitted(ctx, &b, fingerprint)

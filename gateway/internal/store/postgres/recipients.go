@@ -96,3 +96,21 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 	}
 	return page, nil
 }
+
+// localesQuery skips through an index, from each locale to the next.
+const localesQuery = `WITH RECURSIVE l AS (
+		SELECT ''::text AS locale UNION ALL
+		SELECT (SELECT m.locale FROM members m WHERE m.group_id = $1 AND m.locale COLLATE "C" > l.locale ORDER BY m.locale COLLATE "C" LIMIT 1) FROM l WHERE l.locale IS NOT NULL)
+	SELECT locale FROM l WHERE locale <> '' LIMIT $2`
+
+// Locales lists what members read.
+func (s *Store) Locales(ctx context.Context, group gateway.ID, limit int) ([]string, error) {
+	var locales []string
+	err := s.query(ctx, localesQuery, []any{group, limit}, func(r pgx.Rows) error {
+		var locale string
+		err := r.Scan(&locale)
+		locales = append(locales, locale)
+		return err
+	})
+	return locales, err
+}

@@ -63,7 +63,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 			}
 			return nil
 		}
-		if err := b.CheckStart(); err != nil {
+		if err := b.CheckNew(); err != nil {
 			return err
 		}
 		answer = gateway.Submission{ID: b.ID, Created: true}

@@ -41,6 +41,7 @@ var hot = map[string]struct {
 	"unplanned":  {unplannedQuery, []string{"broadcasts USING INDEX broadcasts_unplanned (start_at<?)"}},
 	"recipients": {everyoneQuery, []string{"members USING PRIMARY KEY (group_id=? AND id>?)"}},
 	"named":      {namedQuery, []string{"members USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"locales":    {localeQuery, []string{"members USING COVERING INDEX members_locale (group_id=? AND locale>?)"}},
 	"points":     {pointsQuery, []string{"contact_points USING PRIMARY KEY (group_id=? AND member_id>? AND member_id<?)"}},
 	"next":       {nextQuery, []string{"deliveries USING COVERING INDEX deliveries_due (channel_no=? AND lane=? AND group_no=? AND due_at>?)"}},
 	"unheard":    {unheardQuery, []string{"attempts USING INTEGER PRIMARY KEY (rowid>?)"}},

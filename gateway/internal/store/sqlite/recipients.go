@@ -13,6 +13,7 @@ import (
 const (
 	everyoneQuery = "SELECT id, import_id, locale, fallback, zone, neutral, tags FROM members WHERE group_id = ? AND id > ? ORDER BY id"
 	namedQuery    = "SELECT id, import_id, locale, fallback, zone, neutral, tags FROM members WHERE group_id = ? AND id = ?"
+	localeQuery   = "SELECT locale FROM members WHERE group_id = ? AND locale > ? ORDER BY locale LIMIT 1"
 	pointsQuery   = "SELECT member_id, id, position, kind, state, topics, country FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
 )
 
@@ -125,4 +126,24 @@ func (s *Store) addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipie
 		page[i].Points = room[from:len(room):len(room)]
 	}
 	return r.Reset()
+}
+
+// Locales skips through an index, from each locale to the next.
+func (s *Store) Locales(ctx context.Context, group gateway.ID, limit int) ([]string, error) {
+	var locales []string
+	err := s.reading(ctx, func(c *lite.Conn) error {
+		last, more := "", true
+		for more && len(locales) < limit {
+			more = false
+			if err := query(c, localeQuery, []any{group[:], last}, func(r *lite.Stmt) error {
+				last, more = r.ColText(0), true
+				locales = append(locales, last)
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return locales, err
 }

@@ -41,6 +41,15 @@ func submitted(t *testing.T, open Open) {
 	s, err = w.Submit(w.ctx, late, []byte(b.Key), nil)
 	w.ok(err)
 	equal(t, "repeated after its start", s, gateway.Submission{ID: b.ID})
+	// So is what its sender refuses: a new one is not stored, a known key is answered.
+	refused := b
+	refused.ID, refused.Key, refused.Refused = gateway.NewID(), "refused", &gateway.Fault{Code: gateway.CodeIncomplete}
+	_, err = w.Submit(w.ctx, refused, []byte("refused"), nil)
+	w.fails(err, gateway.CodeIncomplete)
+	refused.Key = b.Key
+	s, err = w.Submit(w.ctx, refused, []byte(b.Key), nil)
+	w.ok(err)
+	equal(t, "repeated although it is refused", s, gateway.Submission{ID: b.ID})
 	// The same key in another group is another broadcast.
 	again.GroupID = w.other.ID
 	s, err = w.Submit(w.ctx, again, []byte("another request"), nil)
