@@ -99,8 +99,10 @@ type Channel struct {
 	Groups  []string        `json:"groups"`            // for an operator's channel: slugs of the groups that may use it; empty: all
 	Options json.RawMessage `json:"-"`                 // with secrets in clear; sealed in the ledger, never shown
 	Senders int             `json:"senders,omitempty"` // how many send at once; zero: the default
-	Trip    Trip            `json:"trip,omitzero"`
-	Health  ChannelHealth   `json:"health"`
+	// Sensitive: its adapter says that it is fit for texts marked sensitive; over others they leave as a pointer.
+	Sensitive bool          `json:"sensitive,omitempty"`
+	Trip      Trip          `json:"trip,omitzero"`
+	Health    ChannelHealth `json:"health"`
 	// Incident is the open one; only read.
 	Incident *Incident `json:"incident,omitempty"`
 }

@@ -17,6 +17,7 @@ type Frozen struct {
 	Avoid     gateway.ID // a channel that must not carry it
 	Policy    gateway.Policy
 	Expires   int64
+	Sensitive bool // over channels that are not fit for it it leaves as a pointer
 }
 
 // Set takes the columns class, audience and policy.

@@ -25,7 +25,7 @@ func submitted(t *testing.T, open Open) {
 	again.ID = gateway.NewID()
 	s, err := w.Submit(w.ctx, again, []byte(b.Key))
 	w.ok(err)
-	equal(t, "submitted again", s, gateway.Submission{ID: b.ID})
+	equal(t, "submitted again", fmt.Sprint(s), fmt.Sprint(gateway.Submission{ID: b.ID}))
 	_, err = w.Broadcast(w.ctx, w.group.ID, again.ID)
 	w.fails(err, gateway.CodeNotFound)
 	_, err = w.Submit(w.ctx, again, []byte("another request"))
@@ -39,12 +39,12 @@ func submitted(t *testing.T, open Open) {
 	late.Key = b.Key
 	s, err = w.Submit(w.ctx, late, []byte(b.Key))
 	w.ok(err)
-	equal(t, "repeated after its start", s, gateway.Submission{ID: b.ID})
+	equal(t, "repeated after its start", fmt.Sprint(s), fmt.Sprint(gateway.Submission{ID: b.ID}))
 	// The same key in another group is another broadcast.
 	again.GroupID = w.other.ID
 	s, err = w.Submit(w.ctx, again, []byte("another request"))
 	w.ok(err)
-	equal(t, "in another group", s, gateway.Submission{ID: again.ID, Created: true})
+	equal(t, "in another group", fmt.Sprint(s), fmt.Sprint(gateway.Submission{ID: again.ID, Created: true}))
 
 	var all sync.WaitGroup
 	var mu sync.Mutex

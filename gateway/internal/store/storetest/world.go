@@ -159,7 +159,7 @@ func (w *world) submit(class gateway.Class, change ...func(*gateway.Broadcast)) 
 	}
 	s, err := w.Submit(w.ctx, b, []byte(b.Key))
 	w.ok(err)
-	equal(w, "submitted", s, gateway.Submission{ID: b.ID, Created: true})
+	equal(w, "submitted", fmt.Sprint(s), fmt.Sprint(gateway.Submission{ID: b.ID, Created: true}))
 	return b
 }
 
