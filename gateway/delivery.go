@@ -69,6 +69,7 @@ type Claim struct {
 	Address   Private // empty: she is erased, or Exchange could not open it and the store's log says why
 	Locale    string
 	Neutral   bool // she is in neutral mode: nothing that leaves names the group
+	Sensitive bool // its text is; the provider is asked to keep it from being passed on
 	Pointer   bool // the pointer leaves instead of the text: she is in neutral mode, or the channel is not fit for a sensitive text
 	FirstPart int  // parts before this one were handed over by an earlier attempt
 	Tries     int  // spent before this attempt

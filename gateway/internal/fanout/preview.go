@@ -36,7 +36,7 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 	if err != nil {
 		return gateway.Preview{}, err
 	}
-	c := &census{t: t, prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[[2]string]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
+	c := &census{t: t, prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[[2]string]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), pointers: make([]int, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
 	var after gateway.ID
 	for {
 		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
@@ -59,6 +59,7 @@ type census struct {
 	p         gateway.Preview
 	languages map[[2]string]*gateway.PreviewLanguage
 	channels  []gateway.PreviewChannel // as texts.ways
+	pointers  []int                    // as texts.ways
 	leftOut   map[leftOut]int
 	texts     map[textKey]int
 	prices    *gateway.PriceTable
@@ -91,23 +92,26 @@ func (c *census) count(r *gateway.Recipient) {
 		return
 	}
 	c.p.Reached++
-	pair := [2]string{r.Locale, d.version.locale}
+	pair := [2]string{r.Locale, d.said.locale}
 	l := c.languages[pair]
 	if l == nil {
-		l = &gateway.PreviewLanguage{Wants: r.Locale, Gets: d.version.plain, Fallback: d.version.fallback}
+		l = &gateway.PreviewLanguage{Wants: r.Locale, Gets: d.said.plain, Fallback: d.said.fallback}
 		c.languages[pair] = l
 	}
 	l.Members++
-	w, said := c.t.ways[d.way], &d.version.byKind[d.way]
+	w, said := c.t.ways[d.way], &d.said.byKind[d.way]
 	ch := &c.channels[d.way]
 	ch.Members++
 	ch.Parts += len(said.parts)
 	ch.Cost += said.rendering.Cost
 	c.p.Cost += said.rendering.Cost
-	c.texts[textKey{d.version, d.way}]++
+	c.texts[textKey{d.said, d.way}]++
 	c.cost(r, &d)
+	if d.said != d.version {
+		c.pointers[d.way]++
+	}
 	if len(c.p.Examples) < examples {
-		c.p.Examples = append(c.p.Examples, gateway.PreviewExample{MemberID: r.Member, Locale: d.version.plain, Kind: w.kind, Channel: w.channel.Name})
+		c.p.Examples = append(c.p.Examples, gateway.PreviewExample{MemberID: r.Member, Locale: d.said.plain, Kind: w.kind, Channel: w.channel.Name})
 	}
 }
 
@@ -115,6 +119,7 @@ func (c *census) count(r *gateway.Recipient) {
 func (c *census) preview() gateway.Preview {
 	p := c.p
 	p.Costs, p.Total = c.sums()
+	p.Pointers = c.t.countPointers(c.pointers)
 	p.Languages, p.Channels, p.LeftOut, p.Texts = []gateway.PreviewLanguage{}, []gateway.PreviewChannel{}, []gateway.PreviewLeftOut{}, []gateway.PreviewText{}
 	if p.Examples == nil {
 		p.Examples = []gateway.PreviewExample{}
@@ -138,7 +143,7 @@ func (c *census) preview() gateway.Preview {
 	})
 	for k, n := range c.texts {
 		said := &k.version.byKind[k.way]
-		text := gateway.PreviewText{Locale: k.version.plain, Kind: c.t.ways[k.way].kind, Neutral: k.version.neutral, Cost: said.rendering.Cost, Members: n}
+		text := gateway.PreviewText{Locale: k.version.plain, Kind: c.t.ways[k.way].kind, Zone: k.version.zone, Neutral: k.version.neutral, Cost: said.rendering.Cost, Members: n}
 		for _, part := range said.parts {
 			shown := part.Text
 			if part.Subject != "" {

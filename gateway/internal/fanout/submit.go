@@ -127,6 +127,11 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) 
 			f.Wake()
 		}
 	}
+	if b.Sensitive {
+		if s.Pointers, err = f.pointers(ctx, b); err != nil { // it is on its way all the same
+			f.Log.Error("counting who gets only a pointer", "broadcast", b.ID, "error", err)
+		}
+	}
 	return s, nil
 }
 
@@ -140,12 +145,8 @@ func (f *Fanout) texts(ctx context.Context, b gateway.Broadcast) (*texts, error)
 	if err != nil {
 		return nil, fmt.Errorf("read the group's wordings: %w", err)
 	}
-	return newTexts(b, g, func(name string) (*templates.Set, error) {
-		if own := wordings[name]; len(own) > 0 || name != templates.Pointer {
-			return templates.Wording(name, own)
-		}
-		return f.pointer()
-	}, f.ways(b.GroupID, b.Audience.Avoid))
+	g.Fallback = append(slices.Clone(g.Fallback), f.Languages...)
+	return newTexts(b, g, f.neutral(wordings), f.ways(b.GroupID, b.Audience.Avoid))
 }
 
 // ways lists the first usable channel of each kind, but for one to avoid.
