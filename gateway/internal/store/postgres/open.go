@@ -68,6 +68,8 @@ type Store struct {
 	country func(kind string, address gateway.Private) string
 	keys    *sealed.Keys
 	bulk    chan struct{} // a place for each connection that work may have which can wait
+	id      gateway.ID    // of this process, for its marks
+	marks   atomic.Int64
 	shards  *shards
 	memory  *memory
 	money   *money
@@ -130,7 +132,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, readable(err)
 	}
-	return &Store{pool: pool, ring: o.Ring, now: o.Now, log: o.Log, at: o.At, country: o.Country, bulk: make(chan struct{}, o.MaxConns-urgentConns),
+	return &Store{pool: pool, id: gateway.NewID(), ring: o.Ring, now: o.Now, log: o.Log, at: o.At, country: o.Country, bulk: make(chan struct{}, o.MaxConns-urgentConns),
 		keys: sealed.NewKeys(o.Ring), shards: newShards(), memory: newMemory(), money: newMoney(), scans: scans{at: map[gateway.ID]gateway.ID{}}, answer: answerTime}, nil
 }
 

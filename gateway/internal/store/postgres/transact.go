@@ -31,7 +31,8 @@ type txn struct {
 	xid     int64 // the server's number of the transaction
 	money   int64 // the revision of prices, budgets and channels
 	shard   int16
-	again   bool // it was tried before
+	stamp   int64 // of all that this process commits, only this transaction leaves it under its shard
+	again   bool  // it was tried before
 	tallies map[tallyKey]int64
 	learned []func() // what this process remembers once the transaction is committed
 	rows
@@ -144,7 +145,7 @@ func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, err
 	defer func() { s.giveUp(asked, err) }()
 	shard := s.shards.take()
 	defer s.shards.give(shard)
-	t := &txn{ctx: ctx, conn: conn, s: s, shard: shard, again: again, rows: newRows(), spending: newSpending()}
+	t := &txn{ctx: ctx, conn: conn, s: s, shard: shard, stamp: s.marks.Add(1), again: again, rows: newRows(), spending: newSpending()}
 	defer func() {
 		if t.conn != nil {
 			endOpen(ctx, conn)
@@ -220,6 +221,7 @@ func (t *txn) commit() (sent bool, err error) {
 		return false, err
 	}
 	t.writeTallies(batch)
+	batch.Queue(markText, t.s.id, t.shard, t.stamp, t.now)
 	t.s.at(FaultPoints[0])
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), commitTime)
 	defer cancel()
@@ -238,23 +240,36 @@ func (t *txn) commit() (sent bool, err error) {
 	_ = t.conn.Conn().Close(ctx)
 	t.conn.Release() // its place may be the last one for the question
 	t.conn = nil
-	return t.s.fate(ctx, t.xid, err)
+	return t.fate(ctx, err)
 }
 
 // commitTime is how long a commit may take, with asking after it.
 const commitTime = 30 * time.Second
 
-// fate finds out whether a transaction was committed whose commit got no answer, because of an error.
-func (s *Store) fate(ctx context.Context, xid int64, cause error) (sent bool, err error) {
+// markText leaves the mark of a transaction.
+const markText = `INSERT INTO marks (process, shard, n, at) VALUES ($1, $2, $3, $4)
+	ON CONFLICT (process, shard) DO UPDATE SET n = excluded.n, at = excluded.at`
+
+// fate finds out whether the transaction was committed; its commit got no answer, because of an error. The server knows
+// whether it is still at work on it, but not that it is ours: one that died gives a number again that nobody committed under.
+// So what was committed proves itself by its mark, and only what has left none and is not under way was not done.
+func (t *txn) fate(ctx context.Context, cause error) (sent bool, err error) {
 	for {
-		status := ""
-		err := s.queryOnce(ctx, plansText, "SELECT COALESCE(pg_xact_status($1::bigint::text::xid8), '')", []any{xid}, func(r pgx.Rows) error { return r.Scan(&status) })
-		switch {
-		case status == "committed":
-			return true, nil
-		case status == "aborted":
+		status, mark, standby := "", int64(0), false
+		err := t.s.queryOnce(ctx, plansText, statusText, []any{t.xid}, func(r pgx.Rows) error { return r.Scan(&status, &standby) })
+		if status == "aborted" && !standby {
 			return false, cause
-		case err == nil && status == "", err != nil && !broken(err): // the server does not know it: it is another one
+		}
+		if err == nil && status != "in progress" && !standby { // so the mark is seen if it was left
+			err = t.s.queryOnce(ctx, plansText, "SELECT n FROM marks WHERE process = $1 AND shard = $2", []any{t.s.id, t.shard}, func(r pgx.Rows) error { return r.Scan(&mark) })
+			switch {
+			case err == nil && mark == t.stamp:
+				return true, nil
+			case err == nil:
+				return false, cause
+			}
+		}
+		if err != nil && !broken(err) {
 			return true, errUnknown
 		}
 		select {
@@ -264,6 +279,9 @@ func (s *Store) fate(ctx context.Context, xid int64, cause error) (sent bool, er
 		}
 	}
 }
+
+// statusText asks for the state of a transaction; it is "none" if the server has not given its number yet, or long ago.
+const statusText = `SELECT CASE WHEN $1::bigint::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN COALESCE(pg_xact_status($1::bigint::text::xid8), 'none') ELSE 'none' END, pg_is_in_recovery()`
 
 // fateTime is how long fate waits between two questions.
 const fateTime = 50 * time.Millisecond
