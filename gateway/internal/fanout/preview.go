@@ -36,7 +36,7 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 	if err != nil {
 		return gateway.Preview{}, err
 	}
-	c := &census{t: t, prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[[2]string]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), pointers: make([]int, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
+	c := &census{t: t, prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[reading]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), pointers: make([]int, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
 	var after gateway.ID
 	for {
 		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
@@ -57,13 +57,19 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 type census struct {
 	t         *texts
 	p         gateway.Preview
-	languages map[[2]string]*gateway.PreviewLanguage
+	languages map[reading]*gateway.PreviewLanguage
 	channels  []gateway.PreviewChannel // as texts.ways
 	pointers  []int                    // as texts.ways
 	leftOut   map[leftOut]int
 	texts     map[textKey]int
 	prices    *gateway.PriceTable
 	costs     map[costKey]*gateway.PreviewCost
+}
+
+// reading is who wants one language and gets one.
+type reading struct {
+	wants, gets string
+	fallback    bool
 }
 
 type costKey struct {
@@ -92,11 +98,11 @@ func (c *census) count(r *gateway.Recipient) {
 		return
 	}
 	c.p.Reached++
-	pair := [2]string{r.Locale, d.said.locale}
-	l := c.languages[pair]
+	reads := reading{r.Locale, d.said.plain, d.said.fallback}
+	l := c.languages[reads]
 	if l == nil {
 		l = &gateway.PreviewLanguage{Wants: r.Locale, Gets: d.said.plain, Fallback: d.said.fallback}
-		c.languages[pair] = l
+		c.languages[reads] = l
 	}
 	l.Members++
 	w, said := c.t.ways[d.way], &d.said.byKind[d.way]
@@ -105,7 +111,7 @@ func (c *census) count(r *gateway.Recipient) {
 	ch.Parts += len(said.parts)
 	ch.Cost += said.rendering.Cost
 	c.p.Cost += said.rendering.Cost
-	c.texts[textKey{d.said, d.way}]++
+	c.texts[textKey{d.said.text, d.way}]++
 	c.cost(r, &d)
 	if d.said != d.version {
 		c.pointers[d.way]++

@@ -62,6 +62,7 @@ type version struct {
 	zone     string // by whose clock it tells times; empty: the group's
 	fallback bool
 	byKind   []composed // as texts.ways
+	text     *version   // that it repeats under another name; itself, if it does not
 	pointer  *version   // of a sensitive text: what leaves over channels that are not fit for it; nil: this is all there is
 	written  bool       // its renderings are in the ledger, or in the chunk that is being filled
 }
@@ -160,6 +161,7 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 	v := t.versions[key]
 	if v == nil {
 		v = &version{versionKey: key, plain: result.Locale, zone: where.name, fallback: result.Fallback, byKind: make([]composed, len(t.ways))}
+		v.text = v
 		doc, err := result.Render(reader, data)
 		if t.b.Class == gateway.LifeSafety || t.b.Class == gateway.Alert {
 			doc.Reference = t.b.ID.Short() // these may come twice after doubt
