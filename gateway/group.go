@@ -3,7 +3,10 @@ package gateway
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Group is an autonomous part of the coalition. It owns its members, channels, words and schedules.
@@ -19,6 +22,25 @@ type Group struct {
 	Floor     int      `json:"floor,omitempty"`     // smallest number shown to others; zero: 10
 	Budget    *Budget  `json:"budget,omitempty"`    // caps of a month; nil: none
 	Countries []string `json:"countries,omitempty"` // ISO 3166, to which text messages may go, of every class; none: to all
+}
+
+// NamedIn reports whether a text names the group, by its name or its slug as words of their own.
+func (g Group) NamedIn(text string) bool {
+	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	text = strings.ToLower(text)
+	for _, name := range []string{strings.ToLower(g.Name), g.Slug} {
+		for rest, at := text, 0; name != ""; rest = rest[at+len(name):] {
+			if at = strings.Index(rest, name); at < 0 {
+				break
+			}
+			before, _ := utf8.DecodeLastRuneInString(rest[:at])
+			after, _ := utf8.DecodeRuneInString(rest[at+len(name):])
+			if !inWord(before) && !inWord(after) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Allows reports whether messages may go to an address of a country; kinds without countries have none.

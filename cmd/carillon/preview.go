@@ -34,6 +34,9 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 	if err := sh.part([]string{"CHANNEL", "KIND", "MEMBERS", "MESSAGES", "SEGMENTS"}, rows); err != nil {
 		return err
 	}
+	if err := sh.pointers(p.Pointers); err != nil {
+		return err
+	}
 	if err := sh.part([]string{"CHANNEL", "COUNTRY", "LANGUAGE", "MEMBERS", "SEGMENTS", "PRICE EACH", "COST"}, costRows(p.Costs)); err != nil {
 		return err
 	}
@@ -54,12 +57,25 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 		if t.Neutral {
 			neutral = ", as a pointer"
 		}
+		if t.Zone != "" {
+			neutral += ", times by " + t.Zone
+		}
 		size := plural(t.Cost, "segment")
 		if t.Kind != "sms" { // others have no segments
 			size = plural(len(t.Parts), "message")
 		}
 		if err := sh.say("%s by %s%s, %s each, %s:\n  %s\n", t.Locale, t.Kind, neutral, size, plural(t.Members, "member"),
 			strings.ReplaceAll(strings.Join(t.Parts, "\n---\n"), "\n", "\n  ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pointers tells who gets only a pointer of a sensitive text, because of the channel.
+func (sh *shell) pointers(all []gateway.PointerCount) error {
+	for _, p := range all {
+		if err := sh.say("Of this sensitive text %s over %s (%s) will read only that there is a message: others can read along on that channel. Tell them the rest another way.", plural(p.Members, "member"), p.Channel, p.Kind); err != nil {
 			return err
 		}
 	}

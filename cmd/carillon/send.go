@@ -49,7 +49,7 @@ func (sh *shell) send() *cobra.Command {
 	f.StringVar(&m.text, "text", "", "the text itself, in the one language of --locale; - reads standard input")
 	f.StringVar(&m.locale, "locale", "", "language of --text, as in en or pt-BR")
 	f.StringArrayVar(&m.data, "data", nil, "value of a placeholder, as in count=120 (again for others)")
-	f.BoolVar(&m.sensitive, "sensitive", false, "over open channels only as a pointer: \"You have a message\"")
+	f.BoolVar(&m.sensitive, "sensitive", false, "in full only over channels that are fit for it (see channel list), over others as a pointer: \"You have a message\"")
 	f.StringVar(&m.at, "at", "", "send later, at an instant to come, as in 2026-11-24T09:00:00+01:00")
 	f.StringVar(&m.key, "key", "", "name of the message; one that was sent already is not sent again")
 	f.BoolVar(&m.dryRun, "dry-run", false, "show what would happen, and send nothing")
@@ -101,6 +101,11 @@ func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft 
 	submission, err := c.Submit(ctx, m.group, draft)
 	if err != nil {
 		return err
+	}
+	if m.yes && !sh.json() { // otherwise the preview has said so
+		if err := sh.pointers(submission.Pointers); err != nil {
+			return err
+		}
 	}
 	text := "Handed in as " + submission.ID.String() + ". Follow it with: carillon broadcast show " + submission.ID.String() + " --group " + m.group
 	if !submission.Created {
