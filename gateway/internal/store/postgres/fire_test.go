@@ -232,7 +232,7 @@ func TestANumberIsGivenTwice(t *testing.T) {
 	y := newYard(t, p.URL(newDatabase(t, p)), 1)
 	lost := errors.New("the connection was lost")
 	y.ok(y.s.transact(ctx, true, func(x *txn) (bool, error) {
-		y.ok(x.beginWith(plansText, &pgx.Batch{}))
+		y.ok(x.beginWith(x.s.planning.plans, &pgx.Batch{}))
 		p.Kill()
 		y.ok(p.Start(ctx))
 		given := 0

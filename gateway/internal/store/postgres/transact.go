@@ -54,13 +54,29 @@ const (
 	readText   = "BEGIN READ ONLY"
 	hotText    = "SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('idle_in_transaction_session_timeout', '" + pausedTime + "', true)"
 	plansText  = hotText + ", set_config('plan_cache_mode', 'force_custom_plan', true)"
-	// pageText is for statements that take the next page of an index: a server that knows nothing of a table yet, or wrong
+	// customText is what plansText adds.
+	customText = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
+	// pageMore is for statements that take the next page of an index: a server that knows nothing of a table yet, or wrong
 	// things, would rather sort all that is left of it.
-	pageText = plansText + ", set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+	pageMore = ", set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
 	// The clock is read with the first statement.
 	clockText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, pg_current_xact_id()::text::bigint, n FROM revisions WHERE name = 'money'"
 	grownText = "SELECT least(pg_relation_size('attempts'), pg_relation_size('deliveries'))"
 	grownSize = 8 << 20
+)
+
+// planning is what a transaction says first, about how its statements are planned; empty: nothing.
+type planning struct {
+	hot   string // of the hot path, and of what is found by its key
+	plans string // of all others
+	page  string // of the next page of an index
+}
+
+// Behind a pooler a connection is another one with each transaction; otherwise it is told once what does not change.
+var (
+	pooledPlanning = planning{hotText, plansText, plansText + pageMore}
+	directPlanning = planning{"", customText, customText + pageMore}
+	sessionText    = strings.ReplaceAll(hotText, ", true)", ", false)")
 )
 
 // clockSQL is the database's clock in a statement of its own; its value holds for the whole statement, so an index can be
@@ -85,7 +101,7 @@ func nowSQL(arg string) string {
 // not urgent leaves a few connections free. An error of run rolls back and is returned as it is.
 func (s *Store) do(ctx context.Context, urgent bool, run func(*txn) error) error {
 	return s.transact(ctx, urgent, func(t *txn) (bool, error) {
-		if err := t.beginWith(plansText, &pgx.Batch{}); err != nil {
+		if err := t.beginWith(s.planning.plans, &pgx.Batch{}); err != nil {
 			return false, err
 		}
 		if err := run(t); err != nil {
@@ -185,13 +201,13 @@ func (s *Store) giveUp(asked context.Context, err error) {
 // begin opens a transaction of the hot path, with what else is in the batch, in one round trip.
 func (t *txn) begin(more *pgx.Batch) error {
 	if t.s.grown.Load() {
-		return t.beginWith(hotText, more)
+		return t.beginWith(t.s.planning.hot, more)
 	}
 	size := int64(0)
 	batch := &pgx.Batch{}
 	batch.Queue(grownText).QueryRow(func(r pgx.Row) error { return r.Scan(&size) })
 	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
-	err := t.beginWith(plansText, batch)
+	err := t.beginWith(t.s.planning.plans, batch)
 	if size >= grownSize {
 		t.s.grown.Store(true)
 	}
@@ -199,9 +215,7 @@ func (t *txn) begin(more *pgx.Batch) error {
 }
 
 func (t *txn) beginWith(plans string, more *pgx.Batch) error {
-	batch := &pgx.Batch{}
-	batch.Queue(beginText)
-	batch.Queue(plans)
+	batch := openBatch(plans)
 	batch.Queue(clockText).QueryRow(func(row pgx.Row) error { return row.Scan(&t.now, &t.xid, &t.money) })
 	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
 	err := t.conn.SendBatch(t.ctx, cleanBatch(batch)).Close()
@@ -211,82 +225,14 @@ func (t *txn) beginWith(plans string, more *pgx.Batch) error {
 	return err
 }
 
-// commit writes what has changed and been counted, and commits, in one round trip. A caller who gives up does not cut it
-// off. If the connection breaks in it, the server is asked what became of the transaction; sent is false if it is certain
-// that nothing was written.
-func (t *txn) commit() (sent bool, err error) {
+func openBatch(plans string) *pgx.Batch {
 	batch := &pgx.Batch{}
-	t.writeRows(batch)
-	if err := t.writeCharges(batch); err != nil {
-		return false, err
+	batch.Queue(beginText)
+	if plans != "" {
+		batch.Queue(plans)
 	}
-	t.writeTallies(batch)
-	batch.Queue(markText, t.s.id, t.shard, t.stamp, t.now)
-	t.s.at(FaultPoints[0])
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), commitTime)
-	defer cancel()
-	var end pgconn.CommandTag
-	batch.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error { end = tag; return nil })
-	err = t.conn.SendBatch(ctx, cleanBatch(batch)).Close()
-	switch {
-	case err == nil && end.String() != "COMMIT":
-		return false, errors.New("the server rolled back what was to be committed")
-	case err == nil:
-		t.s.at(FaultPoints[1])
-		return true, nil
-	case !broken(err) && !errors.Is(err, context.DeadlineExceeded):
-		return false, err // the server says that it failed
-	}
-	_ = t.conn.Conn().Close(ctx)
-	t.conn.Release() // its place may be the last one for the question
-	t.conn = nil
-	return t.fate(ctx, err)
+	return batch
 }
-
-// commitTime is how long a commit may take, with asking after it.
-const commitTime = 30 * time.Second
-
-// markText leaves the mark of a transaction.
-const markText = `INSERT INTO marks (process, shard, n, at) VALUES ($1, $2, $3, $4)
-	ON CONFLICT (process, shard) DO UPDATE SET n = excluded.n, at = excluded.at`
-
-// fate finds out whether the transaction was committed; its commit got no answer, because of an error. The server knows
-// whether it is still at work on it, but not that it is ours: one that died gives a number again that nobody committed under.
-// So what was committed proves itself by its mark, and only what has left none and is not under way was not done.
-func (t *txn) fate(ctx context.Context, cause error) (sent bool, err error) {
-	for {
-		status, mark, standby := "", int64(0), false
-		err := t.s.queryOnce(ctx, plansText, statusText, []any{t.xid}, func(r pgx.Rows) error { return r.Scan(&status, &standby) })
-		if status == "aborted" && !standby {
-			return false, cause
-		}
-		if err == nil && status != "in progress" && !standby { // so the mark is seen if it was left
-			err = t.s.queryOnce(ctx, plansText, "SELECT n FROM marks WHERE process = $1 AND shard = $2", []any{t.s.id, t.shard}, func(r pgx.Rows) error { return r.Scan(&mark) })
-			switch {
-			case err == nil && mark == t.stamp:
-				return true, nil
-			case err == nil:
-				return false, cause
-			}
-		}
-		if err != nil && !broken(err) {
-			return true, errUnknown
-		}
-		select {
-		case <-time.After(fateTime): // it is starting, or has not noticed yet that we are gone
-		case <-ctx.Done():
-			return true, errUnknown
-		}
-	}
-}
-
-// statusText asks for the state of a transaction; it is "none" if the server has not given its number yet, or long ago.
-const statusText = `SELECT CASE WHEN $1::bigint::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN COALESCE(pg_xact_status($1::bigint::text::xid8), 'none') ELSE 'none' END, pg_is_in_recovery()`
-
-// fateTime is how long fate waits between two questions.
-const fateTime = 50 * time.Millisecond
-
-var errUnknown = gateway.Faultf(gateway.CodeUnavailable, "the ledger's server went away in a commit, and nobody knows whether it was done; look before doing it again")
 
 // exec runs a statement and returns how many rows it changed.
 func (t *txn) exec(text string, args ...any) (int, error) {
@@ -316,12 +262,20 @@ func (s *Store) query(ctx context.Context, text string, args []any, scan func(pg
 		return err
 	}
 	defer leave()
-	return s.queryBy(ctx, plansText, text, args, scan)
+	return s.queryBy(ctx, s.planning.plans, text, args, scan)
 }
 
 // queryNow is query for what urgent work waits for, and for what is found by its key.
 func (s *Store) queryNow(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
-	return s.queryBy(ctx, plansText, text, args, scan)
+	return s.queryBy(ctx, s.planning.plans, text, args, scan)
+}
+
+// queryKey is queryNow for one row that is found by its key; its plan lasts.
+func (s *Store) queryKey(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	if s.grown.Load() {
+		return s.queryBy(ctx, s.planning.hot, text, args, scan)
+	}
+	return s.queryNow(ctx, text, args, scan)
 }
 
 // queryPage is query for the next page of an index.
@@ -331,7 +285,7 @@ func (s *Store) queryPage(ctx context.Context, text string, args []any, scan fun
 		return err
 	}
 	defer leave()
-	return s.queryBy(ctx, pageText, text, args, scan)
+	return s.queryBy(ctx, s.planning.page, text, args, scan)
 }
 
 func (s *Store) queryBy(ctx context.Context, settings, text string, args []any, scan func(pgx.Rows) error) error {
@@ -358,10 +312,14 @@ func (s *Store) queryOnce(ctx context.Context, settings, text string, args []any
 	defer func() { s.giveUp(asked, err) }()
 	defer conn.Release()
 	batch := &pgx.Batch{}
-	batch.Queue(readText)
-	batch.Queue(settings)
+	if settings != "" {
+		batch.Queue(readText)
+		batch.Queue(settings)
+	}
 	batch.Queue(text, args...).Query(func(rows pgx.Rows) error { return each(rows, nil, scan) })
-	batch.Queue("COMMIT")
+	if settings != "" {
+		batch.Queue("COMMIT")
+	}
 	err = conn.SendBatch(ctx, cleanBatch(batch)).Close()
 	endOpen(ctx, conn)
 	return err
@@ -394,7 +352,7 @@ func list[T any](ctx context.Context, s *Store, text string, args []any, columns
 // one reads the only row; none is CodeNotFound.
 func (s *Store) one(ctx context.Context, what, text string, args []any, into ...any) error {
 	found := false
-	err := s.queryNow(ctx, text, args, func(r pgx.Rows) error {
+	err := s.queryKey(ctx, text, args, func(r pgx.Rows) error {
 		found = true
 		return r.Scan(into...)
 	})

@@ -53,6 +53,11 @@ func sensitive(t *testing.T, open Open) {
 	_, err = w.PutChannel(w.ctx, fit)
 	w.ok(err)
 	equal(t, "over the channel that is no longer fit", w.granted(moves.ID).Pointer, true)
+	alert := w.draft(gateway.Alert, func(b *gateway.Broadcast) { b.Sensitive = true })
+	chunk, ids := w.chunk(alert, 1, w.member("sms"))
+	_, err = w.Submit(w.ctx, alert, []byte(alert.Key), &chunk)
+	w.ok(err)
+	equal(t, "of a broadcast stored with its deliveries", w.granted(ids[0]).Pointer, true)
 	all, err := w.Channels(w.ctx)
 	w.ok(err)
 	for _, ch := range all {
