@@ -317,6 +317,9 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	if err != nil {
 		return err
 	}
+	if c.FirstPart >= parts {
+		c.FirstPart = 0 // the text was longer, and gave way to the pointer
+	}
 	c.Attempt, c.Token = gateway.NewID(), 1
 	a := &attempt{No: c.Attempt, Group: d.Group, Broadcast: d.Broadcast, Delivery: d.No, Previous: d.Newest(), Channel: d.Channel, Point: c.Point, Nth: c.No, Price: price,
 		State: gateway.Claimed, Token: c.Token, Until: lease, Parts: parts, FirstPart: c.FirstPart, ClaimedAt: t.now}

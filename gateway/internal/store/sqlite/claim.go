@@ -242,6 +242,9 @@ func (t *txn) grant(at *claimed, info *frozen, c *gateway.Claim, lease int64) er
 	if err != nil {
 		return err
 	}
+	if c.FirstPart >= parts {
+		c.FirstPart = 0 // the text was longer, and gave way to the pointer
+	}
 	previous := at.attempt
 	if c.No == 1 {
 		previous = 0
