@@ -29,12 +29,15 @@ func (g Group) NamedIn(text string) bool {
 	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 	text = strings.ToLower(text)
 	for _, name := range []string{strings.ToLower(g.Name), g.Slug} {
-		for rest, at := text, 0; name != ""; rest = rest[at+len(name):] {
-			if at = strings.Index(rest, name); at < 0 {
+		for from := 0; name != ""; {
+			at := strings.Index(text[from:], name)
+			if at < 0 {
 				break
 			}
-			before, _ := utf8.DecodeLastRuneInString(rest[:at])
-			after, _ := utf8.DecodeRuneInString(rest[at+len(name):])
+			at += from
+			from = at + len(name)
+			before, _ := utf8.DecodeLastRuneInString(text[:at])
+			after, _ := utf8.DecodeRuneInString(text[from:])
 			if !inWord(before) && !inWord(after) {
 				return true
 			}

@@ -14,6 +14,7 @@ func TestNamedIn(t *testing.T) {
 		"Vermutung, sagt Mut":               true,
 		"See https://mut.example":           true,
 		"Mutmaßlich mutig, Demut":           false,
+		"mutmut":                            false,
 		"mutmut mut":                        true,
 		"---\nsms: Reply YES to mut\n---\n": true,
 	} {

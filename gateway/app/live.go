@@ -151,8 +151,12 @@ func (l *live) Usable(group gateway.ID) []gateway.Channel {
 func (l *live) ByName(name string) (gateway.Channel, channels.Adapter, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	if id, err := gateway.ParseID(name); err == nil {
+		c, ok := l.byID[id]
+		return c.record, c.adapter, ok
+	}
 	for _, c := range l.byID {
-		if c.record.Name == name || c.record.ID.String() == name {
+		if c.record.Name == name {
 			return c.record, c.adapter, true
 		}
 	}
