@@ -81,6 +81,13 @@ type Sign struct {
 	Instead string // empty: nothing does
 }
 
+// Introducer is implemented by adapters that know under which names a message reaches a member in neutral mode.
+type Introducer interface {
+	// Names lists everything a phone shows of the sender beside the text: display name, address, number. It may ask the
+	// provider, and disturbs nobody. Every error is an *Error.
+	Names(ctx context.Context) ([]string, error)
+}
+
 // Capabilities says what a channel can do.
 type Capabilities struct {
 	Kind           string        // the kind of contact point it takes: "sms", "telegram", …
@@ -92,6 +99,7 @@ type Capabilities struct {
 	ReceiptWithin  time.Duration // most receipts have come by then; zero without receipts
 	Inbound        bool          // members can answer
 	Polled         bool          // answers come by Poll even where there is a webhook, as from a mailbox or in direct messages
+	Sensitive      bool          // fit for texts marked sensitive: nobody reads them on the way whom the group has not chosen
 	OptsOut        bool          // the provider itself confirms STOP and its other reserved words, and then blocks us
 	DedupeWindow   time.Duration // how long the provider honours Outbound.Key; zero: it does not
 	Rates          []Rate        // limits to keep, defaults of the provider
@@ -145,6 +153,7 @@ type Outbound struct {
 	Part        Part      //
 	Expires     time.Time // the message is worthless after that; zero: the provider's own limit
 	Urgent      bool      // from the urgent lane: it may interrupt (sound, priority)
+	Neutral     bool      // to a member in neutral mode: nothing beside the text may tell who writes
 	Protected   bool      // ask the client not to forward or save it, where the provider can
 	CallbackURL string    // where the provider is to report; empty: nowhere, we poll
 }

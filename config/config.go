@@ -24,6 +24,7 @@ type Config struct {
 	Storage       Storage   `yaml:"storage" doc:"which profile runs"`
 	Keys          []Key     `yaml:"keys" required:"true" min:"1" max:"100" doc:"the keys that seal names, addresses and texts; the first one seals, all of them open"`
 	IndexKey      Secret    `yaml:"index_key" required:"true" doc:"32 random bytes in base64 or hex, by reference; they find sealed addresses again and must never change"`
+	Languages     []string  `yaml:"languages" max:"20" doc:"the coalition's: tried behind those of a member and of her group, in order"`
 	Contacts      string    `yaml:"contacts" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the group whose members with the topic owners are told when a channel of the operator is ailing; absent: nobody is"`
 	Channels      []Channel `yaml:"channels" max:"1000" doc:"the operator's channels; groups enter their own through the API or apply"`
 	Limits        Limits    `yaml:"limits" doc:"how much one request may bring, and one token see"`
@@ -117,6 +118,9 @@ func (c *Config) check(r *reader) {
 		}
 	}
 	c.Storage.check(r)
+	for i, l := range c.Languages {
+		r.locale(fmt.Sprintf("languages[%d]", i), l)
+	}
 	ids := map[string]int{}
 	for i, k := range c.Keys {
 		path := fmt.Sprintf("keys[%d]", i)

@@ -116,6 +116,7 @@ c.yaml:7:70: storage.redis.password: a secret stands here in clear; write {env: 
 		{"key in clear", "keys: [{id: a, secret: " + marker + "}]\nindex_key: {file: nope}\n", `c.yaml:1:24: keys[0].secret: a secret stands here in clear; write {env: NAME} or {file: PATH}, keep the secret there, and change it if others may have seen it
 c.yaml:2:13: index_key: the file nope does not exist; make it, readable by the service's user only; a relative path starts at this file's folder`},
 		{"weak key", "keys: [{id: a, secret: {env: TOKEN}}]\nindex_key: {env: KEY}\n", "c.yaml:1:16: keys[0].secret: what it refers to is not a key; make one with: openssl rand -base64 32"},
+		{"languages", head + "languages: [en, xx-unknown-1]\n", "c.yaml:3:17: languages[1]: this is no language; write its BCP 47 tag, as in en, pt-BR or zh-Hans"},
 		{"url", head + "public_base_url: http://carillon.example\n", "c.yaml:3:1: public_base_url: this URL cannot be used; use https: members' links and providers' reports must not travel in clear"},
 		{"empty", "# nothing\n", "c.yaml: the file is empty; start from the example that carillon init writes"},
 		{"two documents", head + "---\ndata: x\n", "c.yaml:4:5: a second document starts here; keep everything in one document, without --- lines"},

@@ -76,8 +76,8 @@ type Rendering struct {
 	BroadcastID ID
 	GroupID     ID
 	Locale      string
-	Kind        string // of contact point
-	Neutral     bool
+	Kind        string   // of contact point
+	Neutral     bool     // the pointer, or what else takes the place of the text
 	Parts       [][]byte // each a JSON channels.Part; sealed in the ledger
 	Cost        int      // of all parts together
 }
@@ -86,6 +86,14 @@ type Rendering struct {
 type Submission struct {
 	ID      ID   `json:"id"`
 	Created bool `json:"created"` // false: the key was known, and nothing was recorded
+}
+
+// PointerCount counts the members who get a pointer instead of a sensitive text because a channel is not fit for it.
+type PointerCount struct {
+	ChannelID ID     `json:"channel_id"`
+	Channel   string `json:"channel"`
+	Kind      string `json:"kind"`
+	Members   int    `json:"members"`
 }
 
 // Tally counts the deliveries of one broadcast in one state.

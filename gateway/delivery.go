@@ -7,7 +7,7 @@ type NewDelivery struct {
 	ID       ID
 	MemberID ID
 	Locale   string // of the rendering that she gets
-	Neutral  bool
+	Neutral  bool   // she is in neutral mode
 	Channel  ID
 	Point    ID
 	Due      time.Time
@@ -68,10 +68,12 @@ type Claim struct {
 	Kind      string  // of the contact point
 	Address   Private // empty: she is erased, or Exchange could not open it and the store's log says why
 	Locale    string
-	Neutral   bool
-	FirstPart int // parts before this one were handed over by an earlier attempt
-	Tries     int // spent before this attempt
-	Resends   int // of this delivery after doubt, so far
+	Neutral   bool // she is in neutral mode: nothing that leaves names the group
+	Sensitive bool // its text is; the provider is asked to keep it from being passed on
+	Pointer   bool // the pointer leaves instead of the text: she is in neutral mode, or the channel is not fit for a sensitive text
+	FirstPart int  // parts before this one were handed over by an earlier attempt
+	Tries     int  // spent before this attempt
+	Resends   int  // of this delivery after doubt, so far
 	Class     Class
 	Topic     string // of the broadcast's audience
 	Avoid     ID     // a channel that must not carry it; zero: none

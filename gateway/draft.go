@@ -59,11 +59,12 @@ type Preview struct {
 	Channels  []PreviewChannel  `json:"channels"`
 	LeftOut   []PreviewLeftOut  `json:"left_out"`
 	Texts     []PreviewText     `json:"texts"`
-	Drafts    []DraftText       `json:"drafts"`   // texts that nobody has reviewed; they are sent all the same
-	Missing   []Missing         `json:"missing"`  // those whom it concerns most first; what is sent without a fallback is refused for it
-	Examples  []PreviewExample  `json:"examples"` // the first few who would be reached
-	Costs     []PreviewCost     `json:"costs"`    // of everything that has a price or a country
-	Total     Total             `json:"total"`    // of Costs
+	Drafts    []DraftText       `json:"drafts"`             // texts that nobody has reviewed; they are sent all the same
+	Missing   []Missing         `json:"missing"`            // those whom it concerns most first; what is sent without a fallback is refused for it
+	Pointers  []PointerCount    `json:"pointers,omitempty"` // of a sensitive text: who gets only a pointer because of the channel
+	Examples  []PreviewExample  `json:"examples"`           // the first few who would be reached
+	Costs     []PreviewCost     `json:"costs"`              // of everything that has a price or a country
+	Total     Total             `json:"total"`              // of Costs
 }
 
 // PreviewLanguage counts the members who want one language and get one.
@@ -104,6 +105,7 @@ type PreviewLeftOut struct {
 // PreviewText is the text that some members would get, exactly as it would be sent.
 type PreviewText struct {
 	Locale  string   `json:"locale"`
+	Zone    string   `json:"zone,omitempty"` // by whose clock it tells times; empty: the group's, or it tells none
 	Kind    string   `json:"kind"`
 	Neutral bool     `json:"neutral,omitempty"` // a pointer instead of the text
 	Parts   []string `json:"parts"`

@@ -3,7 +3,10 @@ package gateway
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Group is an autonomous part of the coalition. It owns its members, channels, words and schedules.
@@ -19,6 +22,28 @@ type Group struct {
 	Floor     int      `json:"floor,omitempty"`     // smallest number shown to others; zero: 10
 	Budget    *Budget  `json:"budget,omitempty"`    // caps of a month; nil: none
 	Countries []string `json:"countries,omitempty"` // ISO 3166, to which text messages may go, of every class; none: to all
+}
+
+// NamedIn reports whether a text names the group, by its name or its slug as words of their own.
+func (g Group) NamedIn(text string) bool {
+	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	text = strings.ToLower(text)
+	for _, name := range []string{strings.ToLower(g.Name), g.Slug} {
+		for from := 0; name != ""; {
+			at := strings.Index(text[from:], name)
+			if at < 0 {
+				break
+			}
+			at += from
+			from = at + len(name)
+			before, _ := utf8.DecodeLastRuneInString(text[:at])
+			after, _ := utf8.DecodeRuneInString(text[from:])
+			if !inWord(before) && !inWord(after) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Allows reports whether messages may go to an address of a country; kinds without countries have none.
@@ -99,8 +124,10 @@ type Channel struct {
 	Groups  []string        `json:"groups"`            // for an operator's channel: slugs of the groups that may use it; empty: all
 	Options json.RawMessage `json:"-"`                 // with secrets in clear; sealed in the ledger, never shown
 	Senders int             `json:"senders,omitempty"` // how many send at once; zero: the default
-	Trip    Trip            `json:"trip,omitzero"`
-	Health  ChannelHealth   `json:"health"`
+	// Sensitive: its adapter says that it is fit for texts marked sensitive; over others they leave as a pointer.
+	Sensitive bool          `json:"sensitive,omitempty"`
+	Trip      Trip          `json:"trip,omitzero"`
+	Health    ChannelHealth `json:"health"`
 	// Incident is the open one; only read.
 	Incident *Incident `json:"incident,omitempty"`
 }

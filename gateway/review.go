@@ -69,6 +69,8 @@ const (
 type HandedIn struct {
 	Submission
 	Drafts []DraftText `json:"drafts,omitempty"` // what it may say although nobody has reviewed it
+	// Pointers of a new sensitive text: who, by the channel that she prefers, gets only a pointer.
+	Pointers []PointerCount `json:"pointers,omitempty"`
 }
 
 // DraftText is a text that would be sent although nobody has reviewed it.

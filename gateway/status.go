@@ -43,6 +43,8 @@ type CheckResult struct {
 	Class  string `json:"class,omitempty"`  // of the error, as text
 	Code   string `json:"code,omitempty"`   // the provider's, verbatim
 	Detail string `json:"detail,omitempty"` // safe to show
+	// Warnings say what works and should not be: a sender that tells members in neutral mode who writes.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // RevealReason says why a member is shown in clear. It is kept with the log entry; a closed list, so that no name ends

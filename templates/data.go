@@ -188,6 +188,9 @@ func fits(v any, n need) string {
 		}
 		return ""
 	}
+	if n&needTime != 0 && !isTime(v) {
+		return "is no time: write one as in 2026-11-05T14:00:00Z, 2026-11-05T14:00 or 2026-11-05"
+	}
 	if n&(needNumber|needDistance) != 0 {
 		_, isNumber := numberOf(v)
 		if n&needNumber != 0 && !isNumber {
@@ -196,9 +199,6 @@ func fits(v any, n need) string {
 		if !isNumber && !isTime(v) {
 			return "is neither a time nor a number: write one as in 2026-11-05T14:00:00Z or -3"
 		}
-	}
-	if n&needTime != 0 && !isTime(v) {
-		return "is no time: write one as in 2026-11-05T14:00:00Z, 2026-11-05T14:00 or 2026-11-05"
 	}
 	return ""
 }
@@ -229,6 +229,16 @@ func numberOf(v any) (cldr.Decimal, bool) {
 type moment struct {
 	time.Time
 	day bool
+}
+
+// isInstant says whether a value is a time that clocks of different zones show differently.
+func isInstant(v any) bool {
+	s, text := v.(string)
+	if !text {
+		return isTime(v)
+	}
+	m, ok := parseTime(s, time.UTC)
+	return ok && !m.day && len(s) > len("2006-01-02T15:04:05")
 }
 
 // timeOf reads a value as a time, on the clock of a zone.

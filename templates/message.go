@@ -68,7 +68,7 @@ const (
 	needTime
 	needList
 	needWord
-	needDistance // a time, or a number where the unit is given
+	needDistance // its distance from now: a time, or a number where the unit is given
 	needText     // it stands in a line, so blocks have no place there
 
 	// needsCustoms are the needs of what a locale writes by its customs.
@@ -79,8 +79,10 @@ func (n *node) need() need {
 	switch {
 	case n.kind == number, n.kind == plural, n.kind == ordinal:
 		return needNumber
-	case n.kind == date, n.kind == clock, n.kind == relative && !n.hasUnit:
+	case n.kind == date, n.kind == clock:
 		return needTime
+	case n.kind == relative && !n.hasUnit:
+		return needTime | needDistance
 	case n.kind == relative:
 		return needDistance
 	case n.kind == list:

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/text/language"
 
@@ -300,6 +301,19 @@ func (s *Set) Render(r Reader, data Data) (content.Document, Result, error) {
 		return content.Document{}, Result{}, err
 	}
 	return doc, result, nil
+}
+
+// Zoned says whether the reader's zone has a say in what these values become: an instant is told by her clock, and how far
+// a time or day of her clock is from now depends on it.
+func (s *Set) Zoned(data Data) bool {
+	for _, p := range s.needs {
+		v := data[p.name]
+		_, moment := v.(time.Time)
+		if moment || p.need&needTime != 0 && isInstant(v) || p.need&needDistance != 0 && isTime(v) {
+			return true
+		}
+	}
+	return false
 }
 
 // CheckData finds out whether every language can be rendered with these values.

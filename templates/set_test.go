@@ -133,3 +133,31 @@ sms: "{n, plural, one {# گروه} other {# گروه}}"
 		}
 	}
 }
+
+// Who lives elsewhere reads another text where an instant is told, or a distance from now; not where an author wrote what
+// every clock shows, or a number.
+func TestWhereTheZoneHasASay(t *testing.T) {
+	for _, one := range []struct {
+		text, value string
+		want        bool
+	}{
+		{"{v, date, full}", "2026-11-05T14:00:00Z", true},
+		{"{v, time}", "2026-11-05T14:00:00.5+01:00", true},
+		{"{v, date}", "2026-11-05T14:00", false},
+		{"{v, date}", "2026-11-05T14:00:00", false},
+		{"{v, date}", "2026-11-05", false},
+		{"{v, relative}", "2026-11-05", true},
+		{"{v, relative, day}", "2026-11-05", true},
+		{"{v, relative, day}", "-3", false},
+		{"{v}", "2026-11-05T14:00:00Z", false}, // as it is written
+		{"{v, plural, other {#}}", "3", false},
+	} {
+		set, err := templates.NewSet(map[string]string{"en": "Now " + one.text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := set.Zoned(templates.Data{"v": one.value, "other": "2026-11-05T14:00:00Z"}); got != one.want {
+			t.Errorf("%s with %s: %v", one.text, one.value, got)
+		}
+	}
+}

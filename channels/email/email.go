@@ -7,6 +7,7 @@
 package email
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -65,8 +66,8 @@ func New(s channels.Settings) (*Adapter, error) {
 		server:  newServer(opts.Host, opts.Port, opts.TLS, roots),
 		mailbox: newServer(opts.IMAPHost, opts.IMAPPort, opts.IMAPTLS, roots),
 	}
-	if secure(s.HookURL) {
-		a.hook = s.HookURL
+	if a.hook = cmp.Or(s.LinkURL, s.HookURL); !secure(a.hook) {
+		a.hook = ""
 	}
 	if a.now == nil {
 		a.now = time.Now
@@ -76,7 +77,12 @@ func New(s channels.Settings) (*Adapter, error) {
 	return a, nil
 }
 
-// Capabilities says what mail can do. There are no receipts: a server tells that it has taken a message, and later at
+// Names gives what stands in the headers that mail programs show, to a member in neutral mode.
+func (a *Adapter) Names(context.Context) ([]string, error) {
+	return []string{a.opts.From, a.opts.ReturnTo}, nil
+}
+
+// Capabilities says what mail can do. It is not fit for sensitive texts: every server on the way reads and keeps them. There are no receipts: a server tells that it has taken a message, and later at
 // most that it could not deliver it.
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
@@ -139,5 +145,6 @@ var (
 	_ channels.Adapter       = (*Adapter)(nil)
 	_ channels.WebhookParser = (*Adapter)(nil)
 	_ channels.Poller        = (*Adapter)(nil)
+	_ channels.Introducer    = (*Adapter)(nil)
 	_ io.Closer              = (*Adapter)(nil)
 )

@@ -40,7 +40,7 @@ func (a *Adapter) write(m channels.Outbound) (envelope, error) {
 	e := envelope{id: a.keys[0].hide(messageID, m.Key, to) + "@" + a.domain, from: a.opts.From, to: to}
 	var out bytes.Buffer
 	header := func(name, value string) { out.WriteString(name + ": " + value + "\r\n") }
-	header("From", fold(a.opts.senderName()))
+	header("From", fold(a.opts.senderName(m.Neutral)))
 	header("To", "<"+to+">")
 	if m.Part.Subject != "" { // none is required (RFC 5322, section 3.6)
 		header("Subject", fold(encoded(m.Part.Subject)))
@@ -60,7 +60,11 @@ func (a *Adapter) write(m channels.Outbound) (envelope, error) {
 		header("Reply-To", "<"+back.reply+">")
 		leave = append(leave, "<mailto:"+back.leave+"?subject=unsubscribe>")
 	}
-	header("List-Id", "<"+a.opts.ListID+">") // RFC 2919
+	list := a.opts.ListID
+	if m.Neutral {
+		list = "messages." + a.domain
+	}
+	header("List-Id", "<"+list+">") // RFC 2919
 	if len(leave) > 0 {
 		// In one line, however long: folded ones have broken signatures on their way.
 		header("List-Unsubscribe", strings.Join(leave, ", "))

@@ -27,7 +27,7 @@ type Options struct {
 	Username       string          `json:"username,omitempty" doc:"user at the SMTP server; empty: none is asked for"`
 	Password       channels.Secret `json:"password,omitempty" doc:"password at the SMTP server"`
 	From           string          `json:"from" required:"true" doc:"the sender's address; its domain must permit the server to send (SPF, DKIM, DMARC)"`
-	FromName       string          `json:"from_name,omitempty" doc:"the sender's name. Everybody who sees a phone reads it: leave it out, or keep it neutral, where that may harm"`
+	FromName       string          `json:"from_name,omitempty" doc:"the sender's name. Everybody who sees a phone reads it, so members in neutral mode get mail without it"`
 	Secret         channels.Secret `json:"secret" required:"true" doc:"at least 16 characters, made up by you; it protects return addresses and unsubscribe links"`
 	PreviousSecret channels.Secret `json:"previous_secret,omitempty" doc:"while the secret is changed: the old one, still taken for what comes back"`
 	ReturnTo       string          `json:"return_to,omitempty" doc:"address of the mailbox for bounces and answers; mail to return_to with + and a tag before the @ must reach it too"`
@@ -254,9 +254,13 @@ func loopback(host string) bool {
 	return strings.EqualFold(host, "localhost")
 }
 
-// senderName writes the sender for the From header.
-func (o Options) senderName() string {
-	return (&mail.Address{Name: o.FromName, Address: o.From}).String()
+// senderName writes the sender for the From header, to a member in neutral mode without the name.
+func (o Options) senderName(neutral bool) string {
+	from := mail.Address{Address: o.From}
+	if !neutral {
+		from.Name = o.FromName
+	}
+	return from.String()
 }
 
 func domainOf(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }

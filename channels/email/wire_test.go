@@ -392,3 +392,26 @@ func TestPolicyIsTroubleOfTheChannel(t *testing.T) {
 		}
 	}
 }
+
+// To a member in neutral mode the headers say neither the sender's name nor the list's; to others they do.
+func TestNeutralHeadersNameNobody(t *testing.T) {
+	f := startFake(t, map[string]string{})
+	a := f.adapter(t, map[string]any{"from_name": "Zephyr Choir", "list_id": "zephyr.harbour.example"}, "https://gateway.example/hooks/01890000-0000-7000-8000-00000000cafe")
+	for _, neutral := range []bool{true, false} {
+		m := outbound("x")
+		m.Neutral = neutral
+		if _, e := send(t, a, m); e != nil {
+			t.Fatal(e)
+		}
+		messages, _, _ := f.got()
+		head, _, _ := strings.Cut(messages[len(messages)-1], "\r\n\r\n")
+		for _, line := range strings.Split(head, "\r\n") {
+			if neutral && strings.Contains(strings.ToLower(line), "zephyr") {
+				t.Errorf("it says %s", line)
+			}
+		}
+		if named := strings.Contains(head, "Zephyr Choir") && strings.Contains(head, "List-Id: <zephyr.harbour.example>"); named == neutral {
+			t.Errorf("neutral %v:\n%s", neutral, head)
+		}
+	}
+}

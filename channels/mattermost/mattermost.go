@@ -101,7 +101,7 @@ func client(o Options, sender *httpsend.Sender) *model.Client4 {
 }
 
 // Capabilities says what a bot can do. It reports no receipts: Mattermost tells a bot that a post is in the channel and
-// nothing after that.
+// nothing after that. A server is fit for sensitive texts if its owner says so: then those who run it are of the group's choice.
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind:         Kind,
@@ -111,12 +111,25 @@ func (a *Adapter) Capabilities() channels.Capabilities {
 		Buttons:      a.hookURL != "",
 		Inbound:      true,
 		Polled:       true,
+		Sensitive:    a.opts.Sensitive,
 		DedupeWindow: dedupeWindow,
 		Rates: []channels.Rate{
 			{PerSecond: a.opts.PerSecond, Burst: max(1, int(a.opts.PerSecond/10))},
 		},
 		LongestAttempt: longestSend,
 	}
+}
+
+// Names asks the server under which names the bot writes (developers.mattermost.com/api-documentation, users/me).
+func (a *Adapter) Names(ctx context.Context) ([]string, error) {
+	user, resp, err := a.api.GetMe(ctx, "")
+	if err != nil {
+		return nil, ofRead(a.failure(resp, err, ""))
+	}
+	if user == nil {
+		return nil, nil // Check says what is wrong
+	}
+	return []string{user.Username, user.Nickname, user.FirstName + " " + user.LastName, user.BotDescription, user.Position}, nil
 }
 
 // Check asks the server who the bot is. Nobody notices.
@@ -147,5 +160,6 @@ var (
 	_ channels.Replier       = (*Adapter)(nil)
 	_ channels.Poller        = (*Adapter)(nil)
 	_ channels.StatusFinder  = (*Adapter)(nil)
+	_ channels.Introducer    = (*Adapter)(nil)
 	_ io.Closer              = (*Adapter)(nil)
 )

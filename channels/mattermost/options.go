@@ -3,6 +3,7 @@ package mattermost
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 
@@ -16,6 +17,7 @@ type Options struct {
 	ActionSecret         channels.Secret `json:"action_secret,omitempty" doc:"at least 32 characters, made up by you; it signs the buttons. Needed with a public URL"`
 	PreviousActionSecret channels.Secret `json:"previous_action_secret,omitempty" doc:"while action_secret is changed: the old one, still taken for buttons that are out"`
 	CommandToken         channels.Secret `json:"command_token,omitempty" doc:"token of the slash command that leads here; empty: there is none"`
+	Sensitive            bool            `json:"sensitive,omitempty" doc:"the group trusts whoever runs this server with texts marked sensitive, and its notifications by mail and push hold no text; needs https"`
 	TextLimit            int             `json:"text_limit,omitempty" doc:"longest post that the server takes, in characters: 16383, or 4000 on a database that was never migrated; 0: 16383"`
 	PerSecond            float64         `json:"per_second,omitempty" doc:"most posts a second; 0: 10"`
 }
@@ -64,6 +66,9 @@ func readOptions(s channels.Settings) (Options, error) {
 	if o.CommandToken != "" && len(o.CommandToken.Reveal()) < 16 {
 		fault("command_token", "does not look like the token of a slash command; copy it from the command's page in Mattermost")
 	}
+	if o.Sensitive && !private(o.BaseURL) {
+		fault("sensitive", "needs a base_url with https; without it everybody on the way reads along")
+	}
 	if o.TextLimit < 500 || o.TextLimit > newText {
 		fault("text_limit", fmt.Sprintf("must be between 500 and %d; leave it out, or write %d for an old database", newText, oldText))
 	}
@@ -71,6 +76,16 @@ func readOptions(s channels.Settings) (Options, error) {
 		fault("per_second", "must be above 0 and at most 1000")
 	}
 	return o, errors.Join(faults...)
+}
+
+// private says whether nobody on the way to a server reads along: https, or a server on this machine.
+func private(base string) bool {
+	u, err := url.Parse(base)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // badBase says what is wrong with a base URL.

@@ -283,6 +283,16 @@ func TestComposeRefuses(t *testing.T) {
 	}
 }
 
+// A server is fit for sensitive texts only if its owner says so.
+func TestFitForSensitiveTextsByTheOwnersWord(t *testing.T) {
+	for _, says := range []bool{false, true} {
+		a, err := build(channels.Settings{Name: "mm"}, "https://chat.example.org", map[string]any{"sensitive": says})
+		if err != nil || a.Capabilities().Sensitive != says {
+			t.Errorf("the owner says %v: %v", says, err)
+		}
+	}
+}
+
 func TestOptionsSayWhatIsWrong(t *testing.T) {
 	for want, c := range map[string]struct {
 		hook    string
@@ -297,6 +307,7 @@ func TestOptionsSayWhatIsWrong(t *testing.T) {
 		"at least 32 characters":         {"", map[string]any{"action_secret": "short"}},
 		"stands alone":                   {"", map[string]any{"previous_action_secret": secret}},
 		"options.command_token":          {"", map[string]any{"command_token": "short"}},
+		"options.sensitive: needs":       {"", map[string]any{"sensitive": true, "base_url": "http://chat.example.org"}},
 		"options.text_limit":             {"", map[string]any{"text_limit": 20000}},
 		"options.per_second":             {"", map[string]any{"per_second": -1}},
 		"unknown field":                  {"", map[string]any{"colour": "red"}},

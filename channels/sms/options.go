@@ -19,6 +19,7 @@ type Options struct {
 	APIKeySID           string          `json:"api_key_sid,omitempty" doc:"API key to send with instead of the auth token: SK and 32 hexadecimal digits"`
 	APIKeySecret        channels.Secret `json:"api_key_secret,omitempty" doc:"secret of the API key"`
 	From                string          `json:"from,omitempty" doc:"sender: a number (+12025550100), a short code, or a name of at most 11 letters and digits"`
+	NeutralFrom         string          `json:"neutral_from,omitempty" doc:"sender for members in neutral mode, as from, where from or what the service chooses tells who writes; default from"`
 	MessagingServiceSID string          `json:"messaging_service_sid,omitempty" doc:"messaging service that chooses the sender: MG and 32 hexadecimal digits"`
 	Region              string          `json:"region,omitempty" doc:"country of numbers written without +, such as DE"`
 	BaseURL             string          `json:"base_url,omitempty" doc:"where Twilio answers, for the sandbox; default https://api.twilio.com"`
@@ -65,6 +66,7 @@ func (o *Options) check(hook bool) error {
 		bad("previous_auth_token", "stands alone; it is the token before auth_token")
 	}
 	o.checkSender(bad, sid)
+	o.checkNeutral(bad)
 	o.Region = strings.ToUpper(strings.TrimSpace(o.Region))
 	if o.Region != "" && !phonenumbers.GetSupportedRegions()[o.Region] {
 		bad("region", "%q is no country; write its two letters, such as DE", o.Region)
@@ -102,6 +104,13 @@ func (o *Options) checkSender(bad func(key, format string, args ...any), sid fun
 		}
 	default:
 		sid("messaging_service_sid", o.MessagingServiceSID, "MG", "the messaging services page of Twilio's console")
+	}
+}
+
+// checkNeutral checks the sender that says nothing.
+func (o *Options) checkNeutral(bad func(key, format string, args ...any)) {
+	if o.NeutralFrom != "" && !isSender(o.NeutralFrom) {
+		bad("neutral_from", "is no number in international form (+12025550100), no short code and no name of at most 11 letters and digits with a letter among them")
 	}
 }
 

@@ -52,11 +52,11 @@ type Adapter struct {
 
 // settings are the options without their secrets.
 type settings struct {
-	Account, From, Service, Region     string
-	Validity                           int
-	ContentRetention, AddressRetention string
-	Rate                               float64
-	Smart                              bool
+	Account, From, Neutral, Service, Region string
+	Validity                                int
+	ContentRetention, AddressRetention      string
+	Rate                                    float64
+	Smart                                   bool
 }
 
 // New makes an adapter from a channel's settings, without any I/O. The error names every option that is wrong and how
@@ -81,7 +81,7 @@ func New(s channels.Settings) (*Adapter, error) {
 	}
 	return &Adapter{
 		options: settings{
-			o.AccountSID, o.From, o.MessagingServiceSID, o.Region, o.ValiditySeconds, o.ContentRetention, o.AddressRetention,
+			o.AccountSID, o.From, o.NeutralFrom, o.MessagingServiceSID, o.Region, o.ValiditySeconds, o.ContentRetention, o.AddressRetention,
 			o.SegmentsPerSecond, o.SmartEncoding,
 		},
 		client:    client,
@@ -97,7 +97,7 @@ func (a *Adapter) Close() error {
 	return nil
 }
 
-// Capabilities of a Twilio sender. The text limit is counted in UTF-16 code units, which is never more generous than
+// Capabilities of a Twilio sender. Text messages are never fit for sensitive texts: the provider and every carrier read them. The text limit is counted in UTF-16 code units, which is never more generous than
 // Twilio's characters.
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
@@ -154,9 +154,12 @@ func (a *Adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 		validity = int(min(left/time.Second, time.Duration(validity)))
 	}
 	p := (&api.CreateMessageParams{}).SetTo(m.To.Reveal()).SetBody(m.Part.Text).SetValidityPeriod(validity).SetSmartEncoded(false)
-	if a.options.Service != "" {
+	switch {
+	case m.Neutral && a.options.Neutral != "":
+		p.SetFrom(a.options.Neutral)
+	case a.options.Service != "":
 		p.SetMessagingServiceSid(a.options.Service)
-	} else {
+	default:
 		p.SetFrom(a.options.From)
 	}
 	if m.CallbackURL != "" {
@@ -182,6 +185,14 @@ func (a *Adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 		return channels.Sent{}, ofReceipt(value(answer.ErrorCode))
 	}
 	return channels.Sent{ProviderID: *answer.Sid}, nil
+}
+
+// Names gives the sender. What a messaging service chooses is a number, unless the service has a name among its senders.
+func (a *Adapter) Names(context.Context) ([]string, error) {
+	if a.options.Neutral != "" {
+		return []string{a.options.Neutral}, nil
+	}
+	return []string{a.options.From}, nil
 }
 
 // Check reads the account. It proves the credentials and that the account is active, and sends nothing.
@@ -214,5 +225,6 @@ var (
 	_ channels.Poller        = (*Adapter)(nil)
 	_ channels.StatusFinder  = (*Adapter)(nil)
 	_ channels.Measurer      = (*Adapter)(nil)
+	_ channels.Introducer    = (*Adapter)(nil)
 	_ io.Closer              = (*Adapter)(nil)
 )

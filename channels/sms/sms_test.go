@@ -173,16 +173,23 @@ func TestWhatIsSent(t *testing.T) {
 	for name, c := range map[string]struct {
 		options options
 		expires time.Duration
+		neutral bool
 		want    map[string]string
 	}{
-		"from a number": {base, 0, map[string]string{"From": ours, "ValidityPeriod": "36000", "SmartEncoded": "false", "MessagingServiceSid": "", "ContentRetention": ""}},
+		"from a number": {base, 0, false, map[string]string{"From": ours, "ValidityPeriod": "36000", "SmartEncoded": "false", "MessagingServiceSid": "", "ContentRetention": ""}},
 		"from a service, private": {
-			options{"account_sid": account, "auth_token": token, "messaging_service_sid": service, "content_retention": "discard", "address_retention": "obfuscate"}, time.Hour,
+			options{"account_sid": account, "auth_token": token, "messaging_service_sid": service, "content_retention": "discard", "address_retention": "obfuscate"}, time.Hour, false,
 			map[string]string{"From": "", "MessagingServiceSid": service, "ContentRetention": "discard", "AddressRetention": "obfuscate", "ValidityPeriod": "3600"},
 		},
-		"not longer than allowed":           {base, 100 * time.Hour, map[string]string{"ValidityPeriod": "36000"}},
-		"not longer than configured":        {base.with("validity_seconds", 60), time.Hour, map[string]string{"ValidityPeriod": "60"}},
-		"rounded down, never arriving late": {base, 90*time.Second + 900*time.Millisecond, map[string]string{"ValidityPeriod": "90"}},
+		"not longer than allowed":                     {base, 100 * time.Hour, false, map[string]string{"ValidityPeriod": "36000"}},
+		"not longer than configured":                  {base.with("validity_seconds", 60), time.Hour, false, map[string]string{"ValidityPeriod": "60"}},
+		"rounded down, never arriving late":           {base, 90*time.Second + 900*time.Millisecond, false, map[string]string{"ValidityPeriod": "90"}},
+		"to a neutral member, with no sender for her": {base, 0, true, map[string]string{"From": ours}},
+		"to a neutral member":                         {base.with("from", "Harbour").with("neutral_from", ours), 0, true, map[string]string{"From": ours}},
+		"to another, with a sender for neutral ones":  {base.with("from", "Harbour").with("neutral_from", ours), 0, false, map[string]string{"From": "Harbour"}},
+		"to a neutral member, past the service": {
+			options{"account_sid": account, "auth_token": token, "messaging_service_sid": service, "neutral_from": ours}, 0, true, map[string]string{"From": ours, "MessagingServiceSid": ""},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := make(chan map[string]string, 1)
@@ -201,7 +208,7 @@ func TestWhatIsSent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m := channels.Outbound{To: anna, Part: channels.Part{Text: "Hello"}}
+			m := channels.Outbound{To: anna, Neutral: c.neutral, Part: channels.Part{Text: "Hello"}}
 			if c.expires != 0 {
 				m.Expires = now.Add(c.expires)
 			}
@@ -281,6 +288,7 @@ func TestOptions(t *testing.T) {
 		"wrong type":         {base.with("validity_seconds", "x"), "", []string{"validity_seconds"}},
 		"two senders":        {base.with("messaging_service_sid", service), "", []string{"give one of the two"}},
 		"bad sender":         {base.with("from", "0301234567 89"), "", []string{"from: is no number in international form"}},
+		"bad neutral sender": {base.with("neutral_from", "0301234567 89"), "", []string{"neutral_from: is no number in international form"}},
 		"long name":          {base.with("from", "ANameTooLong"), "", []string{"at most 11"}},
 		"half a key":         {base.with("api_key_sid", "SK00000000000000000000000000000001"), "", []string{"api_key_secret: is missing"}},
 		"key cannot verify":  {options{"account_sid": account, "from": ours, "api_key_sid": "SK00000000000000000000000000000001", "api_key_secret": "s"}, "https://example.org/h", []string{"auth_token: is missing; Twilio signs"}},

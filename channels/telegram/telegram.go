@@ -87,7 +87,24 @@ func New(s channels.Settings) (channels.Adapter, error) {
 	}, nil
 }
 
-// Capabilities says what a bot can do. It reports no receipts: Telegram tells a bot nothing after its answer.
+// Names asks Telegram under which name and @name the bot writes (core.telegram.org/bots/api#getme).
+func (a *Adapter) Names(ctx context.Context) ([]string, error) {
+	result, fail := a.api.call(ctx, a.api.short, "getMe", nil)
+	if fail != nil {
+		return nil, fail
+	}
+	var me struct {
+		First string `json:"first_name"`
+		Last  string `json:"last_name"`
+		User  string `json:"username"`
+	}
+	if err := json.Unmarshal(result, &me); err != nil {
+		return nil, nil // Check says what is wrong
+	}
+	return []string{me.First + " " + me.Last, me.User}, nil
+}
+
+// Capabilities says what a bot can do. It is not fit for sensitive texts: bots have no secret chats, so Telegram reads all. It reports no receipts: Telegram tells a bot nothing after its answer.
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind:      Kind,
@@ -153,4 +170,7 @@ func (p *presses) take(cursor string) []string {
 	return ids
 }
 
-var _ channels.Adapter = (*Adapter)(nil)
+var (
+	_ channels.Adapter    = (*Adapter)(nil)
+	_ channels.Introducer = (*Adapter)(nil)
+)

@@ -87,6 +87,9 @@ func (sh *shell) channelCheck() *cobra.Command {
 			return err
 		}
 		text := ch.Name + " works."
+		for _, w := range result.Warnings {
+			text += "\nBut " + w + "."
+		}
 		if !result.OK {
 			text = ch.Name + " does not work: " + strings.TrimSpace(result.Code+" "+result.Detail)
 		}

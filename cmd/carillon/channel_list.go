@@ -10,14 +10,14 @@ import (
 
 // listChannels tells how channels are: a line each, then what they keep to and what their providers said lately.
 func (sh *shell) listChannels(all []gateway.ChannelView) error {
-	if err := listed(sh, all, []string{"NAME", "ADAPTER", "KIND", "OWNER", "FOR", "SENDERS", "WAITING", "RATES", "HEALTH"}, "No channels here; a group's own are listed with --group. Make one with: carillon channel add", func(c gateway.ChannelView) []string {
+	if err := listed(sh, all, []string{"NAME", "ADAPTER", "KIND", "OWNER", "FOR", "SENDERS", "WAITING", "RATES", "SENSITIVE TEXTS", "HEALTH"}, "No channels here; a group's own are listed with --group. Make one with: carillon channel add", func(c gateway.ChannelView) []string {
 		owner, serves := "operator", strings.Join(c.Groups, " ")
 		if !c.GroupID.IsZero() {
 			owner, serves = "group", "itself"
 		} else if serves == "" {
 			serves = "all groups"
 		}
-		return []string{c.Name, c.Adapter, c.Kind, owner, serves, senders(c), waiting(c.Backlog), rates(c.Rates), condition(c.Health, c.Incident, c.Breaker, c.Problem)}
+		return []string{c.Name, c.Adapter, c.Kind, owner, serves, senders(c), waiting(c.Backlog), rates(c.Rates), sensitive(c.Sensitive), condition(c.Health, c.Incident, c.Breaker, c.Problem)}
 	}); err != nil || sh.json() {
 		return err
 	}
@@ -34,6 +34,14 @@ func (sh *shell) listChannels(all []gateway.ChannelView) error {
 		return err
 	}
 	return sh.table([]string{"CHANNEL", "LAST", "TIMES", "CODE", "SORT", "WHAT"}, rows, "")
+}
+
+// sensitive says how a text that is marked sensitive leaves over a channel.
+func sensitive(fit bool) string {
+	if fit {
+		return "in full"
+	}
+	return "as a pointer"
 }
 
 func senders(c gateway.ChannelView) string {

@@ -41,6 +41,9 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 	if err := sh.part([]string{"CHANNEL", "KIND", "MEMBERS", "MESSAGES", "SEGMENTS"}, rows); err != nil {
 		return err
 	}
+	if err := sh.pointers(p.Pointers); err != nil {
+		return err
+	}
 	if err := sh.part([]string{"CHANNEL", "COUNTRY", "LANGUAGE", "MEMBERS", "SEGMENTS", "PRICE EACH", "COST"}, costRows(p.Costs)); err != nil {
 		return err
 	}
@@ -67,6 +70,9 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 		neutral := ""
 		if t.Neutral {
 			neutral = ", as a pointer"
+		}
+		if t.Zone != "" {
+			neutral += ", times by " + t.Zone
 		}
 		size := plural(t.Cost, "segment")
 		if t.Encoding != "" {
@@ -100,6 +106,16 @@ func draftsNote(all []gateway.DraftText) string {
 		names[i] = orElse(name, "this text") + " in " + strings.Join(languages[name], ", ")
 	}
 	return "\nNobody has reviewed " + strings.Join(names, "; ") + ". See carillon template review --help"
+}
+
+// pointers tells who gets only a pointer of a sensitive text, because of the channel.
+func (sh *shell) pointers(all []gateway.PointerCount) error {
+	for _, p := range all {
+		if err := sh.say("Of this sensitive text %s over %s (%s) will read only that there is a message: others can read along on that channel. Tell them the rest another way.", plural(p.Members, "member"), p.Channel, p.Kind); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // part writes a table and an empty line, or nothing if it has no rows.

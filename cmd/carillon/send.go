@@ -51,7 +51,7 @@ func (sh *shell) send() *cobra.Command {
 	f.StringVar(&m.text, "text", "", "the text itself, in the one language of --locale; - reads standard input")
 	f.StringVar(&m.locale, "locale", "", "language of --text, as in en or pt-BR")
 	f.StringArrayVar(&m.data, "data", nil, "value of a placeholder, as in count=120 (again for others)")
-	f.BoolVar(&m.sensitive, "sensitive", false, "over open channels only as a pointer: \"You have a message\"")
+	f.BoolVar(&m.sensitive, "sensitive", false, "in full only over channels that are fit for it (see channel list), over others as a pointer: \"You have a message\"")
 	f.BoolVar(&m.fallback, "fallback", false, "send it although a language, placeholder or plural form is missing")
 	f.BoolVar(&m.noFallback, "no-fallback", false, "refuse an alert too if something is missing")
 	c.MarkFlagsMutuallyExclusive("fallback", "no-fallback")
@@ -108,6 +108,11 @@ func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft 
 	submission, err := c.Submit(ctx, m.group, draft)
 	if err != nil {
 		return sh.incomplete(err, told)
+	}
+	if m.yes && !sh.json() { // otherwise the preview has said so
+		if err := sh.pointers(submission.Pointers); err != nil {
+			return err
+		}
 	}
 	text := "Handed in as " + submission.ID.String() + ". Follow it with: carillon broadcast show " + submission.ID.String() + " --group " + m.group
 	if !submission.Created {

@@ -25,6 +25,7 @@ type channelStore interface {
 	gateway.Channels
 	gateway.Troubles
 	Backlog(ctx context.Context) (map[gateway.ID][len(gateway.Lanes)]int, error)
+	Groups(ctx context.Context) ([]gateway.Group, error)
 }
 
 // Views lists all channels with all that shows how they are.
@@ -73,7 +74,7 @@ func (d *channelDesk) Channels(ctx context.Context) ([]gateway.Channel, error) {
 	return d.store.Channels(ctx)
 }
 
-// Try says what stands against a channel as it is given, and fills in its kind.
+// Try says what stands against a channel as it is given, and fills in its kind and whether it is fit for sensitive texts.
 func (d *channelDesk) Try(ctx context.Context, c gateway.Channel) (gateway.Channel, error) {
 	i := slices.IndexFunc(d.live.factories, func(f channels.Factory) bool { return f.Name == c.Adapter })
 	if i < 0 {
@@ -92,9 +93,11 @@ func (d *channelDesk) Try(ctx context.Context, c gateway.Channel) (gateway.Chann
 		}
 		trial.Options = known.Options
 	}
-	if _, err := d.live.make(trial); err != nil {
+	adapter, err := d.live.make(trial)
+	if err != nil {
 		return c, gateway.Faultf(gateway.CodeInvalid, "the channel %q cannot be used like this: %v", c.Name, err)
 	}
+	c.Sensitive = adapter.Capabilities().Sensitive
 	return c, nil
 }
 
@@ -153,6 +156,10 @@ func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckRe
 	if i < 0 {
 		return gateway.CheckResult{OK: true}, nil
 	}
+	warnings, err := d.telltale(ctx, all[i], adapter)
+	if err != nil {
+		return gateway.CheckResult{}, err
+	}
 	if all[i].Incident != nil && all[i].Incident.Mends() {
 		if err := d.CloseIncident(ctx, id, gateway.ByCheck); err != nil {
 			return gateway.CheckResult{}, err
@@ -163,7 +170,7 @@ func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckRe
 			return gateway.CheckResult{}, err
 		}
 	}
-	return gateway.CheckResult{OK: true}, nil
+	return gateway.CheckResult{OK: true, Warnings: warnings}, nil
 }
 
 // adoptChannels puts the operator's channels from the configuration into the ledger.

@@ -98,7 +98,7 @@ func (l *live) make(record gateway.Channel) (channels.Adapter, error) {
 	}
 	settings := channels.Settings{Name: record.Name, Options: record.Options, HTTP: l.http, Now: l.now, PollWait: l.pollWait}
 	if l.publicURL != "" {
-		settings.HookURL = l.publicURL + "/hooks/" + record.Name
+		settings.HookURL, settings.LinkURL = l.publicURL+"/hooks/"+record.Name, l.publicURL+"/hooks/"+record.ID.String()
 	}
 	return l.factories[i].New(settings)
 }
@@ -147,10 +147,14 @@ func (l *live) Usable(group gateway.ID) []gateway.Channel {
 	return append(own, shared...)
 }
 
-// ByName finds a channel by the name in its webhook's URL.
+// ByName finds a channel by the name in its webhook's URL, or by the id that stands there in links that members see.
 func (l *live) ByName(name string) (gateway.Channel, channels.Adapter, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	if id, err := gateway.ParseID(name); err == nil {
+		c, ok := l.byID[id]
+		return c.record, c.adapter, ok
+	}
 	for _, c := range l.byID {
 		if c.record.Name == name {
 			return c.record, c.adapter, true

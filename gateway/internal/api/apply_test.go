@@ -189,3 +189,23 @@ func TestExportIsApplicable(t *testing.T) {
 	}
 	w.wantApplied(applyAsk(string(r.body), "", "berlin administrator"), map[string]gateway.ApplyWhat{"groups/berlin": gateway.ApplySame, "groups/berlin/channels/sms-berlin": gateway.ApplySame})
 }
+
+// Words for members in neutral mode that name the group are refused, from a person and from a document; others are not
+// looked at.
+func TestNeutralWordsNameNobody(t *testing.T) {
+	w := newWorld(t)
+	put := func(name, text string) ask {
+		return ask{method: "PUT", path: "/api/v1/groups/berlin/wordings/" + name, token: "berlin administrator", body: map[string]any{"sources": map[string]string{"de": text}}}
+	}
+	w.want(200, put("pointer", "Eine Nachricht ist da."), nil)
+	w.want(200, put("stopped", "Berlin schweigt."), nil)
+	for name, text := range map[string]string{"pointer": "Eine Nachricht aus Berlin.", "stopped-neutral": "BERLIN schweigt.", "confirm-neutral": "{group} fragt."} {
+		if p := w.want(422, put(name, text), nil).problem(t); p.Code != gateway.CodeInvalid {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	r := w.want(422, applyAsk(`{"groups":[{"slug":"oslo","name":"Oslo Fjord","locale":"nb","zone":"Europe/Oslo","wordings":{"pointer":{"nb":"Fra Oslo Fjord."}}}]}`, "", "operator"), nil)
+	if e := r.problem(t).Errors; len(e) != 1 || e[0].Path != "body.groups[0].wordings.pointer" {
+		t.Errorf("%+v", e)
+	}
+}

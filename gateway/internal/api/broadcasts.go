@@ -16,7 +16,7 @@ type draftIn struct {
 	DangerToLife bool         `json:"danger_to_life,omitempty" doc:"For alerts only."`
 	Audience     audienceIn   `json:"audience"`
 	Words        wordsIn      `json:"words"`
-	Sensitive    bool         `json:"sensitive,omitempty" doc:"Leaves by open channels only as a pointer."`
+	Sensitive    bool         `json:"sensitive,omitempty" doc:"Leaves in full only over channels that are fit for it, over others as a pointer."`
 	Fallback     *bool        `json:"fallback,omitempty" doc:"Send it although some lack their language, or the text lacks a placeholder or a plural form. Absent: an alert is sent, a report or reminder is refused as incomplete, with what is missing and how many members it concerns."`
 	StartAt      time.Time    `json:"start_at,omitzero" doc:"Absent: at once. In the past by more than a minute: refused."`
 	ExpiresAt    time.Time    `json:"expires_at,omitzero" doc:"Absent: so long after the start as its class says."`
@@ -81,7 +81,7 @@ func (s *server) addBroadcasts() {
 		Author: "weekly report", State: gateway.Planned, CreatedAt: sampleTime, StartAt: sampleTime, ExpiresAt: sampleTime.Add(24 * time.Hour), Planned: 120}
 
 	add(s, route{ID: "submit-broadcast", Method: http.MethodPost, Path: "/api/v1/groups/{group}/broadcasts", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Author, Status: http.StatusCreated,
-		Summary: "Send a broadcast", About: "Checked whole, then stored; it is sent after the answer. 201: it is new. 200: its key was known, and nothing was recorded. Drafts in the answer are texts that nobody has reviewed; they are sent all the same.",
+		Summary: "Send a broadcast", About: "Checked whole, then stored; it is sent after the answer. 201: it is new. 200: its key was known, and nothing was recorded. Of a new sensitive text the answer counts who gets only a pointer because of the channel. Drafts in the answer are texts that nobody has reviewed; they are sent all the same.",
 		Example: draft, Answer: gateway.HandedIn{Submission: gateway.Submission{ID: sampleID, Created: true}, Drafts: []gateway.DraftText{{Locale: "fa"}}}},
 		func(ctx context.Context, who caller, in *submitBroadcast) (*submitted, error) {
 			d := in.Body.draft(who)

@@ -46,6 +46,9 @@ func (s *server) addWordings() {
 			if err := checkWording(in.Wording, in.Body.Sources); err != nil {
 				return nil, err
 			}
+			if err := checkNeutral(who.Group, in.Wording, in.Body.Sources); err != nil {
+				return nil, err
+			}
 			return &body[wording]{in.Body}, s.Wordings.PutWording(ctx, who.Group.ID, in.Wording, in.Body.Sources)
 		})
 	add(s, route{ID: "delete-wording", Method: http.MethodDelete, Path: "/api/v1/groups/{group}/wordings/{wording}", Tag: tag, Scope: ofGroup, Role: gateway.Administrator,

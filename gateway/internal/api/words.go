@@ -8,6 +8,19 @@ import (
 	"github.com/carillon-gateway/carillon/templates"
 )
 
+// checkNeutral refuses words for members in neutral mode that tell which group writes.
+func checkNeutral(g gateway.Group, name string, sources map[string]string) error {
+	if name != templates.Pointer && !strings.HasSuffix(name, "-neutral") {
+		return nil
+	}
+	for _, locale := range sortedKeys(sources) {
+		if g.NamedIn(sources[locale]) || strings.Contains(sources[locale], "{group") {
+			return gateway.Faultf(gateway.CodeInvalid, "the words of %s in %s name the group; they are for members whose phone must not tell of it, so leave the name out", name, locale)
+		}
+	}
+	return nil
+}
+
 // checkWording says everything that is wrong with a template's sources, laid over the shipped ones of its name.
 func checkWording(name string, sources map[string]string) error {
 	_, err := templates.Wording(name, sources)

@@ -61,7 +61,8 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeChannel), Detail: "its address cannot be opened; the log says why"}})
 		return
 	}
-	m := channels.Outbound{Attempt: c.Attempt.String(), To: channels.Address(c.Address.Reveal()), Expires: c.Expires, Urgent: s.outcome.Urgent}
+	m := channels.Outbound{Attempt: c.Attempt.String(), To: channels.Address(c.Address.Reveal()), Expires: c.Expires, Urgent: s.outcome.Urgent,
+		Neutral: c.Neutral, Protected: c.Neutral || c.Sensitive}
 	longest := caps.LongestAttempt
 	if longest <= 0 {
 		longest = usualAttempt

@@ -26,7 +26,7 @@ type texts struct {
 type textKey struct {
 	broadcast    gateway.ID
 	locale, kind string
-	neutral      bool
+	pointer      bool
 }
 
 // text is a frozen text that can be sent, or why it cannot ever.
@@ -47,7 +47,7 @@ func newTexts(source Texts, most int) *texts {
 
 // of gives the text of a claim; errBadText if it is missing or spoilt, other errors may pass.
 func (t *texts) of(ctx context.Context, c *gateway.Claim) (*text, error) {
-	key := textKey{c.Broadcast, c.Locale, c.Kind, c.Neutral}
+	key := textKey{c.Broadcast, c.Locale, c.Kind, c.Pointer}
 	t.mu.Lock()
 	if e, ok := t.byKey[key]; ok {
 		t.recent.MoveToFront(e)
@@ -56,7 +56,7 @@ func (t *texts) of(ctx context.Context, c *gateway.Claim) (*text, error) {
 		return found, found.bad
 	}
 	t.mu.Unlock()
-	rendering, err := t.source.Rendering(ctx, c.Group, c.Broadcast, c.Locale, c.Kind, c.Neutral)
+	rendering, err := t.source.Rendering(ctx, c.Group, c.Broadcast, c.Locale, c.Kind, c.Pointer)
 	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return nil, fmt.Errorf("reading the text of a message: %w", err)
 	}

@@ -30,7 +30,7 @@ func (c *census) cost(r *gateway.Recipient, d *decision) {
 			country = r.Points[i].Country
 		}
 	}
-	key := costKey{d.version.plain, d.way, country}
+	key := costKey{d.said.plain, d.way, country}
 	sum := c.costs[key]
 	if sum == nil {
 		ch := &c.t.ways[d.way].channel
@@ -41,7 +41,7 @@ func (c *census) cost(r *gateway.Recipient, d *decision) {
 		sum = &gateway.PreviewCost{Locale: key.locale, Channel: ch.Name, Kind: ch.Kind, Country: country, Charge: gateway.NewCharge(ch.ID, 0, price, priced)}
 		c.costs[key] = sum
 	}
-	n := int64(d.version.byKind[d.way].rendering.Cost)
+	n := int64(d.said.byKind[d.way].rendering.Cost)
 	sum.Members++
 	sum.Segments += n
 	if sum.Amount != nil {

@@ -23,7 +23,8 @@ const (
 type decision struct {
 	meant   bool // counts as audience; otherwise only why is set
 	version *version
-	way     int // of texts.ways; below zero: none
+	said    *version // of version, what leaves over way
+	way     int      // of texts.ways; below zero: none
 	point   gateway.ID
 	why     string // why she gets nothing
 	failed  bool   // that is our fault, not her wish
@@ -53,16 +54,17 @@ func (t *texts) decide(r *gateway.Recipient) decision {
 			continue
 		}
 		if d.version == nil {
-			if d.version = t.read(r.Locale, r.Fallback, r.Neutral); d.version == nil {
+			if d.version = t.read(r.Locale, r.Fallback, r.Zone, r.Neutral); d.version == nil {
 				d.why = whyNoLanguage
 				return d
 			}
 		}
-		if d.version.byKind[way].err != nil {
+		said := t.over(d.version, way)
+		if said.byKind[way].err != nil {
 			d.why, d.failed = whyNoWriting, true
 			continue
 		}
-		d.way, d.point, d.why, d.failed = way, p.ID, "", false
+		d.way, d.said, d.point, d.why, d.failed = way, said, p.ID, "", false
 		return d
 	}
 	if !d.meant {

@@ -61,6 +61,8 @@ type Options struct {
 	Sweep   time.Duration      // how often Run looks for what is due without being told; zero: a second
 	At      func(point string) // called at each of FaultPoints; nil in production
 
+	Languages []string // the coalition's: tried behind those of a reader and her group
+
 	Rivals    bool   // other processes may plan the same broadcast: whoever finds that another is ahead leaves it to him
 	Elsewhere func() // has the processes that plan look; nil: this one plans
 }

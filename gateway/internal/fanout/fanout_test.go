@@ -59,18 +59,6 @@ ended en suppressed: has no contact point that a channel of the group serves`
 	}
 }
 
-func TestASensitiveReportLeavesOnlyAsAPointer(t *testing.T) {
-	st := newStage(t)
-	st.enrol(who{locale: "fa", points: "sms"})
-	st.run(st.f)
-	d := report("r1")
-	d.Sensitive = true
-	all := st.planned(st.submit(d))
-	if !all[0].Neutral || all[0].Locale != "fa" || strings.Contains(st.text(all[0], "sms"), "Harbour") {
-		t.Errorf("%+v gets %s", all[0], st.text(all[0], "sms"))
-	}
-}
-
 // What is wrong with a draft is said before anything is stored.
 func TestWhatIsWrongIsSaidAtOnce(t *testing.T) {
 	st := newStage(t)

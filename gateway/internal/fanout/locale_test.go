@@ -43,7 +43,7 @@ func TestEveryReaderGetsTheFirstLanguageOfHerChain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := texts.read(own, fallback, false)
+		v := texts.read(own, fallback, "", false)
 		want := ""
 		for _, l := range slices.Concat([]string{own}, fallback, group) {
 			if slices.ContainsFunc(text, func(x string) bool { return base(x) == base(l) }) {
@@ -67,10 +67,10 @@ func TestEveryReaderGetsTheFirstLanguageOfHerChain(t *testing.T) {
 			t.Fatalf("reads %s, gets %s: %q (fallback: %v)", own, v.locale, said, v.fallback)
 		case !strings.HasSuffix(said, "text in "+v.plain):
 			t.Fatalf("%s says %q", v.locale, said)
-		case texts.read(own, slices.Clone(fallback), false) != v:
+		case texts.read(own, slices.Clone(fallback), "", false) != v:
 			t.Fatal("a second reader of the same languages gets another text")
 		}
-		if n := texts.read(own, fallback, true); n == nil || strings.Contains(n.byKind[0].parts[0].Text, "Harbour") || !n.neutral {
+		if n := texts.read(own, fallback, "", true); n == nil || strings.Contains(n.byKind[0].parts[0].Text, "Harbour") || !n.neutral {
 			t.Fatalf("a neutral reader gets %+v", n)
 		}
 	})
@@ -98,7 +98,7 @@ func TestReadersOfOneTextCountDaysDifferently(t *testing.T) {
 		"en-GB":                   {"en-x-as-en-gb", "06/11/2026 1,200"},
 		"de":                      {"fa-x-fallback", "[fa] ۱۴۰۵/۸/۱۵ ۱٬۲۰۰"},
 	} {
-		v := texts.read(locale, nil, false)
+		v := texts.read(locale, nil, "", false)
 		if said := strings.ReplaceAll(v.byKind[0].parts[0].Text, "\u200e", ""); v.locale != want[0] || said != want[1] {
 			t.Errorf("%s gets %s: %q, want %v", locale, v.locale, said, want)
 		}

@@ -142,10 +142,11 @@ func (f *Fanout) anyForeign(ctx context.Context, t *texts) (bool, error) {
 		return false, fmt.Errorf("read the languages of the members: %w", err)
 	}
 	for _, l := range locales {
-		if len(t.b.Audience.Locales) > 0 && !slices.Contains(t.b.Audience.Locales, l) {
+		plain, _, _ := strings.Cut(l, "-u-") // as the ledger matches them
+		if of := t.b.Audience.Locales; len(of) > 0 && !slices.Contains(of, l) && !slices.Contains(of, plain) {
 			continue
 		}
-		if v := t.read(l, nil, false); v == nil || slices.ContainsFunc(v.lacks, func(s templates.Shortfall) bool { return s.Foreign }) {
+		if v := t.read(l, nil, t.group.Zone, false); v == nil || slices.ContainsFunc(v.lacks, func(s templates.Shortfall) bool { return s.Foreign }) {
 			return true, nil
 		}
 	}

@@ -41,7 +41,7 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 	if err != nil {
 		return gateway.Preview{}, err
 	}
-	c := &census{t: t, drafts: newDrafting(t, reviewed), shortage: newShortage(t), prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[[2]string]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
+	c := &census{t: t, drafts: newDrafting(t, reviewed), shortage: newShortage(t), prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[reading]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), pointers: make([]int, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
 	var after gateway.ID
 	for {
 		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
@@ -62,14 +62,21 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 type census struct {
 	t         *texts
 	p         gateway.Preview
-	languages map[[2]string]*gateway.PreviewLanguage
+	languages map[reading]*gateway.PreviewLanguage
 	channels  []gateway.PreviewChannel // as texts.ways
+	pointers  []int                    // as texts.ways
 	leftOut   map[leftOut]int
 	texts     map[textKey]int
 	prices    *gateway.PriceTable
 	costs     map[costKey]*gateway.PreviewCost
 	drafts    *drafting
 	shortage  shortage
+}
+
+// reading is who wants one language and gets one.
+type reading struct {
+	wants, gets string
+	fallback    bool
 }
 
 type costKey struct {
@@ -98,25 +105,28 @@ func (c *census) count(r *gateway.Recipient) {
 		return
 	}
 	c.p.Reached++
-	pair := [2]string{r.Locale, d.version.locale}
-	l := c.languages[pair]
+	reads := reading{r.Locale, d.said.plain, d.said.fallback}
+	l := c.languages[reads]
 	if l == nil {
-		l = &gateway.PreviewLanguage{Wants: r.Locale, Gets: d.version.plain, Fallback: d.version.fallback}
-		c.languages[pair] = l
+		l = &gateway.PreviewLanguage{Wants: r.Locale, Gets: d.said.plain, Fallback: d.said.fallback}
+		c.languages[reads] = l
 	}
 	l.Members++
-	w, said := c.t.ways[d.way], &d.version.byKind[d.way]
+	w, said := c.t.ways[d.way], &d.said.byKind[d.way]
 	ch := &c.channels[d.way]
 	ch.Members++
 	ch.Parts += len(said.parts)
 	ch.Cost += said.rendering.Cost
 	c.p.Cost += said.rendering.Cost
-	c.texts[textKey{d.version, d.way}]++
+	c.texts[textKey{d.said.text, d.way}]++
 	c.cost(r, &d)
-	c.drafts.count(d.version)
+	c.drafts.count(d.said)
 	c.shortage.count(r, &d)
+	if d.said != d.version {
+		c.pointers[d.way]++
+	}
 	if len(c.p.Examples) < examples {
-		c.p.Examples = append(c.p.Examples, gateway.PreviewExample{MemberID: r.Member, Locale: d.version.plain, Kind: w.kind, Channel: w.channel.Name})
+		c.p.Examples = append(c.p.Examples, gateway.PreviewExample{MemberID: r.Member, Locale: d.said.plain, Kind: w.kind, Channel: w.channel.Name})
 	}
 }
 
@@ -126,6 +136,7 @@ func (c *census) preview() gateway.Preview {
 	p.Costs, p.Total = c.sums()
 	p.Drafts = c.drafts.list()
 	p.Missing = c.shortage.list()
+	p.Pointers = c.t.countPointers(c.pointers)
 	p.Languages, p.Channels, p.LeftOut, p.Texts = []gateway.PreviewLanguage{}, []gateway.PreviewChannel{}, []gateway.PreviewLeftOut{}, []gateway.PreviewText{}
 	if p.Examples == nil {
 		p.Examples = []gateway.PreviewExample{}
@@ -149,7 +160,7 @@ func (c *census) preview() gateway.Preview {
 	})
 	for k, n := range c.texts {
 		said := &k.version.byKind[k.way]
-		text := gateway.PreviewText{Locale: k.version.plain, Kind: c.t.ways[k.way].kind, Neutral: k.version.neutral, Cost: said.rendering.Cost, Members: n}
+		text := gateway.PreviewText{Locale: k.version.plain, Kind: c.t.ways[k.way].kind, Zone: k.version.zone, Neutral: k.version.neutral, Cost: said.rendering.Cost, Members: n}
 		for _, part := range said.parts {
 			shown := part.Text
 			if part.Subject != "" {

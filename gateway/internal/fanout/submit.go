@@ -54,7 +54,14 @@ func (f *Fanout) Submit(ctx context.Context, d gateway.Draft) (gateway.HandedIn,
 		return gateway.HandedIn{}, err
 	}
 	s, err := f.submit(ctx, b, print, d.FallsBack())
-	return gateway.HandedIn{Submission: s, Drafts: drafts}, err
+	in := gateway.HandedIn{Submission: s, Drafts: drafts}
+	if err == nil && s.Created && b.Sensitive {
+		if in.Pointers, err = f.pointers(ctx, b); err != nil { // it is on its way all the same
+			f.Log.Error("counting who gets only a pointer", "broadcast", b.ID, "error", err)
+			err = nil
+		}
+	}
+	return in, err
 }
 
 // Note is a message that Carillon writes itself, in shipped words or the group's own.
@@ -188,12 +195,8 @@ func (f *Fanout) texts(ctx context.Context, b gateway.Broadcast) (*texts, error)
 	case unread != nil:
 		return nil, fmt.Errorf("read the group's wordings: %w", unread)
 	}
-	return newTexts(b, g, func(name string) (*templates.Set, error) {
-		if own := wordings[name]; len(own) > 0 || name != templates.Pointer {
-			return templates.Wording(name, own)
-		}
-		return f.pointer()
-	}, f.ways(b.GroupID, b.Audience.Avoid))
+	g.Fallback = append(slices.Clone(g.Fallback), f.Languages...)
+	return newTexts(b, g, f.neutral(wordings), f.ways(b.GroupID, b.Audience.Avoid))
 }
 
 // ways lists the first usable channel of each kind, but for one to avoid.

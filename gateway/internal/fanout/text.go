@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
-	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/content"
@@ -33,12 +33,14 @@ type way struct {
 type texts struct {
 	b        gateway.Broadcast
 	main     *templates.Set
-	pointer  *templates.Set // instead of main for whom the text must stay neutral
+	pointer  *templates.Set // instead of main for whom the text must stay neutral, and where a sensitive one must not leave
 	instead  string         // the name of pointer
+	quiet    templates.Data // for pointer: nothing that could say who writes
+	zoned    bool           // the reader's zone has a say in what main says
 	shipped  bool           // main is a shipped text
 	data     templates.Data
 	group    gateway.Group
-	zone     *time.Location // the group's: times are told by its clock
+	home     place // the group's
 	ways     []way
 	readings map[readingKey]*version
 	versions map[versionKey]*version
@@ -46,8 +48,8 @@ type texts struct {
 
 // readingKey is what decides which text a reader gets.
 type readingKey struct {
-	locale, fallback string
-	neutral          bool
+	locale, fallback, zone string
+	neutral                bool
 }
 
 type versionKey struct {
@@ -59,10 +61,13 @@ type versionKey struct {
 type version struct {
 	versionKey
 	plain    string // the language alone
+	zone     string // by whose clock it tells times; empty: the group's
 	fallback bool
 	byKind   []composed            // as texts.ways
 	from     templates.Result      // the languages of its fields
 	lacks    []templates.Shortfall // as texts.ways: what its readers miss; nil: that is not for the author to mend
+	text     *version              // that it repeats under another name; itself, if it does not
+	pointer  *version              // of a sensitive text: what leaves over channels that are not fit for it; nil: this is all there is
 	written  bool                  // its renderings are in the ledger, or in the chunk that is being filled
 }
 
@@ -86,7 +91,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 		t.data["group"] = g.Name
 	}
 	var err error
-	if t.zone, err = civil.Zone(g.Zone); err != nil {
+	if t.home.clock, err = civil.Zone(g.Zone); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's zone: %w", err)
 	}
 	if t.main, err = templates.NewLooseSet(b.Words.Sources); err != nil {
@@ -95,25 +100,22 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	if err := t.main.CheckData(t.data); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be filled in: %w", err)
 	}
+	t.zoned = t.main.Zoned(t.data)
 	instead := templates.Pointer
-	if b.Class == gateway.Account { // it has a neutral form of its own, or names nobody anyway
-		if instead = string(b.Kind) + "-neutral"; len(templates.ShippedText(instead)) == 0 {
-			t.pointer = t.main
-			return t, nil
-		}
+	if b.Class == gateway.Account { // it has a neutral form
+		instead = string(b.Kind) + quietly
+		t.quiet = maps.Clone(t.data)
+		delete(t.quiet, "group")
 	}
 	t.instead = instead
 	if t.pointer, err = neutral(instead); err == nil {
-		err = t.pointer.CheckData(neutralData)
+		err = t.pointer.CheckData(t.quiet)
 	}
 	if err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's own text %q cannot be used: %w", instead, err)
 	}
 	return t, nil
 }
-
-// neutralData fills neutral texts: they have no placeholder that could say who writes.
-var neutralData = templates.Data(nil)
 
 // chain lists the languages to try: hers, her fallbacks, the group's, the group's fallbacks, in this order.
 func (t *texts) chain(locale string, fallback []string) []string {
@@ -125,8 +127,11 @@ func (t *texts) chain(locale string, fallback []string) []string {
 }
 
 // read gives the version for a reader; nil: the text is in none of her languages. It composes it if she is the first.
-func (t *texts) read(locale string, fallback []string, neutral bool) *version {
-	key := readingKey{locale: locale, neutral: neutral || t.b.Sensitive}
+func (t *texts) read(locale string, fallback []string, zone string, neutral bool) *version {
+	key := readingKey{locale: locale, neutral: neutral}
+	if t.zoned && !neutral && zone != t.group.Zone {
+		key.zone = zone
+	}
 	if len(fallback) > 0 {
 		key.fallback = strings.Join(fallback, ",")
 	}
@@ -135,32 +140,33 @@ func (t *texts) read(locale string, fallback []string, neutral bool) *version {
 		if len(t.readings) >= keptReadings {
 			clear(t.readings)
 		}
-		v = t.find(t.chain(locale, fallback), key.neutral)
+		chain := t.chain(locale, fallback)
+		if v = t.find(chain, t.placed(key.zone), neutral); v != nil && t.b.Sensitive && !neutral {
+			v = t.pair(v, t.find(chain, t.home, true))
+		}
 		t.readings[key] = v
 	}
 	return v
 }
 
-func (t *texts) find(chain []string, neutral bool) *version {
+func (t *texts) find(chain []string, where place, neutral bool) *version {
 	set, data := t.main, t.data
 	if neutral {
-		set = t.pointer
-		if set != t.main {
-			data = neutralData
-		}
+		set, data = t.pointer, t.quiet
 	}
 	if neutral || t.shipped {
 		chain = append(chain, lastResort)
 	}
-	reader := templates.Reader{Chain: chain, Zone: t.zone, Now: t.b.StartAt}
+	reader := templates.Reader{Chain: chain, Zone: where.clock, Now: t.b.StartAt}
 	result, err := set.Choose(reader)
 	if err != nil {
 		return nil
 	}
-	key := versionKey{result.Version(), neutral}
+	key := versionKey{where.of(result.Version()), neutral}
 	v := t.versions[key]
 	if v == nil {
-		v = &version{versionKey: key, plain: result.Locale, fallback: result.Fallback, from: result, byKind: make([]composed, len(t.ways))}
+		v = &version{versionKey: key, plain: result.Locale, zone: where.name, fallback: result.Fallback, from: result, byKind: make([]composed, len(t.ways))}
+		v.text = v
 		doc, err := result.Render(reader, data)
 		if t.b.Class == gateway.LifeSafety || t.b.Class == gateway.Alert {
 			doc.Reference = t.b.ID.Short() // these may come twice after doubt
@@ -220,7 +226,7 @@ func sayable(err error) error {
 // that the group's own languages lead to a text: then everybody gets one.
 func (t *texts) check() error {
 	own := t.chain(t.group.Locale, nil)
-	if t.find(own, false) == nil {
+	if t.find(own, t.home, false) == nil {
 		left := ""
 		for _, gap := range t.main.Gaps() {
 			if gap.Placeholder != "" {
@@ -231,11 +237,11 @@ func (t *texts) check() error {
 			strings.Join(t.main.Locales(), ", "), strings.Join(own[1:], ", "), left)
 	}
 	for _, locale := range t.main.Locales() {
-		if err := t.checkVersion(t.find([]string{locale}, false), locale); err != nil {
+		if err := t.checkVersion(t.find([]string{locale}, t.home, false), locale); err != nil {
 			return err
 		}
 	}
-	return t.checkVersion(t.find(own, true), "neutral")
+	return t.checkVersion(t.find(own, t.home, true), "neutral")
 }
 
 func (t *texts) checkVersion(v *version, locale string) error {
@@ -243,7 +249,7 @@ func (t *texts) checkVersion(v *version, locale string) error {
 		return nil
 	}
 	for i, c := range v.byKind {
-		if c.err != nil {
+		if c.err != nil && (v.neutral || t.fit(i)) {
 			return gateway.Faultf(gateway.CodeInvalid, "the text in %s cannot be sent over channel %s (%s): %w", locale, t.ways[i].channel.Name, t.ways[i].kind, c.err)
 		}
 	}
@@ -261,6 +267,9 @@ func (v *version) renderings() []gateway.Rendering {
 		if c.err == nil {
 			all = append(all, c.rendering)
 		}
+	}
+	if v.pointer != nil {
+		all = append(all, v.pointer.renderings()...)
 	}
 	return all
 }

@@ -18,7 +18,7 @@ import (
 type Channels interface {
 	// All lists the channels that have an adapter.
 	All() []gateway.Channel
-	// ByName finds a channel by the name in its webhook's URL.
+	// ByName finds a channel by the name in its webhook's URL, or by the id that stands there in links that members see.
 	ByName(name string) (gateway.Channel, channels.Adapter, bool)
 	// Adapter gives the adapter of a channel.
 	Adapter(channel gateway.ID) (channels.Adapter, bool)

@@ -39,8 +39,8 @@ func (s *Store) PutChannel(ctx context.Context, given gateway.Channel) (gateway.
 				c.Options = json.RawMessage("{}")
 			}
 			keyID, options := s.ring.Wrap(c.Options, sealed.Place(c.ID, "options"))
-			n, err := t.exec("INSERT INTO channels (id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, cursor, trip_after, trip_minutes) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,'',0,'','',0,'',$10,$11) ON CONFLICT (name) DO NOTHING",
-				c.ID, c.GroupID, c.Name, c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, keyID, options, c.Trip.After, c.Trip.Minutes)
+			n, err := t.exec("INSERT INTO channels (id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, cursor, trip_after, trip_minutes, sensitive) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,'',0,'','',0,'',$10,$11,$12) ON CONFLICT (name) DO NOTHING",
+				c.ID, c.GroupID, c.Name, c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, keyID, options, c.Trip.After, c.Trip.Minutes, c.Sensitive)
 			if err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ func (s *Store) PutChannel(ctx context.Context, given gateway.Channel) (gateway.
 }
 
 func (t *txn) changeChannel(c gateway.Channel) error {
-	if _, err := t.exec("UPDATE channels SET adapter = $1, kind = $2, groups = $3, senders = $4, trip_after = $5, trip_minutes = $6 WHERE id = $7", c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.ID); err != nil {
+	if _, err := t.exec("UPDATE channels SET adapter = $1, kind = $2, groups = $3, senders = $4, trip_after = $5, trip_minutes = $6, sensitive = $7 WHERE id = $8", c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.Sensitive, c.ID); err != nil {
 		return err
 	}
 	if len(c.Options) > 0 {
@@ -73,9 +73,9 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 		groups, key string
 		options     []byte
 	}
-	read, err := list(ctx, s, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, routine_only, trip_after, trip_minutes FROM channels ORDER BY id", nil, func(r *row) []any {
+	read, err := list(ctx, s, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, routine_only, trip_after, trip_minutes, sensitive FROM channels ORDER BY id", nil, func(r *row) []any {
 		return []any{&r.c.ID, &r.c.GroupID, &r.c.Name, &r.c.Adapter, &r.c.Kind, &r.groups, &r.c.Senders, &r.key, &r.options, (*string)(&r.c.Health.Paused),
-			&r.c.Health.PausedUntil, &r.c.Health.Code, &r.c.Health.Detail, &r.c.Health.Since, &r.c.Health.RoutineOnly, &r.c.Trip.After, &r.c.Trip.Minutes}
+			&r.c.Health.PausedUntil, &r.c.Health.Code, &r.c.Health.Detail, &r.c.Health.Since, &r.c.Health.RoutineOnly, &r.c.Trip.After, &r.c.Trip.Minutes, &r.c.Sensitive}
 	})
 	if err != nil {
 		return nil, err

@@ -267,6 +267,9 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	info.Fill(c)
 	c.Member, c.Point, c.Channel, c.Locale, c.Neutral, c.No = d.Member, d.Point, d.Channel, d.Locale, d.Neutral, d.Attempts+1
 	c.Tries, c.Resends, c.FirstPart, c.Kind = d.Tries, d.Resends, d.FirstPart, o.kind
+	if c.Pointer, err = pointer(t, info, d.Neutral, d.Channel); err != nil {
+		return err
+	}
 	if o.stopped {
 		if o.stopped, err = t.halted(d.Group, d.Broadcast); err != nil {
 			return err
@@ -313,6 +316,9 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	parts, err := t.partsOf(info, c)
 	if err != nil {
 		return err
+	}
+	if c.FirstPart >= parts {
+		c.FirstPart = 0 // the text was longer, and gave way to the pointer
 	}
 	c.Attempt, c.Token = gateway.NewID(), 1
 	a := &attempt{No: c.Attempt, Group: d.Group, Broadcast: d.Broadcast, Delivery: d.No, Previous: d.Newest(), Channel: d.Channel, Point: c.Point, Nth: c.No, Price: price,

@@ -80,8 +80,8 @@ func (s *Store) frozenOf(q querier, group, broadcast gateway.ID) (*frozen, error
 	}
 	info := &frozen{}
 	var class, audience, policy string
-	if err := q.query("SELECT id, group_id, class, audience, policy, expires_at FROM broadcasts WHERE group_id = $1 AND id = $2", []any{group, broadcast}, func(r pgx.Rows) error {
-		return r.Scan(&info.ID, &info.Group, &class, &audience, &policy, &info.Expires)
+	if err := q.query("SELECT id, group_id, class, audience, policy, expires_at, sensitive FROM broadcasts WHERE group_id = $1 AND id = $2", []any{group, broadcast}, func(r pgx.Rows) error {
+		return r.Scan(&info.ID, &info.Group, &class, &audience, &policy, &info.Expires, &info.Sensitive)
 	}); err != nil {
 		return nil, err
 	}
@@ -97,15 +97,26 @@ func (s *Store) frozenOf(q querier, group, broadcast gateway.ID) (*frozen, error
 
 // partsOf says how many parts the rendering of a claim has.
 func (t *txn) partsOf(info *frozen, c *gateway.Claim) (int, error) {
-	key := variant{c.Locale, c.Kind, c.Neutral}
+	key := variant{c.Locale, c.Kind, c.Pointer}
 	if n, ok := info.parts.Load(key); ok {
 		return n.(int), nil
 	}
 	n := 1
 	err := t.query("SELECT parts FROM renderings WHERE group_id = $1 AND broadcast_id = $2 AND locale = $3 AND kind = $4 AND neutral = $5",
-		[]any{c.Group, c.Broadcast, c.Locale, c.Kind, c.Neutral}, func(r pgx.Rows) error { return r.Scan(&n) })
+		[]any{c.Group, c.Broadcast, c.Locale, c.Kind, c.Pointer}, func(r pgx.Rows) error { return r.Scan(&n) })
 	if err == nil {
 		info.parts.Store(key, n)
 	}
 	return n, err
+}
+
+// pointer says whether a claim gets the pointer: a member in neutral mode always, others where a channel is not fit for a
+// sensitive text.
+func pointer(q querier, info *frozen, neutral bool, channel gateway.ID) (bool, error) {
+	if neutral || !info.Sensitive {
+		return neutral, nil
+	}
+	fit := false
+	err := q.query("SELECT sensitive FROM channels WHERE id = $1", []any{channel}, func(r pgx.Rows) error { return r.Scan(&fit) })
+	return !fit, err
 }

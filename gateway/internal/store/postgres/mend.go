@@ -161,6 +161,9 @@ func (s *Store) cases(ctx context.Context, text string, waiting bool, ids []gate
 		if !waiting {
 			c.Channel, c.Point, c.State, c.ClaimedAt, c.SettledAt, c.Parts = a.Channel, a.Point, a.State, row.FromMicros(a.ClaimedAt), row.FromMicros(a.SettledAt), a.ProviderIDs()
 		}
+		if c.Pointer, err = pointer(reader{ctx, s}, info, d.Neutral, c.Channel); err != nil {
+			return nil, fmt.Errorf("reading cases: %w", err)
+		}
 		if len(f.wrapped) > 0 && len(f.address) > 0 {
 			if err := s.openAddress(ctx, c, f.wrapped, f.address); ctx.Err() != nil {
 				return nil, ctx.Err()

@@ -286,9 +286,17 @@ func (t *txn) Heal(a *attempt, d *delivery) error {
 	if a.FirstPart > 0 {
 		return nil // the parts before it were charged to the attempt that sent them
 	}
+	info, err := t.s.frozenOf(t, d.Group, d.Broadcast)
+	if err != nil {
+		return err
+	}
+	instead, err := pointer(t, info, d.Neutral, a.Channel)
+	if err != nil {
+		return err
+	}
 	cost := 0
-	err := t.query(`SELECT r.cost FROM channels c JOIN renderings r ON r.kind = c.kind AND r.group_id = $1 AND r.broadcast_id = $2 AND r.locale = $4 AND r.neutral = $5 WHERE c.id = $3`,
-		[]any{d.Group, d.Broadcast, a.Channel, d.Locale, d.Neutral}, func(r pgx.Rows) error { return r.Scan(&cost) })
+	err = t.query(`SELECT r.cost FROM channels c JOIN renderings r ON r.kind = c.kind AND r.group_id = $1 AND r.broadcast_id = $2 AND r.locale = $4 AND r.neutral = $5 WHERE c.id = $3`,
+		[]any{d.Group, d.Broadcast, a.Channel, d.Locale, instead}, func(r pgx.Rows) error { return r.Scan(&cost) })
 	if err != nil || cost <= a.Cost {
 		return err
 	}

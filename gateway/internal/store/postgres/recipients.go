@@ -17,7 +17,7 @@ import (
 // as a whole. What nobody asks for is not in the statement: a condition that always holds costs as much as the rest.
 const (
 	meantMembers = "SELECT id, locale, fallback, zone, neutral FROM members m WHERE m.group_id = $1 AND m.id > $2 AND " + visible
-	meantLocales = " AND m.locale = ANY(%s)"
+	meantLocales = " AND (m.locale = ANY(%[1]s) OR split_part(m.locale, '-u-', 1) = ANY(%[1]s))"
 	meantTags    = " AND NOT EXISTS (SELECT 1 FROM unnest(%s::text[]) tag WHERE position(tag IN m.tags) = 0)"
 	meantNames   = " AND m.id = ANY(%s)"
 	meantPoints  = `WITH m AS MATERIALIZED (%s ORDER BY m.id LIMIT $3)

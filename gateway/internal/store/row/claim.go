@@ -17,6 +17,7 @@ type Frozen struct {
 	Avoid     gateway.ID // a channel that must not carry it
 	Policy    gateway.Policy
 	Expires   int64
+	Sensitive bool // over channels that are not fit for it it leaves as a pointer
 }
 
 // Set takes the columns class, audience and policy.
@@ -38,7 +39,7 @@ func ReadPolicy(class gateway.Class, numbers string) (gateway.Policy, error) {
 
 // Fill writes what a claim says about its broadcast.
 func (f *Frozen) Fill(c *gateway.Claim) {
-	c.Group, c.Broadcast, c.Avoid = f.Group, f.ID, f.Avoid
+	c.Group, c.Broadcast, c.Avoid, c.Sensitive = f.Group, f.ID, f.Avoid, f.Sensitive
 	c.Class, c.Topic, c.Policy, c.Expires = f.Class, f.Topic, f.Policy, time.UnixMicro(f.Expires).UTC()
 }
 

@@ -30,12 +30,12 @@ func (s *Store) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Chan
 				c.Options = json.RawMessage("{}")
 			}
 			keyID, options := s.ring.Wrap(c.Options, sealed.Place(c.ID, "options"))
-			_, err := t.exec("INSERT INTO channels (id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, cursor, trip_after, trip_minutes) VALUES (?,?,?,?,?,?,?,?,?,'',0,'','',0,'',?,?)",
-				c.ID[:], c.GroupID[:], c.Name, c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, keyID, options, c.Trip.After, c.Trip.Minutes)
+			_, err := t.exec("INSERT INTO channels (id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, cursor, trip_after, trip_minutes, sensitive) VALUES (?,?,?,?,?,?,?,?,?,'',0,'','',0,'',?,?,?)",
+				c.ID[:], c.GroupID[:], c.Name, c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, keyID, options, c.Trip.After, c.Trip.Minutes, c.Sensitive)
 			return err
 		}
 		c.ID = known
-		if _, err := t.exec("UPDATE channels SET adapter = ?, kind = ?, groups = ?, senders = ?, trip_after = ?, trip_minutes = ? WHERE id = ?", c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.ID[:]); err != nil || len(c.Options) == 0 {
+		if _, err := t.exec("UPDATE channels SET adapter = ?, kind = ?, groups = ?, senders = ?, trip_after = ?, trip_minutes = ?, sensitive = ? WHERE id = ?", c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.Sensitive, c.ID[:]); err != nil || len(c.Options) == 0 {
 			return err
 		}
 		keyID, options := s.ring.Wrap(c.Options, sealed.Place(c.ID, "options"))
@@ -52,9 +52,9 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 		groups, key string
 		sealed      []byte
 	}
-	read, err := list(ctx, s, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, routine_only, trip_after, trip_minutes FROM channels ORDER BY id", nil, func(r *row) []any {
+	read, err := list(ctx, s, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, routine_only, trip_after, trip_minutes, sensitive FROM channels ORDER BY id", nil, func(r *row) []any {
 		return []any{&r.c.ID, &r.c.GroupID, &r.c.Name, &r.c.Adapter, &r.c.Kind, &r.groups, &r.c.Senders, &r.key, &r.sealed, (*string)(&r.c.Health.Paused),
-			&r.c.Health.PausedUntil, &r.c.Health.Code, &r.c.Health.Detail, &r.c.Health.Since, &r.c.Health.RoutineOnly, &r.c.Trip.After, &r.c.Trip.Minutes}
+			&r.c.Health.PausedUntil, &r.c.Health.Code, &r.c.Health.Detail, &r.c.Health.Since, &r.c.Health.RoutineOnly, &r.c.Trip.After, &r.c.Trip.Minutes, &r.c.Sensitive}
 	})
 	if err != nil {
 		return nil, err

@@ -186,6 +186,9 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 		return err
 	}
 	info.Fill(c)
+	if c.Pointer, err = pointer(t.Conn, info, c.Neutral, at.channel); err != nil {
+		return err
+	}
 	if c.Channel, err = t.w.store.channels.id(t.Conn, at.channel); err != nil {
 		return err
 	}
@@ -238,6 +241,9 @@ func (t *txn) grant(at *claimed, info *frozen, c *gateway.Claim, lease int64) er
 	parts, err := t.partsOf(info, c)
 	if err != nil {
 		return err
+	}
+	if c.FirstPart >= parts {
+		c.FirstPart = 0 // the text was longer, and gave way to the pointer
 	}
 	previous := at.attempt
 	if c.No == 1 {
@@ -329,8 +335,8 @@ func (t *txn) frozenOf(broadcast int64) (*frozen, error) {
 func readFrozen(c *lite.Conn, broadcast int64) (*frozen, error) {
 	info := &frozen{parts: map[variant]int{}}
 	var class, audience, policy string
-	if err := query(c, "SELECT b.id, b.group_id, g.no, b.class, b.audience, b.policy, b.expires_at FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.no = ?", []any{broadcast}, func(r *lite.Stmt) error {
-		return r.Scan(&info.ID, &info.Group, &info.groupNo, &class, &audience, &policy, &info.Expires)
+	if err := query(c, "SELECT b.id, b.group_id, g.no, b.class, b.audience, b.policy, b.expires_at, b.sensitive FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.no = ?", []any{broadcast}, func(r *lite.Stmt) error {
+		return r.Scan(&info.ID, &info.Group, &info.groupNo, &class, &audience, &policy, &info.Expires, &info.Sensitive)
 	}); err != nil {
 		return nil, err
 	}
@@ -342,15 +348,26 @@ func readFrozen(c *lite.Conn, broadcast int64) (*frozen, error) {
 
 // partsOf says how many parts the rendering of a claim has.
 func (t *txn) partsOf(info *frozen, c *gateway.Claim) (int, error) {
-	key := variant{c.Locale, c.Kind, c.Neutral}
+	key := variant{c.Locale, c.Kind, c.Pointer}
 	if n, ok := info.parts[key]; ok {
 		return n, nil
 	}
 	n := 1
 	err := t.query("SELECT parts FROM renderings WHERE group_id = ? AND broadcast_id = ? AND locale = ? AND kind = ? AND neutral = ?",
-		[]any{c.Group[:], c.Broadcast[:], c.Locale, c.Kind, c.Neutral}, func(r *lite.Stmt) error { return r.Scan(&n) })
+		[]any{c.Group[:], c.Broadcast[:], c.Locale, c.Kind, c.Pointer}, func(r *lite.Stmt) error { return r.Scan(&n) })
 	if err == nil && len(info.parts) < keptBroadcasts {
 		info.parts[key] = n
 	}
 	return n, err
+}
+
+// pointer says whether a claim gets the pointer: a member in neutral mode always, others where a channel is not fit for a
+// sensitive text.
+func pointer(c *lite.Conn, info *frozen, neutral bool, channel int64) (bool, error) {
+	if neutral || !info.Sensitive {
+		return neutral, nil
+	}
+	fit := false
+	err := query(c, "SELECT sensitive FROM channels WHERE no = ?", []any{channel}, func(r *lite.Stmt) error { return r.Scan(&fit) })
+	return !fit, err
 }

@@ -208,6 +208,9 @@ func (s *Store) readCase(c *lite.Conn, text string, id gateway.ID, known map[int
 		claim.Point, claim.State, claim.ClaimedAt, claim.SettledAt, claim.Parts = a.Point, a.State, row.FromMicros(a.ClaimedAt), row.FromMicros(a.SettledAt), a.ProviderIDs()
 	}
 	var err error
+	if claim.Pointer, err = pointer(c, info, d.Neutral, channel); err != nil {
+		return nil, sealed, err
+	}
 	claim.Channel, err = s.channels.id(c, channel)
 	return claim, sealed, err
 }

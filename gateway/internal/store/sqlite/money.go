@@ -199,9 +199,17 @@ func (t *txn) Heal(a *attempt, d *delivery) error {
 	if a.FirstPart > 0 {
 		return nil // the parts before it were charged to the attempt that sent them
 	}
+	info, err := t.frozenOf(d.Broadcast)
+	if err != nil {
+		return err
+	}
+	instead, err := pointer(t.Conn, info, d.Neutral, a.Channel)
+	if err != nil {
+		return err
+	}
 	cost := 0
-	err := t.query(`SELECT r.cost FROM renderings r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id JOIN channels c ON c.kind = r.kind
-		WHERE b.no = ? AND c.no = ? AND r.locale = ? AND r.neutral = ?`, []any{d.Broadcast, a.Channel, d.Locale, d.Neutral}, func(r *lite.Stmt) error { return r.Scan(&cost) })
+	err = t.query(`SELECT r.cost FROM renderings r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id JOIN channels c ON c.kind = r.kind
+		WHERE b.no = ? AND c.no = ? AND r.locale = ? AND r.neutral = ?`, []any{d.Broadcast, a.Channel, d.Locale, instead}, func(r *lite.Stmt) error { return r.Scan(&cost) })
 	if err != nil || cost <= a.Cost {
 		return err
 	}

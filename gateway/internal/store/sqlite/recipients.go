@@ -62,7 +62,7 @@ func (u rule) holds(r *lite.Stmt) bool {
 	if u.hidden != nil && u.hidden[r.ColID(1)] {
 		return false
 	}
-	if len(u.locales) > 0 && !slices.Contains(u.locales, r.ColWord(2)) {
+	if len(u.locales) > 0 && !roll.Reads(r.ColWord(2), u.locales) {
 		return false
 	}
 	for _, tag := range u.tags {

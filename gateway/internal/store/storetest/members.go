@@ -188,6 +188,7 @@ func recipients(t *testing.T, open Open) {
 	r4 := row("four", "de", "north")
 	r4.Consents = r4.Consents[1:] // the first contact point is unconfirmed
 	r5 := w.row("five")           // no contact point at all
+	r5.Member.Locale = "fa-u-nu-latn"
 	staged := w.take(w.group.ID, row("one", "de", "north"), row("two", "en", "north", "night"), row("three", "de"), r4, r5)
 	hidden := w.begin(w.group.ID)
 	w.stage(w.group.ID, hidden, row("hidden", "de", "north"))
@@ -227,10 +228,12 @@ func recipients(t *testing.T, open Open) {
 	equal(t, "with a tag", who(gateway.Audience{Topic: "reports", Tags: []string{"north"}}), those(1, 2, 4))
 	equal(t, "with two tags", who(gateway.Audience{Topic: "reports", Tags: []string{"north", "night"}}), those(2))
 	equal(t, "with no such tag", who(gateway.Audience{Topic: "reports", Tags: []string{"nor"}}), "[]")
-	equal(t, "locales", fmt.Sprint(must(w.Locales(w.ctx, w.group.ID, 10))), "[de en]")
+	equal(t, "locales", fmt.Sprint(must(w.Locales(w.ctx, w.group.ID, 10))), "[de en fa-u-nu-latn]")
 	equal(t, "the first locale", fmt.Sprint(must(w.Locales(w.ctx, w.group.ID, 1))), "[de]")
 	equal(t, "locales of nobody", len(must(w.Locales(w.ctx, gateway.NewID(), 2))), 0)
 	equal(t, "in a language", who(gateway.Audience{Topic: "reports", Locales: []string{"en", "fa"}}), those(2, 5))
+	equal(t, "whatever digits she wants", who(gateway.Audience{Topic: "reports", Locales: []string{"fa"}}), those(5))
+	equal(t, "who wants such digits", who(gateway.Audience{Topic: "reports", Locales: []string{"fa-u-nu-latn"}}), those(5))
 	equal(t, "by name", who(gateway.Audience{Topic: "reports", Members: []gateway.ID{staged[2].MemberID, gateway.NewID(), staged[0].MemberID}}), those(1, 3))
 	equal(t, "all at once", who(gateway.Audience{Topic: "reports", Tags: []string{"north"}, Locales: []string{"de"}, Members: []gateway.ID{staged[0].MemberID, staged[1].MemberID}}), those(1))
 

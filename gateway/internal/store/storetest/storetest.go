@@ -57,6 +57,7 @@ func run(t *testing.T, open Open) {
 		{"due is what waits in a lane", due},
 		{"every group has its share of a lane", dueByGroup},
 		{"of two claimants one gets it", twoClaimants},
+		{"a sensitive text leaves by what is fit for it", sensitive},
 		{"a claim says everything that sending needs", claimed},
 		{"a stale token writes nothing", staleToken},
 		{"the same delivery twice in one call", twice},
