@@ -30,6 +30,9 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 	if tag != "" {
 		subject = compose.Isolate("["+tag+"]", rtl) + " " + subject
 	}
+	if compose.WrongSide(subject, rtl) {
+		subject = compose.Mark(rtl) + subject
+	}
 	reference := clip(oneLine(doc.Reference), madeSubject)
 	text := plain(blocks, tag, reference, rtl)
 	if n := compose.Length(text, channels.Characters); n > textLimit {
@@ -57,7 +60,7 @@ func subjectOf(doc content.Document, blocks []content.Block) string {
 }
 
 func clip(s string, most int) string {
-	if cut := compose.CutAt(s, most); cut > 0 && cut < len(s) {
+	if cut := compose.CutAt(s, most); cut < len(s) {
 		return oneLine(s[:cut]) + "…"
 	}
 	return s
@@ -97,7 +100,7 @@ func prepareSpans(spans []content.Span, rtl bool) []content.Span {
 		if s.Text == "" && s.Link != "" {
 			s.Text = strings.TrimPrefix(strings.TrimPrefix(s.Link, "mailto:"), "tel:")
 		}
-		if s.Code || s.Link != "" {
+		if s.Code || s.Link != "" || s.Value {
 			s.Text = compose.Isolate(s.Text, rtl)
 		}
 		if s.Text != "" {

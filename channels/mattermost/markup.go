@@ -94,11 +94,7 @@ func (w writer) lines(spans []content.Span) []string {
 			if i == len(pieces)-1 && n+1 < len(spans) {
 				after, _ = utf8.DecodeRuneInString(spans[n+1].Text)
 			}
-			written := w.span(s, text, line.String(), plain.String(), after)
-			if strings.HasSuffix(line.String(), "@") && wordly.MatchString(written) {
-				line.WriteString(apart) // or two spans that are harmless apart would call people together
-			}
-			line.WriteString(written)
+			line.WriteString(w.span(s, text, line.String(), plain.String(), after))
 			plain.WriteString(text)
 		}
 	}
@@ -140,16 +136,13 @@ func (w writer) span(s content.Span, text, before, said string, after rune) stri
 		inner = "**" + inner + "**"
 	}
 	if lead == "" && before != "" && before[len(before)-1] == inner[0] && (inner[0] == '*' || inner[0] == '`') {
-		inner = apart + inner // or the end of one and the beginning of the other would be read as one marker
+		inner = compose.Apart + inner // or the end of one and the beginning of the other would be read as one marker
 	}
 	if isolated {
 		inner = compose.FSI + inner + compose.PDI
 	}
 	return lead + inner + tail
 }
-
-// apart is an invisible character without meaning that keeps two others from being read together.
-const apart = "\u200b"
 
 // opens says whether a marker between a character and a text would open a style (CommonMark, 6.2: left-flanking). Where
 // it would not, the text stands without its style rather than with stars.
@@ -168,7 +161,7 @@ func isMark(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) }
 
 // code writes a code span with a fence that the text does not hold.
 func code(text string) string {
-	text = calm(text)
+	text = faceless(text)
 	longest, row := 0, 0
 	for _, r := range text {
 		if r == '`' {
@@ -198,7 +191,7 @@ func (w writer) text(text string) string {
 		}
 		end := at[0] + len(strings.TrimRight(text[at[0]:at[1]], "?!.,:;*_~'\""))
 		b.WriteString(escape(text[:at[0]]))
-		b.WriteString(calmLink(text[at[0]:end]))
+		b.WriteString(text[at[0]:end])
 		text = text[end:]
 	}
 	b.WriteString(escape(text))
@@ -207,7 +200,7 @@ func (w writer) text(text string) string {
 
 // escape writes text so that every character of it is read as itself, wherever in a line it stands.
 func escape(text string) string {
-	text = calm(text)
+	text = faceless(text)
 	dollars := strings.Count(text, "$") > 1
 	var b strings.Builder
 	b.Grow(len(text) + 8)
@@ -241,23 +234,16 @@ func escape(text string) string {
 
 var (
 	entity = regexp.MustCompile(`^&#?[0-9A-Za-z]+;`)
-	// call is an @ at the start of a word: it calls a person, or everybody in the channel (@channel, @all, @here).
-	call   = regexp.MustCompile(`(^|[^\pL\pN])(@+)([\pL\pN])`)
-	wordly = regexp.MustCompile(`^[\pL\pN]`)
 	// face is a name between colons, which becomes a picture.
 	face = regexp.MustCompile(`:([\w+-]+:)`)
 	// list is a number or sign at the start of a line that would make it an item, a heading, a quotation or a rule.
 	list = regexp.MustCompile(`^(\d+)([.)])(\s|$)`)
 )
 
-// calm takes the power to call people out of a text: an invisible character comes behind the @. Nobody who is named in a
-// text is called by it, and no text calls a whole channel.
-func calm(text string) string {
-	if strings.Contains(text, "@") {
-		text = call.ReplaceAllString(text, "$1$2"+apart+"$3")
-	}
+// faceless keeps names between colons from becoming pictures.
+func faceless(text string) string {
 	if strings.Contains(text, ":") {
-		text = face.ReplaceAllString(text, ":"+apart+"$1")
+		text = face.ReplaceAllString(text, ":"+compose.Apart+"$1")
 	}
 	return text
 }
@@ -281,11 +267,7 @@ func opening(line string) string {
 	return list.ReplaceAllString(line, `$1\$2$3`)
 }
 
-// destination writes the address of a link.
+// destination writes the address of a link. An @ in it might call people.
 func destination(link string) string {
-	link = strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", " ", "%20", `"`, "%22", `\`, "%5C", "`", "%60", "*", "%2A", "[", "%5B", "]", "%5D").Replace(link)
-	return calmLink(link)
+	return strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", " ", "%20", `"`, "%22", `\`, "%5C", "`", "%60", "*", "%2A", "[", "%5B", "]", "%5D", "@", "%40").Replace(link)
 }
-
-// calmLink does for a web address what calm does for text, without changing where it leads.
-func calmLink(link string) string { return call.ReplaceAllString(link, "$1%40$3") }

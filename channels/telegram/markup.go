@@ -113,7 +113,7 @@ func (w writer) marked(runs []run, base style) []run {
 	for _, r := range runs {
 		all.WriteString(r.text)
 	}
-	if !w.rtl && isASCII(all.String()) {
+	if !w.rtl && compose.IsASCII(all.String()) {
 		return runs
 	}
 	mark := compose.Mark(w.rtl)
@@ -141,15 +141,6 @@ func (w writer) marked(runs []run, base style) []run {
 		out = append(out, r)
 	}
 	return out
-}
-
-func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }
 
 // add appends a run and joins it with the one before if they look the same. Blanks take no style but their quotation's.
