@@ -31,13 +31,14 @@ func (c Calls) calm(before rune, text string, value bool) string {
 		b.WriteString(Apart)
 	}
 	prev := before
+	address := false // in a web address, up to what ends one
 	for i, r := range text {
 		rest := text[i+utf8.RuneLen(r):]
 		next, _ := utf8.DecodeRuneInString(rest)
 		switch {
 		case r == '@' && (isWord(next) || rest == "") && !unicode.IsLetter(prev) && !unicode.IsNumber(prev):
 			switch {
-			case inAddress(text[:i]):
+			case address:
 				b.WriteString("%40")
 			case rest == "": // what comes behind it is kept apart when it comes
 				b.WriteByte('@')
@@ -46,10 +47,16 @@ func (c Calls) calm(before rune, text string, value bool) string {
 			default:
 				b.WriteString("@" + Apart)
 			}
-		case r == '/' && value && c.Commands && isWord(next) && !isWord(prev) && !strings.ContainsRune("/<>", prev) && !inAddress(text[:i]):
+		case r == '/' && value && c.Commands && isWord(next) && !isWord(prev) && !strings.ContainsRune("/<>", prev) && !address:
 			b.WriteString("/" + Apart)
 		default:
 			b.WriteRune(r)
+		}
+		switch {
+		case r == ':' && strings.HasPrefix(rest, "//") && (strings.HasSuffix(text[:i], "http") || strings.HasSuffix(text[:i], "https")):
+			address = true
+		case strings.ContainsRune(" \n<>()[]{}\"'`|\\^", r):
+			address = false
 		}
 		prev = r
 	}
@@ -71,10 +78,4 @@ func (c Calls) granted(text string) bool {
 
 func isWord(r rune) bool {
 	return r != utf8.RuneError && (r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r))
-}
-
-// inAddress says whether a web address goes on behind a text.
-func inAddress(text string) bool {
-	word := text[strings.LastIndexAny(text, " \n<>()[]{}\"'`|\\^")+1:]
-	return strings.Contains(word, "https://") || strings.Contains(word, "http://")
 }
