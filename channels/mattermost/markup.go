@@ -37,7 +37,7 @@ func (w writer) block(b content.Block) string {
 		}
 		return "#### " + line
 	case content.Quote:
-		return prefixed(w.lines(b.Spans), "> ", "> ")
+		return prefixed(filled(w.lines(b.Spans)), "> ", "> ")
 	case content.Bullets, content.Numbered:
 		items := make([]string, 0, len(b.Items))
 		for i, item := range b.Items {
@@ -54,7 +54,23 @@ func (w writer) block(b content.Block) string {
 		}
 		return strings.Join(items, "\n")
 	}
-	return strings.TrimSpace(strings.Join(w.lines(b.Spans), "\n"))
+	return strings.TrimSpace(strings.Join(filled(w.lines(b.Spans)), "\n"))
+}
+
+// filled puts an invisible character into the empty lines between others, which would begin another paragraph.
+func filled(lines []string) []string {
+	for len(lines) > 0 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	for len(lines) > 0 && lines[0] == "" {
+		lines = lines[1:]
+	}
+	for i, line := range lines {
+		if line == "" {
+			lines[i] = compose.Apart
+		}
+	}
+	return lines
 }
 
 // prefixed puts a prefix before each line, another before the first.
@@ -78,13 +94,17 @@ func (w writer) lines(spans []content.Span) []string {
 	end := func() {
 		text := strings.TrimSpace(line.String())
 		if compose.WrongSide(plain.String(), w.rtl) {
-			text = compose.Mark(w.rtl) + text
+			stars := len(text) - len(strings.TrimLeft(text, "*")) // a mark before them would keep them from opening a style
+			text = text[:stars] + compose.Mark(w.rtl) + text[stars:]
 		}
 		out = append(out, opening(text))
 		line.Reset()
 		plain.Reset()
 	}
 	for n, s := range spans {
+		if s.Link != "" || s.Code {
+			s.Text = strings.ReplaceAll(s.Text, "\n", " ") // or each line would be one
+		}
 		pieces := strings.Split(s.Text, "\n")
 		for i, text := range pieces {
 			if i > 0 {
@@ -117,7 +137,6 @@ func (w writer) span(s content.Span, text, before, said string, after rune) stri
 	tail := text[len(lead)+len(inner):]
 	isolated := (s.Code || s.Link != "") && compose.NeedsIsolate(inner, w.rtl)
 	last, _ := utf8.DecodeLastRuneInString(said)
-	styled := !s.Code && (lead != "" || opens(last, inner)) && (tail != "" || closes(inner, after))
 	switch {
 	case s.Code:
 		inner = code(inner)
@@ -126,13 +145,21 @@ func (w writer) span(s content.Span, text, before, said string, after rune) stri
 	default:
 		inner = escape(inner)
 	}
-	if s.Emph && styled {
+	if !s.Code && (s.Emph || s.Strong) {
+		if lead == "" && !opens(last, inner) {
+			inner = compose.Apart + inner
+		}
+		if tail == "" && !closes(inner, after) {
+			inner += compose.Apart
+		}
+	}
+	if s.Emph && !s.Code {
 		if strings.HasPrefix(inner, `"`) {
 			inner = "&quot;" + inner[1:] // marked opens nothing before a quotation mark
 		}
 		inner = "*" + inner + "*"
 	}
-	if s.Strong && styled {
+	if s.Strong && !s.Code {
 		inner = "**" + inner + "**"
 	}
 	if lead == "" && before != "" && before[len(before)-1] == inner[0] && (inner[0] == '*' || inner[0] == '`') {
@@ -145,7 +172,7 @@ func (w writer) span(s content.Span, text, before, said string, after rune) stri
 }
 
 // opens says whether a marker between a character and a text would open a style (CommonMark, 6.2: left-flanking). Where
-// it would not, the text stands without its style rather than with stars.
+// it would not, an invisible character before the text makes it.
 func opens(before rune, text string) bool {
 	first, _ := utf8.DecodeRuneInString(text)
 	return !isMark(first) || before == utf8.RuneError || unicode.IsSpace(before) || isMark(before)
