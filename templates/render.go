@@ -222,7 +222,7 @@ func standsApart(v string, rtl bool) bool {
 		switch {
 		case r == '@' || r == '/':
 			return true
-		case r >= '0' && r <= '9':
+		case unicode.IsDigit(r):
 		case unicode.IsLetter(r):
 			if rightToLeft(r) == rtl {
 				same = true

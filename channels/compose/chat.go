@@ -48,25 +48,21 @@ func (c Chat) Compose(doc content.Document, write func([]content.Block) channels
 // are several, its number.
 func (c Chat) cut(doc content.Document) ([][]content.Block, error) {
 	blocks := c.prepare(doc)
-	if Length(content.Document{Blocks: blocks}.Plain(), c.Unit) > c.Parts*c.Limit {
+	if length(blocks, c.Unit) > c.Parts*c.Limit {
 		return nil, c.tooLong()
 	}
 	reference := c.Calls.calm(0, strings.TrimSpace(Clean(doc.Reference)), true)
-	room := c.Limit - c.Measure([]content.Block{footer(reference, c.Parts, c.Parts)}, c.Limit) - len("\n\n")
+	room := c.Limit - len("\n\n")
+	if foot := footer(reference, c.Parts, c.Parts); len(foot.Spans) > 0 {
+		room -= c.Measure([]content.Block{foot}, c.Limit)
+	}
 	if room < c.Limit/2 {
 		return nil, refused("the reference is too long for " + c.Name)
 	}
-	pieces, err := Split(blocks, room, func(b []content.Block) int { return c.Measure(b, room) })
-	if err != nil {
-		return nil, err
-	}
-	seen := pieces[:0]
-	for _, piece := range pieces {
-		if Visible(content.Document{Blocks: piece}.Plain()) {
-			seen = append(seen, piece)
-		}
-	}
+	seen, err := c.split(blocks, room)
 	switch {
+	case err != nil:
+		return nil, err
 	case len(seen) == 0:
 		return nil, refused("the message has no text that can be seen")
 	case len(seen) > c.Parts:
@@ -78,6 +74,43 @@ func (c Chat) cut(doc content.Document) ([][]content.Block, error) {
 		}
 	}
 	return seen, nil
+}
+
+// split cuts blocks into pieces that have something to be seen. Most texts are one.
+func (c Chat) split(blocks []content.Block, room int) ([][]content.Block, error) {
+	if len(blocks) == 0 {
+		return nil, nil
+	}
+	if c.Measure(blocks, room) <= room {
+		return [][]content.Block{blocks}, nil
+	}
+	pieces, err := Split(blocks, room, func(b []content.Block) int { return c.Measure(b, room) })
+	if err != nil {
+		return nil, err
+	}
+	seen := pieces[:0]
+	for _, piece := range pieces {
+		if visibleBlocks(piece) {
+			seen = append(seen, piece)
+		}
+	}
+	return seen, nil
+}
+
+// length is at most what blocks measure once they are written.
+func length(blocks []content.Block, unit channels.Unit) int {
+	n := 0
+	for _, b := range blocks {
+		for _, s := range b.Spans {
+			n += Length(s.Text, unit)
+		}
+		for _, item := range b.Items {
+			for _, s := range item {
+				n += Length(s.Text, unit)
+			}
+		}
+	}
+	return n
 }
 
 func (c Chat) tooLong() *channels.Error {

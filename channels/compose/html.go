@@ -68,10 +68,13 @@ func followable(raw string) string {
 	case err != nil:
 		return ""
 	case (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "", u.Scheme == "mailto" && u.Opaque != "", u.Scheme == "tel" && u.Opaque != "":
-		return strings.NewReplacer(`"`, "%22", "<", "%3C", ">", "%3E", " ", "%20", "'", "%27").Replace(u.String())
+		return unquoted.Replace(u.String())
 	}
 	return ""
 }
+
+// unquoted escapes what url.URL keeps as it came.
+var unquoted = strings.NewReplacer(`"`, "%22", "<", "%3C", ">", "%3E", " ", "%20", "'", "%27")
 
 var languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
 

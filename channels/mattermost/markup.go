@@ -210,6 +210,9 @@ var bare = regexp.MustCompile(`https?://[^\s<>()\[\]{}"'` + "`" + `|\\^]+`)
 
 // text writes plain text. Web addresses in it stay as they are.
 func (w writer) text(text string) string {
+	if !strings.Contains(text, "://") {
+		return escape(text)
+	}
 	var b strings.Builder
 	for text != "" {
 		at := bare.FindStringIndex(text)
@@ -227,6 +230,9 @@ func (w writer) text(text string) string {
 
 // escape writes text so that every character of it is read as itself, wherever in a line it stands.
 func escape(text string) string {
+	if !strings.ContainsAny(text, "*_`~[]|\\<&$:") {
+		return text
+	}
 	text = faceless(text)
 	dollars := strings.Count(text, "$") > 1
 	var b strings.Builder
@@ -269,7 +275,7 @@ var (
 
 // faceless keeps names between colons from becoming pictures.
 func faceless(text string) string {
-	if strings.Contains(text, ":") {
+	if strings.Count(text, ":") > 1 {
 		text = face.ReplaceAllString(text, ":"+compose.Apart+"$1")
 	}
 	return text
@@ -291,10 +297,13 @@ func opening(line string) string {
 	case '=':
 		return "&#61;" + line[1:]
 	}
+	if line[0] < '0' || line[0] > '9' {
+		return line
+	}
 	return list.ReplaceAllString(line, `$1\$2$3`)
 }
 
 // destination writes the address of a link. An @ in it might call people.
-func destination(link string) string {
-	return strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", " ", "%20", `"`, "%22", `\`, "%5C", "`", "%60", "*", "%2A", "[", "%5B", "]", "%5D", "@", "%40").Replace(link)
-}
+func destination(link string) string { return address.Replace(link) }
+
+var address = strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", " ", "%20", `"`, "%22", `\`, "%5C", "`", "%60", "*", "%2A", "[", "%5B", "]", "%5D", "@", "%40")
