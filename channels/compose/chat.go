@@ -81,7 +81,7 @@ func (c Chat) split(blocks []content.Block, room int) ([][]content.Block, error)
 	if len(blocks) == 0 {
 		return nil, nil
 	}
-	if c.Measure(blocks, room) <= room {
+	if surely(blocks, room) || c.Measure(blocks, room) <= room {
 		return [][]content.Block{blocks}, nil
 	}
 	pieces, err := Split(blocks, room, func(b []content.Block) int { return c.Measure(b, room) })
@@ -95,6 +95,27 @@ func (c Chat) split(blocks []content.Block, room int) ([][]content.Block, error)
 		}
 	}
 	return seen, nil
+}
+
+// surely says whether blocks are so short that they fit whatever markup a chat has: a character becomes six at most, a line
+// and a span take room for what stands around them, and no service allows fewer than 100 styles.
+func surely(blocks []content.Block, room int) bool {
+	const mostSpans, aroundSpan, aroundLine = 24, 40, 20
+	n, spans := 0, 0
+	count := func(all []content.Span) {
+		n += aroundLine
+		spans += len(all)
+		for _, s := range all {
+			n += 6*len(s.Text) + aroundLine*strings.Count(s.Text, "\n") + 3*len(s.Link) + aroundSpan
+		}
+	}
+	for _, b := range blocks {
+		count(b.Spans)
+		for _, item := range b.Items {
+			count(item)
+		}
+	}
+	return n <= room && spans <= mostSpans
 }
 
 // length is at most what blocks measure once they are written.

@@ -89,6 +89,13 @@ func prefixed(lines []string, first, rest string) string {
 // lines writes spans as lines that are each whole by themselves: a style that goes over a line end is closed and opened
 // again. Blanks around a line go, because they could make it code.
 func (w writer) lines(spans []content.Span) []string {
+	if len(spans) == 1 && spans[0] == (content.Span{Text: spans[0].Text}) && !strings.Contains(spans[0].Text, "\n") {
+		text := strings.TrimSpace(w.text(spans[0].Text))
+		if compose.WrongSide(spans[0].Text, w.rtl) {
+			text = compose.Mark(w.rtl) + text
+		}
+		return []string{opening(text)}
+	}
 	var out []string
 	var line, plain strings.Builder
 	end := func() {
