@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,9 +39,11 @@ type wire struct {
 	channels.Adapter
 	limit  int
 	panics string // on texts in this language
+	wrote  atomic.Int64
 }
 
 func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
+	w.wrote.Add(1)
 	text := doc.Plain()
 	if w.panics != "" && doc.Locale == w.panics {
 		panic("a defect in the adapter")
