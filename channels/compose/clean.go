@@ -106,11 +106,17 @@ func withoutLinks(spans []content.Span) []content.Span {
 
 // tidy drops blanks at the ends of lines and empty lines at both ends of the text.
 func tidy(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(line, " ")
+	if !strings.Contains(text, " \n") {
+		return strings.TrimSpace(text)
 	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
+	var b strings.Builder
+	b.Grow(len(text))
+	for line := range strings.Lines(text) {
+		whole := strings.TrimSuffix(line, "\n")
+		b.WriteString(strings.TrimRight(whole, " "))
+		b.WriteString(line[len(whole):])
+	}
+	return strings.TrimSpace(b.String())
 }
 
 // thrifty gives the text without what a reader cannot see, if it is GSM-7 then. If it is not, marks and isolates of direction
