@@ -248,11 +248,13 @@ func (c Chat) prepareSpans(spans []content.Span, rtl bool) []content.Span {
 	return out
 }
 
+// alike says whether two spans differ in their text only. Two links stay two.
 func alike(a, b content.Span) bool {
 	a.Text, b.Text = "", ""
 	return a == b && a.Link == ""
 }
 
+// prepareSpan gives a span clean and calm. before is the character in front of it.
 func (c Chat) prepareSpan(s content.Span, before rune, rtl bool) content.Span {
 	s.Text = Clean(s.Text)
 	link := s.Link
