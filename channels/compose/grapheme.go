@@ -123,11 +123,15 @@ func jamo(prev, r rune) bool {
 
 func isFlag(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }
 
-// trimEnd and trimStart drop blanks as strings.TrimSpace does, but none that carries a mark.
+// trimEnd and trimStart drop blanks as strings.TrimSpace does, but none that carries a mark or a sign before it.
 func trimEnd(text string) string {
 	for text != "" {
 		r, size := utf8.DecodeLastRuneInString(text)
 		if !unicode.IsSpace(r) {
+			break
+		}
+		last, _ := utf8.DecodeLastRuneInString(text[:len(text)-size])
+		if r != '\n' && prepends(last) {
 			break
 		}
 		text = text[:len(text)-size]
