@@ -59,10 +59,10 @@ var rules = []rule{
 	{"gateway/internal/fanout", append([]string{"templates"}, domainMay...), "what to whom"},
 	{"gateway/internal/dispatch", append([]string{"gateway/internal/queue", "gateway/internal/limit"}, domainMay...), "sending"},
 	{"gateway/internal/track", domainMay, "receipts"},
-	{"gateway/internal/inbound", append([]string{"templates"}, domainMay...), "what members send"},
+	{"gateway/internal/inbound", append([]string{"templates", "channels/compose"}, domainMay...), "what members send, and their pages"},
 	{"gateway/internal/limit", []string{"gateway", "channels"}, "rates"},
 	{"gateway/internal/api", []string{"gateway", "gateway/civil", "channels/content", "templates"}, "HTTP speaks nouns"},
-	{"gateway/internal/web", []string{"gateway", "gateway/civil", "channels/content", "templates", "gateway/internal/api"}, "pages speak nouns"},
+	{"gateway/internal/web", []string{"gateway", "gateway/civil", "channels/content", "channels/compose", "templates", "gateway/internal/api"}, "pages speak nouns, and write texts as channels do"},
 	{"cmd/carillon", []string{"config", "gateway", "gateway/app", "gateway/client", "channels", "channels/builtin", "channels/sandbox", "channels/channeltest", "templates", "scheduler/...", "channels/compose", "gateway/civil"}, "thin: the command line wires nothing itself"},
 }
 

@@ -58,7 +58,7 @@ func (f fields) render(clock watch, data Data, by [fieldCount]customs) (content.
 		if t == nil {
 			continue
 		}
-		w.customs = by[i]
+		w.customs, w.rtl = by[i], t.direction == content.RightToLeft
 		switch field(i) {
 		case subject:
 			d.Subject = w.say(t.subject)
@@ -115,13 +115,13 @@ func (w *writer) insertBlocks(d *content.Document, name string) bool {
 		return true
 	case []string:
 		for _, item := range v {
-			bullets.Items = append(bullets.Items, []content.Span{{Text: item}})
+			bullets.Items = append(bullets.Items, []content.Span{{Text: item, Value: true}})
 		}
 	case []any:
 		for _, item := range v {
 			w.b = w.b[:0]
 			w.value(name, item)
-			bullets.Items = append(bullets.Items, []content.Span{{Text: string(w.b)}})
+			bullets.Items = append(bullets.Items, []content.Span{{Text: string(w.b), Value: true}})
 		}
 	default:
 		return false
@@ -143,8 +143,31 @@ func (w *writer) spans(spans []span) []content.Span {
 			}
 		}
 		if c.Text != "" {
-			out = append(out, c)
+			out = w.cut(out, c)
 		}
+	}
+	return out
+}
+
+// cut appends a span that was said last, its values apart. A link or code stays one.
+func (w *writer) cut(out []content.Span, s content.Span) []content.Span {
+	if len(w.apart) > 0 && (s.Link != "" || s.Code) {
+		s.Value = true
+		return append(out, s)
+	}
+	text, at := s.Text, 0
+	for _, v := range w.apart {
+		if v[0] > at {
+			s.Text, s.Value = text[at:v[0]], false
+			out = append(out, s)
+		}
+		s.Text, s.Value = text[v[0]:v[1]], true
+		out = append(out, s)
+		at = v[1]
+	}
+	if at < len(text) {
+		s.Text, s.Value = text[at:], false
+		out = append(out, s)
 	}
 	return out
 }

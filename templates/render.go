@@ -3,7 +3,9 @@ package templates
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+	"unicode"
 
 	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
@@ -19,9 +21,11 @@ type writer struct {
 	customs
 	data Data
 
-	b    []byte
-	left int // bytes that may still be written
-	err  error
+	b     []byte
+	apart [][2]int // where in b values stand that a channel may have to keep apart
+	rtl   bool     // the text goes from right to left
+	left  int      // bytes that may still be written
+	err   error
 }
 
 // say writes a message.
@@ -29,7 +33,7 @@ func (w *writer) say(m message) string {
 	if w.b == nil {
 		w.b = make([]byte, 0, 256)
 	}
-	w.b = w.b[:0]
+	w.b, w.apart = w.b[:0], w.apart[:0]
 	w.message(m, nil)
 	if w.left -= len(w.b); w.left < 0 {
 		w.fail(errTooLong)
@@ -81,9 +85,14 @@ func (w *writer) node(n *node, count *cldr.Decimal) {
 	}
 }
 
-// insert writes a text that is not the template's own. Here, and where list joins items, it would be isolated from text of
-// the other direction.
-func (w *writer) insert(s string) { w.b = append(w.b, s...) }
+// insert writes a text that is not the template's own.
+func (w *writer) insert(s string) {
+	start := len(w.b)
+	w.b = append(w.b, s...)
+	if standsApart(s, w.rtl) || start > 0 && w.b[start-1] == '@' {
+		w.apart = append(w.apart, [2]int{start, len(w.b)})
+	}
+}
 
 // value writes a value as it is; what is no text as the locale does.
 func (w *writer) value(name string, v any) {
@@ -145,9 +154,12 @@ func (w *writer) relative(n *node, v any) {
 
 func (w *writer) list(name string, v any, kind cldr.ListKind) {
 	var items []string
+	known, begin := len(w.apart), len(w.b)
+	alone := false
 	switch v := v.(type) {
 	case []string:
 		items = v
+		alone = slices.ContainsFunc(items, func(s string) bool { return standsApart(s, w.rtl) })
 	case []any:
 		for _, one := range v {
 			// Items are written behind what is there, taken off again as texts, and then joined.
@@ -161,6 +173,9 @@ func (w *writer) list(name string, v any, kind cldr.ListKind) {
 		return
 	}
 	w.b = w.locale.AppendList(w.b, kind, items)
+	if alone = alone || len(w.apart) > known; alone { // one item cannot be found again: the whole list is kept apart
+		w.apart = append(w.apart[:known], [2]int{begin, len(w.b)})
+	}
 }
 
 // plural takes the case of the exact number, else that of the form which the number takes less the offset.
@@ -197,4 +212,31 @@ func (n *node) choose(key string) message {
 		}
 	}
 	return n.other
+}
+
+// standsApart says whether a channel may have to treat a value otherwise than the text around it: it may call people, name a
+// command, or go in the other direction.
+func standsApart(v string, rtl bool) bool {
+	same, other, only := false, false, true
+	for _, r := range v {
+		switch {
+		case r == '@' || r == '/':
+			return true
+		case unicode.IsDigit(r):
+		case unicode.IsLetter(r):
+			if rightToLeft(r) == rtl {
+				same = true
+			} else {
+				other = true
+			}
+		default:
+			only = false
+		}
+	}
+	return other || rtl && !same && !only
+}
+
+// rightToLeft says whether a letter's script goes from right to left. All such scripts stand in these blocks.
+func rightToLeft(r rune) bool {
+	return r >= 0x590 && r <= 0x8ff || r >= 0xfb1d && r <= 0xfdff || r >= 0xfe70 && r <= 0xfeff || r >= 0x10800 && r <= 0x10fff || r >= 0x1e800 && r <= 0x1efff
 }

@@ -69,6 +69,9 @@ type Subject struct {
 	OptOut func(d Double, address channels.Address) error
 	// Length measures a part as the provider does, in TextUnit; nil: its Text.
 	Length func(channels.Part) int
+	// Read reads a part with a parser of the channel's own format that is not the adapter's. Nil: only what holds for every
+	// format is checked of hostile texts.
+	Read func(channels.Part) (Shape, error)
 }
 
 // Check is one property of the contract.
@@ -88,6 +91,7 @@ func Checks(s Subject) []Check {
 		{"capabilities", "the gateway plans by them", checkCapabilities},
 		{"addresses", "the same number would be two people, or none", checkAddresses},
 		{"compose", "a text would be cut by the provider, or differ from what was approved", checkCompose},
+		{"hostile", "somebody's name would change what others read, or call them", checkHostile},
 		{"send", "a message would be lost, or sent twice", checkSend},
 		{"faults", "doubt would be taken for failure, and a message sent twice; or for success, and lost", checkFaults},
 		{"unreachable", "a message that never left would be in doubt", checkUnreachable},

@@ -98,6 +98,8 @@ func TestBrokenAdaptersAreFound(t *testing.T) {
 		{"compose", "changing", "differs from one call", func(a whole) channels.Adapter { return &dated{whole: a} }},
 		{"compose", "plain errors", "want a *channels.Error", func(a whole) channels.Adapter { return &plainErrors{a} }},
 		{"compose", "changes the document", "changed the document", func(a whole) channels.Adapter { return &meddling{a} }},
+		{"hostile", "writes what it gets", "nobody sees and programs obey", func(a whole) channels.Adapter { return &endless{a} }},
+		{"hostile", "becomes more for some", "parts, with a plain one", func(a whole) channels.Adapter { return &swayed{a} }},
 		{"send", "twice", "saw 6 messages", func(a whole) channels.Adapter { return &twice{a} }},
 		{"send", "without an id", "without the provider's id", func(a whole) channels.Adapter { return &nameless{a} }},
 		{"send", "another's text", "with another text", func(a whole) channels.Adapter { return &mumbling{a} }},
@@ -190,6 +192,40 @@ type endless struct{ whole }
 
 func (a *endless) Compose(doc content.Document) ([]channels.Part, error) {
 	return []channels.Part{{Text: "x" + doc.Plain(), Cost: 1}}, nil
+}
+
+type swayed struct{ whole }
+
+func (a *swayed) Compose(doc content.Document) ([]channels.Part, error) {
+	parts, err := a.whole.Compose(doc)
+	if strings.Contains(doc.Plain(), "{") {
+		parts = append(parts, parts...)
+	}
+	return parts, err
+}
+
+// What a parser reads is held against what it reads of a plain name: structure and text.
+func TestWhatIsReadIsCompared(t *testing.T) {
+	for says, read := range map[string]func(channels.Part) (channeltest.Shape, error){
+		"another structure": func(p channels.Part) (channeltest.Shape, error) {
+			return channeltest.Shape{Text: p.Text, Marks: strings.SplitAfter(p.Text, "<b>")[1:]}, nil
+		},
+		"reads\n": func(p channels.Part) (channeltest.Shape, error) {
+			return channeltest.Shape{Text: strings.ReplaceAll(p.Text, "@all", "everybody")}, nil
+		},
+		"cannot be read": func(p channels.Part) (channeltest.Shape, error) {
+			if strings.Contains(p.Text, "]]>") {
+				return channeltest.Shape{}, errors.New("it ends too early")
+			}
+			return channeltest.Shape{Text: p.Text}, nil
+		},
+	} {
+		s := subject(func(a whole) channels.Adapter { return a })
+		s.Read = read
+		if r := run(t, "hostile", s); !strings.Contains(strings.Join(r.Faults, "\n"), says) {
+			t.Errorf("the check did not say %q; it found %d faults", says, len(r.Faults))
+		}
+	}
 }
 
 type dated struct {

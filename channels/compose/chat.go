@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/content"
@@ -19,6 +20,7 @@ type Chat struct {
 	Measure     func(blocks []content.Block, limit int) int // length of a message as the service counts it; over limit if another of its limits is passed
 	ButtonLimit int                                         // most buttons of one message
 	ActionLimit int                                         // most bytes that a button carries
+	Calls       Calls                                       // whom a text may call
 }
 
 // Compose writes a document as parts, the buttons under the last one. The error is an *channels.Error (Permanent, content).
@@ -45,26 +47,22 @@ func (c Chat) Compose(doc content.Document, write func([]content.Block) channels
 // behind their text, because chats link the web only. Each message ends with the document's reference and, where there
 // are several, its number.
 func (c Chat) cut(doc content.Document) ([][]content.Block, error) {
-	blocks := prepare(doc)
-	if Length(content.Document{Blocks: blocks}.Plain(), c.Unit) > c.Parts*c.Limit {
+	blocks := c.prepare(doc)
+	if length(blocks, c.Unit) > c.Parts*c.Limit {
 		return nil, c.tooLong()
 	}
-	reference := strings.TrimSpace(Clean(doc.Reference))
-	room := c.Limit - c.Measure([]content.Block{footer(reference, c.Parts, c.Parts)}, c.Limit) - len("\n\n")
+	reference := c.Calls.calm(0, strings.TrimSpace(Clean(doc.Reference)), true)
+	room := c.Limit - len("\n\n")
+	if foot := footer(reference, c.Parts, c.Parts); len(foot.Spans) > 0 {
+		room -= c.Measure([]content.Block{foot}, c.Limit)
+	}
 	if room < c.Limit/2 {
 		return nil, refused("the reference is too long for " + c.Name)
 	}
-	pieces, err := Split(blocks, room, func(b []content.Block) int { return c.Measure(b, room) })
-	if err != nil {
-		return nil, err
-	}
-	seen := pieces[:0]
-	for _, piece := range pieces {
-		if Visible(content.Document{Blocks: piece}.Plain()) {
-			seen = append(seen, piece)
-		}
-	}
+	seen, err := c.split(blocks, room)
 	switch {
+	case err != nil:
+		return nil, err
 	case len(seen) == 0:
 		return nil, refused("the message has no text that can be seen")
 	case len(seen) > c.Parts:
@@ -76,6 +74,64 @@ func (c Chat) cut(doc content.Document) ([][]content.Block, error) {
 		}
 	}
 	return seen, nil
+}
+
+// split cuts blocks into pieces that have something to be seen. Most texts are one.
+func (c Chat) split(blocks []content.Block, room int) ([][]content.Block, error) {
+	if len(blocks) == 0 {
+		return nil, nil
+	}
+	if surely(blocks, room) || c.Measure(blocks, room) <= room {
+		return [][]content.Block{blocks}, nil
+	}
+	pieces, err := Split(blocks, room, func(b []content.Block) int { return c.Measure(b, room) })
+	if err != nil {
+		return nil, err
+	}
+	seen := pieces[:0]
+	for _, piece := range pieces {
+		if visibleBlocks(piece) {
+			seen = append(seen, piece)
+		}
+	}
+	return seen, nil
+}
+
+// surely says whether blocks are so short that they fit whatever markup a chat has: a character becomes six at most, a line
+// and a span take room for what stands around them, and no service allows fewer than 100 styles.
+func surely(blocks []content.Block, room int) bool {
+	const mostSpans, aroundSpan, aroundLine = 24, 40, 20
+	n, spans := 0, 0
+	count := func(all []content.Span) {
+		n += aroundLine
+		spans += len(all)
+		for _, s := range all {
+			n += 6*len(s.Text) + aroundLine*strings.Count(s.Text, "\n") + 3*len(s.Link) + aroundSpan
+		}
+	}
+	for _, b := range blocks {
+		count(b.Spans)
+		for _, item := range b.Items {
+			count(item)
+		}
+	}
+	return n <= room && spans <= mostSpans
+}
+
+// length is at most what blocks measure once they are written.
+func length(blocks []content.Block, unit channels.Unit) int {
+	n := 0
+	for _, b := range blocks {
+		for _, s := range b.Spans {
+			n += Length(s.Text, unit)
+		}
+		for _, item := range b.Items {
+			for _, s := range item {
+				n += Length(s.Text, unit)
+			}
+		}
+	}
+	return n
 }
 
 func (c Chat) tooLong() *channels.Error {
@@ -123,35 +179,35 @@ func footer(reference string, n, of int) content.Block {
 }
 
 // prepare gives the document's blocks with everything in them that a chat can show, clean, and nothing else: subject
-// as a heading, tag first, spans without text gone, links that are not of the web written out.
-func prepare(doc content.Document) []content.Block {
+// as a heading, tag first, spans without text gone, links that are not of the web written out, values kept apart.
+func (c Chat) prepare(doc content.Document) []content.Block {
 	rtl := doc.Direction == content.RightToLeft
 	var blocks []content.Block
 	if doc.Subject != "" {
-		blocks = append(blocks, content.Block{Kind: content.Heading, Spans: []content.Span{{Text: doc.Subject}}})
+		blocks = append(blocks, content.Block{Kind: content.Heading, Spans: []content.Span{{Text: doc.Subject, Value: true}}})
 	}
 	blocks = append(blocks, doc.Blocks...)
 	if len(doc.Blocks) == 0 && doc.Short != "" {
-		blocks = append(blocks, content.Text(doc.Short))
+		blocks = append(blocks, content.Block{Kind: content.Paragraph, Spans: []content.Span{{Text: doc.Short, Value: true}}})
 	}
 	out := make([]content.Block, 0, len(blocks)+1)
 	for _, b := range blocks {
 		ready := content.Block{Kind: b.Kind}
 		if IsList(b.Kind) {
 			for _, item := range b.Items {
-				if spans := prepareSpans(item, rtl); len(spans) > 0 {
+				if spans := c.prepareSpans(item, rtl); len(spans) > 0 {
 					ready.Items = append(ready.Items, spans)
 				}
 			}
 		} else {
-			ready.Spans = prepareSpans(b.Spans, rtl)
+			ready.Spans = c.prepareSpans(b.Spans, rtl)
 		}
 		if len(ready.Spans)+len(ready.Items) > 0 {
 			out = append(out, ready)
 		}
 	}
 	if tag := strings.TrimSpace(Clean(doc.Tag)); tag != "" && len(out) > 0 {
-		out = tagged(out, Isolate("["+tag+"]", rtl))
+		out = tagged(out, Isolate("["+c.Calls.calm(0, tag, true)+"]", rtl))
 	}
 	return out
 }
@@ -169,36 +225,71 @@ func tagged(blocks []content.Block, tag string) []content.Block {
 // IsList says whether a kind of block has items.
 func IsList(kind content.BlockKind) bool { return kind == content.Bullets || kind == content.Numbered }
 
-func prepareSpans(spans []content.Span, rtl bool) []content.Span {
-	var out []content.Span
+// prepareSpans gives the spans of one block or item, without those that say nothing. Neighbours that look the same are
+// one, so that a value leaves no trace in the markup.
+func (c Chat) prepareSpans(spans []content.Span, rtl bool) []content.Span {
+	out := make([]content.Span, 0, len(spans))
+	var before rune
 	for _, s := range spans {
-		s.Text = Clean(s.Text)
-		link := s.Link
-		s.Link = webLink(link)
-		if link != "" && s.Link == "" {
-			address := Clean(strings.TrimPrefix(strings.TrimPrefix(link, "mailto:"), "tel:"))
-			switch {
-			case s.Text == "":
-				s.Text = Isolate(address, rtl)
-			case s.Text != address && s.Text != link:
-				s.Text += " (" + Isolate(address, rtl) + ")"
-			}
-		}
+		s = c.prepareSpan(s, before, rtl)
 		if s.Text == "" {
-			s.Text = Clean(s.Link)
+			continue
 		}
-		if s.Code {
-			// Chat services let nothing else overlap with code; a link is worth more than its typeface.
-			s.Strong, s.Emph, s.Code = false, false, s.Link == ""
-		}
-		if s.Text != "" {
+		before, _ = utf8.DecodeLastRuneInString(s.Text)
+		if last := len(out) - 1; last >= 0 && alike(out[last], s) {
+			out[last].Text += s.Text
+		} else {
 			out = append(out, s)
 		}
 	}
-	if !Visible(content.PlainSpans(out)) {
+	if !visibleSpans(out) {
 		return nil
 	}
 	return out
+}
+
+// alike says whether two spans differ in their text only. Two links stay two.
+func alike(a, b content.Span) bool {
+	a.Text, b.Text = "", ""
+	return a == b && a.Link == ""
+}
+
+// prepareSpan gives a span clean and calm. before is the character in front of it.
+func (c Chat) prepareSpan(s content.Span, before rune, rtl bool) content.Span {
+	s.Text = Clean(s.Text)
+	link := s.Link
+	s.Link = webLink(link)
+	if link != "" && s.Link == "" {
+		address := Clean(strings.TrimPrefix(strings.TrimPrefix(link, "mailto:"), "tel:"))
+		switch {
+		case s.Text == "":
+			s.Text = Isolate(address, rtl)
+		case s.Text != address && s.Text != link:
+			s.Text += " (" + Isolate(address, rtl) + ")"
+		}
+	}
+	if s.Text == "" {
+		s.Text = Clean(s.Link)
+	}
+	s.Text = c.Calls.calm(before, s.Text, s.Value || link != "" && s.Link == "")
+	if s.Code {
+		// Chat services let nothing else overlap with code; a link is worth more than its typeface.
+		s.Strong, s.Emph, s.Code = false, false, s.Link == ""
+	}
+	if s.Value && !s.Code && s.Link == "" { // those are isolated around their markup
+		s.Text = Isolate(s.Text, rtl)
+	}
+	s.Value = false
+	return s
+}
+
+func visibleSpans(spans []content.Span) bool {
+	for _, s := range spans {
+		if Visible(s.Text) {
+			return true
+		}
+	}
+	return false
 }
 
 // webLink gives the link in normal form if it leads to the web, else nothing.

@@ -69,7 +69,7 @@ func needsCleaning(text string) bool {
 // TextMessage writes a document for channels that carry nothing but short plain text: its own short form if it has
 // one, else subject and blocks without the addresses of links (an address that is itself the text stays). The
 // language tag comes first. Direction marks, joiners and special spaces that alone would force the costlier UCS-2
-// encoding are left out or become plain spaces.
+// encoding are left out or become plain spaces; direction marks and isolates that would cost a segment are left out too.
 func TextMessage(doc content.Document) string {
 	text := doc.Short
 	if text == "" {
@@ -106,28 +106,61 @@ func withoutLinks(spans []content.Span) []content.Span {
 
 // tidy drops blanks at the ends of lines and empty lines at both ends of the text.
 func tidy(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(line, " ")
+	if !strings.Contains(text, " \n") {
+		return strings.TrimSpace(text)
 	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
+	var b strings.Builder
+	b.Grow(len(text))
+	for line := range strings.Lines(text) {
+		whole := strings.TrimSuffix(line, "\n")
+		b.WriteString(strings.TrimRight(whole, " "))
+		b.WriteString(line[len(whole):])
+	}
+	return strings.TrimSpace(b.String())
 }
 
-// thrifty gives the text without what a reader cannot see, if it is GSM-7 then, and unchanged if it is not.
+// thrifty gives the text without what a reader cannot see, if it is GSM-7 then. If it is not, marks and isolates of direction
+// go that would cost a segment; joiners stay, because letters and pictures are drawn by them.
 func thrifty(text string) string {
+	if IsASCII(text) {
+		return text
+	}
 	plain := strings.Map(func(r rune) rune {
 		switch {
 		case r == '\u00a0', r == '\u202f', r >= '\u2000' && r <= '\u200a':
 			return ' '
-		case r >= '\u200b' && r <= rlm, r == alm, r >= lri && r <= pdi, r == '\u00ad', r == '\u2060':
+		case r >= '\u200b' && r <= rlm, isDirection(r), r == '\u00ad', r == '\u2060':
 			return -1
 		}
 		return r
 	}, text)
-	for _, r := range plain {
-		if gsmWidth(r) == 0 {
-			return text
+	if !strings.ContainsFunc(plain, func(r rune) bool { return gsmWidth(r) == 0 }) {
+		return plain
+	}
+	if !strings.ContainsFunc(text, isDirection) {
+		return text
+	}
+	bare := strings.Map(func(r rune) rune {
+		if isDirection(r) {
+			return -1
+		}
+		return r
+	}, text)
+	_, _, with, _ := Count(text)
+	if _, _, without, _ := Count(bare); without < with {
+		return bare
+	}
+	return text
+}
+
+func isDirection(r rune) bool { return r == lrm || r == rlm || r == alm || r >= lri && r <= pdi }
+
+// IsASCII says whether a text has nothing beyond ASCII.
+func IsASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return false
 		}
 	}
-	return plain
+	return true
 }

@@ -84,6 +84,8 @@ func TestTextMessage(t *testing.T) {
 		"lists": {content.Document{Blocks: []content.Block{{Kind: content.Numbered,
 			Items: [][]content.Span{{{Text: "one", Link: "https://example.org"}}, {{Text: "two"}}}}}}, "1. one\n2. two"},
 		"marks do not double the price":     {content.Document{Short: "To \u2068Dana\u2069 at 10\u202fh\u00a030"}, "To Dana at 10 h 30"},
+		"marks that cost a segment go":      {content.Document{Short: "إلى \u2068Dana\u2069" + strings.Repeat("ا", 62)}, "إلى Dana" + strings.Repeat("ا", 62)},
+		"joiners stay whatever they cost":   {content.Document{Short: "می\u200cخواهم" + strings.Repeat("ا", 62)}, "می\u200cخواهم" + strings.Repeat("ا", 62)},
 		"marks stay where they cost naught": {content.Document{Short: "إلى \u2068Dana\u2069"}, "إلى \u2068Dana\u2069"},
 		"controls":                          {content.Document{Short: " a\x00\tb \r\n\n"}, "a b"},
 	} {
@@ -94,6 +96,22 @@ func TestTextMessage(t *testing.T) {
 	if link.Spans[0].Link == "" {
 		t.Error("the document was changed")
 	}
+}
+
+// Marks for direction and isolates never cost a segment, whatever they stand in.
+func TestIsolatesAreFree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		plain := rapid.StringOfN(rapid.RuneFrom([]rune("ab é€жسا😀")), 1, 80, -1).Draw(t, "plain")
+		plain = strings.Repeat(plain, rapid.IntRange(1, 4).Draw(t, "times"))
+		marked := string(rlm)
+		for _, word := range strings.Fields(plain) {
+			marked += FSI + word + PDI + " "
+		}
+		_, _, want, _ := Count(strings.Join(strings.Fields(plain), " "))
+		if _, _, got, _ := Count(TextMessage(content.Document{Short: marked})); got > want {
+			t.Fatalf("%+q takes %d segments, without marks %d", marked, got, want)
+		}
+	})
 }
 
 // Marks for direction and typography never make a text message dearer.

@@ -90,7 +90,7 @@ func (s *splitter) cut(b content.Block) (head, tail content.Block, err error) {
 		b = asText(b, 0)
 	}
 	text := spanText(b.Spans)
-	if lead := len(text) - len(strings.TrimLeftFunc(text, unicode.IsSpace)); lead > 0 {
+	if lead := len(text) - len(trimStart(text)); lead > 0 {
 		return content.Block{}, withSpans(b, b.Spans, lead, len(text)), nil
 	}
 	n := largest(len(text), func(n int) bool { return s.fits(withSpans(b, b.Spans, 0, backToRune(text, n))) })
@@ -104,8 +104,8 @@ func (s *splitter) cut(b content.Block) (head, tail content.Block, err error) {
 			Detail: fmt.Sprintf("the text cannot be cut into pieces of at most %d", s.limit),
 		}
 	}
-	end := len(strings.TrimRightFunc(text[:at], unicode.IsSpace))
-	next := len(text) - len(strings.TrimLeftFunc(text[at:], unicode.IsSpace))
+	end := len(trimEnd(text[:at]))
+	next := len(text) - len(trimStart(text[at:]))
 	return withSpans(b, b.Spans, 0, end), withSpans(b, b.Spans, next, len(text)), nil
 }
 
@@ -190,30 +190,23 @@ func CutAt(text string, n int) int {
 		return len(text)
 	}
 	sentence, word, char := 0, 0, 0
-	var prev rune
-	flags := 0 // regional indicators in a row up to here
+	var seen clusters
 	for i, r := range text {
 		if i > n {
 			break
 		}
-		if i > 0 {
-			if !joins(prev, r, flags) {
-				char = i
-			}
-			blank := unicode.IsSpace(prev)
-			if blank || unicode.IsSpace(r) {
-				word = i
-			}
-			if prev == '\n' || strings.ContainsRune("。！？｡", prev) || blank && endsSentence(text[:i]) {
-				sentence = i
-			}
+		prev := seen.prev
+		if joined := seen.next(r); joined || i == 0 {
+			continue
 		}
-		if isFlag(r) {
-			flags++
-		} else {
-			flags = 0
+		char = i
+		blank := unicode.IsSpace(prev)
+		if blank || unicode.IsSpace(r) {
+			word = i
 		}
-		prev = r
+		if prev == '\n' || strings.ContainsRune("。！？｡", prev) || blank && endsSentence(text[:i]) {
+			sentence = i
+		}
 	}
 	switch {
 	case sentence > 0 && sentence >= n/2:
@@ -230,18 +223,3 @@ func endsSentence(before string) bool {
 	last, _ := utf8.DecodeLastRuneInString(before)
 	return strings.ContainsRune(".!?…؟۔।", last)
 }
-
-// joins says whether a reader sees prev and r as one character. It is a part of Unicode UAX #29 that is enough for
-// living scripts and emoji: marks, joiners, skin tones, flags.
-func joins(prev, r rune, flags int) bool {
-	const zwj = '\u200d'
-	switch {
-	case prev == '\r' && r == '\n', prev == zwj, r == zwj, r == '\u200c':
-		return true
-	case unicode.Is(unicode.M, r), r >= 0x1f3fb && r <= 0x1f3ff, r >= 0xe0020 && r <= 0xe007f:
-		return true
-	}
-	return isFlag(r) && flags%2 == 1
-}
-
-func isFlag(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }

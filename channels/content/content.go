@@ -56,6 +56,10 @@ type Span struct {
 	Emph   bool   `json:"emph,omitempty"`
 	Code   bool   `json:"code,omitempty"`
 	Link   string `json:"link,omitempty"` // absolute http, https, mailto or tel URL; empty: no link
+
+	// Value says that the text is a value put into the author's (a name, an event), which a channel keeps apart: it is
+	// isolated from text of the other direction, and calls nobody and commands nothing even where the author may.
+	Value bool `json:"value,omitempty"`
 }
 
 // Button is an answer that the reader can give with one touch. On channels without buttons it is left out.

@@ -2,7 +2,6 @@ package email
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"unicode"
 
@@ -22,13 +21,16 @@ const (
 func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 	rtl := doc.Direction == content.RightToLeft
 	tag := clip(oneLine(doc.Tag), madeSubject)
-	blocks := prepare(doc, rtl)
+	blocks := compose.Readable(doc)
 	if !compose.Visible((content.Document{Blocks: blocks}).Plain()) {
 		return nil, contentError("the message has no text that can be seen")
 	}
 	subject := subjectOf(doc, blocks)
 	if tag != "" {
 		subject = compose.Isolate("["+tag+"]", rtl) + " " + subject
+	}
+	if compose.WrongSide(subject, rtl) {
+		subject = compose.Mark(rtl) + subject
 	}
 	reference := clip(oneLine(doc.Reference), madeSubject)
 	text := plain(blocks, tag, reference, rtl)
@@ -57,7 +59,7 @@ func subjectOf(doc content.Document, blocks []content.Block) string {
 }
 
 func clip(s string, most int) string {
-	if cut := compose.CutAt(s, most); cut > 0 && cut < len(s) {
+	if cut := compose.CutAt(s, most); cut < len(s) {
 		return oneLine(s[:cut]) + "…"
 	}
 	return s
@@ -68,59 +70,6 @@ func oneLine(text string) string { return strings.Join(strings.Fields(compose.Cl
 
 // badHeader says whether a text may not stand in a header.
 func badHeader(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) }
-
-// prepare gives the document's blocks clean, with nothing in them that no reader sees.
-func prepare(doc content.Document, rtl bool) []content.Block {
-	blocks := doc.Blocks
-	if len(blocks) == 0 && doc.Short != "" {
-		blocks = []content.Block{content.Text(doc.Short)}
-	}
-	var out []content.Block
-	for _, b := range blocks {
-		ready := content.Block{Kind: b.Kind, Spans: prepareSpans(b.Spans, rtl)}
-		for _, item := range b.Items {
-			if spans := prepareSpans(item, rtl); len(spans) > 0 {
-				ready.Items = append(ready.Items, spans)
-			}
-		}
-		if len(ready.Spans)+len(ready.Items) > 0 {
-			out = append(out, ready)
-		}
-	}
-	return out
-}
-
-func prepareSpans(spans []content.Span, rtl bool) []content.Span {
-	var out []content.Span
-	for _, s := range spans {
-		s.Text, s.Link = compose.Clean(s.Text), followable(s.Link)
-		if s.Text == "" && s.Link != "" {
-			s.Text = strings.TrimPrefix(strings.TrimPrefix(s.Link, "mailto:"), "tel:")
-		}
-		if s.Code || s.Link != "" {
-			s.Text = compose.Isolate(s.Text, rtl)
-		}
-		if s.Text != "" {
-			out = append(out, s)
-		}
-	}
-	if !compose.Visible(content.PlainSpans(out)) {
-		return nil
-	}
-	return out
-}
-
-// followable gives a link in normal form if it may be followed, else nothing.
-func followable(raw string) string {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return ""
-	case (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "", u.Scheme == "mailto" && u.Opaque != "", u.Scheme == "tel" && u.Opaque != "":
-		return strings.NewReplacer(`"`, "%22", "<", "%3C", ">", "%3E", " ", "%20", "'", "%27").Replace(u.String())
-	}
-	return ""
-}
 
 // plain writes the plain text. A mark stands before each line that a reader's program would set from the wrong side.
 func plain(blocks []content.Block, tag, reference string, rtl bool) string {

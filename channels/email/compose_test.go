@@ -61,7 +61,7 @@ func TestPlainText(t *testing.T) {
 	if p.Subject != "[EN] The well" || p.Cost != 1 || strings.Contains(p.HTML, "Yes") {
 		t.Errorf("subject %q, cost %d", p.Subject, p.Cost)
 	}
-	for _, has := range []string{`<h2 style="`, `<a href="https://example.org/map">the map</a>`, `<a href="mailto:us@example.org">`, "<li>two</li>", "fine<br>\nwater", `lang="en" dir="ltr"`, "<bdi>K7Q2</bdi>"} {
+	for _, has := range []string{`<h2 style="`, `<a href="https://example.org/map">the map</a>`, `<a href="mailto:us@example.org">`, ">two</li>", "fine<br>\nwater", `lang="en" dir="ltr"`, "<bdi>K7Q2</bdi>"} {
 		if !strings.Contains(p.HTML, has) {
 			t.Errorf("the HTML lacks %s", has)
 		}

@@ -82,6 +82,7 @@ func subject() channeltest.Subject {
 			return err
 		},
 		Definite: true,
+		Read:     readPart,
 	}
 }
 

@@ -11,13 +11,14 @@ const maxParts = 5
 
 // Compose writes a document in Mattermost's Markdown. Each part is whole by itself and ends with the document's reference
 // and, where there are several, its number. Buttons go under the last part; without a public URL they are left out,
-// because a press could not come back.
+// because a press could not come back. Nobody is called (@channel, @anna) but whom the channel's options allow the author
+// to call.
 func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 	w := writer{rtl: doc.Direction == content.RightToLeft}
 	chat := compose.Chat{
 		Name: "Mattermost", Limit: a.opts.TextLimit, Unit: channels.Characters, Parts: maxParts,
 		Measure:     func(blocks []content.Block, _ int) int { return compose.Length(w.write(blocks), channels.Characters) },
-		ButtonLimit: buttonLimit, ActionLimit: actionLimit,
+		ButtonLimit: buttonLimit, ActionLimit: actionLimit, Calls: compose.Calls{Granted: a.opts.Mentions},
 	}
 	if a.hookURL == "" {
 		doc.Buttons = nil

@@ -5,6 +5,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/channeltest"
+	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/sandbox"
 )
 
@@ -41,6 +42,7 @@ func subject() channeltest.Subject {
 		},
 		Invalid: []string{"", "anna", "@channel", "@All", "@here", "anna@example.org", "~town-square", "channel:short", "@an na", "+12025550123"},
 		People:  []channels.Address{anna, badr, harbour},
+		Read:    mattermost.ReadPart,
 		Secrets: []string{token, secret, command},
 		Proof:   "Authorization",
 		// Mattermost calls no hook for a reply, but for the slash command.

@@ -37,7 +37,7 @@ func (w writer) block(b content.Block) string {
 		}
 		return "#### " + line
 	case content.Quote:
-		return prefixed(w.lines(b.Spans), "> ", "> ")
+		return prefixed(filled(w.lines(b.Spans)), "> ", "> ")
 	case content.Bullets, content.Numbered:
 		items := make([]string, 0, len(b.Items))
 		for i, item := range b.Items {
@@ -54,7 +54,23 @@ func (w writer) block(b content.Block) string {
 		}
 		return strings.Join(items, "\n")
 	}
-	return strings.TrimSpace(strings.Join(w.lines(b.Spans), "\n"))
+	return strings.TrimSpace(strings.Join(filled(w.lines(b.Spans)), "\n"))
+}
+
+// filled puts an invisible character into the empty lines between others, which would begin another paragraph.
+func filled(lines []string) []string {
+	for len(lines) > 0 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	for len(lines) > 0 && lines[0] == "" {
+		lines = lines[1:]
+	}
+	for i, line := range lines {
+		if line == "" {
+			lines[i] = compose.Apart
+		}
+	}
+	return lines
 }
 
 // prefixed puts a prefix before each line, another before the first.
@@ -73,18 +89,29 @@ func prefixed(lines []string, first, rest string) string {
 // lines writes spans as lines that are each whole by themselves: a style that goes over a line end is closed and opened
 // again. Blanks around a line go, because they could make it code.
 func (w writer) lines(spans []content.Span) []string {
+	if len(spans) == 1 && spans[0] == (content.Span{Text: spans[0].Text}) && !strings.Contains(spans[0].Text, "\n") {
+		text := strings.TrimSpace(w.text(spans[0].Text))
+		if compose.WrongSide(spans[0].Text, w.rtl) {
+			text = compose.Mark(w.rtl) + text
+		}
+		return []string{opening(text)}
+	}
 	var out []string
 	var line, plain strings.Builder
 	end := func() {
 		text := strings.TrimSpace(line.String())
 		if compose.WrongSide(plain.String(), w.rtl) {
-			text = compose.Mark(w.rtl) + text
+			stars := len(text) - len(strings.TrimLeft(text, "*")) // a mark before them would keep them from opening a style
+			text = text[:stars] + compose.Mark(w.rtl) + text[stars:]
 		}
 		out = append(out, opening(text))
 		line.Reset()
 		plain.Reset()
 	}
 	for n, s := range spans {
+		if s.Link != "" || s.Code {
+			s.Text = strings.ReplaceAll(s.Text, "\n", " ") // or each line would be one
+		}
 		pieces := strings.Split(s.Text, "\n")
 		for i, text := range pieces {
 			if i > 0 {
@@ -94,11 +121,7 @@ func (w writer) lines(spans []content.Span) []string {
 			if i == len(pieces)-1 && n+1 < len(spans) {
 				after, _ = utf8.DecodeRuneInString(spans[n+1].Text)
 			}
-			written := w.span(s, text, line.String(), plain.String(), after)
-			if strings.HasSuffix(line.String(), "@") && wordly.MatchString(written) {
-				line.WriteString(apart) // or two spans that are harmless apart would call people together
-			}
-			line.WriteString(written)
+			line.WriteString(w.span(s, text, line.String(), plain.String(), after))
 			plain.WriteString(text)
 		}
 	}
@@ -121,7 +144,6 @@ func (w writer) span(s content.Span, text, before, said string, after rune) stri
 	tail := text[len(lead)+len(inner):]
 	isolated := (s.Code || s.Link != "") && compose.NeedsIsolate(inner, w.rtl)
 	last, _ := utf8.DecodeLastRuneInString(said)
-	styled := !s.Code && (lead != "" || opens(last, inner)) && (tail != "" || closes(inner, after))
 	switch {
 	case s.Code:
 		inner = code(inner)
@@ -130,17 +152,25 @@ func (w writer) span(s content.Span, text, before, said string, after rune) stri
 	default:
 		inner = escape(inner)
 	}
-	if s.Emph && styled {
+	if !s.Code && (s.Emph || s.Strong) {
+		if lead == "" && !opens(last, inner) {
+			inner = compose.Apart + inner
+		}
+		if tail == "" && !closes(inner, after) {
+			inner += compose.Apart
+		}
+	}
+	if s.Emph && !s.Code {
 		if strings.HasPrefix(inner, `"`) {
 			inner = "&quot;" + inner[1:] // marked opens nothing before a quotation mark
 		}
 		inner = "*" + inner + "*"
 	}
-	if s.Strong && styled {
+	if s.Strong && !s.Code {
 		inner = "**" + inner + "**"
 	}
 	if lead == "" && before != "" && before[len(before)-1] == inner[0] && (inner[0] == '*' || inner[0] == '`') {
-		inner = apart + inner // or the end of one and the beginning of the other would be read as one marker
+		inner = compose.Apart + inner // or the end of one and the beginning of the other would be read as one marker
 	}
 	if isolated {
 		inner = compose.FSI + inner + compose.PDI
@@ -148,11 +178,8 @@ func (w writer) span(s content.Span, text, before, said string, after rune) stri
 	return lead + inner + tail
 }
 
-// apart is an invisible character without meaning that keeps two others from being read together.
-const apart = "\u200b"
-
 // opens says whether a marker between a character and a text would open a style (CommonMark, 6.2: left-flanking). Where
-// it would not, the text stands without its style rather than with stars.
+// it would not, an invisible character before the text makes it.
 func opens(before rune, text string) bool {
 	first, _ := utf8.DecodeRuneInString(text)
 	return !isMark(first) || before == utf8.RuneError || unicode.IsSpace(before) || isMark(before)
@@ -168,7 +195,7 @@ func isMark(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) }
 
 // code writes a code span with a fence that the text does not hold.
 func code(text string) string {
-	text = calm(text)
+	text = faceless(text)
 	longest, row := 0, 0
 	for _, r := range text {
 		if r == '`' {
@@ -190,6 +217,9 @@ var bare = regexp.MustCompile(`https?://[^\s<>()\[\]{}"'` + "`" + `|\\^]+`)
 
 // text writes plain text. Web addresses in it stay as they are.
 func (w writer) text(text string) string {
+	if !strings.Contains(text, "://") {
+		return escape(text)
+	}
 	var b strings.Builder
 	for text != "" {
 		at := bare.FindStringIndex(text)
@@ -198,7 +228,7 @@ func (w writer) text(text string) string {
 		}
 		end := at[0] + len(strings.TrimRight(text[at[0]:at[1]], "?!.,:;*_~'\""))
 		b.WriteString(escape(text[:at[0]]))
-		b.WriteString(calmLink(text[at[0]:end]))
+		b.WriteString(text[at[0]:end])
 		text = text[end:]
 	}
 	b.WriteString(escape(text))
@@ -207,7 +237,10 @@ func (w writer) text(text string) string {
 
 // escape writes text so that every character of it is read as itself, wherever in a line it stands.
 func escape(text string) string {
-	text = calm(text)
+	if !strings.ContainsAny(text, "*_`~[]|\\<&$:") {
+		return text
+	}
+	text = faceless(text)
 	dollars := strings.Count(text, "$") > 1
 	var b strings.Builder
 	b.Grow(len(text) + 8)
@@ -241,23 +274,16 @@ func escape(text string) string {
 
 var (
 	entity = regexp.MustCompile(`^&#?[0-9A-Za-z]+;`)
-	// call is an @ at the start of a word: it calls a person, or everybody in the channel (@channel, @all, @here).
-	call   = regexp.MustCompile(`(^|[^\pL\pN])(@+)([\pL\pN])`)
-	wordly = regexp.MustCompile(`^[\pL\pN]`)
 	// face is a name between colons, which becomes a picture.
 	face = regexp.MustCompile(`:([\w+-]+:)`)
 	// list is a number or sign at the start of a line that would make it an item, a heading, a quotation or a rule.
 	list = regexp.MustCompile(`^(\d+)([.)])(\s|$)`)
 )
 
-// calm takes the power to call people out of a text: an invisible character comes behind the @. Nobody who is named in a
-// text is called by it, and no text calls a whole channel.
-func calm(text string) string {
-	if strings.Contains(text, "@") {
-		text = call.ReplaceAllString(text, "$1$2"+apart+"$3")
-	}
-	if strings.Contains(text, ":") {
-		text = face.ReplaceAllString(text, ":"+apart+"$1")
+// faceless keeps names between colons from becoming pictures.
+func faceless(text string) string {
+	if strings.Count(text, ":") > 1 {
+		text = face.ReplaceAllString(text, ":"+compose.Apart+"$1")
 	}
 	return text
 }
@@ -278,14 +304,13 @@ func opening(line string) string {
 	case '=':
 		return "&#61;" + line[1:]
 	}
+	if line[0] < '0' || line[0] > '9' {
+		return line
+	}
 	return list.ReplaceAllString(line, `$1\$2$3`)
 }
 
-// destination writes the address of a link.
-func destination(link string) string {
-	link = strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", " ", "%20", `"`, "%22", `\`, "%5C", "`", "%60", "*", "%2A", "[", "%5B", "]", "%5D").Replace(link)
-	return calmLink(link)
-}
+// destination writes the address of a link. An @ in it might call people.
+func destination(link string) string { return address.Replace(link) }
 
-// calmLink does for a web address what calm does for text, without changing where it leads.
-func calmLink(link string) string { return call.ReplaceAllString(link, "$1%40$3") }
+var address = strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", " ", "%20", `"`, "%22", `\`, "%5C", "`", "%60", "*", "%2A", "[", "%5B", "]", "%5D", "@", "%40")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -19,6 +20,7 @@ type Options struct {
 	CommandToken         channels.Secret `json:"command_token,omitempty" doc:"token of the slash command that leads here; empty: there is none"`
 	Sensitive            bool            `json:"sensitive,omitempty" doc:"the group trusts whoever runs this server with texts marked sensitive, and its notifications by mail and push hold no text; needs https"`
 	TextLimit            int             `json:"text_limit,omitempty" doc:"longest post that the server takes, in characters: 16383, or 4000 on a database that was never migrated; 0: 16383"`
+	Mentions             []string        `json:"mentions,omitempty" doc:"names, without @, that a text's author may call, such as channel or here; nobody else is called, and values that are put into a text call nobody"`
 	PerSecond            float64         `json:"per_second,omitempty" doc:"most posts a second; 0: 10"`
 }
 
@@ -27,6 +29,9 @@ const (
 	oldText = 4000
 	newText = 16383
 )
+
+// mentionForm is the form of names (docs.mattermost.com, username rules; channel, all and here are names of that form).
+var mentionForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 func readOptions(s channels.Settings) (Options, error) {
 	var o Options
@@ -71,6 +76,12 @@ func readOptions(s channels.Settings) (Options, error) {
 	}
 	if o.TextLimit < 500 || o.TextLimit > newText {
 		fault("text_limit", fmt.Sprintf("must be between 500 and %d; leave it out, or write %d for an old database", newText, oldText))
+	}
+	for _, name := range o.Mentions {
+		if !mentionForm.MatchString(name) {
+			fault("mentions", "must be names without @, such as channel, here or anna")
+			break
+		}
 	}
 	if !(o.PerSecond > 0 && o.PerSecond <= 1000) {
 		fault("per_second", "must be above 0 and at most 1000")

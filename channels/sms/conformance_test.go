@@ -34,6 +34,7 @@ func subject() channeltest.Subject {
 		},
 		Invalid:   []string{"", "Anna", "12345", "+1 202 555", "+999 123 456 789", "+1 900 234 5678"},
 		People:    []channels.Address{"+12025550123", "+447700900123", "+12025550124"},
+		Read:      read,
 		Secrets:   []string{token},
 		Proof:     "X-Twilio-Signature",
 		SignsBody: true,

@@ -15,12 +15,14 @@ const rawLimit = 32000
 
 // Compose writes a document in Telegram's HTML. Each part is well-formed by itself and ends with the document's
 // reference and, where there are several, its number. Addresses of mail and telephone stand behind their text, because
-// Telegram links the web only. Buttons go under the last part.
+// Telegram links the web only. Nobody is mentioned but whom the channel's options allow the author to mention, and what
+// looks like a command is one in the author's words only. Buttons go under the last part.
 func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 	w := writer{rtl: doc.Direction == content.RightToLeft}
 	chat := compose.Chat{
 		Name: "Telegram", Limit: textLimit, Unit: channels.UTF16, Parts: maxParts, Measure: w.measure,
 		ButtonLimit: buttonLimit, ActionLimit: dataLimit,
+		Calls: compose.Calls{Granted: a.opts.Mentions, Commands: true},
 	}
 	return chat.Compose(doc, func(piece []content.Block) channels.Part {
 		return channels.Part{Text: html(w.runs(piece)), Markup: markup, Cost: 1}

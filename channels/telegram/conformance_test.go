@@ -49,6 +49,7 @@ func subject() channeltest.Subject {
 		Length: func(p channels.Part) int { // Telegram counts what is left once the markup is read
 			return compose.Length(html.UnescapeString(tags.ReplaceAllString(p.Text, "")), channels.UTF16)
 		},
+		Read: read,
 	}
 }
 

@@ -1,6 +1,7 @@
 package telegram
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -109,12 +110,12 @@ func (w writer) spanRuns(spans []content.Span, base style, heading bool) []run {
 // marked puts a direction mark before each line of a block that would otherwise be set from the wrong side, for a client
 // takes a line's direction from its first strong character.
 func (w writer) marked(runs []run, base style) []run {
+	if !w.rtl && !slices.ContainsFunc(runs, func(r run) bool { return !compose.IsASCII(r.text) }) {
+		return runs
+	}
 	var all strings.Builder
 	for _, r := range runs {
 		all.WriteString(r.text)
-	}
-	if !w.rtl && isASCII(all.String()) {
-		return runs
 	}
 	mark := compose.Mark(w.rtl)
 	var out []run
@@ -141,15 +142,6 @@ func (w writer) marked(runs []run, base style) []run {
 		out = append(out, r)
 	}
 	return out
-}
-
-func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }
 
 // add appends a run and joins it with the one before if they look the same. Blanks take no style but their quotation's.
@@ -181,9 +173,12 @@ func entities(runs []run) int {
 // html writes runs in Telegram's HTML (core.telegram.org/bots/api, "HTML style"), which knows no line break tag and
 // only four named entities.
 func html(runs []run) string {
-	text := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-	attr := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
 	var b strings.Builder
+	n := 0
+	for _, r := range runs {
+		n += len(r.text) + len(r.link) + 32
+	}
+	b.Grow(n)
 	quote := 0
 	turn := func(to int) {
 		if quote == to {
@@ -200,16 +195,13 @@ func html(runs []run) string {
 	for _, r := range runs {
 		turn(r.quote)
 		if r.link != "" {
-			b.WriteString(`<a href="` + attr.Replace(r.link) + `">`)
+			b.WriteString(`<a href="`)
+			_, _ = attribute.WriteString(&b, r.link) // a builder takes everything
+			b.WriteString(`">`)
 		}
-		for _, t := range r.tags() {
-			b.WriteString("<" + t + ">")
-		}
-		b.WriteString(text.Replace(r.text))
-		tags := r.tags()
-		for i := len(tags) - 1; i >= 0; i-- {
-			b.WriteString("</" + tags[i] + ">")
-		}
+		b.WriteString(r.style.open())
+		_, _ = escaped.WriteString(&b, r.text)
+		b.WriteString(r.style.shut())
 		if r.link != "" {
 			b.WriteString("</a>")
 		}
@@ -218,16 +210,37 @@ func html(runs []run) string {
 	return b.String()
 }
 
-func (s style) tags() []string {
-	var tags []string
-	if s.strong {
-		tags = append(tags, "b")
+// escaped and attribute write text as it stands between tags and in quotes.
+var (
+	escaped   = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	attribute = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
+)
+
+// open and shut are the tags of a style. Code stands alone.
+func (s style) open() string {
+	switch {
+	case s.code:
+		return "<code>"
+	case s.strong && s.emph:
+		return "<b><i>"
+	case s.strong:
+		return "<b>"
+	case s.emph:
+		return "<i>"
 	}
-	if s.emph {
-		tags = append(tags, "i")
+	return ""
+}
+
+func (s style) shut() string {
+	switch {
+	case s.code:
+		return "</code>"
+	case s.strong && s.emph:
+		return "</i></b>"
+	case s.strong:
+		return "</b>"
+	case s.emph:
+		return "</i>"
 	}
-	if s.code {
-		tags = append(tags, "code")
-	}
-	return tags
+	return ""
 }

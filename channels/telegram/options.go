@@ -22,13 +22,16 @@ type Options struct {
 	Protect       bool            `json:"protect_content,omitempty" doc:"forbid forwarding and saving, for every message"`
 	Previews      bool            `json:"link_previews,omitempty" doc:"let Telegram fetch linked pages and show a preview"`
 	Quiet         bool            `json:"quiet_unless_urgent,omitempty" doc:"only urgent messages make a sound"`
+	Mentions      []string        `json:"mentions,omitempty" doc:"usernames, without @, that a text's author may mention; nobody else is, and values that are put into a text mention nobody"`
 	PerSecond     float64         `json:"per_second,omitempty" doc:"most messages a second for the bot; 0: 30"`
 	PerChat       float64         `json:"per_chat_per_second,omitempty" doc:"most messages a second to one chat; 0: 1"`
 }
 
 var (
-	tokenForm  = regexp.MustCompile(`^[0-9]{1,20}:[A-Za-z0-9_-]+$`)
-	secretForm = regexp.MustCompile(`^[A-Za-z0-9_-]{16,256}$`)
+	tokenForm = regexp.MustCompile(`^[0-9]{1,20}:[A-Za-z0-9_-]+$`)
+	// mentionForm is what Telegram makes a mention of, behind an @ (tdlib/td, MessageEntity.cpp, match_mentions).
+	mentionForm = regexp.MustCompile(`^[A-Za-z0-9_]{2,32}$`)
+	secretForm  = regexp.MustCompile(`^[A-Za-z0-9_-]{16,256}$`)
 )
 
 func readOptions(s channels.Settings) (Options, error) {
@@ -66,6 +69,12 @@ func readOptions(s channels.Settings) (Options, error) {
 	}
 	if o.Topic < 0 {
 		fault("topic", "must be the number of a topic, or absent")
+	}
+	for _, name := range o.Mentions {
+		if !mentionForm.MatchString(name) {
+			fault("mentions", "must be usernames without @, of 2 to 32 letters, digits and _")
+			break
+		}
 	}
 	if !(o.PerSecond > 0 && o.PerSecond <= 1000) {
 		fault("per_second", "must be above 0 and at most 1000")

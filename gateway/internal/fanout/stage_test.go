@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,12 +40,14 @@ type wire struct {
 	channels.Adapter
 	limit  int
 	panics string // on texts in this language
+	wrote  atomic.Int64
 }
 
 // Capabilities are those of a channel for short plain texts.
 func (w *wire) Capabilities() channels.Capabilities { return channels.Capabilities{} }
 
 func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
+	w.wrote.Add(1)
 	text := doc.Plain()
 	if w.panics != "" && doc.Locale == w.panics {
 		panic("a defect in the adapter")
