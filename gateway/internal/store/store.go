@@ -30,5 +30,8 @@ type Store interface {
 	gateway.Keeper
 	gateway.Backlogs
 	gateway.Duties
+	gateway.Calendars
+	gateway.Events
+	gateway.Feeds
 	Close() error
 }
