@@ -81,8 +81,8 @@ SEQUENCE:2
 DTSTART;TZID=Europe/Berlin:20260328T180000
 DTEND;TZID=Europe/Berlin:20260329T013000
 STATUS:CONFIRMED
-SUMMARY:Plenum\, then \\ soup\;\nbring 合唱団のための長い題名
- がここにあります and bowls
+SUMMARY:Plenum\, then \\ soup\;\nbring 合唱団のための長い題名が
+ ここにあります and bowls
 LOCATION:Hall
 URL:https://harbour.example/plenum
 BEGIN:VALARM
@@ -217,7 +217,7 @@ func TestWhatIsWrittenIsReadByOthers(t *testing.T) {
 		}
 		add(loc, 1_767_268_800) // 1 January 2026, 12:00
 		for span := civil.SpanAt(1_767_268_800, loc); span.End < 1_830_000_000; span = civil.SpanAt(span.End, loc) {
-			for _, beside := range []int64{-7200, -1800, 0, 1800, 5400, 86400} {
+			for _, beside := range []int64{-1800, 0, 5400} {
 				add(loc, span.End+beside)
 			}
 		}
