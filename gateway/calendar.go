@@ -236,8 +236,7 @@ type Feed struct {
 // IssuedFeed is a new feed with its address, which is never shown again.
 type IssuedFeed struct {
 	Feed
-	Path   string `json:"path,omitempty"`   // of the address; empty in the answer to a repeated request
-	Secret string `json:"secret,omitempty"` // the whole address where the instance knows its own
+	Address string `json:"address,omitempty"` // a path where the instance does not know its own address; empty in the answer to a repeated request
 }
 
 // Feeds keeps feeds. Erasing a member deletes hers.

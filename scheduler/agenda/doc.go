@@ -31,21 +31,22 @@ type Fetcher interface {
 	Get(ctx context.Context, address string, known fetch.Version) (fetch.Answer, error)
 }
 
-// Parts is what an Agenda stands on. All are required.
+// Parts is what an Agenda stands on. All but PublicURL are required.
 type Parts struct {
-	Ledger  Ledger
-	Feeds   gateway.Feeds
-	People  Directory
-	Fetcher Fetcher
-	Words   func(locale string, fallback []string) Words // in the language of whoever reads a feed
-	Now     func() time.Time
-	Log     *slog.Logger
+	Ledger    Ledger
+	Feeds     gateway.Feeds
+	People    Directory
+	Fetcher   Fetcher
+	Words     func(locale string, fallback []string) Words // in the language of whoever reads a feed
+	PublicURL string                                       // of the instance, without a slash at its end; empty: it does not know
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Words are what is ours in a feed.
 type Words struct {
 	Event    string // in place of what an event says, for members in neutral mode
-	Calendar string // in place of a group's name
+	Calendar string // in place of the group's name, for the same
 }
 
 // Agenda reads calendars and writes feeds. It is safe for concurrent use.
