@@ -32,6 +32,8 @@ type Options struct {
 	Costs      Costs
 	Channels   Channels
 	Wordings   Wordings
+	Calendars  Calendars
+	Feeds      gateway.Feeds
 	Access     gateway.Access
 	Replays    gateway.Replays
 	Applied    gateway.ApplyLog
@@ -66,6 +68,7 @@ type server struct {
 	atWork  inFlight
 	reveals limiter
 	meter   *meter
+	writing chan struct{} // of feeds
 }
 
 // New makes the handler of everything that is served under one address: the API, its document, health, metrics and
@@ -97,6 +100,7 @@ func (s *server) complete() error {
 	needs := map[string]bool{
 		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
 		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil,
+		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
 		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
 	}
@@ -125,7 +129,7 @@ func build(o Options) (*server, error) {
 	if o.Reveals == 0 {
 		o.Reveals = defaultReveals
 	}
-	s := &server{Options: o, mux: http.NewServeMux(), reveals: newLimiter(o.Reveals, time.Hour)}
+	s := &server{Options: o, mux: http.NewServeMux(), reveals: newLimiter(o.Reveals, time.Hour), writing: make(chan struct{}, feedsAtOnce)}
 
 	config := huma.DefaultConfig("Carillon", "1")
 	config.CreateHooks = nil
@@ -162,6 +166,7 @@ func (s *server) addRoutes() {
 	s.addChannels()
 	s.addPrices()
 	s.addWordings()
+	s.addCalendars()
 	s.addTokens()
 	s.addDocuments()
 	s.addStatus()
