@@ -147,7 +147,7 @@ func (a *Agenda) look() {
 }
 
 const (
-	lookEvery = time.Minute
+	lookEvery = 5 * time.Second
 	atOnce    = 20 // calendars that are looked up at a time
 	together  = 2  // and read side by side: each may take 10 MiB
 )
