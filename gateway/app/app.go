@@ -183,7 +183,7 @@ func (a *App) build(ctx context.Context) error {
 	a.ears = a.newEars()
 	a.agenda = a.newAgenda()
 	handler, err := api.New(api.Options{
-		Groups: groupDesk{s, a.live, a.uncap, a.announce}, CheckGroup: directory.CheckGroup, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Calendars: a.agenda, Feeds: s,
+		Groups: groupDesk{s, a.live, a.uncap, a.announce}, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Calendars: a.agenda, Feeds: s,
 		Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})

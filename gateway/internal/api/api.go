@@ -25,6 +25,9 @@ import (
 type Options struct {
 	Groups     gateway.Groups
 	CheckGroup func(gateway.Group) (gateway.Group, error) // gives it in canonical form, or says everything wrong with it
+	// CheckCalendar gives a calendar of a group in canonical form, or says what is wrong with it.
+	CheckCalendar func(gateway.Group, gateway.Calendar) (gateway.Calendar, error)
+
 	Directory  Directory
 	Importer   Importer
 	Broadcasts Broadcasts
@@ -98,7 +101,7 @@ func Document() ([]byte, error) {
 
 func (s *server) complete() error {
 	needs := map[string]bool{
-		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
+		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
 		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil,
 		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,

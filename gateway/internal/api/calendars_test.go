@@ -182,3 +182,41 @@ func TestAFeedIsSecret(t *testing.T) {
 		t.Error("the log has a feed's address, or lacks its route")
 	}
 }
+
+// A document seeds calendars by their addresses, and never gives one back; people's changes stand.
+func TestApplyCalendars(t *testing.T) {
+	w := newWorld(t)
+	doc := func(calendars string) string {
+		return `{"groups":[{"slug":"bergen","name":"Bergen","locale":"en","zone":"Europe/Oslo","topics":[{"name":"reports"},{"name":"meetings"}],"calendars":[` + calendars + `]}]}`
+	}
+	one := `{"name":"meetings","topic":"meetings","url":"webcal://calendar.example/private-5e6f/basic.ics"}`
+	path := "groups/bergen/calendars/meetings"
+	want := func(what gateway.ApplyWhat, body, query string) {
+		t.Helper()
+		if got := w.applied(applyAsk(body, query, "operator"))[path]; got != what {
+			t.Errorf("the calendar is %q, want %q", got, what)
+		}
+	}
+	want(gateway.ApplyCreate, doc(one), "?dry_run=true")
+	want(gateway.ApplyCreate, doc(one), "")
+	want(gateway.ApplySame, doc(one), "")
+	want(gateway.ApplySame, doc(`{"name":"meetings","topic":"meetings"}`), "")
+	r := w.want(200, ask{method: "GET", path: "/api/v1/export", token: "operator"}, nil)
+	if strings.Contains(string(r.body), "private-5e6f") || !strings.Contains(string(r.body), `"calendars":[{"name":"meetings","topic":"meetings","zone":"Europe/Oslo","every_minutes":60}]`) {
+		t.Errorf("%s", r.body)
+	}
+	want(gateway.ApplyChange, doc(strings.Replace(one, "basic", "other", 1)), "")
+	w.want(200, ask{method: "PUT", path: "/api/v1/groups/bergen/calendars/meetings", token: "operator", body: map[string]any{"topic": "reports"}}, nil)
+	want(gateway.ApplyConflict, doc(one), "")
+	want(gateway.ApplyChange, doc(one), "?overwrite=true")
+	if got := w.applied(applyAsk(doc(one+`,{"name":"more","topic":"meetings"}`), "", "operator")); got["groups/bergen/calendars/more"] != gateway.ApplyConflict {
+		t.Errorf("a new calendar without an address: %v", got)
+	}
+	for _, wrong := range []string{one + "," + one, `{"name":"meetings","topic":"elsewhere"}`, `{"name":"x1","topic":"meetings","url":"ftp://x.example/"}`} {
+		w.want(422, applyAsk(doc(wrong), "", "operator"), nil)
+	}
+	all, err := w.store.DueCalendars(t.Context(), 10)
+	if err != nil || len(all) != 1 || all[0].URL != "https://calendar.example/private-5e6f/basic.ics" {
+		t.Errorf("%d are read soon, %v", len(all), err)
+	}
+}

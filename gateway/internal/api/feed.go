@@ -19,6 +19,8 @@ type Calendars interface {
 	Show(ctx context.Context, group gateway.ID, name string) (gateway.Calendar, []gateway.Event, error)
 	// Put makes a calendar or changes the one with its name, and reads it; file is what was uploaded, if anything was.
 	Put(ctx context.Context, g gateway.Group, c gateway.Calendar, file []byte) (gateway.Calendar, error)
+	// Keep is Put for an address, without reading: that is done soon.
+	Keep(ctx context.Context, g gateway.Group, c gateway.Calendar, file []byte) (gateway.Calendar, error)
 	Remove(ctx context.Context, group gateway.ID, name string) error
 	Readings
 }
