@@ -33,7 +33,7 @@ type Group struct {
 	Budget    Budget         `yaml:"budget" doc:"what the group means to spend within a month of its zone"`
 	Prices    []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
 	Channels  []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
-	Calendars []Calendar     `yaml:"calendars" max:"50" doc:"calendars that the group reads from an address"`
+	Calendars []Calendar     `yaml:"calendars" max:"20" doc:"calendars that the group reads from an address"`
 	Wording   string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
 
 	// Words is what the wording folder holds: text, then locale, then source.

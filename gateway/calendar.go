@@ -34,7 +34,7 @@ func (c Calendar) At(address Private) Calendar {
 
 // Limits of calendars.
 const (
-	MaxCalendars     = 50    // of a group
+	MaxCalendars     = 20    // of a group
 	MaxEvents        = 5_000 // that are kept of one calendar
 	MinCalendarEvery = 15    // minutes
 	MaxCalendarEvery = 7 * 24 * 60
@@ -213,8 +213,9 @@ func CheckNewCalendar(c Calendar, has int, taken bool) error {
 
 // Events keeps what calendars hold. An event is deleted 30 days after it ended.
 type Events interface {
-	// Events lists a group's events that end after a time, in order of their starts; a zero calendar means all.
-	Events(ctx context.Context, group, calendar ID, after time.Time) ([]Event, error)
+	// Events lists a group's events that end after a time, in order of their starts, at most limit of them; zero: all. A
+	// zero calendar means every calendar.
+	Events(ctx context.Context, group, calendar ID, after time.Time, limit int) ([]Event, error)
 	// SaveReading writes what came of asking for a calendar, in one transaction. ErrStale: somebody else wrote it since.
 	SaveReading(ctx context.Context, r Reading) error
 	// ChangedEvents lists events, of all groups, that differ from what reminders were told, in order of id behind after.

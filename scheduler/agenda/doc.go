@@ -16,7 +16,7 @@ import (
 // Ledger is what is read and written of calendars and events.
 type Ledger interface {
 	gateway.Calendars
-	Events(ctx context.Context, group, calendar gateway.ID, after time.Time) ([]gateway.Event, error)
+	Events(ctx context.Context, group, calendar gateway.ID, after time.Time, limit int) ([]gateway.Event, error)
 	SaveReading(ctx context.Context, r gateway.Reading) error
 }
 

@@ -15,6 +15,9 @@ import (
 // refresh is how often subscribers are asked to look. Some look every 8 to 24 hours, whatever they are asked.
 const refresh = time.Hour
 
+// mostEvents is how many events one feed is made from, the first ones: some programs give up on more.
+const mostEvents = 10_000
+
 // Issue makes a feed of a group, or of a member if one is named, with its secret address.
 func (a *Agenda) Issue(ctx context.Context, group, member gateway.ID, label string) (gateway.IssuedFeed, error) {
 	token, digest := gateway.MintToken()
@@ -56,7 +59,7 @@ func (a *Agenda) Feed(ctx context.Context, token string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	events, err := a.Ledger.Events(ctx, f.GroupID, gateway.ID{}, now.Add(-gateway.KeepEvents))
+	events, err := a.Ledger.Events(ctx, f.GroupID, gateway.ID{}, now.Add(-gateway.KeepEvents), mostEvents)
 	if err != nil {
 		return nil, err
 	}

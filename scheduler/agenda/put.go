@@ -49,14 +49,22 @@ func Check(g gateway.Group, c gateway.Calendar) (gateway.Calendar, error) {
 // Put makes a calendar or changes the one with its name, and reads it. A file is what was uploaded, in place of what was
 // there; nil: c has an address, or the calendar keeps what it has.
 func (a *Agenda) Put(ctx context.Context, g gateway.Group, c gateway.Calendar, file []byte) (gateway.Calendar, error) {
-	if _, err := a.Keep(ctx, g, c, file); err != nil {
+	if _, err := a.put(ctx, g, c, file); err != nil {
 		return c, err
 	}
 	return a.Read(ctx, g.ID, c.Name)
 }
 
-// Keep is Put without reading: that is done soon.
-func (a *Agenda) Keep(ctx context.Context, g gateway.Group, c gateway.Calendar, file []byte) (gateway.Calendar, error) {
+// Keep is Put for what has an address, without reading: that is done soon.
+func (a *Agenda) Keep(ctx context.Context, g gateway.Group, c gateway.Calendar) (gateway.Calendar, error) {
+	c, err := a.put(ctx, g, c, nil)
+	if err == nil {
+		a.look()
+	}
+	return c, err
+}
+
+func (a *Agenda) put(ctx context.Context, g gateway.Group, c gateway.Calendar, file []byte) (gateway.Calendar, error) {
 	c, err := Check(g, c)
 	if err != nil {
 		return c, err
@@ -95,11 +103,7 @@ func (a *Agenda) keep(ctx context.Context, c gateway.Calendar, file []byte) (gat
 		c.Every = 0
 	}
 	c.Fresh.ETag, c.Fresh.LastModified, c.Fresh.Next = "", "", a.Now().UTC()
-	c, err = a.Ledger.PutCalendar(ctx, c, file)
-	if err == nil {
-		a.look()
-	}
-	return c, err
+	return a.Ledger.PutCalendar(ctx, c, file)
 }
 
 // readable refuses a file that is no calendar, or of which not every event can be read: whoever sends it can mend it.
@@ -125,7 +129,7 @@ func (a *Agenda) Show(ctx context.Context, group gateway.ID, name string) (gatew
 	if err != nil {
 		return c, nil, err
 	}
-	events, err := a.Ledger.Events(ctx, group, c.ID, a.Now())
+	events, err := a.Ledger.Events(ctx, group, c.ID, a.Now(), 0)
 	return c, events, err
 }
 

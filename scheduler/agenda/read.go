@@ -3,6 +3,7 @@ package agenda
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -142,6 +143,7 @@ func (a *Agenda) body(ctx context.Context, c gateway.Calendar, now time.Time) ([
 func trouble(err error) *unusable {
 	var status *fetch.StatusError
 	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &status):
 		return &unusable{status.Error(), status.RetryAfter}
@@ -155,6 +157,8 @@ func trouble(err error) *unusable {
 		return &unusable{text: fmt.Sprintf("the server did not answer within %d seconds", int(fetch.MaxTime.Seconds()))}
 	case errors.As(err, &name):
 		return &unusable{text: "the name of the server is not known"}
+	case errors.As(err, &certificate):
+		return &unusable{text: "the certificate of the server is not good"}
 	}
 	return &unusable{text: "the server cannot be reached"}
 }
@@ -164,7 +168,7 @@ func (a *Agenda) unchanged(ctx context.Context, r *gateway.Reading, now time.Tim
 	if r.Fresh.Missing == r.Fresh.Agreed {
 		return nil
 	}
-	kept, err := a.Ledger.Events(ctx, r.Group, r.Calendar, now)
+	kept, err := a.Ledger.Events(ctx, r.Group, r.Calendar, now, 0)
 	if err != nil {
 		return err
 	}
@@ -218,7 +222,7 @@ func (a *Agenda) take(ctx context.Context, c gateway.Calendar, body []byte, r *g
 	if len(all) > gateway.MaxEvents {
 		return unreadable(tooMany(len(all)))
 	}
-	kept, err := a.Ledger.Events(ctx, c.GroupID, c.ID, now.Add(-gateway.KeepEvents))
+	kept, err := a.Ledger.Events(ctx, c.GroupID, c.ID, now.Add(-gateway.KeepEvents), 0)
 	if err != nil {
 		return err
 	}
@@ -257,7 +261,7 @@ func (a *Agenda) Confirm(ctx context.Context, group gateway.ID, name string) (in
 			return 0, err
 		}
 		now := a.Now().UTC()
-		kept, err := a.Ledger.Events(ctx, group, c.ID, now)
+		kept, err := a.Ledger.Events(ctx, group, c.ID, now, 0)
 		if err != nil {
 			return 0, err
 		}

@@ -186,7 +186,7 @@ func (l *ledger) RemoveCalendar(_ context.Context, _, id gateway.ID) error {
 	return nil
 }
 
-func (l *ledger) Events(_ context.Context, _, _ gateway.ID, after time.Time) ([]gateway.Event, error) {
+func (l *ledger) Events(_ context.Context, _, _ gateway.ID, after time.Time, _ int) ([]gateway.Event, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []gateway.Event

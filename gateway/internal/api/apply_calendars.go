@@ -49,7 +49,7 @@ func (p *plan) calendars(ctx context.Context, at, path string, d gateway.Documen
 		it.want = digestCalendar(compared)
 		it.write = func(ctx context.Context) error {
 			group.ID = *owner
-			_, err := p.server.Calendars.Keep(ctx, group, want, nil)
+			_, err := p.server.Calendars.Keep(ctx, group, want)
 			return err
 		}
 		p.items = append(p.items, it)

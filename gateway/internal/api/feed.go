@@ -20,7 +20,7 @@ type Calendars interface {
 	// Put makes a calendar or changes the one with its name, and reads it; file is what was uploaded, if anything was.
 	Put(ctx context.Context, g gateway.Group, c gateway.Calendar, file []byte) (gateway.Calendar, error)
 	// Keep is Put for an address, without reading: that is done soon.
-	Keep(ctx context.Context, g gateway.Group, c gateway.Calendar, file []byte) (gateway.Calendar, error)
+	Keep(ctx context.Context, g gateway.Group, c gateway.Calendar) (gateway.Calendar, error)
 	Remove(ctx context.Context, group gateway.ID, name string) error
 	Readings
 }

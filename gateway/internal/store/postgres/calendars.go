@@ -131,8 +131,8 @@ func (s *Store) RemoveCalendar(ctx context.Context, group, id gateway.ID) error 
 const (
 	eventColumns       = "group_id, id, event_sealed, before_sealed"
 	changedEventsQuery = "SELECT " + eventColumns + " FROM events WHERE settled < revision AND id > $1 ORDER BY id LIMIT $2"
-	calendarEvents     = "SELECT " + eventColumns + " FROM events WHERE group_id = $1 AND calendar_id = $2 AND end_at > $3 ORDER BY start_at, id"
-	groupEvents        = "SELECT " + eventColumns + " FROM events WHERE group_id = $1 AND end_at > $2 ORDER BY start_at, id"
+	calendarEvents     = "SELECT " + eventColumns + " FROM events WHERE group_id = $1 AND calendar_id = $2 AND end_at > $3 ORDER BY start_at, id LIMIT $4"
+	groupEvents        = "SELECT " + eventColumns + " FROM events WHERE group_id = $1 AND end_at > $2 ORDER BY start_at, id LIMIT $3"
 )
 
 func (s *Store) events(ctx context.Context, text string, args ...any) ([]gateway.EventChange, error) {
@@ -144,10 +144,14 @@ func (s *Store) events(ctx context.Context, text string, args ...any) ([]gateway
 }
 
 // Events lists a group's events that end after a time.
-func (s *Store) Events(ctx context.Context, group, calendar gateway.ID, after time.Time) ([]gateway.Event, error) {
-	text, args := calendarEvents, []any{group, calendar, after}
+func (s *Store) Events(ctx context.Context, group, calendar gateway.ID, after time.Time, limit int) ([]gateway.Event, error) {
+	most := any(limit)
+	if limit == 0 {
+		most = nil // all
+	}
+	text, args := calendarEvents, []any{group, calendar, after, most}
 	if calendar.IsZero() {
-		text, args = groupEvents, []any{group, after}
+		text, args = groupEvents, []any{group, after, most}
 	}
 	return sealed.OnlyEvents(s.events(ctx, text, args...))
 }

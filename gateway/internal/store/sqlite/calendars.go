@@ -137,8 +137,8 @@ func (s *Store) RemoveCalendar(ctx context.Context, group, id gateway.ID) error 
 const (
 	eventColumns       = "group_id, id, event_sealed, before_sealed"
 	changedEventsQuery = "SELECT " + eventColumns + " FROM events INDEXED BY events_changed WHERE settled < revision AND id > ? ORDER BY id LIMIT ?"
-	calendarEvents     = "SELECT " + eventColumns + " FROM events WHERE group_id = ? AND calendar_id = ? AND end_at > ? ORDER BY start_at, id"
-	groupEvents        = "SELECT " + eventColumns + " FROM events WHERE group_id = ? AND end_at > ? ORDER BY start_at, id"
+	calendarEvents     = "SELECT " + eventColumns + " FROM events WHERE group_id = ? AND calendar_id = ? AND end_at > ? ORDER BY start_at, id LIMIT ?"
+	groupEvents        = "SELECT " + eventColumns + " FROM events WHERE group_id = ? AND end_at > ? ORDER BY start_at, id LIMIT ?"
 	forgetEvents       = "DELETE FROM events WHERE (group_id, id) IN (SELECT group_id, id FROM events WHERE end_at <= ? LIMIT ?)"
 )
 
@@ -151,10 +151,13 @@ func (s *Store) events(ctx context.Context, text string, args ...any) ([]gateway
 }
 
 // Events lists a group's events that end after a time.
-func (s *Store) Events(ctx context.Context, group, calendar gateway.ID, after time.Time) ([]gateway.Event, error) {
-	text, args := calendarEvents, []any{group, calendar, row.ToMicros(after)}
+func (s *Store) Events(ctx context.Context, group, calendar gateway.ID, after time.Time, limit int) ([]gateway.Event, error) {
+	if limit == 0 {
+		limit = -1 // all
+	}
+	text, args := calendarEvents, []any{group, calendar, row.ToMicros(after), limit}
 	if calendar.IsZero() {
-		text, args = groupEvents, []any{group, row.ToMicros(after)}
+		text, args = groupEvents, []any{group, row.ToMicros(after), limit}
 	}
 	return sealed.OnlyEvents(s.events(ctx, text, args...))
 }

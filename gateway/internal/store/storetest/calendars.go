@@ -74,7 +74,7 @@ func calendars(t *testing.T, open Open) {
 			t.Errorf("%s of an older edition: %v", what, err)
 		}
 	}
-	equal(t, "events of a refused reading", len(must(w.Events(w.ctx, w.group.ID, gateway.ID{}, time.Time{}))), 0)
+	equal(t, "events of a refused reading", len(must(w.Events(w.ctx, w.group.ID, gateway.ID{}, time.Time{}, 0))), 0)
 	w.clock.Wind(time.Hour)
 	equal(t, "due an hour later", len(must(w.DueCalendars(w.ctx, 10))), 1)
 
@@ -109,9 +109,12 @@ func events(t *testing.T, open Open) {
 	c := w.calendar("plenum")
 	late, soon := w.event(c, 48), w.event(c, 24)
 	c = w.saveReading(c, gateway.EventUpdate{Event: late}, gateway.EventUpdate{Event: soon})
-	read := func() []gateway.Event { return must(w.Events(w.ctx, w.group.ID, c.ID, w.clock.Now())) }
+	read := func() []gateway.Event { return must(w.Events(w.ctx, w.group.ID, c.ID, w.clock.Now(), 0)) }
 	if got := read(); len(got) != 2 || !reflect.DeepEqual(got[0], soon) || !reflect.DeepEqual(got[1], late) {
 		t.Fatalf("read back\n%+v, stored\n%+v", got, []gateway.Event{soon, late})
+	}
+	if first := must(w.Events(w.ctx, w.group.ID, gateway.ID{}, w.clock.Now(), 1)); len(first) != 1 || first[0].ID != soon.ID {
+		t.Fatalf("the first is %+v", first)
 	}
 	changed := func() []gateway.EventChange { return must(w.ChangedEvents(w.ctx, gateway.ID{}, 10)) }
 	equal(t, "changes", len(changed()), 2)
@@ -153,11 +156,11 @@ func events(t *testing.T, open Open) {
 		}
 	}
 	retain()
-	if got := must(w.Events(w.ctx, w.group.ID, gateway.ID{}, time.Time{})); len(got) != 1 || got[0].ID != late.ID {
+	if got := must(w.Events(w.ctx, w.group.ID, gateway.ID{}, time.Time{}, 0)); len(got) != 1 || got[0].ID != late.ID {
 		t.Fatalf("a month after the first had ended: %+v", got)
 	}
 	w.ok(w.RemoveCalendar(w.ctx, w.group.ID, c.ID))
-	equal(t, "events of a calendar that was removed", len(must(w.Events(w.ctx, w.group.ID, gateway.ID{}, time.Time{}))), 0)
+	equal(t, "events of a calendar that was removed", len(must(w.Events(w.ctx, w.group.ID, gateway.ID{}, time.Time{}, 0))), 0)
 	w.fails(w.RemoveCalendar(w.ctx, w.group.ID, c.ID), gateway.CodeNotFound)
 	w.fails(w.SaveReading(w.ctx, gateway.Reading{Group: c.GroupID, Calendar: c.ID, Edition: c.Edition}), gateway.CodeNotFound)
 	other := w.calendar("left") // so that there is something to move

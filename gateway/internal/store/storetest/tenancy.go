@@ -74,7 +74,7 @@ func tenancy(t *testing.T, open Open) {
 		"tokens":     len(must(w.Tokens(w.ctx, foreign))),
 		"wordings":   len(must(w.Wordings(w.ctx, foreign))),
 		"calendars":  len(must(w.Calendars(w.ctx, foreign))),
-		"events":     len(must(w.Events(w.ctx, foreign, gateway.ID{}, time.Time{}))),
+		"events":     len(must(w.Events(w.ctx, foreign, gateway.ID{}, time.Time{}, 0))),
 		"feeds":      len(must(w.Feeds(w.ctx, foreign, gateway.ID{}, 10))),
 		"inbound":    len(must(w.Inbound(w.ctx, foreign, gateway.ID{}, 10))),
 	} {
@@ -95,7 +95,7 @@ func tenancy(t *testing.T, open Open) {
 	w.ok(err)
 	equal(t, "state", got.State, gateway.Planned)
 	equal(t, "point", w.read(w.group.ID, m.ID).Points[0].State, gateway.PointActive)
-	equal(t, "events", len(must(w.Events(w.ctx, w.group.ID, calendar.ID, time.Time{}))), 1)
+	equal(t, "events", len(must(w.Events(w.ctx, w.group.ID, calendar.ID, time.Time{}, 0))), 1)
 	w.granted(id)
 	w.ok(w.Publish(w.ctx, w.group.ID, imp))
 	equal(t, "members", w.count(), 2)
