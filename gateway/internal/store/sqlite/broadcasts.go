@@ -39,7 +39,7 @@ func (s *Store) openWords(ctx context.Context, b *gateway.Broadcast, words []byt
 }
 
 // Submit stores a broadcast once.
-func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []byte) (gateway.Submission, error) {
+func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []byte, whole *gateway.Chunk) (gateway.Submission, error) {
 	key, err := s.groupKey(ctx, b.GroupID)
 	if err != nil {
 		return gateway.Submission{}, err
@@ -67,11 +67,13 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 			return err
 		}
 		answer = gateway.Submission{ID: b.ID, Created: true}
-		_, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
+		if _, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
 			created_at, start_at, expires_at, forget_at, planned, cursor, lapsed) VALUES (?,?,?,?,?,?,?,?,?,?,'planning',0,?,?,?,?,?,?,0,?,0)`,
 			b.GroupID[:], b.ID[:], b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, row.JSON(b.Policy), int(b.Policy.Lane),
-			row.ToMicros(b.CreatedAt), row.ToMicros(b.StartAt), row.ToMicros(b.ExpiresAt), row.ToMicros(b.ExpiresAt.Add(b.Policy.Keep)), make([]byte, 16))
-		return err
+			row.ToMicros(b.CreatedAt), row.ToMicros(b.StartAt), row.ToMicros(b.ExpiresAt), row.ToMicros(b.ExpiresAt.Add(b.Policy.Keep)), make([]byte, 16)); err != nil || whole == nil {
+			return err
+		}
+		return t.plan(whole, key)
 	})
 	return answer, err
 }
