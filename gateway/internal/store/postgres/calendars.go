@@ -75,19 +75,7 @@ func (s *Store) calendars(ctx context.Context, text string, args ...any) ([]gate
 	if err != nil {
 		return nil, err
 	}
-	all := make([]gateway.Calendar, 0, len(read))
-	for i := range read {
-		key, err := s.groupKey(ctx, read[i].Calendar.GroupID)
-		if err != nil {
-			return nil, err
-		}
-		c, err := read[i].Open(key)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c)
-	}
-	return all, nil
+	return sealed.OpenCalendars(read, func(group gateway.ID) (*seal.Group, error) { return s.groupKey(ctx, group) })
 }
 
 // Calendars lists a group's.

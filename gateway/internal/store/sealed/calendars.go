@@ -21,8 +21,7 @@ type StoredEvent struct {
 	Event, Before []byte
 }
 
-// Open opens it.
-func (s *StoredEvent) Open(key *seal.Group) (c gateway.EventChange, err error) {
+func (s *StoredEvent) open(key *seal.Group) (c gateway.EventChange, err error) {
 	if err := open(key, Place(s.ID, "event"), s.Event, &c.Event); err != nil || len(s.Before) == 0 {
 		return c, err
 	}
@@ -37,15 +36,25 @@ type StoredCalendar struct {
 	URL      []byte
 }
 
-// Open opens it.
-func (s *StoredCalendar) Open(key *seal.Group) (gateway.Calendar, error) {
-	c := s.Calendar
-	address, err := Open(key.Box, s.URL, c.ID, "url")
-	if err != nil {
-		return c, err
+// OpenCalendars opens rows of any groups.
+func OpenCalendars(rows []StoredCalendar, key func(group gateway.ID) (*seal.Group, error)) ([]gateway.Calendar, error) {
+	all := make([]gateway.Calendar, 0, len(rows))
+	for _, r := range rows {
+		k, err := key(r.Calendar.GroupID)
+		if err != nil {
+			return nil, err
+		}
+		address, err := Open(k.Box, r.URL, r.Calendar.ID, "url")
+		if err != nil {
+			return nil, err
+		}
+		c := r.Calendar.At(address)
+		if err := json.Unmarshal([]byte(r.Fresh), &c.Fresh); err != nil {
+			return nil, err
+		}
+		all = append(all, c)
 	}
-	c = c.At(address)
-	return c, json.Unmarshal([]byte(s.Fresh), &c.Fresh)
+	return all, nil
 }
 
 // Events seals the events of a reading.
@@ -72,7 +81,7 @@ func OpenEvents(rows []StoredEvent, key func(group gateway.ID) (*seal.Group, err
 		if err != nil {
 			return nil, err
 		}
-		c, err := rows[i].Open(k)
+		c, err := rows[i].open(k)
 		if err != nil {
 			return nil, err
 		}
