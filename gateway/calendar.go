@@ -147,9 +147,11 @@ func (c EventChange) Kind() ChangeKind {
 	return EventWasReworded
 }
 
-// SameTime reports whether two events take place at the same time, shown on the same clocks.
+// SameTime reports whether two events take place at the same time, by the same hands of the clocks of their places: what the
+// zones are called makes no difference.
 func (e Event) SameTime(o Event) bool {
-	return e.AllDay == o.AllDay && e.Zone == o.Zone && e.Start == o.Start && e.End == o.End
+	same := func(a, b civil.Moment) bool { return a.Wall == b.Wall && (e.AllDay || a.Offset == b.Offset) }
+	return e.AllDay == o.AllDay && same(e.Start, o.Start) && same(e.End, o.End)
 }
 
 // SameShown reports whether nobody can see a difference between two events.

@@ -43,10 +43,13 @@ func (m *merging) merge(kept []gateway.Event, read []calendar.Occurrence) {
 		m.kept[key{kept[i].UID, kept[i].Instance}] = &kept[i]
 	}
 	fresh := make([]gateway.Event, 0, len(read))
-	named := map[string]bool{}
+	named, seen := map[string]bool{}, map[key]bool{}
 	for _, o := range read {
 		e := m.event(o)
-		named[e.UID] = true
+		if seen[key{e.UID, e.Instance}] {
+			continue // the same once more
+		}
+		named[e.UID], seen[key{e.UID, e.Instance}] = true, true
 		if old := m.kept[key{e.UID, e.Instance}]; old != nil {
 			delete(m.kept, key{e.UID, e.Instance})
 			m.update(old, e)
@@ -101,6 +104,9 @@ func (m *merging) event(o calendar.Occurrence) gateway.Event {
 	default:
 		e.Zone = o.Zone
 	}
+	if e.UID == "" { // which it must not be
+		e.UID = "without UID: " + o.Start.String() + " " + o.Summary
+	}
 	return e
 }
 
@@ -128,11 +134,12 @@ func (m *merging) update(old *gateway.Event, e gateway.Event) {
 }
 
 // shifted finds the occurrences of a series that has been moved as a whole, so that each stays the event that it was: of
-// what a calendar does not have any more and of what it has instead, the nearest belong together, in their order.
+// what is to come and a calendar does not have any more, and of what it has instead, the nearest belong together, in their
+// order.
 func (m *merging) shifted(fresh []gateway.Event) []gateway.Event {
 	gone := map[string][]*gateway.Event{}
 	for _, old := range m.left() {
-		if old.Instance != "" {
+		if old.Instance != "" && old.Start.Instant().After(m.now) {
 			gone[old.UID] = append(gone[old.UID], old)
 		}
 	}
@@ -143,7 +150,7 @@ func (m *merging) shifted(fresh []gateway.Event) []gateway.Event {
 		for i < len(all) && e.Start.Instant().Sub(all[i].Start.Instant()) > farthestShift {
 			i++
 		}
-		if next[e.UID] = i; e.Instance == "" || i == len(all) || all[i].Start.Instant().Sub(e.Start.Instant()) > farthestShift {
+		if next[e.UID] = i; e.Instance == "" || !e.Start.Instant().After(m.now) || i == len(all) || all[i].Start.Instant().Sub(e.Start.Instant()) > farthestShift {
 			rest = append(rest, e)
 			continue
 		}

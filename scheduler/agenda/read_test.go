@@ -87,6 +87,50 @@ func TestASeriesIsMoved(t *testing.T) {
 	}
 }
 
+// What has taken place is not moved to what is to come, nor the other way round.
+func TestASeriesIsMovedInTheMiddleOfAWeek(t *testing.T) {
+	w := newWorld(t)                                                                            // on a Friday
+	w.add(event("b", "20260312T190000", "SUMMARY:Kitchen\nRRULE:FREQ=WEEKLY;COUNT=4"), meeting) // Thursdays
+	if len(w.ledger.events) != 3 {
+		t.Fatalf("%d events are kept", len(w.ledger.events))
+	}
+	w.now = w.now.Add(6*24*time.Hour + 12*time.Hour) // Thursday's has ended
+	w.holds(event("b", "20260329T190000", "SUMMARY:Kitchen\nRRULE:FREQ=WEEKLY;COUNT=2\nSEQUENCE:1"), meeting)
+	_, changes := w.again()
+	w.same("to Sundays", changes, "moved 2026-04-05T19:00:00+02:00 Kitchen", "new 2026-03-29T19:00:00+02:00 Kitchen")
+}
+
+// Events without a UID are known by what they are, and one that is there twice is one.
+func TestEventsWithoutUID(t *testing.T) {
+	w := newWorld(t)
+	bare := func(s string) string { return strings.Replace(s, "UID:a\n", "", 1) }
+	other := strings.Replace(bare(meeting), "Plenum", "Choir", 1)
+	c := w.add(bare(meeting), other, other)
+	for range 2 {
+		if c.Fresh.Events != 2 {
+			t.Fatalf("%+v", c.Fresh)
+		}
+		var changes []string
+		c, changes = w.again()
+		w.same("read again", changes)
+	}
+}
+
+// Another name of the same clocks moves nothing.
+func TestAZoneIsCalledOtherwise(t *testing.T) {
+	w := newWorld(t)
+	c := w.add(picnic, "BEGIN:VEVENT\nUID:1\nDTSTART:20260401T180000\nSUMMARY:floats\nEND:VEVENT\n")
+	w.ledger.settle()
+	c.Zone = "Europe/Paris"
+	_, err := w.Put(w.ctx, w.group, c, nil)
+	w.ok(err)
+	w.same("in Paris", w.ledger.changes())
+	c.Zone = "Asia/Tokyo"
+	_, err = w.Put(w.ctx, w.group, c, nil)
+	w.ok(err)
+	w.same("in Tokyo", w.ledger.changes(), "moved 2026-04-01T18:00:00+09:00 floats")
+}
+
 // Whatever a server answers instead of a calendar, what is kept stays, and the age of it is shown (R29).
 func TestAFailingCalendarCancelsNothing(t *testing.T) {
 	whole := "BEGIN:VCALENDAR\r\n" + strings.ReplaceAll(meeting+weekly, "\n", "\r\n") + "END:VCALENDAR\r\n"
