@@ -48,7 +48,7 @@ type Alarm struct {
 // publication gives the same bytes. A time is written on the clocks of its zone, with a description of that zone for
 // programs that do not know it, or in UTC where clocks show that time twice: programs differ in which one they take.
 func Write(p Publication) []byte {
-	w := &writer{}
+	w := &writer{breaks: strings.NewReplacer("\r\n", "\n", "\r", "\n"), escapes: strings.NewReplacer(`\`, `\\`, ";", `\;`, ",", `\,`, "\n", `\n`)}
 	w.line("BEGIN", "VCALENDAR")
 	w.line("VERSION", "2.0")
 	w.text("PRODID", p.Product)
@@ -73,7 +73,10 @@ func Write(p Publication) []byte {
 	return w.out.Bytes()
 }
 
-type writer struct{ out bytes.Buffer }
+type writer struct {
+	out             bytes.Buffer
+	breaks, escapes *strings.Replacer
+}
 
 // maxLine is the longest line, without its end, in bytes (section 3.1).
 const maxLine = 75
@@ -97,14 +100,14 @@ func (w *writer) text(name, value string) {
 	if value == "" {
 		return
 	}
-	value = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(value, "\ufffd"))
+	value = w.breaks.Replace(strings.ToValidUTF8(value, "\ufffd"))
 	value = strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
 			return -1
 		}
 		return r
 	}, value)
-	w.line(name, strings.NewReplacer(`\`, `\\`, ";", `\;`, ",", `\,`, "\n", `\n`).Replace(value))
+	w.line(name, w.escapes.Replace(value))
 }
 
 func (w *writer) entry(e Entry) {
