@@ -188,7 +188,7 @@ func (e Event) View() EventView {
 // Calendars keeps the calendars of groups.
 type Calendars interface {
 	// PutCalendar makes a calendar, or changes the one with its name and id; its Freshness is the new one's. A file takes
-	// the place of the one before; nil leaves it. CodeConflict: the name is taken, or the group has MaxCalendars. ErrStale:
+	// the place of the one before; nil leaves it, unless there is an address now. CodeConflict: the name is taken, or the group has MaxCalendars. ErrStale:
 	// the calendar is in another edition.
 	PutCalendar(ctx context.Context, c Calendar, file []byte) (Calendar, error)
 	// Calendars lists a group's, in order of their names.

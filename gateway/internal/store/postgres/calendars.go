@@ -30,7 +30,7 @@ func (s *Store) PutCalendar(ctx context.Context, c gateway.Calendar, file []byte
 	err = s.do(ctx, false, func(t *txn) error {
 		c.Edition = seen + 1
 		if !fresh {
-			n, err := t.exec("UPDATE calendars SET topic = $4, zone = $5, every = $6, fresh = $7, next_at = $8, edition = $9, url_sealed = $10, file_sealed = COALESCE($11, file_sealed) WHERE group_id = $1 AND id = $2 AND edition = $3",
+			n, err := t.exec("UPDATE calendars SET topic = $4, zone = $5, every = $6, fresh = $7, next_at = $8, edition = $9, url_sealed = $10, file_sealed = CASE WHEN $10::bytea IS NULL THEN COALESCE($11::bytea, file_sealed) END WHERE group_id = $1 AND id = $2 AND edition = $3",
 				c.GroupID, c.ID, seen, c.Topic, c.Zone, c.Every, row.JSON(c.Fresh), c.Fresh.Next, c.Edition, address, file)
 			if err == nil && n == 0 {
 				err = t.staleCalendar(c.GroupID, c.ID)

@@ -92,6 +92,15 @@ func calendars(t *testing.T, open Open) {
 	file, err = w.CalendarFile(w.ctx, w.group.ID, c.ID)
 	w.ok(err)
 	equal(t, "file after another change", len(file) > 0, true)
+	fetched := filed
+	fetched.URL = c.URL
+	fetched, err = w.PutCalendar(w.ctx, fetched, nil)
+	w.ok(err)
+	_, err = w.CalendarFile(w.ctx, w.group.ID, c.ID)
+	w.fails(err, gateway.CodeNotFound)
+	fetched.URL = ""
+	filed, err = w.PutCalendar(w.ctx, fetched, []byte("BEGIN:VCALENDAR"))
+	w.ok(err)
 	if got := must(w.Calendars(w.ctx, w.group.ID)); len(got) != 1 || !reflect.DeepEqual(got[0], filed) {
 		t.Fatalf("read back\n%+v, stored\n%+v", got, filed)
 	}
