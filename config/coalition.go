@@ -33,6 +33,7 @@ type Group struct {
 	Budget    Budget         `yaml:"budget" doc:"what the group means to spend within a month of its zone"`
 	Prices    []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
 	Channels  []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
+	Calendars []Calendar     `yaml:"calendars" max:"20" doc:"calendars that the group reads from an address"`
 	Wording   string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
 
 	// Words is what the wording folder holds: text, then locale, then source.
@@ -73,6 +74,15 @@ type GroupChannel struct {
 }
 
 func (c *GroupChannel) adapted() (string, *Section, bool) { return c.Adapter, &c.Options, true }
+
+// Calendar is one that a group reads.
+type Calendar struct {
+	Name  string   `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"meetings" doc:"a name that is unique in the group, as in meetings"`
+	Topic string   `yaml:"topic" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"reports" doc:"topic of the group whose subscribers its events are for"`
+	URL   Secret   `yaml:"url" doc:"where it is fetched from, by reference, for who knows it reads the calendar; absent: one that exists keeps what it has"`
+	Zone  string   `yaml:"zone" doc:"time zone of the place, where times without one are meant, as in Europe/Berlin; absent: the group's"`
+	Every Duration `yaml:"every" doc:"how often it is fetched, as in 30m; absent: 1h"`
+}
 
 // maxWording bounds one text of a wording folder.
 const maxWording = 64 << 10
@@ -129,6 +139,10 @@ func (r *reader) groups(groups []Group) {
 		}
 		for j, ch := range g.Channels {
 			r.unique(channels, ch.Name, fmt.Sprintf("%s.channels[%d].name", path, j), "this name too", "give every channel a name of its own")
+		}
+		calendars := map[string]string{}
+		for j, c := range g.Calendars {
+			r.unique(calendars, c.Name, fmt.Sprintf("%s.calendars[%d].name", path, j), "this name too", "name every calendar once")
 		}
 		if g.Wording != "" {
 			g.Words = r.wording(path+".wording", r.beside(g.Wording))

@@ -26,7 +26,7 @@ func TestAGroupsOwnWording(t *testing.T) {
 	if err := w.API.PutWording(t.Context(), "harbour", "pointer", map[string]string{"en": own}); err != nil {
 		t.Fatal(err)
 	}
-	sensitive := gateway.Draft{Kind: gateway.KindReport, Key: "meeting", Sensitive: true, Audience: gateway.Audience{Topic: "reports"}, Words: apptest.Words("We meet at nine.")}
+	sensitive := gateway.Draft{Kind: gateway.KindReport, Key: "meeting", Sensitive: true, Fallback: new(true), Audience: gateway.Audience{Topic: "reports"}, Words: apptest.Words("We meet at nine.")}
 	drafts := func(group string, want ...string) {
 		t.Helper()
 		p, err := w.API.Preview(t.Context(), group, sensitive)

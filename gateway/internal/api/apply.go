@@ -154,6 +154,9 @@ func (p *plan) group(ctx context.Context, at string, d gateway.DocumentGroup) er
 	if err := p.prices(ctx, at, d.Prices, &item{path: path + "/prices", owner: &owner, within: true, last: records[path+"/prices"], barred: barred}); err != nil {
 		return err
 	}
+	if err := p.calendars(ctx, at, path, d, want, &owner, records, barred); err != nil {
+		return err
+	}
 	return p.wordings(ctx, at, path, d, &owner, records, barred)
 }
 

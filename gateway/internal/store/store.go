@@ -31,5 +31,8 @@ type Store interface {
 	gateway.Keeper
 	gateway.Backlogs
 	gateway.Duties
+	gateway.Calendars
+	gateway.Events
+	gateway.Feeds
 	Close() error
 }

@@ -99,6 +99,11 @@ var Tables = []Table{
 	{Name: "strikes", From: "strikes t", Key: "t.channel_id, t.delivery_id", Columns: columns("channel_id uuid", "delivery_id uuid", "at int")},
 	{Name: "channel_errors", From: "channel_errors t", Key: "t.channel_id, t.class, t.scope, t.code, t.detail", Columns: columns("channel_id uuid", "class text", "scope text", "code text", "detail text", "trouble text",
 		"n int", "first_at int", "last_at int")},
+	{Name: "calendars", From: "calendars t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "name text", "topic text", "zone text", "every int", "fresh text", "next_at int", "edition int",
+		"url_sealed bytes", "file_sealed bytes")},
+	{Name: "events", From: "events t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "calendar_id uuid", "start_at int", "end_at int", "revision int", "settled int", "event_sealed bytes",
+		"before_sealed bytes")},
+	{Name: "feeds", From: "feeds t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "member_id uuid", "label text", "digest bytes", "created_at int")},
 	{Name: "owner_notices", From: "owner_notices t", Key: "t.id", Columns: columns("id uuid", "once text", "group_id uuid", "avoid uuid", "wording text", "data text", "at int", "told_at int")},
 }
 

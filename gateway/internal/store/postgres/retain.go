@@ -16,6 +16,7 @@ const (
 	overWords     = "SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= $1 ORDER BY forget_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overAnswers   = "SELECT token_id, key FROM requests WHERE begun_at <= $1 ORDER BY begun_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overInbounds  = "SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	overEvents    = "SELECT group_id, id FROM events WHERE end_at <= $1 ORDER BY end_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	forgetInbound = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = $1 AND id = $2"
 )
 
@@ -47,6 +48,13 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 		if err := t.query(overInbounds, []any{t.now - gateway.PolicyOf(gateway.Report).Keep.Microseconds(), limit}, func(r pgx.Rows) error {
 			err := r.Scan(&group, &id)
 			forget(forgetInbound, group, id)
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := t.query(overEvents, []any{t.now - gateway.KeepEvents.Microseconds(), limit}, func(r pgx.Rows) error {
+			err := r.Scan(&group, &id)
+			forget("DELETE FROM events WHERE group_id = $1 AND id = $2", group, id)
 			return err
 		}); err != nil {
 			return err

@@ -55,6 +55,12 @@ var hot = map[string]struct {
 	"shared":         {memberPointsQuery, []string{"p USING PRIMARY KEY (group_id=? AND member_id=?)", "o USING COVERING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)"}},
 	"inbox":          {inboundQuery, []string{"i USING PRIMARY KEY (group_id=? AND id<?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 
+	"due calendars":   {dueCalendarsQuery, []string{"calendars USING INDEX calendars_due (next_at>? AND next_at<?)"}},
+	"changed events":  {changedEventsQuery, []string{"events USING INDEX events_changed (id>?)"}},
+	"calendar events": {calendarEvents, []string{"events USING INDEX events_of (group_id=? AND calendar_id=? AND end_at>?)"}},
+	"retain events":   {forgetEvents, []string{"events USING COVERING INDEX events_over (end_at<?)"}},
+	"feed":            {feedQuery, []string{"feeds USING INDEX sqlite_autoindex_feeds_1 (digest=?)"}},
+	"erase feeds":     {eraseStatements[5], []string{"feeds USING INDEX feeds_member (group_id=? AND member_id=?)"}},
 	"retain texts":    {overQuery, []string{"broadcasts USING INDEX broadcasts_forgetting (forget_at<?)"}},
 	"retain answers":  {forgetAnswers, []string{"requests USING COVERING INDEX requests_age (begun_at<?)", "requests USING PRIMARY KEY (token_id=? AND key=?)"}},
 	"retain inbounds": {forgetInbounds, []string{"inbounds USING INDEX inbounds_forgetting (at<?)", "inbounds USING PRIMARY KEY (group_id=? AND id=?)"}},

@@ -122,6 +122,9 @@ func run(t *testing.T, open Open) {
 		{"an incident opens, is told and closes", incidents},
 		{"errors of channels are bounded", channelErrors},
 		{"countries of addresses", countries},
+		{"calendars are read by one", calendars},
+		{"events change, and are told once", events},
+		{"feeds are secret and end", feeds},
 		{"another group's ids lead nowhere", tenancy},
 		{"everything is there after a restart", restart},
 	} {
