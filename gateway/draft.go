@@ -1,6 +1,10 @@
 package gateway
 
-import "time"
+import (
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway/civil"
+)
 
 // Draft is a broadcast as its author hands it in. Everything is checked before anything is stored.
 type Draft struct {
@@ -14,6 +18,9 @@ type Draft struct {
 	StartAt      time.Time `json:"start_at,omitzero"`   // zero: at once
 	ExpiresAt    time.Time `json:"expires_at,omitzero"` // zero: the class's time after the start
 	Author       string    `json:"-"`                   // label of the token
+
+	LocalAt civil.Wall    `json:"-"` // of Broadcast, for runs of schedules; StartAt and ExpiresAt are then left out
+	LateFor time.Duration `json:"-"`
 }
 
 // Preview says what a draft would do, without doing it. It holds no address and no name.

@@ -30,5 +30,7 @@ type Store interface {
 	gateway.Keeper
 	gateway.Backlogs
 	gateway.Duties
+	gateway.Schedules
+	gateway.Timetable
 	Close() error
 }

@@ -11,17 +11,21 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
-const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, words_sealed FROM broadcasts`
+const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, local_at, late_for, words_sealed FROM broadcasts`
 
 func scanBroadcast(r pgx.Rows) (b gateway.Broadcast, words []byte, err error) {
-	var audience, policy string
+	var audience, policy, local string
 	var stopped bool
+	var late int64
 	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Author, (*string)(&b.State), &stopped, &policy,
-		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &words); err != nil {
+		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &local, &late, &words); err != nil {
 		return b, nil, err
 	}
 	if stopped {
 		b.State = gateway.Stopped
+	}
+	if err = row.ReadLocal(&b, local, late); err != nil {
+		return b, nil, err
 	}
 	if b.Policy, err = row.ReadPolicy(b.Class, policy); err != nil {
 		return b, nil, err
@@ -50,30 +54,32 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 		return gateway.Submission{}, err
 	}
 	var answer gateway.Submission
-	err = s.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) error {
-		answer = gateway.Submission{}
-		known, err := t.submitted(&b, fingerprint)
-		if err != nil || !known.IsZero() {
-			answer.ID = known
-			return err
-		}
-		if err := b.CheckStart(); err != nil {
-			return err
-		}
-		n, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
-			created_at, start_at, expires_at, forget_at, planned, cursor, lapsed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,'planning',false,$11,$12,$13,$14,$15,$16,0,$17,false) ON CONFLICT (key, group_id) DO NOTHING`,
-			b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, row.JSON(b.Policy), int16(b.Policy.Lane),
-			b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), gateway.ID{})
-		if err != nil {
-			return err
-		}
-		if n == 1 {
-			answer = gateway.Submission{ID: b.ID, Created: true}
-			return nil
-		}
-		answer.ID, err = t.submitted(&b, fingerprint) // another process stored it a moment ago
+	err = s.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) (err error) {
+		answer, err = t.submit(&b, words, fingerprint)
 		return err
 	})
+	return answer, err
+}
+
+// submit stores a broadcast whose words are sealed, unless its key is known.
+func (t *txn) submit(b *gateway.Broadcast, words, fingerprint []byte) (answer gateway.Submission, err error) {
+	if answer.ID, err = t.submitted(b, fingerprint); err != nil || !answer.ID.IsZero() {
+		return answer, err
+	}
+	if err := b.CheckStart(); err != nil {
+		return answer, err
+	}
+	n, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
+		created_at, start_at, expires_at, forget_at, planned, cursor, lapsed, local_at, late_for) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,'planning',false,$11,$12,$13,$14,$15,$16,0,$17,false,$18,$19) ON CONFLICT (key, group_id) DO NOTHING`,
+		b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, row.JSON(b.Policy), int16(b.Policy.Lane),
+		b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), gateway.ID{}, row.LocalText(b), b.LateFor.Microseconds())
+	if err != nil {
+		return answer, err
+	}
+	if n == 1 {
+		return gateway.Submission{ID: b.ID, Created: true}, nil
+	}
+	answer.ID, err = t.submitted(b, fingerprint) // another process stored it a moment ago
 	return answer, err
 }
 

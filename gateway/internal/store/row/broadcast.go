@@ -3,6 +3,7 @@ package row
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -26,6 +27,23 @@ func StateConditions(state gateway.DeliveryState) (condition string, err error) 
 		return "d.state = 1 AND a.state = 3", nil
 	}
 	return "", gateway.Faultf(gateway.CodeInvalid, "%q is no state of a delivery", state)
+}
+
+// LocalText writes the wall time at which each member is told; empty: none.
+func LocalText(b *gateway.Broadcast) string {
+	if b.LocalAt == 0 {
+		return ""
+	}
+	return b.LocalAt.String()
+}
+
+// ReadLocal reads what LocalText wrote, and for how many microseconds somebody may be late.
+func ReadLocal(b *gateway.Broadcast, local string, late int64) error {
+	b.LateFor = time.Duration(late) * time.Microsecond
+	if local == "" {
+		return nil
+	}
+	return b.LocalAt.UnmarshalText([]byte(local))
 }
 
 // Turn says why a broadcast cannot be stopped, or resumed; nil: it can. over: every delivery of it has arrived or ended.
