@@ -54,6 +54,14 @@ var hot = map[string]struct {
 	"shared":         {memberPointsQuery, []string{"p USING PRIMARY KEY (group_id=? AND member_id=?)", "o USING COVERING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)"}},
 	"inbox":          {inboundQuery, []string{"i USING PRIMARY KEY (group_id=? AND id<?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 
+	"schedule":        {scheduleQuery + byName, []string{"s USING INDEX schedules_name (group_id=? AND name=?)"}},
+	"due schedules":   {scheduleQuery + dueSchedules, []string{"s USING INDEX schedules_due (next_at<?)"}},
+	"next schedule":   {nextSchedule, []string{"schedules USING INDEX schedules_due (next_at>?)"}},
+	"timings":         {timingsQuery, []string{"s USING INDEX schedules_timed (id>?)"}},
+	"outcomes":        {outcomesQuery, []string{"occurrences USING INDEX occurrences_newest (group_id=? AND schedule_id=? AND id<?)"}},
+	"asked":           {supersedeAsked, []string{"occurrences USING INDEX occurrences_asked (group_id=? AND schedule_id=?)"}},
+	"retain outcomes": {forgetOutcomes, []string{"occurrences USING COVERING INDEX occurrences_age (recorded_at<?)", "occurrences USING PRIMARY KEY (group_id=? AND schedule_id=? AND run=?)"}},
+
 	"retain texts":    {overQuery, []string{"broadcasts USING INDEX broadcasts_forgetting (forget_at<?)"}},
 	"retain answers":  {forgetAnswers, []string{"requests USING COVERING INDEX requests_age (begun_at<?)", "requests USING PRIMARY KEY (token_id=? AND key=?)"}},
 	"retain inbounds": {forgetInbounds, []string{"inbounds USING INDEX inbounds_forgetting (at<?)", "inbounds USING PRIMARY KEY (group_id=? AND id=?)"}},

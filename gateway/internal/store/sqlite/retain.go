@@ -70,6 +70,6 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	runs, err := t.exec(forgetOccurrences, t.now-gateway.KeepOccurrences.Microseconds(), limit)
+	runs, err := t.exec(forgetOutcomes, t.now-gateway.KeepOccurrences.Microseconds(), limit)
 	return n + answers + texts + runs, max(len(over), answers, texts, runs) >= limit, err
 }

@@ -55,7 +55,7 @@ func (s *Store) PutSchedule(ctx context.Context, p gateway.Schedule, retime bool
 
 // Schedule reads one by its name.
 func (s *Store) Schedule(ctx context.Context, group gateway.ID, name string) (gateway.Schedule, error) {
-	return s.schedule(ctx, "s.group_id = ? AND s.name = ?", group[:], name)
+	return s.schedule(ctx, byName, group[:], name)
 }
 
 func (s *Store) schedule(ctx context.Context, where string, args ...any) (gateway.Schedule, error) {
@@ -79,12 +79,23 @@ func (s *Store) Schedules(ctx context.Context, group, after gateway.ID, limit in
 	return all, err
 }
 
+const (
+	scheduleQuery  = "SELECT " + row.ScheduleColumns + ", g.zone, s.action_sealed FROM schedules s JOIN groups g ON g.id = s.group_id WHERE "
+	byName         = "s.group_id = ? AND s.name = ?"
+	dueSchedules   = "s.next_run <> '' AND s.next_at <= ? ORDER BY s.next_at LIMIT ?"
+	nextSchedule   = "SELECT next_at FROM schedules WHERE next_run <> '' AND next_at > ? ORDER BY next_at LIMIT 1"
+	timingsQuery   = "SELECT " + row.ScheduleColumns + ", g.zone FROM schedules s JOIN groups g ON g.id = s.group_id WHERE s.next_run <> '' AND s.id > ? ORDER BY s.id LIMIT ?"
+	outcomesQuery  = "SELECT " + row.OccurrenceColumns + " FROM occurrences WHERE group_id = ? AND schedule_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+	supersedeAsked = "UPDATE occurrences INDEXED BY occurrences_asked SET state = 'skipped', reason = 'superseded', recorded_at = ? WHERE group_id = ? AND schedule_id = ? AND state = 'asked'"
+	forgetOutcomes = "DELETE FROM occurrences WHERE (group_id, schedule_id, run) IN (SELECT group_id, schedule_id, run FROM occurrences WHERE recorded_at <= ? LIMIT ?)"
+)
+
 // listSchedules reads schedules with their actions.
 func (s *Store) listSchedules(ctx context.Context, where string, args ...any) ([]gateway.TimelySchedule, error) {
 	all := []gateway.TimelySchedule{}
 	var closed [][]byte
 	err := s.reading(ctx, func(c *lite.Conn) error {
-		return query(c, "SELECT "+row.ScheduleColumns+", g.zone, s.action_sealed FROM schedules s JOIN groups g ON g.id = s.group_id WHERE "+where, args, func(r *lite.Stmt) error {
+		return query(c, scheduleQuery+where, args, func(r *lite.Stmt) error {
 			var one gateway.TimelySchedule
 			var timing string
 			var action []byte
@@ -128,12 +139,10 @@ func (s *Store) Occurrences(ctx context.Context, group, schedule, before gateway
 	if before.IsZero() {
 		before = highest
 	}
-	return list(ctx, s, "SELECT "+row.OccurrenceColumns+" FROM occurrences WHERE group_id = ? AND schedule_id = ? AND id < ? ORDER BY id DESC LIMIT ?", []any{group[:], schedule[:], before[:], limit}, occurrenceInto)
+	return list(ctx, s, outcomesQuery, []any{group[:], schedule[:], before[:], limit}, occurrenceInto)
 }
 
 func occurrenceInto(o *gateway.Occurrence) []any { return row.OccurrenceInto(o) }
-
-const dueSchedules = "s.next_run <> '' AND s.next_at <= ? ORDER BY s.next_at LIMIT ?"
 
 // DueSchedules lists what is due, from the index of what comes next.
 func (s *Store) DueSchedules(ctx context.Context, limit int) (gateway.Timely, error) {
@@ -151,13 +160,11 @@ func (s *Store) DueSchedules(ctx context.Context, limit int) (gateway.Timely, er
 	return found, err
 }
 
-const nextSchedule = "SELECT next_at FROM schedules WHERE next_run <> '' AND next_at > ? ORDER BY next_at LIMIT 1"
-
 // Timings lists all schedules that have a next run, without actions.
 func (s *Store) Timings(ctx context.Context, after gateway.ID, limit int) ([]gateway.TimelySchedule, error) {
 	all := []gateway.TimelySchedule{}
 	err := s.reading(ctx, func(c *lite.Conn) error {
-		return query(c, timingsQuery, []any{after, limit}, func(r *lite.Stmt) error {
+		return query(c, timingsQuery, []any{after[:], limit}, func(r *lite.Stmt) error {
 			var one gateway.TimelySchedule
 			var timing string
 			if err := r.Scan(append(row.ScheduleInto(&one.Schedule, &timing), &one.GroupZone)...); err != nil {
@@ -169,8 +176,6 @@ func (s *Store) Timings(ctx context.Context, after gateway.ID, limit int) ([]gat
 	})
 	return all, err
 }
-
-const timingsQuery = "SELECT " + row.ScheduleColumns + ", g.zone FROM schedules s JOIN groups g ON g.id = s.group_id WHERE s.next_run <> '' AND s.id > ? ORDER BY s.id LIMIT ?"
 
 // Retime puts a schedule at another run or instant.
 func (s *Store) Retime(ctx context.Context, f gateway.Firing) error {
@@ -198,7 +203,7 @@ func (s *Store) Fire(ctx context.Context, f gateway.Firing) error {
 			return err
 		}
 		if f.Supersede {
-			if _, err := t.exec("UPDATE occurrences SET state = 'skipped', reason = 'superseded', recorded_at = ? WHERE group_id = ? AND schedule_id = ? AND state = 'asked'", t.now, f.Group[:], f.Schedule[:]); err != nil {
+			if _, err := t.exec(supersedeAsked, t.now, f.Group[:], f.Schedule[:]); err != nil {
 				return fmt.Errorf("leaving out what was asked about: %w", err)
 			}
 		}
@@ -274,5 +279,3 @@ func (t *txn) putOutcome(o *gateway.Occurrence, send *gateway.ReadyBroadcast, wo
 		o.GroupID[:], o.ScheduleID[:], o.Run, id[:], row.ToMicros(o.At), string(o.State), string(o.Reason), o.Detail, o.By, o.BroadcastID[:], t.now)
 	return err
 }
-
-const forgetOccurrences = "DELETE FROM occurrences WHERE (group_id, schedule_id, run) IN (SELECT group_id, schedule_id, run FROM occurrences WHERE recorded_at <= ? LIMIT ?)"

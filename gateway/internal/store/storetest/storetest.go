@@ -119,6 +119,10 @@ func run(t *testing.T, open Open) {
 		{"an incident opens, is told and closes", incidents},
 		{"errors of channels are bounded", channelErrors},
 		{"countries of addresses", countries},
+		{"schedules are kept, changed and deleted", schedules},
+		{"a run has one outcome", firing},
+		{"a person decides about a run", deciding},
+		{"a delivery expires in its own time", ownExpiry},
 		{"another group's ids lead nowhere", tenancy},
 		{"everything is there after a restart", restart},
 	} {
