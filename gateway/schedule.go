@@ -150,6 +150,17 @@ const (
 	RunFault      RunReason = "fault"   // Detail says what is wrong
 )
 
+// RunView is a run to come, as a preview shows it.
+type RunView struct {
+	Run     string     `json:"run"` // see Occurrence
+	Nominal civil.Wall `json:"nominal"`
+	Zone    string     `json:"zone"`            // whose clocks Local is about
+	UTC     time.Time  `json:"utc,omitzero"`    // zero: the zone has no such date
+	Local   string     `json:"local,omitempty"` // what its clocks show then, with their offset
+	Note    civil.Note `json:"note,omitempty"`  // a clock change shifts it
+	LeftOut RunReason  `json:"left_out,omitempty"`
+}
+
 // BroadcastKey is the key of the broadcast that a run sends: the same for every try.
 func (o Occurrence) BroadcastKey() string { return fmt.Sprintf("schedule-%s-%s", o.ScheduleID, o.Run) }
 

@@ -60,7 +60,7 @@ func (f *Fanout) planFrom(ctx context.Context, t *texts, first []gateway.Recipie
 		defer close(pages)
 		read <- f.readPages(ctx, t.b, first, pages)
 	}()
-	p := &planner{f: f, t: t, cursor: t.b.Cursor}
+	p := &planner{f: f, t: t, cursor: t.b.Cursor, hours: hours{}}
 	for page := range pages {
 		if err := p.write(ctx, page, len(page) < gateway.MaxChunk); err != nil {
 			return err
@@ -98,6 +98,7 @@ type planner struct {
 	cursor     gateway.ID
 	deliveries []gateway.NewDelivery // reused
 	touched    []bool                // ways with something new, as texts.ways
+	hours      hours
 }
 
 // write plans one page.
@@ -110,13 +111,13 @@ func (p *planner) write(ctx context.Context, page []gateway.Recipient, last bool
 	p.deliveries = p.deliveries[:0]
 	p.touched = slices.Grow(p.touched[:0], len(p.t.ways))[:len(p.t.ways)]
 	clear(p.touched)
-	due := b.StartAt
+	now := p.f.Now()
 	for i := range page {
 		d := p.decide(&page[i])
 		if !d.meant {
 			continue
 		}
-		n := gateway.NewDelivery{ID: gateway.NewID(), MemberID: page[i].Member, Locale: page[i].Locale, Due: due}
+		n := gateway.NewDelivery{ID: gateway.NewID(), MemberID: page[i].Member, Locale: page[i].Locale, Due: b.StartAt}
 		if d.version != nil {
 			n.Locale, n.Neutral = d.version.locale, d.version.neutral
 			c.Renderings = append(c.Renderings, d.version.renderings()...)
@@ -129,6 +130,9 @@ func (p *planner) write(ctx context.Context, page []gateway.Recipient, last bool
 			n.Reason, n.Detail = gateway.ReasonFailed, d.why
 		default:
 			n.Reason, n.Detail = gateway.ReasonSuppressed, d.why
+		}
+		if b.LocalAt != 0 && n.Reason == "" {
+			p.hours.set(&n, b, page[i].Zone, p.t.group.Zone, now)
 		}
 		p.deliveries = append(p.deliveries, n)
 	}
