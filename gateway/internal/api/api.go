@@ -32,6 +32,7 @@ type Options struct {
 	Costs      Costs
 	Channels   Channels
 	Wordings   Wordings
+	Schedules  Schedules
 	Access     gateway.Access
 	Replays    gateway.Replays
 	Applied    gateway.ApplyLog
@@ -96,7 +97,7 @@ func Document() ([]byte, error) {
 func (s *server) complete() error {
 	needs := map[string]bool{
 		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
-		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil,
+		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Schedules": s.Schedules == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
 		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
 	}
@@ -162,6 +163,7 @@ func (s *server) addRoutes() {
 	s.addChannels()
 	s.addPrices()
 	s.addWordings()
+	s.addSchedules()
 	s.addTokens()
 	s.addDocuments()
 	s.addStatus()
