@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,6 +34,9 @@ func deeds(w *world) map[string]deed {
 	draft := map[string]any{"kind": "report", "audience": map[string]any{"topic": "reports"}, "words": map[string]any{"sources": map[string]string{"en": "Hello."}}}
 	group := map[string]any{"name": "X", "locale": "de", "zone": "Europe/Berlin", "topics": []map[string]string{{"name": "reports"}}}
 	why := map[string]string{"reason": "incident"}
+	weekly := map[string]any{"cron": "0 9 * * MON", "send": map[string]any{"kind": "report", "topic": "reports", "words": map[string]string{"en": "Hello."}}}
+	kept := w.schedule("kept")
+	w.schedule("spare")
 	return map[string]deed{
 		"list-groups": {}, "get-group": {}, "put-group": {body: group},
 		"list-members": {}, "get-member": {path: of("members", w.member)}, "find-members": {body: map[string]string{"kind": "ref", "value": memberRef}},
@@ -55,7 +59,11 @@ func deeds(w *world) map[string]deed {
 		"list-wordings":    {}, "put-wording": {path: "wordings/welcome", body: map[string]any{"sources": map[string]string{"sw": "{group}: {topics, list}."}}}, "delete-wording": {path: "wordings/hello"},
 		"create-group-token": {body: map[string]any{"label": "new", "role": "viewer"}}, "create-token": {body: map[string]any{"label": "new"}},
 		"list-group-tokens": {}, "list-tokens": {}, "revoke-group-token": {path: of("tokens", w.ids["berlin viewer"])}, "revoke-token": {path: of("tokens", w.ids["second operator"])},
-		"apply": {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
+		"list-schedules": {}, "get-schedule": {path: "schedules/kept"}, "put-schedule": {path: "schedules/weekly", body: weekly}, "delete-schedule": {path: "schedules/spare"},
+		"preview-schedule": {body: weekly}, "next-runs": {path: "schedules/kept/next"}, "list-occurrences": {path: "schedules/kept/occurrences"},
+		"pause-schedule": {path: "schedules/kept/pause"}, "resume-schedule": {path: "schedules/kept/resume"}, "run-schedule": {path: "schedules/kept/run"},
+		"skip-run": {path: "schedules/kept/skip", query: "?run=" + url.QueryEscape(kept)},
+		"apply":    {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
 // Options is what the API stands on. All services are required; the rest says what its zero value means.
@@ -141,6 +143,7 @@ func build(o Options) (*server, error) {
 		"token": {Type: "http", Scheme: "bearer", Description: "`crl_` and 43 characters. A token belongs to one group and has one role there, or it is the operator's."},
 	}
 	s.huma = humago.New(s.mux, config)
+	s.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[civil.Wall](), reflect.TypeFor[wall]())
 	s.addRoutes()
 
 	schemas := s.huma.OpenAPI().Components.Schemas.Map()

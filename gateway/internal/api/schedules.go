@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/civil"
 )
@@ -91,6 +93,14 @@ type (
 		Body   gateway.ScheduleView
 	}
 )
+
+// wall stands for civil.Wall in the document.
+type wall string
+
+// Schema says how a wall time is written; the library checks requests against it.
+func (wall) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$`, PatternDescription: "a date and time of day without a zone, as in 2026-03-29T02:30"}
+}
 
 const scheduleTag = "Schedules"
 

@@ -28,11 +28,25 @@ func (sends) Ready(_ context.Context, p scheduler.Performance) (*gateway.ReadyBr
 
 func (sends) Look() {}
 
-// Berlin writes a weekly report, looks at its runs, pauses it and lets it go on, runs it now and takes it away.
+// schedule makes a schedule of Berlin with one run that is asked about, and gives the name of that run.
+func (w *world) schedule(name string) string {
+	ctx := w.t.Context()
+	s, _, err := w.server.Schedules.Put(ctx, w.berlin, gateway.DocumentSchedule{Name: name, Cron: "0 9 * * MON", Send: &gateway.DocumentSend{Kind: gateway.KindReport, Topic: "reports", Words: map[string]string{"en": "Hello."}}}.Schedule())
+	must(w.t, err)
+	o := gateway.Occurrence{GroupID: s.GroupID, ScheduleID: s.ID, Run: "asked " + gateway.NewID().String(), At: w.clock.Now(), State: gateway.OccurrenceAsked, Reason: gateway.RunLate}
+	must(w.t, w.store.Decide(ctx, o, nil))
+	return o.Run
+}
+
 func TestSchedules(t *testing.T) {
 	w := newWorld(t)
+	useSchedules(t, w, client.New(w.url, gateway.Private(w.tokens["berlin author"]), nil), "berlin author")
+}
+
+// useSchedules has Berlin write a weekly report, look at its runs, pause it and let it go on, run it now and take it away.
+func useSchedules(t *testing.T, w *world, c *client.Client, by string) {
+	t.Helper()
 	ctx := t.Context()
-	c := client.New(w.url, gateway.Private(w.tokens["berlin author"]), nil)
 	d := gateway.DocumentSchedule{Cron: "0 9 * * MON", Zone: gateway.ZoneMember, Except: []string{"2026-12-28"}, Send: &gateway.DocumentSend{Kind: gateway.KindReport, Topic: "reports", Words: map[string]string{"en": "All is well."}}}
 	runs, err := c.PreviewSchedule(ctx, "berlin", d, client.Runs{From: time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC), Zone: "Pacific/Apia", Number: 3})
 	must(t, err)
@@ -41,7 +55,7 @@ func TestSchedules(t *testing.T) {
 	}
 	s, err := c.PutSchedule(ctx, "berlin", "weekly-report", d)
 	must(t, err)
-	if s.Zone != gateway.ZoneMember || s.Late != gateway.LateOnce || s.Window != 720 || s.Revision != 1 || s.Author != "berlin author" || !strings.HasSuffix(s.Next, "T09:00") || s.Send.Words["en"] != "All is well." {
+	if s.Zone != gateway.ZoneMember || s.Late != gateway.LateOnce || s.Window != 720 || s.Revision != 1 || s.Author != by || !strings.HasSuffix(s.Next, "T09:00") || s.Send.Words["en"] != "All is well." {
 		t.Errorf("kept is %+v", s)
 	}
 	again, err := c.PutSchedule(ctx, "berlin", "weekly-report", d)
@@ -67,7 +81,7 @@ func TestSchedules(t *testing.T) {
 	}
 	o, err := c.RunSchedule(ctx, "berlin", "weekly-report", "")
 	must(t, err)
-	if o.State != gateway.OccurrenceFired || o.Reason != gateway.RunByHand || o.By != "berlin author" || o.BroadcastID.IsZero() {
+	if o.State != gateway.OccurrenceFired || o.Reason != gateway.RunByHand || o.By != by || o.BroadcastID.IsZero() {
 		t.Errorf("a run by hand became %+v", o)
 	}
 	if _, err := c.RunSchedule(ctx, "berlin", "weekly-report", o.Run); err == nil {
@@ -104,7 +118,7 @@ func TestRefusedSchedules(t *testing.T) {
 		`{"cron":"0 9 * * *","late":"never",` + send + `}`:                   "no policy",
 		`{"cron":"0 9 * * *","late":"skip","window_minutes":5,` + send + `}`: "once only",
 		`{"cron":"0 9 * * *","except":["Christmas"],` + send + `}`:           "no date",
-		`{"cron":"0 9 * * *","starts":"2026-01-01 09:00",` + send + `}`:      "starts",
+		`{"cron":"0 9 * * *","starts":"2026-01-01 09:00",` + send + `}`:      "2026-03-29T02:30",
 		`{"rrule":"FREQ=DAILY",` + send + `}`:                                "start is missing",
 		`{"cron":"0 9 * * *","start":"2026-01-05T09:00",` + send + `}`:       "recurrence rule",
 		`{"cron":"0 9 * * *"}`: "no such topic",
