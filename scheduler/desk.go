@@ -75,7 +75,7 @@ func (d *Desk) Put(ctx context.Context, g gateway.Group, s gateway.Schedule) (do
 		s.ID, s.Revision, s.Paused, s.PausedUntil = have.ID, have.Revision, have.Paused, have.PausedUntil
 		retime := created || !reflect.DeepEqual(have.Timing, s.Timing)
 		if retime {
-			if err := d.begin(g, &s); err != nil {
+			if s.Run, s.At, err = First(s.Timing, g.Zone, d.now()); err != nil {
 				return s, false, err
 			}
 		}
@@ -92,19 +92,6 @@ func (d *Desk) Put(ctx context.Context, g gateway.Group, s gateway.Schedule) (do
 }
 
 var errBusy = gateway.Faultf(gateway.CodeUnavailable, "others change this schedule at the same time; try again")
-
-// begin puts a schedule at its first run from now on.
-func (d *Desk) begin(g gateway.Group, s *gateway.Schedule) error {
-	t, err := read(s.Timing, g.Zone)
-	if err != nil {
-		return err
-	}
-	s.Run, s.At = "", time.Time{}
-	if r, ok := t.first(d.now()); ok {
-		s.Run, s.At = r.name(), r.look()
-	}
-	return nil
-}
 
 // Pause has runs left out, until a time or (zero) until someone resumes it.
 func (d *Desk) Pause(ctx context.Context, group gateway.ID, name string, until time.Time, by string) (gateway.Schedule, error) {

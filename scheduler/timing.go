@@ -115,6 +115,19 @@ func Check(t gateway.Timing, group string, now time.Time) (gateway.Timing, error
 	return t, nil
 }
 
+// First gives the first run after now that can still be planned in time, and when it is to be looked at; an empty name: there
+// is none. group is the zone of the group.
+func First(t gateway.Timing, group string, now time.Time) (name string, look time.Time, err error) {
+	tt, err := read(t, group)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if r, ok := tt.first(now); ok {
+		return r.name(), r.look(), nil
+	}
+	return "", time.Time{}, nil
+}
+
 // checkRuns refuses a schedule that never runs. At each member's own time runs must be apart: clocks are put forward by up to
 // two hours, and two runs would fall on one instant.
 func (t *timing) checkRuns(now time.Time, say func(string, ...any)) {
