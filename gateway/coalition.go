@@ -25,6 +25,7 @@ type DocumentGroup struct {
 	Prices    []Price                      `json:"prices,omitempty"` // in place of all that the group has; none: they stay
 	Channels  []DocumentChannel            `json:"channels,omitempty"`
 	Wordings  map[string]map[string]string `json:"wordings,omitempty"` // name → locale → Markdown with front matter
+	Schedules []DocumentSchedule           `json:"schedules,omitempty"`
 }
 
 // Group gives the group itself, without an id.

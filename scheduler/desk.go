@@ -45,7 +45,7 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, s gateway.Schedule) (
 	if !named.MatchString(s.Name) {
 		return s, gateway.Faultf(gateway.CodeInvalid, "name: use 2 to 40 of a-z, 0-9 and -, with a letter or digit first and last")
 	}
-	if s.Timing, err = Check(s.Timing, g.Zone, d.now()); err != nil {
+	if s.Timing, err = d.CheckTiming(g, s.Timing); err != nil {
 		return s, err
 	}
 	if s.Action.Kind == "" {
@@ -58,6 +58,11 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, s gateway.Schedule) (
 		err = nil // members and channels may come later
 	}
 	return s, err
+}
+
+// CheckTiming is Check for the zone of a group, now.
+func (d *Desk) CheckTiming(g gateway.Group, t gateway.Timing) (gateway.Timing, error) {
+	return Check(t, g.Zone, d.now())
 }
 
 // Put makes a schedule, or changes the one with its name in all but its pause. A change of when it runs holds from now on;
@@ -208,7 +213,7 @@ func (d *Desk) recorded(ctx context.Context, o gateway.Occurrence) (gateway.Occu
 
 // Preview is Runs for a timing that is not kept yet: one that would be refused is CodeInvalid.
 func (d *Desk) Preview(g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error) {
-	t, err := Check(t, g.Zone, d.now())
+	t, err := d.CheckTiming(g, t)
 	if err != nil {
 		return nil, err
 	}

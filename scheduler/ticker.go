@@ -45,10 +45,10 @@ type Ticker struct {
 }
 
 const (
-	batch    = 100         // schedules that are taken at once
-	sideways = 8           // of them are done side by side
-	longestNap  = time.Second // sleep: a clock may be set at any time
-	realign  = time.Hour   // how often the rules of zones are looked at again
+	batch      = 100         // schedules that are taken at once
+	sideways   = 8           // of them are done side by side
+	longestNap = time.Second // sleep: a clock may be set at any time
+	realign    = time.Hour   // how often the rules of zones are looked at again
 )
 
 // NewTicker makes a ticker. Nothing is done before Run.

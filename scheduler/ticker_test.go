@@ -162,7 +162,7 @@ func TestWhatBecomesOfRuns(t *testing.T) {
 			"2026-03-02T09:00+01:00 skipped superseded; 2026-03-03T09:00+01:00 fired"},
 		{"dates left out", with(func(t *gateway.Timing) { t.Except, t.Holidays = []string{"2026-03-03"}, []string{"2026-03-04"} }), "2026-03-02T00:00:00Z", "2026-03-04T09:00:00Z 2026-03-05T08:00:00Z",
 			"2026-03-02T09:00+01:00 skipped late; 2026-03-03T09:00+01:00 skipped excepted; 2026-03-04T09:00+01:00 skipped holiday; 2026-03-05T09:00+01:00 fired"},
-		{"a date left out supersedes nothing", with(func(t *gateway.Timing) { t.Except, t.Window = []string{"2026-03-03"}, 2 * 24 * 60 }), "2026-03-02T00:00:00Z", "2026-03-03T09:00:00Z",
+		{"a date left out supersedes nothing", with(func(t *gateway.Timing) { t.Except, t.Window = []string{"2026-03-03"}, 2*24*60 }), "2026-03-02T00:00:00Z", "2026-03-03T09:00:00Z",
 			"2026-03-02T09:00+01:00 fired late; 2026-03-03T09:00+01:00 skipped excepted"},
 		{"it starts and it ends", with(func(t *gateway.Timing) { t.Starts, t.Ends = wall("2026-03-03T09:00"), wall("2026-03-04T09:00") }), "2026-03-02T00:00:00Z", "2026-03-02T08:00:00Z 2026-03-03T08:00:00Z 2026-03-09T08:00:00Z", "2026-03-03T09:00+01:00 fired"},
 		{"a clock that is set back repeats nothing", daily, "2026-03-02T00:00:00Z", "2026-03-02T08:00:00Z 2026-03-01T08:00:00Z 2026-03-02T08:00:00Z 2026-03-03T08:00:00Z", "2026-03-02T09:00+01:00 fired; 2026-03-03T09:00+01:00 fired"},

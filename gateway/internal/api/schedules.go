@@ -13,8 +13,8 @@ import (
 
 // Schedules is what people do with schedules.
 type Schedules interface {
-	// Check gives a schedule in canonical form, or says what is wrong with it.
-	Check(ctx context.Context, g gateway.Group, s gateway.Schedule) (gateway.Schedule, error)
+	// CheckTiming gives a timing in canonical form, or says what is wrong with it.
+	CheckTiming(g gateway.Group, t gateway.Timing) (gateway.Timing, error)
 	// Put makes a schedule, or changes the one with its name in all but its pause.
 	Put(ctx context.Context, g gateway.Group, s gateway.Schedule) (done gateway.Schedule, created bool, err error)
 	// Preview lists the runs of a schedule that is not kept yet; Runs those of one that is.
