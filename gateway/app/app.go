@@ -169,7 +169,7 @@ func (a *App) build(ctx context.Context) error {
 	if a.dispatch, err = dispatch.New(sending); err != nil {
 		return err
 	}
-	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, At: o.At, Rivals: !alone}
+	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, Planned: a.dispatch.Planned, At: o.At, Rivals: !alone}
 	if !o.has(RoleScheduler) {
 		planning.Elsewhere = a.callPlanners
 	}

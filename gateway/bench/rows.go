@@ -26,6 +26,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/app"
 	"github.com/carillon-gateway/carillon/gateway/client"
+	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 )
 
 // longest bounds one measurement, so that a defect ends a run instead of hanging it.
@@ -201,7 +202,7 @@ func childUrgent(dir string, delay time.Duration, alerts, senders int, profile s
 	if err != nil {
 		return latency{}, err
 	}
-	f := w.fanout(d.Nudge)
+	f := w.fanout(fanout.Options{Nudge: d.Nudge, Planned: d.Planned})
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 2)
 	go func() { ended <- d.Run(running) }()

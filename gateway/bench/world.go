@@ -167,8 +167,8 @@ func (w *world) Adapter(gateway.ID) (channels.Adapter, bool) { return w.adapter,
 
 func (w *world) Usable(gateway.ID) []gateway.Channel { return w.All() }
 
-func (w *world) fanout(nudge func(gateway.ID, gateway.Lane)) *fanout.Fanout {
-	return fanout.New(fanout.Store{Groups: w.store, Log: w.store, Audiences: w.store, Ledger: w.store, Tracking: w.store, Prices: w.store, Wordings: w.store}, w, fanout.Options{Nudge: nudge})
+func (w *world) fanout(o fanout.Options) *fanout.Fanout {
+	return fanout.New(fanout.Store{Groups: w.store, Log: w.store, Audiences: w.store, Ledger: w.store, Tracking: w.store, Prices: w.store, Wordings: w.store}, w, o)
 }
 
 func (w *world) dispatcher() (*dispatch.Dispatcher, error) {
@@ -195,7 +195,7 @@ func (w *world) alert(to gateway.ID) gateway.Draft {
 // plan submits a report and waits until all its deliveries are in the ledger; nothing is sent. It says how long that took.
 func (w *world) plan(ctx context.Context, n int) (gateway.ID, time.Duration, error) {
 	running, stop := context.WithCancel(ctx)
-	f := w.fanout(nil)
+	f := w.fanout(fanout.Options{})
 	ended := make(chan error, 1)
 	go func() { ended <- f.Run(running) }()
 	defer func() { stop(); <-ended }()

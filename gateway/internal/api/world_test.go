@@ -278,7 +278,7 @@ func (s *services) Submit(ctx context.Context, d gateway.Draft) (gateway.Submiss
 		d.Key = gateway.NewID().String()
 	}
 	return s.Store.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: d.Group, Key: d.Key, Kind: d.Kind, Class: class, Audience: d.Audience, Words: d.Words, Author: d.Author,
-		Policy: gateway.PolicyOf(class), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}, fmt.Append(nil, d.Kind, d.Audience, d.Words))
+		Policy: gateway.PolicyOf(class), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}, fmt.Append(nil, d.Kind, d.Audience, d.Words), nil)
 }
 
 func (s *services) submitted() int {
@@ -302,7 +302,7 @@ func (s *services) Resume(ctx context.Context, group, id gateway.ID) error {
 func (s *services) Ask(ctx context.Context, group gateway.ID, author string) (gateway.Submission, error) {
 	now := time.Now()
 	return s.Store.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: group, Key: "ask", Kind: "confirm", Class: gateway.Account, Audience: gateway.Audience{Unconfirmed: true},
-		Author: author, Policy: gateway.PolicyOf(gateway.Account), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Minute)}, []byte("ask"))
+		Author: author, Policy: gateway.PolicyOf(gateway.Account), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Minute)}, []byte("ask"), nil)
 }
 
 func (s *services) Replay(ctx context.Context, group, id gateway.ID) (int, error) {

@@ -203,6 +203,31 @@ func (d *Dispatcher) Nudge(channel gateway.ID, lane gateway.Lane) {
 	}
 }
 
+// pushTime bounds how long planning waits for the queue.
+const pushTime = 250 * time.Millisecond
+
+// Planned says that a chunk was written. What is urgent and due goes into its lane at once, and its texts are kept, so that
+// neither is asked of the ledger again; in case the ledger's clock is behind ours, it is looked at once more before long.
+func (d *Dispatcher) Planned(c *gateway.Chunk) {
+	due := map[gateway.ID][]gateway.ID{}
+	now := d.o.Now()
+	for i := range c.Deliveries {
+		if p := &c.Deliveries[i]; p.Reason == "" && !p.Due.After(now) {
+			due[p.Channel] = append(due[p.Channel], p.ID)
+		}
+	}
+	if c.Lane == gateway.Urgent {
+		for i := range c.Renderings {
+			d.texts.keep(read(c.Renderings[i]))
+		}
+	}
+	for channel, ids := range due {
+		if l := d.line(channel); l == nil || c.Lane != gateway.Urgent || !l.push(gateway.Share{Group: c.Group, Deliveries: ids}) {
+			d.Nudge(channel, c.Lane)
+		}
+	}
+}
+
 // Called is what the Call of another process leads to here. It never blocks.
 func (d *Dispatcher) Called(channel gateway.ID, lane gateway.Lane) {
 	if l := d.line(channel); l != nil && d.o.Work.relays() {

@@ -213,6 +213,21 @@ func (l *line) fill(ctx context.Context, lane gateway.Lane) error {
 	}
 }
 
+// push puts what is urgent and due into its lane; false: the relay has to.
+func (l *line) push(s gateway.Share) bool {
+	if !l.d.o.Work.relays() || l.limits.Blocked(true) > 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), pushTime)
+	defer cancel()
+	taken, _, err := l.d.o.Queue.Push(ctx, queue.Lane{Channel: l.id, Lane: gateway.Urgent}, []gateway.Share{s}, len(s.Deliveries)+1)
+	if err != nil || taken < len(s.Deliveries) {
+		return false
+	}
+	l.comes[gateway.Urgent].earlier(l.d.o.Now().Add(comingGrain))
+	return true
+}
+
 // nudge wakes the relay of a lane, here or in other processes.
 func (l *line) nudge(lane gateway.Lane) {
 	if l.d.o.Work.relays() {

@@ -92,7 +92,7 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 		l.metrics.sent(j.lane, time.Since(begun))
 		if err != nil {
 			s.outcome.Part = i
-			l.failed(j, s, m, channels.AsError(err))
+			l.failed(j, s, m, begun, channels.AsError(err))
 			return
 		}
 		l.report(nil)
@@ -154,10 +154,14 @@ func sendSafely(ctx context.Context, adapter channels.Adapter, m channels.Outbou
 }
 
 // failed writes into s what follows from an error of Send.
-func (l *line) failed(j job, s *settlement, m channels.Outbound, e *channels.Error) {
+func (l *line) failed(j job, s *settlement, m channels.Outbound, begun time.Time, e *channels.Error) {
 	l.metrics.refused(e)
 	l.d.o.Log.Debug("an attempt failed", "channel", l.name, "attempt", j.claim.Attempt, "class", e.Class.String(), "scope", string(e.Scope), "code", e.Code, "cause", e.Cause)
 	l.report(e)
+	if e.Class == channels.Auth && l.troubles.outdated(begun) { // it leaves again, under the credentials that are good
+		l.refuse(j, s, failureOf(e))
+		return
+	}
 	l.hear(j.claim.Delivery, e, e.Class == channels.Auth)
 	if errors.Is(e.Cause, channels.ErrExpired) {
 		s.outcome.State, s.outcome.Refusal = gateway.Refused, refusalOf(e)

@@ -78,7 +78,7 @@ func (r *real) plan(kind gateway.Kind, class gateway.Class, n int) {
 	ctx, now := context.Background(), time.Now()
 	answer, err := r.s.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: r.group.ID, Key: gateway.NewID().String(), Kind: kind, Class: class,
 		Audience: gateway.Audience{Topic: "reports"}, Words: gateway.Words{Sources: map[string]string{"en": "Hello"}}, Policy: gateway.PolicyOf(class),
-		CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}, []byte("print"))
+		CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}, []byte("print"), nil)
 	r.ok(err)
 	part, err := json.Marshal(channels.Part{Text: "Hello", Cost: 1})
 	r.ok(err)

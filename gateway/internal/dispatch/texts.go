@@ -60,18 +60,18 @@ func (t *texts) of(ctx context.Context, c *gateway.Claim) (*text, error) {
 	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return nil, fmt.Errorf("reading the text of a message: %w", err)
 	}
-	read := decode(rendering)
-	read.key = key
+	found := read(rendering)
 	if err != nil {
-		read.bad = fmt.Errorf("%w: there is none for this language and kind of contact point", errBadText)
-		return read, read.bad // not kept: it may be written yet
+		found.bad = fmt.Errorf("%w: there is none for this language and kind of contact point", errBadText)
+		return found, found.bad // not kept: it may be written yet
 	}
-	t.keep(read)
-	return read, read.bad
+	t.keep(found)
+	return found, found.bad
 }
 
-func decode(r gateway.Rendering) (t *text) {
-	t = &text{bytes: 256}
+// read makes a text that can be sent of a rendering.
+func read(r gateway.Rendering) (t *text) {
+	t = &text{key: textKey{r.BroadcastID, r.Locale, r.Kind, r.Neutral}, bytes: 256}
 	defer func() {
 		if recover() != nil {
 			t.bad = errBadText

@@ -18,6 +18,7 @@ type troubles struct {
 	open    *gateway.Incident // as far as is known
 	errors  map[errorSort]*gateway.ChannelError
 	strikes []gateway.Strike
+	mended  time.Time // by the wall clock: what was begun before says nothing of the channel as it is
 }
 
 // errorSort is what makes two errors the same to a reader.
@@ -26,7 +27,17 @@ type errorSort struct{ class, scope, code, detail string }
 func (t *troubles) know(i *gateway.Incident) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.open != nil && i == nil {
+		t.mended, t.strikes = time.Now(), nil
+	}
 	t.open = i
+}
+
+// outdated says whether a send was begun before the channel was mended.
+func (t *troubles) outdated(begun time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !begun.After(t.mended)
 }
 
 // Heard takes what a provider reported about a delivery after it had taken it. It never blocks.

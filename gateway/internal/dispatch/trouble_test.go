@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,6 +189,41 @@ func TestCheckThatSeesNothing(t *testing.T) {
 		if n := p.count(); n != 2 {
 			t.Errorf("the report went out %d times", n)
 		}
+	})
+}
+
+// Of two sends under refused credentials, one hears of it only after a check has found them good: it proves nothing any more.
+func TestARefusalThatComesLate(t *testing.T) {
+	story(t, func(w *world) {
+		var sends atomic.Int32
+		p := &provider{send: func(_ context.Context, m channels.Outbound) (channels.Sent, error) {
+			switch sends.Add(1) {
+			case 2:
+				time.Sleep(5 * time.Second)
+				fallthrough
+			case 1:
+				return channels.Sent{}, &channels.Error{Class: channels.Auth, Scope: channels.ScopeChannel, Code: "20003", Detail: "refused"}
+			}
+			return channels.Sent{ProviderID: "p-" + m.Attempt}, nil
+		}}
+		sms := w.add("sms", p)
+		report := w.l.announce(gateway.Report, 1)
+		w.l.plan(report, sms)
+		w.l.plan(report, sms)
+		w.start(w.options())
+		w.pass(time.Second)
+		if w.l.ailing[sms] == nil {
+			t.Fatal("no incident is open")
+		}
+		if _, err := w.l.CloseIncident(t.Context(), sms, gateway.ByCheck); err != nil {
+			t.Fatal(err)
+		}
+		w.sync(sms)
+		w.pass(20 * time.Second)
+		if w.l.ailing[sms] != nil {
+			t.Error("a refusal from before the check opened another incident, which only a person may end")
+		}
+		w.expect(map[gateway.DeliveryState]int{gateway.DeliveryAccepted: 2})
 	})
 }
 

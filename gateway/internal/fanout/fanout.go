@@ -53,8 +53,10 @@ type Options struct {
 	Now   func() time.Time                            // nil: time.Now
 	Log   *slog.Logger                                // nil: nothing is logged
 	Nudge func(channel gateway.ID, lane gateway.Lane) // called when deliveries of that lane have become due; nil: nobody is told
-	Sweep time.Duration                               // how often Run looks for what is due without being told; zero: a second
-	At    func(point string)                          // called at each of FaultPoints; nil in production
+	// Planned is called when a chunk was written; it must not keep it. nil: nobody is told.
+	Planned func(c *gateway.Chunk)
+	Sweep   time.Duration      // how often Run looks for what is due without being told; zero: a second
+	At      func(point string) // called at each of FaultPoints; nil in production
 
 	Rivals    bool   // other processes may plan the same broadcast: whoever finds that another is ahead leaves it to him
 	Elsewhere func() // has the processes that plan look; nil: this one plans
@@ -92,6 +94,9 @@ func New(store Store, channels Channels, o Options) *Fanout {
 	}
 	if o.Nudge == nil {
 		o.Nudge = func(gateway.ID, gateway.Lane) {}
+	}
+	if o.Planned == nil {
+		o.Planned = func(*gateway.Chunk) {}
 	}
 	if o.Sweep == 0 {
 		o.Sweep = time.Second

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -97,20 +96,34 @@ type planner struct {
 	t          *texts
 	cursor     gateway.ID
 	deliveries []gateway.NewDelivery // reused
-	touched    []bool                // ways with something new, as texts.ways
 	hours      hours
 }
 
 // write plans one page.
 func (p *planner) write(ctx context.Context, page []gateway.Recipient, last bool) error {
+	c := p.chunk(page, last)
+	p.f.At(FaultPoints[1])
+	if err := p.f.store.Ledger.Plan(ctx, c); err != nil {
+		for _, v := range p.t.versions {
+			v.written = false
+		}
+		return fmt.Errorf("write a chunk: %w", err)
+	}
+	p.f.At(FaultPoints[2])
+	p.cursor = c.Cursor
+	p.t.b.Cursor = c.Cursor
+	p.f.Planned(&c)
+	return nil
+}
+
+// chunk is what a page becomes. It is good until the next one.
+func (p *planner) chunk(page []gateway.Recipient, last bool) gateway.Chunk {
 	b := &p.t.b
 	c := gateway.Chunk{Broadcast: b.ID, Group: b.GroupID, After: p.cursor, Cursor: p.cursor, Last: last, Lane: b.Policy.Lane, MoveAfter: b.Policy.Window}
 	if len(page) > 0 {
 		c.Cursor = page[len(page)-1].Member
 	}
 	p.deliveries = p.deliveries[:0]
-	p.touched = slices.Grow(p.touched[:0], len(p.t.ways))[:len(p.t.ways)]
-	clear(p.touched)
 	now := p.f.Now()
 	for i := range page {
 		d := p.decide(&page[i])
@@ -125,7 +138,6 @@ func (p *planner) write(ctx context.Context, page []gateway.Recipient, last bool
 		switch {
 		case d.way >= 0:
 			n.Channel, n.Point = p.t.ways[d.way].channel.ID, d.point
-			p.touched[d.way] = true
 		case d.failed:
 			n.Reason, n.Detail = gateway.ReasonFailed, d.why
 		default:
@@ -137,22 +149,18 @@ func (p *planner) write(ctx context.Context, page []gateway.Recipient, last bool
 		p.deliveries = append(p.deliveries, n)
 	}
 	c.Deliveries = p.deliveries
-	p.f.At(FaultPoints[1])
-	if err := p.f.store.Ledger.Plan(ctx, c); err != nil {
-		for _, v := range p.t.versions {
-			v.written = false
-		}
-		return fmt.Errorf("write a chunk: %w", err)
+	return c
+}
+
+// whole plans a broadcast that is urgent and due and whose audience is one page, so that the ledger stores it with its
+// deliveries at once; nil: it is another one.
+func (f *Fanout) whole(t *texts, first []gateway.Recipient) *gateway.Chunk {
+	if t.b.Policy.Lane != gateway.Urgent || t.b.StartAt.After(f.Now()) || len(first) >= gateway.MaxChunk {
+		return nil
 	}
-	p.f.At(FaultPoints[2])
-	p.cursor = c.Cursor
-	p.t.b.Cursor = c.Cursor
-	for i, w := range p.t.ways {
-		if p.touched[i] {
-			p.f.Nudge(w.channel.ID, c.Lane)
-		}
-	}
-	return nil
+	p := &planner{f: f, t: t, hours: hours{}}
+	c := p.chunk(first, true)
+	return &c
 }
 
 // decide chooses for one member. A defect that only she meets ends her delivery, and the others go on.

@@ -106,7 +106,7 @@ func (st *stage) Adapter(id gateway.ID) (channels.Adapter, bool) {
 
 func (st *stage) newFanout() *fanout.Fanout {
 	return fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Prices: st.s, Wordings: st.s}, st,
-		fanout.Options{Now: st.now, Sweep: time.Hour, At: func(p string) { st.at(p) }, Nudge: func(_ gateway.ID, lane gateway.Lane) { st.nudges <- lane }})
+		fanout.Options{Now: st.now, Sweep: time.Hour, At: func(p string) { st.at(p) }, Planned: func(c *gateway.Chunk) { st.nudges <- c.Lane }})
 }
 
 // Plan stands between fan-out and ledger, so that a test can fail it.

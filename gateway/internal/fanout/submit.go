@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -96,6 +97,16 @@ func (f *Fanout) Tell(ctx context.Context, n Note) (gateway.Submission, error) {
 
 // ready checks a broadcast against what its group has, and gives its texts and the first page of its audience.
 func (f *Fanout) ready(ctx context.Context, b gateway.Broadcast) (*texts, []gateway.Recipient, error) {
+	// What the ledger knows is read side by side: somebody may be waiting for this alert.
+	reads, cancel := context.WithCancel(ctx)
+	var first []gateway.Recipient
+	var unread error
+	var read sync.WaitGroup
+	read.Go(func() {
+		first, unread = f.store.Audiences.Recipients(reads, b.GroupID, b.Audience, gateway.ID{}, gateway.MaxChunk)
+	})
+	defer read.Wait()
+	defer cancel()
 	t, err := f.texts(ctx, b)
 	if err != nil {
 		return nil, nil, err
@@ -111,8 +122,10 @@ func (f *Fanout) ready(ctx context.Context, b gateway.Broadcast) (*texts, []gate
 	if err := t.check(); err != nil {
 		return nil, nil, err
 	}
-	first, err := f.anybody(ctx, t)
-	return t, first, err
+	if read.Wait(); unread != nil {
+		return nil, nil, fmt.Errorf("look for the audience: %w", unread)
+	}
+	return t, first, f.anybody(ctx, t, first)
 }
 
 func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) (gateway.Submission, error) {
@@ -120,14 +133,18 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) 
 	if err != nil {
 		return gateway.Submission{}, err
 	}
-	s, err := f.store.Log.Submit(ctx, b, print)
+	whole := f.whole(t, first)
+	s, err := f.store.Log.Submit(ctx, b, print, whole)
 	if err != nil || !s.Created {
 		return s, err
 	}
 	f.At(FaultPoints[0])
-	if f.Elsewhere != nil {
+	switch {
+	case whole != nil:
+		f.Planned(whole)
+	case f.Elsewhere != nil:
 		f.Elsewhere()
-	} else if !b.StartAt.After(f.Now()) {
+	case !b.StartAt.After(f.Now()):
 		select {
 		case f.jobs <- &job{b: b, texts: t, first: first}:
 		default:
@@ -139,13 +156,17 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte) 
 
 // texts reads what a broadcast needs of its group and parses its words.
 func (f *Fanout) texts(ctx context.Context, b gateway.Broadcast) (*texts, error) {
+	var wordings map[string]map[string]string
+	var unread error
+	var read sync.WaitGroup
+	read.Go(func() { wordings, unread = f.store.Wordings.Wordings(ctx, b.GroupID) })
 	g, err := f.store.Groups.GroupByID(ctx, b.GroupID)
-	if err != nil {
+	read.Wait()
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	wordings, err := f.store.Wordings.Wordings(ctx, b.GroupID)
-	if err != nil {
-		return nil, fmt.Errorf("read the group's wordings: %w", err)
+	case unread != nil:
+		return nil, fmt.Errorf("read the group's wordings: %w", unread)
 	}
 	return newTexts(b, g, func(name string) (*templates.Set, error) {
 		if own := wordings[name]; len(own) > 0 || name != templates.Pointer {
@@ -172,28 +193,22 @@ func (f *Fanout) ways(group, avoid gateway.ID) []way {
 	return ways
 }
 
-// anybody looks for a member who is meant, and gives the first page of the audience.
-func (f *Fanout) anybody(ctx context.Context, t *texts) (first []gateway.Recipient, err error) {
-	var after gateway.ID
+// anybody looks for a member who is meant, from the first page of the audience on.
+func (f *Fanout) anybody(ctx context.Context, t *texts, page []gateway.Recipient) (err error) {
 	for {
-		page, err := f.store.Audiences.Recipients(ctx, t.b.GroupID, t.b.Audience, after, gateway.MaxChunk)
-		if err != nil {
-			return nil, fmt.Errorf("look for the audience: %w", err)
-		}
-		if first == nil {
-			first = page
-		}
 		for i := range page {
 			for j := range page[i].Points {
 				if _, meant, _ := t.admits(&page[i].Points[j]); meant {
-					return first, nil
+					return nil
 				}
 			}
 		}
 		if len(page) < gateway.MaxChunk {
-			return nil, gateway.Faultf(gateway.CodeNobody, "nobody is meant: no member to whom the audience applies has agreed to this topic; a preview says who is left out and why")
+			return gateway.Faultf(gateway.CodeNobody, "nobody is meant: no member to whom the audience applies has agreed to this topic; a preview says who is left out and why")
 		}
-		after = page[len(page)-1].Member
+		if page, err = f.store.Audiences.Recipients(ctx, t.b.GroupID, t.b.Audience, page[len(page)-1].Member, gateway.MaxChunk); err != nil {
+			return fmt.Errorf("look for the audience: %w", err)
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func open(t *testing.T) *town {
 func (w *town) handOver(ctx context.Context, parts int, settled gateway.AttemptState) gateway.Claim {
 	now := time.Now()
 	answer, err := w.s.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: w.group.ID, Key: gateway.NewID().String(), Kind: gateway.KindReport, Class: gateway.Report,
-		Audience: gateway.Audience{Topic: "reports"}, Policy: gateway.PolicyOf(gateway.Report), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}, []byte("print"))
+		Audience: gateway.Audience{Topic: "reports"}, Policy: gateway.PolicyOf(gateway.Report), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}, []byte("print"), nil)
 	w.must(err)
 	who, err := w.s.Recipients(ctx, w.group.ID, gateway.Audience{Topic: "reports"}, gateway.ID{}, 1)
 	w.must(err)

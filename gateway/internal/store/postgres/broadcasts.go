@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -43,8 +44,12 @@ func (s *Store) openWords(ctx context.Context, b *gateway.Broadcast, words []byt
 	return err
 }
 
-// Submit stores a broadcast once.
-func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []byte) (gateway.Submission, error) {
+const submitStatement = `INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
+	created_at, start_at, expires_at, forget_at, planned, cursor, local_at, late_for, lapsed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,false,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,false)`
+
+// Submit stores a broadcast once, with all its deliveries if they are given, in one round trip. If the answer is lost it is
+// stored again, and the key tells whether it was.
+func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []byte, whole *gateway.Chunk) (gateway.Submission, error) {
 	key, err := s.groupKey(ctx, b.GroupID)
 	if err != nil {
 		return gateway.Submission{}, err
@@ -53,44 +58,63 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	if err != nil {
 		return gateway.Submission{}, err
 	}
-	var answer gateway.Submission
-	err = s.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) (err error) {
-		answer, err = t.submit(&b, words, fingerprint)
-		return err
-	})
-	return answer, err
-}
-
-// submit stores a broadcast whose words are sealed, unless its key is known.
-func (t *txn) submit(b *gateway.Broadcast, words, fingerprint []byte) (answer gateway.Submission, err error) {
-	if answer.ID, err = t.submitted(b, fingerprint); err != nil || !answer.ID.IsZero() {
-		return answer, err
+	audience, policy := row.JSON(b.Audience), row.JSON(b.Policy)
+	info := &frozen{Frozen: row.Frozen{ID: b.ID, Group: b.GroupID, Expires: row.ToMicros(b.ExpiresAt)}}
+	if err := info.Set(string(b.Class), audience, policy); err != nil {
+		return gateway.Submission{}, err
 	}
-	if err := b.CheckStart(); err != nil {
-		return answer, err
+	refused := b.CheckStart()
+	if refused == nil {
+		refused = s.transact(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) (bool, error) {
+			state, planned, cursor := gateway.Planning, 0, gateway.ID{}
+			if whole != nil {
+				state, planned, cursor = gateway.Planned, len(whole.Deliveries), whole.Cursor
+				if err := t.knowChannels(whole); err != nil {
+					return false, err
+				}
+			}
+			batch := &pgx.Batch{}
+			batch.Queue(submitStatement, b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), audience, words, b.Sensitive, b.Author, string(state), policy, int16(b.Policy.Lane),
+				b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), planned, cursor, row.LocalText(&b), b.LateFor.Microseconds())
+			if whole != nil {
+				if err := t.queueRenderings(batch, whole.Renderings, key); err != nil {
+					return false, err
+				}
+				t.queueDeliveries(batch, whole)
+			}
+			t.learned = append(t.learned, func() {
+				s.memory.keepBroadcast(info)
+				if whole != nil {
+					info.keepParts(whole.Renderings)
+				}
+			})
+			return t.carry(batch)
+		})
 	}
-	n, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
-		created_at, start_at, expires_at, forget_at, planned, cursor, lapsed, local_at, late_for) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,'planning',false,$11,$12,$13,$14,$15,$16,0,$17,false,$18,$19) ON CONFLICT (key, group_id) DO NOTHING`,
-		b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, row.JSON(b.Policy), int16(b.Policy.Lane),
-		b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), gateway.ID{}, row.LocalText(b), b.LateFor.Microseconds())
-	if err != nil {
-		return answer, err
-	}
-	if n == 1 {
+	switch {
+	case refused == nil:
 		return gateway.Submission{ID: b.ID, Created: true}, nil
+	case !errors.Is(refused, &gateway.Fault{Code: gateway.CodeInvalid}): // the start, or a key that is there
+		return gateway.Submission{}, refused
 	}
-	answer.ID, err = t.submitted(b, fingerprint) // another process stored it a moment ago
-	return answer, err
+	id, err := s.submitted(ctx, &b, fingerprint)
+	switch {
+	case errors.Is(err, gateway.ErrNotFound):
+		return gateway.Submission{}, refused
+	case err != nil:
+		return gateway.Submission{}, err
+	}
+	return gateway.Submission{ID: id, Created: id == b.ID}, nil
 }
 
-// submitted finds the broadcast that a key was used for; zero: none.
-func (t *txn) submitted(b *gateway.Broadcast, fingerprint []byte) (id gateway.ID, err error) {
+// submitted finds the broadcast that a key was used for.
+func (s *Store) submitted(ctx context.Context, b *gateway.Broadcast, fingerprint []byte) (id gateway.ID, err error) {
 	var known []byte
-	if err := t.query("SELECT id, fingerprint FROM broadcasts WHERE group_id = $1 AND key = $2", []any{b.GroupID, b.Key}, func(r pgx.Rows) error { return r.Scan(&id, &known) }); err != nil {
+	if err := s.one(ctx, "broadcast", "SELECT id, fingerprint FROM broadcasts WHERE group_id = $1 AND key = $2", []any{b.GroupID, b.Key}, &id, &known); err != nil {
 		return id, err
 	}
-	if !id.IsZero() && !bytes.Equal(known, fingerprint) {
-		return id, gateway.Faultf(gateway.CodeKeyReused, "the key %q was used for another broadcast of this group; use a new key", b.Key)
+	if !bytes.Equal(known, fingerprint) {
+		return id, row.KeyReused(b.Key)
 	}
 	return id, nil
 }

@@ -51,11 +51,16 @@ func (t *txn) holds(f gateway.Fence) error {
 	return nil
 }
 
-// forgetDuties deletes the duties that nobody has held for a while; it is for Retain.
+// forgetDuties deletes the duties that nobody has held for a while, and the marks of processes that are gone; it is for
+// Retain.
 func (t *txn) forgetDuties() error {
-	_, err := t.exec("DELETE FROM duties WHERE until <= $1", t.now-keepDuties.Microseconds())
+	before := t.now - keepDuties.Microseconds()
+	_, err := t.exec("DELETE FROM duties WHERE until <= $1", before)
+	if err == nil {
+		_, err = t.exec("DELETE FROM marks WHERE at <= $1", before)
+	}
 	return err
 }
 
-// keepDuties is how long a duty stands that nobody holds.
+// keepDuties is how long a duty stands that nobody holds, and a mark after which none was left.
 const keepDuties = 24 * time.Hour

@@ -223,6 +223,36 @@ func TestTheServerIsKilledInBetween(t *testing.T) {
 	}
 }
 
+// A server that died gives the number of a transaction again that it had not written down yet. Whoever commits under it then
+// is not us.
+func TestANumberIsGivenTwice(t *testing.T) {
+	ctx := context.Background()
+	p, err := shared.sound()
+	servers.Need(t, err)
+	y := newYard(t, p.URL(newDatabase(t, p)), 1)
+	lost := errors.New("the connection was lost")
+	y.ok(y.s.transact(ctx, true, func(x *txn) (bool, error) {
+		y.ok(x.beginWith(x.s.planning.plans, &pgx.Batch{}))
+		p.Kill()
+		y.ok(p.Start(ctx))
+		given := 0
+		for number := int64(0); number < x.xid; given++ {
+			err := y.s.do(ctx, true, func(x *txn) error { number = x.xid; return nil })
+			if err != nil && !broken(err) && !errors.Is(err, &gateway.Fault{Code: gateway.CodeUnavailable}) {
+				y.ok(err)
+			}
+		}
+		if given == 0 {
+			t.Error("no number was given again")
+		}
+		sent, err := x.fate(ctx, lost)
+		if sent || err != lost {
+			t.Errorf("of a transaction that was lost: %v, %v", sent, err)
+		}
+		return true, nil
+	}))
+}
+
 // cutter stands between a ledger and its server, and cuts the connection at a commit.
 type cutter struct {
 	net.Listener

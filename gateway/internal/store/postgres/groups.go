@@ -100,7 +100,7 @@ func (s *Store) GroupByID(ctx context.Context, id gateway.ID) (gateway.Group, er
 func (s *Store) group(ctx context.Context, where string, arg any) (gateway.Group, []roll.Topic, error) {
 	var g gateway.Group
 	var topics []roll.Topic
-	err := s.query(ctx, "SELECT "+groupColumns+" WHERE "+where, []any{arg}, func(r pgx.Rows) (err error) {
+	err := s.queryKey(ctx, "SELECT "+groupColumns+" WHERE "+where, []any{arg}, func(r pgx.Rows) (err error) {
 		g, topics, err = scanGroup(r)
 		return err
 	})

@@ -65,6 +65,14 @@ type variant struct {
 	neutral      bool
 }
 
+// keepParts notes how many parts renderings have that were written with their broadcast.
+func (f *frozen) keepParts(all []gateway.Rendering) {
+	for i := range all {
+		r := &all[i]
+		f.parts.Store(variant{r.Locale, r.Kind, r.Neutral}, len(r.Parts))
+	}
+}
+
 // frozenOf reads what never changes about a broadcast, and keeps it.
 func (s *Store) frozenOf(q querier, group, broadcast gateway.ID) (*frozen, error) {
 	if info := s.memory.broadcast(broadcast); info != nil && info.Group == group {

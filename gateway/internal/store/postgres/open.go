@@ -60,20 +60,23 @@ type Options struct {
 
 // Store is a ledger in PostgreSQL. It is safe for concurrent use, beside any number of others on the same database.
 type Store struct {
-	pool    *pgxpool.Pool
-	ring    *seal.Ring
-	now     func() time.Time // nil: the database's
-	log     *slog.Logger
-	at      func(string)
-	country func(kind string, address gateway.Private) string
-	keys    *sealed.Keys
-	bulk    chan struct{} // a place for each connection that work may have which can wait
-	shards  *shards
-	memory  *memory
-	money   *money
-	scans   scans
-	answer  time.Duration // of one try; 0: as long as it takes
-	grown   atomic.Bool   // the tables of the hot path are large enough for plans that last
+	pool     *pgxpool.Pool
+	ring     *seal.Ring
+	now      func() time.Time // nil: the database's
+	log      *slog.Logger
+	at       func(string)
+	country  func(kind string, address gateway.Private) string
+	keys     *sealed.Keys
+	bulk     chan struct{} // a place for each connection that work may have which can wait
+	id       gateway.ID    // of this process, for its marks
+	marks    atomic.Int64
+	shards   *shards
+	memory   *memory
+	money    *money
+	scans    scans
+	planning planning
+	answer   time.Duration // of one try; 0: as long as it takes
+	grown    atomic.Bool   // the tables of the hot path are large enough for plans that last
 }
 
 // Open opens the ledger and brings its tables up to date; several processes may do so at once. It answers CodeConflict
@@ -116,11 +119,17 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	config.MaxConns = int32(o.MaxConns)
 	config.ConnConfig.ConnectTimeout, config.PingTimeout = connectTime, pingTime
 	config.ConnConfig.Tracer = o.trace
-	config.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		teach(c.TypeMap())
-		return nil
+		if o.Pooled {
+			return nil
+		}
+		_, err := c.Exec(ctx, sessionText)
+		return err
 	}
+	plans := directPlanning
 	if o.Pooled {
+		plans = pooledPlanning
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	if err := migrate(ctx, config.ConnConfig); err != nil {
@@ -130,8 +139,8 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, readable(err)
 	}
-	return &Store{pool: pool, ring: o.Ring, now: o.Now, log: o.Log, at: o.At, country: o.Country, bulk: make(chan struct{}, o.MaxConns-urgentConns),
-		keys: sealed.NewKeys(o.Ring), shards: newShards(), memory: newMemory(), money: newMoney(), scans: scans{at: map[gateway.ID]gateway.ID{}}, answer: answerTime}, nil
+	return &Store{pool: pool, id: gateway.NewID(), ring: o.Ring, now: o.Now, log: o.Log, at: o.At, country: o.Country, bulk: make(chan struct{}, o.MaxConns-urgentConns),
+		keys: sealed.NewKeys(o.Ring), shards: newShards(), memory: newMemory(), money: newMoney(), scans: scans{at: map[gateway.ID]gateway.ID{}}, planning: plans, answer: answerTime}, nil
 }
 
 // Close ends all connections; it waits for those at work.

@@ -33,33 +33,48 @@ func (s *Store) Plan(ctx context.Context, c gateway.Chunk) error {
 	if err != nil {
 		return err
 	}
+	return s.transact(ctx, c.Lane == gateway.Urgent, func(t *txn) (bool, error) {
+		batch := &pgx.Batch{}
+		if err := t.queueChunk(batch, &c, key); err != nil {
+			return false, err
+		}
+		if err := t.begin(batch); err != nil {
+			return false, err
+		}
+		if err := t.knowChannels(&c); err != nil {
+			return false, err
+		}
+		return t.commit()
+	})
+}
+
+// queueChunk queues the writing of a chunk and its cursor.
+func (t *txn) queueChunk(batch *pgx.Batch, c *gateway.Chunk, key *seal.Group) error {
 	state := gateway.Planning
 	if c.Last {
 		state = gateway.Planned
 	}
-	return s.transact(ctx, c.Lane == gateway.Urgent, func(t *txn) (bool, error) {
-		batch := &pgx.Batch{}
-		went := false
-		batch.Queue(cursorStatement, c.Group, c.Broadcast, c.After, c.Cursor, len(c.Deliveries), string(state)).Exec(func(tag pgconn.CommandTag) error {
-			if went = tag.RowsAffected() == 1; !went {
-				return gateway.ErrStale
-			}
-			return nil
-		})
-		if err := t.queueRenderings(batch, c.Renderings, key); err != nil {
-			return false, err
+	batch.Queue(cursorStatement, c.Group, c.Broadcast, c.After, c.Cursor, len(c.Deliveries), string(state)).Exec(func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() == 0 {
+			return gateway.ErrStale
 		}
-		t.queueDeliveries(batch, &c)
-		if err := t.begin(batch); err != nil {
-			return false, err
-		}
-		for i := range c.Deliveries {
-			if _, err := t.ChannelNo(c.Deliveries[i].Channel); err != nil {
-				return false, err
-			}
-		}
-		return t.commit()
+		return nil
 	})
+	if err := t.queueRenderings(batch, c.Renderings, key); err != nil {
+		return err
+	}
+	t.queueDeliveries(batch, c)
+	return nil
+}
+
+// knowChannels refuses a chunk with a channel that is not there.
+func (t *txn) knowChannels(c *gateway.Chunk) error {
+	for i := range c.Deliveries {
+		if _, err := t.ChannelNo(c.Deliveries[i].Channel); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *txn) queueRenderings(batch *pgx.Batch, renderings []gateway.Rendering, key *seal.Group) error {

@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -25,11 +27,11 @@ const (
 
 // Recipients pages through who is meant.
 func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audience, after gateway.ID, limit int) ([]gateway.Recipient, error) {
-	_, topics, err := s.group(ctx, "id = $1", group)
-	if err != nil {
-		return nil, err
-	}
-	mask := roll.Bits(topics, []string{a.Topic})
+	// What the bits of a contact point mean is read beside the page.
+	var topics []roll.Topic
+	var unknown error
+	var read sync.WaitGroup
+	read.Go(func() { _, topics, unknown = s.group(ctx, "id = $1", group) })
 	text, args := meantMembers, []any{group, after, limit}
 	only := func(condition string, arg any) {
 		args = append(args, arg)
@@ -45,16 +47,17 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		}
 		only(meantTags, tags)
 	}
-	read := s.queryPage
+	ask := s.queryPage
 	if len(a.Members) > 0 {
 		only(meantNames, a.Members)
-		read = s.query // a few of many, wherever they are
+		ask = s.query // a few of many, wherever they are
 	}
 	text = fmt.Sprintf(meantPoints, text)
 	page := make([]gateway.Recipient, 0, limit)
 	room := make([]gateway.PointRef, 0, limit+limit/2) // one piece of memory for most of the page
 	from := 0
-	err = read(ctx, text, args, func(r pgx.Rows) error {
+	granted := make([]int64, 0, cap(room))
+	err := ask(ctx, text, args, func(r pgx.Rows) error {
 		var m gateway.Recipient
 		var p gateway.PointRef
 		var fallback string
@@ -71,15 +74,25 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		if p.ID.IsZero() { // she has none
 			return nil
 		}
-		p.State, p.Subscribed = roll.State(state), bits&mask != 0
+		p.State = roll.State(state)
 		if country != nil {
 			p.Country = *country
 		} else { // not derived yet
 			p.Country = s.country(p.Kind, "")
 		}
-		room = append(room, p)
+		room, granted = append(room, p), append(granted, bits)
 		page[len(page)-1].Points = room[from:len(room):len(room)]
 		return nil
 	})
-	return page, err
+	if read.Wait(); err != nil || unknown != nil {
+		return nil, cmp.Or(unknown, err)
+	}
+	mask, n := roll.Bits(topics, []string{a.Topic}), 0
+	for i := range page {
+		for j := range page[i].Points {
+			page[i].Points[j].Subscribed = granted[n]&mask != 0
+			n++
+		}
+	}
+	return page, nil
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -241,6 +242,26 @@ func (s *Store) sealReady(ctx context.Context, send *gateway.ReadyBroadcast) ([]
 	return sealed.Words(key, send.Broadcast.ID, send.Broadcast.Words)
 }
 
+// submit stores the broadcast of a run unless its key is known. Who runs it has its schedule to himself.
+func (t *txn) submit(b *gateway.Broadcast, words, fingerprint []byte) (id gateway.ID, err error) {
+	var known []byte
+	if err := t.query("SELECT id, fingerprint FROM broadcasts WHERE group_id = $1 AND key = $2", []any{b.GroupID, b.Key}, func(r pgx.Rows) error { return r.Scan(&id, &known) }); err != nil {
+		return id, err
+	}
+	if known != nil {
+		if !bytes.Equal(known, fingerprint) {
+			err = row.KeyReused(b.Key)
+		}
+		return id, err
+	}
+	if err := b.CheckStart(); err != nil {
+		return id, err
+	}
+	_, err = t.exec(submitStatement, b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, string(gateway.Planning), row.JSON(b.Policy), int16(b.Policy.Lane),
+		b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), 0, gateway.ID{}, row.LocalText(b), b.LateFor.Microseconds())
+	return b.ID, err
+}
+
 // outcome reads what is recorded of a run.
 func (t *txn) outcome(o *gateway.Occurrence) (state gateway.OccurrenceState, recorded bool, err error) {
 	err = t.query("SELECT state FROM occurrences WHERE group_id = $1 AND schedule_id = $2 AND run = $3", []any{o.GroupID, o.ScheduleID, o.Run}, func(r pgx.Rows) error {
@@ -253,11 +274,10 @@ func (t *txn) outcome(o *gateway.Occurrence) (state gateway.OccurrenceState, rec
 // putOutcome writes the outcome of a run, and submits what it sends if it fired.
 func (t *txn) putOutcome(o *gateway.Occurrence, send *gateway.ReadyBroadcast, words []byte) error {
 	if o.State == gateway.OccurrenceFired && send != nil {
-		done, err := t.submit(&send.Broadcast, words, send.Fingerprint)
-		if err != nil {
+		var err error
+		if o.BroadcastID, err = t.submit(&send.Broadcast, words, send.Fingerprint); err != nil {
 			return err
 		}
-		o.BroadcastID = done.ID
 	}
 	_, err := t.exec("INSERT INTO occurrences ("+row.OccurrenceColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11) ON CONFLICT (group_id, schedule_id, run) DO UPDATE SET state = $6, reason = $7, detail = $8, decided_by = $9, broadcast_id = $10, recorded_at = $11",
 		o.GroupID, o.ScheduleID, o.Run, gateway.NewID(), o.At, string(o.State), string(o.Reason), o.Detail, o.By, o.BroadcastID, t.now)

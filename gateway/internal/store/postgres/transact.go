@@ -31,7 +31,8 @@ type txn struct {
 	xid     int64 // the server's number of the transaction
 	money   int64 // the revision of prices, budgets and channels
 	shard   int16
-	again   bool // it was tried before
+	stamp   int64 // of all that this process commits, only this transaction leaves it under its shard
+	again   bool  // it was tried before
 	tallies map[tallyKey]int64
 	learned []func() // what this process remembers once the transaction is committed
 	rows
@@ -53,13 +54,29 @@ const (
 	readText   = "BEGIN READ ONLY"
 	hotText    = "SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('idle_in_transaction_session_timeout', '" + pausedTime + "', true)"
 	plansText  = hotText + ", set_config('plan_cache_mode', 'force_custom_plan', true)"
-	// pageText is for statements that take the next page of an index: a server that knows nothing of a table yet, or wrong
+	// customText is what plansText adds.
+	customText = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
+	// pageMore is for statements that take the next page of an index: a server that knows nothing of a table yet, or wrong
 	// things, would rather sort all that is left of it.
-	pageText = plansText + ", set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+	pageMore = ", set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
 	// The clock is read with the first statement.
 	clockText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, pg_current_xact_id()::text::bigint, n FROM revisions WHERE name = 'money'"
 	grownText = "SELECT least(pg_relation_size('attempts'), pg_relation_size('deliveries'))"
 	grownSize = 8 << 20
+)
+
+// planning is what a transaction says first, about how its statements are planned; empty: nothing.
+type planning struct {
+	hot   string // of the hot path, and of what is found by its key
+	plans string // of all others
+	page  string // of the next page of an index
+}
+
+// Behind a pooler a connection is another one with each transaction; otherwise it is told once what does not change.
+var (
+	pooledPlanning = planning{hotText, plansText, plansText + pageMore}
+	directPlanning = planning{"", customText, customText + pageMore}
+	sessionText    = strings.ReplaceAll(hotText, ", true)", ", false)")
 )
 
 // clockSQL is the database's clock in a statement of its own; its value holds for the whole statement, so an index can be
@@ -84,7 +101,7 @@ func nowSQL(arg string) string {
 // not urgent leaves a few connections free. An error of run rolls back and is returned as it is.
 func (s *Store) do(ctx context.Context, urgent bool, run func(*txn) error) error {
 	return s.transact(ctx, urgent, func(t *txn) (bool, error) {
-		if err := t.beginWith(plansText, &pgx.Batch{}); err != nil {
+		if err := t.beginWith(s.planning.plans, &pgx.Batch{}); err != nil {
 			return false, err
 		}
 		if err := run(t); err != nil {
@@ -144,7 +161,7 @@ func (s *Store) once(ctx context.Context, again bool, work func(*txn) (bool, err
 	defer func() { s.giveUp(asked, err) }()
 	shard := s.shards.take()
 	defer s.shards.give(shard)
-	t := &txn{ctx: ctx, conn: conn, s: s, shard: shard, again: again, rows: newRows(), spending: newSpending()}
+	t := &txn{ctx: ctx, conn: conn, s: s, shard: shard, stamp: s.marks.Add(1), again: again, rows: newRows(), spending: newSpending()}
 	defer func() {
 		if t.conn != nil {
 			endOpen(ctx, conn)
@@ -184,13 +201,13 @@ func (s *Store) giveUp(asked context.Context, err error) {
 // begin opens a transaction of the hot path, with what else is in the batch, in one round trip.
 func (t *txn) begin(more *pgx.Batch) error {
 	if t.s.grown.Load() {
-		return t.beginWith(hotText, more)
+		return t.beginWith(t.s.planning.hot, more)
 	}
 	size := int64(0)
 	batch := &pgx.Batch{}
 	batch.Queue(grownText).QueryRow(func(r pgx.Row) error { return r.Scan(&size) })
 	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
-	err := t.beginWith(plansText, batch)
+	err := t.beginWith(t.s.planning.plans, batch)
 	if size >= grownSize {
 		t.s.grown.Store(true)
 	}
@@ -198,9 +215,7 @@ func (t *txn) begin(more *pgx.Batch) error {
 }
 
 func (t *txn) beginWith(plans string, more *pgx.Batch) error {
-	batch := &pgx.Batch{}
-	batch.Queue(beginText)
-	batch.Queue(plans)
+	batch := openBatch(plans)
 	batch.Queue(clockText).QueryRow(func(row pgx.Row) error { return row.Scan(&t.now, &t.xid, &t.money) })
 	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
 	err := t.conn.SendBatch(t.ctx, cleanBatch(batch)).Close()
@@ -210,65 +225,14 @@ func (t *txn) beginWith(plans string, more *pgx.Batch) error {
 	return err
 }
 
-// commit writes what has changed and been counted, and commits, in one round trip. A caller who gives up does not cut it
-// off. If the connection breaks in it, the server is asked what became of the transaction; sent is false if it is certain
-// that nothing was written.
-func (t *txn) commit() (sent bool, err error) {
+func openBatch(plans string) *pgx.Batch {
 	batch := &pgx.Batch{}
-	t.writeRows(batch)
-	if err := t.writeCharges(batch); err != nil {
-		return false, err
+	batch.Queue(beginText)
+	if plans != "" {
+		batch.Queue(plans)
 	}
-	t.writeTallies(batch)
-	t.s.at(FaultPoints[0])
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), commitTime)
-	defer cancel()
-	var end pgconn.CommandTag
-	batch.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error { end = tag; return nil })
-	err = t.conn.SendBatch(ctx, cleanBatch(batch)).Close()
-	switch {
-	case err == nil && end.String() != "COMMIT":
-		return false, errors.New("the server rolled back what was to be committed")
-	case err == nil:
-		t.s.at(FaultPoints[1])
-		return true, nil
-	case !broken(err) && !errors.Is(err, context.DeadlineExceeded):
-		return false, err // the server says that it failed
-	}
-	_ = t.conn.Conn().Close(ctx)
-	t.conn.Release() // its place may be the last one for the question
-	t.conn = nil
-	return t.s.fate(ctx, t.xid, err)
+	return batch
 }
-
-// commitTime is how long a commit may take, with asking after it.
-const commitTime = 30 * time.Second
-
-// fate finds out whether a transaction was committed whose commit got no answer, because of an error.
-func (s *Store) fate(ctx context.Context, xid int64, cause error) (sent bool, err error) {
-	for {
-		status := ""
-		err := s.queryOnce(ctx, plansText, "SELECT COALESCE(pg_xact_status($1::bigint::text::xid8), '')", []any{xid}, func(r pgx.Rows) error { return r.Scan(&status) })
-		switch {
-		case status == "committed":
-			return true, nil
-		case status == "aborted":
-			return false, cause
-		case err == nil && status == "", err != nil && !broken(err): // the server does not know it: it is another one
-			return true, errUnknown
-		}
-		select {
-		case <-time.After(fateTime): // it is starting, or has not noticed yet that we are gone
-		case <-ctx.Done():
-			return true, errUnknown
-		}
-	}
-}
-
-// fateTime is how long fate waits between two questions.
-const fateTime = 50 * time.Millisecond
-
-var errUnknown = gateway.Faultf(gateway.CodeUnavailable, "the ledger's server went away in a commit, and nobody knows whether it was done; look before doing it again")
 
 // exec runs a statement and returns how many rows it changed.
 func (t *txn) exec(text string, args ...any) (int, error) {
@@ -298,12 +262,20 @@ func (s *Store) query(ctx context.Context, text string, args []any, scan func(pg
 		return err
 	}
 	defer leave()
-	return s.queryBy(ctx, plansText, text, args, scan)
+	return s.queryBy(ctx, s.planning.plans, text, args, scan)
 }
 
 // queryNow is query for what urgent work waits for, and for what is found by its key.
 func (s *Store) queryNow(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
-	return s.queryBy(ctx, plansText, text, args, scan)
+	return s.queryBy(ctx, s.planning.plans, text, args, scan)
+}
+
+// queryKey is queryNow for one row that is found by its key; its plan lasts.
+func (s *Store) queryKey(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	if s.grown.Load() {
+		return s.queryBy(ctx, s.planning.hot, text, args, scan)
+	}
+	return s.queryNow(ctx, text, args, scan)
 }
 
 // queryPage is query for the next page of an index.
@@ -313,7 +285,7 @@ func (s *Store) queryPage(ctx context.Context, text string, args []any, scan fun
 		return err
 	}
 	defer leave()
-	return s.queryBy(ctx, pageText, text, args, scan)
+	return s.queryBy(ctx, s.planning.page, text, args, scan)
 }
 
 func (s *Store) queryBy(ctx context.Context, settings, text string, args []any, scan func(pgx.Rows) error) error {
@@ -340,10 +312,14 @@ func (s *Store) queryOnce(ctx context.Context, settings, text string, args []any
 	defer func() { s.giveUp(asked, err) }()
 	defer conn.Release()
 	batch := &pgx.Batch{}
-	batch.Queue(readText)
-	batch.Queue(settings)
+	if settings != "" {
+		batch.Queue(readText)
+		batch.Queue(settings)
+	}
 	batch.Queue(text, args...).Query(func(rows pgx.Rows) error { return each(rows, nil, scan) })
-	batch.Queue("COMMIT")
+	if settings != "" {
+		batch.Queue("COMMIT")
+	}
 	err = conn.SendBatch(ctx, cleanBatch(batch)).Close()
 	endOpen(ctx, conn)
 	return err
@@ -376,7 +352,7 @@ func list[T any](ctx context.Context, s *Store, text string, args []any, columns
 // one reads the only row; none is CodeNotFound.
 func (s *Store) one(ctx context.Context, what, text string, args []any, into ...any) error {
 	found := false
-	err := s.queryNow(ctx, text, args, func(r pgx.Rows) error {
+	err := s.queryKey(ctx, text, args, func(r pgx.Rows) error {
 		found = true
 		return r.Scan(into...)
 	})

@@ -68,7 +68,7 @@ func (y *yard) plan() (gateway.Broadcast, []gateway.ID) {
 	now := time.Now()
 	b := gateway.Broadcast{ID: gateway.NewID(), GroupID: y.group.ID, Key: gateway.NewID().String(), Kind: gateway.KindReport, Class: gateway.Report, Audience: gateway.Audience{Topic: "reports"},
 		Words: gateway.Words{Sources: map[string]string{"en": "Hello"}}, Policy: gateway.PolicyOf(gateway.Report), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}
-	_, err := y.s.Submit(y.ctx, b, []byte("print"))
+	_, err := y.s.Submit(y.ctx, b, []byte("print"), nil)
 	y.ok(err)
 	var ids []gateway.ID
 	var after gateway.ID

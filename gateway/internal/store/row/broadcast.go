@@ -46,6 +46,11 @@ func ReadLocal(b *gateway.Broadcast, local string, late int64) error {
 	return b.LocalAt.UnmarshalText([]byte(local))
 }
 
+// KeyReused is the answer to a key under which another broadcast was submitted.
+func KeyReused(key string) error {
+	return gateway.Faultf(gateway.CodeKeyReused, "the key %q was used for another broadcast of this group; use a new key", key)
+}
+
 // Turn says why a broadcast cannot be stopped, or resumed; nil: it can. over: every delivery of it has arrived or ended.
 func Turn(was, over, stop bool, expires, now int64) error {
 	switch {

@@ -43,7 +43,7 @@ func (s *Store) openWords(ctx context.Context, b *gateway.Broadcast, words []byt
 }
 
 // Submit stores a broadcast once.
-func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []byte) (gateway.Submission, error) {
+func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []byte, whole *gateway.Chunk) (gateway.Submission, error) {
 	key, err := s.groupKey(ctx, b.GroupID)
 	if err != nil {
 		return gateway.Submission{}, err
@@ -55,6 +55,9 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	var answer gateway.Submission
 	err = s.write.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) (err error) {
 		answer, err = t.submit(&b, words, fingerprint)
+		if err == nil && answer.Created && whole != nil {
+			err = t.plan(whole, key)
+		}
 		return err
 	})
 	return answer, err
@@ -70,7 +73,7 @@ func (t *txn) submit(b *gateway.Broadcast, words, fingerprint []byte) (answer ga
 	}
 	if known != nil {
 		if !bytes.Equal(known, fingerprint) {
-			return answer, gateway.Faultf(gateway.CodeKeyReused, "the key %q was used for another broadcast of this group; use a new key", b.Key)
+			return answer, row.KeyReused(b.Key)
 		}
 		return answer, nil
 	}

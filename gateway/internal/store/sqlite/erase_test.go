@@ -216,7 +216,7 @@ func TestRetentionLeavesNoByte(t *testing.T) {
 		}
 		b := gateway.Broadcast{ID: gateway.NewID(), GroupID: h.group.ID, Key: fmt.Sprint("key ", i), Kind: gateway.KindReport, Class: gateway.Report, Audience: gateway.Audience{Topic: "reports"},
 			Words: gateway.Words{Sources: map[string]string{"en": strings.Repeat("word ", 1+rand.IntN(100))}}, Policy: gateway.PolicyOf(gateway.Report), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}
-		_, err := h.s.Submit(h.ctx, b, []byte("print"))
+		_, err := h.s.Submit(h.ctx, b, []byte("print"), nil)
 		h.ok(err)
 		h.ok(h.s.Plan(h.ctx, gateway.Chunk{Broadcast: b.ID, Group: h.group.ID, Last: true, Lane: gateway.Bulk,
 			Renderings: []gateway.Rendering{{BroadcastID: b.ID, GroupID: h.group.ID, Locale: "en", Kind: "sms", Parts: [][]byte{[]byte(strings.Repeat("part ", 1+rand.IntN(100)))}}}}))

@@ -135,7 +135,7 @@ func (h *hall) planned(channel gateway.ID, members []gateway.ID, parts int) (ids
 	now := time.Now()
 	b := gateway.Broadcast{ID: gateway.NewID(), GroupID: h.group.ID, Key: gateway.NewID().String(), Kind: gateway.KindReport, Class: gateway.Report, Audience: gateway.Audience{Topic: "reports"},
 		Words: gateway.Words{Sources: map[string]string{"en": "Hello"}}, Policy: gateway.PolicyOf(gateway.Report), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}
-	_, err := h.s.Submit(h.ctx, b, []byte("print"))
+	_, err := h.s.Submit(h.ctx, b, []byte("print"), nil)
 	h.ok(err)
 	c := gateway.Chunk{Broadcast: b.ID, Group: h.group.ID, Cursor: members[len(members)-1], Last: true, Lane: gateway.Bulk,
 		Renderings: []gateway.Rendering{{BroadcastID: b.ID, GroupID: h.group.ID, Locale: "en", Kind: "sms", Parts: make([][]byte, parts), Cost: 1}}}

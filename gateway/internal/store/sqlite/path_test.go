@@ -70,7 +70,7 @@ func (b *bench) submit(key string) gateway.ID {
 	now := time.Now()
 	answer, err := b.s.Submit(context.Background(), gateway.Broadcast{ID: gateway.NewID(), GroupID: b.group.ID, Key: key, Kind: gateway.KindReport, Class: gateway.Report,
 		Audience: gateway.Audience{Topic: "reports"}, Words: gateway.Words{Sources: map[string]string{"en": "Hello"}}, Policy: gateway.PolicyOf(gateway.Report),
-		CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}, []byte("print"))
+		CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}, []byte("print"), nil)
 	b.ok(err)
 	return answer.ID
 }

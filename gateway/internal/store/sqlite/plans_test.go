@@ -125,7 +125,7 @@ func TestListsOfDeliveriesUseTheirIndexes(t *testing.T) {
 	h := newHall(t)
 	members := h.take(h.group.ID, 1)
 	b := gateway.Broadcast{ID: gateway.NewID(), GroupID: h.group.ID, Key: "k", Kind: gateway.KindReport, Class: gateway.Report, Policy: gateway.PolicyOf(gateway.Report)}
-	_, err := h.s.Submit(h.ctx, b, []byte("print"))
+	_, err := h.s.Submit(h.ctx, b, []byte("print"), nil)
 	h.ok(err)
 	conn := h.raw()
 	for _, c := range []struct {

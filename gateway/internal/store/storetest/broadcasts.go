@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"sync"
 	"testing"
@@ -23,26 +24,26 @@ func submitted(t *testing.T, open Open) {
 	}
 	again := b
 	again.ID = gateway.NewID()
-	s, err := w.Submit(w.ctx, again, []byte(b.Key))
+	s, err := w.Submit(w.ctx, again, []byte(b.Key), nil)
 	w.ok(err)
 	equal(t, "submitted again", s, gateway.Submission{ID: b.ID})
 	_, err = w.Broadcast(w.ctx, w.group.ID, again.ID)
 	w.fails(err, gateway.CodeNotFound)
-	_, err = w.Submit(w.ctx, again, []byte("another request"))
+	_, err = w.Submit(w.ctx, again, []byte("another request"), nil)
 	w.fails(err, gateway.CodeKeyReused)
 	// What starts in the past is refused if it is new; a known key is answered all the same.
 	w.clock.Wind(time.Hour)
 	late := b
 	late.ID, late.Key, late.CreatedAt = gateway.NewID(), "late", w.clock.Now()
-	_, err = w.Submit(w.ctx, late, []byte("late"))
+	_, err = w.Submit(w.ctx, late, []byte("late"), nil)
 	w.fails(err, gateway.CodeInvalid)
 	late.Key = b.Key
-	s, err = w.Submit(w.ctx, late, []byte(b.Key))
+	s, err = w.Submit(w.ctx, late, []byte(b.Key), nil)
 	w.ok(err)
 	equal(t, "repeated after its start", s, gateway.Submission{ID: b.ID})
 	// The same key in another group is another broadcast.
 	again.GroupID = w.other.ID
-	s, err = w.Submit(w.ctx, again, []byte("another request"))
+	s, err = w.Submit(w.ctx, again, []byte("another request"), nil)
 	w.ok(err)
 	equal(t, "in another group", s, gateway.Submission{ID: again.ID, Created: true})
 
@@ -53,7 +54,7 @@ func submitted(t *testing.T, open Open) {
 		all.Go(func() {
 			c := b
 			c.ID, c.Key = gateway.NewID(), "at the same time"
-			s, err := w.Submit(w.ctx, c, []byte("x"))
+			s, err := w.Submit(w.ctx, c, []byte("x"), nil)
 			if err != nil {
 				t.Error(err)
 			}
@@ -67,6 +68,42 @@ func submitted(t *testing.T, open Open) {
 	}
 	all.Wait()
 	equal(t, "made by twenty at once", fmt.Sprint(made, len(ids)), "1 1")
+}
+
+// A broadcast that comes with its only chunk is planned at once, or not stored at all.
+func whole(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	b := w.draft(gateway.Alert)
+	c, ids := w.chunk(b, 2, w.member("sms"), w.member("sms"))
+	bad := c
+	bad.Deliveries = append([]gateway.NewDelivery{{ID: gateway.NewID(), MemberID: c.Deliveries[0].MemberID, Locale: "en", Channel: gateway.NewID(), Point: c.Deliveries[0].Point}}, c.Deliveries...)
+	if s, err := w.Submit(w.ctx, b, []byte("whole"), &bad); err == nil {
+		t.Errorf("a delivery over a channel that is not there was stored: %v", s)
+	}
+	_, err := w.Broadcast(w.ctx, w.group.ID, b.ID)
+	w.fails(err, gateway.CodeNotFound)
+
+	s, err := w.Submit(w.ctx, b, []byte("whole"), &c)
+	w.ok(err)
+	equal(t, "submitted with all of it", s, gateway.Submission{ID: b.ID, Created: true})
+	got, err := w.Broadcast(w.ctx, w.group.ID, b.ID)
+	w.ok(err)
+	equal(t, "state", fmt.Sprint(got.State, " ", got.Planned, " ", got.Cursor == c.Cursor), "planned 2 true")
+	equal(t, "parts", w.granted(ids[0]).FirstPart, 0)
+
+	again := b
+	again.ID = gateway.NewID()
+	d, more := w.chunk(again, 1, w.member("sms"))
+	s, err = w.Submit(w.ctx, again, []byte("whole"), &d)
+	w.ok(err)
+	equal(t, "submitted again", s, gateway.Submission{ID: b.ID})
+	_, err = w.Delivery(w.ctx, w.group.ID, more[0])
+	w.fails(err, gateway.CodeNotFound)
+	_, err = w.Rendering(w.ctx, w.group.ID, again.ID, "en", "sms", false)
+	w.fails(err, gateway.CodeNotFound)
+	if got, want := w.recount(b.ID), (map[tallied]int{{w.sms.ID, gateway.Waiting, ""}: 1, {w.sms.ID, gateway.Sending, ""}: 1}); !maps.Equal(got, want) {
+		t.Errorf("counted %v, want %v", got, want)
+	}
 }
 
 func listed(t *testing.T, open Open) {

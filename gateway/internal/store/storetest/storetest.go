@@ -79,6 +79,7 @@ func run(t *testing.T, open Open) {
 		{"a move whose condition is gone", staleMove},
 		{"what has expired lapses", lapse},
 		{"a broadcast happens once", submitted},
+		{"a broadcast with its deliveries", whole},
 		{"broadcasts are listed", listed},
 		{"stop and resume", stopResume},
 		{"stop refuses what it cannot do", stopConflicts},

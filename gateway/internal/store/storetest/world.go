@@ -148,6 +148,14 @@ func (w *world) memberOf(group gateway.ID, kinds ...string) gateway.Member {
 // submit stores a broadcast of a class with a key of its own.
 func (w *world) submit(class gateway.Class, change ...func(*gateway.Broadcast)) gateway.Broadcast {
 	w.Helper()
+	b := w.draft(class, change...)
+	s, err := w.Submit(w.ctx, b, []byte(b.Key), nil)
+	w.ok(err)
+	equal(w, "submitted", s, gateway.Submission{ID: b.ID, Created: true})
+	return b
+}
+
+func (w *world) draft(class gateway.Class, change ...func(*gateway.Broadcast)) gateway.Broadcast {
 	w.serial++
 	now := w.clock.Now()
 	policy := gateway.PolicyOf(class)
@@ -157,18 +165,20 @@ func (w *world) submit(class gateway.Class, change ...func(*gateway.Broadcast)) 
 	for _, f := range change {
 		f(&b)
 	}
-	s, err := w.Submit(w.ctx, b, []byte(b.Key))
-	w.ok(err)
-	equal(w, "submitted", s, gateway.Submission{ID: b.ID, Created: true})
 	return b
 }
 
 // plan writes one chunk with a delivery for each member at her first contact point, and the end.
 func (w *world) plan(b gateway.Broadcast, partCount int, members ...gateway.Member) []gateway.ID {
 	w.Helper()
-	c := gateway.Chunk{Broadcast: b.ID, Group: b.GroupID, Last: true, Lane: b.Policy.Lane, MoveAfter: b.Policy.Window, Cursor: gateway.NewID()}
+	c, ids := w.chunk(b, partCount, members...)
+	w.ok(w.Plan(w.ctx, c))
+	return ids
+}
+
+func (w *world) chunk(b gateway.Broadcast, partCount int, members ...gateway.Member) (c gateway.Chunk, ids []gateway.ID) {
+	c = gateway.Chunk{Broadcast: b.ID, Group: b.GroupID, Last: true, Lane: b.Policy.Lane, MoveAfter: b.Policy.Window, Cursor: gateway.NewID()}
 	kinds := map[string]bool{}
-	var ids []gateway.ID
 	for _, m := range members {
 		p := m.Points[0]
 		d := gateway.NewDelivery{ID: gateway.NewID(), MemberID: m.ID, Locale: "en", Channel: w.channelOf(p.Kind).ID, Point: p.ID, Due: w.clock.Now()}
@@ -183,8 +193,7 @@ func (w *world) plan(b gateway.Broadcast, partCount int, members ...gateway.Memb
 		}
 		c.Renderings = append(c.Renderings, r)
 	}
-	w.ok(w.Plan(w.ctx, c))
-	return ids
+	return c, ids
 }
 
 func (w *world) channelOf(kind string) gateway.Channel {
