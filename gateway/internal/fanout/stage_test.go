@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -146,6 +147,7 @@ type who struct {
 	fallback []string
 	neutral  bool
 	points   string
+	zone     string // empty: UTC
 }
 
 // enrol imports members and gives their ids in order of id.
@@ -158,7 +160,7 @@ func (st *stage) enrol(people ...who) []gateway.ID {
 	for lo := 0; lo < len(people); lo += 500 {
 		var rows []gateway.StagedMember
 		for i, p := range people[lo:min(lo+500, len(people))] {
-			m := gateway.StagedMember{Line: lo + i + 2, Member: gateway.Member{Name: "Ann", Locale: p.locale, Fallback: p.fallback, Zone: "UTC", Neutral: p.neutral, Ref: gateway.Private(gateway.NewID().String())}}
+			m := gateway.StagedMember{Line: lo + i + 2, Member: gateway.Member{Name: "Ann", Locale: p.locale, Fallback: p.fallback, Zone: cmp.Or(p.zone, "UTC"), Neutral: p.neutral, Ref: gateway.Private(gateway.NewID().String())}}
 			for _, kind := range strings.Fields(p.points) {
 				mark := strings.TrimRight(kind, "abcdefghijklmnopqrstuvwxyz")
 				point := gateway.ContactPoint{ID: gateway.NewID(), Kind: strings.TrimPrefix(kind, mark), Address: gateway.Private(gateway.NewID().String())}
