@@ -45,10 +45,11 @@ type Ticker struct {
 }
 
 const (
-	batch      = 100         // schedules that are taken at once
-	sideways   = 8           // of them are done side by side
-	longestNap = time.Second // sleep: a clock may be set at any time
-	realign    = time.Hour   // how often the rules of zones are looked at again
+	batch      = 100              // schedules that are taken at once
+	sideways   = 8                // of them are done side by side
+	longestNap = time.Second      // sleep: a clock may be set at any time
+	again      = 10 * time.Second // until a schedule that could not be moved on is tried again: it holds up no others
+	realign    = time.Hour        // how often the rules of zones are looked at again
 )
 
 // NewTicker makes a ticker. Nothing is done before Run.
@@ -127,7 +128,8 @@ func (t *Ticker) all(ctx context.Context, found gateway.Timely) (moved bool) {
 			s := &found.Schedules[i]
 			went, sends, err := t.one(ctx, s, found.Now)
 			if err != nil && ctx.Err() == nil {
-				t.Log.Error("a schedule could not be moved on; it is tried again", "schedule", s.ID, "group", s.GroupID, "error", err)
+				t.Log.Error("a schedule could not be moved on; it is tried again", "schedule", s.ID, "group", s.GroupID, "in", again, "error", err)
+				_ = t.ledger.Retime(ctx, gateway.Firing{Group: s.GroupID, Schedule: s.ID, Revision: s.Revision, Run: s.Run, Next: s.Run, At: found.Now.Add(again)}) // if it fails, it is tried again sooner
 			}
 			mu.Lock()
 			defer mu.Unlock()

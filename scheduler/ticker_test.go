@@ -284,9 +284,25 @@ func TestWhatCannotBeDone(t *testing.T) {
 			t.Errorf("%v: recorded is %q, want %q", c.err, got, c.want)
 		}
 		b.ready = nil
+		b.now = b.now.Add(10 * time.Second)
 		b.tick(t)
 		if c.want == "" && b.told() != "2026-03-02T09:00+01:00 fired" {
 			t.Errorf("%v: tried again it is %q", c.err, b.told())
+		}
+	}
+}
+
+// TestNoClockIsFarther: nobody's clock is farther from Greenwich than what runs at each member's own time reckon with.
+func TestNoClockIsFarther(t *testing.T) {
+	for _, name := range zones(t) {
+		loc, err := civil.Zone(name)
+		if err != nil {
+			continue // not one that people live in
+		}
+		for at := time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC); at.Year() < 2037; at = at.AddDate(0, 1, 0) {
+			if off := time.Duration(civil.Of(at, loc).Offset) * time.Second; off > gateway.FarthestAhead || off < -gateway.FarthestBehind {
+				t.Fatalf("%s is %s from Greenwich at %s", name, off, at)
+			}
 		}
 	}
 }
