@@ -7,7 +7,7 @@ import (
 // ScheduleColumns are the columns of a schedule s, but for its action; ScheduleInto names where they go.
 const ScheduleColumns = "s.group_id, s.id, s.name, s.timing, s.author, s.revision, s.paused, s.paused_until, s.next_run, s.next_at, s.changed_at"
 
-// ScheduleInto names where ScheduleColumns go; timing is read by ReadTiming.
+// ScheduleInto names where ScheduleColumns go; timing is JSON.
 func ScheduleInto(s *gateway.Schedule, timing *string) []any {
 	return []any{&s.GroupID, &s.ID, &s.Name, timing, &s.Author, &s.Revision, &s.Paused, &s.PausedUntil, &s.Run, &s.At, &s.ChangedAt}
 }
