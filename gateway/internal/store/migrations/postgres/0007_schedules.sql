@@ -19,6 +19,7 @@ CREATE TABLE schedules (
 CREATE UNIQUE INDEX schedules_name ON schedules (group_id, name);
 CREATE INDEX schedules_due ON schedules (next_at) WHERE next_run <> '';
 CREATE INDEX schedules_timed ON schedules (id) WHERE next_run <> '';
+ALTER TABLE schedules SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0, toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 0);
 
 -- Outcomes of runs: one for each.
 CREATE TABLE occurrences (
