@@ -34,6 +34,7 @@ type Group struct {
 	Prices    []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
 	Channels  []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
 	Calendars []Calendar     `yaml:"calendars" max:"20" doc:"calendars that the group reads from an address"`
+	Schedules []Schedule     `yaml:"schedules" max:"1000" doc:"what is sent by the clock"`
 	Wording   string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
 
 	// Words is what the wording folder holds: text, then locale, then source.
@@ -56,6 +57,34 @@ type Price struct {
 	Country  string `yaml:"country" pattern:"[A-Z]{2}" like:"DE" doc:"to this country, as in DE; absent: every country without a price of its own"`
 	Currency string `yaml:"currency" required:"true" pattern:"[A-Z]{3}" like:"EUR" doc:"as in EUR"`
 	Amount   string `yaml:"amount" required:"true" pattern:"[0-9]{1,3}(\\.[0-9]{1,6})?" like:"0.0075" doc:"in quotes, as in \"0.0075\""`
+}
+
+// Schedule sends a message at each of its runs. Wall times are those of its zone.
+type Schedule struct {
+	Name          string   `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"weekly-report" doc:"a name that is unique in the group, as in weekly-report"`
+	Cron          string   `yaml:"cron" doc:"when it runs: minute hour day month weekday, as in \"0 9 * * MON\""`
+	RRule         string   `yaml:"rrule" doc:"or a recurrence rule, counted from start, as in FREQ=MONTHLY;BYDAY=1MO"`
+	Start         string   `yaml:"start" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}" like:"2026-01-05T09:00" doc:"from which wall time rrule counts"`
+	Zone          string   `yaml:"zone" doc:"whose clocks count: a time zone, group (as if absent) or member for each member's own"`
+	Starts        string   `yaml:"starts" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}" like:"2026-01-05T09:00" doc:"no run before this wall time"`
+	Ends          string   `yaml:"ends" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}" like:"2026-12-31T00:00" doc:"no run from this wall time on"`
+	Except        []string `yaml:"except" max:"400" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}" like:"2026-12-28" doc:"dates without a run"`
+	Holidays      []string `yaml:"holidays" max:"400" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}" like:"2026-12-25" doc:"dates without a run because nobody works"`
+	Late          string   `yaml:"late" enum:"once,skip,ask" doc:"what becomes of a run that could not be done in its time; absent: once"`
+	WindowMinutes int      `yaml:"window_minutes" min:"1" max:"10080" doc:"for once: how late a run may be; absent: 720"`
+	Send          Send     `yaml:"send" required:"true" doc:"the message"`
+}
+
+// Send is the message of a schedule.
+type Send struct {
+	Kind      string            `yaml:"kind" required:"true" enum:"report,reminder" doc:"report or reminder"`
+	Topic     string            `yaml:"topic" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"reports" doc:"to those who subscribed to this topic"`
+	Tags      []string          `yaml:"tags" max:"32" doc:"only those with all of these tags"`
+	Locales   []string          `yaml:"locales" max:"100" doc:"only those who read one of these languages"`
+	Wording   string            `yaml:"wording" doc:"name of the group's own words, as they stand when it runs"`
+	Words     map[string]string `yaml:"words" doc:"or, for each language, Markdown with front matter"`
+	Data      map[string]string `yaml:"data" doc:"values of placeholders"`
+	Sensitive bool              `yaml:"sensitive" doc:"over open channels only as a pointer"`
 }
 
 // Topic is what a member may subscribe to.
@@ -143,6 +172,10 @@ func (r *reader) groups(groups []Group) {
 		calendars := map[string]string{}
 		for j, c := range g.Calendars {
 			r.unique(calendars, c.Name, fmt.Sprintf("%s.calendars[%d].name", path, j), "this name too", "name every calendar once")
+		}
+		names := map[string]string{}
+		for j, s := range g.Schedules {
+			r.unique(names, s.Name, fmt.Sprintf("%s.schedules[%d].name", path, j), "this name too", "name every schedule once")
 		}
 		if g.Wording != "" {
 			g.Words = r.wording(path+".wording", r.beside(g.Wording))

@@ -26,6 +26,7 @@ type DocumentGroup struct {
 	Channels  []DocumentChannel            `json:"channels,omitempty"`
 	Calendars []DocumentCalendar           `json:"calendars,omitempty"`
 	Wordings  map[string]map[string]string `json:"wordings,omitempty"` // name → locale → Markdown with front matter
+	Schedules []DocumentSchedule           `json:"schedules,omitempty"`
 }
 
 // Group gives the group itself, without an id.

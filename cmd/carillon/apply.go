@@ -68,6 +68,9 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 		if d.Prices, err = priceList(g.Prices); err != nil {
 			return doc, err
 		}
+		if d.Schedules, err = scheduleList(g.Schedules); err != nil {
+			return doc, err
+		}
 		for _, t := range g.Topics {
 			d.Topics = append(d.Topics, gateway.Topic{Name: t.Name, Title: t.Title})
 		}
@@ -211,6 +214,9 @@ func writeCoalition(dir string, doc gateway.Document) error {
 		}
 		if calendars != nil {
 			out["calendars"] = calendars
+		}
+		if len(g.Schedules) > 0 {
+			out["schedules"] = writtenSchedules(g.Schedules)
 		}
 		if len(g.Wordings) > 0 {
 			out["wording"] = filepath.ToSlash(filepath.Join("words", g.Slug))

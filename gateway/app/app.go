@@ -30,6 +30,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 	"github.com/carillon-gateway/carillon/gateway/internal/track"
+	"github.com/carillon-gateway/carillon/scheduler"
 	"github.com/carillon-gateway/carillon/scheduler/agenda"
 )
 
@@ -54,6 +55,7 @@ type Options struct {
 func FaultPoints() []string {
 	points := append([]string{}, sqlite.FaultPoints[:]...)
 	points = append(points, fanout.FaultPoints[:]...)
+	points = append(points, scheduler.FaultPoints[:]...)
 	return append(points, dispatch.FaultPoints()...)
 }
 
@@ -75,6 +77,7 @@ type App struct {
 	ears       *inbound.Ears
 	agenda     *agenda.Agenda
 	duties     *duties
+	ticker     *scheduler.Ticker
 	metrics    *prometheus.Registry
 	handler    http.Handler
 	background []part
@@ -182,8 +185,9 @@ func (a *App) build(ctx context.Context) error {
 	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard, Gather: gather})
 	a.ears = a.newEars()
 	a.agenda = a.newAgenda()
+	schedules := a.schedules()
 	handler, err := api.New(api.Options{
-		Groups: groupDesk{s, a.live, a.uncap, a.announce}, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s,
+		Groups: groupDesk{s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules,
 		Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
@@ -203,7 +207,7 @@ func (a *App) parts() []part {
 		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll})
 	}
 	if a.has(RoleScheduler) {
-		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners}, part{"calendars", a.readCalendars})
+		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners}, part{"calendars", a.readCalendars}, part{"schedules", a.ticker.Run})
 	}
 	if a.has(RoleScheduler) || a.has(RoleAPI) {
 		parts = append(parts, part{"caps", a.watchCaps})

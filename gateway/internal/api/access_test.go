@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,6 +44,9 @@ func deeds(w *world) map[string]deed {
 	draft := map[string]any{"kind": "report", "audience": map[string]any{"topic": "reports"}, "words": map[string]any{"sources": map[string]string{"en": "Hello."}}}
 	group := map[string]any{"name": "X", "locale": "de", "zone": "Europe/Berlin", "topics": []map[string]string{{"name": "reports"}}}
 	why := map[string]string{"reason": "incident"}
+	weekly := map[string]any{"cron": "0 9 * * MON", "send": map[string]any{"kind": "report", "topic": "reports", "words": map[string]string{"en": "Hello."}}}
+	kept := w.schedule("kept")
+	w.schedule("spare")
 	return map[string]deed{
 		"list-groups": {}, "get-group": {}, "put-group": {body: group},
 		"list-members": {}, "get-member": {path: of("members", w.member)}, "find-members": {body: map[string]string{"kind": "ref", "value": memberRef}},
@@ -70,7 +74,11 @@ func deeds(w *world) map[string]deed {
 		"put-calendar-file": {path: "calendars/meetings/file", query: "?topic=reports", body: strings.NewReader(icsOf(w.soon(icsMeeting))), header: map[string]string{"Content-Type": "text/calendar"}},
 		"delete-calendar":   {path: "calendars/over"}, "read-calendar": {path: "calendars/meetings/read"}, "confirm-calendar": {path: "calendars/lost/confirm"},
 		"create-feed": {body: map[string]any{"label": "website"}}, "list-feeds": {}, "revoke-feed": {path: of("feeds", feed.ID)},
-		"apply": {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
+		"list-schedules": {}, "get-schedule": {path: "schedules/kept"}, "put-schedule": {path: "schedules/weekly", body: weekly}, "delete-schedule": {path: "schedules/spare"},
+		"preview-schedule": {body: weekly}, "next-runs": {path: "schedules/kept/next"}, "list-occurrences": {path: "schedules/kept/occurrences"},
+		"pause-schedule": {path: "schedules/kept/pause"}, "resume-schedule": {path: "schedules/kept/resume"}, "run-schedule": {path: "schedules/kept/run"},
+		"skip-run": {path: "schedules/kept/skip", query: "?run=" + url.QueryEscape(kept)},
+		"apply":    {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
 	}
 }
 

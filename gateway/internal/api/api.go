@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
 // Options is what the API stands on. All services are required; the rest says what its zero value means.
@@ -38,6 +40,7 @@ type Options struct {
 	Reviews    gateway.Reviews
 	Calendars  Calendars
 	Feeds      gateway.Feeds
+	Schedules  Schedules
 	Access     gateway.Access
 	Replays    gateway.Replays
 	Applied    gateway.ApplyLog
@@ -104,7 +107,7 @@ func (s *server) complete() error {
 	needs := map[string]bool{
 		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
 		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Reviews": s.Reviews == nil,
-		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil,
+		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
 		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
 	}
@@ -148,6 +151,7 @@ func build(o Options) (*server, error) {
 		"token": {Type: "http", Scheme: "bearer", Description: "`crl_` and 43 characters. A token belongs to one group and has one role there, or it is the operator's."},
 	}
 	s.huma = humago.New(s.mux, config)
+	s.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[civil.Wall](), reflect.TypeFor[wall]())
 	s.addRoutes()
 
 	schemas := s.huma.OpenAPI().Components.Schemas.Map()
@@ -172,6 +176,7 @@ func (s *server) addRoutes() {
 	s.addWordings()
 	s.addReviews()
 	s.addCalendars()
+	s.addSchedules()
 	s.addTokens()
 	s.addDocuments()
 	s.addStatus()

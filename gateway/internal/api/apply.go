@@ -157,7 +157,10 @@ func (p *plan) group(ctx context.Context, at string, d gateway.DocumentGroup) er
 	if err := p.calendars(ctx, at, path, d, want, &owner, records, barred); err != nil {
 		return err
 	}
-	return p.wordings(ctx, at, path, d, &owner, records, barred)
+	if err := p.wordings(ctx, at, path, d, &owner, records, barred); err != nil {
+		return err
+	}
+	return p.schedules(ctx, at, path, want, d, &owner, records, barred)
 }
 
 // bar says why the caller cannot act for a group that she does not manage; for the operator a group that does not

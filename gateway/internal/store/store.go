@@ -34,5 +34,7 @@ type Store interface {
 	gateway.Calendars
 	gateway.Events
 	gateway.Feeds
+	gateway.Schedules
+	gateway.Timetable
 	Close() error
 }

@@ -71,5 +71,9 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 		return 0, false, err
 	}
 	events, err := t.exec(forgetEvents, t.now-gateway.KeepEvents.Microseconds(), limit)
-	return n + answers + texts + events, max(len(over), answers, texts, events) >= limit, err
+	if err != nil {
+		return 0, false, err
+	}
+	runs, err := t.exec(forgetOutcomes, t.now-gateway.KeepOccurrences.Microseconds(), limit)
+	return n + answers + texts + events + runs, max(len(over), answers, texts, events, runs) >= limit, err
 }
