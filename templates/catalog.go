@@ -22,6 +22,9 @@ const (
 	Confirm        = "confirm"         // asks whether {group} may write
 	ConfirmNeutral = "confirm-neutral" // the same without the group's name
 	Stopped        = "stopped"         // after STOP: how to return
+
+	EventNeutral    = "event-neutral"    // in a calendar: that there is an event, and nothing else
+	CalendarNeutral = "calendar-neutral" // the name of such a calendar
 )
 
 // IsNeutral reports whether a text is for members in neutral mode, and so must not tell which group writes.
