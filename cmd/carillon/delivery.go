@@ -59,7 +59,7 @@ func (sh *shell) deliveryList() *cobra.Command {
 func spokenLocale(version string) string {
 	locale, rest, _ := strings.Cut(version, "-x-")
 	locale, _, _ = strings.Cut(locale, "-u-") // her digits and calendar
-	if strings.HasSuffix("-"+rest, "-fallback") {
+	if strings.Contains("-"+rest+"-", "-fallback-") { // a zone or a pointer's language may stand behind it
 		return locale + ", not hers"
 	}
 	return locale
