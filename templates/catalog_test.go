@@ -180,6 +180,23 @@ func TestShippedKeywords(t *testing.T) {
 	}
 }
 
+// TestAnAlertAsksForTheLegalContact refuses an alert without one, and with an empty one.
+func TestAnAlertAsksForTheLegalContact(t *testing.T) {
+	set, err := templates.NewSet(templates.ShippedText("alert"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := templates.Sample("en")
+	d["legal"] = " "
+	if err := set.CheckData(d); err == nil || !strings.HasPrefix(err.Error(), "the value for {legal} is empty: ") {
+		t.Errorf("an empty one: %v", err)
+	}
+	delete(d, "legal")
+	if err := set.CheckData(d); err == nil || !strings.HasPrefix(err.Error(), "no value for {legal}, ") {
+		t.Errorf("none: %v", err)
+	}
+}
+
 // TestAlertsSayFirstWhatToDo holds the rules for the words of alerts: the action comes first, the legal contact is there,
 // a drill shows at both ends, and what is over is called over in the subject and the text.
 func TestAlertsSayFirstWhatToDo(t *testing.T) {

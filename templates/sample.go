@@ -6,6 +6,8 @@ import (
 	"maps"
 	"strings"
 
+	"golang.org/x/text/language"
+
 	"github.com/carillon-gateway/carillon/channels/content"
 )
 
@@ -28,8 +30,14 @@ func Sample(locale string) Data {
 		"sections": []content.Block{{Kind: content.Paragraph, Spans: []content.Span{{Text: "…"}}}}, "own_time": []content.Block{},
 	}
 	values := own["en"]
-	if tag, ok := parseLocale(locale); ok && own[tag.String()] != nil {
-		values = own[tag.String()]
+	if tag, ok := parseLocale(locale); ok {
+		var tags []language.Tag
+		for name := range own {
+			tags = append(tags, language.Make(name))
+		}
+		if near, ok := find(tag, tags); ok {
+			values = own[near.String()]
+		}
 	}
 	maps.Copy(d, values)
 	d["source"], d["entries"] = d["group"], d["sections"]

@@ -81,8 +81,11 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 		if t.Kind != "sms" { // others have no segments
 			size = plural(len(t.Parts), "message")
 		}
-		if err := sh.say("%s by %s%s, %s each, %s:\n  %s\n%s", t.Locale, t.Kind, neutral, size, plural(t.Members, "member"),
-			strings.ReplaceAll(strings.Join(t.Parts, "\n---\n"), "\n", "\n  "), offending(t)); err != nil {
+		if err := sh.say("%s by %s%s, %s each, %s:", t.Locale, t.Kind, neutral, size, plural(t.Members, "member")); err != nil {
+			return err
+		}
+		parts := strings.ReplaceAll(strings.Join(t.Parts, "\n---\n"), "\n", "\n  ")
+		if _, err := fmt.Fprintf(sh.out, "  %s\n%s\n", isolating(parts), printable(offending(t))); err != nil {
 			return err
 		}
 	}

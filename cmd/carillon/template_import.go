@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/client"
 	"github.com/carillon-gateway/carillon/templates"
 )
@@ -43,7 +44,11 @@ func (sh *shell) templateImport() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		remarks := checking{wording: true}.all(texts)
+		g, err := api.Group(ctx, group)
+		if err != nil {
+			return err
+		}
+		remarks := append(checking{wording: true}.all(texts), naming(texts, g)...)
 		if slices.ContainsFunc(remarks, func(r remark) bool { return r.Severity == isFault }) {
 			return sh.showFindings(texts, remarks)
 		}
@@ -75,6 +80,19 @@ func (sh *shell) templateImport() *cobra.Command {
 		}
 		return sh.sumUp(all, "Done")
 	})
+}
+
+// naming finds words for members in neutral mode that tell which group writes: the gateway refuses them.
+func naming(texts []text, g gateway.Group) []remark {
+	var all []remark
+	for _, t := range texts {
+		for _, locale := range t.locales() {
+			if templates.IsNeutral(t.name) && g.NamedIn(t.sources[locale]) {
+				all = append(all, remark{File: t.file(locale), Severity: isFault, What: "it names the group, and is for members whose phone must not tell of it", Repair: "leave the name out"})
+			}
+		}
+	}
+	return all
 }
 
 // changes compares one text with what the group has under its name.

@@ -10,7 +10,7 @@ import (
 
 // checkNeutral refuses words for members in neutral mode that tell which group writes.
 func checkNeutral(g gateway.Group, name string, sources map[string]string) error {
-	if name != templates.Pointer && !strings.HasSuffix(name, "-neutral") {
+	if !templates.IsNeutral(name) {
 		return nil
 	}
 	for _, locale := range sortedKeys(sources) {
