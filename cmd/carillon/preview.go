@@ -48,7 +48,13 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 		return err
 	}
 	if len(p.Costs) > 0 {
-		if err := sh.say("Together %s%s.\n", plural(int(p.Total.Segments), "segment"), sums(p.Total.Amounts, p.Total.Unpriced)); err != nil {
+		segments := 0
+		for _, c := range p.Costs {
+			if c.Kind == "sms" { // others have none
+				segments += int(c.Segments)
+			}
+		}
+		if err := sh.say("Together %s%s.\n", plural(segments, "segment"), sums(p.Total.Amounts, p.Total.Unpriced)); err != nil {
 			return err
 		}
 	}
