@@ -129,7 +129,7 @@ func (o checking) advice(t text, set *templates.Set) []remark {
 			}
 		}
 	}
-	for _, locale := range set.Drafts(nobody) {
+	for _, locale := range set.Drafts(nil) {
 		if slices.ContainsFunc(t.locales(), func(l string) bool { return set.Digest(l) == set.Digest(locale) }) {
 			all = append(all, t.advise(t.file(locale), locale, "a draft until a named person has reviewed it", "let somebody who speaks the language read it, and record it with carillon template review"))
 		}
