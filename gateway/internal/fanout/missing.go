@@ -116,19 +116,16 @@ func (f *Fanout) missing(ctx context.Context, t *texts, first []gateway.Recipien
 			return nil, err
 		}
 	}
-	for page := first; ; {
+	for page, err := range f.audience(ctx, t.b, first) {
+		if err != nil {
+			return nil, err
+		}
 		for i := range page {
 			d := t.decide(&page[i])
 			s.count(&page[i], &d)
 		}
-		if len(page) < gateway.MaxChunk {
-			return s.list(), nil
-		}
-		var err error
-		if page, err = f.store.Audiences.Recipients(ctx, t.b.GroupID, t.b.Audience, page[len(page)-1].Member, gateway.MaxChunk); err != nil {
-			return nil, fmt.Errorf("read the audience: %w", err)
-		}
 	}
+	return s.list(), nil
 }
 
 // anyForeign reports whether some member of the group may get what is not in her language, by the locales that its

@@ -161,7 +161,7 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, 
 		return gateway.Submission{}, nil, err
 	}
 	if read.Wait(); unread != nil {
-		return gateway.Submission{}, nil, fmt.Errorf("look for the audience: %w", unread)
+		return gateway.Submission{}, nil, fmt.Errorf("read the audience: %w", unread)
 	}
 	if err := f.anybody(ctx, t, first); err != nil {
 		return gateway.Submission{}, nil, err
@@ -235,8 +235,11 @@ func (f *Fanout) ways(group, avoid gateway.ID) []way {
 }
 
 // anybody looks for a member who is meant, from the first page of the audience on.
-func (f *Fanout) anybody(ctx context.Context, t *texts, page []gateway.Recipient) (err error) {
-	for {
+func (f *Fanout) anybody(ctx context.Context, t *texts, first []gateway.Recipient) error {
+	for page, err := range f.audience(ctx, t.b, first) {
+		if err != nil {
+			return err
+		}
 		for i := range page {
 			for j := range page[i].Points {
 				if _, meant, _ := t.admits(&page[i].Points[j]); meant {
@@ -244,13 +247,8 @@ func (f *Fanout) anybody(ctx context.Context, t *texts, page []gateway.Recipient
 				}
 			}
 		}
-		if len(page) < gateway.MaxChunk {
-			return gateway.Faultf(gateway.CodeNobody, "nobody is meant: no member to whom the audience applies has agreed to this topic; a preview says who is left out and why")
-		}
-		if page, err = f.store.Audiences.Recipients(ctx, t.b.GroupID, t.b.Audience, page[len(page)-1].Member, gateway.MaxChunk); err != nil {
-			return fmt.Errorf("look for the audience: %w", err)
-		}
 	}
+	return gateway.Faultf(gateway.CodeNobody, "nobody is meant: no member to whom the audience applies has agreed to this topic; a preview says who is left out and why")
 }
 
 // broadcast turns a draft into a broadcast, or says everything that is wrong with it.
