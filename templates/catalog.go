@@ -14,11 +14,13 @@ var catalog embed.FS
 
 // The names of the shipped texts. Those of notices to owners stand in package gateway.
 const (
-	Pointer        = "pointer"         // neutral mode: that there is a message, and nothing else
-	Confirm        = "confirm"         // asks whether {group} may write
-	ConfirmNeutral = "confirm-neutral" // the same without the group's name
-	Stopped        = "stopped"         // after STOP: how to return
+	Pointer = "pointer" // neutral mode: that there is a message, and nothing else
+	Confirm = "confirm" // asks whether {group} may write
+	Stopped = "stopped" // after STOP: how to return
 )
+
+// Neutral ends the name of a text's form for members in neutral mode, as in confirm-neutral: it does not name the group.
+const Neutral = "-neutral"
 
 // Shipped gives the texts that come with Carillon: name → locale → source. The caller may change what it gets. Who wants
 // one text asks ShippedText, for these are hundreds of files.

@@ -139,8 +139,7 @@ func (f *Fanout) anyForeign(ctx context.Context, t *texts) (bool, error) {
 		return false, fmt.Errorf("read the languages of the members: %w", err)
 	}
 	for _, l := range locales {
-		plain, _, _ := strings.Cut(l, "-u-") // as the ledger matches them
-		if of := t.b.Audience.Locales; len(of) > 0 && !slices.Contains(of, l) && !slices.Contains(of, plain) {
+		if !t.b.Audience.Reads(l) {
 			continue
 		}
 		if v := t.read(l, nil, t.group.Zone, false); v == nil || slices.ContainsFunc(v.lacks, func(s templates.Shortfall) bool { return s.Foreign }) {

@@ -103,7 +103,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	t.zoned = t.main.Zoned(t.data)
 	instead := templates.Pointer
 	if b.Class == gateway.Account { // it has a neutral form
-		instead = string(b.Kind) + quietly
+		instead = string(b.Kind) + templates.Neutral
 		t.quiet = maps.Clone(t.data)
 		delete(t.quiet, "group")
 	}

@@ -11,9 +11,6 @@ import (
 	"github.com/carillon-gateway/carillon/templates"
 )
 
-// quietly ends the name of a text's form for members in neutral mode.
-const quietly = "-neutral"
-
 // place is where a reader's clock hangs.
 type place struct {
 	name  string // IANA; empty: the group's
@@ -101,7 +98,7 @@ func (f *Fanout) neutral(wordings map[string]map[string]string) wordingSource {
 			return f.pointer()
 		}
 		if len(templates.ShippedText(name)) == 0 { // then the shipped text names nobody; the group's own words for it may
-			name = strings.TrimSuffix(name, quietly)
+			name = strings.TrimSuffix(name, templates.Neutral)
 		}
 		return templates.Wording(name, own)
 	}

@@ -139,7 +139,7 @@ func TestAccountTextsNameNobodyInNeutralMode(t *testing.T) {
 	if texts := tell("s1"); !strings.Contains(texts[0], "Harbour Union is silent") || !strings.Contains(texts[1], "You will get no more messages") {
 		t.Errorf("%q", texts)
 	}
-	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.Stopped+"-neutral", map[string]string{"en": "Silence from now on."}))
+	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.Stopped+templates.Neutral, map[string]string{"en": "Silence from now on."}))
 	if texts := tell("s2"); !strings.Contains(texts[1], "Silence from now on.") {
 		t.Errorf("%q", texts)
 	}
@@ -155,10 +155,10 @@ func TestWhatNamesTheGroupHasANeutralForm(t *testing.T) {
 			t.Fatal(err)
 		}
 		names := strings.Contains(strings.Join(set.Names(), " ")+" ", "group ")
-		if neutral := templates.ShippedText(name + "-neutral"); names && len(neutral) == 0 && !instead[name] {
+		if neutral := templates.ShippedText(name + templates.Neutral); names && len(neutral) == 0 && !instead[name] {
 			t.Errorf("%s names the group, and has no form without", name)
 		}
-		if names && (strings.HasSuffix(name, "-neutral") || name == templates.Pointer) {
+		if names && (strings.HasSuffix(name, templates.Neutral) || name == templates.Pointer) {
 			t.Errorf("%s names the group", name)
 		}
 	}
