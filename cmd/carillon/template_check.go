@@ -92,8 +92,7 @@ func (o checking) text(t text) []remark {
 			faults = append(faults, gap.Fault)
 		}
 	}
-	for _, f := range faults {
-		f.File = t.file(strings.TrimSuffix(f.File, ".md"))
+	for _, f := range t.place(faults) {
 		all = append(all, remark{File: f.File, Line: f.Line, Column: f.Column, Severity: isFault, What: f.What, Repair: f.Repair})
 	}
 	if o.wording && templates.ShippedText(t.name) == nil {

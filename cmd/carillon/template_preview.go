@@ -153,10 +153,7 @@ func (sh *shell) preview(t text, l look) error {
 	set, err := templates.NewSet(t.sources)
 	var faults templates.Faults
 	if errors.As(err, &faults) {
-		for i := range faults {
-			faults[i].File = t.file(strings.TrimSuffix(faults[i].File, ".md"))
-		}
-		return faults
+		return t.place(faults)
 	}
 	locales := []string{l.locale}
 	if l.locale == everyLocale {
@@ -278,14 +275,11 @@ func (p shownPart) about(of int) []string {
 	if p.Price != "" {
 		about = append(about, p.Price)
 	}
-	if few := p.Offending; len(few) > 0 && len(few) <= fewLetters {
+	if few := p.Offending; len(few) > 0 && len(few) <= fewSigns {
 		about = append(about, "UCS-2 because of "+strings.Join(few, " "))
 	}
 	return about
 }
-
-// fewLetters is how many letters that keep a text from GSM-7 are worth naming: with more, it is the language.
-const fewLetters = 5
 
 // showLengths prints a line for each language.
 func (sh *shell) showLengths(all [][]shownPart, l look) error {
@@ -303,7 +297,7 @@ func (sh *shell) showLengths(all [][]shownPart, l look) error {
 		row := []string{p.Gets, orElse(string(p.Status), "-"), strconv.Itoa(characters), strconv.Itoa(len(parts)), orElse(l.costs(cost), "-")}
 		if l.channel == "sms" {
 			because := ""
-			if few := p.Offending; len(few) > 0 && len(few) <= fewLetters {
+			if few := p.Offending; len(few) > 0 && len(few) <= fewSigns {
 				because = "because of " + strings.Join(few, " ")
 			}
 			row = []string{row[0], row[1], p.Encoding, strconv.Itoa(p.Units), strconv.Itoa(cost), row[4], because}
