@@ -45,10 +45,10 @@ func newShortage(t *texts) shortage {
 
 // count adds one member.
 func (s *shortage) count(r *gateway.Recipient, d *decision) {
-	if d.way < 0 || d.version.lacks == nil {
+	if d.way < 0 || d.said.lacks == nil {
 		return
 	}
-	short := &d.version.lacks[d.way]
+	short := &d.said.lacks[d.way]
 	for _, gap := range short.Gaps {
 		s.counts[lack{gap: gap}]++
 	}
@@ -84,26 +84,24 @@ func (s *shortage) list() []gateway.Missing {
 }
 
 func (l lack) missing() gateway.Missing {
-	m := gateway.Missing{What: gateway.MissingLanguage, Locale: l.wants, Gets: l.gets}
-	switch {
-	case l.gap.Placeholder != "":
-		m.What = gateway.MissingPlaceholder
-	case l.gap.Form != "":
-		m.What = gateway.MissingPlural
-	case l.wants == "und":
-		m.Detail, m.Repair = "the text is not in further languages", "write it in the languages that are named first"
-		return m
-	case l.partly && l.gets == "":
-		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get the message without it", "write it, as in the other languages"
-		return m
-	case l.partly:
-		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get that in ["+l.gets+"]", "write it, as in the other languages"
-		return m
-	default:
-		m.Detail, m.Repair = "the text is not in "+l.wants+"; its readers would get ["+l.gets+"]", "write it in "+l.wants
+	if g := l.gap; g.Locale != "" {
+		m := gateway.Missing{What: gateway.MissingPlural, Locale: g.Locale, Detail: g.What, Repair: g.Repair, Line: g.Line, Column: g.Column}
+		if g.Placeholder != "" {
+			m.What = gateway.MissingPlaceholder
+		}
 		return m
 	}
-	m.Locale, m.Detail, m.Repair, m.Line, m.Column = l.gap.Locale, l.gap.What, l.gap.Repair, l.gap.Line, l.gap.Column
+	m := gateway.Missing{What: gateway.MissingLanguage, Locale: l.wants, Gets: l.gets}
+	switch {
+	case l.wants == "und":
+		m.Detail, m.Repair = "the text is not in further languages", "write it in the languages that are named first"
+	case l.partly && l.gets == "":
+		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get the message without it", "write it, as in the other languages"
+	case l.partly:
+		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get that in ["+l.gets+"]", "write it, as in the other languages"
+	default:
+		m.Detail, m.Repair = "the text is not in "+l.wants+"; its readers would get ["+l.gets+"]", "write it in "+l.wants
+	}
 	return m
 }
 
