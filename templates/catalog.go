@@ -17,6 +17,9 @@ const (
 	Pointer = "pointer" // neutral mode: that there is a message, and nothing else
 	Confirm = "confirm" // asks whether {group} may write
 	Stopped = "stopped" // after STOP: how to return
+
+	EventNeutral    = "event-neutral"    // in a calendar: that there is an event, and nothing else
+	CalendarNeutral = "calendar-neutral" // the name of such a calendar
 )
 
 // Neutral ends the name of a text's form for members in neutral mode, as in confirm-neutral: it does not name the group.
