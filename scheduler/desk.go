@@ -52,7 +52,7 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, s gateway.Schedule) (
 		s.Action.Kind = gateway.ActBroadcast
 	}
 	s.GroupID = g.ID
-	trial := Performance{Schedule: s, Occurrence: gateway.Occurrence{GroupID: g.ID, ScheduleID: gateway.NewID(), Run: "trial", At: d.now()}}
+	trial := Performance{Schedule: s, Occurrence: gateway.Occurrence{GroupID: g.ID, ScheduleID: gateway.NewID(), Run: "trial", At: d.now()}, Trial: true}
 	var fault *gateway.Fault
 	if _, err = d.actor.Ready(ctx, trial); errors.As(err, &fault) && (fault.Code == gateway.CodeNobody || fault.Code == gateway.CodeConflict) {
 		err = nil // members and channels may come later

@@ -18,17 +18,19 @@ var catalog embed.FS
 
 // The names of the shipped texts. Those of notices to owners stand in package gateway.
 const (
-	Pointer        = "pointer"         // neutral mode: that there is a message, and nothing else
-	Confirm        = "confirm"         // asks whether {group} may write
-	ConfirmNeutral = "confirm-neutral" // the same without the group's name
-	Stopped        = "stopped"         // after STOP: how to return
+	Pointer = "pointer" // neutral mode: that there is a message, and nothing else
+	Confirm = "confirm" // asks whether {group} may write
+	Stopped = "stopped" // after STOP: how to return
 
 	EventNeutral    = "event-neutral"    // in a calendar: that there is an event, and nothing else
 	CalendarNeutral = "calendar-neutral" // the name of such a calendar
 )
 
+// Neutral ends the name of a text's form for members in neutral mode, as in confirm-neutral: it does not name the group.
+const Neutral = "-neutral"
+
 // IsNeutral reports whether a text is for members in neutral mode, and so must not tell which group writes.
-func IsNeutral(name string) bool { return name == Pointer || strings.HasSuffix(name, "-neutral") }
+func IsNeutral(name string) bool { return name == Pointer || strings.HasSuffix(name, Neutral) }
 
 // Shipped gives the texts that come with Carillon: name → locale → source. The caller may change what it gets. Who wants
 // one text asks ShippedText, for these are hundreds of files.

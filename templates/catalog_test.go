@@ -236,10 +236,10 @@ func TestAlertsSayFirstWhatToDo(t *testing.T) {
 func TestNeutralTextsNameNobody(t *testing.T) {
 	for name, texts := range templates.Shipped() {
 		toOwners := strings.HasPrefix(name, "spend-") || slices.Contains(pieces, name)
-		if strings.Contains(texts["en"], "{group}") && !toOwners && len(templates.ShippedText(name+"-neutral")) == 0 {
+		if strings.Contains(texts["en"], "{group}") && !toOwners && len(templates.ShippedText(name+templates.Neutral)) == 0 {
 			t.Errorf("%s names the group and has no neutral form", name)
 		}
-		if !strings.HasSuffix(name, "-neutral") && name != templates.Pointer {
+		if !strings.HasSuffix(name, templates.Neutral) && name != templates.Pointer {
 			continue
 		}
 		for locale, source := range texts {

@@ -248,7 +248,7 @@ de.md: {b} is missing; en, he have it; use the same placeholders in every langua
 // TestShippedTexts renders every text that ships in every language: all drafts, in at least five scripts.
 func TestShippedTexts(t *testing.T) {
 	shipped := templates.Shipped()
-	for _, name := range []string{templates.Pointer, templates.Confirm, templates.ConfirmNeutral, templates.Stopped} {
+	for _, name := range []string{templates.Pointer, templates.Confirm, templates.Confirm + templates.Neutral, templates.Stopped} {
 		set, err := templates.Wording(name, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

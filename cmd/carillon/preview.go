@@ -172,7 +172,7 @@ func (sh *shell) incomplete(err error, told bool) error {
 			return err
 		}
 	}
-	return errors.New("not sent: something is missing in the text; write it, or send the message with --fallback: then members get the next of their languages with its tag, and the form other")
+	return wrong("not sent: something is missing in the text; write it, or send the message with --fallback: then members get the next of their languages with its tag, and the form other")
 }
 
 // fewSigns is how many characters are worth naming: of a text in another alphabet all are foreign to GSM-7.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -178,10 +177,7 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 	set, err := templates.NewLooseSet(words.Sources) // what is missing in a language is counted and refused by the gateway
 	var faults templates.Faults
 	if errors.As(err, &faults) {
-		for i := range faults {
-			faults[i].File = filepath.Join(m.words, faults[i].File)
-		}
-		return words, faults
+		return words, text{folder: m.words, sources: words.Sources}.place(faults)
 	}
 	if err := set.CheckData(templates.Text(words.Data)); err != nil {
 		return words, wrong("%w (give values with --data name=value)", err)

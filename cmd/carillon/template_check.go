@@ -102,8 +102,7 @@ func (o checking) text(t text) []remark {
 			faults = append(faults, gap.Fault)
 		}
 	}
-	for _, f := range faults {
-		f.File = t.file(strings.TrimSuffix(f.File, ".md"))
+	for _, f := range t.place(faults) {
 		all = append(all, remark{File: f.File, Line: f.Line, Column: f.Column, Severity: isFault, What: f.What, Repair: f.Repair})
 	}
 	if o.wording && templates.ShippedText(t.name) == nil {
@@ -156,7 +155,7 @@ func (o checking) advice(t text, set *templates.Set) []remark {
 			}
 		}
 	}
-	for _, locale := range set.Drafts(nobody) {
+	for _, locale := range set.Drafts(nil) {
 		if slices.ContainsFunc(t.locales(), func(l string) bool { return set.Digest(l) == set.Digest(locale) }) {
 			all = append(all, t.advise(t.file(locale), locale, "a draft until a named person has reviewed it", "let somebody who speaks the language read it, and record it with carillon template review"))
 		}

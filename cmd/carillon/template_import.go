@@ -74,7 +74,7 @@ func (sh *shell) templateImport() *cobra.Command {
 			}
 		}
 		for _, t := range texts {
-			if err := putText(ctx, api, group, t.name, all, have[t.name] != nil); err != nil {
+			if err := putText(ctx, api, group, t.name, all); err != nil {
 				return fmt.Errorf("taking in %s; what comes before it is in, and the same command goes on from there: %w", t.name, err)
 			}
 		}
@@ -123,7 +123,7 @@ func changes(t text, have map[string]string) []wordChange {
 }
 
 // putText brings about the changes of one text.
-func putText(ctx context.Context, api *client.Client, group, name string, all []wordChange, there bool) error {
+func putText(ctx context.Context, api *client.Client, group, name string, all []wordChange) error {
 	sources := map[string]string{}
 	differs := false
 	for _, c := range all {
@@ -140,10 +140,8 @@ func putText(ctx context.Context, api *client.Client, group, name string, all []
 		return nil
 	case len(sources) > 0:
 		return api.PutWording(ctx, group, name, sources)
-	case there:
-		return api.DeleteWording(ctx, group, name)
 	}
-	return nil
+	return api.DeleteWording(ctx, group, name)
 }
 
 func count(all []wordChange, what string) int {

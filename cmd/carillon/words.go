@@ -24,7 +24,18 @@ func (t text) file(locale string) string {
 			return filepath.Join(t.folder, own+".md")
 		}
 	}
+	if t.folder != "" && templates.ShippedText(t.name)[locale] == "" {
+		return filepath.Join(t.folder, locale+".md")
+	}
 	return filepath.Join("shipped", t.name, locale+".md")
+}
+
+// place names the files in which faults of the text stand.
+func (t text) place(faults templates.Faults) templates.Faults {
+	for i := range faults {
+		faults[i].File = t.file(strings.TrimSuffix(faults[i].File, ".md"))
+	}
+	return faults
 }
 
 // locales are the names of its files.

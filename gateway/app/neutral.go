@@ -33,12 +33,18 @@ func (d *channelDesk) telltale(ctx context.Context, c gateway.Channel, adapter c
 			continue
 		}
 		for _, name := range names {
-			if said := squeezed(name); strings.Contains(said, squeezed(g.Name)) || strings.Contains(said, squeezed(g.Slug)) {
+			if tells(name, g.Name) || tells(name, g.Slug) {
 				warnings = append(warnings, fmt.Sprintf("a member in neutral mode reads %q as the sender, which tells that %s writes; choose a sender that says nothing, as the channel's page of the manual describes", name, g.Slug))
 			}
 		}
 	}
 	return warnings, nil
+}
+
+// tells says whether a sender's name holds the name of a group. One without letters and digits is in none.
+func tells(sender, group string) bool {
+	group = squeezed(group)
+	return group != "" && strings.Contains(squeezed(sender), group)
 }
 
 // squeezed keeps letters and digits, so that "Harbour Union" is found in "harbour-union.example".

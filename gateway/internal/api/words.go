@@ -8,8 +8,12 @@ import (
 	"github.com/carillon-gateway/carillon/templates"
 )
 
-// checkNeutral refuses words for members in neutral mode that tell which group writes.
-func checkNeutral(g gateway.Group, name string, sources map[string]string) error {
+// checkWording says everything that is wrong with a group's own words, laid over the shipped ones of their name. Those for
+// members in neutral mode must not tell which group writes.
+func checkWording(g gateway.Group, name string, sources map[string]string) error {
+	if _, err := templates.Wording(name, sources); err != nil {
+		return wordsFault(err)
+	}
 	if !templates.IsNeutral(name) {
 		return nil
 	}
@@ -21,17 +25,8 @@ func checkNeutral(g gateway.Group, name string, sources map[string]string) error
 	return nil
 }
 
-// checkWording says everything that is wrong with a template's sources, laid over the shipped ones of its name.
-func checkWording(name string, sources map[string]string) error {
-	_, err := templates.Wording(name, sources)
-	return wordsFault(err)
-}
-
 // wordsFault makes a fault of what is wrong with a text.
 func wordsFault(err error) error {
-	if err == nil {
-		return nil
-	}
 	var all templates.Faults
 	if !errors.As(err, &all) {
 		return gateway.Faultf(gateway.CodeInvalid, "the words cannot be used: %w", err)

@@ -45,10 +45,10 @@ func newShortage(t *texts) shortage {
 
 // count adds one member.
 func (s *shortage) count(r *gateway.Recipient, d *decision) {
-	if d.way < 0 || d.version.lacks == nil {
+	if d.way < 0 || d.said.lacks == nil {
 		return
 	}
-	short := &d.version.lacks[d.way]
+	short := &d.said.lacks[d.way]
 	for _, gap := range short.Gaps {
 		s.counts[lack{gap: gap}]++
 	}
@@ -84,26 +84,24 @@ func (s *shortage) list() []gateway.Missing {
 }
 
 func (l lack) missing() gateway.Missing {
-	m := gateway.Missing{What: gateway.MissingLanguage, Locale: l.wants, Gets: l.gets}
-	switch {
-	case l.gap.Placeholder != "":
-		m.What = gateway.MissingPlaceholder
-	case l.gap.Form != "":
-		m.What = gateway.MissingPlural
-	case l.wants == "und":
-		m.Detail, m.Repair = "the text is not in further languages", "write it in the languages that are named first"
-		return m
-	case l.partly && l.gets == "":
-		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get the message without it", "write it, as in the other languages"
-		return m
-	case l.partly:
-		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get that in ["+l.gets+"]", "write it, as in the other languages"
-		return m
-	default:
-		m.Detail, m.Repair = "the text is not in "+l.wants+"; its readers would get ["+l.gets+"]", "write it in "+l.wants
+	if g := l.gap; g.Locale != "" {
+		m := gateway.Missing{What: gateway.MissingPlural, Locale: g.Locale, Detail: g.What, Repair: g.Repair, Line: g.Line, Column: g.Column}
+		if g.Placeholder != "" {
+			m.What = gateway.MissingPlaceholder
+		}
 		return m
 	}
-	m.Locale, m.Detail, m.Repair, m.Line, m.Column = l.gap.Locale, l.gap.What, l.gap.Repair, l.gap.Line, l.gap.Column
+	m := gateway.Missing{What: gateway.MissingLanguage, Locale: l.wants, Gets: l.gets}
+	switch {
+	case l.wants == "und":
+		m.Detail, m.Repair = "the text is not in further languages", "write it in the languages that are named first"
+	case l.partly && l.gets == "":
+		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get the message without it", "write it, as in the other languages"
+	case l.partly:
+		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get that in ["+l.gets+"]", "write it, as in the other languages"
+	default:
+		m.Detail, m.Repair = "the text is not in "+l.wants+"; its readers would get ["+l.gets+"]", "write it in "+l.wants
+	}
 	return m
 }
 
@@ -116,19 +114,16 @@ func (f *Fanout) missing(ctx context.Context, t *texts, first []gateway.Recipien
 			return nil, err
 		}
 	}
-	for page := first; ; {
+	for page, err := range f.audience(ctx, t.b, first) {
+		if err != nil {
+			return nil, err
+		}
 		for i := range page {
 			d := t.decide(&page[i])
 			s.count(&page[i], &d)
 		}
-		if len(page) < gateway.MaxChunk {
-			return s.list(), nil
-		}
-		var err error
-		if page, err = f.store.Audiences.Recipients(ctx, t.b.GroupID, t.b.Audience, page[len(page)-1].Member, gateway.MaxChunk); err != nil {
-			return nil, fmt.Errorf("read the audience: %w", err)
-		}
 	}
+	return s.list(), nil
 }
 
 // anyForeign reports whether some member of the group may get what is not in her language, by the locales that its
@@ -142,8 +137,7 @@ func (f *Fanout) anyForeign(ctx context.Context, t *texts) (bool, error) {
 		return false, fmt.Errorf("read the languages of the members: %w", err)
 	}
 	for _, l := range locales {
-		plain, _, _ := strings.Cut(l, "-u-") // as the ledger matches them
-		if of := t.b.Audience.Locales; len(of) > 0 && !slices.Contains(of, l) && !slices.Contains(of, plain) {
+		if !t.b.Audience.Reads(l) {
 			continue
 		}
 		if v := t.read(l, nil, t.group.Zone, false); v == nil || slices.ContainsFunc(v.lacks, func(s templates.Shortfall) bool { return s.Foreign }) {

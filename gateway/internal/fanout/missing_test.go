@@ -42,6 +42,18 @@ func listed(missing []gateway.Missing) string {
 	return strings.Join(lines, "\n")
 }
 
+// What leaves only as a pointer is read by nobody in a language that is missing; over a channel that is fit for it, it is.
+func TestNothingIsMissingInAPointer(t *testing.T) {
+	st := newStage(t)
+	st.list[1].Sensitive = true
+	st.enrol(who{locale: "en", points: "sms"}, who{locale: "es", points: "sms"}, who{locale: "fr", points: "telegram"})
+	d := bare("s1", map[string]string{"en": "{n} met."})
+	d.Sensitive = true
+	if got, want := st.refused(d), "language fr [en] 1: the text is not in fr; its readers would get [en]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // A report in English and Russian to members who also read Persian, Ukrainian and Quechua: it is refused, with how many miss
 // what; then its author says that the fallback will do. A repetition under its key is answered whatever members came since.
 func TestAReportThatLacksALanguageIsRefused(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -68,25 +69,39 @@ func (f *Fanout) planFrom(ctx context.Context, t *texts, first []gateway.Recipie
 	return <-read
 }
 
-// readPages reads the audience behind the cursor; the last page is the first that is not full, and may be empty.
+// readPages hands the audience behind the cursor to whoever plans it.
 func (f *Fanout) readPages(ctx context.Context, b gateway.Broadcast, first []gateway.Recipient, pages chan<- []gateway.Recipient) error {
-	after, page := b.Cursor, first
-	for {
-		if page == nil {
-			var err error
-			if page, err = f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk); err != nil {
-				return fmt.Errorf("read the audience: %w", err)
-			}
+	for page, err := range f.audience(ctx, b, first) {
+		if err != nil {
+			return err
 		}
 		select {
 		case pages <- page:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if len(page) < gateway.MaxChunk {
-			return nil
+	}
+	return nil
+}
+
+// audience reads the audience behind the cursor, page by page; the last is the first that is not full, and may be empty.
+// first is the first page if it is read already. Behind an error comes nothing.
+func (f *Fanout) audience(ctx context.Context, b gateway.Broadcast, first []gateway.Recipient) iter.Seq2[[]gateway.Recipient, error] {
+	return func(yield func([]gateway.Recipient, error) bool) {
+		after, page := b.Cursor, first
+		for {
+			if page == nil {
+				var err error
+				if page, err = f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk); err != nil {
+					yield(nil, fmt.Errorf("read the audience: %w", err))
+					return
+				}
+			}
+			if !yield(page, nil) || len(page) < gateway.MaxChunk {
+				return
+			}
+			after, page = page[len(page)-1].Member, nil
 		}
-		after, page = page[len(page)-1].Member, nil
 	}
 }
 

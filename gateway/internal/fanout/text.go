@@ -103,7 +103,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	t.zoned = t.main.Zoned(t.data)
 	instead := templates.Pointer
 	if b.Class == gateway.Account { // it has a neutral form
-		instead = string(b.Kind) + quietly
+		instead = string(b.Kind) + templates.Neutral
 		t.quiet = maps.Clone(t.data)
 		delete(t.quiet, "group")
 	}
@@ -256,20 +256,20 @@ func (t *texts) checkVersion(v *version, locale string) error {
 	return nil
 }
 
-// renderings gives what the ledger needs before the first delivery of a version; empty once it was asked for.
+// renderings gives what the ledger needs before the first delivery of a version, its pointer included; empty once it was
+// asked for.
 func (v *version) renderings() []gateway.Rendering {
 	if v.written {
 		return nil
 	}
 	v.written = true
 	var all []gateway.Rendering
-	for _, c := range v.byKind {
-		if c.err == nil {
-			all = append(all, c.rendering)
+	for said := v; said != nil; said = said.pointer {
+		for _, c := range said.byKind {
+			if c.err == nil {
+				all = append(all, c.rendering)
+			}
 		}
-	}
-	if v.pointer != nil {
-		all = append(all, v.pointer.renderings()...)
 	}
 	return all
 }

@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,9 +10,6 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/civil"
 	"github.com/carillon-gateway/carillon/templates"
 )
-
-// quietly ends the name of a text's form for members in neutral mode.
-const quietly = "-neutral"
 
 // place is where a reader's clock hangs.
 type place struct {
@@ -102,7 +98,7 @@ func (f *Fanout) neutral(wordings map[string]map[string]string) wordingSource {
 			return f.pointer()
 		}
 		if len(templates.ShippedText(name)) == 0 { // then the shipped text names nobody; the group's own words for it may
-			name = strings.TrimSuffix(name, quietly)
+			name = strings.TrimSuffix(name, templates.Neutral)
 		}
 		return templates.Wording(name, own)
 	}
@@ -115,22 +111,17 @@ func (f *Fanout) pointers(ctx context.Context, b gateway.Broadcast) ([]gateway.P
 		return nil, err
 	}
 	members := make([]int, len(t.ways))
-	var after gateway.ID
-	for {
-		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
+	for page, err := range f.audience(ctx, b, nil) {
 		if err != nil {
-			return nil, fmt.Errorf("count who gets only a pointer: %w", err)
+			return nil, err
 		}
 		for i := range page {
 			if d := t.decide(&page[i]); d.way >= 0 && d.said != d.version {
 				members[d.way]++
 			}
 		}
-		if len(page) < gateway.MaxChunk {
-			return t.countPointers(members), nil
-		}
-		after = page[len(page)-1].Member
 	}
+	return t.countPointers(members), nil
 }
 
 // countPointers lists what was counted for each way.

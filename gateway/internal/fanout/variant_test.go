@@ -69,6 +69,26 @@ func TestASensitiveTextLeavesInFullOnlyOverWhatIsFit(t *testing.T) {
 	}
 }
 
+// Somebody moves the cursor on behind a crash, and whoever goes on writes both texts again.
+func TestBothTextsAreWrittenAgain(t *testing.T) {
+	st := newStage(t)
+	st.list[1].Sensitive = true
+	st.enrol(who{locale: "es", points: "sms"}, who{locale: "es", points: "sms"})
+	st.planErr = func(c gateway.Chunk) error {
+		st.planErr = nil
+		c.Cursor, c.Last, c.Deliveries, c.Renderings = c.Deliveries[0].MemberID, false, nil, nil
+		st.ok(st.s.Plan(t.Context(), c))
+		return gateway.ErrStale
+	}
+	st.run(st.f)
+	d := report("r1")
+	d.Sensitive = true
+	all := st.planned(st.submit(d))
+	if len(all) != 1 || st.frozen(all[0], "telegram", false) == "" || st.frozen(all[0], "sms", true) == "" {
+		t.Errorf("%d deliveries: %+v", len(all), all)
+	}
+}
+
 // A meeting at 18:00 in Berlin, told as an instant: members there read 18:00, one in New York reads noon, one whose zone
 // nobody knows reads the group's clock. A text without instants has one version for all of them.
 func TestTimesAreToldByHerOwnClock(t *testing.T) {
@@ -139,7 +159,7 @@ func TestAccountTextsNameNobodyInNeutralMode(t *testing.T) {
 	if texts := tell("s1"); !strings.Contains(texts[0], "Harbour Union is silent") || !strings.Contains(texts[1], "You will get no more messages") {
 		t.Errorf("%q", texts)
 	}
-	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.Stopped+"-neutral", map[string]string{"en": "Silence from now on."}))
+	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.Stopped+templates.Neutral, map[string]string{"en": "Silence from now on."}))
 	if texts := tell("s2"); !strings.Contains(texts[1], "Silence from now on.") {
 		t.Errorf("%q", texts)
 	}
@@ -155,10 +175,10 @@ func TestWhatNamesTheGroupHasANeutralForm(t *testing.T) {
 			t.Fatal(err)
 		}
 		names := strings.Contains(strings.Join(set.Names(), " ")+" ", "group ")
-		if neutral := templates.ShippedText(name + "-neutral"); names && len(neutral) == 0 && !instead[name] {
+		if neutral := templates.ShippedText(name + templates.Neutral); names && len(neutral) == 0 && !instead[name] {
 			t.Errorf("%s names the group, and has no form without", name)
 		}
-		if names && (strings.HasSuffix(name, "-neutral") || name == templates.Pointer) {
+		if names && (strings.HasSuffix(name, templates.Neutral) || name == templates.Pointer) {
 			t.Errorf("%s names the group", name)
 		}
 	}

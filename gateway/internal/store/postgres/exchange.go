@@ -15,8 +15,9 @@ import (
 )
 
 // Exchange writes outcomes and gives deliveries to a claimant, in one transaction of two round trips: one that locks and
-// reads, one that writes and commits. Between them come what this process does not remember (a broadcast, a price) and the
-// sums of groups with a budget. What is claimed is locked only if nobody else has it: whoever loses is told NotDue.
+// reads, one that writes and commits. Between them come what this process does not remember (a broadcast, a price), of
+// sensitive texts whether their channels are fit for them, and the sums of groups with a budget. What is claimed is locked
+// only if nobody else has it: whoever loses is told NotDue.
 func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
 	if len(done)+len(ids) == 0 {
 		return nil, nil, nil
@@ -267,7 +268,7 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	info.Fill(c, d.Expires)
 	c.Member, c.Point, c.Channel, c.Locale, c.Neutral, c.No = d.Member, d.Point, d.Channel, d.Locale, d.Neutral, d.Attempts+1
 	c.Tries, c.Resends, c.FirstPart, c.Kind = d.Tries, d.Resends, d.FirstPart, o.kind
-	if c.Pointer, err = pointer(t, info, d.Neutral, d.Channel); err != nil {
+	if c.Pointer, err = pointer(t, t.fits, info, d.Neutral, d.Channel); err != nil {
 		return err
 	}
 	if o.stopped {

@@ -290,7 +290,7 @@ func (t *txn) Heal(a *attempt, d *delivery) error {
 	if err != nil {
 		return err
 	}
-	instead, err := pointer(t, info, d.Neutral, a.Channel)
+	instead, err := pointer(t, t.fits, info, d.Neutral, a.Channel)
 	if err != nil {
 		return err
 	}
