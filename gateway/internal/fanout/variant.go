@@ -3,6 +3,7 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -94,10 +95,12 @@ func (t *texts) over(v *version, way int) *version {
 	return v
 }
 
-// neutral gives the texts that take the place of others, with the group's own languages laid over the shipped ones.
-func (f *Fanout) neutral(wordings map[string]map[string]string) wordingSource {
+// neutral gives the texts that take the place of others, with the group's own languages laid over the shipped ones: but
+// for those that name the group, as after it has taken another name.
+func (f *Fanout) neutral(g gateway.Group, wordings map[string]map[string]string) wordingSource {
 	return func(name string) (*templates.Set, error) {
-		own := wordings[name]
+		own := maps.Clone(wordings[name])
+		maps.DeleteFunc(own, func(_, source string) bool { return g.NamedIn(source) })
 		if name == templates.Pointer && len(own) == 0 {
 			return f.pointer()
 		}

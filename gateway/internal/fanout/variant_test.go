@@ -145,6 +145,35 @@ func TestAccountTextsNameNobodyInNeutralMode(t *testing.T) {
 	}
 }
 
+// A group whose words for members in neutral mode say "beacon" takes a name with that word in it: from then on the shipped
+// words leave in their place, in that language; its words in other languages stay.
+func TestANewNameIsNotInOldNeutralWords(t *testing.T) {
+	st := newStage(t)
+	st.enrol(who{locale: "en", points: "sms", neutral: true}, who{locale: "de", points: "sms", neutral: true})
+	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.Pointer, map[string]string{"en": "A ship is in\nthe **beacon**.", "de": "Ein Schiff ist da."}))
+	st.run(st.f)
+	said := func(key string) (texts []string) {
+		d := report(key)
+		d.Group = st.group.ID
+		s, err := st.f.Submit(t.Context(), d)
+		st.ok(err)
+		for _, d := range st.planned(s.ID) {
+			texts = append(texts, st.text(d, "sms"))
+		}
+		return texts
+	}
+	if texts := said("r1"); !strings.Contains(texts[0], "beacon") || !strings.Contains(texts[1], "Schiff") {
+		t.Errorf("%q", texts)
+	}
+	g := st.group
+	g.Name = "The Beacon"
+	_, err := st.s.PutGroup(t.Context(), g)
+	st.ok(err)
+	if texts := said("r2"); strings.Contains(texts[0], "beacon") || !strings.Contains(texts[0], "You have a message") || !strings.Contains(texts[1], "Schiff") {
+		t.Errorf("%q", texts)
+	}
+}
+
 // Every shipped text that names the group has a form for members in neutral mode, or reaches them as a pointer: as a part of
 // a report, or as a notice of the class alert.
 func TestWhatNamesTheGroupHasANeutralForm(t *testing.T) {
