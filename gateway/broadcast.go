@@ -1,6 +1,9 @@
 package gateway
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Audience is the rule that says who is meant. All parts that are set must hold. The members of one group only.
 type Audience struct {
@@ -80,6 +83,16 @@ type Rendering struct {
 	Neutral     bool     // the pointer, or what else takes the place of the text
 	Parts       [][]byte // each a JSON channels.Part; sealed in the ledger
 	Cost        int      // of all parts together
+}
+
+// FullLocale is the locale under which the full text of a sensitive broadcast is kept. Under the plain one lies the
+// pointer, for members in neutral mode and for others: who does not know of sensitive texts, such as a process of the
+// release before during an upgrade, sends the pointer.
+func FullLocale(locale string) string {
+	if strings.Contains(locale, "-x-") {
+		return locale + "-full"
+	}
+	return locale + "-x-full"
 }
 
 // Submission is the answer to submitting a broadcast.

@@ -269,7 +269,11 @@ func (v *version) renderings() []gateway.Rendering {
 		}
 	}
 	if v.pointer != nil {
-		all = append(all, v.pointer.renderings()...)
+		for _, r := range v.pointer.renderings() {
+			all = append(all, r)
+			r.Neutral = false // see gateway.FullLocale
+			all = append(all, r)
+		}
 	}
 	return all
 }

@@ -67,7 +67,8 @@ func (t *texts) pair(v, pointer *version) *version {
 	}
 	both := t.versions[key]
 	if both == nil || both.pointer == nil {
-		both = v.as(key)
+		both = v.as(versionKey{locale: gateway.FullLocale(key.locale)})
+		both.versionKey = key // of deliveries
 		both.pointer = pointer.as(versionKey{key.locale, true})
 		t.versions[key] = both
 	}

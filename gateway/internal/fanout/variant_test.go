@@ -12,7 +12,11 @@ import (
 
 // frozen gives the text of a rendering, empty if there is none.
 func (st *stage) frozen(d gateway.Delivery, kind string, pointer bool) string {
-	r, err := st.s.Rendering(st.t.Context(), st.group.ID, d.BroadcastID, d.Locale, kind, pointer)
+	locale := d.Locale
+	if !pointer {
+		locale = gateway.FullLocale(locale)
+	}
+	r, err := st.s.Rendering(st.t.Context(), st.group.ID, d.BroadcastID, locale, kind, pointer)
 	if err != nil {
 		return ""
 	}
@@ -54,6 +58,9 @@ func TestASensitiveTextLeavesInFullOnlyOverWhatIsFit(t *testing.T) {
 		full, sms, chat := st.frozen(all[i], "telegram", false), st.frozen(all[i], "sms", true), st.frozen(all[i], "telegram", true)
 		if all[i].Neutral || all[i].Locale != want.locale || !strings.Contains(full, want.text) || sms != chat || strings.Contains(sms, "777") || strings.Contains(sms, "Harbour") || !strings.Contains(sms, want.pointer) {
 			t.Errorf("member %d: %s\n%.80s\n%s\n%s", i, all[i].Locale, full, sms, chat)
+		}
+		if st.text(all[i], "telegram") != chat || st.text(all[i], "sms") != sms {
+			t.Error("a process that does not know of sensitive texts would send more than the pointer")
 		}
 		if st.frozen(all[i], "sms", false) != "" {
 			t.Error("the text was too long for a text message, and was kept")

@@ -277,6 +277,7 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	if c.Pointer, err = pointer(t, info, d.Neutral, d.Channel); err != nil {
 		return err
 	}
+	c.Locale = info.Text(c.Locale, c.Pointer)
 	if o.stopped {
 		if o.stopped, err = t.halted(d.Group, d.Broadcast); err != nil {
 			return err

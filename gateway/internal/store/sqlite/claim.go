@@ -196,6 +196,7 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	if c.Pointer, err = pointer(t.Conn, info, c.Neutral, at.channel); err != nil {
 		return err
 	}
+	c.Locale = info.Text(c.Locale, c.Pointer)
 	if c.Channel, err = t.w.store.channels.id(t.Conn, at.channel); err != nil {
 		return err
 	}

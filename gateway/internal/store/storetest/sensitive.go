@@ -18,7 +18,10 @@ func sensitive(t *testing.T, open Open) {
 	b := w.submit(gateway.Report, func(b *gateway.Broadcast) { b.Sensitive = true })
 	plainly := w.submit(gateway.Report)
 	text := func(kind string, neutral bool, parts int) gateway.Rendering {
-		r := gateway.Rendering{BroadcastID: b.ID, GroupID: b.GroupID, Locale: "en", Kind: kind, Neutral: neutral, Cost: parts}
+		r := gateway.Rendering{BroadcastID: b.ID, GroupID: b.GroupID, Locale: gateway.FullLocale("en"), Kind: kind, Neutral: neutral, Cost: parts}
+		if neutral {
+			r.Locale = "en"
+		}
 		for range parts {
 			r.Parts = append(r.Parts, []byte(`{"text":"words"}`))
 		}
@@ -38,9 +41,12 @@ func sensitive(t *testing.T, open Open) {
 		pointer, neutral bool
 	}{{"over the fit channel", full.ID, false, false}, {"over the other of its kind", pointed.ID, true, false}, {"in neutral mode", quiet.ID, true, true}, {"a text that is not sensitive", plain, false, false}} {
 		c := w.granted(one.id)
+		full := !one.pointer && one.id != plain
+		equal(t, one.what+", where its text lies", c.Locale == gateway.FullLocale("en"), full)
 		equal(t, one.what, [2]bool{c.Pointer, c.Neutral}, [2]bool{one.pointer, one.neutral})
 		cases, err := w.Cases(w.ctx, []gateway.ID{c.Attempt})
 		w.ok(err)
+		equal(t, one.what+", where its text lies, as a case", cases[0].Locale, c.Locale)
 		equal(t, one.what+", as a case", [2]bool{cases[0].Pointer, cases[0].Neutral}, [2]bool{one.pointer, one.neutral})
 	}
 	c := w.granted(moves.ID)
