@@ -184,7 +184,11 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 		}
 		return words, faults
 	}
-	if err := set.CheckData(templates.Text(words.Data)); err != nil {
+	data := templates.Text(words.Data)
+	if _, own := data["group"]; !own {
+		data["group"] = m.group // the gateway fills in the group's name
+	}
+	if err := set.CheckData(data); err != nil {
 		return words, wrong("%w (give values with --data name=value)", err)
 	}
 	return words, nil
