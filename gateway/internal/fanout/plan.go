@@ -45,6 +45,9 @@ func (f *Fanout) plan(ctx context.Context, j *job) error {
 		t.b.Cursor = now.Cursor
 		for _, v := range t.versions {
 			v.written = false // whoever went on may have planned without these
+			if v.pointer != nil {
+				v.pointer.written = false
+			}
 		}
 	}
 }

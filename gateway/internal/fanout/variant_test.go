@@ -76,6 +76,34 @@ func TestASensitiveTextLeavesInFullOnlyOverWhatIsFit(t *testing.T) {
 	}
 }
 
+// Another process has planned the first ten of a sensitive report without its texts. Who goes on writes both of them, the text
+// and its pointer.
+func TestBothTextsAreWrittenAnewBehindARival(t *testing.T) {
+	st := newStage(t)
+	st.enrol(many(30, who{locale: "de", points: "sms"})...)
+	rival := true
+	st.planErr = func(c gateway.Chunk) error {
+		if !rival {
+			return nil
+		}
+		rival = false
+		c.Renderings, c.Deliveries, c.Last = nil, c.Deliveries[:10], false
+		c.Cursor = c.Deliveries[9].MemberID
+		st.ok(st.s.Plan(t.Context(), c))
+		return gateway.ErrStale
+	}
+	d := report("r1")
+	d.Group, d.Sensitive = st.group.ID, true
+	st.run(st.f)
+	all := st.planned(st.submit(d))
+	if len(all) != 30 || rival {
+		t.Fatalf("%d planned", len(all))
+	}
+	if full, pointer := st.frozen(all[29], "sms", false), st.frozen(all[29], "sms", true); !strings.Contains(full, "Good news") || !strings.Contains(pointer, "Nachricht") {
+		t.Errorf("%q, %q", full, pointer)
+	}
+}
+
 // A meeting at 18:00 in Berlin, told as an instant: members there read 18:00, one in New York reads noon, one whose zone
 // nobody knows reads the group's clock. A text without instants has one version for all of them.
 func TestTimesAreToldByHerOwnClock(t *testing.T) {
