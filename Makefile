@@ -16,7 +16,7 @@ static: ## the same binary without any dependency on the system, as the image ho
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/carillon-static ./cmd/carillon
 
 test: ## all tests, with race detection and a real browser; installs what is missing
-	.ci/install chromium postfix dovecot=dovecot-imapd saslpasswd2=sasl2-bin:libsasl2-modules /usr/lib/python3/dist-packages/dkim=python3-dkim:python3-nacl /usr/lib/postgresql=postgresql pgbouncer redis-server redis-sentinel systemd-analyze=systemd
+	.ci/install /usr/lib/python3/dist-packages/icalendar=python3-icalendar chromium postfix dovecot=dovecot-imapd saslpasswd2=sasl2-bin:libsasl2-modules /usr/lib/python3/dist-packages/dkim=python3-dkim:python3-nacl /usr/lib/postgresql=postgresql pgbouncer redis-server redis-sentinel systemd-analyze=systemd
 	.ci/check
 	CARILLON_REQUIRE_SERVICES=1 $(GO) test -race -timeout 14m ./...
 

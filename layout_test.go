@@ -50,7 +50,7 @@ var rules = []rule{
 	{"templates/internal/cldr", nil, "the customs of a language know no templates"},
 	{"templates/internal/cldr/gen", []string{"templates/internal/cldr"}, "it writes the tables that cldr reads"},
 	{"scheduler/...", []string{"gateway", "gateway/civil", "scheduler/..."}, "time knows no provider and no words; its parts may build on each other"},
-	{"gateway/internal/store/...", []string{"gateway", "gateway/internal/seal", "gateway/internal/store/..."}, "the ledger keeps nouns; nobody but the app knows which database"},
+	{"gateway/internal/store/...", []string{"gateway", "gateway/civil", "gateway/internal/seal", "gateway/internal/store/..."}, "the ledger keeps nouns; nobody but the app knows which database"},
 	{"gateway/internal/model", []string{"gateway", "gateway/internal/store/row", "gateway/internal/store/roll"}, "it explores our decisions and our rows, not copies of them"},
 	{"gateway/internal/servers", nil, "it starts other people's programs for tests"},
 	{"gateway/internal/queue/redisq", []string{"channels", "gateway", "gateway/internal/queue", "gateway/internal/limit"}, "what processes share on Redis: hints, signals and rates"},

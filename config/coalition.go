@@ -33,6 +33,8 @@ type Group struct {
 	Budget    Budget         `yaml:"budget" doc:"what the group means to spend within a month of its zone"`
 	Prices    []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
 	Channels  []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
+	Calendars []Calendar     `yaml:"calendars" max:"20" doc:"calendars that the group reads from an address"`
+	Schedules []Schedule     `yaml:"schedules" max:"1000" doc:"what is sent by the clock"`
 	Wording   string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
 
 	// Words is what the wording folder holds: text, then locale, then source.
@@ -57,6 +59,34 @@ type Price struct {
 	Amount   string `yaml:"amount" required:"true" pattern:"[0-9]{1,3}(\\.[0-9]{1,6})?" like:"0.0075" doc:"in quotes, as in \"0.0075\""`
 }
 
+// Schedule sends a message at each of its runs. Wall times are those of its zone.
+type Schedule struct {
+	Name          string   `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"weekly-report" doc:"a name that is unique in the group, as in weekly-report"`
+	Cron          string   `yaml:"cron" doc:"when it runs: minute hour day month weekday, as in \"0 9 * * MON\""`
+	RRule         string   `yaml:"rrule" doc:"or a recurrence rule, counted from start, as in FREQ=MONTHLY;BYDAY=1MO"`
+	Start         string   `yaml:"start" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}" like:"2026-01-05T09:00" doc:"from which wall time rrule counts"`
+	Zone          string   `yaml:"zone" doc:"whose clocks count: a time zone, group (as if absent) or member for each member's own"`
+	Starts        string   `yaml:"starts" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}" like:"2026-01-05T09:00" doc:"no run before this wall time"`
+	Ends          string   `yaml:"ends" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}" like:"2026-12-31T00:00" doc:"no run from this wall time on"`
+	Except        []string `yaml:"except" max:"400" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}" like:"2026-12-28" doc:"dates without a run"`
+	Holidays      []string `yaml:"holidays" max:"400" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}" like:"2026-12-25" doc:"dates without a run because nobody works"`
+	Late          string   `yaml:"late" enum:"once,skip,ask" doc:"what becomes of a run that could not be done in its time; absent: once"`
+	WindowMinutes int      `yaml:"window_minutes" min:"1" max:"10080" doc:"for once: how late a run may be; absent: 720"`
+	Send          Send     `yaml:"send" required:"true" doc:"the message"`
+}
+
+// Send is the message of a schedule.
+type Send struct {
+	Kind      string            `yaml:"kind" required:"true" enum:"report,reminder" doc:"report or reminder"`
+	Topic     string            `yaml:"topic" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"reports" doc:"to those who subscribed to this topic"`
+	Tags      []string          `yaml:"tags" max:"32" doc:"only those with all of these tags"`
+	Locales   []string          `yaml:"locales" max:"100" doc:"only those who read one of these languages"`
+	Wording   string            `yaml:"wording" doc:"name of the group's own words, as they stand when it runs"`
+	Words     map[string]string `yaml:"words" doc:"or, for each language, Markdown with front matter"`
+	Data      map[string]string `yaml:"data" doc:"values of placeholders"`
+	Sensitive bool              `yaml:"sensitive" doc:"over open channels only as a pointer"`
+}
+
 // Topic is what a member may subscribe to.
 type Topic struct {
 	Name  string `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"reports" doc:"the topic's short name, as in reports"`
@@ -73,6 +103,15 @@ type GroupChannel struct {
 }
 
 func (c *GroupChannel) adapted() (string, *Section, bool) { return c.Adapter, &c.Options, true }
+
+// Calendar is one that a group reads.
+type Calendar struct {
+	Name  string   `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"meetings" doc:"a name that is unique in the group, as in meetings"`
+	Topic string   `yaml:"topic" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"reports" doc:"topic of the group whose subscribers its events are for"`
+	URL   Secret   `yaml:"url" doc:"where it is fetched from, by reference, for who knows it reads the calendar; absent: one that exists keeps what it has"`
+	Zone  string   `yaml:"zone" doc:"time zone of the place, where times without one are meant, as in Europe/Berlin; absent: the group's"`
+	Every Duration `yaml:"every" doc:"how often it is fetched, as in 30m; absent: 1h"`
+}
 
 // maxWording bounds one text of a wording folder.
 const maxWording = 64 << 10
@@ -129,6 +168,14 @@ func (r *reader) groups(groups []Group) {
 		}
 		for j, ch := range g.Channels {
 			r.unique(channels, ch.Name, fmt.Sprintf("%s.channels[%d].name", path, j), "this name too", "give every channel a name of its own")
+		}
+		calendars := map[string]string{}
+		for j, c := range g.Calendars {
+			r.unique(calendars, c.Name, fmt.Sprintf("%s.calendars[%d].name", path, j), "this name too", "name every calendar once")
+		}
+		names := map[string]string{}
+		for j, s := range g.Schedules {
+			r.unique(names, s.Name, fmt.Sprintf("%s.schedules[%d].name", path, j), "this name too", "name every schedule once")
 		}
 		if g.Wording != "" {
 			g.Words = r.wording(path+".wording", r.beside(g.Wording))

@@ -3,6 +3,8 @@ package gateway
 import (
 	"strings"
 	"time"
+
+	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
 // Audience is the rule that says who is meant. All parts that are set must hold. The members of one group only.
@@ -32,9 +34,11 @@ type Broadcast struct {
 	CreatedAt time.Time      `json:"created_at"`
 	StartAt   time.Time      `json:"start_at"`
 	ExpiresAt time.Time      `json:"expires_at"`
-	Planned   int            `json:"planned"` // deliveries written so far
-	Cursor    ID             `json:"-"`       // the last member planned; fan-out goes on behind her
-	Refused   error          `json:"-"`       // why it may not be stored if it is new; never kept
+	LocalAt   civil.Wall     `json:"local_at,omitzero"` // each member is told at this wall time of her own zone; ExpiresAt is then that of the last zone. Zero: all are told at StartAt
+	LateFor   time.Duration  `json:"-"`                 // with LocalAt: whose time was over for longer when she was planned is not told
+	Planned   int            `json:"planned"`           // deliveries written so far
+	Cursor    ID             `json:"-"`                 // the last member planned; fan-out goes on behind her
+	Refused   error          `json:"-"`                 // why it may not be stored if it is new; never kept
 }
 
 // CheckNew refuses a broadcast that may not be stored if it is new. A known key is answered before this is asked: a program

@@ -24,7 +24,9 @@ type DocumentGroup struct {
 	Countries []string                     `json:"countries,omitempty"`
 	Prices    []Price                      `json:"prices,omitempty"` // in place of all that the group has; none: they stay
 	Channels  []DocumentChannel            `json:"channels,omitempty"`
+	Calendars []DocumentCalendar           `json:"calendars,omitempty"`
 	Wordings  map[string]map[string]string `json:"wordings,omitempty"` // name → locale → Markdown with front matter
+	Schedules []DocumentSchedule           `json:"schedules,omitempty"`
 }
 
 // Group gives the group itself, without an id.
@@ -40,6 +42,15 @@ type DocumentChannel struct {
 	Senders int             `json:"senders,omitempty"`
 	Trip    Trip            `json:"trip,omitzero"`
 	Options json.RawMessage `json:"options,omitempty"` // with secrets in clear
+}
+
+// DocumentCalendar is a calendar of a Document. Without an address, one that exists keeps what it has.
+type DocumentCalendar struct {
+	Name  string `json:"name"`
+	Topic string `json:"topic"`
+	URL   string `json:"url,omitempty"` // in clear; read, never written
+	Zone  string `json:"zone,omitempty"`
+	Every int    `json:"every_minutes,omitempty"`
 }
 
 // ApplyReport says what an apply did, or would do, item by item.

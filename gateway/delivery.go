@@ -11,8 +11,9 @@ type NewDelivery struct {
 	Channel  ID
 	Point    ID
 	Due      time.Time
-	Reason   Reason // ReasonSuppressed: ended before it began
-	Detail   string // why, safe to show
+	Expires  time.Time // zero: when its broadcast does
+	Reason   Reason    // ReasonSuppressed: ended before it began
+	Detail   string    // why, safe to show
 }
 
 // Chunk is what fan-out writes in one transaction: at most 500 deliveries, the renderings that they need and the cursor.
@@ -23,7 +24,7 @@ type Chunk struct {
 	Cursor     ID // the cursor behind it
 	Last       bool
 	Lane       Lane
-	MoveAfter  time.Duration // not handed over for so long: next contact point; zero: never
+	MoveAfter  time.Duration // not handed over for so long after it was planned and due: next contact point; zero: never
 	Renderings []Rendering
 	Deliveries []NewDelivery
 }

@@ -1,6 +1,10 @@
 package gateway
 
-import "time"
+import (
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway/civil"
+)
 
 // Draft is a broadcast as its author hands it in. Everything is checked before anything is stored.
 type Draft struct {
@@ -15,6 +19,9 @@ type Draft struct {
 	StartAt      time.Time `json:"start_at,omitzero"`   // zero: at once
 	ExpiresAt    time.Time `json:"expires_at,omitzero"` // zero: the class's time after the start
 	Author       string    `json:"-"`                   // label of the token
+
+	LocalAt civil.Wall    `json:"-"` // of Broadcast, for runs of schedules; StartAt and ExpiresAt are then left out
+	LateFor time.Duration `json:"-"`
 }
 
 // FallsBack reports whether a draft is sent although something is missing in its text. If its author does not say, an alert

@@ -1,5 +1,6 @@
 // Package scheduler says what is due when: rules that yield runs, as cron lines and as recurrence rules, placed in the
-// zone of a group or of each member by the clock rules of package civil. It does not store, fire or send.
+// zone of a group or of each member by the clock rules of package civil, and lead times before events. It does not store,
+// fire or send.
 package scheduler
 
 import (

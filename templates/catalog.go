@@ -18,6 +18,9 @@ const (
 	Confirm        = "confirm"         // asks whether {group} may write
 	ConfirmNeutral = "confirm-neutral" // the same without the group's name
 	Stopped        = "stopped"         // after STOP: how to return
+
+	EventNeutral    = "event-neutral"    // in a calendar: that there is an event, and nothing else
+	CalendarNeutral = "calendar-neutral" // the name of such a calendar
 )
 
 // Shipped gives the texts that come with Carillon: name → locale → source. The caller may change what it gets. Who wants

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -22,8 +23,8 @@ func (sh *shell) apply() *cobra.Command {
 	var dryRun, overwrite bool
 	c := &cobra.Command{
 		Use:   "apply",
-		Short: "make or change groups, their channels and words from a file",
-		Long: "Make or change what a coalition file holds: groups, their channels and words, never members. What people changed since\n" +
+		Short: "make or change groups, their channels, calendars and words from a file",
+		Long: "Make or change what a coalition file holds: groups, their channels, calendars and words, never members. What people changed since\n" +
 			"the last apply is left as it is, item by item, unless --overwrite.",
 		Args: cobra.NoArgs,
 	}
@@ -67,6 +68,9 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 		if d.Prices, err = priceList(g.Prices); err != nil {
 			return doc, err
 		}
+		if d.Schedules, err = scheduleList(g.Schedules); err != nil {
+			return doc, err
+		}
 		for _, t := range g.Topics {
 			d.Topics = append(d.Topics, gateway.Topic{Name: t.Name, Title: t.Title})
 		}
@@ -76,6 +80,9 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 				channel.Options = ch.Options.JSON()
 			}
 			d.Channels = append(d.Channels, channel)
+		}
+		for _, c := range g.Calendars {
+			d.Calendars = append(d.Calendars, gateway.DocumentCalendar{Name: c.Name, Topic: c.Topic, URL: c.URL.Reveal(), Zone: c.Zone, Every: int(time.Duration(c.Every) / time.Minute)})
 		}
 		for _, name := range slices.Sorted(maps.Keys(g.Words)) {
 			_, err := templates.Wording(name, g.Words[name])
@@ -129,7 +136,7 @@ func (sh *shell) export() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export",
 		Short: "write groups, channels and words as files that apply reads",
-		Long:  "Write a folder with coalition.yaml and the groups' words. It holds no members and no channel's options, which are secret;\napplying it again keeps the options that the channels have.",
+		Long:  "Write a folder with coalition.yaml and the groups' words. It holds no members, no channel's options and no calendar's address, which are secret;\napplying it again keeps those that are there.",
 		Args:  cobra.NoArgs,
 	}
 	c.Flags().StringVar(&dir, "to", "", "a new folder (absent, with -o json: standard output)")
@@ -195,6 +202,21 @@ func writeCoalition(dir string, doc gateway.Document) error {
 		}
 		if channels != nil {
 			out["channels"] = channels
+		}
+		var calendars []map[string]any
+		for _, c := range g.Calendars {
+			calendar := map[string]any{"name": c.Name, "topic": c.Topic}
+			given(calendar, "zone", c.Zone)
+			if c.Every > 0 {
+				calendar["every"] = config.Duration(time.Duration(c.Every) * time.Minute).String()
+			}
+			calendars = append(calendars, calendar)
+		}
+		if calendars != nil {
+			out["calendars"] = calendars
+		}
+		if len(g.Schedules) > 0 {
+			out["schedules"] = writtenSchedules(g.Schedules)
 		}
 		if len(g.Wordings) > 0 {
 			out["wording"] = filepath.ToSlash(filepath.Join("words", g.Slug))

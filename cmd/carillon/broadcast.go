@@ -128,6 +128,11 @@ func (sh *shell) showBroadcast(b gateway.BroadcastStatus) error {
 		clock(b.StartAt), clock(b.ExpiresAt), plural(b.Planned, "member")); err != nil {
 		return err
 	}
+	if b.LocalAt != 0 {
+		if err := sh.say("each at %s by her own clock\n", b.LocalAt); err != nil {
+			return err
+		}
+	}
 	type fate struct {
 		state  gateway.DeliveryState
 		reason gateway.Reason

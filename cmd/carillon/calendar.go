@@ -45,7 +45,7 @@ func (sh *shell) calendars() *cobra.Command {
 		}
 		return sh.expandCalendar(c.Context(), args[0], begin, end, place)
 	}
-	return holder("calendar", "read calendars of other programs", c)
+	return holder("calendar", "read calendars of other programs, and give calendars out", append(sh.groupCalendars(), c)...)
 }
 
 func (sh *shell) expandCalendar(ctx context.Context, file string, from, to time.Time, place *time.Location) error {

@@ -115,7 +115,7 @@ func (sh *shell) examine(ctx context.Context) []finding {
 		}
 		out = append(out, finding{"channel " + ch.Name, (ch.Health.Paused == gateway.NotPaused || ch.Health.Paused == gateway.PauseThrottled) && ch.Incident == nil && ch.Breaker != "open", text})
 	}
-	return append(out, sh.examineSpending(ctx, api)...)
+	return append(append(out, sh.examineCalendars(ctx, api)...), sh.examineSpending(ctx, api)...)
 }
 
 // shared says who does what, and which role nobody has.

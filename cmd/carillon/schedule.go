@@ -10,7 +10,8 @@ import (
 )
 
 func (sh *shell) schedules() *cobra.Command {
-	return holder("schedule", "when runs are due", sh.schedulePreview())
+	return holder("schedule", "what is sent by the clock, and when", sh.scheduleList(), sh.scheduleShow(), sh.scheduleNext(), sh.schedulePut(), sh.scheduleRun(), sh.scheduleSkip(),
+		sh.schedulePause(), sh.scheduleResume(), sh.scheduleDelete(), sh.schedulePreview())
 }
 
 // maxPreview bounds how many runs one command lists.

@@ -154,13 +154,10 @@ func (sh *shell) draft(m message) (gateway.Draft, error) {
 }
 
 func (sh *shell) wordsOf(m message) (gateway.Words, error) {
-	words := gateway.Words{Data: map[string]string{}}
-	for _, pair := range m.data {
-		name, value, ok := strings.Cut(pair, "=")
-		if !ok || name == "" {
-			return words, wrong("--data needs a name and a value, as in count=120")
-		}
-		words.Data[name] = value
+	data, err := dataOf(m)
+	words := gateway.Words{Data: data}
+	if err != nil {
+		return words, err
 	}
 	switch {
 	case (m.words == "") == (m.text == ""):
@@ -184,14 +181,27 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 		}
 		return words, faults
 	}
-	data := templates.Text(words.Data)
-	if _, own := data["group"]; !own {
-		data["group"] = m.group // the gateway fills in the group's name
+	values := templates.Text(words.Data)
+	if _, own := values["group"]; !own {
+		values["group"] = m.group // the gateway fills in the group's name
 	}
-	if err := set.CheckData(data); err != nil {
+	if err := set.CheckData(values); err != nil {
 		return words, wrong("%w (give values with --data name=value)", err)
 	}
 	return words, nil
+}
+
+// dataOf reads the values of placeholders.
+func dataOf(m message) (map[string]string, error) {
+	data := map[string]string{}
+	for _, pair := range m.data {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return nil, wrong("--data needs a name and a value, as in count=120")
+		}
+		data[name] = value
+	}
+	return data, nil
 }
 
 // plainWords makes words of --text: it is data of a template that holds nothing else, so that nothing in it is markup.

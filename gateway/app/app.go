@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,8 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 	"github.com/carillon-gateway/carillon/gateway/internal/track"
+	"github.com/carillon-gateway/carillon/scheduler"
+	"github.com/carillon-gateway/carillon/scheduler/agenda"
 )
 
 // pollWait is how long one poll may wait for events.
@@ -44,12 +47,15 @@ type Options struct {
 	At        func(string)     // called at each of FaultPoints, by tests that kill; nil in production
 	Senders   int              // of a channel that does not say; zero: the default
 	Roles     []Role           // of this process; none: all
+	// Fetchable says which addresses calendars may be fetched from; nil: those of the open internet. Tests have others.
+	Fetchable func(netip.Addr) bool
 }
 
 // FaultPoints lists the steps at which tests kill the process.
 func FaultPoints() []string {
 	points := append([]string{}, sqlite.FaultPoints[:]...)
 	points = append(points, fanout.FaultPoints[:]...)
+	points = append(points, scheduler.FaultPoints[:]...)
 	return append(points, dispatch.FaultPoints()...)
 }
 
@@ -69,7 +75,9 @@ type App struct {
 	dispatch   *dispatch.Dispatcher
 	track      *track.Tracker
 	ears       *inbound.Ears
+	agenda     *agenda.Agenda
 	duties     *duties
+	ticker     *scheduler.Ticker
 	metrics    *prometheus.Registry
 	handler    http.Handler
 	background []part
@@ -176,8 +184,10 @@ func (a *App) build(ctx context.Context) error {
 	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Wordings: s, Reviews: s}, a.live, planning)
 	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard, Gather: gather})
 	a.ears = a.newEars()
+	a.agenda = a.newAgenda()
+	schedules := a.schedules()
 	handler, err := api.New(api.Options{
-		Groups: groupDesk{s, a.live, a.uncap, a.announce}, CheckGroup: directory.CheckGroup, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s,
+		Groups: groupDesk{s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules,
 		Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
@@ -197,7 +207,7 @@ func (a *App) parts() []part {
 		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll})
 	}
 	if a.has(RoleScheduler) {
-		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners})
+		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners}, part{"calendars", a.readCalendars}, part{"schedules", a.ticker.Run})
 	}
 	if a.has(RoleScheduler) || a.has(RoleAPI) {
 		parts = append(parts, part{"caps", a.watchCaps})

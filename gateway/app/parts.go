@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
+	"github.com/carillon-gateway/carillon/scheduler"
 )
 
 // countries gives the country of an address by its kind's adapter.
@@ -39,15 +41,22 @@ type groupDesk struct {
 	live     *live
 	uncap    chan struct{} // its cap may have changed
 	announce func()
+	ticker   *scheduler.Ticker
 }
 
 type groupStore interface{ gateway.Groups }
 
 // PutGroup makes a group or changes it.
 func (d groupDesk) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, error) {
-	g, err := d.groupStore.PutGroup(ctx, g)
-	if err != nil {
+	before, err := d.groupStore.Group(ctx, g.Slug)
+	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return g, err
+	}
+	if g, err = d.groupStore.PutGroup(ctx, g); err != nil {
+		return g, err
+	}
+	if before.Zone != "" && before.Zone != g.Zone { // its schedules keep their hours
+		d.ticker.Align(ctx)
 	}
 	signal(d.uncap)
 	d.announce()

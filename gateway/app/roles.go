@@ -16,7 +16,7 @@ type Role string
 // The roles. In the profile scaled any number of processes may have each of them; somebody must have every one.
 const (
 	RoleAPI       Role = "api"       // the HTTP API
-	RoleScheduler Role = "scheduler" // plans broadcasts, does the daily work, tells owners
+	RoleScheduler Role = "scheduler" // does the runs of schedules, plans broadcasts, does the daily work, tells owners
 	RoleRelay     Role = "relay"     // fills the lanes, and mends what cannot go on by itself
 	RoleSender    Role = "sender"    // claims and sends
 	RoleInbound   Role = "inbound"   // hears providers and members, by webhook and by polling

@@ -49,6 +49,15 @@ func (w Wall) String() string {
 	return w.Fields().Format("2006-01-02T15:04:05")
 }
 
+// MarshalText writes a wall time as String does.
+func (w Wall) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// UnmarshalText reads a wall time as ParseWall does.
+func (w *Wall) UnmarshalText(text []byte) (err error) {
+	*w, err = ParseWall(string(text))
+	return err
+}
+
 // Note tells what is special about a wall time in its zone.
 type Note string
 
@@ -80,6 +89,17 @@ func (m Moment) String() string {
 		s += fmt.Sprintf(":%02d", off%60)
 	}
 	return s
+}
+
+// ParseMoment reads what String of a moment writes.
+func ParseMoment(s string) (Moment, error) {
+	for _, layout := range []string{"2006-01-02T15:04Z07:00", "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04Z07:00:00", "2006-01-02T15:04:05Z07:00:00"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			_, off := t.Zone()
+			return Moment{Wall: Wall(t.Unix() + int64(off)), Offset: int64(off)}, nil
+		}
+	}
+	return Moment{}, fmt.Errorf("%q is no moment; write 2026-10-25T02:30+01:00", s)
 }
 
 // Span is a stretch of time in which the clocks of a zone keep one offset. Start and End are Unix seconds, Start

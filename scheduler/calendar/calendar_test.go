@@ -15,11 +15,11 @@ import (
 	"github.com/carillon-gateway/carillon/scheduler/calendar"
 )
 
-// TestCalendarsOfOtherPrograms holds what we read in calendars, written as the usual programs export them, against an
-// independent implementation: testdata/independent.py.
+// TestCalendarsOfOtherPrograms holds what we read in calendars, written as the usual programs export them, and around the
+// changes of clocks in both halves of the earth, against an independent implementation: testdata/independent.py.
 func TestCalendarsOfOtherPrograms(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.ics")
-	if err != nil || len(files) < 5 {
+	if err != nil || len(files) < 6 {
 		t.Fatalf("%d files: %v", len(files), err)
 	}
 	// What ours has and theirs has not: theirs leaves out the occurrence that begins at UNTIL itself.

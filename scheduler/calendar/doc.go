@@ -88,7 +88,12 @@ type Occurrence struct {
 	Start, End   Time
 	Status       string // CONFIRMED, TENTATIVE, CANCELLED, or empty where the calendar says nothing
 	Summary      string
-	Sequence     int // grows with each change that the organiser made
+	Location     string
+	Link         string // an address that begins with https: or http:, or empty
+	Sequence     int    // grows with each change that the organiser made
+	Modified     int64  // Unix seconds of the last change; 0: the calendar does not say
+	Instance     string // which of a series it is: when its rules have it; empty: the event does not repeat
+	Zone         string // IANA name of the zone that its times are given in; empty: none, or one that the calendar describes itself
 	order        int64
 }
 
@@ -106,6 +111,8 @@ type event struct {
 	future     bool   // and for all that follow
 	status     string
 	summary    string
+	location   string
+	link       string
 	sequence   int
 	modified   civil.Wall // LAST-MODIFIED or DTSTAMP, in UTC
 }

@@ -100,7 +100,10 @@ func (b block) event(zones *zones) (*event, error) {
 		return e, err
 	}
 	e.status = strings.ToUpper(shorten(strings.TrimSpace(value(c, "STATUS"))))
-	e.summary = text(value(c, "SUMMARY"))
+	e.summary, e.location = text(value(c, "SUMMARY")), text(value(c, "LOCATION"))
+	if link := text(value(c, "URL")); strings.HasPrefix(link, "https://") || strings.HasPrefix(link, "http://") {
+		e.link = link
+	}
 	if n, err := strconv.ParseInt(strings.TrimSpace(value(c, "SEQUENCE")), 10, 32); err == nil {
 		e.sequence = int(n)
 	}

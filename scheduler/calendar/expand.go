@@ -95,7 +95,12 @@ func (x *expansion) series(s series) error {
 		if first != nil {
 			of = first.start
 		}
-		x.emit(o, o.start, o.start.at(x.place), o.length, x.original(*o.recurrence, of))
+		id := x.original(*o.recurrence, of)
+		instance := id.String()
+		if first != nil && !first.repeats() {
+			instance = ""
+		}
+		x.emit(o, o.start, o.start.at(x.place), o.length, id, instance)
 	}
 	return nil
 }
@@ -168,7 +173,7 @@ func (x *expansion) add(master *event, ranges []change, i instance) {
 		return -1
 	})
 	if n == 0 {
-		x.emit(master, master.start, i.at, i.length, nil)
+		x.emit(master, master.start, i.at, i.length, nil, x.instance(master, i.at))
 		return
 	}
 	c := ranges[n-1]
@@ -178,12 +183,23 @@ func (x *expansion) add(master *event, ranges []change, i instance) {
 		moved.wall = moved.wall.Midnight()
 	}
 	id := x.time(master.start.kind, i.at)
-	x.emit(c.event, moved, moved.at(x.place), c.event.length, &id)
+	x.emit(c.event, moved, moved.at(x.place), c.event.length, &id, x.instance(master, i.at))
+}
+
+// repeats tells whether an event may take place more than once.
+func (e *event) repeats() bool { return len(e.rules)+len(e.dates) > 0 }
+
+// instance names an occurrence of an event by the time that its rules give it.
+func (x *expansion) instance(e *event, at civil.Moment) string {
+	if !e.repeats() {
+		return ""
+	}
+	return x.time(e.start.kind, at).String()
 }
 
 // emit adds an occurrence if it starts in the time that was asked for.
-func (x *expansion) emit(e *event, as stamp, at civil.Moment, l length, id *Time) {
-	o := Occurrence{UID: e.uid, RecurrenceID: id, Start: x.time(as.kind, at), Status: e.status, Summary: e.summary, Sequence: e.sequence}
+func (x *expansion) emit(e *event, as stamp, at civil.Moment, l length, id *Time, instance string) {
+	o := Occurrence{UID: e.uid, RecurrenceID: id, Start: x.time(as.kind, at), Status: e.status, Summary: e.summary, Location: e.location, Link: e.link, Sequence: e.sequence, Modified: int64(e.modified), Instance: instance, Zone: as.zone(x.place)}
 	start := x.order(o.Start)
 	if start.Before(x.from) || !start.Before(x.to) {
 		return

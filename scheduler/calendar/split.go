@@ -29,7 +29,7 @@ type object struct {
 // The properties that are read. Whatever else an event holds may be as long or as broken as it likes.
 func isRead(name string) bool {
 	switch name {
-	case "UID", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID", "STATUS", "SEQUENCE", "SUMMARY",
+	case "UID", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID", "STATUS", "SEQUENCE", "SUMMARY", "LOCATION", "URL",
 		"LAST-MODIFIED", "DTSTAMP", "TZID", "X-LIC-LOCATION", "TZOFFSETFROM", "TZOFFSETTO":
 		return true
 	}

@@ -31,6 +31,18 @@ func (s stamp) at(place *time.Location) civil.Moment {
 	return civil.In(s.wall, loc)
 }
 
+// zone names the zone of a stamp's wall time, for which place stands where it has none of its own.
+func (s stamp) zone(place *time.Location) string {
+	loc := s.loc
+	if s.kind != Instant {
+		loc = place
+	}
+	if name := zoneName(loc); name != describedZone {
+		return name
+	}
+	return ""
+}
+
 // stamps reads a list of dates or times.
 func stamps(p ical.Prop, zones *zones) ([]stamp, error) {
 	var all []stamp

@@ -242,5 +242,8 @@ func location(initial int64, all []onset) (*time.Location, error) {
 		file = append(binary.BigEndian.AppendUint32(file, uint32(int32(off))), 0, 0)
 	}
 	file = append(file, "LMT\x00\n\n"...)
-	return time.LoadLocationFromTZData("described", file)
+	return time.LoadLocationFromTZData(describedZone, file)
 }
+
+// describedZone is the name of zones that only their calendars know.
+const describedZone = "described"

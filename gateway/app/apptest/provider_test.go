@@ -76,6 +76,10 @@ func TestBadProvider(t *testing.T) {
 					t.Errorf("the credentials are good again, and the check says %+v, %v", result, err)
 				}
 			case gateway.PauseThrottled:
+				w.Until(10*time.Second, "for the ledger to know what the other channel took", func() bool {
+					counts := w.Counts("harbour", id) // before the kill, which would leave it in doubt
+					return counts["accepted"]+counts["delivered"] == each
+				})
 				if counts := w.Counts("harbour", id); counts["waiting"] != each || counts["ended: failed"] > 0 {
 					t.Errorf("what a provider puts off must wait: %v", counts)
 				}

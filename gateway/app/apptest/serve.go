@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/app"
+	"github.com/carillon-gateway/carillon/scheduler/fetch"
 )
 
 // What a test binary that is run as a gateway reads from its environment.
@@ -82,7 +84,8 @@ func serve(file, kill string) error {
 	if err != nil {
 		return err
 	}
-	options := app.Options{Config: settings, Version: "test", Factories: builtin.All(), Log: app.NewLogger(os.Stderr, slog.LevelDebug, false), At: at, Roles: roles}
+	options := app.Options{Config: settings, Version: "test", Factories: builtin.All(), Log: app.NewLogger(os.Stderr, slog.LevelDebug, false), At: at, Roles: roles,
+		Fetchable: func(a netip.Addr) bool { return fetch.Public(a) || a.IsLoopback() }} // where the tests' own servers are
 	if os.Getenv(envClock) == "" {
 		options.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	}

@@ -22,11 +22,11 @@ func TestAGroupsOwnWording(t *testing.T) {
 	people[1].Language, people[3].Language = "sw", "sw"
 	w.Join("harbour", people[:2])
 	w.Join("hill", people[2:])
-	const own = "---\nstatus: draft\nsms: \"A letter waits at the harbour.\"\n---\nA letter waits at the harbour.\n"
+	const own = "---\nstatus: draft\nsms: \"A letter waits at the quay.\"\n---\nA letter waits at the quay.\n"
 	if err := w.API.PutWording(t.Context(), "harbour", "pointer", map[string]string{"en": own}); err != nil {
 		t.Fatal(err)
 	}
-	sensitive := gateway.Draft{Kind: gateway.KindReport, Key: "meeting", Sensitive: true, Audience: gateway.Audience{Topic: "reports"}, Words: apptest.Words("We meet at nine.")}
+	sensitive := gateway.Draft{Kind: gateway.KindReport, Key: "meeting", Sensitive: true, Fallback: new(true), Audience: gateway.Audience{Topic: "reports"}, Words: apptest.Words("We meet at nine.")}
 	drafts := func(group string, want ...string) {
 		t.Helper()
 		p, err := w.API.Preview(t.Context(), group, sensitive)
@@ -73,7 +73,7 @@ func TestAGroupsOwnWording(t *testing.T) {
 	for _, e := range w.Box.Log(0, 0) {
 		got[e.To] += e.Text
 	}
-	for i, want := range []string{"A letter waits at the harbour.", shipped("sw"), shipped("en"), shipped("sw")} {
+	for i, want := range []string{"A letter waits at the quay.", shipped("sw"), shipped("en"), shipped("sw")} {
 		if got[numbers[i]] != want {
 			t.Errorf("person %d of %s reads %q, want %q", i, []string{"harbour", "harbour", "hill", "hill"}[i], got[numbers[i]], want)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,10 +32,21 @@ func deeds(w *world) map[string]deed {
 	must(w.t, w.store.PutWording(w.t.Context(), w.berlin.ID, "hello", map[string]string{"en": "Hello."}))
 	digest := strings.Repeat("ab", 32)
 	must(w.t, w.store.PutReview(w.t.Context(), w.berlin.ID, gateway.Review{Digest: digest, Name: "pointer", Locale: "fa", By: "Shirin", At: w.clock.Now()}))
+	for name, files := range map[string][]string{"meetings": {icsMeeting}, "lost": {icsMeeting, ""}, "over": {icsMeeting}} {
+		for _, events := range files { // what the last one lacks waits to be confirmed
+			_, err := w.server.Calendars.Put(w.t.Context(), w.berlin, gateway.Calendar{Name: name, Topic: "reports"}, []byte(icsOf(w.soon(events))))
+			must(w.t, err)
+		}
+	}
+	feed, err := w.server.Calendars.Issue(w.t.Context(), w.berlin.ID, gateway.ID{}, "")
+	must(w.t, err)
 	of := func(kind string, id gateway.ID) string { return kind + "/" + id.String() }
 	draft := map[string]any{"kind": "report", "audience": map[string]any{"topic": "reports"}, "words": map[string]any{"sources": map[string]string{"en": "Hello."}}}
 	group := map[string]any{"name": "X", "locale": "de", "zone": "Europe/Berlin", "topics": []map[string]string{{"name": "reports"}}}
 	why := map[string]string{"reason": "incident"}
+	weekly := map[string]any{"cron": "0 9 * * MON", "send": map[string]any{"kind": "report", "topic": "reports", "words": map[string]string{"en": "Hello."}}}
+	kept := w.schedule("kept")
+	w.schedule("spare")
 	return map[string]deed{
 		"list-groups": {}, "get-group": {}, "put-group": {body: group},
 		"list-members": {}, "get-member": {path: of("members", w.member)}, "find-members": {body: map[string]string{"kind": "ref", "value": memberRef}},
@@ -58,7 +70,15 @@ func deeds(w *world) map[string]deed {
 		"list-texts": {query: "?name=pointer&sources=true"}, "list-reviews": {}, "put-review": {body: map[string]any{"name": "pointer", "locale": "fa", "source": "سلام", "by": "Shirin"}}, "delete-review": {path: "reviews/" + digest},
 		"create-group-token": {body: map[string]any{"label": "new", "role": "viewer"}}, "create-token": {body: map[string]any{"label": "new"}},
 		"list-group-tokens": {}, "list-tokens": {}, "revoke-group-token": {path: of("tokens", w.ids["berlin viewer"])}, "revoke-token": {path: of("tokens", w.ids["second operator"])},
-		"apply": {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
+		"list-calendars": {}, "get-calendar": {path: "calendars/meetings"}, "list-events": {path: "calendars/meetings/events"}, "put-calendar": {path: "calendars/new", body: map[string]any{"topic": "reports", "url": icsSecret}},
+		"put-calendar-file": {path: "calendars/meetings/file", query: "?topic=reports", body: strings.NewReader(icsOf(w.soon(icsMeeting))), header: map[string]string{"Content-Type": "text/calendar"}},
+		"delete-calendar":   {path: "calendars/over"}, "read-calendar": {path: "calendars/meetings/read"}, "confirm-calendar": {path: "calendars/lost/confirm"},
+		"create-feed": {body: map[string]any{"label": "website"}}, "list-feeds": {}, "revoke-feed": {path: of("feeds", feed.ID)},
+		"list-schedules": {}, "get-schedule": {path: "schedules/kept"}, "put-schedule": {path: "schedules/weekly", body: weekly}, "delete-schedule": {path: "schedules/spare"},
+		"preview-schedule": {body: weekly}, "next-runs": {path: "schedules/kept/next"}, "list-occurrences": {path: "schedules/kept/occurrences"},
+		"pause-schedule": {path: "schedules/kept/pause"}, "resume-schedule": {path: "schedules/kept/resume"}, "run-schedule": {path: "schedules/kept/run"},
+		"skip-run": {path: "schedules/kept/skip", query: "?run=" + url.QueryEscape(kept)},
+		"apply":    {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
 	}
 }
 
@@ -177,7 +197,7 @@ func names(h http.Header) []string {
 // What anybody may ask for without a token is this list, and nothing else.
 func TestOpenPaths(t *testing.T) {
 	w := newWorld(t)
-	want := []string{"GET /api/v1/openapi.json", "GET /healthz", "GET /readyz", "GET /metrics"}
+	want := []string{"GET /cal/{file}", "GET /api/v1/openapi.json", "GET /healthz", "GET /readyz", "GET /metrics"}
 	if !slices.Equal(w.server.opened, want) {
 		t.Fatalf("open to anybody: %v, want %v", w.server.opened, want)
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -19,12 +20,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
 // Options is what the API stands on. All services are required; the rest says what its zero value means.
 type Options struct {
 	Groups     gateway.Groups
 	CheckGroup func(gateway.Group) (gateway.Group, error) // gives it in canonical form, or says everything wrong with it
+	// CheckCalendar gives a calendar of a group in canonical form, or says what is wrong with it.
+	CheckCalendar func(gateway.Group, gateway.Calendar) (gateway.Calendar, error)
+
 	Directory  Directory
 	Importer   Importer
 	Broadcasts Broadcasts
@@ -33,6 +38,9 @@ type Options struct {
 	Channels   Channels
 	Wordings   Wordings
 	Reviews    gateway.Reviews
+	Calendars  Calendars
+	Feeds      gateway.Feeds
+	Schedules  Schedules
 	Access     gateway.Access
 	Replays    gateway.Replays
 	Applied    gateway.ApplyLog
@@ -67,6 +75,7 @@ type server struct {
 	atWork  inFlight
 	reveals limiter
 	meter   *meter
+	writing chan struct{} // of feeds
 }
 
 // New makes the handler of everything that is served under one address: the API, its document, health, metrics and
@@ -96,8 +105,9 @@ func Document() ([]byte, error) {
 
 func (s *server) complete() error {
 	needs := map[string]bool{
-		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
+		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
 		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Reviews": s.Reviews == nil,
+		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
 		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
 	}
@@ -126,7 +136,7 @@ func build(o Options) (*server, error) {
 	if o.Reveals == 0 {
 		o.Reveals = defaultReveals
 	}
-	s := &server{Options: o, mux: http.NewServeMux(), reveals: newLimiter(o.Reveals, time.Hour)}
+	s := &server{Options: o, mux: http.NewServeMux(), reveals: newLimiter(o.Reveals, time.Hour), writing: make(chan struct{}, feedsAtOnce)}
 
 	config := huma.DefaultConfig("Carillon", "1")
 	config.CreateHooks = nil
@@ -141,6 +151,7 @@ func build(o Options) (*server, error) {
 		"token": {Type: "http", Scheme: "bearer", Description: "`crl_` and 43 characters. A token belongs to one group and has one role there, or it is the operator's."},
 	}
 	s.huma = humago.New(s.mux, config)
+	s.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[civil.Wall](), reflect.TypeFor[wall]())
 	s.addRoutes()
 
 	schemas := s.huma.OpenAPI().Components.Schemas.Map()
@@ -164,6 +175,8 @@ func (s *server) addRoutes() {
 	s.addPrices()
 	s.addWordings()
 	s.addReviews()
+	s.addCalendars()
+	s.addSchedules()
 	s.addTokens()
 	s.addDocuments()
 	s.addStatus()

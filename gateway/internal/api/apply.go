@@ -154,7 +154,13 @@ func (p *plan) group(ctx context.Context, at string, d gateway.DocumentGroup) er
 	if err := p.prices(ctx, at, d.Prices, &item{path: path + "/prices", owner: &owner, within: true, last: records[path+"/prices"], barred: barred}); err != nil {
 		return err
 	}
-	return p.wordings(ctx, at, path, d, &owner, records, barred)
+	if err := p.calendars(ctx, at, path, d, want, &owner, records, barred); err != nil {
+		return err
+	}
+	if err := p.wordings(ctx, at, path, d, &owner, records, barred); err != nil {
+		return err
+	}
+	return p.schedules(ctx, at, path, want, d, &owner, records, barred)
 }
 
 // bar says why the caller cannot act for a group that she does not manage; for the operator a group that does not

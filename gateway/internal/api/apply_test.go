@@ -179,6 +179,40 @@ func TestAWrongDocumentDoesNothing(t *testing.T) {
 	}
 }
 
+// A schedule comes with its group, its topic and its words in one document; applied again it is the same, changed by people
+// it is a conflict, and what is wrong is told with its path.
+func TestApplySchedules(t *testing.T) {
+	w := newWorld(t)
+	doc := func(cron, topic string) string {
+		return `{"groups":[{"slug":"delhi","name":"Delhi","locale":"hi","zone":"Asia/Kolkata","topics":[{"name":"reports"}],"wordings":{"weekly":{"en":"All is well."}},
+			"schedules":[{"name":"weekly-report","cron":"` + cron + `","zone":"member","send":{"kind":"report","topic":"` + topic + `","wording":"weekly"}}]}]}`
+	}
+	of := func(what gateway.ApplyWhat, rest gateway.ApplyWhat) map[string]gateway.ApplyWhat {
+		return map[string]gateway.ApplyWhat{"groups/delhi": rest, "groups/delhi/wordings/weekly": rest, "groups/delhi/schedules/weekly-report": what}
+	}
+	w.wantApplied(applyAsk(doc("0 9 * * MON", "reports"), "?dry_run=true", "operator"), of(gateway.ApplyCreate, gateway.ApplyCreate))
+	w.wantApplied(applyAsk(doc("0 9 * * MON", "reports"), "", "operator"), of(gateway.ApplyCreate, gateway.ApplyCreate))
+	w.wantApplied(applyAsk(doc("0 9 * * MON", "reports"), "", "operator"), of(gateway.ApplySame, gateway.ApplySame))
+	w.wantApplied(applyAsk(doc("0 8 * * MON", "reports"), "", "operator"), of(gateway.ApplyChange, gateway.ApplySame))
+	w.want(200, ask{method: "PUT", path: "/api/v1/groups/delhi/schedules/weekly-report", token: "operator", body: `{"cron":"0 7 * * MON","send":{"kind":"report","topic":"reports","words":{"en":"x"}}}`}, nil)
+	w.wantApplied(applyAsk(doc("0 9 * * MON", "reports"), "", "operator"), of(gateway.ApplyConflict, gateway.ApplySame))
+	for body, path := range map[string]string{doc("0 9 30 2 *", "reports"): "body.groups[0].schedules[0]", doc("0 9 * * MON", "rumours"): "body.groups[0].schedules[0].send.topic"} {
+		r := w.want(422, applyAsk(body, "", "operator"), nil)
+		if all := r.problem(t).Errors; len(all) != 1 || all[0].Path != path {
+			t.Errorf("%s is told as %+v", path, all)
+		}
+	}
+	var d gateway.Document
+	w.want(200, ask{method: "GET", path: "/api/v1/export", token: "operator"}, &d)
+	found := false
+	for _, g := range d.Groups {
+		found = found || g.Slug == "delhi" && len(g.Schedules) == 1 && g.Schedules[0].Cron == "0 7 * * MON" && g.Schedules[0].Send.Words["en"] == "x"
+	}
+	if !found {
+		t.Errorf("exported is %+v", d.Groups)
+	}
+}
+
 // The document that the API gives is the one that it takes.
 func TestExportIsApplicable(t *testing.T) {
 	w := newWorld(t)

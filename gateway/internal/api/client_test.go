@@ -149,10 +149,33 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 	is("reviews", len(reviews) == 1 && reviews[0] == review, reviews, err)
 	ok("drop review", c.DropReview(ctx, "berlin", review.Digest))
 	ok("delete wording", c.DeleteWording(ctx, "berlin", "hello"))
+	cal, err := c.PutCalendar(ctx, "berlin", "meetings", client.NewCalendar{Topic: "reports", URL: icsSecret, Zone: "Asia/Kathmandu", Every: 30})
+	is("put calendar", cal.Fresh.Events == 3 && cal.Zone == "Asia/Kathmandu" && cal.Every == 30, cal, err)
+	cal, err = c.UploadCalendar(ctx, "berlin", "file", "reports", "Asia/Kathmandu", strings.NewReader(icsOf(w.soon(icsMeeting))))
+	is("upload calendar", cal.Fresh.Events == 3, cal, err)
+	cal, err = c.UploadCalendar(ctx, "berlin", "file", "reports", "", strings.NewReader(icsOf()))
+	is("upload nothing", cal.Fresh.Agreed == 3, cal, err)
+	cancelled, err := c.ConfirmCalendar(ctx, "berlin", "file")
+	is("confirm", cancelled == 3, cancelled, err)
+	cal, err = c.ReadCalendar(ctx, "berlin", "meetings")
+	is("read calendar", cal.Fresh.Events == 3, cal, err)
+	cal, err = c.Calendar(ctx, "berlin", "meetings")
+	is("calendar", cal.Host == "calendar.example", cal, err)
+	events, err := c.Events(ctx, "berlin", "meetings", 2)
+	is("events", len(events) == 2, events, err)
+	ok("remove calendar", c.RemoveCalendar(ctx, "berlin", "file"))
+	calendars, err := c.Calendars(ctx, "berlin")
+	is("calendars", len(calendars) == 1, calendars, err)
+	feed, err := c.CreateFeed(ctx, "berlin", w.member, "telephone")
+	is("create feed", strings.Contains(feed.Address, "/cal/"), feed.ID, err)
+	feeds, err := c.Feeds(ctx, "berlin")
+	is("feeds", len(feeds) == 1 && feeds[0].MemberID == w.member, feeds, err)
+	ok("revoke feed", c.RevokeFeed(ctx, "berlin", feed.ID))
 	doc, err := c.Export(ctx)
 	is("export", len(doc.Groups) == 1, doc, err)
 	applied, err := c.Apply(ctx, doc, true, true)
 	is("apply", applied.DryRun && applied.Conflicts() == 0 && len(applied.Items) > 0, applied, err)
+	useSchedules(t, w, c, "berlin administrator")
 	_, err = c.AskMembers(ctx, "berlin")
 	ok("ask", err)
 	ok("erase", c.EraseMember(ctx, "berlin", w.member))
@@ -165,8 +188,8 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 			t.Errorf("no method of the client asks %s %s", rt.Method, rt.Path)
 		}
 	}
-	if n := reflect.TypeFor[*client.Client]().NumMethod(); n != 45 {
-		t.Errorf("the client has %d methods; this story uses 43 of 45, and the next one the other two", n)
+	if n := reflect.TypeFor[*client.Client]().NumMethod(); n != 67 {
+		t.Errorf("the client has %d methods; this story uses 65 of 67, and the next one the other two", n)
 	}
 }
 

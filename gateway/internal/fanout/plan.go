@@ -57,7 +57,7 @@ func (f *Fanout) planFrom(ctx context.Context, t *texts, first []gateway.Recipie
 		defer close(pages)
 		read <- f.readPages(ctx, t.b, first, pages)
 	}()
-	p := &planner{f: f, t: t, cursor: t.b.Cursor}
+	p := &planner{f: f, t: t, cursor: t.b.Cursor, hours: hours{}}
 	for page := range pages {
 		if err := p.write(ctx, page, len(page) < gateway.MaxChunk); err != nil {
 			return err
@@ -94,6 +94,7 @@ type planner struct {
 	t          *texts
 	cursor     gateway.ID
 	deliveries []gateway.NewDelivery // reused
+	hours      hours
 }
 
 // write plans one page.
@@ -120,13 +121,13 @@ func (p *planner) chunk(page []gateway.Recipient, last bool) gateway.Chunk {
 	}
 	p.t.trim()
 	p.deliveries = p.deliveries[:0]
-	due := b.StartAt
+	now := p.f.Now()
 	for i := range page {
 		d := p.decide(&page[i])
 		if !d.meant {
 			continue
 		}
-		n := gateway.NewDelivery{ID: gateway.NewID(), MemberID: page[i].Member, Locale: page[i].Locale, Due: due}
+		n := gateway.NewDelivery{ID: gateway.NewID(), MemberID: page[i].Member, Locale: page[i].Locale, Due: b.StartAt}
 		if d.version != nil {
 			n.Locale, n.Neutral = d.version.locale, d.version.neutral
 			c.Renderings = append(c.Renderings, d.version.renderings()...)
@@ -138,6 +139,9 @@ func (p *planner) chunk(page []gateway.Recipient, last bool) gateway.Chunk {
 			n.Reason, n.Detail = gateway.ReasonFailed, d.why
 		default:
 			n.Reason, n.Detail = gateway.ReasonSuppressed, d.why
+		}
+		if b.LocalAt != 0 && n.Reason == "" {
+			p.hours.set(&n, b, page[i].Zone, p.t.group.Zone, now)
 		}
 		p.deliveries = append(p.deliveries, n)
 	}
@@ -151,7 +155,7 @@ func (f *Fanout) whole(t *texts, first []gateway.Recipient) *gateway.Chunk {
 	if t.b.Policy.Lane != gateway.Urgent || t.b.StartAt.After(f.Now()) || len(first) >= gateway.MaxChunk {
 		return nil
 	}
-	p := &planner{f: f, t: t}
+	p := &planner{f: f, t: t, hours: hours{}}
 	c := p.chunk(first, true)
 	return &c
 }

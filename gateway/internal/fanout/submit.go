@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 	"github.com/carillon-gateway/carillon/templates"
 )
 
@@ -116,7 +117,8 @@ func (f *Fanout) Tell(ctx context.Context, n Note) (gateway.Submission, error) {
 	return f.submit(ctx, b, print[:], true)
 }
 
-func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, fallback bool) (gateway.Submission, error) {
+// ready checks a broadcast against what its group has, and gives its texts and the first page of its audience.
+func (f *Fanout) ready(ctx context.Context, b gateway.Broadcast) (*texts, []gateway.Recipient, error) {
 	// What the ledger knows is read side by side: somebody may be waiting for this alert.
 	reads, cancel := context.WithCancel(ctx)
 	var first []gateway.Recipient
@@ -129,23 +131,28 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, 
 	defer cancel()
 	t, err := f.texts(ctx, b)
 	if err != nil {
-		return gateway.Submission{}, err
+		return nil, nil, err
 	}
 	if b.Class != gateway.Account {
 		if err := checkTopic(t.group, b.Audience.Topic); err != nil {
-			return gateway.Submission{}, err
+			return nil, nil, err
 		}
 	}
 	if len(t.ways) == 0 {
-		return gateway.Submission{}, gateway.Faultf(gateway.CodeConflict, "no channel serves this group; add one, or ask the operator for one")
+		return nil, nil, gateway.Faultf(gateway.CodeConflict, "no channel serves this group; add one, or ask the operator for one")
 	}
 	if err := t.check(); err != nil {
-		return gateway.Submission{}, err
+		return nil, nil, err
 	}
 	if read.Wait(); unread != nil {
-		return gateway.Submission{}, fmt.Errorf("look for the audience: %w", unread)
+		return nil, nil, fmt.Errorf("look for the audience: %w", unread)
 	}
-	if err := f.anybody(ctx, t, first); err != nil {
+	return t, first, f.anybody(ctx, t, first)
+}
+
+func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, fallback bool) (gateway.Submission, error) {
+	t, first, err := f.ready(ctx, b)
+	if err != nil {
 		return gateway.Submission{}, err
 	}
 	if !fallback {
@@ -245,6 +252,7 @@ func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
 	b := gateway.Broadcast{
 		ID: gateway.NewID(), GroupID: d.Group, Key: d.Key, Kind: d.Kind, Class: class, Audience: d.Audience, Words: d.Words, Sensitive: d.Sensitive,
 		Author: d.Author, State: gateway.Planning, Policy: gateway.PolicyOf(class), CreatedAt: now, StartAt: d.StartAt, ExpiresAt: d.ExpiresAt,
+		LocalAt: d.LocalAt, LateFor: d.LateFor,
 	}
 	if b.Key == "" {
 		b.Key = b.ID.String()
@@ -254,6 +262,11 @@ func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
 	}
 	if b.ExpiresAt.IsZero() {
 		b.ExpiresAt = b.StartAt.Add(b.Policy.Expires)
+		if b.LocalAt != 0 { // that of the last zone
+			if last := (civil.Moment{Wall: b.LocalAt}).Instant().Add(gateway.FarthestBehind); last.After(b.StartAt) {
+				b.ExpiresAt = last.Add(b.Policy.Expires)
+			}
+		}
 	}
 	var wrong []string
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }

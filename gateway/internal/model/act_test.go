@@ -72,6 +72,7 @@ func (m *machine) act(w *world, s step) (fault string) {
 	case stepFailover:
 		w.left.failovers--
 		w.q, w.copied, w.copy, w.faulty, w.doubled = w.copy, false, queue{}, true, true
+		m.forget(w) // it holds times, so what was popped long ago is not held in it either
 	case stepRepeat:
 		w.left.repeats--
 		w.q.waiting[s.d]++
@@ -146,6 +147,11 @@ func (m *machine) relay(w *world) {
 func (m *machine) tick(w *world) {
 	w.now = m.next(w)
 	w.relayed = [mostMembers]bool{}
+	m.forget(w)
+}
+
+// forget is how a queue lets go of ids that were popped too long ago.
+func (m *machine) forget(w *world) {
 	for d := range m.members {
 		if !w.q.held[d] {
 			continue

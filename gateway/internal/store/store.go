@@ -31,5 +31,10 @@ type Store interface {
 	gateway.Keeper
 	gateway.Backlogs
 	gateway.Duties
+	gateway.Calendars
+	gateway.Events
+	gateway.Feeds
+	gateway.Schedules
+	gateway.Timetable
 	Close() error
 }

@@ -21,6 +21,12 @@ KNOWN = {
 utc = datetime.timezone.utc
 
 
+def first(t):
+    """Of a time that clocks show twice pytz takes the second, and zoneinfo the first, as RFC 5545 has it."""
+    zone = getattr(getattr(t, "tzinfo", None), "zone", None)
+    return t.replace(tzinfo=zoneinfo.ZoneInfo(zone)).astimezone(utc) if zone else t
+
+
 def write(t):
     if not isinstance(t, datetime.datetime):
         return t.isoformat()
@@ -38,6 +44,9 @@ for name in sorted(glob.glob("*.ics")):
         datetime.datetime(2026, 3, 1, tzinfo=utc), datetime.datetime(2026, 6, 1, tzinfo=utc))
     lines = []
     for e in events:
-        end = e.decoded("DTEND") if "DTEND" in e else e.decoded("DTSTART") + e.decoded("DURATION")
-        lines.append(" ".join([write(e.decoded("DTSTART")), write(end), str(e.get("STATUS", "-")), str(e["UID"])]))
+        start = e.decoded("DTSTART")
+        end = e.decoded("DTEND") if "DTEND" in e else start + e.decoded("DURATION")
+        if first(start) != start:
+            start, end = first(start), first(start) + (end - start)
+        lines.append(" ".join([write(start), write(end), str(e.get("STATUS", "-")), str(e["UID"])]))
     open(name.replace(".ics", ".txt"), "w").write("\n".join(sorted(lines)) + "\n")

@@ -12,17 +12,21 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
-const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, words_sealed FROM broadcasts`
+const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, local_at, late_for, words_sealed FROM broadcasts`
 
 func scanBroadcast(r pgx.Rows) (b gateway.Broadcast, words []byte, err error) {
-	var audience, policy string
+	var audience, policy, local string
 	var stopped bool
+	var late int64
 	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Author, (*string)(&b.State), &stopped, &policy,
-		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &words); err != nil {
+		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &local, &late, &words); err != nil {
 		return b, nil, err
 	}
 	if stopped {
 		b.State = gateway.Stopped
+	}
+	if err = row.ReadLocal(&b, local, late); err != nil {
+		return b, nil, err
 	}
 	if b.Policy, err = row.ReadPolicy(b.Class, policy); err != nil {
 		return b, nil, err
@@ -41,7 +45,7 @@ func (s *Store) openWords(ctx context.Context, b *gateway.Broadcast, words []byt
 }
 
 const submitStatement = `INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
-	created_at, start_at, expires_at, forget_at, planned, cursor, lapsed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,false,$12,$13,$14,$15,$16,$17,$18,$19,false)`
+	created_at, start_at, expires_at, forget_at, planned, cursor, local_at, late_for, lapsed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,false,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,false)`
 
 // Submit stores a broadcast once, with all its deliveries if they are given, in one round trip. If the answer is lost it is
 // stored again, and the key tells whether it was.
@@ -72,7 +76,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 			}
 			batch := &pgx.Batch{}
 			batch.Queue(submitStatement, b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), audience, words, b.Sensitive, b.Author, string(state), policy, int16(b.Policy.Lane),
-				b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), planned, cursor)
+				b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), planned, cursor, row.LocalText(&b), b.LateFor.Microseconds())
 			if whole != nil {
 				if err := t.queueRenderings(batch, whole.Renderings, key); err != nil {
 					return false, err
@@ -111,7 +115,7 @@ func (s *Store) submitted(ctx context.Context, b *gateway.Broadcast, fingerprint
 		return id, err
 	}
 	if !bytes.Equal(known, fingerprint) {
-		return id, gateway.Faultf(gateway.CodeKeyReused, "the key %q was used for another broadcast of this group; use a new key", b.Key)
+		return id, row.KeyReused(b.Key)
 	}
 	return id, nil
 }

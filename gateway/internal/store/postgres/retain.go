@@ -13,10 +13,12 @@ import (
 // What is over is looked for first and then forgotten row by row, by whole keys (see stopsQuery). What is locked is another
 // process's: it deletes that itself.
 const (
-	overWords     = "SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= $1 ORDER BY forget_at LIMIT $2 FOR UPDATE SKIP LOCKED"
-	overAnswers   = "SELECT token_id, key FROM requests WHERE begun_at <= $1 ORDER BY begun_at LIMIT $2 FOR UPDATE SKIP LOCKED"
-	overInbounds  = "SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED"
-	forgetInbound = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = $1 AND id = $2"
+	overWords       = "SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= $1 ORDER BY forget_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	overAnswers     = "SELECT token_id, key FROM requests WHERE begun_at <= $1 ORDER BY begun_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	overInbounds    = "SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	overEvents      = "SELECT group_id, id FROM events WHERE end_at <= $1 ORDER BY end_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	overOccurrences = "SELECT group_id, schedule_id, run FROM occurrences WHERE recorded_at <= $1 ORDER BY recorded_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	forgetInbound   = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = $1 AND id = $2"
 )
 
 // Retain deletes texts and answers whose time is over. Any number of processes may do so at once.
@@ -47,6 +49,21 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 		if err := t.query(overInbounds, []any{t.now - gateway.PolicyOf(gateway.Report).Keep.Microseconds(), limit}, func(r pgx.Rows) error {
 			err := r.Scan(&group, &id)
 			forget(forgetInbound, group, id)
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := t.query(overEvents, []any{t.now - gateway.KeepEvents.Microseconds(), limit}, func(r pgx.Rows) error {
+			err := r.Scan(&group, &id)
+			forget("DELETE FROM events WHERE group_id = $1 AND id = $2", group, id)
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := t.query(overOccurrences, []any{t.now - gateway.KeepOccurrences.Microseconds(), limit}, func(r pgx.Rows) error {
+			var run string
+			err := r.Scan(&group, &id, &run)
+			forget("DELETE FROM occurrences WHERE group_id = $1 AND schedule_id = $2 AND run = $3", group, id, run)
 			return err
 		}); err != nil {
 			return err

@@ -26,11 +26,11 @@ func attemptInto(a *attempt) []any {
 	return []any{&a.No, &a.Group, &a.Broadcast, &a.Delivery, &a.Previous, &a.Channel, &a.Point, &a.Nth, (*int)(&a.State), &a.Token, &a.Until, &a.Parts, &a.FirstPart, &a.Left, &a.Arrived, &a.Cost, &a.ClaimedAt, &a.SettledAt, &a.Refs, &a.Refusal, &a.Price}
 }
 
-const deliveryColumns = "d.id, d.group_id, d.broadcast_id, d.member_id, d.point_id, d.channel_id, d.lane, d.locale, d.neutral, d.state, d.due_at, d.move_at, d.attempt_id, d.attempts, d.tries, d.resends, d.first_part, d.reason, d.detail"
+const deliveryColumns = "d.id, d.group_id, d.broadcast_id, d.member_id, d.point_id, d.channel_id, d.lane, d.locale, d.neutral, d.state, d.due_at, d.move_at, d.attempt_id, d.attempts, d.tries, d.resends, d.first_part, d.reason, d.detail, d.expires_at"
 
 // deliveryInto names where deliveryColumns go.
 func deliveryInto(d *delivery) []any {
-	return []any{&d.No, &d.Group, &d.Broadcast, &d.Member, &d.Point, &d.Channel, (*int)(&d.Lane), &d.Locale, &d.Neutral, &d.State, &d.Due, &d.Move, &d.Attempt, &d.Attempts, &d.Tries, &d.Resends, &d.FirstPart, (*string)(&d.Reason), &d.Detail}
+	return []any{&d.No, &d.Group, &d.Broadcast, &d.Member, &d.Point, &d.Channel, (*int)(&d.Lane), &d.Locale, &d.Neutral, &d.State, &d.Due, &d.Move, &d.Attempt, &d.Attempts, &d.Tries, &d.Resends, &d.FirstPart, (*string)(&d.Reason), &d.Detail, &d.Expires}
 }
 
 // rows are what a transaction has locked, by identifier, and which of them it writes back.

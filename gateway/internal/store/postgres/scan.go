@@ -159,7 +159,7 @@ func (s *Store) Resend(ctx context.Context, group, id gateway.ID) error {
 		if err != nil {
 			return err
 		}
-		if err := row.Resend(t, d, a, info.Policy, info.Expires); err != nil {
+		if err := row.Resend(t, d, a, info.Policy, row.Expiry(d.Expires, info.Expires)); err != nil {
 			return err
 		}
 		t.store(a, d)

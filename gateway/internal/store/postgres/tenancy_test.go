@@ -7,7 +7,7 @@ import (
 )
 
 // owned are the tables whose rows belong to a group.
-var owned = regexp.MustCompile(`\b(FROM|JOIN|INTO|UPDATE) (members|contact_points|consents|suppressions|imports|import_changes|broadcasts|renderings|deliveries|attempts|refs|tallies|charges|spends|inbounds|inbound_members|wordings|reviews|applied|tokens)\b`)
+var owned = regexp.MustCompile(`\b(FROM|JOIN|INTO|UPDATE) (members|contact_points|consents|suppressions|imports|import_changes|broadcasts|renderings|deliveries|attempts|refs|tallies|charges|spends|inbounds|inbound_members|wordings|reviews|schedules|occurrences|applied|tokens|calendars|events|feeds)\b`)
 
 // groupless are parts of statements that need not name a group, and why.
 var groupless = map[string]string{
@@ -15,6 +15,7 @@ var groupless = map[string]string{
 	"ORDER BY until LIMIT":          "work for all groups: it finds identifiers, and what is behind them is read with the group",
 	"ORDER BY move_at LIMIT":        "work for all groups, as above",
 	"WHERE a.id > $1 ORDER BY a.id": "work for all groups, as above",
+	"next_at FROM schedules WHERE":  "work for all groups, as above",
 	"FROM refs WHERE channel_id":    "a provider's identifier leads to an attempt, and that to its group",
 }
 

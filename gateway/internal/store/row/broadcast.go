@@ -3,6 +3,7 @@ package row
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -26,6 +27,28 @@ func StateConditions(state gateway.DeliveryState) (condition string, err error) 
 		return "d.state = 1 AND a.state = 3", nil
 	}
 	return "", gateway.Faultf(gateway.CodeInvalid, "%q is no state of a delivery", state)
+}
+
+// LocalText writes the wall time at which each member is told; empty: none.
+func LocalText(b *gateway.Broadcast) string {
+	if b.LocalAt == 0 {
+		return ""
+	}
+	return b.LocalAt.String()
+}
+
+// ReadLocal reads what LocalText wrote, and for how many microseconds somebody may be late.
+func ReadLocal(b *gateway.Broadcast, local string, late int64) error {
+	b.LateFor = time.Duration(late) * time.Microsecond
+	if local == "" {
+		return nil
+	}
+	return b.LocalAt.UnmarshalText([]byte(local))
+}
+
+// KeyReused is the answer to a key under which another broadcast was submitted.
+func KeyReused(key string) error {
+	return gateway.Faultf(gateway.CodeKeyReused, "the key %q was used for another broadcast of this group; use a new key", key)
 }
 
 // Turn says why a broadcast cannot be stopped, or resumed; nil: it can. over: every delivery of it has arrived or ended.

@@ -45,17 +45,34 @@ func (f *Frozen) Text(locale string, pointer bool) string {
 	return locale
 }
 
-// Fill writes what a claim says about its broadcast.
-func (f *Frozen) Fill(c *gateway.Claim) {
+// Fill writes what a claim says about its broadcast; own is when the delivery expires, zero: when its broadcast does.
+func (f *Frozen) Fill(c *gateway.Claim, own int64) {
 	c.Group, c.Broadcast, c.Avoid, c.Sensitive = f.Group, f.ID, f.Avoid, f.Sensitive
-	c.Class, c.Topic, c.Policy, c.Expires = f.Class, f.Topic, f.Policy, time.UnixMicro(f.Expires).UTC()
+	c.Class, c.Topic, c.Policy, c.Expires = f.Class, f.Topic, f.Policy, time.UnixMicro(Expiry(own, f.Expires)).UTC()
+}
+
+// Expiry is when a delivery expires: in its own time, or else with its broadcast.
+func Expiry(own, broadcast int64) int64 {
+	if own != 0 {
+		return own
+	}
+	return broadcast
+}
+
+// MoveAt is when a delivery that was not handed over goes to the next contact point: a while after it was planned and due;
+// zero: never.
+func MoveAt(c *gateway.Chunk, d *gateway.NewDelivery, now int64) int64 {
+	if c.MoveAfter <= 0 {
+		return 0
+	}
+	return max(now, ToMicros(d.Due)) + c.MoveAfter.Microseconds()
 }
 
 // Judge says whether a waiting delivery whose time has come may be sent, but for its group's cap; if it ends instead, for
 // which reason and in which words. point is the state of its contact point (0: it is not there).
 func (f *Frozen) Judge(c *gateway.Claim, now int64, stopped, erased bool, point int) (verdict gateway.Verdict, reason gateway.Reason, detail string) {
 	switch {
-	case f.Expires <= now:
+	case Expiry(ToMicros(c.Expires), f.Expires) <= now:
 		return gateway.Lapsed, gateway.ReasonExpired, "its time was over before it could be sent"
 	case stopped:
 		return gateway.Held, "", ""

@@ -141,6 +141,7 @@ type Delivery[K comparable] struct {
 	Neutral                             bool
 	State                               int
 	Due, Move                           int64
+	Expires                             int64 // zero: when its broadcast does
 	Attempt                             K
 	Attempts, Tries, Resends, FirstPart int
 	Reason                              gateway.Reason

@@ -58,6 +58,17 @@ func OpenReview(key *seal.Group, group gateway.ID, r *gateway.Review, sealed []b
 	return err
 }
 
+// Action seals what a schedule does.
+func Action(key *seal.Group, schedule gateway.ID, action gateway.Action) ([]byte, error) {
+	return document(key, Place(schedule, "action"), action)
+}
+
+// OpenAction opens what Action sealed.
+func OpenAction(key *seal.Group, schedule gateway.ID, sealed []byte) (action gateway.Action, err error) {
+	err = open(key, Place(schedule, "action"), sealed, &action)
+	return action, err
+}
+
 func document(key *seal.Group, place []byte, v any) ([]byte, error) {
 	plain, err := json.Marshal(v)
 	if err != nil {

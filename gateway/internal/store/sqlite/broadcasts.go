@@ -10,17 +10,21 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, words_sealed FROM broadcasts`
+const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, local_at, late_for, words_sealed FROM broadcasts`
 
 func scanBroadcast(r *lite.Stmt) (b gateway.Broadcast, sealed []byte, err error) {
-	var audience, policy string
+	var audience, policy, local string
 	var stopped bool
+	var late int64
 	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Author, (*string)(&b.State), &stopped, &policy,
-		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &sealed); err != nil {
+		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &local, &late, &sealed); err != nil {
 		return b, nil, err
 	}
 	if stopped {
 		b.State = gateway.Stopped
+	}
+	if err = row.ReadLocal(&b, local, late); err != nil {
+		return b, nil, err
 	}
 	if b.Policy, err = row.ReadPolicy(b.Class, policy); err != nil {
 		return b, nil, err
@@ -49,33 +53,38 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 		return gateway.Submission{}, err
 	}
 	var answer gateway.Submission
-	err = s.write.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) error {
-		answer = gateway.Submission{}
-		var known []byte
-		if err := t.query("SELECT id, fingerprint FROM broadcasts WHERE group_id = ? AND key = ?", []any{b.GroupID[:], b.Key}, func(r *lite.Stmt) error {
-			return r.Scan(&answer.ID, &known)
-		}); err != nil {
-			return err
+	err = s.write.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) (err error) {
+		answer, err = t.submit(&b, words, fingerprint)
+		if err == nil && answer.Created && whole != nil {
+			err = t.plan(whole, key)
 		}
-		if known != nil {
-			if !bytes.Equal(known, fingerprint) {
-				return gateway.Faultf(gateway.CodeKeyReused, "the key %q was used for another broadcast of this group; use a new key", b.Key)
-			}
-			return nil
-		}
-		if err := b.CheckNew(); err != nil {
-			return err
-		}
-		answer = gateway.Submission{ID: b.ID, Created: true}
-		if _, err := t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
-			created_at, start_at, expires_at, forget_at, planned, cursor, lapsed) VALUES (?,?,?,?,?,?,?,?,?,?,'planning',0,?,?,?,?,?,?,0,?,0)`,
-			b.GroupID[:], b.ID[:], b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, row.JSON(b.Policy), int(b.Policy.Lane),
-			row.ToMicros(b.CreatedAt), row.ToMicros(b.StartAt), row.ToMicros(b.ExpiresAt), row.ToMicros(b.ExpiresAt.Add(b.Policy.Keep)), make([]byte, 16)); err != nil || whole == nil {
-			return err
-		}
-		return t.plan(whole, key)
+		return err
 	})
 	return answer, err
+}
+
+// submit stores a broadcast whose words are sealed, unless its key is known.
+func (t *txn) submit(b *gateway.Broadcast, words, fingerprint []byte) (answer gateway.Submission, err error) {
+	var known []byte
+	if err := t.query("SELECT id, fingerprint FROM broadcasts WHERE group_id = ? AND key = ?", []any{b.GroupID[:], b.Key}, func(r *lite.Stmt) error {
+		return r.Scan(&answer.ID, &known)
+	}); err != nil {
+		return answer, err
+	}
+	if known != nil {
+		if !bytes.Equal(known, fingerprint) {
+			return answer, row.KeyReused(b.Key)
+		}
+		return answer, nil
+	}
+	if err := b.CheckNew(); err != nil {
+		return answer, err
+	}
+	_, err = t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
+		created_at, start_at, expires_at, forget_at, planned, cursor, lapsed, local_at, late_for) VALUES (?,?,?,?,?,?,?,?,?,?,'planning',0,?,?,?,?,?,?,0,?,0,?,?)`,
+		b.GroupID[:], b.ID[:], b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, row.JSON(b.Policy), int(b.Policy.Lane),
+		row.ToMicros(b.CreatedAt), row.ToMicros(b.StartAt), row.ToMicros(b.ExpiresAt), row.ToMicros(b.ExpiresAt.Add(b.Policy.Keep)), make([]byte, 16), row.LocalText(b), b.LateFor.Microseconds())
+	return gateway.Submission{ID: b.ID, Created: true}, err
 }
 
 // Broadcast reads one with its words.

@@ -152,7 +152,7 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddr
 }
 
 const claimQuery = `SELECT d.tail, d.broadcast_no, d.member_id, d.point_id, d.channel_no, d.locale, d.neutral, d.state, d.due_at, d.attempt_no, d.attempts, d.tries, d.resends, d.first_part,
-	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, m.neutral
+	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, d.expires_at, m.neutral
 	FROM deliveries d JOIN groups g ON g.no = d.group_no
 	LEFT JOIN contact_points p ON p.group_id = g.id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = g.id AND m.id = d.member_id
@@ -177,8 +177,8 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	c.Member, c.Point, c.Locale, c.Neutral, c.No = r.ColID(2), r.ColID(3), r.ColWord(5), r.ColInt(6) != 0, int(r.ColInt(10))+1
 	c.Tries, c.Resends, c.FirstPart, c.Kind = int(r.ColInt(11)), int(r.ColInt(12)), int(r.ColInt(13)), r.ColWord(14)
 	sealed.address, sealed.key = bytes.Clone(r.ColBlob(16)), bytes.Clone(r.ColBlob(17))
-	country, placed := r.ColWord(18), !r.ColNull(18)
-	hidden := !c.Neutral && r.ColInt(19) != 0
+	country, placed, expires := r.ColWord(18), !r.ColNull(18), r.ColInt(19)
+	hidden := !c.Neutral && r.ColInt(20) != 0
 	if err := r.Reset(); err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	if err != nil {
 		return err
 	}
-	info.Fill(c)
+	info.Fill(c, expires)
 	if c.Pointer, err = pointer(t.Conn, info, c.Neutral, at.channel); err != nil {
 		return err
 	}

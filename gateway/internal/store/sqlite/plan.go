@@ -56,16 +56,12 @@ func (t *txn) plan(c *gateway.Chunk, key *seal.Group) error {
 }
 
 var (
-	planWaiting = repeated("INSERT OR FAIL INTO deliveries (group_no, broadcast_no, lane, move_at, state, attempts, tries, resends, first_part, reason, detail, no, tail, member_id, point_id, channel_no, locale, neutral, due_at, attempt_no) VALUES ",
-		"(?1, ?2, ?3, ?4, 0, 0, 0, 0, 0, '', '', ?, ?, ?, ?, ?, ?, ?, ?, ?)", "")
+	planWaiting = repeated("INSERT OR FAIL INTO deliveries (group_no, broadcast_no, lane, state, attempts, tries, resends, first_part, reason, detail, no, tail, member_id, point_id, channel_no, locale, neutral, due_at, move_at, expires_at, attempt_no) VALUES ",
+		"(?1, ?2, ?3, 0, 0, 0, 0, 0, '', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "")
 	planEnded = "INSERT INTO deliveries (group_no, broadcast_no, lane, move_at, state, attempts, tries, resends, first_part, due_at, no, tail, member_id, point_id, channel_no, locale, neutral, attempt_no, reason, detail) VALUES (?, ?, ?, 0, 2, 0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 func (t *txn) putDeliveries(c *gateway.Chunk, group, broadcast int64) error {
-	move := int64(0)
-	if c.MoveAfter > 0 {
-		move = t.now + c.MoveAfter.Microseconds()
-	}
 	waiting := make([]*gateway.NewDelivery, 0, len(c.Deliveries))
 	counts := map[int64]int{}
 	for i := range c.Deliveries {
@@ -89,7 +85,7 @@ func (t *txn) putDeliveries(c *gateway.Chunk, group, broadcast int64) error {
 	var last gateway.ID
 	var channel int64
 	err := inBatches(len(waiting), func(lo, hi int) error {
-		s := t.Prepare(planWaiting[hi-lo]).Int(1, group).Int(2, broadcast).Int(3, int64(c.Lane)).Int(4, move)
+		s := t.Prepare(planWaiting[hi-lo]).Int(1, group).Int(2, broadcast).Int(3, int64(c.Lane))
 		for _, d := range waiting[lo:hi] {
 			if d.Channel != last || channel == 0 {
 				var err error
@@ -102,7 +98,7 @@ func (t *txn) putDeliveries(c *gateway.Chunk, group, broadcast int64) error {
 			counts[channel]++
 			no, tail := halves(d.ID)
 			i := s.Next()
-			s.Int(i, no).Int(i+1, tail).Key(i+2, d.MemberID).ID(i+3, d.Point).Int(i+4, channel).Text(i+5, d.Locale).Bool(i+6, d.Neutral).Int(i+7, row.ToMicros(d.Due)).Int(i+8, no)
+			s.Int(i, no).Int(i+1, tail).Key(i+2, d.MemberID).ID(i+3, d.Point).Int(i+4, channel).Text(i+5, d.Locale).Bool(i+6, d.Neutral).Int(i+7, row.ToMicros(d.Due)).Int(i+8, row.MoveAt(c, d, t.now)).Int(i+9, row.ToMicros(d.Expires)).Int(i+10, no)
 		}
 		return s.Run()
 	})

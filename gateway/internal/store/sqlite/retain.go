@@ -67,5 +67,13 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 		return 0, false, err
 	}
 	texts, err := t.exec(forgetInbounds, t.now-gateway.PolicyOf(gateway.Report).Keep.Microseconds(), limit)
-	return n + answers + texts, max(len(over), answers, texts) >= limit, err
+	if err != nil {
+		return 0, false, err
+	}
+	events, err := t.exec(forgetEvents, t.now-gateway.KeepEvents.Microseconds(), limit)
+	if err != nil {
+		return 0, false, err
+	}
+	runs, err := t.exec(forgetOutcomes, t.now-gateway.KeepOccurrences.Microseconds(), limit)
+	return n + answers + texts + events + runs, max(len(over), answers, texts, events, runs) >= limit, err
 }

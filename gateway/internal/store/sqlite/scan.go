@@ -196,7 +196,7 @@ func (s *Store) Resend(ctx context.Context, group, id gateway.ID) error {
 		if err != nil {
 			return err
 		}
-		if err := row.Resend(t, d, a, info.Policy, info.Expires); err != nil {
+		if err := row.Resend(t, d, a, info.Policy, row.Expiry(d.Expires, info.Expires)); err != nil {
 			return err
 		}
 		return t.store(a, d)

@@ -122,6 +122,13 @@ func run(t *testing.T, open Open) {
 		{"an incident opens, is told and closes", incidents},
 		{"errors of channels are bounded", channelErrors},
 		{"countries of addresses", countries},
+		{"calendars are read by one", calendars},
+		{"events change, and are told once", events},
+		{"feeds are secret and end", feeds},
+		{"schedules are kept, changed and deleted", schedules},
+		{"a run has one outcome", firing},
+		{"a person decides about a run", deciding},
+		{"a delivery expires in its own time", ownExpiry},
 		{"another group's ids lead nowhere", tenancy},
 		{"everything is there after a restart", restart},
 	} {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -18,6 +19,14 @@ func tenancy(t *testing.T, open Open) {
 	token := gateway.Token{ID: gateway.NewID(), GroupID: w.group.ID, Role: gateway.Viewer, Label: "x", Digest: make([]byte, 32), CreatedAt: w.clock.Now()}
 	w.ok(w.PutToken(w.ctx, token))
 	w.ok(w.PutReview(w.ctx, w.group.ID, gateway.Review{Digest: "d", Name: "pointer", Locale: "en", By: "Ana", At: w.clock.Now()}))
+
+	calendar := w.calendar("plenum")
+	calendar = w.saveReading(calendar, gateway.EventUpdate{Event: w.event(calendar, 1)})
+	_, digest := gateway.MintToken()
+	feed := gateway.Feed{ID: gateway.NewID(), GroupID: w.group.ID, Digest: digest, CreatedAt: w.clock.Now()}
+	w.ok(w.PutFeed(w.ctx, feed))
+	as := calendar
+	as.GroupID = foreign
 
 	var nothing []error
 	missing := func(err error) { nothing = append(nothing, err) }
@@ -36,6 +45,13 @@ func tenancy(t *testing.T, open Open) {
 	missing(err)
 	missing(w.RevokeToken(w.ctx, foreign, token.ID))
 	missing(w.DropReview(w.ctx, foreign, "d"))
+	_, err = w.CalendarFile(w.ctx, foreign, calendar.ID)
+	missing(err)
+	_, err = w.PutCalendar(w.ctx, as, []byte("BEGIN:VCALENDAR"))
+	missing(err)
+	missing(w.RemoveCalendar(w.ctx, foreign, calendar.ID))
+	missing(w.SaveReading(w.ctx, gateway.Reading{Group: foreign, Calendar: calendar.ID, Edition: calendar.Edition}))
+	missing(w.RevokeFeed(w.ctx, foreign, feed.ID))
 	for i, err := range nothing {
 		if !errors.Is(err, gateway.ErrNotFound) {
 			t.Errorf("question %d: %v", i, err)
@@ -61,6 +77,9 @@ func tenancy(t *testing.T, open Open) {
 		"tokens":     len(must(w.Tokens(w.ctx, foreign))),
 		"wordings":   len(must(w.Wordings(w.ctx, foreign))),
 		"reviews":    len(must(w.Reviews(w.ctx, foreign))),
+		"calendars":  len(must(w.Calendars(w.ctx, foreign))),
+		"events":     len(must(w.Events(w.ctx, foreign, gateway.ID{}, time.Time{}, 0))),
+		"feeds":      len(must(w.Feeds(w.ctx, foreign, gateway.ID{}, 10))),
 		"inbound":    len(must(w.Inbound(w.ctx, foreign, gateway.ID{}, 10))),
 	} {
 		if n != 0 {
@@ -80,6 +99,7 @@ func tenancy(t *testing.T, open Open) {
 	w.ok(err)
 	equal(t, "state", got.State, gateway.Planned)
 	equal(t, "point", w.read(w.group.ID, m.ID).Points[0].State, gateway.PointActive)
+	equal(t, "events", len(must(w.Events(w.ctx, w.group.ID, calendar.ID, time.Time{}, 0))), 1)
 	w.granted(id)
 	w.ok(w.Publish(w.ctx, w.group.ID, imp))
 	equal(t, "members", w.count(), 2)

@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
+	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
+	"github.com/carillon-gateway/carillon/scheduler"
+)
+
+// performer makes ready what runs of schedules send.
+type performer struct{ *fanout.Fanout }
+
+// Ready checks what a run sends.
+func (p performer) Ready(ctx context.Context, run scheduler.Performance) (*gateway.ReadyBroadcast, error) {
+	r := fanout.Run{Schedule: run.Schedule, Occurrence: run.Occurrence}
+	if run.Own {
+		var err error
+		if r.LocalAt, err = civil.ParseWall(run.Occurrence.Run); err != nil {
+			return nil, err
+		}
+		r.LateFor = run.Late
+	}
+	return p.Fanout.Ready(ctx, r)
+}
+
+// Look has whoever plans look for the broadcasts of runs.
+func (p performer) Look() {
+	if p.Elsewhere != nil {
+		p.Elsewhere()
+		return
+	}
+	p.Fanout.Look()
+}
+
+// schedules builds what does the runs of schedules, and what people do with them.
+func (a *App) schedules() *scheduler.Desk {
+	actor := performer{a.fanout}
+	a.ticker = scheduler.NewTicker(a.store, actor, scheduler.Options{Log: a.Log, At: a.At})
+	return scheduler.NewDesk(a.store, actor, a.Now, a.ticker.Wake)
+}
+
+var _ scheduler.Actor = performer{}

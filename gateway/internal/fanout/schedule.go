@@ -1,0 +1,90 @@
+package fanout
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
+)
+
+// Run is a run of a schedule that is to be sent.
+type Run struct {
+	Schedule   gateway.Schedule
+	Occurrence gateway.Occurrence
+	LocalAt    civil.Wall    // at each member's own time; zero: at once
+	LateFor    time.Duration // of gateway.Broadcast
+}
+
+// Ready checks what a run of a schedule sends, as Submit does a draft, and stores nothing.
+func (f *Fanout) Ready(ctx context.Context, r Run) (*gateway.ReadyBroadcast, error) {
+	a := r.Schedule.Action.Broadcast
+	if r.Schedule.Action.Kind != gateway.ActBroadcast || a == nil {
+		return nil, gateway.Faultf(gateway.CodeInvalid, "action: %q is nothing that a schedule can do here; say under broadcast what it sends", r.Schedule.Action.Kind)
+	}
+	if a.Kind != gateway.KindReport && a.Kind != gateway.KindReminder {
+		return nil, gateway.Faultf(gateway.CodeInvalid, "kind: %q cannot be sent by a schedule; use report or reminder", a.Kind)
+	}
+	d := gateway.Draft{Group: r.Schedule.GroupID, Key: r.Occurrence.BroadcastKey(), Kind: a.Kind, Audience: a.Audience, Words: a.Words, Sensitive: a.Sensitive, Author: r.Schedule.Author, LocalAt: r.LocalAt, LateFor: r.LateFor}
+	if r.Occurrence.By != "" {
+		d.Author = r.Occurrence.By
+	}
+	if (a.Wording == "") == (len(a.Words.Sources) == 0) {
+		return nil, gateway.Faultf(gateway.CodeInvalid, "give the text itself or the name of one of the group's own wordings, one of both")
+	}
+	if a.Wording != "" {
+		all, err := f.store.Wordings.Wordings(ctx, d.Group)
+		if err != nil {
+			return nil, fmt.Errorf("read the group's wordings: %w", err)
+		}
+		if d.Words.Sources = all[a.Wording]; d.Words.Sources == nil {
+			return nil, gateway.Faultf(gateway.CodeInvalid, "wording: the group has no words of its own under the name %q; put them there first", a.Wording)
+		}
+	}
+	b, err := f.broadcast(d)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := f.ready(ctx, b); err != nil {
+		return nil, err
+	}
+	print := sha256.Sum256([]byte("run " + b.Key)) // what the schedule sends may be changed between two tries of one run
+	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:]}, nil
+}
+
+// hours keeps the zones of the members of one broadcast.
+type hours map[string]*time.Location
+
+// set gives a member her own hour. Who is late for too long, or has no such date, is not told.
+func (h hours) set(n *gateway.NewDelivery, b *gateway.Broadcast, zone, group string, now time.Time) {
+	loc := h.zone(zone)
+	if loc == nil {
+		loc = h.zone(group)
+	}
+	if loc == nil {
+		loc = time.UTC
+	}
+	at := civil.In(b.LocalAt, loc).Instant()
+	switch {
+	case !civil.Exists(b.LocalAt, loc):
+		n.Reason, n.Detail = gateway.ReasonSuppressed, "her calendar has no "+b.LocalAt.Fields().Format(time.DateOnly)
+		return
+	case b.LateFor > 0 && now.Sub(at) > b.LateFor:
+		n.Reason, n.Detail = gateway.ReasonExpired, "her "+b.LocalAt.Fields().Format("15:04")+" was over for too long before it could be planned"
+		return
+	case at.Before(now):
+		at = now
+	}
+	n.Due, n.Expires = at, at.Add(b.Policy.Expires)
+}
+
+func (h hours) zone(name string) *time.Location {
+	loc, known := h[name]
+	if !known {
+		loc, _ = civil.Zone(name) // nil: a zone that the machine does not know any more
+		h[name] = loc
+	}
+	return loc
+}

@@ -1,0 +1,285 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
+)
+
+// PutSchedule makes a schedule or changes it.
+func (s *Store) PutSchedule(ctx context.Context, p gateway.Schedule, retime bool) (gateway.Schedule, error) {
+	key, err := s.groupKey(ctx, p.GroupID)
+	if err != nil {
+		return p, err
+	}
+	fresh := p.ID.IsZero()
+	if fresh {
+		p.ID = gateway.NewID()
+	}
+	action, err := sealed.Action(key, p.ID, p.Action)
+	if err != nil {
+		return p, err
+	}
+	err = s.do(ctx, false, func(t *txn) error {
+		if fresh {
+			n, err := t.exec("INSERT INTO schedules (group_id, id, name, timing, action_sealed, author, revision, paused, paused_until, next_run, next_at, changed_at) VALUES ($1,$2,$3,$4,$5,$6,1,$7,$8,$9,$10,$11) ON CONFLICT (group_id, name) DO NOTHING",
+				p.GroupID, p.ID, p.Name, row.JSON(p.Timing), action, p.Author, p.Paused, p.PausedUntil, p.Run, p.At, t.now)
+			if err == nil && n == 0 {
+				err = row.NameTaken(p.Name)
+			}
+			return err
+		}
+		n, err := t.exec(`UPDATE schedules SET timing = $4, action_sealed = $5, author = $6, revision = revision + 1, paused = $7, paused_until = $8, changed_at = $9,
+			next_run = CASE WHEN $10 THEN $11 ELSE next_run END, next_at = CASE WHEN $10 THEN $12::bigint ELSE next_at END WHERE group_id = $1 AND id = $2 AND revision = $3`,
+			p.GroupID, p.ID, p.Revision, row.JSON(p.Timing), action, p.Author, p.Paused, p.PausedUntil, t.now, retime, p.Run, p.At)
+		if err == nil && n == 0 {
+			err = gateway.ErrStale
+		}
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	return s.schedule(ctx, "s.group_id = $1 AND s.id = $2", p.GroupID, p.ID)
+}
+
+// Schedule reads one by its name.
+func (s *Store) Schedule(ctx context.Context, group gateway.ID, name string) (gateway.Schedule, error) {
+	return s.schedule(ctx, "s.group_id = $1 AND s.name = $2", group, name)
+}
+
+func (s *Store) schedule(ctx context.Context, where string, args ...any) (gateway.Schedule, error) {
+	all, err := s.listSchedules(ctx, where, args...)
+	if err == nil && len(all) == 0 {
+		err = missing("schedule")
+	}
+	if err != nil {
+		return gateway.Schedule{}, err
+	}
+	return all[0].Schedule, nil
+}
+
+// Schedules lists a group's.
+func (s *Store) Schedules(ctx context.Context, group, after gateway.ID, limit int) ([]gateway.Schedule, error) {
+	found, err := s.listSchedules(ctx, "s.group_id = $1 AND s.id > $2 ORDER BY s.id LIMIT $3", group, after, limit)
+	return column(found, func(t gateway.TimelySchedule) gateway.Schedule { return t.Schedule }), err
+}
+
+// listSchedules reads schedules with their actions.
+func (s *Store) listSchedules(ctx context.Context, where string, args ...any) ([]gateway.TimelySchedule, error) {
+	all := []gateway.TimelySchedule{}
+	var closed [][]byte
+	err := s.queryPage(ctx, "SELECT "+row.ScheduleColumns+", g.zone, s.action_sealed FROM schedules s JOIN groups g ON g.id = s.group_id WHERE "+where, args, func(r pgx.Rows) error {
+		var one gateway.TimelySchedule
+		var timing string
+		var action []byte
+		if err := r.Scan(append(row.ScheduleInto(&one.Schedule, &timing), &one.GroupZone, &action)...); err != nil {
+			return err
+		}
+		all, closed = append(all, one), append(closed, action)
+		return fromJSON(timing, &all[len(all)-1].Timing)
+	})
+	for i := 0; err == nil && i < len(all); i++ {
+		var key *seal.Group
+		if key, err = s.groupKey(ctx, all[i].GroupID); err == nil {
+			all[i].Action, err = sealed.OpenAction(key, all[i].ID, closed[i])
+		}
+		if err != nil && ctx.Err() == nil { // one that cannot be opened must not hold up all others; it does nothing
+			s.log.Error("what a schedule does cannot be opened; see that all keys of the ring are there", "schedule", all[i].ID, "error", err)
+			all[i].Action, err = gateway.Action{}, nil
+		}
+	}
+	return all, err
+}
+
+// DeleteSchedule deletes one with the outcomes of its runs.
+func (s *Store) DeleteSchedule(ctx context.Context, group, id gateway.ID) error {
+	return s.do(ctx, false, func(t *txn) error {
+		n, err := t.exec("DELETE FROM schedules WHERE group_id = $1 AND id = $2", group, id)
+		if err != nil || n == 0 {
+			return orMissing(err, "schedule")
+		}
+		_, err = t.exec("DELETE FROM occurrences WHERE group_id = $1 AND schedule_id = $2", group, id)
+		return err
+	})
+}
+
+func orMissing(err error, what string) error {
+	if err == nil {
+		err = missing(what)
+	}
+	return err
+}
+
+// Occurrences lists the newest first.
+func (s *Store) Occurrences(ctx context.Context, group, schedule, before gateway.ID, limit int) ([]gateway.Occurrence, error) {
+	if before.IsZero() {
+		before = highest
+	}
+	all := []gateway.Occurrence{}
+	err := s.queryPage(ctx, "SELECT "+row.OccurrenceColumns+" FROM occurrences WHERE group_id = $1 AND schedule_id = $2 AND id < $3 ORDER BY id DESC LIMIT $4", []any{group, schedule, before, limit}, func(r pgx.Rows) error {
+		var o gateway.Occurrence
+		err := r.Scan(row.OccurrenceInto(&o)...)
+		all = append(all, o)
+		return err
+	})
+	return all, err
+}
+
+// DueSchedules lists what is due, from the index of what comes next.
+func (s *Store) DueSchedules(ctx context.Context, limit int) (gateway.Timely, error) {
+	found := gateway.Timely{}
+	now, err := s.clock(ctx)
+	if err != nil {
+		return found, err
+	}
+	found.Now = row.FromMicros(now)
+	if found.Schedules, err = s.listSchedules(ctx, "s.next_run <> '' AND s.next_at <= $1 ORDER BY s.next_at LIMIT $2", now, limit); err != nil {
+		return found, err
+	}
+	err = s.queryPage(ctx, "SELECT next_at FROM schedules WHERE next_run <> '' AND next_at > $1 ORDER BY next_at LIMIT 1", []any{now}, func(r pgx.Rows) error { return r.Scan(&found.Next) })
+	return found, err
+}
+
+// Timings lists all schedules that have a next run, without actions.
+func (s *Store) Timings(ctx context.Context, after gateway.ID, limit int) ([]gateway.TimelySchedule, error) {
+	all := []gateway.TimelySchedule{}
+	err := s.queryPage(ctx, "SELECT "+row.ScheduleColumns+", g.zone FROM schedules s JOIN groups g ON g.id = s.group_id WHERE s.next_run <> '' AND s.id > $1 ORDER BY s.id LIMIT $2", []any{after, limit}, func(r pgx.Rows) error {
+		var one gateway.TimelySchedule
+		var timing string
+		if err := r.Scan(append(row.ScheduleInto(&one.Schedule, &timing), &one.GroupZone)...); err != nil {
+			return err
+		}
+		all = append(all, one)
+		return fromJSON(timing, &all[len(all)-1].Timing)
+	})
+	return all, err
+}
+
+// Retime puts a schedule at another run or instant.
+func (s *Store) Retime(ctx context.Context, f gateway.Firing) error {
+	return s.do(ctx, false, func(t *txn) error { return t.moveOn(&f) })
+}
+
+// moveOn puts a schedule at its next run if it stands where the firing says. Whoever does so has the schedule to himself
+// until the transaction ends.
+func (t *txn) moveOn(f *gateway.Firing) error {
+	n, err := t.exec("UPDATE schedules SET next_run = $5, next_at = $6 WHERE group_id = $1 AND id = $2 AND revision = $3 AND next_run = $4", f.Group, f.Schedule, f.Revision, f.Run, f.Next, f.At)
+	if err == nil && n == 0 {
+		err = gateway.ErrStale
+	}
+	return err
+}
+
+// Fire records the outcomes of runs, submits and moves on.
+func (s *Store) Fire(ctx context.Context, f gateway.Firing) error {
+	words, err := s.sealReady(ctx, f.Send)
+	if err != nil {
+		return err
+	}
+	return s.do(ctx, false, func(t *txn) error {
+		if err := t.moveOn(&f); err != nil {
+			return err
+		}
+		if f.Supersede {
+			if _, err := t.exec("UPDATE occurrences SET state = 'skipped', reason = 'superseded', recorded_at = $3 WHERE group_id = $1 AND schedule_id = $2 AND state = 'asked'", f.Group, f.Schedule, t.now); err != nil {
+				return fmt.Errorf("leaving out what was asked about: %w", err)
+			}
+		}
+		for _, o := range f.Occurrences {
+			_, recorded, err := t.outcome(&o)
+			if err != nil {
+				return err
+			}
+			if recorded {
+				continue
+			}
+			if err := t.putOutcome(&o, f.Send, words); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Decide records what a person decided about one run.
+func (s *Store) Decide(ctx context.Context, o gateway.Occurrence, send *gateway.ReadyBroadcast) error {
+	words, err := s.sealReady(ctx, send)
+	if err != nil {
+		return err
+	}
+	return s.do(ctx, false, func(t *txn) error {
+		there := false
+		if err := t.query("SELECT true FROM schedules WHERE group_id = $1 AND id = $2 FOR UPDATE", []any{o.GroupID, o.ScheduleID}, func(r pgx.Rows) error { return r.Scan(&there) }); err != nil || !there {
+			return orMissing(err, "schedule")
+		}
+		was, _, err := t.outcome(&o)
+		if err != nil {
+			return err
+		}
+		if err := row.Decided(was, &o); err != nil {
+			return err
+		}
+		return t.putOutcome(&o, send, words)
+	})
+}
+
+func (s *Store) sealReady(ctx context.Context, send *gateway.ReadyBroadcast) ([]byte, error) {
+	if send == nil {
+		return nil, nil
+	}
+	key, err := s.groupKey(ctx, send.Broadcast.GroupID)
+	if err != nil {
+		return nil, err
+	}
+	return sealed.Words(key, send.Broadcast.ID, send.Broadcast.Words)
+}
+
+// submit stores the broadcast of a run unless its key is known. Who runs it has its schedule to himself.
+func (t *txn) submit(b *gateway.Broadcast, words, fingerprint []byte) (id gateway.ID, err error) {
+	var known []byte
+	if err := t.query("SELECT id, fingerprint FROM broadcasts WHERE group_id = $1 AND key = $2", []any{b.GroupID, b.Key}, func(r pgx.Rows) error { return r.Scan(&id, &known) }); err != nil {
+		return id, err
+	}
+	if known != nil {
+		if !bytes.Equal(known, fingerprint) {
+			err = row.KeyReused(b.Key)
+		}
+		return id, err
+	}
+	if err := b.CheckStart(); err != nil {
+		return id, err
+	}
+	_, err = t.exec(submitStatement, b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, string(gateway.Planning), row.JSON(b.Policy), int16(b.Policy.Lane),
+		b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), 0, gateway.ID{}, row.LocalText(b), b.LateFor.Microseconds())
+	return b.ID, err
+}
+
+// outcome reads what is recorded of a run.
+func (t *txn) outcome(o *gateway.Occurrence) (state gateway.OccurrenceState, recorded bool, err error) {
+	err = t.query("SELECT state FROM occurrences WHERE group_id = $1 AND schedule_id = $2 AND run = $3", []any{o.GroupID, o.ScheduleID, o.Run}, func(r pgx.Rows) error {
+		recorded = true
+		return r.Scan((*string)(&state))
+	})
+	return state, recorded, err
+}
+
+// putOutcome writes the outcome of a run, and submits what it sends if it fired.
+func (t *txn) putOutcome(o *gateway.Occurrence, send *gateway.ReadyBroadcast, words []byte) error {
+	if o.State == gateway.OccurrenceFired && send != nil {
+		var err error
+		if o.BroadcastID, err = t.submit(&send.Broadcast, words, send.Fingerprint); err != nil {
+			return err
+		}
+	}
+	_, err := t.exec("INSERT INTO occurrences ("+row.OccurrenceColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11) ON CONFLICT (group_id, schedule_id, run) DO UPDATE SET state = $6, reason = $7, detail = $8, decided_by = $9, broadcast_id = $10, recorded_at = $11",
+		o.GroupID, o.ScheduleID, o.Run, gateway.NewID(), o.At, string(o.State), string(o.Reason), o.Detail, o.By, o.BroadcastID, t.now)
+	return err
+}
