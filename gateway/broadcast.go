@@ -97,6 +97,16 @@ type Rendering struct {
 	Cost        int      // of all parts together
 }
 
+// FullLocale is the locale under which the full text of a sensitive broadcast is kept. Under the plain one lies the
+// pointer, for members in neutral mode and for others: who does not know of sensitive texts, such as a process of the
+// release before during an upgrade, sends the pointer.
+func FullLocale(locale string) string {
+	if strings.Contains(locale, "-x-") {
+		return locale + "-full"
+	}
+	return locale + "-x-full"
+}
+
 // Submission is the answer to submitting a broadcast.
 type Submission struct {
 	ID      ID   `json:"id"`

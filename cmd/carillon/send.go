@@ -179,7 +179,11 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 	if errors.As(err, &faults) {
 		return words, text{folder: m.words, sources: words.Sources}.place(faults)
 	}
-	if err := set.CheckData(templates.Text(words.Data)); err != nil {
+	values := templates.Text(words.Data)
+	if _, own := values["group"]; !own {
+		values["group"] = m.group // the gateway fills in the group's name
+	}
+	if err := set.CheckData(values); err != nil {
 		return words, wrong("%w (give values with --data name=value)", err)
 	}
 	return words, nil

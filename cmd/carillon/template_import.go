@@ -296,10 +296,18 @@ func (c wordChange) write(dir string) error {
 	if strings.ContainsAny(c.Text+c.Locale, `/\`) || !filepath.IsLocal(file) || filepath.Dir(file) != c.Text {
 		return fmt.Errorf("the gateway has a text called %q in %q, which is no name of a file", c.Text, c.Locale)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, c.Text), 0o700); err != nil {
-		return fmt.Errorf("making the folder of %s: %w", c.Text, err)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the folder %s: %w", dir, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, file), []byte(c.want), 0o600); err != nil {
+	root, err := os.OpenRoot(dir) // nor can links in a folder that was there
+	if err != nil {
+		return fmt.Errorf("opening the folder %s: %w", dir, err)
+	}
+	err = root.MkdirAll(c.Text, 0o700)
+	if err == nil {
+		err = root.WriteFile(file, []byte(c.want), 0o600)
+	}
+	if err = errors.Join(err, root.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", file, err)
 	}
 	return nil

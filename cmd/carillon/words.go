@@ -44,6 +44,9 @@ func (t text) locales() []string { return slices.Sorted(maps.Keys(t.sources)) }
 // longestWords bounds one file of a text, in bytes.
 const longestWords = 1 << 20
 
+// mostLanguages bounds one text, as the gateway does.
+const mostLanguages = 200
+
 // readWords reads a folder with one LOCALE.md a language.
 func readWords(folder string) (map[string]string, error) {
 	entries, err := os.ReadDir(folder)
@@ -57,8 +60,13 @@ func readWords(folder string) (map[string]string, error) {
 			continue
 		}
 		info, err := e.Info()
-		if err != nil || info.Size() > longestWords {
+		switch {
+		case err != nil || info.Size() > longestWords:
 			return nil, wrong("%s cannot be read or is too long for a message", filepath.Join(folder, e.Name()))
+		case !info.Mode().IsRegular(): // a folder that came by mail must not lead to a file of whoever takes it in
+			return nil, wrong("%s is no plain file; put the text itself in its place", filepath.Join(folder, e.Name()))
+		case len(sources) == mostLanguages:
+			return nil, wrong("%s holds more than %d languages; leave some out", folder, mostLanguages)
 		}
 		b, err := os.ReadFile(filepath.Join(folder, e.Name()))
 		if err != nil {

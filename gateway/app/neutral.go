@@ -33,7 +33,7 @@ func (d *channelDesk) telltale(ctx context.Context, c gateway.Channel, adapter c
 			continue
 		}
 		for _, name := range names {
-			if tells(name, g.Name) || tells(name, g.Slug) {
+			if g.NamedIn(name) || holds(name, g.Name) || holds(name, g.Slug) {
 				warnings = append(warnings, fmt.Sprintf("a member in neutral mode reads %q as the sender, which tells that %s writes; choose a sender that says nothing, as the channel's page of the manual describes", name, g.Slug))
 			}
 		}
@@ -41,10 +41,11 @@ func (d *channelDesk) telltale(ctx context.Context, c gateway.Channel, adapter c
 	return warnings, nil
 }
 
-// tells says whether a sender's name holds the name of a group. One without letters and digits is in none.
-func tells(sender, group string) bool {
-	group = squeezed(group)
-	return group != "" && strings.Contains(squeezed(sender), group)
+// holds reports whether a sender's name holds another name, whatever stands between its letters. A name without letters and
+// digits is in everything, so it is in nothing.
+func holds(sender, name string) bool {
+	name = squeezed(name)
+	return name != "" && strings.Contains(squeezed(sender), name)
 }
 
 // squeezed keeps letters and digits, so that "Harbour Union" is found in "harbour-union.example".

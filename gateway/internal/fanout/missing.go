@@ -80,7 +80,17 @@ func (s *shortage) list() []gateway.Missing {
 	slices.SortFunc(all, func(a, b gateway.Missing) int {
 		return cmp.Or(b.Members-a.Members, cmp.Compare(a.Locale, b.Locale), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Detail, b.Detail))
 	})
-	return all[:min(len(all), mostMissing+1)]
+	all = all[:min(len(all), mostMissing+1)]
+	slices.SortStableFunc(all, func(a, b gateway.Missing) int { return cmp.Compare(rest(a), rest(b)) })
+	return all
+}
+
+// rest puts the languages that are counted together behind those that have a name.
+func rest(m gateway.Missing) int {
+	if m.Locale == "und" {
+		return 1
+	}
+	return 0
 }
 
 func (l lack) missing() gateway.Missing {

@@ -181,3 +181,28 @@ func TestALargeAudienceIsNotReadWhenNothingIsMissing(t *testing.T) {
 		t.Errorf("with the fallback nothing is asked: %d pages, locales asked for %d times", a.pages, a.locales)
 	}
 }
+
+// Every member of a group reads a language of her own: what is told names two hundred of them, and behind these how many
+// members read others. Nobody is left uncounted.
+func TestMoreLanguagesThanCanBeNamedAreCountedTogether(t *testing.T) {
+	st := newStage(t)
+	people := many(1, who{locale: "en", points: "sms"})
+	for i := range 260 {
+		people = append(people, who{locale: fmt.Sprintf("q%c%c", 'a'+i/26, 'a'+i%26), points: "sms"})
+	}
+	st.enrol(people...)
+	d := bare("b", map[string]string{"en": "en"})
+	d.Group = st.group.ID
+	_, err := st.f.Submit(t.Context(), d)
+	var fault *gateway.Fault
+	if !errors.As(err, &fault) || len(fault.Missing) != 201 {
+		t.Fatalf("%v", err)
+	}
+	members := 0
+	for _, m := range fault.Missing {
+		members += m.Members
+	}
+	if last := fault.Missing[200]; members != 260 || last.Locale != "und" || last.Members != 60 {
+		t.Errorf("%d members, and last %+v", members, last)
+	}
+}

@@ -44,9 +44,7 @@ func (f *Fanout) plan(ctx context.Context, j *job) error {
 			return fmt.Errorf("the ledger refuses the cursor that it gave: %w", gateway.ErrStale)
 		}
 		t.b.Cursor = now.Cursor
-		for _, v := range t.versions {
-			v.written = false // whoever went on may have planned without these
-		}
+		t.rewrite() // whoever went on may have planned without these
 	}
 }
 
@@ -119,9 +117,7 @@ func (p *planner) write(ctx context.Context, page []gateway.Recipient, last bool
 	c := p.chunk(page, last)
 	p.f.At(FaultPoints[1])
 	if err := p.f.store.Ledger.Plan(ctx, c); err != nil {
-		for _, v := range p.t.versions {
-			v.written = false
-		}
+		p.t.rewrite()
 		return fmt.Errorf("write a chunk: %w", err)
 	}
 	p.f.At(FaultPoints[2])
@@ -138,6 +134,7 @@ func (p *planner) chunk(page []gateway.Recipient, last bool) gateway.Chunk {
 	if len(page) > 0 {
 		c.Cursor = page[len(page)-1].Member
 	}
+	p.t.trim()
 	p.deliveries = p.deliveries[:0]
 	now := p.f.Now()
 	for i := range page {

@@ -221,7 +221,7 @@ func (f *Fanout) texts(ctx context.Context, b gateway.Broadcast) (*texts, error)
 		return nil, fmt.Errorf("read the group's wordings: %w", unread)
 	}
 	g.Fallback = append(slices.Clone(g.Fallback), f.Languages...)
-	return newTexts(b, g, f.neutral(wordings), f.ways(b.GroupID, b.Audience.Avoid))
+	return newTexts(b, g, f.neutral(g, wordings), f.ways(b.GroupID, b.Audience.Avoid))
 }
 
 // ways lists the first usable channel of each kind, but for one to avoid.

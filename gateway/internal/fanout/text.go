@@ -17,6 +17,10 @@ import (
 // keptReadings bounds what is remembered of readers' languages: every member may have a chain of her own.
 const keptReadings = 10_000
 
+// keptTexts bounds the versions of one broadcast that are kept from one chunk to the next, in bytes: in many languages, by
+// many clocks, they are many.
+const keptTexts = 32 << 20
+
 // lastResort is the language of the shipped texts for a reader whose chain has none of theirs.
 const lastResort = "en"
 
@@ -44,6 +48,7 @@ type texts struct {
 	ways     []way
 	readings map[readingKey]*version
 	versions map[versionKey]*version
+	bytes    int // of versions, about
 }
 
 // readingKey is what decides which text a reader gets.
@@ -149,6 +154,26 @@ func (t *texts) read(locale string, fallback []string, zone string, neutral bool
 	return v
 }
 
+// rewrite takes all versions for unwritten.
+func (t *texts) rewrite() {
+	for _, v := range t.versions {
+		v.written = false
+		if v.pointer != nil {
+			v.pointer.written = false
+		}
+	}
+}
+
+// trim forgets all versions if they have become too many; those that are met again are composed and written again, which the
+// ledger takes for what it has.
+func (t *texts) trim() {
+	if t.bytes > keptTexts {
+		clear(t.readings)
+		clear(t.versions)
+		t.bytes = 0
+	}
+}
+
 func (t *texts) find(chain []string, where place, neutral bool) *version {
 	set, data := t.main, t.data
 	if neutral {
@@ -179,6 +204,9 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 		for i, w := range t.ways {
 			if v.byKind[i].err = err; err == nil {
 				v.byKind[i] = t.compose(doc, w, key)
+				for _, raw := range v.byKind[i].rendering.Parts {
+					t.bytes += 3 * len(raw) // it is kept as parts too
+				}
 			}
 		}
 		t.versions[key] = v
@@ -264,11 +292,19 @@ func (v *version) renderings() []gateway.Rendering {
 	}
 	v.written = true
 	var all []gateway.Rendering
-	for said := v; said != nil; said = said.pointer {
-		for _, c := range said.byKind {
-			if c.err == nil {
-				all = append(all, c.rendering)
+	for _, c := range v.byKind {
+		if c.err == nil {
+			all = append(all, c.rendering)
+		}
+	}
+	if v.pointer != nil {
+		for _, c := range v.pointer.byKind {
+			if c.err != nil {
+				continue
 			}
+			plain := c.rendering
+			plain.Neutral = false // see gateway.FullLocale
+			all = append(all, c.rendering, plain)
 		}
 	}
 	return all

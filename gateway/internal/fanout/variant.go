@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -62,7 +63,8 @@ func (t *texts) pair(v, pointer *version) *version {
 	}
 	both := t.versions[key]
 	if both == nil || both.pointer == nil {
-		both = v.as(key)
+		both = v.as(versionKey{locale: gateway.FullLocale(key.locale)})
+		both.versionKey = key // of deliveries
 		both.pointer = pointer.as(versionKey{key.locale, true})
 		t.versions[key] = both
 	}
@@ -90,10 +92,12 @@ func (t *texts) over(v *version, way int) *version {
 	return v
 }
 
-// neutral gives the texts that take the place of others, with the group's own languages laid over the shipped ones.
-func (f *Fanout) neutral(wordings map[string]map[string]string) wordingSource {
+// neutral gives the texts that take the place of others, with the group's own languages laid over the shipped ones: but
+// for those that name the group, as after it has taken another name.
+func (f *Fanout) neutral(g gateway.Group, wordings map[string]map[string]string) wordingSource {
 	return func(name string) (*templates.Set, error) {
-		own := wordings[name]
+		own := maps.Clone(wordings[name])
+		maps.DeleteFunc(own, func(_, source string) bool { return g.NamedIn(source) })
 		if name == templates.Pointer && len(own) == 0 {
 			return f.pointer()
 		}

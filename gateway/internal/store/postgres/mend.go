@@ -164,6 +164,7 @@ func (s *Store) cases(ctx context.Context, text string, waiting bool, ids []gate
 		if c.Pointer, err = pointer(reader{ctx, s}, fits, info, d.Neutral, c.Channel); err != nil {
 			return nil, fmt.Errorf("reading cases: %w", err)
 		}
+		c.Locale = info.Text(c.Locale, c.Pointer)
 		if len(f.wrapped) > 0 && len(f.address) > 0 {
 			if err := s.openAddress(ctx, c, f.wrapped, f.address); ctx.Err() != nil {
 				return nil, ctx.Err()
