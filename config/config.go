@@ -84,18 +84,18 @@ type Limits struct {
 // Watchdog says who outside is told, again and again, that all is well, so that silence is noticed there.
 type Watchdog struct {
 	Ping  string   `yaml:"ping" doc:"an address that is asked for (GET) as long as the watchdog finds nothing amiss, as dead man's switches expect: https://…; it may be a private one; keep it to yourself"`
-	Every Duration `yaml:"every" doc:"how often, at least 10s, as in 1m"`
+	Every Duration `yaml:"every" doc:"how often, at least 1s, as in 1m"`
 }
 
 // leastPing is the shortest time between two pings.
-const leastPing = Duration(10 * time.Second)
+const leastPing = Duration(time.Second)
 
 func (w *Watchdog) check(r *reader) {
 	if u, err := url.Parse(w.Ping); r.given("watchdog.ping") && w.Ping != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
 		r.faultAt("watchdog.ping", "this URL cannot be used", "write it whole, as in https://heartbeat.example/0123")
 	}
 	if w.Every < leastPing && r.given("watchdog.every") {
-		r.faultAt("watchdog.every", "this is too often", "write at least 10s, as in 1m")
+		r.faultAt("watchdog.every", "this is too often", "write at least 1s, as in 1m")
 	}
 }
 

@@ -154,8 +154,9 @@ func (w *watchdog) lifeSigns(ctx context.Context) (signs []gateway.Sign, err err
 		if err != nil {
 			return nil, err
 		}
+		itself := slices.ContainsFunc(alive, func(p gateway.ProcessStatus) bool { return p.ID == w.process }) // or else a clock was set, and all signs of life are gone for a moment
 		for _, role := range AllRoles() {
-			if !slices.ContainsFunc(alive, func(p gateway.ProcessStatus) bool { return slices.Contains(p.Roles, string(role)) }) {
+			if itself && !slices.ContainsFunc(alive, func(p gateway.ProcessStatus) bool { return slices.Contains(p.Roles, string(role)) }) {
 				add(gateway.RoleMissing, w.looked, gateway.ID{}, string(role))
 			}
 		}
