@@ -138,7 +138,7 @@ type Sign struct {
 // Watchdog keeps what the watchdog goes by and what it found.
 type Watchdog interface {
 	// Signs lists what is overdue for longer than Watched says, by the store's clock. Its cost grows with what there is of
-	// groups and channels, not with what waits. Of runs without a decision it lists the newest MostUndecided at most.
+	// groups and channels, not with what waits. Of runs without a decision it lists the newest 100 at most.
 	Signs(ctx context.Context) ([]Sign, error)
 	// Findings lists what is open, in the order in which it was found.
 	Findings(ctx context.Context) ([]Finding, error)
@@ -147,9 +147,6 @@ type Watchdog interface {
 	// not held under this token any more.
 	SetFindings(ctx context.Context, open []Finding, token int64) ([]Finding, error)
 }
-
-// MostUndecided is how many runs without a decision are told of at once.
-const MostUndecided = 100
 
 // LookDue says when a run is to be looked at, by its name (see Occurrence); at is what its schedule says, which is later while
 // it is tried again and again.

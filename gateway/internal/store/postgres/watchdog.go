@@ -38,7 +38,7 @@ var stuckLanes = `WITH RECURSIVE w (channel_id, lane, group_id) AS (
 			WHERE d.state = 0 AND (d.channel_id, d.lane, d.group_id) > (w.channel_id, w.lane, w.group_id) ORDER BY d.channel_id, d.lane, d.group_id LIMIT 1) n)
 	SELECT DISTINCT ON (c.id, w.lane) c.id, c.name, w.lane, l.due_at, l.id::text FROM w JOIN channels c ON c.id = w.channel_id,
 		LATERAL (SELECT d.id, d.due_at FROM deliveries d WHERE d.channel_id = w.channel_id AND d.lane = w.lane AND d.state = 0 AND d.group_id = w.group_id AND d.due_at <= $1 ORDER BY d.due_at LIMIT 1) l
-	WHERE (c.paused = '' OR (w.lane = $2 AND c.routine_only)) AND (w.lane = $2 OR NOT EXISTS (SELECT FROM incidents i WHERE i.channel_id = c.id AND i.closed_at = 0))
+	WHERE (c.paused = '' OR (c.paused_until > 0 AND c.paused_until <= $1) OR (w.lane = $2 AND c.routine_only)) AND (w.lane = $2 OR NOT EXISTS (SELECT FROM incidents i WHERE i.channel_id = c.id AND i.closed_at = 0))
 	ORDER BY c.id, w.lane, l.due_at, l.id`
 
 // Signs lists what is overdue.

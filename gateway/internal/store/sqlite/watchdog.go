@@ -27,7 +27,7 @@ var watchQueries = [...]struct {
 
 const (
 	routes       = "SELECT id, name, lane FROM channels JOIN (SELECT 0 AS lane UNION ALL SELECT 1 UNION ALL SELECT 2)"
-	openRoutes   = routes + " WHERE (paused = '' OR (lane = ?1 AND routine_only = 1)) AND (lane = ?1 OR NOT EXISTS (SELECT 1 FROM incidents i WHERE i.channel_id = channels.id AND i.closed_at = 0))"
+	openRoutes   = routes + " WHERE (paused = '' OR (paused_until > 0 AND paused_until <= ?2) OR (lane = ?1 AND routine_only = 1)) AND (lane = ?1 OR NOT EXISTS (SELECT 1 FROM incidents i WHERE i.channel_id = channels.id AND i.closed_at = 0))"
 	findingQuery = "SELECT " + row.FindingColumns + " FROM findings ORDER BY opened_at, id"
 )
 
@@ -63,11 +63,11 @@ func (s *Store) stuck(ctx context.Context) ([]gateway.Sign, error) {
 		name string
 		lane int
 	}
-	open, err := list(ctx, s, openRoutes, []any{int(gateway.Urgent)}, func(r *route) []any { return []any{&r.id, &r.name, &r.lane} })
+	until := s.micros() - gateway.WatchFor(gateway.SendingStuck).Patience.Microseconds()
+	open, err := list(ctx, s, openRoutes, []any{int(gateway.Urgent), until}, func(r *route) []any { return []any{&r.id, &r.name, &r.lane} })
 	if err != nil {
 		return nil, err
 	}
-	until := s.micros() - gateway.WatchFor(gateway.SendingStuck).Patience.Microseconds()
 	signs := []gateway.Sign{}
 	for _, r := range open {
 		at, mark := int64(0), ""
