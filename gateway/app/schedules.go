@@ -5,6 +5,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/civil"
+	"github.com/carillon-gateway/carillon/gateway/internal/directory"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/scheduler"
 )
@@ -41,4 +42,21 @@ func (a *App) schedules() *scheduler.Desk {
 	return scheduler.NewDesk(a.store, actor, a.Now, a.ticker.Wake)
 }
 
-var _ scheduler.Actor = performer{}
+// notifier builds what tells people of events.
+func (a *App) notifier() *scheduler.Notifier {
+	return scheduler.NewNotifier(a.store, performer{a.fanout}, a.Now, scheduler.Options{Log: a.Log, At: a.At})
+}
+
+// checkGroup checks a group with its leads.
+func checkGroup(g gateway.Group) (gateway.Group, error) {
+	g, err := directory.CheckGroup(g)
+	if err != nil {
+		return g, err
+	}
+	return scheduler.CheckLeads(g)
+}
+
+var (
+	_ scheduler.Actor     = performer{}
+	_ scheduler.Messenger = performer{}
+)
