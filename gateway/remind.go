@@ -13,6 +13,8 @@ import (
 type EventWords struct {
 	Zone  string    `json:"zone"`           // IANA name of the place
 	Start time.Time `json:"start,omitzero"` // zero: a whole day, which has no time that clocks elsewhere could show
+
+	Calendar string `json:"calendar,omitempty"` // the event as an iCalendar file, for channels that carry files
 }
 
 // EventMessage is a message about an event, in shipped words or the group's own.
@@ -23,6 +25,7 @@ type EventMessage struct {
 	Before   *Event   // what those who are told know; for EventChangedNotice
 	Audience Audience //
 	Expires  time.Time
+	Calendar string // the event as an iCalendar file, to be attached where that can be done
 }
 
 // The wordings of messages about events.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -66,34 +67,32 @@ func (n *Notifier) Run(ctx context.Context) error {
 	return nil
 }
 
-// Tick tells all that is to be told now. Of a change before any reminder: a reminder tells of the event as it is.
+// mostChanges is how many changes are told before reminders have their turn again, as after a large calendar was read.
+const mostChanges = 1000
+
+// Tick tells what is to be told now. A reminder tells of an event as it is: while nobody was told of its change it is not due.
 func (n *Notifier) Tick(ctx context.Context) error {
 	l := look{Notifier: n, groups: map[gateway.ID]*known{}}
-	for after := (gateway.ID{}); ; {
-		page, err := n.ledger.ChangedEvents(ctx, after, batch)
-		if err != nil {
-			return err
-		}
-		for _, c := range page {
-			after = c.Event.ID
-			l.safely(ctx, c, l.changed)
-		}
-		if len(page) < batch {
-			break
-		}
-	}
-	for {
+	for more := true; more; {
 		page, err := n.ledger.DueEvents(ctx, batch)
 		if err != nil {
 			return err
 		}
 		l.moved = false
-		for _, c := range page {
-			l.safely(ctx, c, l.due)
+		l.all(ctx, page, l.due)
+		more = len(page) == batch && l.moved
+	}
+	var after gateway.ID
+	for told := 0; told < mostChanges; told += batch {
+		page, err := n.ledger.ChangedEvents(ctx, after, batch)
+		if err != nil {
+			return err
 		}
-		if len(page) < batch || !l.moved {
+		l.all(ctx, page, l.changed)
+		if len(page) < batch {
 			break
 		}
+		after = page[batch-1].Event.ID
 	}
 	if l.sent {
 		n.sends.Look()
@@ -104,6 +103,7 @@ func (n *Notifier) Tick(ctx context.Context) error {
 // look is one look at what is to be told.
 type look struct {
 	*Notifier
+	mu     sync.Mutex // of what follows
 	groups map[gateway.ID]*known
 	moved  bool // an event went on, here or elsewhere
 	sent   bool
@@ -115,8 +115,25 @@ type known struct {
 	topics map[gateway.ID]string
 }
 
+// all tells of events, some side by side.
+func (l *look) all(ctx context.Context, page []gateway.EventChange, tell telling) {
+	var done sync.WaitGroup
+	places := make(chan struct{}, sideways)
+	for _, c := range page {
+		places <- struct{}{}
+		done.Go(func() {
+			defer func() { <-places }()
+			l.safely(ctx, c, tell)
+		})
+	}
+	done.Wait()
+}
+
+// telling decides what is told of an event.
+type telling func(ctx context.Context, c gateway.EventChange) (gateway.Reminding, error)
+
 // safely keeps what is wrong with one event from the others.
-func (l *look) safely(ctx context.Context, c gateway.EventChange, tell func(context.Context, gateway.EventChange) (gateway.Reminding, error)) {
+func (l *look) safely(ctx context.Context, c gateway.EventChange, tell telling) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			l.Log.Error("telling of an event met a defect; it is tried again", "event", c.Event.ID, "group", c.Event.GroupID, "cause", fmt.Sprintf("%T", cause))
@@ -133,6 +150,8 @@ func (l *look) safely(ctx context.Context, c gateway.EventChange, tell func(cont
 		}
 		l.At(NotifyFaultPoints[1])
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
 	case err == nil:
 		l.moved, l.sent = true, l.sent || r.Send != nil
@@ -274,6 +293,8 @@ func (l *look) ready(ctx context.Context, m gateway.EventMessage, r *gateway.Rem
 
 // group reads a group once for each look.
 func (l *look) group(ctx context.Context, id gateway.ID) (*known, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if k := l.groups[id]; k != nil {
 		return k, nil
 	}

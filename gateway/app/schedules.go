@@ -8,6 +8,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/directory"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/scheduler"
+	"github.com/carillon-gateway/carillon/scheduler/agenda"
 )
 
 // performer makes ready what runs of schedules send.
@@ -24,6 +25,12 @@ func (p performer) Ready(ctx context.Context, run scheduler.Performance) (*gatew
 		r.LateFor = run.Late
 	}
 	return p.Fanout.Ready(ctx, r)
+}
+
+// ReadyEvent checks a message about an event, with the event as a file.
+func (p performer) ReadyEvent(ctx context.Context, m gateway.EventMessage) (*gateway.ReadyBroadcast, error) {
+	m.Calendar = string(agenda.File(m.Event))
+	return p.Fanout.ReadyEvent(ctx, m)
 }
 
 // Look has whoever plans look for the broadcasts of runs.

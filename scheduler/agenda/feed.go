@@ -114,6 +114,15 @@ func (p *publication) zone(name string) *time.Location {
 	return loc
 }
 
+// File gives an event as a calendar of its own, under the name that feeds have for it.
+func File(e gateway.Event) []byte {
+	loc, err := civil.Zone(e.Zone)
+	if err != nil {
+		loc = time.UTC // as in feeds
+	}
+	return calendar.Write(calendar.Publication{Product: "-//carillon//calendar//EN", Entries: []calendar.Entry{Entry(e, loc)}})
+}
+
 // Entry gives an event as calendars write it, under a name of ours: that of its source may hold an address.
 func Entry(e gateway.Event, loc *time.Location) calendar.Entry {
 	entry := calendar.Entry{UID: e.ID.String(), Start: calendar.Time{Moment: e.Start}, End: calendar.Time{Moment: e.End}, Zone: loc, Status: strings.ToUpper(string(e.Status)), Sequence: e.Revision - 1, Changed: e.Changed,

@@ -44,7 +44,7 @@ func (f *Fanout) ReadyEvent(ctx context.Context, m gateway.EventMessage) (*gatew
 // ofEvent makes the broadcast of a message.
 func (f *Fanout) ofEvent(m gateway.EventMessage) gateway.Broadcast {
 	now, e := f.Now(), &m.Event
-	words := gateway.Words{Sources: templates.ShippedText(m.Wording), Event: &gateway.EventWords{Zone: e.Zone},
+	words := gateway.Words{Sources: templates.ShippedText(m.Wording), Event: &gateway.EventWords{Zone: e.Zone, Calendar: m.Calendar},
 		Data: map[string]string{"event": oneLine(e.Summary), "when": wallOf(e), "all_day": strconv.FormatBool(e.AllDay)}}
 	if !e.AllDay {
 		words.Event.Start = e.Start.Instant()
@@ -100,11 +100,12 @@ type about struct {
 	own    *templates.Set // her own time, where her clock shows another
 	later  *templates.Set // instead of a place
 	absent []string       // placeholders of places that nobody has named
+	file   string         // the event as an iCalendar file
 }
 
 // withEvent puts the pieces of a message about an event in; neutral gives texts with the group's own words.
 func (t *texts) withEvent(e *gateway.EventWords, wording wordingSource) error {
-	a := &about{start: e.Start}
+	a := &about{start: e.Start, file: e.Calendar}
 	var err error
 	if a.place, err = civil.Zone(e.Zone); err != nil {
 		return gateway.Faultf(gateway.CodeInvalid, "the event's zone: %w", err)
@@ -159,5 +160,6 @@ func (t *texts) render(text templates.Result, r templates.Reader) (content.Docum
 	if doc.Short != "" {
 		doc.Short += short
 	}
+	doc.Calendar = a.file
 	return doc, err
 }

@@ -61,7 +61,12 @@ func TestAnEventIsToldByThePlacesClockAndHers(t *testing.T) {
 		}
 	}
 	e := st.meeting(false)
-	got := st.said(gateway.EventMessage{Wording: gateway.EventReminder, Event: e})
+	got := st.said(gateway.EventMessage{Wording: gateway.EventReminder, Event: e, Calendar: "BEGIN:VCALENDAR"})
+	for i, text := range got {
+		if strings.Contains(text, "BEGIN:VCALENDAR") != (i != 4) { // not to her in neutral mode
+			t.Errorf("the file: %s", text)
+		}
+	}
 	compare("reminder", got, "The *big* plenum of all\\n\\n- When: Thursday, November 5, 2026, 6:00 PM\\n- Where: Hall 3\\n\\nIf you", "In your time: Nov 5, 2026, 8:00 PM.", "18:00\\n- Wo: Hall 3\\n\\nIn deiner Zeit: 05.11.2026, 12:00.",
 		"Where: Hall 3\\n\\nIf you", "You have a message.", "In your time: Nov 5, 2026, 10:45 PM.")
 	before := e
