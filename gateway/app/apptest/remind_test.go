@@ -206,3 +206,42 @@ func TestKilledWhileAnEventIsToldOf(t *testing.T) {
 		})
 	}
 }
+
+// TestTwoNotifiers: of two schedulers one is paused while an event is reminded of and resumed afterwards; then the other one, while
+// it is moved. Everyone is told each thing once.
+func TestTwoNotifiers(t *testing.T) {
+	t.Parallel()
+	berlin, err := civil.Zone("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &clocked{World: apptest.New(t, apptest.Options{Storage: shared.Storage(t)})}
+	w.Launch("api,relay,sender,inbound")
+	one, two := w.Launch("scheduler"), w.Launch("scheduler")
+	w.Apply("harbour")
+	numbers := apptest.Numbers(t, 2)
+	w.join(fmt.Sprintf(clocks, numbers[0], numbers[1]))
+	m := meeting{day: civil.Of(time.Now().AddDate(0, 0, 9), berlin).Wall.Midnight(), hour: 18, place: "Harbour hall", status: "CONFIRMED"}
+	put := func() {
+		t.Helper()
+		if _, err := w.API.UploadCalendar(t.Context(), "harbour", "meetings", "meetings", "", bytes.NewReader(m.file())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put()
+	one.Pause()
+	w.to(civil.In(m.day-civil.Day+18*civil.Hour, berlin).Instant().Add(time.Second))
+	w.UntilBox(30*time.Second, "for the reminder", func() bool { return len(w.got()) >= 2 })
+	one.Resume()
+	two.Pause()
+	m.place, m.sequence = "Town hall", 1
+	put()
+	w.UntilBox(30*time.Second, "for the notice", func() bool { return len(w.got()) >= 4 })
+	two.Resume()
+	w.to(civil.In(m.day+16*civil.Hour, berlin).Instant().Add(time.Second))
+	w.UntilBox(30*time.Second, "for the second reminder", func() bool { return len(w.got()) >= 6 })
+	all, err := w.API.Broadcasts(t.Context(), "harbour", 0)
+	if err != nil || len(all) != 3 || len(w.got()) != 6 {
+		t.Errorf("%d broadcasts, %v, and the messages\n%s", len(all), err, strings.Join(w.got(), "\n"))
+	}
+}

@@ -30,7 +30,7 @@ func (f *Fanout) ReadyEvent(ctx context.Context, m gateway.EventMessage) (*gatew
 	maps.Copy(b.Words.Sources, own[m.Wording])
 	_, _, err = f.ready(ctx, b)
 	if len(own[m.Wording]) > 0 && errors.Is(err, &gateway.Fault{Code: gateway.CodeInvalid}) {
-		f.Log.Warn("the group's own wording cannot be used; the shipped one is sent", "wording", m.Wording, "group", b.GroupID, "error", err)
+		f.Log.Warn("the group's own wording cannot be used; the shipped one is sent; template check says why", "wording", m.Wording, "group", b.GroupID)
 		b.Words.Sources = templates.ShippedText(m.Wording)
 		_, _, err = f.ready(ctx, b)
 	}
