@@ -45,7 +45,7 @@ func (f *Fanout) ReadyEvent(ctx context.Context, m gateway.EventMessage) (*gatew
 func (f *Fanout) ofEvent(m gateway.EventMessage) gateway.Broadcast {
 	now, e := f.Now(), &m.Event
 	words := gateway.Words{Sources: templates.ShippedText(m.Wording), Event: &gateway.EventWords{Zone: e.Zone, Calendar: m.Calendar},
-		Data: map[string]string{"event": oneLine(e.Summary), "when": wallOf(e), "all_day": strconv.FormatBool(e.AllDay)}}
+		Data: map[string]string{"event": oneLine(e.Summary), "when": wallOf(e, e.AllDay), "all_day": strconv.FormatBool(e.AllDay)}}
 	if !e.AllDay {
 		words.Event.Start = e.Start.Instant()
 	}
@@ -53,10 +53,7 @@ func (f *Fanout) ofEvent(m gateway.EventMessage) gateway.Broadcast {
 		words.Data["place"] = place
 	}
 	if m.Before != nil {
-		words.Data["was"] = wallOf(m.Before)
-		if e.AllDay && !m.Before.AllDay {
-			words.Data["was"] = m.Before.Start.Wall.Fields().Format(time.DateOnly)
-		}
+		words.Data["was"] = wallOf(m.Before, e.AllDay) // the text tells both or neither by the hour
 		if place := oneLine(m.Before.Location); place != "" {
 			words.Data["was_place"] = place
 		}
@@ -64,7 +61,7 @@ func (f *Fanout) ofEvent(m gateway.EventMessage) gateway.Broadcast {
 	policy := gateway.PolicyOf(gateway.Reminder)
 	return gateway.Broadcast{
 		ID: gateway.NewID(), GroupID: e.GroupID, Key: m.Key, Kind: gateway.Kind(m.Wording), Class: gateway.Reminder, Audience: m.Audience, Words: words,
-		Author: "carillon", State: gateway.Planning, Policy: policy, CreatedAt: now, StartAt: now, ExpiresAt: m.Expires,
+		Author: "carillon", State: gateway.Planning, Policy: policy, CreatedAt: now, StartAt: now, ExpiresAt: earlier(m.Expires, now.Add(maxLife)),
 	}
 }
 
@@ -85,9 +82,9 @@ func oneLine(s string) string {
 	return s
 }
 
-// wallOf writes when an event begins on the clocks of its place, as texts read it.
-func wallOf(e *gateway.Event) string {
-	if e.AllDay {
+// wallOf writes when an event begins on the clocks of its place, as texts read it: the day alone, or the hour too.
+func wallOf(e *gateway.Event, day bool) string {
+	if day {
 		return e.Start.Wall.Fields().Format(time.DateOnly)
 	}
 	return e.Start.Wall.Fields().Format("2006-01-02T15:04")
@@ -110,11 +107,11 @@ func (t *texts) withEvent(e *gateway.EventWords, wording wordingSource) error {
 	if a.place, err = civil.Zone(e.Zone); err != nil {
 		return gateway.Faultf(gateway.CodeInvalid, "the event's zone: %w", err)
 	}
-	if a.own, err = wording("own-time"); err == nil {
-		a.later, err = wording("place-later")
+	if a.own, err = piece(wording, "own-time", templates.Data{"when": e.Start}); err != nil {
+		return err
 	}
-	if err != nil {
-		return gateway.Faultf(gateway.CodeInvalid, "a piece of the message about an event cannot be used: %w", err)
+	if a.later, err = piece(wording, "place-later", nil); err != nil {
+		return err
 	}
 	t.data["own_time"], t.data["note"] = []content.Block{}, []content.Block{}
 	for _, name := range []string{"place", "was_place"} {
@@ -130,6 +127,21 @@ func (t *texts) withEvent(e *gateway.EventWords, wording wordingSource) error {
 	return nil
 }
 
+// piece gives a text that is a part of others, in the group's own words if they can be filled in with this data.
+func piece(wording wordingSource, name string, data templates.Data) (*templates.Set, error) {
+	if set, err := wording(name); err == nil && set.CheckData(data) == nil {
+		return set, nil
+	}
+	return templates.Wording(name, nil)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 // render writes a text for a reader. One about an event tells the time of its place, and beside it hers if her clock shows
 // another.
 func (t *texts) render(text templates.Result, r templates.Reader) (content.Document, error) {
@@ -139,9 +151,9 @@ func (t *texts) render(text templates.Result, r templates.Reader) (content.Docum
 	}
 	data := maps.Clone(t.data)
 	plain, _, _ := strings.Cut(text.Version(), "-x-") // the pieces are in its language: whoever reads the same version reads the same pieces
-	piece := templates.Reader{Chain: append(t.chain(plain, nil), lastResort), Zone: r.Zone, Now: r.Now}
+	reads := templates.Reader{Chain: append(t.chain(plain, nil), lastResort), Zone: r.Zone, Now: r.Now}
 	for _, name := range a.absent {
-		later, _, err := a.later.Render(piece, nil)
+		later, _, err := a.later.Render(reads, nil)
 		if err != nil {
 			return content.Document{}, err
 		}
@@ -149,11 +161,14 @@ func (t *texts) render(text templates.Result, r templates.Reader) (content.Docum
 	}
 	short := ""
 	if !a.start.IsZero() && civil.Of(a.start, r.Zone).Offset != civil.Of(a.start, a.place).Offset {
-		own, _, err := a.own.Render(piece, templates.Data{"when": a.start})
+		own, _, err := a.own.Render(reads, templates.Data{"when": a.start})
 		if err != nil {
 			return content.Document{}, err
 		}
-		data["own_time"], short = own.Blocks, " "+own.Short
+		data["own_time"] = own.Blocks
+		if own.Short != "" {
+			short = " " + own.Short
+		}
 	}
 	r.Zone = a.place
 	doc, err := text.Render(r, data)

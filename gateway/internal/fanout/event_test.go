@@ -81,6 +81,12 @@ func TestAnEventIsToldByThePlacesClockAndHers(t *testing.T) {
 		}
 	}
 
+	before, e = st.meeting(true), st.meeting(false) // a day that has got an hour, and back
+	got = st.said(gateway.EventMessage{Wording: gateway.EventChangedNotice, Event: e, Before: &before})
+	compare("changed", got, "Now: Thursday, November 5, 2026, 6:00 PM, Hall 3\\n- Before: Thursday, November 5, 2026, 12:00 AM", "", "", "", "", "")
+	got = st.said(gateway.EventMessage{Wording: gateway.EventChangedNotice, Event: before, Before: &e})
+	compare("changed", got, "Now: Thursday, November 5, 2026, Hall 3\\n- Before: Thursday, November 5, 2026, Hall 3", "", "", "", "", "")
+
 	// The group's own wording counts, as long as it can be used.
 	st.ok(st.s.PutWording(t.Context(), st.group.ID, "reminder", map[string]string{"en": "Come to {event}, {when, time, short}, {place}. {all_day} {own_time}"}))
 	got = st.said(gateway.EventMessage{Wording: gateway.EventReminder, Event: st.meeting(false)})
@@ -90,6 +96,13 @@ func TestAnEventIsToldByThePlacesClockAndHers(t *testing.T) {
 	st.ok(st.s.PutWording(t.Context(), st.group.ID, "reminder", map[string]string{"en": "Come to {event}, {when, time, short}, {place}. {all_day}\n\n{own_time}"}))
 	got = st.said(gateway.EventMessage{Wording: gateway.EventReminder, Event: st.meeting(false)})
 	compare("her group's words", got, "Come to The *big* plenum of all, 6:00 PM, Hall 3. false\"", "Hall 3. false\\n\\nIn your time", "Wo: Hall 3", "false\"", "You have", "In your time")
+
+	st.ok(st.s.PutWording(t.Context(), st.group.ID, "own-time", map[string]string{"en": "For you: {when, time, short} {who}."}))
+	got = st.said(gateway.EventMessage{Wording: gateway.EventReminder, Event: st.meeting(false)})
+	compare("a piece that cannot be used", got, "", "In your time", "", "", "", "In your time")
+	st.ok(st.s.PutWording(t.Context(), st.group.ID, "own-time", map[string]string{"en": "For you: {when, time, short}."}))
+	got = st.said(gateway.EventMessage{Wording: gateway.EventReminder, Event: st.meeting(false)})
+	compare("a piece in her group's words", got, "", "For you: 8:00 PM.", "In deiner Zeit", "", "", "For you: 10:45 PM.")
 
 	_, err := st.f.ReadyEvent(t.Context(), gateway.EventMessage{Key: "k", Wording: gateway.EventChangedNotice, Event: e, Before: &before, Expires: st.now().Add(time.Hour), Audience: gateway.Audience{Topic: "reports", Told: e.ID}})
 	if !errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}) {
