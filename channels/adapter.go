@@ -142,6 +142,7 @@ type Part struct {
 	Encoding string           `json:"encoding,omitempty"` // for text messages: GSM-7 or UCS-2
 	Cost     int              `json:"cost"`               // what it takes from a Rate: segments of a text message, else 1
 	Buttons  []content.Button `json:"buttons,omitempty"`
+	Calendar string           `json:"calendar,omitempty"` // an iCalendar file to attach
 }
 
 // Outbound is one part on its way to one address.

@@ -90,8 +90,9 @@ type Send struct {
 
 // Topic is what a member may subscribe to.
 type Topic struct {
-	Name  string `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"reports" doc:"the topic's short name, as in reports"`
-	Title string `yaml:"title" doc:"what members read"`
+	Name  string   `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"reports" doc:"the topic's short name, as in reports"`
+	Title string   `yaml:"title" doc:"what members read"`
+	Leads []string `yaml:"leads" pattern:"[0-9]{1,5}[mhdw](@[0-9]{2}:[0-9]{2})?" like:"1d@18:00" doc:"how long before its events members are reminded, as in 1w, 2h, or 1d@18:00 for the day before at 18:00; absent: 1d@18:00 and 2h; an empty list: not at all"`
 }
 
 // GroupChannel is a channel that belongs to its group.

@@ -400,3 +400,21 @@ func TestOptionsOfOneChannel(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A topic without leads has the usual ones; one with an empty list has none.
+func TestLeadsOfTopics(t *testing.T) {
+	c, err := config.ParseCoalition("c.yaml", []byte(`groups:
+  - slug: harbour
+    name: Harbour
+    locale: en
+    zone: Europe/Berlin
+    topics: [{ name: meetings, leads: [1w, "1d@18:00"] }, { name: kitchen, leads: [] }, { name: reports }]
+`), func(string) (string, bool) { return "", false }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	topics := c.Groups[0].Topics
+	if fmt.Sprint(topics[0].Leads) != "[1w 1d@18:00]" || topics[1].Leads == nil || len(topics[1].Leads) > 0 || topics[2].Leads != nil {
+		t.Errorf("%#v", topics)
+	}
+}

@@ -15,6 +15,7 @@ type Audience struct {
 	Locales     []string `json:"locales,omitempty"`     // one of these languages
 	Members     []ID     `json:"members,omitempty"`     // one of these, at most 1,000
 	Unconfirmed bool     `json:"unconfirmed,omitempty"` // those who have not confirmed yet: account messages only
+	Told        ID       `json:"told,omitzero"`         // has, or may have, got a reminder of this event
 	Avoid       ID       `json:"avoid,omitzero"`        // a channel that carries none of it: Carillon's own notices about that channel
 	Point       ID       `json:"point,omitzero"`        // this contact point only, for account messages that answer what came from it; it may be stopped
 }
@@ -74,6 +75,7 @@ func (b Broadcast) CheckStart() error {
 type Words struct {
 	Sources map[string]string `json:"sources"` // locale → Markdown with front matter
 	Data    map[string]string `json:"data,omitempty"`
+	Event   *EventWords       `json:"event,omitempty"` // of a message about an event; else nil
 }
 
 // BroadcastState is how far a broadcast has come.

@@ -116,6 +116,8 @@ type Reading struct {
 type EventChange struct {
 	Event  Event
 	Before *Event // what they were told; nil: they know nothing of it
+
+	RemindAt time.Time // when the event is to be looked at for its next reminder; zero: never
 }
 
 // ChangeKind is what a change means to those who may have been told of an event.
@@ -172,6 +174,8 @@ type EventView struct {
 	Link     string      `json:"link,omitempty"`
 	Changed  time.Time   `json:"changed_at"`
 	Missing  time.Time   `json:"missing_since,omitzero"`
+
+	Reminders []Reminded `json:"reminders"` // what was sent of it, and what is to come
 }
 
 // View shows the event.
@@ -220,10 +224,6 @@ type Events interface {
 	Events(ctx context.Context, group, calendar ID, after time.Time, limit int) ([]Event, error)
 	// SaveReading writes what came of asking for a calendar, in one transaction. ErrStale: somebody else wrote it since.
 	SaveReading(ctx context.Context, r Reading) error
-	// ChangedEvents lists events, of all groups, that differ from what reminders were told, in order of id behind after.
-	ChangedEvents(ctx context.Context, after ID, limit int) ([]EventChange, error)
-	// SettleEvents notes that reminders were told of these changes. One that has gone on since stays a change.
-	SettleEvents(ctx context.Context, changes []EventChange) error
 }
 
 // Feed is a calendar that somebody may subscribe to under a secret address.

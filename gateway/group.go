@@ -85,6 +85,9 @@ func (g Group) Allows(country string) bool {
 type Topic struct {
 	Name  string `json:"name"` // a-z 0-9 -, 2 to 40 characters
 	Title string `json:"title,omitempty"`
+	// Leads say how long before its events people are reminded, as in 1w, 1d@18:00 or 2h. Nil: DefaultLeads of package
+	// scheduler; none: not at all.
+	Leads []string `json:"leads,omitzero"`
 }
 
 // MaxTopics is the largest number of topics of a group: a contact point's subscriptions are kept as bits.

@@ -28,6 +28,7 @@ type Document struct {
 	Blocks    []Block   `json:"blocks,omitempty"`
 	Buttons   []Button  `json:"buttons,omitempty"`
 	Reference string    `json:"reference,omitempty"` // short reference by which a reader recognises a repeated message
+	Calendar  string    `json:"calendar,omitempty"`  // the event that it is about, as an iCalendar file; left out where nothing can be attached
 }
 
 // BlockKind says what a Block is.

@@ -37,7 +37,7 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 	if n := compose.Length(text, channels.Characters); n > textLimit {
 		return nil, contentError(fmt.Sprintf("the text is %d characters long and may have at most %d; shorten it", n, textLimit))
 	}
-	return []channels.Part{{Text: text, HTML: page(doc, subject, blocks, tag, reference), Subject: subject, Cost: 1}}, nil
+	return []channels.Part{{Text: text, HTML: page(doc, subject, blocks, tag, reference), Subject: subject, Cost: 1, Calendar: doc.Calendar}}, nil
 }
 
 func contentError(detail string) *channels.Error {

@@ -219,6 +219,26 @@ func TestTheStructureIsReadByPython(t *testing.T) {
 	}
 }
 
+// An event goes with the text as a file, which stays as it is written.
+func TestAnEventIsAttached(t *testing.T) {
+	doc := well
+	doc.Calendar = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nSUMMARY:Plenum = Vollversammlung, größer\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+	message, part := composed(t, doc, nil)
+	f := examine(t, nil, message)[0]
+	if len(f.Defects) != 0 || f.Type != "multipart/mixed" || len(f.Parts) != 3 || f.Bare != 0 || !f.ASCII || f.Longest > 998 {
+		t.Fatalf("defects %v, type %s, parts %+v, %d bare line ends, ASCII %v, longest line %d", f.Defects, f.Type, f.Parts, f.Bare, f.ASCII, f.Longest)
+	}
+	lines := func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }
+	for i, want := range []struct{ kind, text string }{{"text/plain", part.Text}, {"text/html", part.HTML}, {"text/calendar", lines(doc.Calendar)}} {
+		if p := f.Parts[i]; p.Type != want.kind || p.Charset != "utf-8" || lines(p.Text) != want.text {
+			t.Errorf("part %d is %+v", i, p)
+		}
+	}
+	if !strings.Contains(message, "Content-Disposition: attachment; filename=\"event.ics\"\r\nContent-Type: text/calendar; method=PUBLISH; charset=utf-8\r\n") {
+		t.Error("it is not told that the file is one to be taken in")
+	}
+}
+
 // Whatever stands in a subject or a name stays in it (threat T17): a parser finds the same structure as with a plain one.
 func TestNothingGetsOutOfItsField(t *testing.T) {
 	plain, _ := composed(t, content.Document{Locale: "en", Subject: "Report", Blocks: []content.Block{content.Text("Text")}}, nil)

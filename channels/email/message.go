@@ -78,10 +78,31 @@ func (a *Adapter) write(m channels.Outbound) (envelope, error) {
 		header("Importance", "high") // RFC 4021, section 2.1.54
 	}
 	header("MIME-Version", "1.0")
-	writeBody(&out, m.Part)
+	writeParts(&out, m.Part)
 	var err error
 	e.data, err = a.sign(out.Bytes())
 	return e, err
+}
+
+// writeParts writes the text, and the event that it is about as a file beside it.
+func writeParts(out *bytes.Buffer, p channels.Part) {
+	if p.Calendar == "" {
+		writeBody(out, p)
+		return
+	}
+	boundary := boundaryOf(p.Calendar, p.Text, p.HTML)
+	out.WriteString("Content-Type: multipart/mixed; boundary=\"" + boundary + "\"\r\n\r\n--" + boundary + "\r\n")
+	writeBody(out, p)
+	out.WriteString("\r\n--" + boundary + "\r\nContent-Disposition: attachment; filename=\"event.ics\"\r\n")
+	writeText(out, "calendar; method=PUBLISH", p.Calendar)
+	out.WriteString("\r\n--" + boundary + "--\r\n")
+}
+
+// boundaryOf makes a boundary for texts. No encoded line begins like that: "=_" is no quoted-printable, and "=" no beginning of
+// base64.
+func boundaryOf(texts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(texts, "")))
+	return "=_" + hex.EncodeToString(sum[:16])
 }
 
 // writeBody writes the text, and the HTML as its alternative, the richer one last (RFC 2046, section 5.1.4).
@@ -90,9 +111,7 @@ func writeBody(out *bytes.Buffer, p channels.Part) {
 		writeText(out, "plain", p.Text)
 		return
 	}
-	// No encoded line begins like that: "=_" is no quoted-printable, and "=" no beginning of base64.
-	sum := sha256.Sum256([]byte(p.Text + p.HTML))
-	boundary := "=_" + hex.EncodeToString(sum[:16])
+	boundary := boundaryOf(p.Text, p.HTML)
 	out.WriteString("Content-Type: multipart/alternative; boundary=\"" + boundary + "\"\r\n\r\n")
 	for _, one := range [...]struct{ kind, text string }{{"plain", p.Text}, {"html", p.HTML}} {
 		out.WriteString("--" + boundary + "\r\n")

@@ -71,7 +71,7 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 			return doc, err
 		}
 		for _, t := range g.Topics {
-			d.Topics = append(d.Topics, gateway.Topic{Name: t.Name, Title: t.Title})
+			d.Topics = append(d.Topics, gateway.Topic{Name: t.Name, Title: t.Title, Leads: t.Leads})
 		}
 		for _, ch := range g.Channels {
 			channel := gateway.DocumentChannel{Name: ch.Name, Adapter: ch.Adapter, Senders: ch.Senders, Trip: gateway.Trip{After: ch.Trip.After, Minutes: ch.Trip.Minutes}}
@@ -168,6 +168,9 @@ func writeCoalition(dir string, doc gateway.Document) error {
 		for j, t := range g.Topics {
 			topics[j] = map[string]any{"name": t.Name}
 			given(topics[j], "title", t.Title)
+			if t.Leads != nil {
+				topics[j]["leads"] = t.Leads
+			}
 		}
 		out["topics"] = topics
 		given(out, "region", g.Region)

@@ -158,13 +158,40 @@ func (sh *shell) calendarShow() *cobra.Command {
 			if !e.Missing.IsZero() {
 				state = "missing since " + clock(e.Missing)
 			}
-			rows[i] = []string{e.Start, e.End, state, e.Summary, e.Location}
+			rows[i] = []string{e.Start, e.End, state, e.Summary, e.Location, reminded(e.Reminders)}
 		}
-		if err := sh.table([]string{"START", "END", "STATUS", "SUMMARY", "PLACE"}, rows, "Nothing is to come."); err != nil || most == 0 || cal.Fresh.Events <= most {
+		if err := sh.table([]string{"START", "END", "STATUS", "SUMMARY", "PLACE", "REMINDERS"}, rows, "Nothing is to come."); err != nil || most == 0 || cal.Fresh.Events <= most {
 			return err
 		}
 		return sh.say("\nThese are the first %d of %d; --limit 0 shows all.", most, cal.Fresh.Events)
 	})
+}
+
+// reminded says what was told of an event, and what will be.
+func reminded(all []gateway.Reminded) string {
+	told, notices, next := 0, 0, ""
+	for _, r := range all {
+		switch {
+		case r.BroadcastID.IsZero() && next == "":
+			next = "next " + r.Lead + ", " + clock(r.At)
+		case r.BroadcastID.IsZero():
+		case r.Lead == "":
+			notices++
+		default:
+			told++
+		}
+	}
+	var parts []string
+	if told > 0 {
+		parts = append(parts, fmt.Sprintf("%d sent", told))
+	}
+	if notices > 0 {
+		parts = append(parts, plural(notices, "notice"))
+	}
+	if next != "" {
+		parts = append(parts, next)
+	}
+	return strings.Join(parts, "; ")
 }
 
 func origin(c gateway.Calendar) string {

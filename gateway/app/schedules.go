@@ -5,8 +5,10 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/civil"
+	"github.com/carillon-gateway/carillon/gateway/internal/directory"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/scheduler"
+	"github.com/carillon-gateway/carillon/scheduler/agenda"
 )
 
 // performer makes ready what runs of schedules send.
@@ -25,6 +27,12 @@ func (p performer) Ready(ctx context.Context, run scheduler.Performance) (*gatew
 	return p.Fanout.Ready(ctx, r)
 }
 
+// ReadyEvent checks a message about an event, with the event as a file.
+func (p performer) ReadyEvent(ctx context.Context, m gateway.EventMessage) (*gateway.ReadyBroadcast, error) {
+	m.Calendar = string(agenda.File(m.Event))
+	return p.Fanout.ReadyEvent(ctx, m)
+}
+
 // Look has whoever plans look for the broadcasts of runs.
 func (p performer) Look() {
 	if p.Elsewhere != nil {
@@ -41,4 +49,21 @@ func (a *App) schedules() *scheduler.Desk {
 	return scheduler.NewDesk(a.store, actor, a.Now, a.ticker.Wake)
 }
 
-var _ scheduler.Actor = performer{}
+// notifier builds what tells people of events.
+func (a *App) notifier() *scheduler.Notifier {
+	return scheduler.NewNotifier(a.store, performer{a.fanout}, a.Now, scheduler.Options{Log: a.Log, At: a.At})
+}
+
+// checkGroup checks a group with its leads.
+func checkGroup(g gateway.Group) (gateway.Group, error) {
+	g, err := directory.CheckGroup(g)
+	if err != nil {
+		return g, err
+	}
+	return scheduler.CheckLeads(g)
+}
+
+var (
+	_ scheduler.Actor     = performer{}
+	_ scheduler.Messenger = performer{}
+)

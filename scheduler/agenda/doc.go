@@ -18,6 +18,7 @@ type Ledger interface {
 	gateway.Calendars
 	Events(ctx context.Context, group, calendar gateway.ID, after time.Time, limit int) ([]gateway.Event, error)
 	SaveReading(ctx context.Context, r gateway.Reading) error
+	Reminded(ctx context.Context, group, event gateway.ID) ([]gateway.Reminded, error)
 }
 
 // Directory is what is read of groups and members.

@@ -41,7 +41,7 @@ func (a *Agenda) Feed(ctx context.Context, token string) ([]byte, error) {
 		return nil, err
 	}
 	now := a.Now()
-	p := publication{now: now, zones: map[string]*time.Location{}, leads: scheduler.DefaultLeads()}
+	p := publication{now: now, zones: map[string]*time.Location{}}
 	p.out = calendar.Publication{Name: g.Name, Product: "-//carillon//calendar//EN", Refresh: refresh}
 	topics := func(string) bool { return true }
 	if !f.MemberID.IsZero() {
@@ -65,7 +65,7 @@ func (a *Agenda) Feed(ctx context.Context, token string) ([]byte, error) {
 	}
 	for _, e := range events {
 		if i := slices.IndexFunc(calendars, func(c gateway.Calendar) bool { return c.ID == e.CalendarID }); i >= 0 && topics(calendars[i].Topic) {
-			p.add(e)
+			p.add(e, scheduler.GroupLeads(g, calendars[i].Topic))
 		}
 	}
 	return calendar.Write(p.out), nil
@@ -83,19 +83,18 @@ type publication struct {
 	now     time.Time
 	words   Words
 	neutral bool
-	leads   []scheduler.Lead
 	zones   map[string]*time.Location
 	out     calendar.Publication
 }
 
 // add adds an event. Its place is told on the clocks that it is meant on. In neutral mode nothing says what it is.
-func (p *publication) add(e gateway.Event) {
+func (p *publication) add(e gateway.Event, leads []scheduler.Lead) {
 	loc := p.zone(e.Zone)
 	entry := Entry(e, loc)
 	if p.neutral {
 		entry.Summary, entry.Location, entry.Link = p.words.Event, "", ""
 	}
-	for _, l := range p.leads {
+	for _, l := range leads {
 		if at, ok := l.Before(e.Start.Wall, e.AllDay, loc); ok && at.After(p.now) && e.Status != gateway.EventCancelled {
 			entry.Alarms = append(entry.Alarms, calendar.Alarm{At: at})
 		}
@@ -113,6 +112,15 @@ func (p *publication) zone(name string) *time.Location {
 	}
 	p.zones[name] = loc
 	return loc
+}
+
+// File gives an event as a calendar of its own, under the name that feeds have for it.
+func File(e gateway.Event) []byte {
+	loc, err := civil.Zone(e.Zone)
+	if err != nil {
+		loc = time.UTC // as in feeds
+	}
+	return calendar.Write(calendar.Publication{Product: "-//carillon//calendar//EN", Entries: []calendar.Entry{Entry(e, loc)}})
 }
 
 // Entry gives an event as calendars write it, under a name of ours: that of its source may hold an address.

@@ -1,6 +1,7 @@
 package agenda_test
 
 import (
+	"bytes"
 	"errors"
 	"path"
 	"strings"
@@ -8,8 +9,31 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
+	"github.com/carillon-gateway/carillon/scheduler/agenda"
 	"github.com/carillon-gateway/carillon/scheduler/calendar"
 )
+
+// An event by itself is a calendar that holds it under the name that feeds have for it.
+func TestAnEventAsAFile(t *testing.T) {
+	berlin, err := civil.Zone("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start, _ := civil.ParseWall("2026-04-01T18:00")
+	e := gateway.Event{ID: gateway.NewID(), Zone: "Europe/Berlin", Start: civil.In(start, berlin), End: civil.In(start+civil.Hour, berlin), Status: gateway.EventCancelled, Summary: "Plenum; all, of us", Revision: 3, Changed: time.Unix(1_780_000_000, 0)}
+	read, err := calendar.Read(bytes.NewReader(agenda.File(e)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, faults, err := read.Expand(t.Context(), e.Start.Instant().Add(-time.Hour), e.Start.Instant().Add(time.Hour), nil)
+	if err != nil || len(faults) > 0 || len(all) != 1 {
+		t.Fatal(err, faults, len(all))
+	}
+	if o := all[0]; o.UID != e.ID.String() || o.Sequence != 2 || o.Status != "CANCELLED" || o.Summary != e.Summary || !o.Start.Moment.Instant().Equal(e.Start.Instant()) {
+		t.Errorf("%+v", o)
+	}
+}
 
 // issue makes a feed and gives its token.
 func (w *world) issue(member gateway.ID) string {

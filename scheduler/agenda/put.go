@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/civil"
+	"github.com/carillon-gateway/carillon/scheduler"
 	"github.com/carillon-gateway/carillon/scheduler/calendar"
 	"github.com/carillon-gateway/carillon/scheduler/fetch"
 )
@@ -131,6 +132,18 @@ func (a *Agenda) Show(ctx context.Context, group gateway.ID, name string) (gatew
 	}
 	events, err := a.Ledger.Events(ctx, group, c.ID, a.Now(), 0)
 	return c, events, err
+}
+
+// Told lists what was sent about an event of a calendar, and the reminders that are to come.
+func (a *Agenda) Told(ctx context.Context, g gateway.Group, c gateway.Calendar, e gateway.Event) ([]gateway.Reminded, error) {
+	all, err := a.Ledger.Reminded(ctx, g.ID, e.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range scheduler.Planned(&e, scheduler.GroupLeads(g, c.Topic), a.Now()) {
+		all = append(all, gateway.Reminded{Lead: r.Lead.String(), At: r.At})
+	}
+	return all, nil
 }
 
 // Remove takes a calendar away with its events; nobody is told.

@@ -38,7 +38,8 @@ def examine(raw):
         "type": message.get_content_type(),
         "parts": [
             {"type": p.get_content_type(), "charset": p.get_content_charset(), "text": p.get_content()}
-            for p in message.iter_parts()
+            for p in message.walk()
+            if not p.is_multipart()
         ],
         "headers": {k.lower(): [str(v) for v in message.get_all(k)] for k in message.keys()},
         "longest": max(len(line) for line in raw.split(b"\r\n")),

@@ -88,7 +88,7 @@ const (
 func (s *server) addCalendars() {
 	sample := gateway.Calendar{ID: sampleID, GroupID: sampleID, Name: "meetings", Topic: "plenum", Host: "calendar.example", Zone: "Europe/Berlin", Every: 60,
 		Fresh: gateway.Freshness{Good: sampleTime, Tried: sampleTime, Next: sampleTime.Add(time.Hour), Events: 12}}
-	event := gateway.EventView{ID: sampleID, Start: "2026-04-01T18:00:00+02:00", End: "2026-04-01T20:00:00+02:00", Zone: "Europe/Berlin", Status: gateway.EventConfirmed, Summary: "Plenum", Location: "Harbour hall", Changed: sampleTime}
+	event := gateway.EventView{ID: sampleID, Start: "2026-04-01T18:00:00+02:00", End: "2026-04-01T20:00:00+02:00", Zone: "Europe/Berlin", Status: gateway.EventConfirmed, Summary: "Plenum", Location: "Harbour hall", Changed: sampleTime, Reminders: []gateway.Reminded{{BroadcastID: sampleID, Lead: "1d@18:00", At: sampleTime}, {Lead: "2h", At: sampleTime.Add(20 * time.Hour)}}}
 	path := "/api/v1/groups/{group}/calendars"
 	one := path + "/{calendar}"
 	add(s, route{ID: "list-calendars", Method: http.MethodGet, Path: path, Tag: calendarTag, Scope: ofGroup, Role: gateway.Viewer,
@@ -103,7 +103,7 @@ func (s *server) addCalendars() {
 			return &body[gateway.Calendar]{c}, err
 		})
 	add(s, route{ID: "list-events", Method: http.MethodGet, Path: one + "/events", Tag: calendarTag, Scope: ofGroup, Role: gateway.Viewer,
-		Summary: "List what is kept of a calendar", About: "What has not ended, in the order of its starts. What the calendar has no more stands here until a person confirms that it is cancelled.",
+		Summary: "List what is kept of a calendar", About: "What has not ended, in the order of its starts. What the calendar has no more stands here until a person confirms that it is cancelled. Its reminders are what members were told of it (without a lead: that it was changed or cancelled) and what they will be (without a broadcast).",
 		Answer: page[gateway.EventView]{Items: []gateway.EventView{event}}}, s.listEvents)
 	add(s, route{ID: "put-calendar", Method: http.MethodPut, Path: one, Tag: calendarTag, Scope: ofGroup, Role: gateway.Administrator,
 		Summary: "Add or change a calendar", About: "It is read at once; whether that went well is in its freshness.", Example: calendarIn{Topic: "plenum", URL: "https://calendar.example/private/basic.ics"}, Answer: sample},
@@ -165,14 +165,18 @@ func (s *server) calendarWasPut(ctx context.Context, who caller, c gateway.Calen
 }
 
 func (s *server) listEvents(ctx context.Context, who caller, in *listEvents) (*body[page[gateway.EventView]], error) {
-	_, events, err := s.Calendars.Show(ctx, who.Group.ID, in.Calendar)
+	c, events, err := s.Calendars.Show(ctx, who.Group.ID, in.Calendar)
 	if err != nil {
 		return nil, err
 	}
 	views, behind := []gateway.EventView{}, in.After.IsZero()
 	for _, e := range events {
 		if behind && len(views) <= in.Limit {
-			views = append(views, e.View())
+			view := e.View()
+			if view.Reminders, err = s.Calendars.Told(ctx, who.Group, c, e); err != nil {
+				return nil, err
+			}
+			views = append(views, view)
 		}
 		behind = behind || e.ID == in.After
 	}

@@ -17,6 +17,7 @@ type Calendars interface {
 	List(ctx context.Context, group gateway.ID) ([]gateway.Calendar, error)
 	// Show gives one with its events that have not ended, in the order of their starts.
 	Show(ctx context.Context, group gateway.ID, name string) (gateway.Calendar, []gateway.Event, error)
+	Told(ctx context.Context, g gateway.Group, c gateway.Calendar, e gateway.Event) ([]gateway.Reminded, error)
 	// Put makes a calendar or changes the one with its name, and reads it; file is what was uploaded, if anything was.
 	Put(ctx context.Context, g gateway.Group, c gateway.Calendar, file []byte) (gateway.Calendar, error)
 	// Keep is Put for an address, without reading: that is done soon.

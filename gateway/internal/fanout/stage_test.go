@@ -55,7 +55,7 @@ func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
 	if len(text) > w.limit {
 		return nil, &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: "the text is too long"}
 	}
-	return []channels.Part{{Text: text, Cost: 1 + len(text)/70}}, nil
+	return []channels.Part{{Text: text, Cost: 1 + len(text)/70, Calendar: doc.Calendar}}, nil
 }
 
 func newStage(t testing.TB) *stage {

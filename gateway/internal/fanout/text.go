@@ -43,6 +43,7 @@ type texts struct {
 	zoned    bool           // the reader's zone has a say in what main says
 	shipped  bool           // main is a shipped text
 	data     templates.Data
+	event    *about // nil: it is about none
 	group    gateway.Group
 	home     place // the group's
 	ways     []way
@@ -102,10 +103,15 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	if t.main, err = templates.NewLooseSet(b.Words.Sources); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be read: %w", err)
 	}
+	if b.Words.Event != nil {
+		if err := t.withEvent(b.Words.Event, neutral); err != nil {
+			return nil, err
+		}
+	}
 	if err := t.main.CheckData(t.data); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be filled in: %w", err)
 	}
-	t.zoned = t.main.Zoned(t.data)
+	t.zoned = t.zoned || t.main.Zoned(t.data)
 	instead := templates.Pointer
 	if b.Class == gateway.Account { // it has a neutral form
 		instead = string(b.Kind) + templates.Neutral
@@ -175,9 +181,9 @@ func (t *texts) trim() {
 }
 
 func (t *texts) find(chain []string, where place, neutral bool) *version {
-	set, data := t.main, t.data
+	set := t.main
 	if neutral {
-		set, data = t.pointer, t.quiet
+		set = t.pointer
 	}
 	if neutral || t.shipped {
 		chain = append(chain, lastResort)
@@ -192,7 +198,12 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 	if v == nil {
 		v = &version{versionKey: key, plain: result.Locale, zone: where.name, fallback: result.Fallback, from: result, byKind: make([]composed, len(t.ways))}
 		v.text = v
-		doc, err := result.Render(reader, data)
+		var doc content.Document
+		if neutral {
+			doc, err = result.Render(reader, t.quiet)
+		} else {
+			doc, err = t.render(result, reader)
+		}
 		if t.b.Class == gateway.LifeSafety || t.b.Class == gateway.Alert {
 			doc.Reference = t.b.ID.Short() // these may come twice after doubt
 		}

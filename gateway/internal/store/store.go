@@ -33,6 +33,7 @@ type Store interface {
 	gateway.Duties
 	gateway.Calendars
 	gateway.Events
+	gateway.Reminders
 	gateway.Feeds
 	gateway.Schedules
 	gateway.Timetable

@@ -106,7 +106,8 @@ var Tables = []Table{
 	{Name: "calendars", From: "calendars t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "name text", "topic text", "zone text", "every int", "fresh text", "next_at int", "edition int",
 		"url_sealed bytes", "file_sealed bytes")},
 	{Name: "events", From: "events t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "calendar_id uuid", "start_at int", "end_at int", "revision int", "settled int", "event_sealed bytes",
-		"before_sealed bytes")},
+		"before_sealed bytes", "remind_at int")},
+	{Name: "reminders", From: "reminders t", Key: "t.group_id, t.event_id, t.broadcast_id", Columns: columns("group_id uuid", "event_id uuid", "broadcast_id uuid", "lead text", "at int")},
 	{Name: "feeds", From: "feeds t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "member_id uuid", "label text", "digest bytes", "created_at int")},
 	{Name: "owner_notices", From: "owner_notices t", Key: "t.id", Columns: columns("id uuid", "once text", "group_id uuid", "avoid uuid", "wording text", "data text", "at int", "told_at int")},
 }

@@ -35,6 +35,9 @@ func (s *Store) PutCalendar(ctx context.Context, c gateway.Calendar, file []byte
 			if err == nil && n == 0 {
 				err = t.staleCalendar(c.GroupID, c.ID)
 			}
+			if err == nil { // its topic may be another
+				_, err = t.exec(lookAgain, t.now, c.GroupID)
+			}
 			return err
 		}
 		n, taken := 0, false
@@ -117,14 +120,14 @@ func (s *Store) RemoveCalendar(ctx context.Context, group, id gateway.ID) error 
 }
 
 const (
-	eventColumns       = "group_id, id, event_sealed, before_sealed"
+	eventColumns       = "group_id, id, event_sealed, before_sealed, remind_at"
 	changedEventsQuery = "SELECT " + eventColumns + " FROM events WHERE settled < revision AND id > $1 ORDER BY id LIMIT $2"
 	calendarEvents     = "SELECT " + eventColumns + " FROM events WHERE group_id = $1 AND calendar_id = $2 AND end_at > $3 ORDER BY start_at, id LIMIT $4"
 	groupEvents        = "SELECT " + eventColumns + " FROM events WHERE group_id = $1 AND end_at > $2 ORDER BY start_at, id LIMIT $3"
 )
 
 func (s *Store) events(ctx context.Context, text string, args ...any) ([]gateway.EventChange, error) {
-	read, err := list(ctx, s, text, args, func(r *sealed.StoredEvent) []any { return []any{&r.Group, &r.ID, &r.Event, &r.Before} })
+	read, err := list(ctx, s, text, args, func(r *sealed.StoredEvent) []any { return []any{&r.Group, &r.ID, &r.Event, &r.Before, &r.RemindAt} })
 	if err != nil {
 		return nil, err
 	}
@@ -176,18 +179,6 @@ func (s *Store) SaveReading(ctx context.Context, r gateway.Reading) error {
 				r.Group, e.ID, r.Calendar, e.Start.Instant(), e.End.Instant(), e.Revision, rows[i].Event, rows[i].Before)
 		}
 		return t.send(batch)
-	})
-}
-
-// SettleEvents notes that reminders were told of changes.
-func (s *Store) SettleEvents(ctx context.Context, changes []gateway.EventChange) error {
-	return s.do(ctx, false, func(t *txn) error {
-		for _, c := range changes {
-			if _, err := t.exec("UPDATE events SET settled = revision, before_sealed = NULL WHERE group_id = $1 AND id = $2 AND revision = $3", c.Event.GroupID, c.Event.ID, c.Event.Revision); err != nil {
-				return err
-			}
-		}
-		return nil
 	})
 }
 

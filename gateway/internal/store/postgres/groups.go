@@ -58,6 +58,11 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 					g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), g.ID); err != nil {
 					return err
 				}
+				if !roll.SameLeads(topics, list) {
+					if _, err := t.exec(lookAgain, t.now, g.ID); err != nil {
+						return err
+					}
+				}
 				return t.moneyChanged()
 			}
 			if made { // by somebody else, who has just taken it away again: nothing does

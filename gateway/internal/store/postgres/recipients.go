@@ -20,7 +20,10 @@ const (
 	meantLocales = " AND (m.locale = ANY(%[1]s) OR split_part(m.locale, '-u-', 1) = ANY(%[1]s))"
 	meantTags    = " AND NOT EXISTS (SELECT 1 FROM unnest(%s::text[]) tag WHERE position(tag IN m.tags) = 0)"
 	meantNames   = " AND m.id = ANY(%s)"
-	meantPoints  = `WITH m AS MATERIALIZED (%s ORDER BY m.id LIMIT $3)
+	// meantTold: with a delivery of a reminder of an event that arrived, or may have.
+	meantTold = ` AND EXISTS (SELECT 1 FROM reminders r JOIN deliveries d ON d.group_id = r.group_id AND d.broadcast_id = r.broadcast_id AND d.member_id = m.id LEFT JOIN attempts a ON a.group_id = d.group_id AND a.id = d.attempt_id
+		WHERE r.group_id = $1 AND r.event_id = %s AND r.lead <> '' AND (d.state = 3 OR a.state IN (1, 2, 3, 5)))`
+	meantPoints = `WITH m AS MATERIALIZED (%s ORDER BY m.id LIMIT $3)
 		SELECT m.id, m.locale, m.fallback, m.zone, m.neutral, COALESCE(p.id, '00000000-0000-0000-0000-000000000000'), COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.country
 		FROM m LEFT JOIN contact_points p ON p.group_id = $1 AND p.member_id = m.id ORDER BY m.id, p.position`
 )
@@ -51,6 +54,10 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 	if len(a.Members) > 0 {
 		only(meantNames, a.Members)
 		ask = s.query // a few of many, wherever they are
+	}
+	if !a.Told.IsZero() {
+		only(meantTold, a.Told)
+		ask = s.query // a few of many
 	}
 	text = fmt.Sprintf(meantPoints, text)
 	page := make([]gateway.Recipient, 0, limit)

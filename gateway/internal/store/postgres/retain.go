@@ -16,6 +16,7 @@ const (
 	overWords       = "SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= $1 ORDER BY forget_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overAnswers     = "SELECT token_id, key FROM requests WHERE begun_at <= $1 ORDER BY begun_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overInbounds    = "SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	overReminders   = "SELECT group_id, event_id, broadcast_id FROM reminders WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overEvents      = "SELECT group_id, id FROM events WHERE end_at <= $1 ORDER BY end_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overOccurrences = "SELECT group_id, schedule_id, run FROM occurrences WHERE recorded_at <= $1 ORDER BY recorded_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	forgetInbound   = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = $1 AND id = $2"
@@ -56,6 +57,14 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 		if err := t.query(overEvents, []any{t.now - gateway.KeepEvents.Microseconds(), limit}, func(r pgx.Rows) error {
 			err := r.Scan(&group, &id)
 			forget("DELETE FROM events WHERE group_id = $1 AND id = $2", group, id)
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := t.query(overReminders, []any{t.now - gateway.KeepReminded.Microseconds(), limit}, func(r pgx.Rows) error {
+			var broadcast gateway.ID
+			err := r.Scan(&group, &id, &broadcast)
+			forget("DELETE FROM reminders WHERE group_id = $1 AND event_id = $2 AND broadcast_id = $3", group, id, broadcast)
 			return err
 		}); err != nil {
 			return err

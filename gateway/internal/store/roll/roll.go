@@ -35,6 +35,16 @@ func MergeTopics(old []Topic, now []gateway.Topic) ([]Topic, error) {
 	return merged, nil
 }
 
+// SameLeads reports whether the leads of all topics are the same. New topics stand behind the old ones.
+func SameLeads(old, now []Topic) bool {
+	for i, t := range old {
+		if (t.Leads == nil) != (now[i].Leads == nil) || !slices.Equal(t.Leads, now[i].Leads) {
+			return false
+		}
+	}
+	return true
+}
+
 // Current lists the topics that the group has now.
 func Current(topics []Topic) (now []gateway.Topic) {
 	for _, t := range topics {

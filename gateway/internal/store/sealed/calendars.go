@@ -2,6 +2,7 @@ package sealed
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
@@ -19,9 +20,11 @@ func Event(key *seal.Group, e *gateway.Event, column string) ([]byte, error) {
 type StoredEvent struct {
 	Group, ID     gateway.ID
 	Event, Before []byte
+	RemindAt      time.Time
 }
 
 func (s *StoredEvent) open(key *seal.Group) (c gateway.EventChange, err error) {
+	c.RemindAt = s.RemindAt
 	if err := open(key, Place(s.ID, "event"), s.Event, &c.Event); err != nil || len(s.Before) == 0 {
 		return c, err
 	}

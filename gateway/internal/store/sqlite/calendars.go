@@ -35,6 +35,9 @@ func (s *Store) PutCalendar(ctx context.Context, c gateway.Calendar, file []byte
 			if err == nil && n == 0 {
 				err = t.staleCalendar(c.GroupID, c.ID)
 			}
+			if err == nil { // its topic may be another
+				_, err = t.exec(lookAgain, t.now, c.GroupID)
+			}
 			return err
 		}
 		n, taken := 0, false
@@ -123,7 +126,7 @@ func (s *Store) RemoveCalendar(ctx context.Context, group, id gateway.ID) error 
 }
 
 const (
-	eventColumns       = "group_id, id, event_sealed, before_sealed"
+	eventColumns       = "group_id, id, event_sealed, before_sealed, remind_at"
 	changedEventsQuery = "SELECT " + eventColumns + " FROM events INDEXED BY events_changed WHERE settled < revision AND id > ? ORDER BY id LIMIT ?"
 	calendarEvents     = "SELECT " + eventColumns + " FROM events WHERE group_id = ? AND calendar_id = ? AND end_at > ? ORDER BY start_at, id LIMIT ?"
 	groupEvents        = "SELECT " + eventColumns + " FROM events WHERE group_id = ? AND end_at > ? ORDER BY start_at, id LIMIT ?"
@@ -131,7 +134,7 @@ const (
 )
 
 func (s *Store) events(ctx context.Context, text string, args ...any) ([]gateway.EventChange, error) {
-	read, err := list(ctx, s, text, args, func(r *sealed.StoredEvent) []any { return []any{&r.Group, &r.ID, &r.Event, &r.Before} })
+	read, err := list(ctx, s, text, args, func(r *sealed.StoredEvent) []any { return []any{&r.Group, &r.ID, &r.Event, &r.Before, &r.RemindAt} })
 	if err != nil {
 		return nil, err
 	}
@@ -179,18 +182,6 @@ func (s *Store) SaveReading(ctx context.Context, r gateway.Reading) error {
 			if _, err := t.exec(`INSERT INTO events (group_id, id, calendar_id, start_at, end_at, revision, settled, event_sealed, before_sealed) VALUES (?1,?2,?3,?4,?5,?6,0,?7,NULL)
 				ON CONFLICT (group_id, id) DO UPDATE SET start_at = ?4, end_at = ?5, before_sealed = CASE WHEN settled = revision AND revision < ?6 THEN ?8 ELSE before_sealed END, revision = ?6, event_sealed = ?7`,
 				r.Group, e.ID, r.Calendar, row.ToMicros(e.Start.Instant()), row.ToMicros(e.End.Instant()), e.Revision, rows[i].Event, rows[i].Before); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// SettleEvents notes that reminders were told of changes.
-func (s *Store) SettleEvents(ctx context.Context, changes []gateway.EventChange) error {
-	return s.write.do(ctx, false, func(t *txn) error {
-		for _, c := range changes {
-			if _, err := t.exec("UPDATE events SET settled = revision, before_sealed = NULL WHERE group_id = ? AND id = ? AND revision = ?", c.Event.GroupID, c.Event.ID, c.Event.Revision); err != nil {
 				return err
 			}
 		}

@@ -58,6 +58,9 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 			g.ID = known.ID
 			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ?, budget = ?, countries = ? WHERE id = ?",
 				g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), g.ID[:])
+			if err == nil && !roll.SameLeads(topics, list) {
+				_, err = t.exec(lookAgain, t.now, g.ID)
+			}
 			return err
 		}
 		if g.ID.IsZero() {

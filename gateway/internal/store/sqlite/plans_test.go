@@ -57,6 +57,10 @@ var hot = map[string]struct {
 
 	"due calendars":   {dueCalendarsQuery, []string{"calendars USING INDEX calendars_due (next_at>? AND next_at<?)"}},
 	"changed events":  {changedEventsQuery, []string{"events USING INDEX events_changed (id>?)"}},
+	"due events":      {dueEventsQuery, []string{"events USING INDEX events_remind (remind_at>? AND remind_at<?)"}},
+	"reminded":        {remindedQuery, []string{"reminders USING PRIMARY KEY (group_id=? AND event_id=?)"}},
+	"told":            {toldQuery, []string{"m USING PRIMARY KEY (group_id=? AND id>?)", "r USING PRIMARY KEY (group_id=? AND event_id=?)", "d USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id=?)"}},
+	"retain told":     {forgetReminders, []string{"reminders USING COVERING INDEX reminders_age (at<?)"}},
 	"calendar events": {calendarEvents, []string{"events USING INDEX events_of (group_id=? AND calendar_id=? AND end_at>?)"}},
 	"retain events":   {forgetEvents, []string{"events USING COVERING INDEX events_over (end_at<?)"}},
 	"feed":            {feedQuery, []string{"feeds USING INDEX sqlite_autoindex_feeds_1 (digest=?)"}},

@@ -30,9 +30,12 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 			return err
 		}
 		rule := newRule(a, hidden)
-		if len(a.Members) > 0 {
+		switch {
+		case !a.Told.IsZero():
+			page, err = rule.fill(c.Prepare(toldQuery).Key(1, group).Key(2, after).Key(3, a.Told), page, limit)
+		case len(a.Members) > 0:
 			page, err = rule.named(c, group, a.Members, after, page, limit)
-		} else {
+		default:
 			page, err = rule.fill(c.Prepare(everyoneQuery).Key(1, group).Key(2, after), page, limit)
 		}
 		if err != nil || len(page) == 0 {

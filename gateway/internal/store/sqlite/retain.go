@@ -74,6 +74,10 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
+	told, err := t.exec(forgetReminders, t.now-gateway.KeepReminded.Microseconds(), limit)
+	if err != nil {
+		return 0, false, err
+	}
 	runs, err := t.exec(forgetOutcomes, t.now-gateway.KeepOccurrences.Microseconds(), limit)
-	return n + answers + texts + events + runs, max(len(over), answers, texts, events, runs) >= limit, err
+	return n + answers + texts + events + told + runs, max(len(over), answers, texts, events, told, runs) >= limit, err
 }

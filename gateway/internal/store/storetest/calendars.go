@@ -136,7 +136,7 @@ func events(t *testing.T, open Open) {
 		t.Fatalf("of what nobody knew: %+v", first)
 	}
 	told := changed()
-	w.ok(w.SettleEvents(w.ctx, told))
+	equal(t, "settled", w.settled(told...), 2)
 	equal(t, "changes after all was told", len(changed()), 0)
 
 	moved.Misses, moved.Missing = 1, w.clock.Now() // nobody sees that
@@ -151,9 +151,9 @@ func events(t *testing.T, open Open) {
 	if got := changed(); len(got) != 1 || !reflect.DeepEqual(got[0], gateway.EventChange{Event: dropped, Before: &moved}) || got[0].Kind() != gateway.EventWasDropped {
 		t.Fatalf("two changes after they were told: %+v", got)
 	}
-	w.ok(w.SettleEvents(w.ctx, told))
+	equal(t, "settled of what is older", w.settled(told...), 0)
 	equal(t, "changes after something older was told", len(changed()), 1)
-	w.ok(w.SettleEvents(w.ctx, changed()))
+	equal(t, "settled in the end", w.settled(changed()...), 1)
 	equal(t, "changes in the end", len(changed()), 0)
 
 	w.clock.Wind(25*time.Hour + gateway.KeepEvents)

@@ -124,6 +124,7 @@ func run(t *testing.T, open Open) {
 		{"countries of addresses", countries},
 		{"calendars are read by one", calendars},
 		{"events change, and are told once", events},
+		{"events are reminded of", reminders},
 		{"feeds are secret and end", feeds},
 		{"schedules are kept, changed and deleted", schedules},
 		{"a run has one outcome", firing},

@@ -1,0 +1,91 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
+)
+
+const (
+	dueEventsQuery = "SELECT " + eventColumns + " FROM events INDEXED BY events_remind WHERE remind_at > 0 AND settled = revision AND remind_at <= ? ORDER BY remind_at LIMIT ?"
+	remindedQuery  = "SELECT broadcast_id, lead, at FROM reminders WHERE group_id = ? AND event_id = ? ORDER BY broadcast_id"
+	lookAgain      = "UPDATE events SET remind_at = ?1 WHERE group_id = ?2 AND end_at > ?1 AND (remind_at = 0 OR remind_at > ?1) AND settled = revision"
+	// toldQuery pages through those who have a delivery of a reminder of an event that arrived, or may have.
+	toldQuery = `SELECT m.id, m.import_id, m.locale, m.fallback, m.zone, m.neutral, m.tags FROM members m WHERE m.group_id = ?1 AND m.id > ?2 AND EXISTS (
+		SELECT 1 FROM reminders r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id
+		JOIN deliveries d ON d.group_no = (SELECT no FROM groups WHERE id = ?1) AND d.broadcast_no = b.no AND d.member_id = m.id LEFT JOIN attempts a ON a.no = d.attempt_no
+		WHERE r.group_id = ?1 AND r.event_id = ?3 AND r.lead <> '' AND (d.state = 3 OR a.state IN (1, 2, 3, 5))) ORDER BY m.id`
+	forgetReminders = "DELETE FROM reminders WHERE (group_id, event_id, broadcast_id) IN (SELECT group_id, event_id, broadcast_id FROM reminders WHERE at <= ? LIMIT ?)"
+)
+
+// DueEvents lists events that are to be looked at for a reminder.
+func (s *Store) DueEvents(ctx context.Context, limit int) ([]gateway.EventChange, error) {
+	return s.events(ctx, dueEventsQuery, s.micros(), limit)
+}
+
+// Remind moves an event on and submits what is sent.
+func (s *Store) Remind(ctx context.Context, r gateway.Reminding) error {
+	words, err := s.sealReady(ctx, r.Send)
+	if err != nil {
+		return err
+	}
+	return s.write.do(ctx, false, func(t *txn) error {
+		n, err := t.exec("UPDATE events SET remind_at = ?1, before_sealed = CASE WHEN settled < revision THEN NULL ELSE before_sealed END, settled = revision WHERE group_id = ?2 AND id = ?3 AND revision = ?4 AND remind_at = ?5 AND (settled < revision) = ?6",
+			row.ToMicros(r.Next), r.Group, r.Event, r.Revision, row.ToMicros(r.At), r.Settle)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return gateway.ErrStale
+		}
+		if r.Stop {
+			if err := t.stopTelling(r.Group, r.Event); err != nil {
+				return err
+			}
+		}
+		if r.Send == nil {
+			return nil
+		}
+		done, err := t.submit(&r.Send.Broadcast, words, r.Send.Fingerprint)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("INSERT INTO reminders (group_id, event_id, broadcast_id, lead, at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING", r.Group, r.Event, done.ID, r.Lead, t.now)
+		return err
+	})
+}
+
+// stopTelling stops the broadcasts about an event that are not over.
+func (t *txn) stopTelling(group, event gateway.ID) error {
+	var running []gateway.ID
+	if err := t.query(remindedQuery, []any{group, event}, func(r *lite.Stmt) error { running = append(running, r.ColID(0)); return nil }); err != nil {
+		return err
+	}
+	for _, id := range running {
+		stop := false
+		if err := t.query(stateQuery, []any{group[:], id[:]}, func(r *lite.Stmt) error {
+			var was, over bool
+			var expires int64
+			err := r.Scan(&was, &expires, &over)
+			stop = !was && !over && expires > t.now
+			return err
+		}); err != nil {
+			return err
+		}
+		if !stop {
+			continue
+		}
+		clear(t.stopped)
+		if _, err := t.exec("UPDATE broadcasts SET stopped = 1 WHERE group_id = ? AND id = ?", group, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Reminded lists what was sent about an event.
+func (s *Store) Reminded(ctx context.Context, group, event gateway.ID) ([]gateway.Reminded, error) {
+	return list(ctx, s, remindedQuery, []any{group, event}, func(r *gateway.Reminded) []any { return []any{&r.BroadcastID, &r.Lead, &r.At} })
+}

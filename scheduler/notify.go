@@ -1,0 +1,366 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
+)
+
+// NotifyFaultPoints names the steps at which tests kill the process while it tells of events.
+var NotifyFaultPoints = [...]string{"reminders: before telling", "reminders: after telling"}
+
+// Agenda is what a Notifier reads and writes.
+type Agenda interface {
+	gateway.Reminders
+	GroupByID(ctx context.Context, id gateway.ID) (gateway.Group, error)
+	Calendars(ctx context.Context, group gateway.ID) ([]gateway.Calendar, error)
+}
+
+// Messenger makes ready what is said about events.
+type Messenger interface {
+	// ReadyEvent checks a message. A fault says what is wrong with it: CodeNobody if nobody is meant.
+	ReadyEvent(ctx context.Context, m gateway.EventMessage) (*gateway.ReadyBroadcast, error)
+	// Look has whoever plans broadcasts look for new ones at once.
+	Look()
+}
+
+// Notifier tells people of events: before they begin, and when they are changed. Any number of processes may each have one on
+// the same ledger.
+type Notifier struct {
+	ledger Agenda
+	sends  Messenger
+	now    func() time.Time
+	Options
+}
+
+// NewNotifier makes a notifier. Nobody is told anything before Run.
+func NewNotifier(ledger Agenda, sends Messenger, now func() time.Time, o Options) *Notifier {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.At == nil {
+		o.At = func(string) {}
+	}
+	return &Notifier{ledger: ledger, sends: sends, now: now, Options: o}
+}
+
+// Run tells what is to be told until the context ends. It looks at the ledger once a second, as a Ticker does.
+func (n *Notifier) Run(ctx context.Context) error {
+	tick := time.NewTicker(longestNap)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if err := n.Tick(ctx); err != nil && ctx.Err() == nil {
+			n.Log.Error("looking for events to tell of; trying again", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// mostChanges is how many changes are told before reminders have their turn again, as after a large calendar was read.
+const mostChanges = 1000
+
+// Tick tells what is to be told now. A reminder tells of an event as it is: while nobody was told of its change it is not due.
+func (n *Notifier) Tick(ctx context.Context) error {
+	l := look{Notifier: n, groups: map[gateway.ID]*known{}}
+	for more := true; more; {
+		page, err := n.ledger.DueEvents(ctx, batch)
+		if err != nil {
+			return err
+		}
+		l.moved = false
+		l.all(ctx, page, l.due)
+		more = len(page) == batch && l.moved
+	}
+	var after gateway.ID
+	for told := 0; told < mostChanges; told += batch {
+		page, err := n.ledger.ChangedEvents(ctx, after, batch)
+		if err != nil {
+			return err
+		}
+		l.all(ctx, page, l.changed)
+		if len(page) < batch {
+			break
+		}
+		after = page[batch-1].Event.ID
+	}
+	if l.sent {
+		n.sends.Look()
+	}
+	return nil
+}
+
+// look is one look at what is to be told.
+type look struct {
+	*Notifier
+	mu     sync.Mutex // of what follows
+	groups map[gateway.ID]*known
+	moved  bool // an event went on, here or elsewhere
+	sent   bool
+}
+
+// known is what is known of a group.
+type known struct {
+	leads  map[gateway.ID][]Lead // by calendar
+	topics map[gateway.ID]string
+}
+
+// all tells of events, some side by side.
+func (l *look) all(ctx context.Context, page []gateway.EventChange, tell telling) {
+	var done sync.WaitGroup
+	places := make(chan struct{}, sideways)
+	for _, c := range page {
+		places <- struct{}{}
+		done.Go(func() {
+			defer func() { <-places }()
+			l.safely(ctx, c, tell)
+		})
+	}
+	done.Wait()
+}
+
+// telling decides what is told of an event.
+type telling func(ctx context.Context, c gateway.EventChange) (gateway.Reminding, error)
+
+// safely keeps what is wrong with one event from the others.
+func (l *look) safely(ctx context.Context, c gateway.EventChange, tell telling) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			l.Log.Error("telling of an event met a defect; it is tried again", "event", c.Event.ID, "group", c.Event.GroupID, "cause", fmt.Sprintf("%T", cause))
+		}
+	}()
+	r, err := tell(ctx, c)
+	if err == nil {
+		l.At(NotifyFaultPoints[0])
+		err = l.ledger.Remind(ctx, r)
+		if errors.Is(err, gateway.ErrKeyReused) { // somebody took the key for a broadcast of his own
+			l.Log.Error("nobody is told of an event: the key of the message is taken", "event", r.Event, "group", r.Group, "key", r.Send.Broadcast.Key)
+			r.Send = nil
+			err = l.ledger.Remind(ctx, r)
+		}
+		l.At(NotifyFaultPoints[1])
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case err == nil:
+		l.moved, l.sent = true, l.sent || r.Send != nil
+	case errors.Is(err, gateway.ErrStale): // another process did it, or a calendar changed it
+		l.moved = true
+	case ctx.Err() == nil:
+		l.Log.Error("an event could not be told of; it is tried again", "event", c.Event.ID, "group", c.Event.GroupID, "error", err)
+	}
+}
+
+// changed tells those who were told of an event that it is another now, and finds its next reminder.
+func (l *look) changed(ctx context.Context, c gateway.EventChange) (gateway.Reminding, error) {
+	e, now := &c.Event, l.now()
+	r := gateway.Reminding{Group: e.GroupID, Event: e.ID, Revision: e.Revision, At: c.RemindAt, Settle: true, Next: c.RemindAt}
+	since, wording := e.Changed, gateway.EventChangedNotice
+	switch kind := c.Kind(); {
+	case kind == gateway.EventWasDropped:
+		wording = gateway.EventCancelledNotice
+	case e.Status == gateway.EventCancelled:
+		r.Next = time.Time{}
+		return r, nil
+	case kind == gateway.EventIsNew:
+		return r, l.remind(ctx, e, &r, since, now)
+	case kind == gateway.EventIsBack, kind == gateway.EventWasMoved && shows(e, c.Before):
+	default: // nobody is told: its text alone, or when it ends
+		return r, nil
+	}
+	r.Stop = true
+	over := c.Before.Over(zoneOf(c.Before))
+	if now := e.Over(zoneOf(e)); now.After(over) {
+		over = now
+	}
+	if now.Before(over) {
+		m := gateway.EventMessage{Key: gateway.NoticeKey(e.ID, e.Revision), Wording: wording, Event: *e, Expires: over}
+		if wording == gateway.EventChangedNotice {
+			m.Before = c.Before
+		}
+		if wording == gateway.EventCancelledNotice { // what they know is what does not take place
+			m.Event.Start, m.Event.AllDay, m.Event.Zone, m.Event.Location = c.Before.Start, c.Before.AllDay, c.Before.Zone, c.Before.Location
+		}
+		if err := l.ready(ctx, m, &r, gateway.Audience{Told: e.ID}); err != nil {
+			return r, err
+		}
+	}
+	if wording == gateway.EventCancelledNotice {
+		r.Next = time.Time{}
+		return r, nil
+	}
+	if r.Send != nil {
+		since = now // who has just been told needs no reminder now
+	}
+	return r, l.remind(ctx, e, &r, since, now)
+}
+
+// shows reports whether a message would show a difference.
+func shows(e, before *gateway.Event) bool {
+	return e.AllDay != before.AllDay || e.Start.Wall != before.Start.Wall || !e.AllDay && e.Start.Offset != before.Start.Offset || e.Location != before.Location
+}
+
+// due sends the reminder of an event whose time has come.
+func (l *look) due(ctx context.Context, c gateway.EventChange) (gateway.Reminding, error) {
+	e, now := &c.Event, l.now()
+	if now.Before(c.RemindAt) { // the ledger's clock is a little ahead of ours
+		now = c.RemindAt
+	}
+	r := gateway.Reminding{Group: e.GroupID, Event: e.ID, Revision: e.Revision, At: c.RemindAt}
+	if e.Status == gateway.EventCancelled {
+		return r, nil
+	}
+	return r, l.remind(ctx, e, &r, c.RemindAt, now)
+}
+
+// remind finds the reminder that is due of those since a time, unless something is sent already, and the next one.
+func (l *look) remind(ctx context.Context, e *gateway.Event, r *gateway.Reminding, since, now time.Time) error {
+	k, err := l.group(ctx, e.GroupID)
+	if err != nil {
+		return err
+	}
+	var send *Reminder
+	send, r.Next = Upcoming(e, k.leads[e.CalendarID], since, now)
+	if send == nil || r.Send != nil {
+		return nil
+	}
+	lead := send.Lead.String()
+	r.Lead = lead
+	m := gateway.EventMessage{Key: gateway.ReminderKey(e.ID, lead, e.Start.Wall), Wording: gateway.EventReminder, Event: *e, Expires: e.Over(zoneOf(e))}
+	return l.ready(ctx, m, r, gateway.Audience{})
+}
+
+// Upcoming gives the reminder of an event that is due now, of those since a time, and when the next one is; nil and zero:
+// there is none. One whose time is over is sent late as long as its time is nearer than that of the next, and the last one until
+// the event begins; of several only the latest.
+func Upcoming(e *gateway.Event, leads []Lead, since, now time.Time) (send *Reminder, next time.Time) {
+	place := zoneOf(e)
+	all := Reminders(e.Start.Wall, e.AllDay, place, leads, undisturbed, since)
+	for i := range all {
+		if all[i].At.After(now) {
+			next = all[i].At
+			break
+		}
+		send = &all[i]
+	}
+	if send != nil && (!now.Before(e.Over(place)) || !next.IsZero() && now.Sub(send.At) > next.Sub(now)) {
+		send = nil
+	}
+	return send, next
+}
+
+// Planned lists the reminders of an event that are to come.
+func Planned(e *gateway.Event, leads []Lead, now time.Time) []Reminder {
+	if e.Status == gateway.EventCancelled {
+		return nil
+	}
+	return Reminders(e.Start.Wall, e.AllDay, zoneOf(e), leads, undisturbed, now)
+}
+
+// undisturbed is somebody without quiet hours.
+func undisturbed(time.Time) (from, to time.Time, quiet bool) { return }
+
+// ready makes a message ready for the subscribers of an event's topic. Nobody to tell, or what only a person can mend, keeps no
+// event from going on.
+func (l *look) ready(ctx context.Context, m gateway.EventMessage, r *gateway.Reminding, to gateway.Audience) error {
+	k, err := l.group(ctx, m.Event.GroupID)
+	if err != nil {
+		return err
+	}
+	to.Topic = k.topics[m.Event.CalendarID]
+	m.Audience = to
+	r.Send, err = l.sends.ReadyEvent(ctx, m)
+	var fault *gateway.Fault
+	if errors.As(err, &fault) && slices.Contains([]gateway.Code{gateway.CodeNobody, gateway.CodeInvalid, gateway.CodeTooLong, gateway.CodeConflict}, fault.Code) {
+		if fault.Code != gateway.CodeNobody { // its text may quote what nobody may read in a log
+			l.Log.Error("nobody is told of an event: the message cannot be sent", "event", m.Event.ID, "group", m.Event.GroupID, "key", m.Key, "code", string(fault.Code))
+		}
+		r.Send, err = nil, nil
+	}
+	return err
+}
+
+// group reads a group once for each look.
+func (l *look) group(ctx context.Context, id gateway.ID) (*known, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k := l.groups[id]; k != nil {
+		return k, nil
+	}
+	g, err := l.ledger.GroupByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	calendars, err := l.ledger.Calendars(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	k := &known{leads: map[gateway.ID][]Lead{}, topics: map[gateway.ID]string{}}
+	for _, c := range calendars {
+		k.leads[c.ID], k.topics[c.ID] = GroupLeads(g, c.Topic), c.Topic
+	}
+	l.groups[id] = k
+	return k, nil
+}
+
+// GroupLeads gives the leads of a group for a topic.
+func GroupLeads(g gateway.Group, topic string) []Lead {
+	rules := LeadRules{}
+	for _, t := range g.Topics {
+		if t.Leads == nil {
+			continue
+		}
+		leads := make([]Lead, 0, len(t.Leads))
+		for _, text := range t.Leads {
+			if l, err := ParseLead(text); err == nil { // they were checked when they were put
+				leads = append(leads, l)
+			}
+		}
+		rules[t.Name] = leads
+	}
+	return LeadsFor(topic, rules)
+}
+
+// MostLeads is how many leads a topic may have.
+const MostLeads = 5
+
+// CheckLeads gives a group with its leads as they are kept, or says what is wrong with them.
+func CheckLeads(g gateway.Group) (gateway.Group, error) {
+	g.Topics = slices.Clone(g.Topics)
+	for i := range g.Topics {
+		t := &g.Topics[i]
+		if len(t.Leads) > MostLeads {
+			return g, gateway.Faultf(gateway.CodeInvalid, "topic %q: %d leads; %d is the most", t.Name, len(t.Leads), MostLeads)
+		}
+		t.Leads = slices.Clone(t.Leads)
+		for j, text := range t.Leads {
+			l, err := ParseLead(text)
+			if err != nil {
+				return g, gateway.Faultf(gateway.CodeInvalid, "topic %q, leads: %w", t.Name, err)
+			}
+			if t.Leads[j] = l.String(); slices.Contains(t.Leads[:j], t.Leads[j]) {
+				return g, gateway.Faultf(gateway.CodeInvalid, "topic %q: the lead %s is named twice", t.Name, t.Leads[j])
+			}
+		}
+	}
+	return g, nil
+}
+
+// zoneOf gives the clocks of an event's place; of a zone that this machine does not know, clocks that show the same then.
+func zoneOf(e *gateway.Event) *time.Location {
+	if loc, err := civil.Zone(e.Zone); err == nil {
+		return loc
+	}
+	return time.FixedZone("", int(e.Start.Offset))
+}
