@@ -25,6 +25,7 @@ type quietSpan struct {
 	days     uint8      // bits, from Monday
 	date     civil.Wall // midnight; of dates only
 	from, to civil.Wall // of the day
+	only     Class      // Report or Reminder: others pass; empty: all that waits
 }
 
 // QuietLate is said of what is not sent because its time is over before quiet hours are.
@@ -48,8 +49,8 @@ var (
 )
 
 // ParseQuiet reads quiet hours, entries parted by semicolons or bars: "22:00-07:00" on every day that it begins on;
-// "mon-fri 22:00-07:00" or "sat,sun 20:00-10:00" on some; "2026-12-25" or "2026-12-24,2026-12-31 14:00-23:00" on dates; and
-// what else waits: "alerts wait", and "danger waits" for alerts with danger to life too. All entries count together.
+// "mon-fri 22:00-07:00" or "sat,sun 20:00-10:00" on some; "2026-12-25" or "2026-12-24,2026-12-31 14:00-23:00" on dates;
+// "reports " or "reminders " before any of these where the other kind passes; and what else waits: "alerts wait", and "danger waits" for alerts with danger to life too. All entries count together.
 func ParseQuiet(text string) (q QuietHours, err error) {
 	if len(text) > maxQuietText {
 		return q, fmt.Errorf("quiet hours of more than %d characters; shorten them", maxQuietText)
@@ -70,18 +71,24 @@ func ParseQuiet(text string) (q QuietHours, err error) {
 	if len(q.spans) > maxQuietSpans || len(q.dates) > maxQuietDates {
 		return QuietHours{}, fmt.Errorf("more than %d times or %d dates; leave some out", maxQuietSpans, maxQuietDates)
 	}
-	if len(q.spans)+len(q.dates) == 0 && (q.alerts || q.danger) {
-		return QuietHours{}, fmt.Errorf("quiet hours without a time; write 22:00-07:00 before what waits")
+	if (q.alerts || q.danger) && !slices.ContainsFunc(slices.Concat(q.spans, q.dates), func(s quietSpan) bool { return s.only == "" }) {
+		return QuietHours{}, fmt.Errorf("quiet hours without a time for alerts; write 22:00-07:00 before what waits")
 	}
-	if q.always() {
+	if q.always(Report) || q.always(Reminder) {
 		return QuietHours{}, fmt.Errorf("these quiet hours leave no minute of the week; for somebody who wants nothing there is STOP")
 	}
 	return q, nil
 }
 
 func (q *QuietHours) add(entry string) error {
-	wrong := fmt.Errorf("%q are no quiet hours; write 22:00-07:00, sat,sun 20:00-10:00, 2026-12-25, alerts wait or danger waits", entry)
-	s, days := quietSpan{to: civil.Day}, entry
+	wrong := fmt.Errorf("%q are no quiet hours; write 22:00-07:00, sat,sun 20:00-10:00, 2026-12-25, reports 20:00-17:00, alerts wait or danger waits", entry)
+	s := quietSpan{to: civil.Day}
+	for word, class := range map[string]Class{"reports ": Report, "reminders ": Reminder} {
+		if rest, ok := strings.CutPrefix(entry, word); ok {
+			entry, s.only = rest, class
+		}
+	}
+	days := entry
 	if m := quietForm.FindStringSubmatch(entry); m != nil {
 		var ok bool
 		if s.from, ok = clock(m[2]); !ok {
@@ -91,7 +98,7 @@ func (q *QuietHours) add(entry string) error {
 			return wrong
 		}
 		days = m[1]
-	} else if entry[0] < '0' || entry[0] > '9' {
+	} else if entry == "" || entry[0] < '0' || entry[0] > '9' {
 		return wrong
 	}
 	if days != "" && days[0] >= '0' && days[0] <= '9' {
@@ -141,12 +148,12 @@ func weekdays(text string) (days uint8, ok bool) {
 	return days, true
 }
 
-// always reports whether the week has no minute that is not quiet.
-func (q QuietHours) always() bool {
+// always reports whether the week has no minute that is not quiet for a class.
+func (q QuietHours) always(c Class) bool {
 	week := make([]bool, 7*civil.Day/civil.Minute)
 	for _, s := range q.spans {
 		for day := range civil.Wall(7) {
-			for at := s.from; s.days>>day&1 != 0 && at < s.end(); at += civil.Minute {
+			for at := s.from; s.keeps(c) && s.days>>day&1 != 0 && at < s.end(); at += civil.Minute {
 				week[(day*civil.Day+at)/civil.Minute%civil.Wall(len(week))] = true
 			}
 		}
@@ -162,14 +169,17 @@ func (s quietSpan) end() civil.Wall {
 	return s.to
 }
 
+// keeps reports whether a span is for a class.
+func (s quietSpan) keeps(c Class) bool { return s.only == "" || s.only == c }
+
 // String writes what ParseQuiet reads.
 func (q QuietHours) String() string {
 	var entries []string
 	for _, s := range q.spans {
-		entries = append(entries, strings.TrimSpace(s.dayNames()+" "+s.hours()))
+		entries = append(entries, s.kind()+strings.TrimSpace(s.dayNames()+" "+s.hours()))
 	}
 	for _, s := range q.dates {
-		entry := s.date.Fields().Format(time.DateOnly)
+		entry := s.kind() + s.date.Fields().Format(time.DateOnly)
 		if s.from != 0 || s.to != civil.Day {
 			entry += " " + s.hours()
 		}
@@ -182,6 +192,13 @@ func (q QuietHours) String() string {
 		entries = append(entries, "danger waits")
 	}
 	return strings.Join(entries, "; ")
+}
+
+func (s quietSpan) kind() string {
+	if s.only == "" {
+		return ""
+	}
+	return string(s.only) + "s "
 }
 
 func (s quietSpan) hours() string {
@@ -205,13 +222,13 @@ func (s quietSpan) dayNames() string {
 	return strings.Join(names, ",")
 }
 
-// At tells whether an instant is in quiet hours on the clocks of a zone, and from when until when they last around it:
+// At tells whether an instant is in quiet hours for a class, on the clocks of a zone, and from when until when they last around it:
 // spans that touch are one. An end that clocks never show, or show twice, is as civil.In says.
-func (q QuietHours) At(at time.Time, loc *time.Location) (from, to time.Time, quiet bool) {
+func (q QuietHours) At(c Class, at time.Time, loc *time.Location) (from, to time.Time, quiet bool) {
 	from, to = at, at
 	for grown := true; grown; {
 		grown = false
-		for begin, end := range q.around(to, loc) {
+		for begin, end := range q.around(c, to, loc) {
 			if !begin.After(to) && end.After(to) {
 				to, grown = end, true
 			}
@@ -222,7 +239,7 @@ func (q QuietHours) At(at time.Time, loc *time.Location) (from, to time.Time, qu
 	}
 	for grown := true; grown; {
 		grown = false
-		for begin, end := range q.around(from, loc) {
+		for begin, end := range q.around(c, from, loc) {
 			if begin.Before(from) && !end.Before(from) {
 				from, grown = begin, true
 			}
@@ -231,8 +248,8 @@ func (q QuietHours) At(at time.Time, loc *time.Location) (from, to time.Time, qu
 	return from, to, true
 }
 
-// around gives all spans that may hold or touch an instant.
-func (q QuietHours) around(at time.Time, loc *time.Location) func(yield func(from, to time.Time) bool) {
+// around gives all spans for a class that may hold or touch an instant.
+func (q QuietHours) around(c Class, at time.Time, loc *time.Location) func(yield func(from, to time.Time) bool) {
 	_, off := at.In(loc).Zone()
 	today := civil.Wall(at.Unix() + int64(off)).Midnight()
 	return func(yield func(from, to time.Time) bool) {
@@ -249,12 +266,12 @@ func (q QuietHours) around(at time.Time, loc *time.Location) func(yield func(fro
 				return exists == 0 || yield(civil.In(date+s.from, loc).Instant(), civil.In(date+s.end(), loc).Instant())
 			}
 			for _, s := range q.spans {
-				if s.days>>weekday&1 != 0 && !holds(s) {
+				if s.keeps(c) && s.days>>weekday&1 != 0 && !holds(s) {
 					return
 				}
 			}
 			for _, s := range q.dates {
-				if s.date == date && !holds(s) {
+				if s.keeps(c) && s.date == date && !holds(s) {
 					return
 				}
 			}
@@ -273,7 +290,7 @@ func (q QuietHours) Waits(c Class) bool {
 	case Alert:
 		return q.alerts || q.danger
 	}
-	return len(q.spans)+len(q.dates) > 0
+	return true
 }
 
 // Move says when she is told what is due at an instant, now or later. What is quiet then waits until the end, which is
@@ -283,12 +300,12 @@ func (q QuietHours) Move(c Class, at, now, expires time.Time, loc *time.Location
 	if !q.Waits(c) {
 		return at, time.Time{}, false
 	}
-	from, to, quiet := q.At(at, loc)
+	from, to, quiet := q.At(c, at, loc)
 	if !quiet {
 		return at, time.Time{}, false
 	}
 	if before := from.Add(-time.Minute); c == Reminder && !before.Before(now) {
-		if _, _, still := q.At(before, loc); !still {
+		if _, _, still := q.At(c, before, loc); !still {
 			return before, time.Time{}, false
 		}
 	}

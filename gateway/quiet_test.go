@@ -19,8 +19,9 @@ func TestQuietHoursAreReadAndWritten(t *testing.T) {
 		" 22:00-07:00 ;; Alerts  wait ": "22:00-07:00; alerts wait",
 		"mon,tue,wed 00:00-24:00":       "mon-wed 00:00-24:00",
 		"fri-mon 22:00-07:00":           "mon,fri,sat,sun 22:00-07:00",
-		"sat,sun 20:00-10:00|22:00-07:00|danger waits": "sat,sun 20:00-10:00; 22:00-07:00; danger waits",
-		"2026-12-24,2026-12-31 14:00-23:00;2026-12-25": "2026-12-24 14:00-23:00; 2026-12-31 14:00-23:00; 2026-12-25",
+		"Reports 20:00-17:00; reminders sun 00:00-24:00; reports 2026-12-25": "reports 20:00-17:00; reminders sun 00:00-24:00; reports 2026-12-25",
+		"sat,sun 20:00-10:00|22:00-07:00|danger waits":                       "sat,sun 20:00-10:00; 22:00-07:00; danger waits",
+		"2026-12-24,2026-12-31 14:00-23:00;2026-12-25":                       "2026-12-24 14:00-23:00; 2026-12-31 14:00-23:00; 2026-12-25",
 	} {
 		q, err := gateway.ParseQuiet(text)
 		if err != nil || q.String() != want {
@@ -31,7 +32,7 @@ func TestQuietHoursAreReadAndWritten(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"22-07", "22:00-22:00", "24:00-07:00", "25:00-07:00", "22:00-24:01", "someday 22:00-07:00", "mon- 22:00-07:00", "2026-02-30", "2026-1-1", "2026-12-25T10:00",
-		"alerts wait", "danger waits", "alerts pass", "mon", "00:00-24:00", "06:00-18:00; 18:00-06:00", "2026-12-25,mon 10:00-12:00", strings.Repeat("22:00-07:00;", 100), strings.Repeat("22:00-07:00;", 20)} {
+		"alerts wait", "danger waits", "reports 22:00-07:00; alerts wait", "reports", "reports ", "reminders 00:00-24:00", "reports 06:00-18:00; 18:00-06:00", "codes 22:00-07:00", "alerts pass", "mon", "00:00-24:00", "06:00-18:00; 18:00-06:00", "2026-12-25,mon 10:00-12:00", strings.Repeat("22:00-07:00;", 100), strings.Repeat("22:00-07:00;", 20)} {
 		if q, err := gateway.ParseQuiet(text); err == nil {
 			t.Errorf("%.40q was taken as %q", text, q)
 		}
@@ -72,7 +73,7 @@ func TestQuietHoursOnOddNights(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		from, to, is := quiet(t, c.hours).At(at, zone(t, c.zone))
+		from, to, is := quiet(t, c.hours).At(gateway.Report, at, zone(t, c.zone))
 		got := fmt.Sprint(from.UTC().Format(time.RFC3339), " ", to.UTC().Format(time.RFC3339), " ", is)
 		if want := fmt.Sprint(c.from, " ", c.to, " ", true); c.from != "" && got != want || c.from == "" && is {
 			t.Errorf("%s: %s, want %s", c.what, got, want)
@@ -106,19 +107,19 @@ func TestQuietHoursEverywhere(t *testing.T) {
 				at = end.Add(time.Duration(rapid.IntRange(-48*3600, 48*3600).Draw(r, "from it")) * time.Second)
 			}
 		}
-		from, to, is := q.At(at, loc)
+		from, to, is := q.At(gateway.Report, at, loc)
 		if is {
 			if at.Before(from) || !at.Before(to) || to.Sub(from) > 9*24*time.Hour {
 				r.Fatalf("%s at %s: from %s to %s", q, at, from, to)
 			}
-			if _, _, still := q.At(to, loc); still {
+			if _, _, still := q.At(gateway.Report, to, loc); still {
 				r.Fatalf("%s: its end %s is quiet", q, to.In(loc))
 			}
-			if _, _, already := q.At(from.Add(-time.Second), loc); already {
+			if _, _, already := q.At(gateway.Report, from.Add(-time.Second), loc); already {
 				r.Fatalf("%s: the second before %s is quiet", q, from.In(loc))
 			}
 			within := from.Add(time.Duration(rapid.Int64Range(0, int64(to.Sub(from))-1).Draw(r, "within")))
-			if f, e, still := q.At(within, loc); !still || !f.Equal(from) || !e.Equal(to) {
+			if f, e, still := q.At(gateway.Report, within, loc); !still || !f.Equal(from) || !e.Equal(to) {
 				r.Fatalf("%s: %s is within from %s to %s, and has %s to %s", q, within, from, to, f, e)
 			}
 		}
@@ -164,6 +165,9 @@ func TestWhatQuietHoursMove(t *testing.T) {
 		{"danger waits if she refused it", "22:00-07:00; danger waits", gateway.LifeSafety, night, 12 * time.Hour, morning, morning, false},
 		{"so does an alert", "22:00-07:00; danger waits", gateway.Alert, night, 12 * time.Hour, morning, morning, false},
 		{"a code passes always", "22:00-07:00; danger waits", gateway.Account, night, time.Minute, night, time.Time{}, false},
+		{"a report outside its window", "reports 20:00-17:00", gateway.Report, night, 24 * time.Hour, night.Add(18 * time.Hour), night.Add(18 * time.Hour), false},
+		{"a reminder then", "reports 20:00-17:00", gateway.Reminder, night, 24 * time.Hour, night, time.Time{}, false},
+		{"an alert then", "22:00-07:00; reports 20:00-17:00; alerts wait", gateway.Alert, night, 12 * time.Hour, morning, morning, false},
 		{"nobody keeps quiet without hours", "", gateway.Report, night, time.Hour, night, time.Time{}, false},
 	} {
 		due, until, late := quiet(t, c.hours).Move(c.class, night, c.now, night.Add(c.expires), time.UTC)

@@ -203,7 +203,7 @@ func (r *row) quiet(c column, cell string) {
 	}
 	q, err := gateway.ParseQuiet(cell)
 	if r.m.Quiet = q.String(); err != nil || r.m.Quiet == "" {
-		r.flaw(c.title, gateway.FlawValue, "these are no quiet hours, or they leave no time at all; write 22:00-07:00, or sat,sun 20:00-10:00; 2026-12-25; alerts wait; or none")
+		r.flaw(c.title, gateway.FlawValue, "these are no quiet hours, or they leave no time at all; write 22:00-07:00, or sat,sun 20:00-10:00; 2026-12-25; reports 20:00-17:00; alerts wait; or none")
 	}
 }
 

@@ -34,7 +34,7 @@ func (t *txn) quiet(d *delivery, info *frozen, c *gateway.Claim, o *offer) (over
 		if err != nil {
 			return false, err
 		}
-		if info.TakenBy(&other.Frozen) {
+		if info.TakenBy(&other.Frozen, t.now) {
 			c.Verdict = gateway.NotDue
 			end(gateway.ReasonMerged, row.MergedInto(other.ID))
 			return true, nil

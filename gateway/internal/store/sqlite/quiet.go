@@ -37,7 +37,7 @@ func (t *txn) quiet(at *claimed, info *frozen, c *gateway.Claim, hours, zone str
 		if err != nil {
 			return false, err
 		}
-		if !halted && info.TakenBy(&other.Frozen) {
+		if !halted && info.TakenBy(&other.Frozen, t.now) {
 			c.Verdict = gateway.NotDue
 			return true, t.end(at, info, gateway.ReasonMerged, row.MergedInto(other.ID))
 		}

@@ -84,7 +84,8 @@ func quietHours(t *testing.T, open Open) {
 }
 
 // merged: of reports on one topic that wait for one end of a member's quiet hours the newest is sent, in whatever order
-// they are claimed. Others stay: on another topic, to another member, stopped, or of which a part has left.
+// they are claimed. Others stay: on another topic, to another member, stopped, or of which a part has left; nor does one
+// take another's place whose own time is over.
 func merged(t *testing.T, open Open) {
 	w := newWorld(t, open)
 	ann, bea := w.quietly("12:00-18:00", "sms"), w.quietly("12:00-18:00", "sms")
@@ -100,12 +101,15 @@ func merged(t *testing.T, open Open) {
 	older, newest, other := w.submit(gateway.Report), w.submit(gateway.Report, func(b *gateway.Broadcast) { b.StartAt = b.StartAt.Add(time.Minute) }), w.submit(gateway.Report, at("alerts"))
 	later := w.submit(gateway.Report) // written last, but it starts before the newest
 	stopped := w.submit(gateway.Report, func(b *gateway.Broadcast) { b.StartAt = b.StartAt.Add(time.Hour) })
-	ids := map[string]gateway.ID{"half": begun.Delivery, "older": w.plan(older, 1, ann)[0], "newest": w.plan(newest, 1, ann)[0], "other": w.plan(other, 1, ann)[0], "later": w.plan(later, 1, ann, bea)[0], "stopped": w.plan(stopped, 1, ann)[0]}
+	over := w.submit(gateway.Report, func(b *gateway.Broadcast) {
+		b.StartAt, b.ExpiresAt = b.StartAt.Add(time.Hour), b.StartAt.Add(5*time.Hour+time.Minute)
+	})
+	ids := map[string]gateway.ID{"over": w.plan(over, 1, ann)[0], "half": begun.Delivery, "older": w.plan(older, 1, ann)[0], "newest": w.plan(newest, 1, ann)[0], "other": w.plan(other, 1, ann)[0], "later": w.plan(later, 1, ann, bea)[0], "stopped": w.plan(stopped, 1, ann)[0]}
 	for name, id := range ids {
 		equal(t, name+" in quiet hours", w.claim(id).Verdict, gateway.NotDue)
 	}
 	w.ok(w.SetState(w.ctx, w.group.ID, stopped.ID, true))
-	w.clock.Wind(5 * time.Hour)
+	w.clock.Wind(5*time.Hour + 2*time.Minute)
 	hers := w.claim(ids["older"])
 	equal(t, "the older one, before the newest", hers.Verdict, gateway.NotDue)
 	w.granted(ids["newest"])
