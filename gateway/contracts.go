@@ -160,6 +160,7 @@ type Recipient struct {
 	Fallback []string
 	Zone     string
 	Neutral  bool
+	Quiet    string     // as of Member
 	Points   []PointRef // in her order
 }
 

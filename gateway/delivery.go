@@ -12,6 +12,7 @@ type NewDelivery struct {
 	Point    ID
 	Due      time.Time
 	Expires  time.Time // zero: when its broadcast does
+	Quiet    time.Time // the end of the quiet hours that it waits for; zero: none
 	Reason   Reason    // ReasonSuppressed: ended before it began
 	Detail   string    // why, safe to show
 }
@@ -190,7 +191,8 @@ type Delivery struct {
 	ChannelID   ID            `json:"channel_id"`
 	PointID     ID            `json:"point_id"`
 	Lane        Lane          `json:"-"`
-	Due         time.Time     `json:"due,omitzero"` // for Waiting; zero while its broadcast is stopped
+	Due         time.Time     `json:"due,omitzero"`         // for Waiting; zero while its broadcast is stopped
+	QuietUntil  time.Time     `json:"quiet_until,omitzero"` // the end of the quiet hours that it waits or waited for
 	Tries       int           `json:"tries"`
 	Resends     int           `json:"resends,omitempty"`
 	AttemptID   ID            `json:"-"` // the newest; zero: none

@@ -69,9 +69,16 @@ type Preview struct {
 	Drafts    []DraftText       `json:"drafts"`             // texts that nobody has reviewed; they are sent all the same
 	Missing   []Missing         `json:"missing"`            // those whom it concerns most first; what is sent without a fallback is refused for it
 	Pointers  []PointerCount    `json:"pointers,omitempty"` // of a sensitive text: who gets only a pointer because of the channel
+	Quiet     []PreviewQuiet    `json:"quiet,omitempty"`    // of those who are reached: who waits for the end of her quiet hours, the first end first
 	Examples  []PreviewExample  `json:"examples"`           // the first few who would be reached
 	Costs     []PreviewCost     `json:"costs"`              // of everything that has a price or a country
 	Total     Total             `json:"total"`              // of Costs
+}
+
+// PreviewQuiet counts the members whose quiet hours end at one time.
+type PreviewQuiet struct {
+	Until   time.Time `json:"until"`
+	Members int       `json:"members"`
 }
 
 // PreviewLanguage counts the members who want one language and get one.

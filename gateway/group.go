@@ -103,6 +103,7 @@ type Member struct {
 	Fallback  []string       `json:"fallback,omitempty"`
 	Zone      string         `json:"zone"`              // IANA name
 	Neutral   bool           `json:"neutral,omitempty"` // no group name, a pointer instead of the text
+	Quiet     string         `json:"quiet,omitempty"`   // when she is not to be disturbed, as ParseQuiet reads it; of an import, empty: as it was, NoQuiet: never
 	Tags      []string       `json:"tags,omitempty"`
 	Points    []ContactPoint `json:"points"` // in the order she prefers
 	CreatedAt time.Time      `json:"created_at"`

@@ -24,7 +24,7 @@ func (sh *shell) deliveryList() *cobra.Command {
 	f.StringVar(&broadcast, "broadcast", "", "of this message")
 	f.StringVar(&member, "member", "", "of this member (id)")
 	f.StringVar(&state, "state", "", "in this state: waiting, sending, accepted (handed over), delivered, \"in doubt\" or ended")
-	f.StringVar(&reason, "reason", "", "ended for this reason: failed, suppressed, expired, cancelled; or waiting because it is capped")
+	f.StringVar(&reason, "reason", "", "ended for this reason: failed, suppressed, expired, cancelled, merged; or waiting because it is capped")
 	f.IntVar(&most, "limit", 100, "how many at most; 0: all")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, _ []string) error {
 		filter := gateway.DeliveryFilter{State: gateway.DeliveryState(state), Reason: gateway.Reason(reason)}
@@ -79,6 +79,11 @@ func (sh *shell) deliveryShow() *cobra.Command {
 			names := channelNames(ctx, api, group)
 			if err := sh.say("%s  %s\nof message %s, to member %s, in %s\n", d.ID, strings.TrimSpace(spoken(d.State, d.Reason)+"  "+d.Detail), d.BroadcastID, d.MemberID, spokenLocale(d.Locale)); err != nil {
 				return err
+			}
+			if d.State == gateway.Waiting && !d.QuietUntil.IsZero() && !d.Due.Before(d.QuietUntil) {
+				if err := sh.say("waits for the end of her quiet hours, %s\n", clock(d.QuietUntil)); err != nil {
+					return err
+				}
 			}
 			rows := make([][]string, len(d.Attempts))
 			for i, a := range d.Attempts {

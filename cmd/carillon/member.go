@@ -192,6 +192,11 @@ func (sh *shell) memberShow() *cobra.Command {
 				return err
 			}
 		}
+		if m.Quiet != "" {
+			if err := sh.say("quiet hours: %s", m.Quiet); err != nil {
+				return err
+			}
+		}
 		rows := make([][]string, len(m.Points))
 		for i, p := range m.Points {
 			rows[i] = []string{strconv.Itoa(i + 1), p.Kind, p.Address, string(p.State), strings.Join(p.Topics, " "), p.Note}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -55,6 +56,16 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 			}
 		}
 		if err := sh.say("Together %s%s.\n", plural(segments, "segment"), sums(p.Total.Amounts, p.Total.Unpriced)); err != nil {
+			return err
+		}
+	}
+	if n := len(p.Quiet); n > 0 {
+		waiting := 0
+		for _, q := range p.Quiet {
+			waiting += q.Members
+		}
+		if err := sh.say("%s waits for the end of her quiet hours: the first until %s, the last until %s.\n", plural(waiting, "member"),
+			p.Quiet[0].Until.UTC().Format(time.RFC3339), p.Quiet[n-1].Until.UTC().Format(time.RFC3339)); err != nil {
 			return err
 		}
 	}

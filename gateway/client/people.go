@@ -21,6 +21,7 @@ type Member struct {
 	Fallback  []string       `json:"fallback,omitempty"`
 	Zone      string         `json:"zone"`
 	Neutral   bool           `json:"neutral,omitempty"`
+	Quiet     string         `json:"quiet,omitempty"`
 	Tags      []string       `json:"tags,omitempty"`
 	Points    []ContactPoint `json:"points"`
 	CreatedAt time.Time      `json:"created_at"`

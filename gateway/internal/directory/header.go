@@ -20,6 +20,7 @@ const (
 	fieldFallback
 	fieldZone
 	fieldNeutral
+	fieldQuiet
 	fieldTags
 	fieldOrder
 	fieldTopics
@@ -42,6 +43,7 @@ var headings = []struct {
 	{fieldFallback, []string{"fallback", "fallbacks", "fallback_languages"}},
 	{fieldZone, []string{"zone", "time_zone", "timezone", "tz"}},
 	{fieldNeutral, []string{"neutral", "neutral_mode"}},
+	{fieldQuiet, []string{"quiet", "quiet_hours", "do_not_disturb"}},
 	{fieldTags, []string{"tags", "tag", "labels"}},
 	{fieldOrder, []string{"order", "order_of_preference", "preference", "prefers"}},
 	{fieldTopics, []string{"consent_topics", "consent_topic", "topics", "topic"}},

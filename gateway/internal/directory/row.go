@@ -118,6 +118,8 @@ func (r *row) cell(c column, cell string) {
 		}
 	case fieldNeutral:
 		r.neutral(c, cell)
+	case fieldQuiet:
+		r.quiet(c, cell)
 	case fieldTags:
 		r.tags(c, cell)
 	case fieldOrder:
@@ -193,6 +195,17 @@ func (r *row) neutral(c column, cell string) {
 	case "no", "false", "0", "n":
 	default:
 		r.flaw(c.title, gateway.FlawValue, "write yes or no, or leave the field empty")
+	}
+}
+
+func (r *row) quiet(c column, cell string) {
+	if strings.EqualFold(cell, gateway.NoQuiet) {
+		r.m.Quiet = gateway.NoQuiet
+		return
+	}
+	q, err := gateway.ParseQuiet(cell)
+	if r.m.Quiet = q.String(); err != nil || r.m.Quiet == "" {
+		r.flaw(c.title, gateway.FlawValue, "these are no quiet hours, or they leave no time at all; write 22:00-07:00, or sat,sun 20:00-10:00; 2026-12-25; reports 20:00-17:00; alerts wait; or none")
 	}
 }
 

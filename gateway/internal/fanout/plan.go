@@ -58,7 +58,7 @@ func (f *Fanout) planFrom(ctx context.Context, t *texts, first []gateway.Recipie
 		defer close(pages)
 		read <- f.readPages(ctx, t.b, first, pages)
 	}()
-	p := &planner{f: f, t: t, cursor: t.b.Cursor, hours: hours{}}
+	p := &planner{f: f, t: t, cursor: t.b.Cursor, hours: &hours{}}
 	for page := range pages {
 		if err := p.write(ctx, page, len(page) < gateway.MaxChunk); err != nil {
 			return err
@@ -109,7 +109,7 @@ type planner struct {
 	t          *texts
 	cursor     gateway.ID
 	deliveries []gateway.NewDelivery // reused
-	hours      hours
+	hours      *hours
 }
 
 // write plans one page.
@@ -155,8 +155,8 @@ func (p *planner) chunk(page []gateway.Recipient, last bool) gateway.Chunk {
 		default:
 			n.Reason, n.Detail = gateway.ReasonSuppressed, d.why
 		}
-		if b.LocalAt != 0 && n.Reason == "" {
-			p.hours.set(&n, b, page[i].Zone, p.t.group.Zone, now)
+		if n.Reason == "" {
+			p.hours.set(&n, b, &page[i], p.t.group.Zone, now)
 		}
 		p.deliveries = append(p.deliveries, n)
 	}
@@ -170,7 +170,7 @@ func (f *Fanout) whole(t *texts, first []gateway.Recipient) *gateway.Chunk {
 	if t.b.Policy.Lane != gateway.Urgent || t.b.StartAt.After(f.Now()) || len(first) >= gateway.MaxChunk {
 		return nil
 	}
-	p := &planner{f: f, t: t, hours: hours{}}
+	p := &planner{f: f, t: t, hours: &hours{}}
 	c := p.chunk(first, true)
 	return &c
 }

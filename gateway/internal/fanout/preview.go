@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
@@ -40,7 +41,7 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 	if err != nil {
 		return gateway.Preview{}, err
 	}
-	c := newCensus(t, reviewed, prices)
+	c := newCensus(t, reviewed, prices, f.Now())
 	for page, err := range f.audience(ctx, b, nil) {
 		if err != nil {
 			return gateway.Preview{}, err
@@ -65,12 +66,15 @@ type census struct {
 	costs     map[costKey]*gateway.PreviewCost
 	drafts    *drafting
 	shortage  shortage
+	hours     hours
+	now       time.Time
+	waits     map[time.Time]int // for the end of quiet hours
 }
 
-func newCensus(t *texts, reviewed func(digest string) bool, prices *gateway.PriceTable) *census {
+func newCensus(t *texts, reviewed func(digest string) bool, prices *gateway.PriceTable, now time.Time) *census {
 	return &census{t: t, drafts: newDrafting(t, reviewed), shortage: newShortage(t), prices: prices,
 		costs: map[costKey]*gateway.PreviewCost{}, languages: map[reading]*gateway.PreviewLanguage{}, leftOut: map[leftOut]int{}, texts: map[textKey]int{},
-		channels: make([]gateway.PreviewChannel, len(t.ways)), pointers: make([]int, len(t.ways))}
+		channels: make([]gateway.PreviewChannel, len(t.ways)), pointers: make([]int, len(t.ways)), now: now, waits: map[time.Time]int{}}
 }
 
 // reading is who wants one language and gets one.
@@ -99,6 +103,14 @@ func (c *census) count(r *gateway.Recipient) {
 	d := c.t.decide(r)
 	if d.meant {
 		c.p.Members++
+	}
+	if d.way >= 0 {
+		n := gateway.NewDelivery{Due: c.t.b.StartAt}
+		if c.hours.set(&n, &c.t.b, r, c.t.group.Zone, c.now); n.Reason != "" {
+			d.way, d.why = -1, n.Detail
+		} else if !n.Quiet.IsZero() {
+			c.waits[n.Quiet]++
+		}
 	}
 	if d.way < 0 {
 		c.leftOut[leftOut{d.why, d.meant}]++
@@ -136,6 +148,10 @@ func (c *census) preview() gateway.Preview {
 	p.Costs, p.Total = c.sums()
 	p.Drafts = c.drafts.list()
 	p.Missing = c.shortage.list()
+	for until, n := range c.waits {
+		p.Quiet = append(p.Quiet, gateway.PreviewQuiet{Until: until, Members: n})
+	}
+	slices.SortFunc(p.Quiet, func(a, b gateway.PreviewQuiet) int { return a.Until.Compare(b.Until) })
 	p.Pointers = c.t.countPointers(c.pointers)
 	p.Languages, p.Channels, p.LeftOut, p.Texts = []gateway.PreviewLanguage{}, []gateway.PreviewChannel{}, []gateway.PreviewLeftOut{}, []gateway.PreviewText{}
 	if p.Examples == nil {

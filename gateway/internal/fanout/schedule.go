@@ -66,38 +66,3 @@ func (f *Fanout) Ready(ctx context.Context, r Run) (*gateway.ReadyBroadcast, err
 	print := sha256.Sum256([]byte("run " + b.Key)) // what the schedule sends may be changed between two tries of one run
 	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:]}, nil
 }
-
-// hours keeps the zones of the members of one broadcast.
-type hours map[string]*time.Location
-
-// set gives a member her own hour. Who is late for too long, or has no such date, is not told.
-func (h hours) set(n *gateway.NewDelivery, b *gateway.Broadcast, zone, group string, now time.Time) {
-	loc := h.zone(zone)
-	if loc == nil {
-		loc = h.zone(group)
-	}
-	if loc == nil {
-		loc = time.UTC
-	}
-	at := civil.In(b.LocalAt, loc).Instant()
-	switch {
-	case !civil.Exists(b.LocalAt, loc):
-		n.Reason, n.Detail = gateway.ReasonSuppressed, "her calendar has no "+b.LocalAt.Fields().Format(time.DateOnly)
-		return
-	case b.LateFor > 0 && now.Sub(at) > b.LateFor:
-		n.Reason, n.Detail = gateway.ReasonExpired, "her "+b.LocalAt.Fields().Format("15:04")+" was over for too long before it could be planned"
-		return
-	case at.Before(now):
-		at = now
-	}
-	n.Due, n.Expires = at, at.Add(b.Policy.Expires)
-}
-
-func (h hours) zone(name string) *time.Location {
-	loc, known := h[name]
-	if !known {
-		loc, _ = civil.Zone(name) // nil: a zone that the machine does not know any more
-		h[name] = loc
-	}
-	return loc
-}

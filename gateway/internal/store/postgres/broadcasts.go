@@ -59,7 +59,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 		return gateway.Submission{}, err
 	}
 	audience, policy := row.JSON(b.Audience), row.JSON(b.Policy)
-	info := &frozen{Frozen: row.Frozen{ID: b.ID, Group: b.GroupID, Expires: row.ToMicros(b.ExpiresAt), Sensitive: b.Sensitive}}
+	info := &frozen{Frozen: row.Frozen{ID: b.ID, Group: b.GroupID, Start: row.ToMicros(b.StartAt), Expires: row.ToMicros(b.ExpiresAt), Sensitive: b.Sensitive}}
 	if err := info.Set(string(b.Class), audience, policy); err != nil {
 		return gateway.Submission{}, err
 	}

@@ -80,8 +80,8 @@ func (s *Store) frozenOf(q querier, group, broadcast gateway.ID) (*frozen, error
 	}
 	info := &frozen{}
 	var class, audience, policy string
-	if err := q.query("SELECT id, group_id, class, audience, policy, expires_at, sensitive FROM broadcasts WHERE group_id = $1 AND id = $2", []any{group, broadcast}, func(r pgx.Rows) error {
-		return r.Scan(&info.ID, &info.Group, &class, &audience, &policy, &info.Expires, &info.Sensitive)
+	if err := q.query("SELECT id, group_id, class, audience, policy, start_at, expires_at, sensitive FROM broadcasts WHERE group_id = $1 AND id = $2", []any{group, broadcast}, func(r pgx.Rows) error {
+		return r.Scan(&info.ID, &info.Group, &class, &audience, &policy, &info.Start, &info.Expires, &info.Sensitive)
 	}); err != nil {
 		return nil, err
 	}

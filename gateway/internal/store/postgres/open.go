@@ -72,6 +72,7 @@ type Store struct {
 	marks    atomic.Int64
 	shards   *shards
 	memory   *memory
+	quiet    gateway.QuietBook
 	money    *money
 	scans    scans
 	planning planning

@@ -18,10 +18,10 @@ const (
 	renderStatement = "INSERT INTO renderings (group_id, broadcast_id, locale, kind, neutral, cost, parts, parts_sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
 )
 
-var planStatement = `INSERT INTO deliveries (id, group_id, broadcast_id, member_id, point_id, channel_id, attempt_id, due_at, move_at, expires_at, attempts, tries, resends, first_part, lane, state, neutral, locale, reason, detail)
-	SELECT u.id, $2, $3, u.member_id, u.point_id, u.channel_id, '00000000-0000-0000-0000-000000000000', u.due_at, CASE WHEN u.state = 0 AND $6::bigint > 0 THEN greatest(u.due_at, ` + nowSQL("$5") + `) + $6::bigint ELSE 0 END, u.expires_at, 0, 0, 0, 0, $4::smallint, u.state, u.neutral, u.locale, u.reason, u.detail
-	FROM unnest($1::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bigint[], $11::smallint[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::bigint[])
-		AS u (id, member_id, point_id, channel_id, due_at, state, neutral, locale, reason, detail, expires_at)`
+var planStatement = `INSERT INTO deliveries (id, group_id, broadcast_id, member_id, point_id, channel_id, attempt_id, due_at, move_at, expires_at, quiet_until, attempts, tries, resends, first_part, lane, state, neutral, locale, reason, detail)
+	SELECT u.id, $2, $3, u.member_id, u.point_id, u.channel_id, '00000000-0000-0000-0000-000000000000', u.due_at, CASE WHEN u.state = 0 AND $6::bigint > 0 THEN greatest(u.due_at, ` + nowSQL("$5") + `) + $6::bigint ELSE 0 END, u.expires_at, u.quiet_until, 0, 0, 0, 0, $4::smallint, u.state, u.neutral, u.locale, u.reason, u.detail
+	FROM unnest($1::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::bigint[], $11::smallint[], $12::boolean[], $13::text[], $14::text[], $15::text[], $16::bigint[], $17::bigint[])
+		AS u (id, member_id, point_id, channel_id, due_at, state, neutral, locale, reason, detail, expires_at, quiet_until)`
 
 // Plan writes a chunk and its cursor. Of two processes that plan one broadcast, the second waits for the first one's
 // chunk, and finds that the cursor has gone on.
@@ -117,7 +117,7 @@ func (t *txn) queueDeliveries(batch *pgx.Batch, c *gateway.Chunk) {
 			return row.Waiting
 		}),
 		column(all, func(d one) bool { return d.Neutral }), column(all, func(d one) string { return d.Locale }), column(all, func(d one) string { return string(d.Reason) }), column(all, func(d one) string { return d.Detail }),
-		column(all, func(d one) int64 { return row.ToMicros(d.Expires) }))
+		column(all, func(d one) int64 { return row.ToMicros(d.Expires) }), column(all, func(d one) int64 { return row.ToMicros(d.Quiet) }))
 }
 
 // Tallies counts a broadcast's deliveries by channel and state.

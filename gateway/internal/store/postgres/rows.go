@@ -26,11 +26,11 @@ func attemptInto(a *attempt) []any {
 	return []any{&a.No, &a.Group, &a.Broadcast, &a.Delivery, &a.Previous, &a.Channel, &a.Point, &a.Nth, (*int)(&a.State), &a.Token, &a.Until, &a.Parts, &a.FirstPart, &a.Left, &a.Arrived, &a.Cost, &a.ClaimedAt, &a.SettledAt, &a.Refs, &a.Refusal, &a.Price}
 }
 
-const deliveryColumns = "d.id, d.group_id, d.broadcast_id, d.member_id, d.point_id, d.channel_id, d.lane, d.locale, d.neutral, d.state, d.due_at, d.move_at, d.attempt_id, d.attempts, d.tries, d.resends, d.first_part, d.reason, d.detail, d.expires_at"
+const deliveryColumns = "d.id, d.group_id, d.broadcast_id, d.member_id, d.point_id, d.channel_id, d.lane, d.locale, d.neutral, d.state, d.due_at, d.move_at, d.attempt_id, d.attempts, d.tries, d.resends, d.first_part, d.reason, d.detail, d.expires_at, d.quiet_until"
 
 // deliveryInto names where deliveryColumns go.
 func deliveryInto(d *delivery) []any {
-	return []any{&d.No, &d.Group, &d.Broadcast, &d.Member, &d.Point, &d.Channel, (*int)(&d.Lane), &d.Locale, &d.Neutral, &d.State, &d.Due, &d.Move, &d.Attempt, &d.Attempts, &d.Tries, &d.Resends, &d.FirstPart, (*string)(&d.Reason), &d.Detail, &d.Expires}
+	return []any{&d.No, &d.Group, &d.Broadcast, &d.Member, &d.Point, &d.Channel, (*int)(&d.Lane), &d.Locale, &d.Neutral, &d.State, &d.Due, &d.Move, &d.Attempt, &d.Attempts, &d.Tries, &d.Resends, &d.FirstPart, (*string)(&d.Reason), &d.Detail, &d.Expires, &d.Quiet}
 }
 
 // rows are what a transaction has locked, by identifier, and which of them it writes back.
@@ -177,9 +177,9 @@ const (
 	writeAttempts = `UPDATE attempts a SET state = u.state, until = u.until, arrived = u.arrived, cost = u.cost, settled_at = u.settled_at, refs = u.refs, token = u.token, left_behind = u.left_behind, refusal = u.refusal
 	FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[], $5::integer[], $6::bigint[], $7::text[], $8::bigint[], $9::boolean[], $10::text[]) AS u (id, state, until, arrived, cost, settled_at, refs, token, left_behind, refusal) WHERE a.id = u.id`
 	writeDeliveries = `UPDATE deliveries d SET state = u.state, channel_id = u.channel_id, point_id = u.point_id, due_at = u.due_at, move_at = u.move_at, attempt_id = u.attempt_id, attempts = u.attempts,
-		tries = u.tries, resends = u.resends, first_part = u.first_part, reason = u.reason, detail = u.detail
-	FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::bigint[], $7::uuid[], $8::integer[], $9::integer[], $10::integer[], $11::integer[], $12::text[], $13::text[])
-		AS u (id, state, channel_id, point_id, due_at, move_at, attempt_id, attempts, tries, resends, first_part, reason, detail) WHERE d.id = u.id`
+		tries = u.tries, resends = u.resends, first_part = u.first_part, reason = u.reason, detail = u.detail, quiet_until = u.quiet_until
+	FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::bigint[], $7::uuid[], $8::integer[], $9::integer[], $10::integer[], $11::integer[], $12::text[], $13::text[], $14::bigint[])
+		AS u (id, state, channel_id, point_id, due_at, move_at, attempt_id, attempts, tries, resends, first_part, reason, detail, quiet_until) WHERE d.id = u.id`
 	writeClaimed = `UPDATE deliveries d SET state = 1, attempt_id = u.attempt_id, attempts = u.attempts FROM unnest($1::uuid[], $2::uuid[], $3::integer[]) AS u (id, attempt_id, attempts) WHERE d.id = u.id`
 	writeGranted = `INSERT INTO attempts (id, group_id, broadcast_id, delivery_id, previous_id, channel_id, point_id, nth, until, parts, first_part, price_no, state, token, left_behind, arrived, cost, claimed_at, settled_at, refs, refusal)
 	SELECT u.id, u.group_id, u.broadcast_id, u.delivery_id, u.previous_id, u.channel_id, u.point_id, u.nth, $9, u.parts, u.first_part, u.price_no, 1, 1, false, 0, 0, $13, 0, '', ''
@@ -225,7 +225,7 @@ func (t *txn) writeRows(batch *pgx.Batch) {
 		batch.Queue(writeDeliveries, ids, column(all, func(d *delivery) int16 { return int16(d.State) }), column(all, func(d *delivery) gateway.ID { return d.Channel }), column(all, func(d *delivery) gateway.ID { return d.Point }),
 			column(all, func(d *delivery) int64 { return d.Due }), column(all, func(d *delivery) int64 { return d.Move }), column(all, func(d *delivery) gateway.ID { return d.Attempt }), column(all, func(d *delivery) int32 { return int32(d.Attempts) }),
 			column(all, func(d *delivery) int32 { return int32(d.Tries) }), column(all, func(d *delivery) int32 { return int32(d.Resends) }), column(all, func(d *delivery) int32 { return int32(d.FirstPart) }),
-			column(all, func(d *delivery) string { return string(d.Reason) }), column(all, func(d *delivery) string { return d.Detail }))
+			column(all, func(d *delivery) string { return string(d.Reason) }), column(all, func(d *delivery) string { return d.Detail }), column(all, func(d *delivery) int64 { return d.Quiet }))
 	}
 }
 

@@ -62,6 +62,7 @@ func showDelivery(d *delivery, newest *attempt) gateway.Delivery {
 	if d.State == row.Waiting {
 		out.Due = row.FromMicros(d.Due)
 	}
+	out.QuietUntil = row.FromMicros(d.Quiet)
 	return out
 }
 

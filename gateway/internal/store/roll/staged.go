@@ -110,7 +110,7 @@ func (r *Row) Judge(who *Known, taken int) gateway.Staged {
 // SealChange seals a row as a change of a member, until its import is published.
 func SealChange(key *seal.Group, member gateway.ID, row gateway.StagedMember) ([]byte, error) {
 	m := row.Member
-	plain := plainRow{Name: m.Name.Reveal(), Locale: m.Locale, Zone: m.Zone, Fallback: m.Fallback, Tags: m.Tags, Neutral: m.Neutral, KeepsNeutral: row.KeepsNeutral}
+	plain := plainRow{Name: m.Name.Reveal(), Locale: m.Locale, Zone: m.Zone, Fallback: m.Fallback, Tags: m.Tags, Neutral: m.Neutral, KeepsNeutral: row.KeepsNeutral, Quiet: m.Quiet}
 	for _, p := range m.Points {
 		plain.Points = append(plain.Points, plainPoint{p.ID, p.Kind, p.Address.Reveal()})
 	}
@@ -134,7 +134,7 @@ func OpenChange(key *seal.Group, member gateway.ID, change []byte) (gateway.Stag
 	if err := json.Unmarshal(text, &plain); err != nil {
 		return gateway.StagedMember{}, err
 	}
-	row := gateway.StagedMember{Member: gateway.Member{Name: gateway.Private(plain.Name), Locale: plain.Locale, Zone: plain.Zone, Fallback: plain.Fallback, Tags: plain.Tags, Neutral: plain.Neutral}, KeepsNeutral: plain.KeepsNeutral}
+	row := gateway.StagedMember{Member: gateway.Member{Name: gateway.Private(plain.Name), Locale: plain.Locale, Zone: plain.Zone, Fallback: plain.Fallback, Tags: plain.Tags, Neutral: plain.Neutral, Quiet: plain.Quiet}, KeepsNeutral: plain.KeepsNeutral}
 	for _, p := range plain.Points {
 		row.Member.Points = append(row.Member.Points, gateway.ContactPoint{ID: p.ID, Kind: p.Kind, Address: gateway.Private(p.Address)})
 	}
@@ -151,6 +151,7 @@ type plainRow struct {
 	Fallback, Tags     []string
 	Neutral            bool
 	KeepsNeutral       bool
+	Quiet              string
 	Points             []plainPoint
 	Consents           []plainConsent
 }
@@ -163,4 +164,20 @@ type plainPoint struct {
 type plainConsent struct {
 	gateway.Consent
 	Words string
+}
+
+// Quiet is what an import changes quiet hours to; nil: nothing.
+func Quiet(said string) any {
+	if said == "" {
+		return nil
+	}
+	return FirstQuiet(said)
+}
+
+// FirstQuiet is what a new member's quiet hours are.
+func FirstQuiet(said string) string {
+	if said == gateway.NoQuiet {
+		return ""
+	}
+	return said
 }

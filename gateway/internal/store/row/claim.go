@@ -16,6 +16,7 @@ type Frozen struct {
 	Answers   gateway.ID // the contact point that an account message answers; it may be stopped
 	Avoid     gateway.ID // a channel that must not carry it
 	Policy    gateway.Policy
+	Start     int64 // of the broadcast
 	Expires   int64
 	Sensitive bool // over channels that are not fit for it it leaves as a pointer
 }

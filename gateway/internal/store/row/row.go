@@ -142,6 +142,7 @@ type Delivery[K comparable] struct {
 	State                               int
 	Due, Move                           int64
 	Expires                             int64 // zero: when its broadcast does
+	Quiet                               int64 // the end of the quiet hours that it waits or waited for; zero: none
 	Attempt                             K
 	Attempts, Tries, Resends, FirstPart int
 	Reason                              gateway.Reason

@@ -152,7 +152,7 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddr
 }
 
 const claimQuery = `SELECT d.tail, d.broadcast_no, d.member_id, d.point_id, d.channel_no, d.locale, d.neutral, d.state, d.due_at, d.attempt_no, d.attempts, d.tries, d.resends, d.first_part,
-	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, d.expires_at, m.neutral
+	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, d.expires_at, m.neutral, d.quiet_until, d.move_at, m.quiet, m.zone
 	FROM deliveries d JOIN groups g ON g.no = d.group_no
 	LEFT JOIN contact_points p ON p.group_id = g.id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = g.id AND m.id = d.member_id
@@ -164,6 +164,7 @@ type claimed struct {
 	point                           int // its state; 0 if it is not there
 	erased                          bool
 	price                           int64 // of one unit, as attempts.price_no
+	quiet, move                     int64 // quiet_until and move_at
 }
 
 // claim decides one claim and carries it out.
@@ -179,6 +180,8 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	sealed.address, sealed.key = bytes.Clone(r.ColBlob(16)), bytes.Clone(r.ColBlob(17))
 	country, placed, expires := r.ColWord(18), !r.ColNull(18), r.ColInt(19)
 	hidden := !c.Neutral && r.ColInt(20) != 0
+	at.quiet, at.move = r.ColInt(21), r.ColInt(22)
+	hours, zone := r.ColWord(23), r.ColWord(24)
 	if err := r.Reset(); err != nil {
 		return err
 	}
@@ -216,6 +219,9 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 			c.Attempt, err = t.attemptID(at.attempt)
 		}
 		c.No--
+		return err
+	}
+	if over, err := t.quiet(&at, info, c, hours, zone, expires); err != nil || over {
 		return err
 	}
 	if !placed {
@@ -343,8 +349,8 @@ func (t *txn) frozenOf(broadcast int64) (*frozen, error) {
 func readFrozen(c *lite.Conn, broadcast int64) (*frozen, error) {
 	info := &frozen{parts: map[variant]int{}}
 	var class, audience, policy string
-	if err := query(c, "SELECT b.id, b.group_id, g.no, b.class, b.audience, b.policy, b.expires_at, b.sensitive FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.no = ?", []any{broadcast}, func(r *lite.Stmt) error {
-		return r.Scan(&info.ID, &info.Group, &info.groupNo, &class, &audience, &policy, &info.Expires, &info.Sensitive)
+	if err := query(c, "SELECT b.id, b.group_id, g.no, b.class, b.audience, b.policy, b.start_at, b.expires_at, b.sensitive FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.no = ?", []any{broadcast}, func(r *lite.Stmt) error {
+		return r.Scan(&info.ID, &info.Group, &info.groupNo, &class, &audience, &policy, &info.Start, &info.Expires, &info.Sensitive)
 	}); err != nil {
 		return nil, err
 	}

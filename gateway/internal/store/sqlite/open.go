@@ -70,6 +70,7 @@ type Store struct {
 
 	keys     *sealed.Keys
 	groups   *names
+	quiet    gateway.QuietBook
 	channels *names
 
 	importing sync.Map // imports that a caller of this process is at, by id; a hidden one that is not here was left behind

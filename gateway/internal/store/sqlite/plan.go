@@ -56,8 +56,8 @@ func (t *txn) plan(c *gateway.Chunk, key *seal.Group) error {
 }
 
 var (
-	planWaiting = repeated("INSERT OR FAIL INTO deliveries (group_no, broadcast_no, lane, state, attempts, tries, resends, first_part, reason, detail, no, tail, member_id, point_id, channel_no, locale, neutral, due_at, move_at, expires_at, attempt_no) VALUES ",
-		"(?1, ?2, ?3, 0, 0, 0, 0, 0, '', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "")
+	planWaiting = repeated("INSERT OR FAIL INTO deliveries (group_no, broadcast_no, lane, state, attempts, tries, resends, first_part, reason, detail, no, tail, member_id, point_id, channel_no, locale, neutral, due_at, move_at, expires_at, quiet_until, attempt_no) VALUES ",
+		"(?1, ?2, ?3, 0, 0, 0, 0, 0, '', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "")
 	planEnded = "INSERT INTO deliveries (group_no, broadcast_no, lane, move_at, state, attempts, tries, resends, first_part, due_at, no, tail, member_id, point_id, channel_no, locale, neutral, attempt_no, reason, detail) VALUES (?, ?, ?, 0, 2, 0, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
@@ -98,7 +98,7 @@ func (t *txn) putDeliveries(c *gateway.Chunk, group, broadcast int64) error {
 			counts[channel]++
 			no, tail := halves(d.ID)
 			i := s.Next()
-			s.Int(i, no).Int(i+1, tail).Key(i+2, d.MemberID).ID(i+3, d.Point).Int(i+4, channel).Text(i+5, d.Locale).Bool(i+6, d.Neutral).Int(i+7, row.ToMicros(d.Due)).Int(i+8, row.MoveAt(c, d, t.now)).Int(i+9, row.ToMicros(d.Expires)).Int(i+10, no)
+			s.Int(i, no).Int(i+1, tail).Key(i+2, d.MemberID).ID(i+3, d.Point).Int(i+4, channel).Text(i+5, d.Locale).Bool(i+6, d.Neutral).Int(i+7, row.ToMicros(d.Due)).Int(i+8, row.MoveAt(c, d, t.now)).Int(i+9, row.ToMicros(d.Expires)).Int(i+10, row.ToMicros(d.Quiet)).Int(i+11, no)
 		}
 		return s.Run()
 	})

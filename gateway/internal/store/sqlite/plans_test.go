@@ -19,6 +19,7 @@ var hot = map[string]struct {
 	"due":           {dueQuery, []string{"deliveries USING INDEX deliveries_due (channel_no=? AND lane=? AND group_no=? AND due_at<?)"}},
 	"due groups":    {groupsQuery, []string{"deliveries USING COVERING INDEX deliveries_due (channel_no=? AND lane=? AND group_no>?)"}},
 	"claim":         {claimQuery, []string{"d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"quiet":         {quietToo, []string{"deliveries USING INDEX deliveries_quiet (group_no=? AND member_id=? AND quiet_until=?)"}},
 	"case":          {caseQuery, []string{"a USING INTEGER PRIMARY KEY", "d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"waiting":       {waitingQuery, []string{"d USING INTEGER PRIMARY KEY", "a USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"receipt":       {refQuery, []string{"r USING PRIMARY KEY (channel_no=? AND ref=?)", "a USING INTEGER PRIMARY KEY"}},

@@ -31,10 +31,10 @@ func readAttempt(r *lite.Stmt, c int, a *attempt) {
 	a.Price = r.ColInt(c + 21)
 }
 
-const deliveryColumns = "d.no, d.tail, d.group_no, d.broadcast_no, d.member_id, d.point_id, d.channel_no, d.lane, d.locale, d.neutral, d.state, d.due_at, d.move_at, d.attempt_no, d.attempts, d.tries, d.resends, d.first_part, d.reason, d.detail, d.expires_at"
+const deliveryColumns = "d.no, d.tail, d.group_no, d.broadcast_no, d.member_id, d.point_id, d.channel_no, d.lane, d.locale, d.neutral, d.state, d.due_at, d.move_at, d.attempt_no, d.attempts, d.tries, d.resends, d.first_part, d.reason, d.detail, d.expires_at, d.quiet_until"
 
 // deliveryWidth is how many columns deliveryColumns has.
-const deliveryWidth = 21
+const deliveryWidth = 22
 
 func readDelivery(r *lite.Stmt, c int, d *delivery) {
 	d.No, d.Tail, d.Group, d.Broadcast, d.Member, d.Point, d.Channel = r.ColInt(c), r.ColInt(c+1), r.ColInt(c+2), r.ColInt(c+3), r.ColID(c+4), r.ColID(c+5), r.ColInt(c+6)
@@ -42,6 +42,7 @@ func readDelivery(r *lite.Stmt, c int, d *delivery) {
 	d.Due, d.Move, d.Attempt, d.Attempts = r.ColInt(c+11), r.ColInt(c+12), r.ColInt(c+13), int(r.ColInt(c+14))
 	d.Tries, d.Resends, d.FirstPart = int(r.ColInt(c+15)), int(r.ColInt(c+16)), int(r.ColInt(c+17))
 	d.Reason, d.Detail, d.Expires = gateway.Reason(r.ColWord(c+18)), r.ColText(c+19), r.ColInt(c+20)
+	d.Quiet = r.ColInt(c + 21)
 }
 
 // What follows is row.World.

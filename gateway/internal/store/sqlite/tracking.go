@@ -86,6 +86,7 @@ func (s *Store) showDelivery(c *lite.Conn, d *delivery, newest *attempt, known b
 	if d.State == row.Waiting {
 		out.Due = row.FromMicros(d.Due)
 	}
+	out.QuietUntil = row.FromMicros(d.Quiet)
 	if newest != nil && d.Attempts > 0 {
 		out.AttemptID = attemptIDOf(newest)
 	}

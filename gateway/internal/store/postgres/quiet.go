@@ -1,0 +1,44 @@
+package postgres
+
+import (
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+)
+
+// quiet keeps a delivery that nothing else forbids for the end of its member's quiet hours, or ends it; over: it is not to
+// be sent now.
+func (t *txn) quiet(d *delivery, info *frozen, c *gateway.Claim, o *offer) (over bool, err error) {
+	end := func(reason gateway.Reason, detail string) {
+		before := d.StateWith(nil)
+		d.State, d.Due, d.Reason, d.Detail = row.Ended, 0, reason, detail
+		row.Moved(t, d, before, d.StateWith(nil))
+		t.changedD[d.No] = true
+	}
+	until, late := info.Quiet(&t.s.quiet, o.hours, o.zone, t.now, d.Expires)
+	switch {
+	case late:
+		c.Verdict = gateway.Lapsed
+		end(gateway.ReasonExpired, gateway.QuietLate)
+		return true, nil
+	case until != 0:
+		c.Verdict = gateway.NotDue
+		d.Due, d.Quiet, d.Move = until, until, info.MoveQuiet(d.Move, until)
+		t.changedD[d.No] = true
+		return true, nil
+	}
+	if !info.Merges(d.Quiet, d.FirstPart) {
+		return false, nil
+	}
+	for _, id := range o.newer {
+		other, err := t.s.frozenOf(t, d.Group, id)
+		if err != nil {
+			return false, err
+		}
+		if info.TakenBy(&other.Frozen, t.now) {
+			c.Verdict = gateway.NotDue
+			end(gateway.ReasonMerged, row.MergedInto(other.ID))
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,48 @@
+package row
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Quiet says until when a delivery that nothing else forbids waits for the end of its member's quiet hours, which are as
+// members.quiet and members.zone say; zero: it may be sent now. late: its time is over by then, and it ends. Whatever makes
+// a delivery due comes by here: a retry, another contact point, a resumed broadcast, a person who resends.
+func (f *Frozen) Quiet(book *gateway.QuietBook, hours, zone string, now, own int64) (until int64, late bool) {
+	if hours == "" {
+		return 0, false
+	}
+	at := time.UnixMicro(now)
+	_, end, late := book.Hours(hours).Move(f.Class, at, at, time.UnixMicro(Expiry(own, f.Expires)), book.Zone(zone))
+	return ToMicros(end), late
+}
+
+// MoveQuiet is when a delivery that waits for the end of quiet hours goes to the next contact point; zero: never.
+func (f *Frozen) MoveQuiet(move, until int64) int64 {
+	if move == 0 || f.Policy.Window <= 0 {
+		return move
+	}
+	return until + f.Policy.Window.Microseconds()
+}
+
+// Merges reports whether a delivery is a whole one that waited for the end of quiet hours, so that a newer one may take its
+// place: reports do, and only as long as no part of them has left.
+func (f *Frozen) Merges(quietUntil int64, firstPart int) bool {
+	return f.Class == gateway.Report && quietUntil > 0 && firstPart == 0
+}
+
+// TakenBy reports whether another report, to the same member and at the same end of quiet hours, takes this one's place: one
+// on the same topic that starts later, or was written later, and is not over by now.
+func (f *Frozen) TakenBy(other *Frozen, now int64) bool {
+	if other.Class != f.Class || other.Topic != f.Topic || other.Start < f.Start || other.Expires <= now {
+		return false
+	}
+	return other.Start > f.Start || bytes.Compare(other.ID[:], f.ID[:]) > 0
+}
+
+// MergedInto says what took the place of a delivery.
+func MergedInto(broadcast gateway.ID) string {
+	return "a newer report on the same topic came when her quiet hours ended: " + broadcast.String()
+}

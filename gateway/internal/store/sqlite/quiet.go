@@ -1,0 +1,49 @@
+package sqlite
+
+import (
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+)
+
+// quiet keeps a delivery that nothing else forbids for the end of its member's quiet hours, or ends it; over: it is not to
+// be sent now.
+func (t *txn) quiet(at *claimed, info *frozen, c *gateway.Claim, hours, zone string, expires int64) (over bool, err error) {
+	until, late := info.Quiet(&t.w.store.quiet, hours, zone, t.now, expires)
+	switch {
+	case late:
+		c.Verdict = gateway.Lapsed
+		return true, t.end(at, info, gateway.ReasonExpired, gateway.QuietLate)
+	case until != 0:
+		c.Verdict = gateway.NotDue
+		return true, t.Prepare("UPDATE deliveries SET due_at = ?, quiet_until = ?, move_at = ? WHERE no = ?").Int(1, until).Int(2, until).Int(3, info.MoveQuiet(at.move, until)).Int(4, at.no).Run()
+	}
+	if !info.Merges(at.quiet, c.FirstPart) {
+		return false, nil
+	}
+	r := t.Prepare(quietToo).Int(1, info.groupNo).Key(2, c.Member).Int(3, at.quiet).Int(4, at.no)
+	var others []int64
+	for r.Step() {
+		others = append(others, r.ColInt(0))
+	}
+	if err := r.Reset(); err != nil {
+		return false, err
+	}
+	for _, no := range others {
+		other, err := t.frozenOf(no)
+		if err != nil {
+			return false, err
+		}
+		halted, err := t.halted(no)
+		if err != nil {
+			return false, err
+		}
+		if !halted && info.TakenBy(&other.Frozen, t.now) {
+			c.Verdict = gateway.NotDue
+			return true, t.end(at, info, gateway.ReasonMerged, row.MergedInto(other.ID))
+		}
+	}
+	return false, nil
+}
+
+// quietToo finds the broadcasts of what else waited for one end of a member's quiet hours and has not ended.
+const quietToo = "SELECT broadcast_no FROM deliveries INDEXED BY deliveries_quiet WHERE group_no = ? AND member_id = ? AND quiet_until = ? AND quiet_until > 0 AND no <> ? AND state <> 2"
