@@ -29,16 +29,20 @@ func (t *txn) quiet(d *delivery, info *frozen, c *gateway.Claim, o *offer) (over
 	if !info.Merges(d.Quiet, d.FirstPart) {
 		return false, nil
 	}
+	newest := &info.Frozen
 	for _, id := range o.newer {
 		other, err := t.s.frozenOf(t, d.Group, id)
 		if err != nil {
 			return false, err
 		}
-		if info.TakenBy(&other.Frozen, t.now) {
-			c.Verdict = gateway.NotDue
-			end(gateway.ReasonMerged, row.MergedInto(other.ID))
-			return true, nil
+		if newest.TakenBy(&other.Frozen, t.now) {
+			newest = &other.Frozen
 		}
 	}
-	return false, nil
+	if newest == &info.Frozen {
+		return false, nil
+	}
+	c.Verdict = gateway.NotDue
+	end(gateway.ReasonMerged, row.MergedInto(newest.ID))
+	return true, nil
 }

@@ -28,6 +28,7 @@ func (t *txn) quiet(at *claimed, info *frozen, c *gateway.Claim, hours, zone str
 	if err := r.Reset(); err != nil {
 		return false, err
 	}
+	newest := &info.Frozen
 	for _, no := range others {
 		other, err := t.frozenOf(no)
 		if err != nil {
@@ -37,12 +38,15 @@ func (t *txn) quiet(at *claimed, info *frozen, c *gateway.Claim, hours, zone str
 		if err != nil {
 			return false, err
 		}
-		if !halted && info.TakenBy(&other.Frozen, t.now) {
-			c.Verdict = gateway.NotDue
-			return true, t.end(at, info, gateway.ReasonMerged, row.MergedInto(other.ID))
+		if !halted && newest.TakenBy(&other.Frozen, t.now) {
+			newest = &other.Frozen
 		}
 	}
-	return false, nil
+	if newest == &info.Frozen {
+		return false, nil
+	}
+	c.Verdict = gateway.NotDue
+	return true, t.end(at, info, gateway.ReasonMerged, row.MergedInto(newest.ID))
 }
 
 // quietToo finds the broadcasts of what else waited for one end of a member's quiet hours and has not ended.
