@@ -225,6 +225,7 @@ type Firing struct {
 type ReadyBroadcast struct {
 	Broadcast   Broadcast
 	Fingerprint []byte
+	Edition     *Edition // that it sends: it is written with it, as PutEdition does
 }
 
 // KeepOccurrences is how long the outcomes of runs are kept.

@@ -36,5 +36,6 @@ type Store interface {
 	gateway.Feeds
 	gateway.Schedules
 	gateway.Timetable
+	gateway.Reports
 	Close() error
 }

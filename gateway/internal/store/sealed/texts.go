@@ -69,6 +69,32 @@ func OpenAction(key *seal.Group, schedule gateway.ID, sealed []byte) (action gat
 	return action, err
 }
 
+// Series seals a series but for its name.
+func Series(key *seal.Group, series *gateway.Series) ([]byte, error) {
+	return document(key, Place(series.ID, "series"), series)
+}
+
+// OpenSeries opens what Series sealed, into the series, of which the columns are known.
+func OpenSeries(key *seal.Group, series *gateway.Series, sealed []byte) error {
+	known := *series
+	err := open(key, Place(known.ID, "series"), sealed, series)
+	series.ID, series.GroupID, series.Name, series.Revision = known.ID, known.GroupID, known.Name, known.Revision
+	return err
+}
+
+// Edition seals what an edition says, and who did what to it.
+func Edition(key *seal.Group, e *gateway.Edition) ([]byte, error) {
+	return document(key, Place(e.ID, "edition"), e)
+}
+
+// OpenEdition opens what Edition sealed, into the edition, of which the columns are known.
+func OpenEdition(key *seal.Group, e *gateway.Edition, sealed []byte) error {
+	known := *e
+	err := open(key, Place(known.ID, "edition"), sealed, e)
+	e.ID, e.GroupID, e.SeriesID, e.Number, e.State, e.Revision, e.BroadcastID = known.ID, known.GroupID, known.SeriesID, known.Number, known.State, known.Revision, known.BroadcastID
+	return err
+}
+
 func document(key *seal.Group, place []byte, v any) ([]byte, error) {
 	plain, err := json.Marshal(v)
 	if err != nil {

@@ -126,6 +126,7 @@ func run(t *testing.T, open Open) {
 		{"events change, and are told once", events},
 		{"feeds are secret and end", feeds},
 		{"schedules are kept, changed and deleted", schedules},
+		{"an edition is written by steps, and sent once", reports},
 		{"a run has one outcome", firing},
 		{"a person decides about a run", deciding},
 		{"a delivery expires in its own time", ownExpiry},

@@ -1,0 +1,177 @@
+package gateway
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Series is a cadence of progress reports. Its groups write them together; the members of the group that it belongs to
+// are told.
+type Series struct {
+	ID           ID       `json:"id"`
+	GroupID      ID       `json:"group_id"`
+	Name         string   `json:"name"`                   // a-z 0-9 -, 2 to 40 characters; unique in the group
+	Title        string   `json:"title"`                  // as members read it; at most 100 characters
+	Topic        string   `json:"topic"`                  // whoever subscribed to it is told
+	Contributors []string `json:"contributors,omitempty"` // slugs of the other groups that may contribute
+	Approve      Approval `json:"approve"`
+	Author       string   `json:"author"` // label of the token that changed it last
+	Revision     int64    `json:"revision"`
+}
+
+// Approval is a series' rule for its editions.
+type Approval string
+
+// The rules.
+const (
+	ApprovePerson Approval = "person" // somebody who wrote none of it approves each edition
+	ApproveNone   Approval = "none"   // an edition that is frozen counts as approved
+)
+
+// Edition is one report of a series. What it holds is sealed in the ledger.
+type Edition struct {
+	ID          ID                `json:"id"`
+	GroupID     ID                `json:"group_id"`
+	SeriesID    ID                `json:"series_id"`
+	Number      int               `json:"number"` // from 1 on
+	State       EditionState      `json:"state"`
+	Revision    int64             `json:"revision"` // zero: it is not kept yet
+	Summary     map[string]string `json:"summary"`  // locale → a sentence or two: all that a text message has room for
+	Entries     []Contribution    `json:"entries"`  // in the order in which they came
+	Figures     []Figure          `json:"figures,omitempty"`
+	Steps       []EditionStep     `json:"steps,omitempty"` // who did what to it, the oldest first
+	BroadcastID ID                `json:"broadcast_id,omitzero"`
+}
+
+// EditionState is how far an edition has come; see EditionSteps.
+type EditionState string
+
+// The states of an edition.
+const (
+	EditionCollecting EditionState = "collecting" // groups contribute
+	EditionFrozen     EditionState = "frozen"     // nothing in it changes any more
+	EditionApproved   EditionState = "approved"   // it may be sent
+	EditionSent       EditionState = "sent"
+	EditionWithdrawn  EditionState = "withdrawn" // it will not be sent
+)
+
+// EditionSteps lists every legal step of an edition.
+var EditionSteps = map[EditionState][]EditionState{
+	EditionCollecting: {EditionFrozen, EditionWithdrawn},
+	EditionFrozen:     {EditionCollecting, EditionApproved, EditionWithdrawn},
+	EditionApproved:   {EditionCollecting, EditionSent, EditionWithdrawn},
+	EditionSent:       {},
+	EditionWithdrawn:  {},
+}
+
+// CanStep reports whether an edition may go from s to next.
+func (s EditionState) CanStep(next EditionState) bool { return slices.Contains(EditionSteps[s], next) }
+
+// EditionStep is one step that was taken.
+type EditionStep struct {
+	To    EditionState `json:"to"`
+	At    time.Time    `json:"at"`
+	By    string       `json:"by"`                // label of the token, or what else did it
+	Token ID           `json:"token_id,omitzero"` // zero: no person
+}
+
+// Contribution is what one group says in one section of an edition.
+type Contribution struct {
+	Group   string            `json:"group"` // slug of the group that says it
+	Section Section           `json:"section"`
+	Entry   int               `json:"entry"` // tells apart what one group says in one section: 1 to 20
+	Credit  Credit            `json:"credit"`
+	Name    string            `json:"name,omitempty"` // of CreditName: the person's; of CreditGroup: the group's
+	Texts   map[string]string `json:"texts"`          // locale → text, as it was written: nobody edits it
+	Author  string            `json:"author"`         // label of the token
+	Token   ID                `json:"token_id"`
+	At      time.Time         `json:"at"`
+}
+
+// Section is a part of an edition.
+type Section string
+
+// The sections, and the summary, which stands before them.
+const (
+	SectionSummary    Section = "summary" // of the series' own group
+	SectionProgress   Section = "progress"
+	SectionLessons    Section = "lessons"
+	SectionObjections Section = "objections"
+	SectionCredit     Section = "credit"
+	SectionCost       Section = "cost"
+)
+
+// Sections lists them in the order in which they are read.
+var Sections = [...]Section{SectionProgress, SectionLessons, SectionObjections, SectionCredit, SectionCost}
+
+// Credit says under whose name a contribution stands.
+type Credit string
+
+// The credits.
+const (
+	CreditGroup     Credit = "group"
+	CreditName      Credit = "name"
+	CreditAnonymous Credit = "anonymous" // readers are not told; whoever makes the report sees which group it came from
+)
+
+// Figure is a number that an edition tells, from Carillon's own ledger; it says where it is from.
+type Figure struct {
+	Kind   FigureKind `json:"kind"`
+	Count  int64      `json:"count"`
+	Of     int64      `json:"of"`
+	Money  []Money    `json:"money,omitempty"` // of FigureCost
+	Source string     `json:"source"`
+	At     time.Time  `json:"at"`
+}
+
+// FigureKind says what a figure counts.
+type FigureKind string
+
+// The figures. All are about the edition before.
+const (
+	FigureReach FigureKind = "reach" // members to whom it was handed over, of those who were meant
+	FigureCost  FigureKind = "cost"  // messages without a known price, of all messages; and what the others cost
+)
+
+// Locales lists the languages in which something of an edition is written, sorted.
+func (e *Edition) Locales() []string {
+	all := maps.Clone(e.Summary)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for i := range e.Entries {
+		maps.Copy(all, e.Entries[i].Texts)
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// Step takes a step. CodeConflict: it is not a legal one.
+func (e *Edition) Step(s EditionStep) error {
+	if !e.State.CanStep(s.To) {
+		return Faultf(CodeConflict, "edition %d is %s, so it cannot be %s", e.Number, e.State, s.To)
+	}
+	e.State = s.To
+	e.Steps = append(slices.Clone(e.Steps), s)
+	return nil
+}
+
+// SendKey is the key of the broadcast that sends an edition: however often and by whomever it is tried, it happens once.
+func (e *Edition) SendKey() string { return "edition-" + e.ID.String() }
+
+// Reports keeps series and their editions. Editions are an archive: nothing but a person deletes them.
+type Reports interface {
+	// PutSeries makes a series if its id is zero (CodeConflict: the name is taken), or changes the one with its id and
+	// revision (ErrStale: somebody else changed it).
+	PutSeries(ctx context.Context, s Series) (Series, error)
+	Series(ctx context.Context, group ID, name string) (Series, error)
+	// SeriesOf lists a group's behind after, in order of id.
+	SeriesOf(ctx context.Context, group, after ID, limit int) ([]Series, error)
+	// PutEdition keeps a new edition, or changes the one with its number and revision, and submits what it sends, in one
+	// transaction. ErrStale: somebody else changed it, or made one with its number. CodeConflict: it is in a state from
+	// which it cannot go to this one.
+	PutEdition(ctx context.Context, e Edition, send *ReadyBroadcast) (Edition, error)
+	// Editions lists the newest first, those before a number (zero: from the newest).
+	Editions(ctx context.Context, group, series ID, before, limit int) ([]Edition, error)
+}
