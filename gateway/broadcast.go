@@ -65,6 +65,7 @@ func (b Broadcast) CheckStart() error {
 type Words struct {
 	Sources map[string]string `json:"sources"` // locale → Markdown with front matter
 	Data    map[string]string `json:"data,omitempty"`
+	Edition *EditionWords     `json:"-"` // for the placeholders summary and sections: only a series' desk puts it there
 }
 
 // BroadcastState is how far a broadcast has come.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -32,17 +33,16 @@ const (
 
 // Edition is one report of a series. What it holds is sealed in the ledger.
 type Edition struct {
-	ID          ID                `json:"id"`
-	GroupID     ID                `json:"group_id"`
-	SeriesID    ID                `json:"series_id"`
-	Number      int               `json:"number"` // from 1 on
-	State       EditionState      `json:"state"`
-	Revision    int64             `json:"revision"` // zero: it is not kept yet
-	Summary     map[string]string `json:"summary"`  // locale → a sentence or two: all that a text message has room for
-	Entries     []Contribution    `json:"entries"`  // in the order in which they came
-	Figures     []Figure          `json:"figures,omitempty"`
-	Steps       []EditionStep     `json:"steps,omitempty"` // who did what to it, the oldest first
-	BroadcastID ID                `json:"broadcast_id,omitzero"`
+	ID          ID             `json:"id"`
+	GroupID     ID             `json:"group_id"`
+	SeriesID    ID             `json:"series_id"`
+	Number      int            `json:"number"` // from 1 on
+	State       EditionState   `json:"state"`
+	Revision    int64          `json:"revision"` // zero: it is not kept yet
+	Entries     []Contribution `json:"entries"`  // in the order in which they came
+	Figures     []Figure       `json:"figures,omitempty"`
+	Steps       []EditionStep  `json:"steps,omitempty"` // who did what to it, the oldest first
+	BroadcastID ID             `json:"broadcast_id,omitzero"`
 }
 
 // EditionState is how far an edition has come; see EditionSteps.
@@ -77,6 +77,12 @@ type EditionStep struct {
 	Token ID           `json:"token_id,omitzero"` // zero: no person
 }
 
+// Hand is who does something: a token, or with a zero id something that is no person.
+type Hand struct {
+	Label string
+	Token ID
+}
+
 // Contribution is what one group says in one section of an edition.
 type Contribution struct {
 	Group   string            `json:"group"` // slug of the group that says it
@@ -93,9 +99,9 @@ type Contribution struct {
 // Section is a part of an edition.
 type Section string
 
-// The sections, and the summary, which stands before them.
+// The sections, and the summary, which stands before them: a sentence or two, all that a text message has room for.
 const (
-	SectionSummary    Section = "summary" // of the series' own group
+	SectionSummary    Section = "summary" // written by the series' own group only
 	SectionProgress   Section = "progress"
 	SectionLessons    Section = "lessons"
 	SectionObjections Section = "objections"
@@ -118,29 +124,28 @@ const (
 
 // Figure is a number that an edition tells, from Carillon's own ledger; it says where it is from.
 type Figure struct {
-	Kind   FigureKind `json:"kind"`
-	Count  int64      `json:"count"`
-	Of     int64      `json:"of"`
-	Money  []Money    `json:"money,omitempty"` // of FigureCost
-	Source string     `json:"source"`
-	At     time.Time  `json:"at"`
+	Kind    FigureKind `json:"kind"`
+	Edition int        `json:"edition"` // which it is about
+	Count   int64      `json:"count"`
+	Of      int64      `json:"of"`
+	Money   []Money    `json:"money,omitempty"` // of FigureCost
+	Source  string     `json:"source"`
+	At      time.Time  `json:"at"`
 }
 
 // FigureKind says what a figure counts.
 type FigureKind string
 
-// The figures. All are about the edition before.
+// The figures. All are about the edition that was sent before.
 const (
-	FigureReach FigureKind = "reach" // members to whom it was handed over, of those who were meant
-	FigureCost  FigureKind = "cost"  // messages without a known price, of all messages; and what the others cost
+	FigureReach    FigureKind = "reach"    // Count of Of members who were meant: it was handed over or delivered
+	FigureCost     FigureKind = "cost"     // Money
+	FigureUnpriced FigureKind = "unpriced" // Count of Of messages have no known price
 )
 
 // Locales lists the languages in which something of an edition is written, sorted.
 func (e *Edition) Locales() []string {
-	all := maps.Clone(e.Summary)
-	if all == nil {
-		all = map[string]string{}
-	}
+	all := map[string]string{}
 	for i := range e.Entries {
 		maps.Copy(all, e.Entries[i].Texts)
 	}
@@ -157,8 +162,80 @@ func (e *Edition) Step(s EditionStep) error {
 	return nil
 }
 
+// ErrUnapproved says that an edition is to be sent that nobody has approved.
+var ErrUnapproved = errors.New("nobody has approved it")
+
+// EditionWords is what an edition says, for Words.
+type EditionWords struct {
+	Number  int            `json:"number"`
+	Entries []Contribution `json:"entries"`
+	Figures []Figure       `json:"figures,omitempty"`
+}
+
 // SendKey is the key of the broadcast that sends an edition: however often and by whomever it is tried, it happens once.
 func (e *Edition) SendKey() string { return "edition-" + e.ID.String() }
+
+// DocumentSeries is a series as people write it.
+type DocumentSeries struct {
+	Title        string   `json:"title"`                  // as members read it
+	Topic        string   `json:"topic"`                  // whoever subscribed to it is told
+	Contributors []string `json:"contributors,omitempty"` // short names of the other groups that may contribute
+	Approve      Approval `json:"approve,omitempty"`      // person, as if absent, or none
+}
+
+// DocumentContribution is a contribution as people write it.
+type DocumentContribution struct {
+	Owner   string            `json:"owner,omitempty"` // short name of the group that makes the series. Absent: this one
+	Series  string            `json:"series"`
+	Section Section           `json:"section"`
+	Entry   int               `json:"entry,omitempty"`  // tells apart what one group says in one section. Absent: 1
+	Credit  Credit            `json:"credit,omitempty"` // under whose name it stands. Absent: group
+	Name    string            `json:"name,omitempty"`   // for the credit name: whose
+	Texts   map[string]string `json:"texts"`            // locale → text; an empty one takes that language away
+}
+
+// Contributed is the answer to a contribution: what is kept of the entry now. Without texts, it is gone.
+type Contributed struct {
+	Edition int `json:"edition"` // its number
+	Contribution
+}
+
+// EditionView is an edition as screens show it, with what is missing in it.
+type EditionView struct {
+	Edition
+	Locales []string         `json:"locales"` // in which something of it is written
+	Missing []EditionMissing `json:"missing"`
+}
+
+// EditionMissing says in which languages of an edition one of its entries is not written.
+type EditionMissing struct {
+	Group   string   `json:"group"`
+	Section Section  `json:"section"`
+	Entry   int      `json:"entry"`
+	Locales []string `json:"locales"`
+}
+
+// View gives an edition as screens show it.
+func (e Edition) View() EditionView {
+	v := EditionView{Edition: e, Locales: e.Locales(), Missing: []EditionMissing{}}
+	for _, c := range e.Entries {
+		lacks := slices.DeleteFunc(slices.Clone(v.Locales), func(l string) bool { return c.Texts[l] != "" })
+		if len(lacks) > 0 {
+			v.Missing = append(v.Missing, EditionMissing{c.Group, c.Section, c.Entry, lacks})
+		}
+	}
+	return v
+}
+
+// EditionStanding says how far an edition is, without what it says.
+type EditionStanding struct {
+	Number      int          `json:"number"`
+	State       EditionState `json:"state"`
+	BroadcastID ID           `json:"broadcast_id,omitzero"`
+}
+
+// Standing gives it.
+func (e Edition) Standing() EditionStanding { return EditionStanding{e.Number, e.State, e.BroadcastID} }
 
 // Reports keeps series and their editions. Editions are an archive: nothing but a person deletes them.
 type Reports interface {

@@ -28,6 +28,7 @@ type Performance struct {
 	Occurrence gateway.Occurrence
 	Own        bool          // at each member's own time
 	Late       time.Duration // then: how late somebody may be told; zero: she is told all the same
+	Trial      bool          // nothing is to be done: only what would be wrong with it is asked
 }
 
 // Options are the parts of a Ticker that may be left out.
@@ -191,6 +192,10 @@ func fails(o *gateway.Occurrence, err error) bool {
 	var fault *gateway.Fault
 	if !errors.As(err, &fault) {
 		return false
+	}
+	if errors.Is(err, gateway.ErrUnapproved) {
+		o.State, o.Reason, o.Detail = gateway.OccurrenceAsked, gateway.RunUnapproved, fault.Text
+		return true
 	}
 	switch fault.Code {
 	case gateway.CodeNobody:

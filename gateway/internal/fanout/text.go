@@ -39,6 +39,7 @@ type texts struct {
 	zoned    bool           // the reader's zone has a say in what main says
 	shipped  bool           // main is a shipped text
 	data     templates.Data
+	edition  *pieces // adds to data what is said in each language; nil: nothing
 	group    gateway.Group
 	home     place // the group's
 	ways     []way
@@ -93,6 +94,11 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	var err error
 	if t.home.clock, err = civil.Zone(g.Zone); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's zone: %w", err)
+	}
+	if b.Words.Edition != nil {
+		if err := t.readEdition(neutral); err != nil {
+			return nil, err
+		}
 	}
 	if t.main, err = templates.NewLooseSet(b.Words.Sources); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be read: %w", err)
@@ -167,7 +173,13 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 	if v == nil {
 		v = &version{versionKey: key, plain: result.Locale, zone: where.name, fallback: result.Fallback, from: result, byKind: make([]composed, len(t.ways))}
 		v.text = v
-		doc, err := result.Render(reader, data)
+		var doc content.Document
+		if t.edition != nil && !neutral {
+			data, err = t.edition.data(data, result.Locale, where.clock)
+		}
+		if err == nil {
+			doc, err = result.Render(reader, data)
+		}
 		if t.b.Class == gateway.LifeSafety || t.b.Class == gateway.Alert {
 			doc.Reference = t.b.ID.Short() // these may come twice after doubt
 		}

@@ -12,7 +12,7 @@ import (
 
 // Words seals what a broadcast says.
 func Words(key *seal.Group, broadcast gateway.ID, words gateway.Words) ([]byte, error) {
-	return document(key, Place(broadcast, "words"), words)
+	return document(key, Place(broadcast, "words"), wordsDocument{words, words.Edition})
 }
 
 // OpenWords opens what Words sealed. Nothing is sealed any more once a broadcast's texts were forgotten: it says nothing.
@@ -20,8 +20,17 @@ func OpenWords(key *seal.Group, broadcast gateway.ID, sealed []byte) (words gate
 	if len(sealed) == 0 {
 		return words, nil
 	}
-	err = open(key, Place(broadcast, "words"), sealed, &words)
+	var d wordsDocument
+	err = open(key, Place(broadcast, "words"), sealed, &d)
+	words = d.Words
+	words.Edition = d.Edition
 	return words, err
+}
+
+// wordsDocument is what a broadcast says, with what no author may hand in.
+type wordsDocument struct {
+	gateway.Words
+	Edition *gateway.EditionWords `json:"edition,omitempty"`
 }
 
 // Parts seals the parts of a rendering.

@@ -42,7 +42,7 @@ func reports(t *testing.T, open Open) {
 	_, err = w.Series(w.ctx, w.group.ID, "nothing")
 	w.fails(err, gateway.CodeNotFound)
 
-	e, err := w.PutEdition(w.ctx, gateway.Edition{GroupID: w.group.ID, SeriesID: s.ID, Number: 1, State: gateway.EditionCollecting, Summary: map[string]string{"en": "All is well"}, Entries: []gateway.Contribution{}}, nil)
+	e, err := w.PutEdition(w.ctx, gateway.Edition{GroupID: w.group.ID, SeriesID: s.ID, Number: 1, State: gateway.EditionCollecting, Entries: []gateway.Contribution{}}, nil)
 	w.ok(err)
 	second := gateway.Edition{GroupID: w.group.ID, SeriesID: s.ID, Number: 1, State: gateway.EditionCollecting}
 	if _, err := w.PutEdition(w.ctx, second, nil); !errors.Is(err, gateway.ErrStale) {
