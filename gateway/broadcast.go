@@ -13,6 +13,7 @@ type Audience struct {
 	Locales     []string `json:"locales,omitempty"`     // one of these languages
 	Members     []ID     `json:"members,omitempty"`     // one of these, at most 1,000
 	Unconfirmed bool     `json:"unconfirmed,omitempty"` // those who have not confirmed yet: account messages only
+	Told        ID       `json:"told,omitzero"`         // this broadcast has left for her: corrections only
 	Avoid       ID       `json:"avoid,omitzero"`        // a channel that carries none of it: Carillon's own notices about that channel
 	Point       ID       `json:"point,omitzero"`        // this contact point only, for account messages that answer what came from it; it may be stopped
 }

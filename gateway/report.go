@@ -41,7 +41,8 @@ type Edition struct {
 	Revision    int64          `json:"revision"` // zero: it is not kept yet
 	Entries     []Contribution `json:"entries"`  // in the order in which they came
 	Figures     []Figure       `json:"figures,omitempty"`
-	Steps       []EditionStep  `json:"steps,omitempty"` // who did what to it, the oldest first
+	Steps       []EditionStep  `json:"steps,omitempty"`    // who did what to it, the oldest first
+	Corrects    int            `json:"corrects,omitempty"` // number of an edition of which this is a correction: it goes to those who had that, and has a summary only
 	BroadcastID ID             `json:"broadcast_id,omitzero"`
 }
 
@@ -187,6 +188,7 @@ type DocumentSeries struct {
 type DocumentContribution struct {
 	Owner   string            `json:"owner,omitempty"` // short name of the group that makes the series. Absent: this one
 	Series  string            `json:"series"`
+	Edition int               `json:"edition,omitempty"` // of a correction: its number
 	Section Section           `json:"section"`
 	Entry   int               `json:"entry,omitempty"`  // tells apart what one group says in one section. Absent: 1
 	Credit  Credit            `json:"credit,omitempty"` // under whose name it stands. Absent: group
@@ -231,11 +233,14 @@ func (e Edition) View() EditionView {
 type EditionStanding struct {
 	Number      int          `json:"number"`
 	State       EditionState `json:"state"`
+	Corrects    int          `json:"corrects,omitempty"` // the edition of which it is a correction
 	BroadcastID ID           `json:"broadcast_id,omitzero"`
 }
 
 // Standing gives it.
-func (e Edition) Standing() EditionStanding { return EditionStanding{e.Number, e.State, e.BroadcastID} }
+func (e Edition) Standing() EditionStanding {
+	return EditionStanding{e.Number, e.State, e.Corrects, e.BroadcastID}
+}
 
 // Reports keeps series and their editions. Editions are an archive: nothing but a person deletes them.
 type Reports interface {

@@ -19,7 +19,7 @@ import (
 func (sh *shell) reports() *cobra.Command {
 	return holder("report", "series of progress reports that groups write together", sh.reportSeries(), sh.reportPut(), sh.reportContribute(), sh.reportList(), sh.reportShow(), sh.reportExport(),
 		sh.reportStep("freeze", "end the collecting for an edition", "frozen: nothing in it changes any more"), sh.reportStep("reopen", "go on collecting for an edition that was not sent", "collecting again"),
-		sh.reportStep("approve", "say that an edition may be sent", "approved"), sh.reportStep("send", "send an edition now", "sent"), sh.reportStep("withdraw", "take an edition away that was not sent", "withdrawn"))
+		sh.reportStep("approve", "say that an edition may be sent", "approved"), sh.reportStep("send", "send an edition now", "sent"), sh.reportStep("correct", "begin a correction of an edition, for those who had it", "begun as a correction: write its summary with report contribute --edition, then freeze, approve and send it"), sh.reportStep("withdraw", "take an edition away that was not sent", "withdrawn"))
 }
 
 func (sh *shell) reportSeries() *cobra.Command {
@@ -63,6 +63,7 @@ func (sh *shell) reportContribute() *cobra.Command {
 		Example: "  carillon report contribute harbour-report --section objections --credit anonymous --locale en --text 'Too few chairs.'"}
 	f := c.Flags()
 	f.StringVar(&d.Owner, "of", "", "short name of the group that makes the series (absent: this one)")
+	f.IntVar(&d.Edition, "edition", 0, "of a correction: its number")
 	f.StringVar(&section, "section", "", "summary, progress, lessons, objections, credit or cost")
 	f.IntVar(&d.Entry, "entry", 1, "which of several things that this group says there")
 	f.StringVar(&credit, "credit", string(gateway.CreditGroup), "under whose name it stands: group, name or anonymous")

@@ -49,7 +49,7 @@ func (c *Client) Edition(ctx context.Context, group, series string, number int) 
 	return fetch[gateway.EditionView](ctx, c, call{method: http.MethodGet, path: groupPath(group, "series", series, "editions", strconv.Itoa(number))})
 }
 
-// StepEdition takes a step of an edition: freeze, reopen, approve, send or withdraw.
+// StepEdition takes a step of an edition: freeze, reopen, approve, send or withdraw; or correct, which gives the correction.
 func (c *Client) StepEdition(ctx context.Context, group, series string, number int, step string) (gateway.EditionStanding, error) {
 	return fetch[gateway.EditionStanding](ctx, c, call{method: http.MethodPost, path: groupPath(group, "series", series, "editions", strconv.Itoa(number), step)})
 }

@@ -18,6 +18,7 @@ import (
 type Store interface {
 	gateway.Reports
 	Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Tally, error)
+	Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error)
 	Charges(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Charge, error)
 }
 
@@ -29,6 +30,8 @@ type Telling struct {
 	LocalAt civil.Wall    // at each member's own time; zero: at once
 	LateFor time.Duration // of gateway.Broadcast
 	By      string
+
+	Corrected gateway.ID // broadcast of the edition that this one corrects: it goes to those who had that; zero: it is no correction
 }
 
 // Publisher puts an edition into words.
@@ -112,7 +115,8 @@ func line(s string, most int) bool {
 // Contribute puts what a group says into the edition that is collecting, or begins the next one. What it has said under the
 // same section and entry before is changed: languages that are not named stay, an empty text takes one away. It gives the
 // edition's number and what is kept now; without any text, the entry is gone.
-func (d *Desk) Contribute(ctx context.Context, owner gateway.Group, name string, c gateway.Contribution) (number int, kept gateway.Contribution, err error) {
+// A correction is written under its own number; zero is any other edition.
+func (d *Desk) Contribute(ctx context.Context, owner gateway.Group, name string, correction int, c gateway.Contribution) (number int, kept gateway.Contribution, err error) {
 	s, err := d.Series(ctx, owner.ID, name)
 	if err != nil {
 		return 0, c, err
@@ -125,9 +129,12 @@ func (d *Desk) Contribute(ctx context.Context, owner gateway.Group, name string,
 	}
 	c.At = d.now().UTC()
 	for range tries {
-		e, err := d.collecting(ctx, s)
+		e, err := d.collecting(ctx, s, correction)
 		if err != nil {
 			return 0, c, err
+		}
+		if e.Corrects != 0 && c.Section != gateway.SectionSummary {
+			return 0, c, gateway.Faultf(gateway.CodeInvalid, "section: a correction has a summary only")
 		}
 		if kept, err = lay(&e, c); err != nil {
 			return 0, c, err
@@ -218,22 +225,30 @@ func lay(e *gateway.Edition, c gateway.Contribution) (gateway.Contribution, erro
 	return c, nil
 }
 
-// collecting gives the oldest edition to which groups contribute, or a new one that is not kept yet.
-func (d *Desk) collecting(ctx context.Context, s gateway.Series) (gateway.Edition, error) {
+// collecting gives a correction, or the oldest other edition to which groups contribute, or a new one that is not kept yet.
+func (d *Desk) collecting(ctx context.Context, s gateway.Series, correction int) (gateway.Edition, error) {
 	all, err := d.Editions(ctx, s.GroupID, s.ID, 0, lookedAt)
 	if err != nil {
 		return gateway.Edition{}, err
 	}
 	for _, e := range slices.Backward(all) {
-		if e.State == gateway.EditionCollecting {
+		if e.State == gateway.EditionCollecting && (correction == 0 && e.Corrects == 0 || correction == e.Number && e.Corrects != 0) {
 			return e, nil
 		}
 	}
-	fresh := gateway.Edition{GroupID: s.GroupID, SeriesID: s.ID, Number: 1, State: gateway.EditionCollecting}
-	if len(all) > 0 {
-		fresh.Number = all[0].Number + 1
+	if correction != 0 {
+		return gateway.Edition{}, gateway.Faultf(gateway.CodeConflict, "edition %d is no correction that can be written now", correction)
 	}
-	return fresh, nil
+	return fresh(s, all), nil
+}
+
+// fresh is the next edition of a series, of which all are the newest.
+func fresh(s gateway.Series, all []gateway.Edition) gateway.Edition {
+	e := gateway.Edition{GroupID: s.GroupID, SeriesID: s.ID, Number: 1, State: gateway.EditionCollecting}
+	if len(all) > 0 {
+		e.Number = all[0].Number + 1
+	}
+	return e
 }
 
 // Edition reads one by its number.

@@ -31,6 +31,9 @@ func (d *Desk) freeze(ctx context.Context, s gateway.Series, e gateway.Edition, 
 	if !slices.ContainsFunc(e.Entries, summary) {
 		return e, gateway.Faultf(gateway.CodeConflict, "edition %d has no summary, which is all that a text message has room for; write it with report contribute --section summary", e.Number)
 	}
+	if e.Corrects != 0 {
+		return d.step(ctx, e, gateway.EditionFrozen, who)
+	}
 	if !slices.ContainsFunc(e.Entries, func(c gateway.Contribution) bool { return !summary(c) }) {
 		return e, gateway.Faultf(gateway.CodeConflict, "nobody has contributed to edition %d; there is nothing to tell", e.Number)
 	}
@@ -74,6 +77,43 @@ func (d *Desk) Withdraw(ctx context.Context, g gateway.Group, series string, num
 	return d.step(ctx, e, gateway.EditionWithdrawn, who)
 }
 
+// Correct begins a correction of an edition that was sent. It is written, frozen, approved and sent as an edition is.
+func (d *Desk) Correct(ctx context.Context, g gateway.Group, series string, number int, _ gateway.Hand) (gateway.Edition, error) {
+	s, e, err := d.Edition(ctx, g.ID, series, number)
+	if err != nil {
+		return e, err
+	}
+	if e.State != gateway.EditionSent || e.Corrects != 0 {
+		return e, gateway.Faultf(gateway.CodeConflict, "edition %d is %s; what can be corrected is an edition that was sent and is no correction itself", number, e.State)
+	}
+	all, err := d.Editions(ctx, g.ID, s.ID, 0, 1)
+	if err != nil {
+		return e, err
+	}
+	e = fresh(s, all)
+	e.Corrects = number
+	return d.put(ctx, e, nil)
+}
+
+// corrected gives the broadcast of an edition that is corrected. While some are still to get it, it must be stopped: they
+// would get what is wrong after it was put right.
+func (d *Desk) corrected(ctx context.Context, g gateway.Group, s gateway.Series, number int) (gateway.ID, error) {
+	_, e, err := d.Edition(ctx, g.ID, s.Name, number)
+	if err != nil {
+		return gateway.ID{}, err
+	}
+	b, err := d.Broadcast(ctx, g.ID, e.BroadcastID)
+	if err != nil || b.State == gateway.Stopped {
+		return e.BroadcastID, err
+	}
+	tallies, err := d.Tallies(ctx, g.ID, e.BroadcastID)
+	waiting := b.State == gateway.Planning || slices.ContainsFunc(tallies, func(t gateway.Tally) bool { return t.State == gateway.Waiting && t.Count > 0 })
+	if err == nil && waiting {
+		err = gateway.Faultf(gateway.CodeConflict, "edition %d is still on its way to some; stop it (carillon broadcast stop %s), or send the correction when all have it", number, e.BroadcastID)
+	}
+	return e.BroadcastID, err
+}
+
 // Send sends an edition now. It must be approved, or frozen where the series' rule is none.
 func (d *Desk) Send(ctx context.Context, g gateway.Group, series string, number int, who gateway.Hand) (gateway.Edition, error) {
 	s, e, err := d.Edition(ctx, g.ID, series, number)
@@ -111,6 +151,7 @@ func (d *Desk) Ready(ctx context.Context, r Run) (*gateway.ReadyBroadcast, error
 	if err != nil {
 		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(e gateway.Edition) bool { return e.Corrects != 0 }) // these are sent by hand
 	at := -1
 	for i, e := range all { // the newest first
 		if e.State == gateway.EditionFrozen || e.State == gateway.EditionApproved {
@@ -153,6 +194,12 @@ func (d *Desk) ready(ctx context.Context, g gateway.Group, s gateway.Series, e g
 		return nil, err
 	}
 	t.Series, t.Edition, t.By = s, e, who.Label
+	if e.Corrects != 0 {
+		var err error
+		if t.Corrected, err = d.corrected(ctx, g, s, e.Corrects); err != nil {
+			return nil, err
+		}
+	}
 	if t.LocalAt != 0 {
 		t.Date = t.LocalAt.Fields().Format(time.DateOnly)
 	} else {
@@ -176,7 +223,7 @@ func (d *Desk) figures(ctx context.Context, s gateway.Series, number int) ([]gat
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(all, func(e gateway.Edition) bool { return !e.BroadcastID.IsZero() })
+	i := slices.IndexFunc(all, func(e gateway.Edition) bool { return !e.BroadcastID.IsZero() && e.Corrects == 0 })
 	if i < 0 {
 		return nil, nil
 	}

@@ -101,6 +101,32 @@ func TestAReportOfTwoGroups(t *testing.T) {
 		t.Fatalf("the archive: %v, %+v", err, e)
 	}
 
+	// It was wrong. Who had it is told; who has joined since is not.
+	late := apptest.Person{Ref: "late", Language: "en", SMS: apptest.Numbers(t, 3)[2]}
+	w.Join("harbour", []apptest.Person{late})
+	correction, err := author.StepEdition(ctx, "harbour", "harbour-report", first, "correct")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := author.Contribute(ctx, "harbour", gateway.DocumentContribution{Series: "harbour-report", Edition: correction.Number, Section: gateway.SectionSummary, Texts: map[string]string{"en": "It was a bad week."}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []struct {
+		c    *client.Client
+		step string
+	}{{author, "freeze"}, {approver, "approve"}, {author, "send"}} {
+		if correction, err = by.c.StepEdition(ctx, "harbour", "harbour-report", correction.Number, by.step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.UntilBox(20*time.Second, "for the correction", func() bool {
+		return told(numbers[0], "Correction: Harbour report, edition 1. It was a bad week.") && told(numbers[1], "Berichtigung: Harbour report, Ausgabe 1. [en] It was a bad week.")
+	})
+	w.Settled(20*time.Second, "harbour", correction.BroadcastID)
+	if told(late.SMS, "Correction") {
+		t.Error("who never had it is told of its correction")
+	}
+
 	second := write("Another week.", "Noch eine Woche.")
 	if _, err := author.StepEdition(ctx, "harbour", "harbour-report", second, "freeze"); err != nil {
 		t.Fatal(err)
@@ -112,7 +138,7 @@ func TestAReportOfTwoGroups(t *testing.T) {
 	if o = recorded(2); o.State != gateway.OccurrenceFired {
 		t.Fatalf("an edition that was approved in time: %+v", o)
 	}
-	w.UntilBox(20*time.Second, "for both again", func() bool { return told(numbers[0], "Another week.") && told(numbers[1], "Noch eine Woche.") })
+	w.UntilBox(20*time.Second, "for all", func() bool { return told(late.SMS, "Another week.") && told(numbers[0], "Another week.") && told(numbers[1], "Noch eine Woche.") })
 	if e, err = author.Edition(ctx, "harbour", "harbour-report", second); err != nil || e.State != gateway.EditionSent || len(e.Figures) == 0 || e.Figures[0].Kind != gateway.FigureReach || e.Figures[0].Count != 2 || e.Figures[0].Of != 2 {
 		t.Fatalf("the second edition: %v, %+v", err, e)
 	}

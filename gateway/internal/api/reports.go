@@ -12,8 +12,9 @@ type Reports interface {
 	// Put makes a series, or changes the one with its name.
 	Put(ctx context.Context, g gateway.Group, s gateway.Series) (done gateway.Series, created bool, err error)
 	// Contribute puts what a group says into the edition of a series that is collecting.
-	Contribute(ctx context.Context, owner gateway.Group, series string, c gateway.Contribution) (number int, kept gateway.Contribution, err error)
+	Contribute(ctx context.Context, owner gateway.Group, series string, correction int, c gateway.Contribution) (number int, kept gateway.Contribution, err error)
 	ReportSteps
+	ReportCorrections
 	ReportArchive
 }
 
@@ -24,6 +25,11 @@ type ReportSteps interface {
 	Approve(ctx context.Context, g gateway.Group, series string, number int, who gateway.Hand) (gateway.Edition, error)
 	Send(ctx context.Context, g gateway.Group, series string, number int, who gateway.Hand) (gateway.Edition, error)
 	Withdraw(ctx context.Context, g gateway.Group, series string, number int, who gateway.Hand) (gateway.Edition, error)
+}
+
+// ReportCorrections begins a correction of an edition that was sent.
+type ReportCorrections interface {
+	Correct(ctx context.Context, g gateway.Group, series string, number int, who gateway.Hand) (gateway.Edition, error)
 }
 
 // ReportArchive is what the API reads of series.
@@ -149,6 +155,7 @@ func (s *server) addReports() {
 		{"approve", "Approve an edition", "Not by a token that wrote a part of it or froze it.", gateway.Approver, func(r Reports) takeStep { return r.Approve }},
 		{"send", "Send an edition", "It must be approved; where the rule of the series is none, frozen is enough. Each member reads it in her language, and an entry that is not written in it in another, under the tag of that.", gateway.Author, func(r Reports) takeStep { return r.Send }},
 		{"withdraw", "Withdraw an edition", "One that was not sent. It stays in the archive.", gateway.Author, func(r Reports) takeStep { return r.Withdraw }},
+		{"correct", "Correct an edition", "One that was sent: the answer is a new edition, its correction, in which the group writes a summary under that number. It is frozen, approved and sent as every edition, to those for whom the first has left.", gateway.Author, func(r Reports) takeStep { return r.Correct }},
 	} {
 		add(s, route{ID: step.id + "-edition", Method: http.MethodPost, Path: path + "/{series}/editions/{edition}/" + step.id, Tag: reportTag, Scope: ofGroup, Role: step.role,
 			Summary: step.summary, About: step.about, Answer: edition.Standing()},
@@ -176,7 +183,7 @@ func (s *server) contribute(ctx context.Context, who caller, in *contribute) (*b
 	if c.Credit != gateway.CreditName {
 		c.Name = who.Group.Name
 	}
-	number, kept, err := s.Reports.Contribute(ctx, owner, d.Series, c)
+	number, kept, err := s.Reports.Contribute(ctx, owner, d.Series, d.Edition, c)
 	if err != nil {
 		return nil, err
 	}

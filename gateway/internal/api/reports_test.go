@@ -26,7 +26,7 @@ func (w *world) edition(series string, steps ...takeStep) string {
 	must(w.t, err)
 	number := 0
 	for _, section := range []gateway.Section{gateway.SectionSummary, gateway.SectionProgress} {
-		number, _, err = w.server.Reports.Contribute(ctx, w.berlin, series, gateway.Contribution{Group: w.berlin.Slug, Section: section, Name: w.berlin.Name, Texts: map[string]string{"en": "All is well."}})
+		number, _, err = w.server.Reports.Contribute(ctx, w.berlin, series, 0, gateway.Contribution{Group: w.berlin.Slug, Section: section, Name: w.berlin.Name, Texts: map[string]string{"en": "All is well."}})
 		must(w.t, err)
 	}
 	for i, step := range steps {
@@ -123,11 +123,36 @@ func useReports(t *testing.T, w *world, c *client.Client) {
 	must(t, err)
 	_, err = c.StepEdition(ctx, "berlin", "harbour-report", 1, "send")
 	refused(err, gateway.CodeConflict)
+	correction, err := c.StepEdition(ctx, "berlin", "harbour-report", 1, "correct")
+	must(t, err)
+	if correction.Number != 3 || correction.Corrects != 1 || correction.State != gateway.EditionCollecting {
+		t.Errorf("the correction is %+v", correction)
+	}
+	right := gateway.DocumentContribution{Series: "harbour-report", Edition: 3, Section: gateway.SectionProgress, Texts: map[string]string{"en": "Not all."}}
+	_, err = c.Contribute(ctx, "berlin", right)
+	refused(err, gateway.CodeInvalid)
+	right.Section = gateway.SectionSummary
+	said, err = c.Contribute(ctx, "berlin", right)
+	must(t, err)
+	right.Edition = 1
+	_, err = c.Contribute(ctx, "berlin", right)
+	refused(err, gateway.CodeConflict) // it does not change any more
+	for _, by := range []struct {
+		c    *client.Client
+		step string
+	}{{c, "freeze"}, {approver, "approve"}} {
+		_, err = by.c.StepEdition(ctx, "berlin", "harbour-report", said.Edition, by.step)
+		must(t, err)
+	}
+	_, err = c.StepEdition(ctx, "berlin", "harbour-report", 3, "send")
+	refused(err, gateway.CodeConflict) // the first is still being planned
+	_, err = c.StepEdition(ctx, "berlin", "harbour-report", 3, "withdraw")
+	must(t, err)
 	_, err = c.StepEdition(ctx, "berlin", "harbour-report", 2, "withdraw")
 	must(t, err)
 	all, err := c.Editions(ctx, "berlin", "harbour-report", 0)
 	must(t, err)
-	if len(all) != 2 || all[0].State != gateway.EditionWithdrawn || all[1] != sent || sent.State != gateway.EditionSent || sent.BroadcastID.IsZero() {
+	if len(all) != 3 || all[0].State != gateway.EditionWithdrawn || all[2] != sent || sent.State != gateway.EditionSent || sent.BroadcastID.IsZero() {
 		t.Errorf("the archive is %+v", all)
 	}
 }

@@ -20,10 +20,11 @@ import (
 
 // The words of an edition, each a shipped text that a group may lay its own over.
 const (
-	reportText    = "report"
-	reportSection = "report-section"
-	reportEntry   = "report-entry"
-	reportFigure  = "report-figure"
+	reportText       = "report"
+	reportCorrection = "report-correction"
+	reportSection    = "report-section"
+	reportEntry      = "report-entry"
+	reportFigure     = "report-figure"
 )
 
 // Edition is an edition that is to be sent.
@@ -34,6 +35,8 @@ type Edition struct {
 	LocalAt civil.Wall    // at each member's own time; zero: at once
 	LateFor time.Duration // of gateway.Broadcast
 	By      string
+
+	Corrected gateway.ID // broadcast of the edition that this one corrects: it goes to those who had that; zero: it is no correction
 }
 
 // ReadyEdition checks what an edition sends, as Submit does a draft, and stores nothing.
@@ -42,8 +45,12 @@ func (f *Fanout) ReadyEdition(ctx context.Context, e Edition) (*gateway.ReadyBro
 	if err != nil {
 		return nil, fmt.Errorf("read the group's wordings: %w", err)
 	}
-	sources := templates.ShippedText(reportText)
-	maps.Copy(sources, own[reportText])
+	text, number := reportText, e.Edition.Number
+	if !e.Corrected.IsZero() {
+		text, number = reportCorrection, e.Edition.Corrects
+	}
+	sources := templates.ShippedText(text)
+	maps.Copy(sources, own[text])
 	groups := map[string]bool{}
 	for _, c := range e.Edition.Entries {
 		if c.Section != gateway.SectionSummary {
@@ -51,12 +58,13 @@ func (f *Fanout) ReadyEdition(ctx context.Context, e Edition) (*gateway.ReadyBro
 		}
 	}
 	d := gateway.Draft{Group: e.Series.GroupID, Key: e.Edition.SendKey(), Kind: gateway.KindReport, Audience: gateway.Audience{Topic: e.Series.Topic}, Author: e.By, LocalAt: e.LocalAt, LateFor: e.LateFor,
-		Words: gateway.Words{Sources: sources, Data: map[string]string{"series": e.Series.Title, "when": e.Date, "groups": strconv.Itoa(len(groups))},
+		Words: gateway.Words{Sources: sources, Data: map[string]string{"series": e.Series.Title, "when": e.Date, "groups": strconv.Itoa(len(groups)), "edition": strconv.Itoa(number)},
 			Edition: &gateway.EditionWords{Number: e.Edition.Number, Entries: e.Edition.Entries, Figures: e.Edition.Figures}}}
 	b, err := f.broadcast(d)
 	if err != nil {
 		return nil, err
 	}
+	b.Audience.Told = e.Corrected
 	if _, _, err := f.ready(ctx, b); err != nil {
 		return nil, err
 	}

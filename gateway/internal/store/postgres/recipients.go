@@ -20,6 +20,7 @@ const (
 	meantLocales = " AND (m.locale = ANY(%[1]s) OR split_part(m.locale, '-u-', 1) = ANY(%[1]s))"
 	meantTags    = " AND NOT EXISTS (SELECT 1 FROM unnest(%s::text[]) tag WHERE position(tag IN m.tags) = 0)"
 	meantNames   = " AND m.id = ANY(%s)"
+	meantTold    = " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.group_id = $1 AND d.broadcast_id = %s AND d.member_id = m.id AND d.state IN (1, 3))" // row.Follows, row.Arrived
 	meantPoints  = `WITH m AS MATERIALIZED (%s ORDER BY m.id LIMIT $3)
 		SELECT m.id, m.locale, m.fallback, m.zone, m.neutral, COALESCE(p.id, '00000000-0000-0000-0000-000000000000'), COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.country
 		FROM m LEFT JOIN contact_points p ON p.group_id = $1 AND p.member_id = m.id ORDER BY m.id, p.position`
@@ -46,6 +47,9 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 			tags[i] = "," + tag + ","
 		}
 		only(meantTags, tags)
+	}
+	if !a.Told.IsZero() {
+		only(meantTold, a.Told)
 	}
 	ask := s.queryPage
 	if len(a.Members) > 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -14,6 +15,7 @@ const (
 	everyoneQuery = "SELECT id, import_id, locale, fallback, zone, neutral, tags FROM members WHERE group_id = ? AND id > ? ORDER BY id"
 	namedQuery    = "SELECT id, import_id, locale, fallback, zone, neutral, tags FROM members WHERE group_id = ? AND id = ?"
 	localeQuery   = "SELECT locale FROM members WHERE group_id = ? AND locale > ? ORDER BY locale LIMIT 1"
+	toldQuery     = "SELECT state FROM deliveries WHERE group_no = ? AND broadcast_no = ? AND member_id = ?"
 	pointsQuery   = "SELECT member_id, id, position, kind, state, topics, country FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
 )
 
@@ -30,6 +32,11 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 			return err
 		}
 		rule := newRule(a, hidden)
+		if !a.Told.IsZero() {
+			if rule.told, err = newTold(c, s.groups, group, a.Told); err != nil {
+				return err
+			}
+		}
 		if len(a.Members) > 0 {
 			page, err = rule.named(c, group, a.Members, after, page, limit)
 		} else {
@@ -48,6 +55,35 @@ type rule struct {
 	hidden  map[gateway.ID]bool
 	tags    []string // each between commas, as in the row
 	locales []string
+	told    *told // nil: whoever
+}
+
+// told knows for whom a broadcast has left.
+type told struct {
+	c                *lite.Conn
+	group, broadcast int64
+	err              error
+}
+
+func newTold(c *lite.Conn, groups *names, group, broadcast gateway.ID) (*told, error) {
+	t := &told{c: c}
+	var err error
+	if t.group, err = groups.no(c, group); err == nil {
+		t.broadcast, err = broadcastNo(c, group, broadcast)
+	}
+	return t, err // 0: not this group's, so nobody was told
+}
+
+func (t *told) has(member gateway.ID) bool {
+	r := t.c.Prepare(toldQuery).Int(1, t.group).Int(2, t.broadcast).Key(3, member)
+	state := int64(row.Waiting)
+	if r.Step() {
+		state = r.ColInt(0)
+	}
+	if err := r.Reset(); err != nil {
+		t.err = err
+	}
+	return state == row.Follows || state == row.Arrived
 }
 
 func newRule(a gateway.Audience, hidden map[gateway.ID]bool) rule {
@@ -70,7 +106,7 @@ func (u rule) holds(r *lite.Stmt) bool {
 			return false
 		}
 	}
-	return true
+	return u.told == nil || u.told.has(r.ColID(0))
 }
 
 // fill appends the members that are meant to a page.
@@ -80,7 +116,11 @@ func (u rule) fill(r *lite.Stmt, page []gateway.Recipient, limit int) ([]gateway
 			page = append(page, gateway.Recipient{Member: r.ColID(0), Locale: r.ColWord(2), Fallback: roll.Split(r.ColWord(3)), Zone: r.ColWord(4), Neutral: r.ColInt(5) != 0})
 		}
 	}
-	return page, r.Reset()
+	err := r.Reset()
+	if u.told != nil && err == nil {
+		err = u.told.err
+	}
+	return page, err
 }
 
 // named looks the members of a list up, in order of their ids.

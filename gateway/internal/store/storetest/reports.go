@@ -116,6 +116,27 @@ func reports(t *testing.T, open Open) {
 	equal(t, "its broadcast", by.BroadcastID, again.Broadcast.ID)
 }
 
+// A correction goes to those for whom a broadcast has left, or may have: not to those who wait, nor to those for whom it has
+// ended, nor to another group's.
+func told(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	had, waits, later := w.member("sms"), w.member("sms"), w.member("sms")
+	b := w.submit(gateway.Report)
+	ids := w.plan(b, 1, had, waits)
+	w.claim(ids[0])
+	who := func(group gateway.ID) []gateway.Recipient {
+		t.Helper()
+		page, err := w.Recipients(w.ctx, group, gateway.Audience{Topic: "reports", Told: b.ID}, gateway.ID{}, 10)
+		w.ok(err)
+		return page
+	}
+	if page := who(w.group.ID); len(page) != 1 || page[0].Member != had.ID {
+		t.Fatalf("told are %+v; she is %s, others are %s and %s", page, had.ID, waits.ID, later.ID)
+	}
+	w.memberOf(w.other.ID, "sms")
+	equal(t, "members of another group", len(who(w.other.ID)), 0)
+}
+
 func withSend(f gateway.Firing, send *gateway.ReadyBroadcast) gateway.Firing {
 	f.Send = send
 	return f

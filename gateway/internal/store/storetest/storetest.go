@@ -127,6 +127,7 @@ func run(t *testing.T, open Open) {
 		{"feeds are secret and end", feeds},
 		{"schedules are kept, changed and deleted", schedules},
 		{"an edition is written by steps, and sent once", reports},
+		{"a correction is for those who were told", told},
 		{"a run has one outcome", firing},
 		{"a person decides about a run", deciding},
 		{"a delivery expires in its own time", ownExpiry},
