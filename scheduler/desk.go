@@ -140,6 +140,9 @@ func (d *Desk) Do(ctx context.Context, g gateway.Group, name, run, by string) (g
 		return p.Occurrence, err
 	}
 	if err := d.Decide(ctx, p.Occurrence, send); err != nil {
+		if errors.Is(err, gateway.ErrStale) { // the edition that it sends was changed meanwhile
+			err = errBusy
+		}
 		return p.Occurrence, err
 	}
 	d.actor.Look()

@@ -107,7 +107,11 @@ func (sh *shell) reportList() *cobra.Command {
 			if !e.BroadcastID.IsZero() {
 				message = e.BroadcastID.String()
 			}
-			return []string{strconv.Itoa(e.Number), string(e.State), message}
+			state := string(e.State)
+			if e.Corrects != 0 {
+				state += fmt.Sprintf(", corrects %d", e.Corrects)
+			}
+			return []string{strconv.Itoa(e.Number), state, message}
 		})
 	})
 }

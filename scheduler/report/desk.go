@@ -178,11 +178,16 @@ func check(c *gateway.Contribution, owner string) error {
 		if n := utf8.RuneCountInString(text); n > maxText || len(text) > 4<<10 {
 			return gateway.Faultf(gateway.CodeTooLong, "the text in %s has %d characters and %d bytes; %d and %d are the most", locale, n, len(text), maxText, 4<<10)
 		}
-		if !utf8.ValidString(text) || slices.ContainsFunc([]rune(text), func(r rune) bool { return r != '\n' && unicode.IsControl(r) }) {
-			return invalid("the text in %s holds control characters: delete them", locale)
+		if !utf8.ValidString(text) || slices.ContainsFunc([]rune(text), hidden) {
+			return invalid("the text in %s holds control characters or marks that reorder text: delete them", locale)
 		}
 	}
 	return nil
+}
+
+// hidden says what no text may hold, as the renderer refuses it: better now than when the edition is to be sent.
+func hidden(r rune) bool {
+	return r != '\n' && unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
 // lay puts a contribution into an edition.
@@ -271,7 +276,7 @@ func (d *Desk) Edition(ctx context.Context, group gateway.ID, series string, num
 func (d *Desk) put(ctx context.Context, e gateway.Edition, send *gateway.ReadyBroadcast) (gateway.Edition, error) {
 	done, err := d.PutEdition(ctx, e, send)
 	if errors.Is(err, gateway.ErrStale) {
-		err = gateway.Faultf(gateway.CodeConflict, "somebody else has changed edition %d meanwhile; look at it again", e.Number)
+		err = &gateway.Fault{Code: gateway.CodeConflict, Text: fmt.Sprintf("somebody else has changed edition %d meanwhile; look at it again", e.Number), Err: gateway.ErrStale}
 	}
 	if err != nil {
 		return e, fmt.Errorf("write edition %d: %w", e.Number, err)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -142,7 +143,16 @@ type Run struct {
 
 // Ready freezes the edition whose turn it is, if nobody has, and makes ready what it sends: the oldest that is frozen or
 // approved, or else the one that is collecting. The cause of its fault is ErrUnapproved if a person must approve it first.
-func (d *Desk) Ready(ctx context.Context, r Run) (*gateway.ReadyBroadcast, error) {
+func (d *Desk) Ready(ctx context.Context, r Run) (send *gateway.ReadyBroadcast, err error) {
+	for range tries { // another scheduler may freeze it at the same time
+		if send, err = d.turn(ctx, r); !errors.Is(err, gateway.ErrStale) {
+			return send, err
+		}
+	}
+	return nil, errBusy
+}
+
+func (d *Desk) turn(ctx context.Context, r Run) (*gateway.ReadyBroadcast, error) {
 	s, err := d.Series(ctx, r.Group.ID, r.Series)
 	if err != nil || r.Trial {
 		return nil, err

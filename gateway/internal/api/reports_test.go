@@ -76,7 +76,10 @@ func useReports(t *testing.T, w *world, c *client.Client) {
 	if len(said.Texts) != 2 {
 		t.Errorf("a second language stands beside the first: %+v", said)
 	}
-	objection.Section = gateway.SectionSummary
+	objection.Texts = map[string]string{"en": "Too \u202efew chairs."}
+	_, err = nairobi.Contribute(ctx, "nairobi", objection)
+	refused(err, gateway.CodeInvalid)
+	objection.Texts, objection.Section = map[string]string{"en": "Mine."}, gateway.SectionSummary
 	_, err = nairobi.Contribute(ctx, "nairobi", objection)
 	refused(err, gateway.CodeInvalid)
 	_, err = c.StepEdition(ctx, "berlin", "harbour-report", 1, "freeze")
