@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
 // Series is a cadence of progress reports. Its groups write them together; the members of the group that it belongs to
@@ -171,6 +173,18 @@ type EditionWords struct {
 	Number  int            `json:"number"`
 	Entries []Contribution `json:"entries"`
 	Figures []Figure       `json:"figures,omitempty"`
+}
+
+// Telling is an edition that is to be sent.
+type Telling struct {
+	Series  Series
+	Edition Edition
+	Date    string        // that it bears, as in 2026-11-26
+	LocalAt civil.Wall    // at each member's own time; zero: at once
+	LateFor time.Duration // of Broadcast
+	By      string
+
+	Corrected ID // broadcast of the edition that this one corrects: it goes to those who had that; zero: it is no correction
 }
 
 // SendKey is the key of the broadcast that sends an edition: however often and by whomever it is tried, it happens once.

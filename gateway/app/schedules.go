@@ -52,8 +52,8 @@ func look(f *fanout.Fanout) {
 type publisher struct{ *fanout.Fanout }
 
 // Edition checks what an edition sends.
-func (p publisher) Edition(ctx context.Context, t report.Telling) (*gateway.ReadyBroadcast, error) {
-	return p.ReadyEdition(ctx, fanout.Edition(t))
+func (p publisher) Edition(ctx context.Context, t gateway.Telling) (*gateway.ReadyBroadcast, error) {
+	return p.ReadyEdition(ctx, t)
 }
 
 // Look has whoever plans look for the broadcasts of editions.

@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/carillon-gateway/carillon/gateway"
-	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
 // Store is what a Desk keeps series in, and the ledger whose figures it tells.
@@ -22,22 +21,10 @@ type Store interface {
 	Charges(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Charge, error)
 }
 
-// Telling is an edition that is to be sent.
-type Telling struct {
-	Series  gateway.Series
-	Edition gateway.Edition
-	Date    string        // that it bears, as in 2026-11-26
-	LocalAt civil.Wall    // at each member's own time; zero: at once
-	LateFor time.Duration // of gateway.Broadcast
-	By      string
-
-	Corrected gateway.ID // broadcast of the edition that this one corrects: it goes to those who had that; zero: it is no correction
-}
-
 // Publisher puts an edition into words.
 type Publisher interface {
 	// Edition checks what is sent, and stores nothing. A fault says what is wrong with it.
-	Edition(ctx context.Context, t Telling) (*gateway.ReadyBroadcast, error)
+	Edition(ctx context.Context, t gateway.Telling) (*gateway.ReadyBroadcast, error)
 	// Look has whoever plans broadcasts look for new ones at once.
 	Look()
 }

@@ -121,7 +121,7 @@ func (d *Desk) Send(ctx context.Context, g gateway.Group, series string, number 
 	if err != nil {
 		return e, err
 	}
-	send, err := d.ready(ctx, g, s, e, Telling{}, who)
+	send, err := d.ready(ctx, g, s, e, gateway.Telling{}, who)
 	if err != nil {
 		return e, err
 	}
@@ -185,11 +185,11 @@ func (d *Desk) turn(ctx context.Context, r Run) (*gateway.ReadyBroadcast, error)
 			return nil, err
 		}
 	}
-	return d.ready(ctx, r.Group, s, e, Telling{LocalAt: r.LocalAt, LateFor: r.LateFor}, who)
+	return d.ready(ctx, r.Group, s, e, gateway.Telling{LocalAt: r.LocalAt, LateFor: r.LateFor}, who)
 }
 
 // ready makes ready what an edition sends, with its last step.
-func (d *Desk) ready(ctx context.Context, g gateway.Group, s gateway.Series, e gateway.Edition, t Telling, who gateway.Hand) (*gateway.ReadyBroadcast, error) {
+func (d *Desk) ready(ctx context.Context, g gateway.Group, s gateway.Series, e gateway.Edition, t gateway.Telling, who gateway.Hand) (*gateway.ReadyBroadcast, error) {
 	if e.State == gateway.EditionFrozen {
 		if s.Approve != gateway.ApproveNone {
 			return nil, gateway.Faultf(gateway.CodeConflict, "edition %d of %s is frozen and %w; approve it first", e.Number, s.Name, gateway.ErrUnapproved)

@@ -138,7 +138,9 @@ func TestAReportOfTwoGroups(t *testing.T) {
 	if o = recorded(2); o.State != gateway.OccurrenceFired {
 		t.Fatalf("an edition that was approved in time: %+v", o)
 	}
-	w.UntilBox(20*time.Second, "for all", func() bool { return told(late.SMS, "Another week.") && told(numbers[0], "Another week.") && told(numbers[1], "Noch eine Woche.") })
+	w.UntilBox(20*time.Second, "for all", func() bool {
+		return told(late.SMS, "Another week.") && told(numbers[0], "Another week.") && told(numbers[1], "Noch eine Woche.")
+	})
 	if e, err = author.Edition(ctx, "harbour", "harbour-report", second); err != nil || e.State != gateway.EditionSent || len(e.Figures) == 0 || e.Figures[0].Kind != gateway.FigureReach || e.Figures[0].Count != 2 || e.Figures[0].Of != 2 {
 		t.Fatalf("the second edition: %v, %+v", err, e)
 	}

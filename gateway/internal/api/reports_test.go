@@ -8,11 +8,10 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/client"
-	reporting "github.com/carillon-gateway/carillon/scheduler/report"
 )
 
 // Edition makes ready what an edition sends.
-func (sends) Edition(_ context.Context, t reporting.Telling) (*gateway.ReadyBroadcast, error) {
+func (sends) Edition(_ context.Context, t gateway.Telling) (*gateway.ReadyBroadcast, error) {
 	policy := gateway.PolicyOf(gateway.Report)
 	at := t.Edition.Steps[len(t.Edition.Steps)-1].At
 	return &gateway.ReadyBroadcast{Fingerprint: []byte("edition"), Broadcast: gateway.Broadcast{ID: gateway.NewID(), GroupID: t.Series.GroupID, Key: t.Edition.SendKey(), Kind: gateway.KindReport, Class: gateway.Report,

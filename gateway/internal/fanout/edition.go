@@ -14,7 +14,6 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
-	"github.com/carillon-gateway/carillon/gateway/civil"
 	"github.com/carillon-gateway/carillon/templates"
 )
 
@@ -27,20 +26,8 @@ const (
 	reportFigure     = "report-figure"
 )
 
-// Edition is an edition that is to be sent.
-type Edition struct {
-	Series  gateway.Series
-	Edition gateway.Edition
-	Date    string        // that it bears, as in 2026-11-26
-	LocalAt civil.Wall    // at each member's own time; zero: at once
-	LateFor time.Duration // of gateway.Broadcast
-	By      string
-
-	Corrected gateway.ID // broadcast of the edition that this one corrects: it goes to those who had that; zero: it is no correction
-}
-
 // ReadyEdition checks what an edition sends, as Submit does a draft, and stores nothing.
-func (f *Fanout) ReadyEdition(ctx context.Context, e Edition) (*gateway.ReadyBroadcast, error) {
+func (f *Fanout) ReadyEdition(ctx context.Context, e gateway.Telling) (*gateway.ReadyBroadcast, error) {
 	own, err := f.store.Wordings.Wordings(ctx, e.Series.GroupID)
 	if err != nil {
 		return nil, fmt.Errorf("read the group's wordings: %w", err)

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/carillon-gateway/carillon/gateway"
-	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 )
 
 // An edition is read by each in her language, in sections in their order. What is not written in it stands in the language
@@ -32,7 +31,7 @@ func TestAnEditionInEachLanguage(t *testing.T) {
 		say("rivers", gateway.SectionProgress, gateway.CreditName, "Achieng", "en", "Two boats more."),
 		say("harbour", gateway.SectionSummary, gateway.CreditGroup, "Harbour Union", "en", "A good week.", "de", "Eine gute Woche."),
 	}, Figures: []gateway.Figure{{Kind: gateway.FigureReach, Edition: 3, Count: 40, Of: 44}, {Kind: gateway.FigureCost, Edition: 3, Money: []gateway.Money{{Currency: "EUR", Micros: 12_400_000}}}}}
-	ready, err := st.f.ReadyEdition(context.Background(), fanout.Edition{Series: gateway.Series{GroupID: st.group.ID, Title: "Harbour report", Topic: "reports"}, Edition: e, Date: "2026-11-26", By: "desk"})
+	ready, err := st.f.ReadyEdition(context.Background(), gateway.Telling{Series: gateway.Series{GroupID: st.group.ID, Title: "Harbour report", Topic: "reports"}, Edition: e, Date: "2026-11-26", By: "desk"})
 	st.ok(err)
 	in, err := st.s.Submit(context.Background(), ready.Broadcast, ready.Fingerprint, nil)
 	st.ok(err)
