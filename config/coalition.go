@@ -85,7 +85,8 @@ type Send struct {
 	Wording   string            `yaml:"wording" doc:"name of the group's own words, as they stand when it runs"`
 	Words     map[string]string `yaml:"words" doc:"or, for each language, Markdown with front matter"`
 	Data      map[string]string `yaml:"data" doc:"values of placeholders"`
-	Sensitive bool              `yaml:"sensitive" doc:"over open channels only as a pointer"`
+	Sensitive bool              `yaml:"sensitive" doc:"in full only over channels that are fit for it, over others as a pointer"`
+	Fallback  bool              `yaml:"fallback" doc:"keep it although a language of the readers, a placeholder or a plural form is missing"`
 }
 
 // Topic is what a member may subscribe to.

@@ -24,6 +24,7 @@ type Config struct {
 	Storage       Storage   `yaml:"storage" doc:"which profile runs"`
 	Keys          []Key     `yaml:"keys" required:"true" min:"1" max:"100" doc:"the keys that seal names, addresses and texts; the first one seals, all of them open"`
 	IndexKey      Secret    `yaml:"index_key" required:"true" doc:"32 random bytes in base64 or hex, by reference; they find sealed addresses again and must never change"`
+	Watchdog      Watchdog  `yaml:"watchdog" doc:"who outside is told that all is well"`
 	Languages     []string  `yaml:"languages" max:"20" doc:"the coalition's: tried behind those of a member and of her group, in order"`
 	Contacts      string    `yaml:"contacts" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the group whose members with the topic owners are told when a channel of the operator is ailing; absent: nobody is"`
 	Channels      []Channel `yaml:"channels" max:"1000" doc:"the operator's channels; groups enter their own through the API or apply"`
@@ -80,6 +81,24 @@ type Limits struct {
 	Reveals int  `yaml:"reveals" min:"1" max:"1000000" doc:"how many members one token may see in clear or find by address within an hour"`
 }
 
+// Watchdog says who outside is told, again and again, that all is well, so that silence is noticed there.
+type Watchdog struct {
+	Ping  string   `yaml:"ping" doc:"an address that is asked for (GET) as long as the watchdog finds nothing amiss, as dead man's switches expect: https://…; it may be a private one; keep it to yourself"`
+	Every Duration `yaml:"every" doc:"how often, at least 1s, as in 1m"`
+}
+
+// leastPing is the shortest time between two pings.
+const leastPing = Duration(time.Second)
+
+func (w *Watchdog) check(r *reader) {
+	if u, err := url.Parse(w.Ping); r.given("watchdog.ping") && w.Ping != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
+		r.faultAt("watchdog.ping", "this URL cannot be used", "write it whole, as in https://heartbeat.example/0123")
+	}
+	if w.Every < leastPing && r.given("watchdog.every") {
+		r.faultAt("watchdog.every", "this is too often", "write at least 1s, as in 1m")
+	}
+}
+
 // Log says what is logged.
 type Log struct {
 	Level  string `yaml:"level" enum:"debug,info,warn,error" env:"CARILLON_LOG_LEVEL" doc:"the least important lines to keep"`
@@ -92,6 +111,7 @@ func Default() *Config {
 		Listen:     "127.0.0.1:8080",
 		Data:       "data",
 		Storage:    Storage{Profile: Alone},
+		Watchdog:   Watchdog{Every: Duration(time.Minute)},
 		Limits:     Limits{Body: 1 * MiB, Import: 64 * MiB, Reveals: 30},
 		Log:        Log{Level: "info", Format: "text"},
 		DrainGrace: Duration(20 * time.Second),
@@ -118,6 +138,7 @@ func (c *Config) check(r *reader) {
 		}
 	}
 	c.Storage.check(r)
+	c.Watchdog.check(r)
 	for i, l := range c.Languages {
 		r.locale(fmt.Sprintf("languages[%d]", i), l)
 	}

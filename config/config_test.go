@@ -95,6 +95,8 @@ c.yaml:6:10: channels[2].name: this value has the wrong form; write it like sms-
 c.yaml:7:4: channels[3].name: this is missing; add it: a name that is unique on the instance and part of the webhook's URL, as in sms-berlin`},
 		{"duplicates", head + "data: a\ndata: b\nlisten: nowhere\n", `c.yaml:4:1: data: the key is given twice, first in line 3; keep one of them
 c.yaml:5:1: listen: this is no address to listen on; write host:port, as in 127.0.0.1:8080 or :8080`},
+		{"a heartbeat", head + "watchdog: {ping: heartbeat.example, every: 10ms}\n", `c.yaml:3:12: watchdog.ping: this URL cannot be used; write it whole, as in https://heartbeat.example/0123
+c.yaml:3:37: watchdog.every: this is too often; write at least 1s, as in 1m`},
 		{"yaml's back doors", head + "data: &a x\nlisten: *a\nlog: !!map {}\nlimits:\nstorage: {<<: {profile: alone}}\n", `c.yaml:3:7: data: anchors and aliases are not used here; write the value out
 c.yaml:4:9: listen: anchors and aliases are not used here; write the value out
 c.yaml:5:6: log: YAML tags are not used here; write the value alone

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway/civil"
@@ -18,6 +20,13 @@ type Audience struct {
 	Point       ID       `json:"point,omitzero"`        // this contact point only, for account messages that answer what came from it; it may be stopped
 }
 
+// Reads reports whether the rule applies to who reads a locale, as far as languages go: with the digits and the calendar that
+// she asks for, or without them.
+func (a Audience) Reads(locale string) bool {
+	plain, _, _ := strings.Cut(locale, "-u-") // BCP 47, as in fa-u-nu-latn
+	return len(a.Locales) == 0 || slices.Contains(a.Locales, plain) || slices.Contains(a.Locales, locale)
+}
+
 // Broadcast is one message to one audience of one group. Its key makes it happen once.
 type Broadcast struct {
 	ID        ID             `json:"id"`
@@ -27,7 +36,7 @@ type Broadcast struct {
 	Class     Class          `json:"class"`
 	Audience  Audience       `json:"audience"`
 	Words     Words          `json:"-"`                   // sealed in the ledger
-	Sensitive bool           `json:"sensitive,omitempty"` // leaves by open channels only as a pointer
+	Sensitive bool           `json:"sensitive,omitempty"` // leaves only as a pointer over channels that are not fit for it
 	Author    string         `json:"author"`              // label of the token that sent it
 	State     BroadcastState `json:"state"`
 	Policy    Policy         `json:"-"` // frozen when submitted
@@ -90,10 +99,35 @@ type Rendering struct {
 	Cost        int      // of all parts together
 }
 
+// FullLocale is the locale under which the full text of a sensitive broadcast is kept. Under the plain one lies the
+// pointer, for members in neutral mode and for others: who does not know of sensitive texts, such as a process of the
+// release before during an upgrade, sends the pointer.
+func FullLocale(locale string) string {
+	if strings.Contains(locale, "-x-") {
+		return locale + "-full"
+	}
+	return locale + "-x-full"
+}
+
 // Submission is the answer to submitting a broadcast.
 type Submission struct {
 	ID      ID   `json:"id"`
 	Created bool `json:"created"` // false: the key was known, and nothing was recorded
+}
+
+// HandedIn is the answer to whoever hands in a broadcast.
+type HandedIn struct {
+	Submission
+	Drafts []DraftText `json:"drafts,omitempty"` // what it may say although nobody has reviewed it
+	// Pointers of a new sensitive text: who, by the channel that she prefers, gets only a pointer.
+	Pointers []PointerCount `json:"pointers,omitempty"`
+}
+
+// DraftText is a text that would be sent although nobody has reviewed it.
+type DraftText struct {
+	Name    string `json:"name,omitempty"` // of a shipped text or the group's wording in its place; empty: the text of the broadcast itself
+	Locale  string `json:"locale"`
+	Members int    `json:"members,omitempty"` // who would get it; a submission does not count them
 }
 
 // PointerCount counts the members who get a pointer instead of a sensitive text because a channel is not fit for it.

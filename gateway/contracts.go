@@ -216,6 +216,8 @@ type StagedMember struct {
 	Line     int // in the file, from 1
 	Member   Member
 	Consents []Consent // evidence; PointID as in Member.Points
+	// KeepsNeutral: the row does not say whether she is in neutral mode, so a member who is known stays in it or out of it.
+	KeepsNeutral bool
 }
 
 // Staged says what a staged row will be.

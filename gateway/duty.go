@@ -34,5 +34,12 @@ type Duty struct {
 	Until time.Time // the end of the lease, unless it is renewed
 }
 
+// PolledDuty is held for a while after every poll of a channel that succeeded, by the channel itself, whichever process it
+// was: a sign of life that ends by itself. All their names begin with PolledDuties.
+func PolledDuty(channel ID) string { return PolledDuties + channel.String() }
+
+// PolledDuties begins the names of PolledDuty.
+const PolledDuties = "polled/"
+
 // PollDuty is the duty of polling a channel: its cursor is written under it.
 func PollDuty(channel ID) string { return "poll/" + channel.String() }

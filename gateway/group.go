@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Group is an autonomous part of the coalition. It owns its members, channels, words and schedules.
@@ -24,11 +26,15 @@ type Group struct {
 	Countries []string `json:"countries,omitempty"` // ISO 3166, to which text messages may go, of every class; none: to all
 }
 
-// NamedIn reports whether a text names the group, by its name or its slug as words of their own.
+// longName is from how many letters on a name is found inside longer words too: endings are attached to names in many
+// languages, and no other word holds so much of one by chance.
+const longName = 6
+
+// NamedIn reports whether a text or its Markdown names the group, by its name or its slug: in any case, however it is
+// broken into lines, marked up or encoded. Short names count as words of their own only, where the script sets words apart.
 func (g Group) NamedIn(text string) bool {
-	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-	text = strings.ToLower(text)
-	for _, name := range []string{strings.ToLower(g.Name), g.Slug} {
+	text = plainly(text)
+	for _, name := range []string{plainly(g.Name), plainly(g.Slug)} {
 		for from := 0; name != ""; {
 			at := strings.Index(text[from:], name)
 			if at < 0 {
@@ -38,12 +44,36 @@ func (g Group) NamedIn(text string) bool {
 			from = at + len(name)
 			before, _ := utf8.DecodeLastRuneInString(text[:at])
 			after, _ := utf8.DecodeRuneInString(text[from:])
-			if !inWord(before) && !inWord(after) {
+			first, _ := utf8.DecodeRuneInString(name)
+			last, _ := utf8.DecodeLastRuneInString(name)
+			if utf8.RuneCountInString(name) >= longName || !oneWord(before, first) && !oneWord(last, after) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// oneWord reports whether two letters side by side belong to one word. In scripts without blanks between words, and in those
+// that write small words onto others, nobody can tell: there they do not.
+func oneWord(a, b rune) bool {
+	inWord := func(r rune) bool {
+		return unicode.IsDigit(r) || unicode.IsLetter(r) && (r < 0x80 || unicode.In(r, unicode.Latin, unicode.Cyrillic, unicode.Greek, unicode.Armenian, unicode.Georgian))
+	}
+	return inWord(a) && inWord(b)
+}
+
+// plainly writes a text so that what reads the same is the same: small letters, one form for each character (Unicode's
+// NFKC), single blanks, and nothing that is invisible or marks up.
+func plainly(text string) string {
+	text = norm.NFKC.String(strings.ToLower(norm.NFKC.String(text)))
+	text = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) || strings.ContainsRune("*_`\\", r) {
+			return -1
+		}
+		return r
+	}, text)
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // Allows reports whether messages may go to an address of a country; kinds without countries have none.

@@ -22,6 +22,24 @@ func TestNamedIn(t *testing.T) {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
+	for name, texts := range map[string][]string{
+		"Mut zur Lücke":  {"Post von Mut zur\nLücke.", "**Mut** zur _Lücke_", "Mut  zur Lu\u0308cke", "Mut zur Lü\u00adcke", "MUT ZUR LÜCKE", "Ｍｕｔ zur Lücke"},
+		"东京合唱团":          {"您有东京合唱团的消息。"},
+		"합창단":            {"합창단은 알립니다"},
+		"नदी":            {"नदी से संदेश"},
+		"نور":            {"رسالة من بنور"},
+		"Kuorola":        {"Viesti Kuorolalta"},
+		"Zephyr Harbour": {"Zephyr Harbours message", "zephyr\u200bharbour-x zephyr harbour"},
+	} {
+		for _, text := range texts {
+			if !(Group{Slug: "a-slug", Name: name}).NamedIn(text) {
+				t.Errorf("%q does not name %q", text, name)
+			}
+		}
+	}
+	if (Group{Slug: "x9", Name: "🎺"}).NamedIn("You have a message.") {
+		t.Error("a name of signs is found where it is not")
+	}
 	if (Group{}).NamedIn("anything") {
 		t.Error("a group without a name is named")
 	}

@@ -64,18 +64,3 @@ const (
 	TextReviewed TextState = "reviewed"
 	TextOwn      TextState = "own" // it calls itself no draft: its group wrote it and answers for it
 )
-
-// HandedIn is the answer to whoever hands in a broadcast.
-type HandedIn struct {
-	Submission
-	Drafts []DraftText `json:"drafts,omitempty"` // what it may say although nobody has reviewed it
-	// Pointers of a new sensitive text: who, by the channel that she prefers, gets only a pointer.
-	Pointers []PointerCount `json:"pointers,omitempty"`
-}
-
-// DraftText is a text that would be sent although nobody has reviewed it.
-type DraftText struct {
-	Name    string `json:"name,omitempty"` // of a shipped text or the group's wording in its place; empty: the text of the broadcast itself
-	Locale  string `json:"locale"`
-	Members int    `json:"members,omitempty"` // who would get it; a submission does not count them
-}

@@ -90,6 +90,7 @@ type ActionBroadcast struct {
 	Wording   string   `json:"wording,omitempty"` // name of the group's own words, as they stand when it runs; else Words.Sources
 	Words     Words    `json:"words,omitzero"`
 	Sensitive bool     `json:"sensitive,omitempty"`
+	Fallback  bool     `json:"fallback,omitempty"` // keep the schedule although something is missing in the text; runs never fail for that
 }
 
 // Occurrence is one run of a schedule, and its outcome. Its name, Run, is its nominal wall time with the UTC offset, as in

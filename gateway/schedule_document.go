@@ -32,7 +32,8 @@ type DocumentSend struct {
 	Wording   string            `json:"wording,omitempty"`   // name of the group's own words, as they stand when it runs
 	Words     map[string]string `json:"words,omitempty"`     // or, for each language, Markdown with front matter
 	Data      map[string]string `json:"data,omitempty"`      // for the placeholders
-	Sensitive bool              `json:"sensitive,omitempty"` // leaves by open channels only as a pointer
+	Sensitive bool              `json:"sensitive,omitempty"` // leaves in full only over channels that are fit for it, over others as a pointer
+	Fallback  bool              `json:"fallback,omitempty"`  // keep it although a language of the readers, a placeholder or a plural form is missing
 }
 
 // Schedule gives the schedule itself, without what the ledger adds.
@@ -40,7 +41,7 @@ func (d DocumentSchedule) Schedule() Schedule {
 	s := Schedule{Name: d.Name, Timing: Timing{Cron: d.Cron, RRule: d.RRule, Start: d.Start, Zone: d.Zone, Starts: d.Starts, Ends: d.Ends, Except: d.Except, Holidays: d.Holidays, Late: d.Late, Window: d.Window}}
 	if send := d.Send; send != nil {
 		s.Action = Action{Kind: ActBroadcast, Broadcast: &ActionBroadcast{Kind: send.Kind, Audience: Audience{Topic: send.Topic, Tags: send.Tags, Locales: send.Locales},
-			Wording: send.Wording, Words: Words{Sources: send.Words, Data: send.Data}, Sensitive: send.Sensitive}}
+			Wording: send.Wording, Words: Words{Sources: send.Words, Data: send.Data}, Sensitive: send.Sensitive, Fallback: send.Fallback}}
 	}
 	if d.Report != "" {
 		s.Action.Kind, s.Action.Series = ActEdition, d.Report
@@ -52,7 +53,7 @@ func (d DocumentSchedule) Schedule() Schedule {
 func (s Schedule) Document() DocumentSchedule {
 	d := DocumentSchedule{Name: s.Name, Report: s.Action.Series, Cron: s.Cron, RRule: s.RRule, Start: s.Start, Zone: s.Zone, Starts: s.Starts, Ends: s.Ends, Except: s.Except, Holidays: s.Holidays, Late: s.Late, Window: s.Window}
 	if a := s.Action.Broadcast; a != nil {
-		d.Send = &DocumentSend{Kind: a.Kind, Topic: a.Audience.Topic, Tags: a.Audience.Tags, Locales: a.Audience.Locales, Wording: a.Wording, Words: a.Words.Sources, Data: a.Words.Data, Sensitive: a.Sensitive}
+		d.Send = &DocumentSend{Kind: a.Kind, Topic: a.Audience.Topic, Tags: a.Audience.Tags, Locales: a.Audience.Locales, Wording: a.Wording, Words: a.Words.Sources, Data: a.Words.Data, Sensitive: a.Sensitive, Fallback: a.Fallback}
 	}
 	return d
 }

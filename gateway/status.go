@@ -15,6 +15,9 @@ type Status struct {
 	Sandbox  bool            `json:"sandbox"`  // a channel speaks to the sandbox: nobody gets anything from it, and every screen says so
 	Backlog  int             `json:"backlog"`  // deliveries that are due and not handed over
 	Channels []ChannelStatus `json:"channels"` // those that the asker may see
+	// Findings are what should have happened by itself and has not. The operator sees her own and those of the groups that she acts
+	// for, everybody else those of her group.
+	Findings []Finding `json:"findings,omitempty"`
 	// Processes are those that share the work, this one among them; none in the profile alone. They are the operator's to see.
 	Processes []ProcessStatus `json:"processes,omitempty"`
 }

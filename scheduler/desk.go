@@ -55,7 +55,7 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, s gateway.Schedule) (
 		return s, gateway.Faultf(gateway.CodeInvalid, "send and report: a run sends a message or an edition; name one of both")
 	}
 	s.GroupID = g.ID
-	trial := Performance{Trial: true, Schedule: s, Occurrence: gateway.Occurrence{GroupID: g.ID, ScheduleID: gateway.NewID(), Run: "trial", At: d.now()}}
+	trial := Performance{Schedule: s, Occurrence: gateway.Occurrence{GroupID: g.ID, ScheduleID: gateway.NewID(), Run: "trial", At: d.now()}, Trial: true}
 	var fault *gateway.Fault
 	if _, err = d.actor.Ready(ctx, trial); errors.As(err, &fault) && (fault.Code == gateway.CodeNobody || fault.Code == gateway.CodeConflict) {
 		err = nil // members and channels may come later

@@ -27,8 +27,8 @@ type Performance struct {
 	Schedule   gateway.Schedule
 	Occurrence gateway.Occurrence
 	Own        bool          // at each member's own time
+	Trial      bool          // a schedule is to be kept: nothing is sent, and what is missing in its text is a fault unless it falls back
 	Late       time.Duration // then: how late somebody may be told; zero: she is told all the same
-	Trial      bool          // nothing is to be done: only what would be wrong with it is asked
 }
 
 // Options are the parts of a Ticker that may be left out.

@@ -2,9 +2,13 @@ package templates
 
 import (
 	"embed"
+	"errors"
 	"io/fs"
 	"maps"
+	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
@@ -14,14 +18,19 @@ var catalog embed.FS
 
 // The names of the shipped texts. Those of notices to owners stand in package gateway.
 const (
-	Pointer        = "pointer"         // neutral mode: that there is a message, and nothing else
-	Confirm        = "confirm"         // asks whether {group} may write
-	ConfirmNeutral = "confirm-neutral" // the same without the group's name
-	Stopped        = "stopped"         // after STOP: how to return
+	Pointer = "pointer" // neutral mode: that there is a message, and nothing else
+	Confirm = "confirm" // asks whether {group} may write
+	Stopped = "stopped" // after STOP: how to return
 
 	EventNeutral    = "event-neutral"    // in a calendar: that there is an event, and nothing else
 	CalendarNeutral = "calendar-neutral" // the name of such a calendar
 )
+
+// Neutral ends the name of a text's form for members in neutral mode, as in confirm-neutral: it does not name the group.
+const Neutral = "-neutral"
+
+// IsNeutral reports whether a text is for members in neutral mode, and so must not tell which group writes.
+func IsNeutral(name string) bool { return name == Pointer || strings.HasSuffix(name, Neutral) }
 
 // Shipped gives the texts that come with Carillon: name → locale → source. The caller may change what it gets. Who wants
 // one text asks ShippedText, for these are hundreds of files.
@@ -37,8 +46,49 @@ func Wording(name string, own map[string]string) (*Set, error) {
 	if sources == nil {
 		sources = map[string]string{}
 	}
+	given := maps.Clone(sources)
 	maps.Copy(sources, own)
-	return NewSet(sources)
+	set, err := NewSet(sources)
+	if err != nil && len(given) > 0 {
+		if faults := strangers(given, own); faults != nil {
+			return nil, faults
+		}
+	}
+	return set, err
+}
+
+// strangers finds what is wrong in a group's own words by themselves: what cannot be read, and placeholders that the
+// shipped text does not have, for which there never is a value.
+func strangers(shipped, own map[string]string) Faults {
+	known, err := NewSet(shipped)
+	if err != nil {
+		return nil
+	}
+	var all Faults
+	for _, locale := range slices.Sorted(maps.Keys(own)) {
+		file := locale + ".md"
+		t, err := Parse(file, locale, []byte(own[locale]))
+		var faults Faults
+		if errors.As(err, &faults) {
+			all = append(all, faults...)
+			continue
+		}
+		for _, p := range t.needs {
+			if slices.Contains(known.Names(), p.name) {
+				continue
+			}
+			f := Fault{File: file, What: "{" + p.name + "} gets no value in this text", Repair: "write words without placeholders"}
+			if names := known.Names(); len(names) > 0 {
+				f.Repair = "use what there is: {" + strings.Join(names, "}, {") + "}"
+			}
+			if at := regexp.MustCompile(`\{\s*` + p.name + `\b`).FindStringIndex(own[locale]); at != nil {
+				before := own[locale][:at[0]]
+				f.Line, f.Column = 1+strings.Count(before, "\n"), 1+utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+			}
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // Licences gives the notices that go with what is not ours in this package: the tables of languages' customs.

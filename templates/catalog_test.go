@@ -180,6 +180,23 @@ func TestShippedKeywords(t *testing.T) {
 	}
 }
 
+// TestAnAlertAsksForTheLegalContact refuses an alert without one, and with an empty one.
+func TestAnAlertAsksForTheLegalContact(t *testing.T) {
+	set, err := templates.NewSet(templates.ShippedText("alert"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := templates.Sample("en")
+	d["legal"] = " "
+	if err := set.CheckData(d); err == nil || !strings.HasPrefix(err.Error(), "the value for {legal} is empty: ") {
+		t.Errorf("an empty one: %v", err)
+	}
+	delete(d, "legal")
+	if err := set.CheckData(d); err == nil || !strings.HasPrefix(err.Error(), "no value for {legal}, ") {
+		t.Errorf("none: %v", err)
+	}
+}
+
 // TestAlertsSayFirstWhatToDo holds the rules for the words of alerts: the action comes first, the legal contact is there,
 // a drill shows at both ends, and what is over is called over in the subject and the text.
 func TestAlertsSayFirstWhatToDo(t *testing.T) {
@@ -219,10 +236,10 @@ func TestAlertsSayFirstWhatToDo(t *testing.T) {
 func TestNeutralTextsNameNobody(t *testing.T) {
 	for name, texts := range templates.Shipped() {
 		toOwners := strings.HasPrefix(name, "spend-") || slices.Contains(pieces, name)
-		if strings.Contains(texts["en"], "{group}") && !toOwners && len(templates.ShippedText(name+"-neutral")) == 0 {
+		if strings.Contains(texts["en"], "{group}") && !toOwners && len(templates.ShippedText(name+templates.Neutral)) == 0 {
 			t.Errorf("%s names the group and has no neutral form", name)
 		}
-		if !strings.HasSuffix(name, "-neutral") && name != templates.Pointer {
+		if !strings.HasSuffix(name, templates.Neutral) && name != templates.Pointer {
 			continue
 		}
 		for locale, source := range texts {

@@ -157,6 +157,9 @@ func namesOf(all []placeholder) []string {
 	return names
 }
 
+// legalContact is the placeholder that must not be filled with nothing: whoever is told to call somebody needs a number.
+const legalContact = "legal"
+
 // fit finds out whether there is a value of the right kind for every placeholder of a text; in says in which languages.
 func (d Data) fit(all []placeholder, in func() []string) error {
 	var missing []string
@@ -166,6 +169,8 @@ func (d Data) fit(all []placeholder, in func() []string) error {
 			missing = append(missing, "{"+p.name+"}")
 		} else if what := fits(v, p.need); what != "" {
 			return fmt.Errorf("the value for {%s} %s", p.name, what)
+		} else if s, text := v.(string); text && p.name == legalContact && strings.TrimSpace(s) == "" {
+			return fmt.Errorf("the value for {%s} is empty: give the local legal contact, a number that somebody answers, or a name and a number", p.name)
 		}
 	}
 	if len(missing) > 0 {

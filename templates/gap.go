@@ -10,14 +10,14 @@ import (
 )
 
 // Gap is what a text lacks in one of its languages: a plural form that CLDR knows there, in whose place other is written;
-// or a placeholder that its other languages have. It can be compared.
+// or a placeholder that its other languages have, in one field or in all of them. It can be compared.
 type Gap struct {
 	Fault
 	Locale      string // the language that lacks it
 	Form        string // the plural form; empty: a placeholder is missing
 	Placeholder string // empty: a plural form is missing
 
-	in field // where the form is missing
+	in field // where it is missing; of a placeholder that is missing everywhere, the first
 }
 
 // forms notes the forms that a plural lacks. One of which every number has a case of its own, =n, is not missing.
@@ -54,8 +54,8 @@ func (f *finder) forms(n *node, offset int) {
 	}
 }
 
-// NewLooseSet is NewSet for those who would rather send with gaps than not: a language that lacks a placeholder is left
-// out, so that its readers get the next of their chain, and Gaps lists it. If every language lacks one, these are the faults.
+// NewLooseSet is NewSet for those who would rather send with gaps than not: a language that lacks a placeholder in all its
+// fields is left out, so that its readers get the next of their chain, and Gaps lists it. If every language lacks one, these are the faults.
 func NewLooseSet(sources map[string]string) (*Set, error) {
 	all, faults := newSet(sources)
 	if len(faults) > 0 {
@@ -74,6 +74,8 @@ func NewLooseSet(sources map[string]string) (*Set, error) {
 	for _, tag := range all.tags {
 		if s.left[tag] == nil {
 			s.add(all.texts[tag])
+		} else {
+			s.left[tag] = append(s.left[tag], all.texts[tag].gaps...)
 		}
 	}
 	if len(s.tags) == 0 {

@@ -79,10 +79,10 @@ func TestAGapSaysWhereAndHowToMendIt(t *testing.T) {
 // TestWhatAReaderLacksFollowsHerChannel reads one text by text message and by mail.
 func TestWhatAReaderLacksFollowsHerChannel(t *testing.T) {
 	set, err := templates.NewSet(map[string]string{
-		"en": "---\nsubject: S\nsms: \"{n, plural, one {a} other {b}}\"\n---\n{n}\n",
+		"en": "---\nsubject: \"{n}\"\nsms: \"{n, plural, one {a} other {b}}\"\n---\n{n}\n",
 		"fr": "---\nsms: \"{n}\"\n---\n{n, plural, other {#}}\n",
 		"tr": "---\nsms: \"{n, plural, other {#}}\"\n---\n",
-		"sw": "---\nsubject: S\n---\n{n}\n",
+		"sw": "---\nsubject: \"{n}\"\n---\n{n}\n",
 		"de": "---\nsubject: \"{n, plural, other {#}}\"\n---\n{n}\n",
 	})
 	if err != nil {
@@ -151,6 +151,51 @@ func TestALanguageWithoutAPlaceholderIsLeftOut(t *testing.T) {
 	}
 	if _, err := templates.NewLooseSet(map[string]string{"en": "{n\n"}); !errors.As(err, &faults) {
 		t.Errorf("faults stay faults: %v", err)
+	}
+}
+
+// TestAPlaceholderIsMissedInEachField takes a text whose Russian forgot the time in the text message, but not in the body:
+// whoever reads it by text message is concerned, and with the fallback it is sent in Russian all the same.
+func TestAPlaceholderIsMissedInEachField(t *testing.T) {
+	sources := map[string]string{
+		"en": "---\nsms: \"At {when}. {n, plural, one {#} other {#s}}\"\n---\nAt {when}.\n",
+		"ru": "---\nsms: \"{n, plural, one {#} many {#} other {#}}\"\n---\nВ {when}.\n",
+		"sw": "Saa {when}.\n", // has no text message, so nothing is missing in it
+	}
+	strict, err := templates.NewSet(sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loose, err := templates.NewLooseSet(sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []*templates.Set{strict, loose} {
+		var got []string
+		for _, gap := range set.Gaps() {
+			got = append(got, gap.Error())
+		}
+		want := []string{
+			"ru.md: {when} is missing in the sms; en has it; use the same placeholders in every language",
+			"ru.md:2:7: {n}: the form few is missing, as in 2, 3, 4; write the case few {…} before other",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+		r, err := set.Choose(templates.Reader{Chain: []string{"ru"}})
+		if err != nil || r.Locale != "ru" || set.LeftOut("ru") != nil {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if sms, mail := r.Shortfall(true), r.Shortfall(false); len(sms.Gaps) != 2 || len(mail.Gaps) != 0 {
+			t.Errorf("by text message %+v, by mail %+v", sms, mail)
+		}
+	}
+	sources["ru"] = "---\nsms: \"{n, plural, one {#} many {#} other {#}}\"\n---\nВ.\n"
+	if loose, err = templates.NewLooseSet(sources); err != nil {
+		t.Fatal(err)
+	}
+	if left := loose.LeftOut("ru"); len(left) != 2 || left[0].Placeholder != "when" || left[1].Form != "few" {
+		t.Errorf("a language that is left out lacks %+v", left)
 	}
 }
 

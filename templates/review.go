@@ -23,11 +23,12 @@ func (s *Set) Digest(locale string) string {
 }
 
 // Drafts lists those of the Locales whose text is a draft: its source has a status, and nobody has reviewed it. A source
-// that calls itself reviewed names nobody who did. A text without a status was written by its sender.
+// that calls itself reviewed names nobody who did. A text without a status was written by its sender. If reviewed is nil,
+// nobody has reviewed anything.
 func (s *Set) Drafts(reviewed func(digest string) bool) []string {
 	var drafts []string
 	for _, tag := range s.tags {
-		if t := s.texts[tag]; t.Status != "" && !reviewed(t.digest) {
+		if t := s.texts[tag]; t.Status != "" && (reviewed == nil || !reviewed(t.digest)) {
 			drafts = append(drafts, tag.String())
 		}
 	}

@@ -15,6 +15,9 @@ func TestSamplesAreInEveryLanguage(t *testing.T) {
 			t.Errorf("samples.json has no values in %s", locale)
 		}
 	}
+	if templates.Sample("pt")["group"] != templates.Sample("pt-BR")["group"] || templates.Sample("zh-CN")["group"] != templates.Sample("zh-Hans")["group"] {
+		t.Error("a language is served by the nearest of its script")
+	}
 	if templates.Sample("pt-br")["group"] != templates.Sample("pt-BR")["group"] || templates.Sample("xx")["group"] != templates.Sample("en")["group"] {
 		t.Error("a language is found by its canonical tag, and English stands in for one that is not there")
 	}

@@ -27,6 +27,9 @@ const (
 	fieldCount
 )
 
+// String is the field's name in front matter.
+func (f field) String() string { return [fieldCount]string{"subject", "sms", "body"}[f] }
+
 // has reports whether a text has a field.
 func (t *Template) has(f field) bool {
 	return [fieldCount]bool{len(t.subject) > 0, len(t.short) > 0, len(t.blocks) > 0}[f]
@@ -113,19 +116,20 @@ func (s *Set) add(t *Template) {
 	}
 }
 
-// compare finds the placeholders that some languages have and others lack. A language that lacks the fields in which the
-// others have it is none of these: for those fields its readers get another language.
+// compare finds the placeholders that some languages have and others lack in all their fields. A language that lacks the
+// fields in which the others have it is none of these: for those fields its readers get another language. One that has
+// it elsewhere is fit to be sent, and what it lacks goes to its gaps.
 func (s *Set) compare() []Gap {
 	in := map[string][]string{}
 	needs := map[string]need{}
-	at := map[string]map[field]bool{}
+	at := map[string]*[fieldCount][]string{} // placeholder → the languages that have it in each field
 	for _, tag := range s.tags {
 		for f := range fieldCount {
 			for name := range s.texts[tag].namesIn(f) {
 				if at[name] == nil {
-					at[name] = map[field]bool{}
+					at[name] = &[fieldCount][]string{}
 				}
-				at[name][f] = true
+				at[name][f] = append(at[name][f], tag.String())
 			}
 		}
 		for _, p := range s.texts[tag].needs {
@@ -136,21 +140,34 @@ func (s *Set) compare() []Gap {
 	s.needs = sorted(needs)
 	var gaps []Gap
 	for _, tag := range s.tags {
+		t := s.texts[tag]
 		for _, name := range s.Names() {
-			t := s.texts[tag]
-			if t.uses(name) {
-				continue
-			}
-			for f := range at[name] {
-				if t.has(f) {
-					gaps = append(gaps, Gap{Locale: tag.String(), Placeholder: name, Fault: Fault{File: tag.String() + ".md",
-						What: fmt.Sprintf("{%s} is missing; %s has it", name, strings.Join(in[name], ", ")), Repair: "use the same placeholders in every language"}})
+			gap := Gap{Locale: tag.String(), Placeholder: name, Fault: Fault{File: tag.String() + ".md", Repair: "use the same placeholders in every language"}}
+			for f := range fieldCount {
+				if !t.has(f) || at[name][f] == nil || slices.Contains(at[name][f], tag.String()) {
+					continue
+				}
+				if !t.uses(name) {
+					gap.What = fmt.Sprintf("{%s} is missing; %s", name, have(in[name]))
+					gaps = append(gaps, gap)
 					break
+				}
+				gap.in, gap.What = f, fmt.Sprintf("{%s} is missing in the %s; %s", name, f, have(at[name][f]))
+				if !slices.ContainsFunc(t.gaps, func(g Gap) bool { return g.Placeholder == name && g.in == f }) {
+					t.gaps = append(t.gaps, gap)
 				}
 			}
 		}
 	}
 	return gaps
+}
+
+// have says which languages have what another lacks.
+func have(languages []string) string {
+	if len(languages) == 1 {
+		return languages[0] + " has it"
+	}
+	return strings.Join(languages, ", ") + " have it"
 }
 
 // Locales lists the languages, sorted.

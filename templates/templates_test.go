@@ -231,7 +231,7 @@ func TestLanguagesAgree(t *testing.T) {
 	want := `fa-u-nu-latn.md: "fa-u-nu-latn" asks for customs beside the language; name the text after its language alone, as in fa; a member's locale may ask for customs
 x!.md: "x!" is no language; write its BCP 47 tag, as in en, pt-BR or zh-Hans
 iw.md: the language he is there already; keep one file for it
-de.md: {b} is missing; en, he has it; use the same placeholders in every language`
+de.md: {b} is missing; en, he have it; use the same placeholders in every language`
 	if got := sortedLines(err); got != sortedLines(errors.New(want)) {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
@@ -248,7 +248,7 @@ de.md: {b} is missing; en, he has it; use the same placeholders in every languag
 // TestShippedTexts renders every text that ships in every language: all drafts, in at least five scripts.
 func TestShippedTexts(t *testing.T) {
 	shipped := templates.Shipped()
-	for _, name := range []string{templates.Pointer, templates.Confirm, templates.ConfirmNeutral, templates.Stopped} {
+	for _, name := range []string{templates.Pointer, templates.Confirm, templates.Confirm + templates.Neutral, templates.Stopped} {
 		set, err := templates.Wording(name, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

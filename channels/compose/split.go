@@ -20,10 +20,16 @@ import (
 // The error is an *channels.Error (Permanent, content) if not even one character fits.
 func Split(blocks []content.Block, limit int, measure func([]content.Block) int) ([][]content.Block, error) {
 	s := splitter{limit: limit, measure: measure}
-	for _, b := range blocks {
-		if err := s.add(b); err != nil {
+	for len(blocks) > 0 {
+		n := s.take(blocks)
+		s.open = append(slices.Clip(s.open), blocks[:n]...)
+		if blocks = blocks[n:]; len(blocks) == 0 {
+			break
+		}
+		if err := s.add(blocks[0]); err != nil {
 			return nil, err
 		}
+		blocks = blocks[1:]
 	}
 	s.flush()
 	return s.pieces, nil
@@ -43,6 +49,16 @@ func (s *splitter) flush() {
 		s.pieces = append(s.pieces, s.open)
 		s.open = nil
 	}
+}
+
+// take finds how many blocks the open piece holds besides what it has. It measures few pieces, however many blocks there are.
+func (s *splitter) take(blocks []content.Block) int {
+	fit := func(n int) bool { return s.fits(append(slices.Clip(s.open), blocks[:n]...)...) }
+	low, high := 0, 1
+	for high <= len(blocks) && fit(high) {
+		low, high = high, 2*high
+	}
+	return low + largest(min(high-1, len(blocks))-low, func(n int) bool { return n == 0 || fit(low+n) })
 }
 
 func (s *splitter) add(b content.Block) error {

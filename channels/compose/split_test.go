@@ -172,3 +172,40 @@ func FuzzCutAt(f *testing.F) {
 		}
 	})
 }
+
+// A text of thousands of short blocks is cut as if they came one by one, and few pieces are measured for it.
+func TestSplitMeasuresLittle(t *testing.T) {
+	blocks := make([]content.Block, 4000)
+	for i := range blocks {
+		blocks[i] = content.Text(strings.Repeat("a", 1+i*7%13))
+	}
+	measured := 0
+	pieces, err := Split(blocks, 500, func(piece []content.Block) int {
+		measured++
+		n := 0
+		for _, b := range piece {
+			n += len(b.Spans[0].Text) + 2
+		}
+		return n
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for i, piece := range pieces {
+		n := 0
+		for _, b := range piece {
+			if b.Spans[0].Text != blocks[at].Spans[0].Text {
+				t.Fatalf("piece %d has other blocks", i)
+			}
+			n += len(b.Spans[0].Text) + 2
+			at++
+		}
+		if n > 500 || at < len(blocks) && n+len(blocks[at].Spans[0].Text)+2 <= 500 {
+			t.Errorf("piece %d has a length of %d", i, n)
+		}
+	}
+	if at != len(blocks) || measured > 16*len(pieces) {
+		t.Errorf("%d of %d blocks in %d pieces, measured %d times", at, len(blocks), len(pieces), measured)
+	}
+}

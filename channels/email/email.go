@@ -82,8 +82,8 @@ func (a *Adapter) Names(context.Context) ([]string, error) {
 	return []string{a.opts.From, a.opts.ReturnTo}, nil
 }
 
-// Capabilities says what mail can do. It is not fit for sensitive texts: every server on the way reads and keeps them. There are no receipts: a server tells that it has taken a message, and later at
-// most that it could not deliver it.
+// Capabilities says what mail can do. It is not fit for sensitive texts: every server on the way reads and keeps them. There
+// are no receipts: a server tells that it has taken a message, and later at most that it could not deliver it.
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind: Kind, TextLimit: textLimit, TextUnit: channels.Characters, RichText: true,

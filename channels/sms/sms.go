@@ -97,8 +97,8 @@ func (a *Adapter) Close() error {
 	return nil
 }
 
-// Capabilities of a Twilio sender. Text messages are never fit for sensitive texts: the provider and every carrier read them. The text limit is counted in UTF-16 code units, which is never more generous than
-// Twilio's characters.
+// Capabilities of a Twilio sender. Text messages are never fit for sensitive texts: the provider and every carrier read
+// them. The text limit is counted in UTF-16 code units, which is never more generous than Twilio's characters.
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind: Kind, TextLimit: maxText, TextUnit: channels.UTF16,

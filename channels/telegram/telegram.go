@@ -104,7 +104,8 @@ func (a *Adapter) Names(ctx context.Context) ([]string, error) {
 	return []string{me.First + " " + me.Last, me.User}, nil
 }
 
-// Capabilities says what a bot can do. It is not fit for sensitive texts: bots have no secret chats, so Telegram reads all. It reports no receipts: Telegram tells a bot nothing after its answer.
+// Capabilities says what a bot can do. It is not fit for sensitive texts: bots have no secret chats, so Telegram reads all. It
+// reports no receipts: Telegram tells a bot nothing after its answer.
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind:      Kind,

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -88,10 +87,7 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 			_, err := templates.Wording(name, g.Words[name])
 			var found templates.Faults
 			errors.As(err, &found)
-			for _, f := range found {
-				f.File = text{name, filepath.Join(g.Wording, name), g.Words[name]}.file(strings.TrimSuffix(f.File, ".md"))
-				faults = append(faults, f)
-			}
+			faults = append(faults, text{name, filepath.Join(g.Wording, name), g.Words[name]}.place(found)...)
 		}
 		doc.Groups = append(doc.Groups, d)
 	}

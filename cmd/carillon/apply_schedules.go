@@ -12,7 +12,7 @@ func scheduleList(in []config.Schedule) ([]gateway.DocumentSchedule, error) {
 	for _, s := range in {
 		d := gateway.DocumentSchedule{Name: s.Name, Cron: s.Cron, RRule: s.RRule, Zone: s.Zone, Except: s.Except, Holidays: s.Holidays, Late: gateway.LatePolicy(s.Late), Window: s.WindowMinutes, Report: s.Report}
 		if s.Send.Kind != "" {
-			d.Send = &gateway.DocumentSend{Kind: gateway.Kind(s.Send.Kind), Topic: s.Send.Topic, Tags: s.Send.Tags, Locales: s.Send.Locales, Wording: s.Send.Wording, Words: s.Send.Words, Data: s.Send.Data, Sensitive: s.Send.Sensitive}
+			d.Send = &gateway.DocumentSend{Kind: gateway.Kind(s.Send.Kind), Topic: s.Send.Topic, Tags: s.Send.Tags, Locales: s.Send.Locales, Wording: s.Send.Wording, Words: s.Send.Words, Data: s.Send.Data, Sensitive: s.Send.Sensitive, Fallback: s.Send.Fallback}
 		}
 		if (d.Send == nil) == (d.Report == "") {
 			return nil, wrong("schedules: %s: say with send which message it sends, or with report which series' editions, one of both", s.Name)
@@ -58,6 +58,7 @@ func writtenSchedules(all []gateway.DocumentSchedule) []map[string]any {
 			listGiven(what, "locales", send.Locales)
 			given(what, "wording", send.Wording)
 			given(what, "sensitive", send.Sensitive)
+			given(what, "fallback", send.Fallback)
 			if len(send.Words) > 0 {
 				what["words"] = send.Words
 			}

@@ -58,8 +58,8 @@ func (sh *shell) deliveryList() *cobra.Command {
 // marked there.
 func spokenLocale(version string) string {
 	locale, rest, _ := strings.Cut(version, "-x-")
-	locale, _, _ = strings.Cut(locale, "-u-") // her digits and calendar
-	if strings.HasSuffix("-"+rest, "-fallback") {
+	locale, _, _ = strings.Cut(locale, "-u-")         // her digits and calendar
+	if strings.Contains("-"+rest+"-", "-fallback-") { // a zone or a pointer's language may stand behind it
 		return locale + ", not hers"
 	}
 	return locale

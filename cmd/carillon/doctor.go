@@ -104,6 +104,9 @@ func (sh *shell) examine(ctx context.Context) []finding {
 	if status.Sandbox {
 		out = append(out, finding{"sandbox", true, "a channel speaks to the sandbox: nobody gets anything from it"})
 	}
+	for _, f := range status.Findings {
+		out = append(out, finding{"watchdog: " + string(f.Code), false, "since " + f.Since.Local().Format(time.DateTime) + ": " + f.Text})
+	}
 	out = append(out, finding{"waiting", true, plural(status.Backlog, "message") + " due and not handed over"})
 	if len(status.Channels) == 0 {
 		out = append(out, noChannels(ctx, api))

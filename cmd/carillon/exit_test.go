@@ -20,6 +20,7 @@ func TestExitCodes(t *testing.T) {
 		{errors.New("disk full"), exitFailed},
 		{wrong("no such flag"), exitWrong},
 		{fmt.Errorf("sending: %w", gateway.Faultf(gateway.CodeNobody, "nobody")), exitWrong},
+		{new(shell).incomplete(gateway.Faultf(gateway.CodeIncomplete, "a language is missing"), true), exitWrong},
 		{gateway.Faultf(gateway.CodeUnavailable, "later"), exitFailed},
 	} {
 		if got := codeOf(c.err); got != c.want {

@@ -48,7 +48,13 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 		return err
 	}
 	if len(p.Costs) > 0 {
-		if err := sh.say("Together %s%s.\n", plural(int(p.Total.Segments), "segment"), sums(p.Total.Amounts, p.Total.Unpriced)); err != nil {
+		segments := 0
+		for _, c := range p.Costs {
+			if c.Kind == "sms" { // others have none
+				segments += int(c.Segments)
+			}
+		}
+		if err := sh.say("Together %s%s.\n", plural(segments, "segment"), sums(p.Total.Amounts, p.Total.Unpriced)); err != nil {
 			return err
 		}
 	}
@@ -81,8 +87,11 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 		if t.Kind != "sms" { // others have no segments
 			size = plural(len(t.Parts), "message")
 		}
-		if err := sh.say("%s by %s%s, %s each, %s:\n  %s\n%s", t.Locale, t.Kind, neutral, size, plural(t.Members, "member"),
-			strings.ReplaceAll(strings.Join(t.Parts, "\n---\n"), "\n", "\n  "), offending(t)); err != nil {
+		if err := sh.say("%s by %s%s, %s each, %s:", t.Locale, t.Kind, neutral, size, plural(t.Members, "member")); err != nil {
+			return err
+		}
+		parts := strings.ReplaceAll(strings.Join(t.Parts, "\n---\n"), "\n", "\n  ")
+		if _, err := fmt.Fprintf(sh.out, "  %s\n%s\n", isolating(parts), printable(offending(t))); err != nil {
 			return err
 		}
 	}
@@ -163,7 +172,7 @@ func (sh *shell) incomplete(err error, told bool) error {
 			return err
 		}
 	}
-	return errors.New("not sent: something is missing in the text; write it, or send the message with --fallback: then members get the next of their languages with its tag, and the form other")
+	return wrong("not sent: something is missing in the text; write it, or send the message with --fallback: then members get the next of their languages with its tag, and the form other")
 }
 
 // fewSigns is how many characters are worth naming: of a text in another alphabet all are foreign to GSM-7.

@@ -147,7 +147,8 @@ func (sh *shell) schedulePut() *cobra.Command {
 	f.StringVar(&m.text, "text", "", "or the text itself, in the one language of --locale; - reads standard input")
 	f.StringVar(&m.locale, "locale", "", "language of --text, as in en or pt-BR")
 	f.StringArrayVar(&m.data, "data", nil, "value of a placeholder, as in count=120 (again for others)")
-	f.BoolVar(&m.sensitive, "sensitive", false, "over open channels only as a pointer: \"You have a message\"")
+	f.BoolVar(&m.sensitive, "sensitive", false, "in full only over channels that are fit for it (see channel list), over others as a pointer: \"You have a message\"")
+	f.BoolVar(&m.fallback, "fallback", false, "keep the schedule although a language, placeholder or plural form is missing")
 	f.BoolVar(&m.dryRun, "dry-run", false, "list its next runs, and keep nothing")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
 		for _, w := range []struct {
@@ -178,7 +179,7 @@ func (sh *shell) schedulePut() *cobra.Command {
 			}
 			return sh.keepSchedule(ctx, api, group, args[0], d)
 		}
-		send := &gateway.DocumentSend{Kind: gateway.Kind(m.kind), Topic: m.topic, Tags: m.tags, Locales: m.languages, Wording: wording, Sensitive: m.sensitive}
+		send := &gateway.DocumentSend{Kind: gateway.Kind(m.kind), Topic: m.topic, Tags: m.tags, Locales: m.languages, Wording: wording, Sensitive: m.sensitive, Fallback: m.fallback}
 		if send.Kind != gateway.KindReport && send.Kind != gateway.KindReminder {
 			return wrong("--kind: write report or reminder; an alert is nothing that is sent by the clock")
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -54,7 +53,6 @@ func (sh *shell) send() *cobra.Command {
 	f.BoolVar(&m.sensitive, "sensitive", false, "in full only over channels that are fit for it (see channel list), over others as a pointer: \"You have a message\"")
 	f.BoolVar(&m.fallback, "fallback", false, "send it although a language, placeholder or plural form is missing")
 	f.BoolVar(&m.noFallback, "no-fallback", false, "refuse an alert too if something is missing")
-	c.MarkFlagsMutuallyExclusive("fallback", "no-fallback")
 	f.StringVar(&m.at, "at", "", "send later, at an instant to come, as in 2026-11-24T09:00:00+01:00")
 	f.StringVar(&m.key, "key", "", "name of the message; one that was sent already is not sent again")
 	f.BoolVar(&m.dryRun, "dry-run", false, "show what would happen, and send nothing")
@@ -65,6 +63,9 @@ func (sh *shell) send() *cobra.Command {
 }
 
 func (sh *shell) runSend(ctx context.Context, m message) error {
+	if m.fallback && m.noFallback {
+		return wrong("--fallback sends in spite of what is missing and --no-fallback refuses it; give one of them")
+	}
 	draft, err := sh.draft(m)
 	if err != nil {
 		return err
@@ -176,12 +177,13 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 	set, err := templates.NewLooseSet(words.Sources) // what is missing in a language is counted and refused by the gateway
 	var faults templates.Faults
 	if errors.As(err, &faults) {
-		for i := range faults {
-			faults[i].File = filepath.Join(m.words, faults[i].File)
-		}
-		return words, faults
+		return words, text{folder: m.words, sources: words.Sources}.place(faults)
 	}
-	if err := set.CheckData(templates.Text(words.Data)); err != nil {
+	values := templates.Text(words.Data)
+	if _, own := values["group"]; !own {
+		values["group"] = m.group // the gateway fills in the group's name
+	}
+	if err := set.CheckData(values); err != nil {
 		return words, wrong("%w (give values with --data name=value)", err)
 	}
 	return words, nil

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/text/language"
 
 	"github.com/carillon-gateway/carillon/channels/compose"
 	"github.com/carillon-gateway/carillon/templates"
@@ -56,6 +58,11 @@ func (sh *shell) templateCheck() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		for _, locale := range o.languages {
+			if _, err := language.Parse(locale); err != nil {
+				return wrong("--languages: %q is no tag of a language; write as in en, pt-BR or zh-Hans", locale)
+			}
+		}
 		if file != "" {
 			if o.data, err = readData(file); err != nil {
 				return err
@@ -87,19 +94,38 @@ func (o checking) text(t text) []remark {
 	var all []remark
 	var faults templates.Faults
 	errors.As(err, &faults)
-	if set != nil {
-		for _, gap := range set.Gaps() {
+	for _, gap := range t.gaps(set) {
+		if o.wording && set == nil && gap.Placeholder != "" { // a group's own languages are held against the shipped ones, not each other
+			continue
+		}
+		if !slices.Contains(faults, gap.Fault) {
 			faults = append(faults, gap.Fault)
 		}
 	}
-	for _, f := range faults {
-		f.File = t.file(strings.TrimSuffix(f.File, ".md"))
+	for _, f := range t.place(faults) {
 		all = append(all, remark{File: f.File, Line: f.Line, Column: f.Column, Severity: isFault, What: f.What, Repair: f.Repair})
 	}
 	if o.wording && templates.ShippedText(t.name) == nil {
 		all = append(all, t.advise(t.folder, "", "nothing that Carillon writes is called "+t.name, "name the folder after a shipped text; carillon template review lists them"))
 	}
 	return append(all, o.advice(t, set)...)
+}
+
+// gaps lists what is missing in the languages of a text, also where other faults, or faults of other languages, leave no set.
+func (t text) gaps(set *templates.Set) []templates.Gap {
+	if set == nil {
+		readable := map[string]string{}
+		for locale, source := range t.sources {
+			if _, err := templates.Parse(locale+".md", locale, []byte(source)); err == nil {
+				readable[locale] = source
+			}
+		}
+		var err error
+		if set, err = templates.NewLooseSet(readable); err != nil { // its faults are listed already
+			return nil
+		}
+	}
+	return set.Gaps()
 }
 
 func (t text) advise(file, locale, what, repair string) remark {
@@ -129,7 +155,7 @@ func (o checking) advice(t text, set *templates.Set) []remark {
 			}
 		}
 	}
-	for _, locale := range set.Drafts(nobody) {
+	for _, locale := range set.Drafts(nil) {
 		if slices.ContainsFunc(t.locales(), func(l string) bool { return set.Digest(l) == set.Digest(locale) }) {
 			all = append(all, t.advise(t.file(locale), locale, "a draft until a named person has reviewed it", "let somebody who speaks the language read it, and record it with carillon template review"))
 		}
@@ -176,7 +202,7 @@ func (o checking) measure(t text, set *templates.Set, locale string) []remark {
 	if data == nil {
 		data = set.Trial(locale)
 	}
-	doc, _, err := set.Render(templates.Reader{Chain: []string{locale}}, data)
+	doc, _, err := set.Render(templates.Reader{Chain: []string{locale}, Now: time.Now()}, data)
 	if err != nil {
 		return []remark{t.advise(t.file(locale), locale, "it could not be measured: "+err.Error(), "give values that fit with --data")}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/client"
 	"github.com/carillon-gateway/carillon/templates"
 )
@@ -43,7 +44,11 @@ func (sh *shell) templateImport() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		remarks := checking{wording: true}.all(texts)
+		g, err := api.Group(ctx, group)
+		if err != nil {
+			return err
+		}
+		remarks := append(checking{wording: true}.all(texts), naming(texts, g)...)
 		if slices.ContainsFunc(remarks, func(r remark) bool { return r.Severity == isFault }) {
 			return sh.showFindings(texts, remarks)
 		}
@@ -69,12 +74,25 @@ func (sh *shell) templateImport() *cobra.Command {
 			}
 		}
 		for _, t := range texts {
-			if err := putText(ctx, api, group, t.name, all, have[t.name] != nil); err != nil {
+			if err := putText(ctx, api, group, t.name, all); err != nil {
 				return fmt.Errorf("taking in %s; what comes before it is in, and the same command goes on from there: %w", t.name, err)
 			}
 		}
 		return sh.sumUp(all, "Done")
 	})
+}
+
+// naming finds words for members in neutral mode that tell which group writes: the gateway refuses them.
+func naming(texts []text, g gateway.Group) []remark {
+	var all []remark
+	for _, t := range texts {
+		for _, locale := range t.locales() {
+			if templates.IsNeutral(t.name) && g.NamedIn(t.sources[locale]) {
+				all = append(all, remark{File: t.file(locale), Severity: isFault, What: "it names the group, and is for members whose phone must not tell of it", Repair: "leave the name out"})
+			}
+		}
+	}
+	return all
 }
 
 // changes compares one text with what the group has under its name.
@@ -105,7 +123,7 @@ func changes(t text, have map[string]string) []wordChange {
 }
 
 // putText brings about the changes of one text.
-func putText(ctx context.Context, api *client.Client, group, name string, all []wordChange, there bool) error {
+func putText(ctx context.Context, api *client.Client, group, name string, all []wordChange) error {
 	sources := map[string]string{}
 	differs := false
 	for _, c := range all {
@@ -122,10 +140,8 @@ func putText(ctx context.Context, api *client.Client, group, name string, all []
 		return nil
 	case len(sources) > 0:
 		return api.PutWording(ctx, group, name, sources)
-	case there:
-		return api.DeleteWording(ctx, group, name)
 	}
-	return nil
+	return api.DeleteWording(ctx, group, name)
 }
 
 func count(all []wordChange, what string) int {
@@ -280,10 +296,18 @@ func (c wordChange) write(dir string) error {
 	if strings.ContainsAny(c.Text+c.Locale, `/\`) || !filepath.IsLocal(file) || filepath.Dir(file) != c.Text {
 		return fmt.Errorf("the gateway has a text called %q in %q, which is no name of a file", c.Text, c.Locale)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, c.Text), 0o700); err != nil {
-		return fmt.Errorf("making the folder of %s: %w", c.Text, err)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the folder %s: %w", dir, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, file), []byte(c.want), 0o600); err != nil {
+	root, err := os.OpenRoot(dir) // nor can links in a folder that was there
+	if err != nil {
+		return fmt.Errorf("opening the folder %s: %w", dir, err)
+	}
+	err = root.MkdirAll(c.Text, 0o700)
+	if err == nil {
+		err = root.WriteFile(file, []byte(c.want), 0o600)
+	}
+	if err = errors.Join(err, root.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", file, err)
 	}
 	return nil

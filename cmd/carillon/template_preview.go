@@ -153,10 +153,7 @@ func (sh *shell) preview(t text, l look) error {
 	set, err := templates.NewSet(t.sources)
 	var faults templates.Faults
 	if errors.As(err, &faults) {
-		for i := range faults {
-			faults[i].File = t.file(strings.TrimSuffix(faults[i].File, ".md"))
-		}
-		return faults
+		return t.place(faults)
 	}
 	locales := []string{l.locale}
 	if l.locale == everyLocale {
@@ -208,7 +205,7 @@ func (l look) compose(set *templates.Set, locale string, f channels.Factory) ([]
 		return nil, wrong("in %s: %w", locale, err)
 	}
 	var status templates.Status
-	if slices.Contains(set.Drafts(nobody), r.Locale) {
+	if slices.Contains(set.Drafts(nil), r.Locale) {
 		status = templates.Draft
 	}
 	shown := make([]shownPart, len(parts))
@@ -221,9 +218,6 @@ func (l look) compose(set *templates.Set, locale string, f channels.Factory) ([]
 	}
 	return shown, nil
 }
-
-// nobody has reviewed a text, as far as a machine without a server knows.
-func nobody(string) bool { return false }
 
 // costs writes what so many segments or messages cost; empty if nobody said.
 func (l look) costs(units int) string {
@@ -281,14 +275,11 @@ func (p shownPart) about(of int) []string {
 	if p.Price != "" {
 		about = append(about, p.Price)
 	}
-	if few := p.Offending; len(few) > 0 && len(few) <= fewLetters {
+	if few := p.Offending; len(few) > 0 && len(few) <= fewSigns {
 		about = append(about, "UCS-2 because of "+strings.Join(few, " "))
 	}
 	return about
 }
-
-// fewLetters is how many letters that keep a text from GSM-7 are worth naming: with more, it is the language.
-const fewLetters = 5
 
 // showLengths prints a line for each language.
 func (sh *shell) showLengths(all [][]shownPart, l look) error {
@@ -306,7 +297,7 @@ func (sh *shell) showLengths(all [][]shownPart, l look) error {
 		row := []string{p.Gets, orElse(string(p.Status), "-"), strconv.Itoa(characters), strconv.Itoa(len(parts)), orElse(l.costs(cost), "-")}
 		if l.channel == "sms" {
 			because := ""
-			if few := p.Offending; len(few) > 0 && len(few) <= fewLetters {
+			if few := p.Offending; len(few) > 0 && len(few) <= fewSigns {
 				because = "because of " + strings.Join(few, " ")
 			}
 			row = []string{row[0], row[1], p.Encoding, strconv.Itoa(p.Units), strconv.Itoa(cost), row[4], because}

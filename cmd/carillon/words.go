@@ -24,7 +24,18 @@ func (t text) file(locale string) string {
 			return filepath.Join(t.folder, own+".md")
 		}
 	}
+	if t.folder != "" && templates.ShippedText(t.name)[locale] == "" {
+		return filepath.Join(t.folder, locale+".md")
+	}
 	return filepath.Join("shipped", t.name, locale+".md")
+}
+
+// place names the files in which faults of the text stand.
+func (t text) place(faults templates.Faults) templates.Faults {
+	for i := range faults {
+		faults[i].File = t.file(strings.TrimSuffix(faults[i].File, ".md"))
+	}
+	return faults
 }
 
 // locales are the names of its files.
@@ -32,6 +43,9 @@ func (t text) locales() []string { return slices.Sorted(maps.Keys(t.sources)) }
 
 // longestWords bounds one file of a text, in bytes.
 const longestWords = 1 << 20
+
+// mostLanguages bounds one text, as the gateway does.
+const mostLanguages = 200
 
 // readWords reads a folder with one LOCALE.md a language.
 func readWords(folder string) (map[string]string, error) {
@@ -46,8 +60,13 @@ func readWords(folder string) (map[string]string, error) {
 			continue
 		}
 		info, err := e.Info()
-		if err != nil || info.Size() > longestWords {
+		switch {
+		case err != nil || info.Size() > longestWords:
 			return nil, wrong("%s cannot be read or is too long for a message", filepath.Join(folder, e.Name()))
+		case !info.Mode().IsRegular(): // a folder that came by mail must not lead to a file of whoever takes it in
+			return nil, wrong("%s is no plain file; put the text itself in its place", filepath.Join(folder, e.Name()))
+		case len(sources) == mostLanguages:
+			return nil, wrong("%s holds more than %d languages; leave some out", folder, mostLanguages)
 		}
 		b, err := os.ReadFile(filepath.Join(folder, e.Name()))
 		if err != nil {

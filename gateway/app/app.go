@@ -83,11 +83,12 @@ type App struct {
 	handler    http.Handler
 	background []part
 
-	changes     chan struct{} // channels or groups may have changed
-	resubscribe chan struct{} // a channel has changed
-	notices     chan struct{} // owners may have to be told something
-	uncap       chan struct{} // a cap may bind no more
-	taken       atomic.Uint64 // the edition of live that all parts have taken over
+	changes     chan struct{}                     // channels or groups may have changed
+	resubscribe chan struct{}                     // a channel has changed
+	notices     chan struct{}                     // owners may have to be told something
+	uncap       chan struct{}                     // a cap may bind no more
+	findings    atomic.Pointer[[]gateway.Finding] // of the watchdog, as this process last heard
+	taken       atomic.Uint64                     // the edition of live that all parts have taken over
 	draining    atomic.Bool
 }
 
@@ -148,6 +149,7 @@ func (a *App) build(ctx context.Context) error {
 			return err
 		}
 	}
+	a.metrics.MustRegister(newCountFindings(a.found))
 	a.duties = newDuties(s, a.process, o.Log)
 	if alone {
 		if err := s.FinishImports(ctx); err != nil {
@@ -190,7 +192,7 @@ func (a *App) build(ctx context.Context) error {
 	schedules := a.schedules(reports)
 	handler, err := api.New(api.Options{
 		Groups: groupDesk{s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, Reports: reports,
-		Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
+		Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
@@ -204,7 +206,7 @@ func (a *App) build(ctx context.Context) error {
 // parts lists what the roles of this process keep running. Whatever they are, it hears of its channels, and what it is
 // asked about receipts it writes.
 func (a *App) parts() []part {
-	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"changes", a.follow}}
+	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"changes", a.follow}, {"watchdog", a.watch}, {"findings", a.followFindings}}
 	if a.has(RoleInbound) {
 		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll})
 	}

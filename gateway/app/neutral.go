@@ -33,12 +33,19 @@ func (d *channelDesk) telltale(ctx context.Context, c gateway.Channel, adapter c
 			continue
 		}
 		for _, name := range names {
-			if said := squeezed(name); strings.Contains(said, squeezed(g.Name)) || strings.Contains(said, squeezed(g.Slug)) {
+			if g.NamedIn(name) || holds(name, g.Name) || holds(name, g.Slug) {
 				warnings = append(warnings, fmt.Sprintf("a member in neutral mode reads %q as the sender, which tells that %s writes; choose a sender that says nothing, as the channel's page of the manual describes", name, g.Slug))
 			}
 		}
 	}
 	return warnings, nil
+}
+
+// holds reports whether a sender's name holds another name, whatever stands between its letters. A name without letters and
+// digits is in everything, so it is in nothing.
+func holds(sender, name string) bool {
+	name = squeezed(name)
+	return name != "" && strings.Contains(squeezed(sender), name)
 }
 
 // squeezed keeps letters and digits, so that "Harbour Union" is found in "harbour-union.example".

@@ -16,27 +16,35 @@ const noticeSweep = 2 * time.Second
 func (a *App) tellOwners(ctx context.Context) error {
 	tick := time.NewTicker(noticeSweep)
 	defer tick.Stop()
-	said := map[gateway.ID]bool{} // notices that nobody can be told, logged once
+	logged := said{}
 	for {
-		notices, err := a.store.Untold(ctx, 100)
-		if err != nil && ctx.Err() == nil {
-			a.Log.Error("what owners must be told cannot be read", "error", err)
-		}
-		for _, n := range notices {
-			err := a.tell(ctx, n)
-			if err != nil && ctx.Err() == nil && !said[n.ID] {
-				if len(said) > 1000 {
-					clear(said)
-				}
-				said[n.ID] = true
-				a.Log.Warn("owners could not be told; it is tried again for a day", "notice", n.Wording, "group", n.GroupID, "error", err)
-			}
-		}
+		a.tellUntold(ctx, logged)
 		select {
 		case <-a.notices:
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil
+		}
+	}
+}
+
+// said are notices that nobody can be told, logged once.
+type said map[gateway.ID]bool
+
+// tellUntold tries to tell all that nobody was told yet. Several may at once: each is told once.
+func (a *App) tellUntold(ctx context.Context, logged said) {
+	notices, err := a.store.Untold(ctx, 100)
+	if err != nil && ctx.Err() == nil {
+		a.Log.Error("what owners must be told cannot be read", "error", err)
+	}
+	for _, n := range notices {
+		err := a.tell(ctx, n)
+		if err != nil && ctx.Err() == nil && !logged[n.ID] {
+			if len(logged) > 1000 {
+				clear(logged)
+			}
+			logged[n.ID] = true
+			a.Log.Warn("owners could not be told; it is tried again for a day", "notice", n.Wording, "group", n.GroupID, "error", err)
 		}
 	}
 }

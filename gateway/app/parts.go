@@ -150,6 +150,10 @@ func (a *App) status(ctx context.Context) (gateway.Status, error) {
 			return status, err
 		}
 	}
+	var err error
+	if status.Findings, err = a.store.Findings(ctx); err != nil {
+		return status, err
+	}
 	views, err := a.desk.Views(ctx)
 	if err != nil {
 		return status, err
@@ -191,7 +195,7 @@ func (a *App) newEars() *inbound.Ears {
 			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Author: "carillon"})
 			return err
 		},
-		Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
+		Alive: a.polledAlive(), Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
 		Count: func(channel gateway.ID, heard inbound.Heard) { count(event{channel, heard}) },
 	})
 }

@@ -19,7 +19,7 @@ type performer struct {
 
 // Ready checks what a run sends.
 func (p performer) Ready(ctx context.Context, run scheduler.Performance) (*gateway.ReadyBroadcast, error) {
-	r := fanout.Run{Schedule: run.Schedule, Occurrence: run.Occurrence}
+	r := fanout.Run{Schedule: run.Schedule, Occurrence: run.Occurrence, Trial: run.Trial}
 	if run.Own {
 		var err error
 		if r.LocalAt, err = civil.ParseWall(run.Occurrence.Run); err != nil {

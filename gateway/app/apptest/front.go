@@ -32,6 +32,16 @@ type member struct {
 	ready atomic.Bool
 }
 
+// patient waits as long as it takes for what takes long.
+type patient struct{ usual, long http.RoundTripper }
+
+func (p patient) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/imports") { // a file of fifty thousand
+		return p.long.RoundTrip(r)
+	}
+	return p.usual.RoundTrip(r)
+}
+
 // frontLooks is how often the front asks whether a process is ready.
 const frontLooks = 100 * time.Millisecond
 
@@ -47,7 +57,7 @@ func newFront(t testing.TB) *front {
 			}
 			w.WriteHeader(http.StatusBadGateway)
 		},
-		Transport: &http.Transport{MaxIdleConnsPerHost: 64, ResponseHeaderTimeout: 5 * time.Second},
+		Transport: patient{&http.Transport{MaxIdleConnsPerHost: 64, ResponseHeaderTimeout: 5 * time.Second}, &http.Transport{}},
 	}
 	server := httptest.NewServer(f)
 	f.url = server.URL

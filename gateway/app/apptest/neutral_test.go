@@ -282,3 +282,48 @@ func TestASensitiveTextMovesOn(t *testing.T) {
 		t.Error("Mattermost is fit for sensitive texts by its options, text messages never are")
 	}
 }
+
+// TestNeutralModeCountsForWhatWaits: a report waits for a channel that is paused. Meanwhile Kim's phone is taken, and she is
+// put into neutral mode. A second file, which does not speak of it, brings her another topic. What waited for her fails and
+// says why, as no pointer was written; Lou gets the report. What is sent from then on reaches her as a pointer.
+func TestNeutralModeCountsForWhatWaits(t *testing.T) {
+	t.Parallel()
+	q := newQuiet(t)
+	numbers := apptest.Numbers(t, 2)
+	take := func(column, kim string) {
+		t.Helper()
+		const consent = "reports,join-2,en,2026-01-10T10:00:00Z,paper form\n"
+		file := "ref,language," + column + "sms,consent_topics,consent_wording,consent_language,consent_time,consent_proof\nkim,en," + kim + numbers[0] + "," + consent
+		if column == "" {
+			file += "lou,en," + numbers[1] + "," + consent
+		}
+		if report, err := q.API.ImportMembers(t.Context(), slug, strings.NewReader(file), gateway.ImportOptions{}); err != nil || !report.Published {
+			t.Fatalf("%v, %+v", err, report)
+		}
+	}
+	take("", "")
+	if err := q.API.PauseChannel(t.Context(), "", q.Channel("sms").ID, false); err != nil {
+		t.Fatal(err)
+	}
+	d := gateway.Draft{Key: "waits", Kind: gateway.KindReport, Audience: gateway.Audience{Topic: "reports"}, Words: apptest.Words("The xylophone is tuned.")}
+	id := q.Submit(slug, d)
+	q.Until(20*time.Second, "for the report to be planned", func() bool { return q.Counts(slug, id)[string(gateway.Waiting)] == 2 })
+	take("neutral,", "yes,")
+	take("", "")
+	if err := q.API.ResumeChannel(t.Context(), "", q.Channel("sms").ID, false); err != nil {
+		t.Fatal(err)
+	}
+	q.ended(id)
+	d.Key = "later"
+	q.ended(q.Submit(slug, d))
+	if got := q.texts(numbers[0]); len(got) != 1 || !strings.Contains(got[0], "You have a message") {
+		t.Errorf("Kim's phone shows %q", got)
+	}
+	if got := q.texts(numbers[1]); len(got) != 2 || !strings.Contains(got[0]+got[1], "xylophone") {
+		t.Errorf("Lou's phone shows %q", got)
+	}
+	page, err := q.API.Deliveries(t.Context(), slug, gateway.DeliveryFilter{Broadcast: id, State: gateway.Ended}, 10)
+	if err != nil || len(page) != 1 || page[0].Reason != gateway.ReasonFailed || !page[0].Neutral {
+		t.Errorf("what waited for her: %+v, %v", page, err)
+	}
+}

@@ -37,6 +37,7 @@ type Options struct {
 	Rate    int             // segments a second of the SMS channel; zero: 100,000
 	Sandbox sandbox.Options // OpenChats is set always
 	Polled  bool            // without a public URL: the gateway asks for receipts and replies
+	More    string          // lines of the operator's file
 	Storage *Storage        // the profile scaled; nil: alone
 }
 
@@ -141,6 +142,7 @@ keys: [{id: story, secret: {file: key}}]
 index_key: {file: index}
 drain_grace: 5s
 %s
+%s
 channels:
   - name: sms
     adapter: sms
@@ -150,7 +152,7 @@ channels:
     adapter: telegram
     senders: %d
     options: {token: {file: telegram}, webhook_secret: {file: hook}, per_second: 1000, base_url: %q}
-`, address, public, storage, w.Senders, Account, Number, o.Rate, w.Wall, w.Senders, w.Wall))
+`, address, public, storage, o.More, w.Senders, Account, Number, o.Rate, w.Wall, w.Senders, w.Wall))
 }
 
 func (w *World) write(name, text string) {

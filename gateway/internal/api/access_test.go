@@ -218,9 +218,34 @@ func TestOpenPaths(t *testing.T) {
 	w.server.OpenMetrics = true
 	w.want(200, ask{method: "GET", path: "/metrics", token: "berlin viewer"}, nil)
 	w.want(200, ask{method: "GET", path: "/metrics"}, nil)
+	since := time.Date(2026, 3, 28, 9, 0, 0, 0, time.UTC)
+	w.server.Findings = func() []gateway.Finding {
+		return []gateway.Finding{{Code: gateway.RunUndecided, Name: "secret-plan", Since: since.Add(time.Hour)}, {Code: gateway.RunUndecided, Name: "secret-plan", Since: since}}
+	}
+	if r := w.want(200, ask{method: "GET", path: "/readyz"}, nil); string(r.body) != `{"ready":true,"findings":[{"code":"run-undecided","since":"2026-03-28T09:00:00Z"}]}`+"\n" {
+		t.Errorf("anybody is told %s", r.body)
+	}
 	w.fake.unready = []string{"the ledger's disk is full"}
 	if p := w.want(503, ask{method: "GET", path: "/readyz"}, nil).problem(t); !strings.Contains(p.Detail, "disk is full") {
 		t.Errorf("not ready, and why is not said: %+v", p)
+	}
+}
+
+// What the watchdog found is for those whom it concerns: the operator's own, and each group's to those who act for it.
+func TestFindingsOfOthers(t *testing.T) {
+	w := newWorld(t)
+	w.fake.found = []gateway.Finding{{Code: gateway.RunsLate}, {Code: gateway.RunUndecided, GroupID: w.berlin.ID, Name: "berlin"}, {Code: gateway.RunUndecided, GroupID: w.nairobi.ID, Name: "nairobi"},
+		{Code: gateway.CalendarFailing, GroupID: w.lhasa.ID, Name: "lhasa"}}
+	for token, want := range map[string]string{"operator": "runs-late  calendar-failing lhasa", "berlin viewer": "run-undecided berlin", "nairobi administrator": "run-undecided nairobi"} {
+		var status gateway.Status
+		w.want(200, ask{method: "GET", path: "/api/v1/status", token: token}, &status)
+		var got []string
+		for _, f := range status.Findings {
+			got = append(got, string(f.Code)+" "+f.Name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s is shown %q, want %q", token, got, want)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,9 +48,11 @@ type Options struct {
 	Applied    gateway.ApplyLog
 	Countries  map[string]bool // all kinds of contact point, and whether their addresses have countries
 
-	Status  func(context.Context) (gateway.Status, error) // with all channels
-	Ready   func(context.Context) []string                // why it cannot work now, in words safe to show; empty: ready
-	Metrics *prometheus.Registry
+	Status func(context.Context) (gateway.Status, error) // with all channels
+	Ready  func(context.Context) []string                // why it cannot work now, in words safe to show; empty: ready
+	// Findings gives what the watchdog found, for /readyz; nil: there is none.
+	Findings func() []gateway.Finding
+	Metrics  *prometheus.Registry
 
 	OpenMetrics bool             // /metrics answers without a token
 	Hooks       http.Handler     // serves /hooks/{channel}; nil: nothing there
@@ -202,11 +205,17 @@ func (s *server) addRoutes() {
 	})
 }
 
-// serveReady says whether requests can be served now, and if not, why.
+// serveReady says whether requests can be served now, and if not, why. What the watchdog found stands beside it, by code
+// alone, for anybody may ask: it is about all processes together, and that none served any more would mend nothing.
 func (s *server) serveReady(w http.ResponseWriter, r *http.Request) {
 	reasons := s.Ready(r.Context())
 	if len(reasons) == 0 {
-		write(w, http.StatusOK, "application/json", []byte(`{"ready":true}`+"\n"))
+		answer := struct {
+			Ready    bool      `json:"ready"`
+			Findings []overdue `json:"findings,omitempty"`
+		}{Ready: true, Findings: s.overdue()}
+		text, _ := json.Marshal(answer) // cannot fail
+		write(w, http.StatusOK, "application/json", append(text, '\n'))
 		return
 	}
 	p := newProblem(r.Context(), http.StatusServiceUnavailable, gateway.CodeUnavailable, "not ready: "+strings.Join(reasons, "; "))
@@ -214,6 +223,28 @@ func (s *server) serveReady(w http.ResponseWriter, r *http.Request) {
 		p.Errors = append(p.Errors, flaw{Text: reason})
 	}
 	writeProblem(w, p)
+}
+
+// overdue is what /readyz says of findings: their kind, and since when the oldest stands.
+type overdue struct {
+	Code  gateway.FindingCode `json:"code"`
+	Since time.Time           `json:"since"`
+}
+
+func (s *server) overdue() (all []overdue) {
+	if s.Findings == nil {
+		return nil
+	}
+	for _, f := range s.Findings() {
+		i := slices.IndexFunc(all, func(o overdue) bool { return o.Code == f.Code })
+		switch {
+		case i < 0:
+			all = append(all, overdue{f.Code, f.Since})
+		case f.Since.Before(all[i].Since):
+			all[i].Since = f.Since
+		}
+	}
+	return all
 }
 
 func write(w http.ResponseWriter, status int, kind string, body []byte) {

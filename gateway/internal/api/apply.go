@@ -242,7 +242,7 @@ func (p *plan) wordings(ctx context.Context, at, path string, d gateway.Document
 			p.flaw(here, "it has no language; nothing is deleted by leaving it empty")
 			continue
 		}
-		if err := errors.Join(checkWording(name, sources), checkNeutral(d.Group(), name, sources)); err != nil {
+		if err := checkWording(d.Group(), name, sources); err != nil {
 			if err := p.fault(here, err); err != nil {
 				return err
 			}

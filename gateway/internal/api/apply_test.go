@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
 )
 
 const coalition = `{
@@ -236,6 +237,18 @@ func TestNeutralWordsNameNobody(t *testing.T) {
 	for name, text := range map[string]string{"pointer": "Eine Nachricht aus Berlin.", "stopped-neutral": "BERLIN schweigt.", "confirm-neutral": "{group} fragt."} {
 		if p := w.want(422, put(name, text), nil).problem(t); p.Code != gateway.CodeInvalid {
 			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	w.want(200, put("enrol-code-neutral", "{code} gilt {minutes} Minuten."), nil)
+	for value, says := range map[string]string{"{ group }": "name the group", "{contact}": "no value", "**Ber**lin": "name the group", "Ber\u00adlin": "name the group"} {
+		all := map[string]string{}
+		for locale := range templates.ShippedText(templates.Pointer) {
+			all[locale] = "Eine Nachricht: " + value
+		}
+		everywhere := put("pointer", "")
+		everywhere.body = map[string]any{"sources": all}
+		if p := w.want(422, everywhere, nil).problem(t); !strings.Contains(p.Detail, says) {
+			t.Errorf("%s: %+v", value, p)
 		}
 	}
 	r := w.want(422, applyAsk(`{"groups":[{"slug":"oslo","name":"Oslo Fjord","locale":"nb","zone":"Europe/Oslo","wordings":{"pointer":{"nb":"Fra Oslo Fjord."}}}]}`, "", "operator"), nil)

@@ -136,7 +136,7 @@ func (s *server) texts(ctx context.Context, group gateway.ID, in *listTexts) ([]
 func textsOf(name string, sources, own map[string]string, by map[string]*gateway.Review) ([]gateway.TextStatus, error) {
 	set, err := templates.NewSet(sources)
 	if err != nil {
-		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's own words %q cannot be used: %w", name, wordsFault(err))
+		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's own text %q does not fit the shipped one any more: %w; import it anew, or delete it", name, err)
 	}
 	drafts := set.Drafts(func(digest string) bool { return by[digest] != nil })
 	all := make([]gateway.TextStatus, 0, len(sources))

@@ -12,7 +12,7 @@ import (
 
 func (s *server) addStatus() {
 	add(s, route{ID: "get-status", Method: http.MethodGet, Path: "/api/v1/status", Tag: "Status", Scope: ofInstance, Role: gateway.Viewer,
-		Summary: "Say how the instance is", About: "The operator sees all channels but those of groups that have an administrator; everybody else sees those that serve her group. The backlog counts what waits for these.",
+		Summary: "Say how the instance is", About: "The operator sees all channels but those of groups that have an administrator; everybody else sees those that serve her group. The backlog counts what waits for these. Findings are what should have happened by itself and has not.",
 		Answer: gateway.Status{Version: "v0.1.0", Profile: "alone", Roles: []string{"api", "scheduler", "relay", "sender", "inbound"}, Backlog: 3, Channels: []gateway.ChannelStatus{{ID: sampleID, Name: "sms-berlin", Kind: "sms", Backlog: 3, Breaker: "closed"}}}},
 		func(ctx context.Context, who caller, _ *struct{}) (*body[gateway.Status], error) {
 			status, err := s.Status(ctx)
@@ -32,6 +32,9 @@ func (s *server) addStatus() {
 				}
 			}
 			status.Channels, status.Backlog = list, backlog
+			if status.Findings, err = s.visibleFindings(ctx, who, status.Findings); err != nil {
+				return nil, err
+			}
 			if !who.Token.GroupID.IsZero() {
 				status.Processes = nil
 			}
@@ -54,6 +57,18 @@ func (s *server) visibleChannels(ctx context.Context, who caller) (map[gateway.I
 		visible[c.ID] = operators || slices.ContainsFunc(groups, func(g gateway.Group) bool { return serves(c, g) })
 	}
 	return visible, nil
+}
+
+// visibleFindings leaves out what is another's to know.
+func (s *server) visibleFindings(ctx context.Context, who caller, all []gateway.Finding) (visible []gateway.Finding, err error) {
+	groups, err := s.managed(ctx, who, gateway.Viewer)
+	for _, f := range all {
+		operators := f.GroupID.IsZero() && who.Token.GroupID.IsZero()
+		if operators || slices.ContainsFunc(groups, func(g gateway.Group) bool { return g.ID == f.GroupID }) {
+			visible = append(visible, f)
+		}
+	}
+	return visible, err
 }
 
 // managed lists the groups that a token acts for with at least this role.

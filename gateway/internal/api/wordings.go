@@ -43,10 +43,7 @@ func (s *server) addWordings() {
 				return nil, gateway.Faultf(gateway.CodeInvalid, "body.name is not the name of the path; leave it out")
 			}
 			in.Body.Name = in.Wording
-			if err := checkWording(in.Wording, in.Body.Sources); err != nil {
-				return nil, err
-			}
-			if err := checkNeutral(who.Group, in.Wording, in.Body.Sources); err != nil {
+			if err := checkWording(who.Group, in.Wording, in.Body.Sources); err != nil {
 				return nil, err
 			}
 			return &body[wording]{in.Body}, s.Wordings.PutWording(ctx, who.Group.ID, in.Wording, in.Body.Sources)

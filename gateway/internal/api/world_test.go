@@ -245,6 +245,7 @@ type services struct {
 	*sqlite.Store
 	clock   *clock
 	unready []string
+	found   []gateway.Finding
 	checked gateway.CheckResult // what Check answers
 
 	mu      sync.Mutex
@@ -353,7 +354,7 @@ func (s *services) CloseIncident(ctx context.Context, id gateway.ID, by string) 
 
 func (s *services) status(ctx context.Context) (gateway.Status, error) {
 	all, err := s.Channels(ctx)
-	st := gateway.Status{Version: "test", Profile: "alone"}
+	st := gateway.Status{Version: "test", Profile: "alone", Findings: s.found}
 	for _, c := range all {
 		st.Channels = append(st.Channels, gateway.ChannelStatus{ID: c.ID, Name: c.Name, Kind: c.Kind, Backlog: 2})
 	}

@@ -26,7 +26,7 @@ func TestSpreadsheetExportBecomesMembers(t *testing.T) {
 		t.Fatalf("report: %+v", r)
 	}
 	a := s.published[0]
-	if a.Line != 2 || a.Member.Name.Reveal() != "Bell; Ann" || a.Member.Locale != "pt-BR" || a.Member.Zone != "America/La_Paz" || !a.Member.Neutral {
+	if a.Line != 2 || a.Member.Name.Reveal() != "Bell; Ann" || a.Member.Locale != "pt-BR" || a.Member.Zone != "America/La_Paz" || !a.Member.Neutral || a.KeepsNeutral {
 		t.Errorf("member: %+v, name %s", a.Member, a.Member.Name.Reveal())
 	}
 	if got := fmt.Sprint(a.Member.Fallback, a.Member.Tags); got != "[es en] [medic north]" {
@@ -47,7 +47,7 @@ func TestSpreadsheetExportBecomesMembers(t *testing.T) {
 		t.Errorf("evidence: %+v at %v, proof %q", c, c.At, c.Proof.Reveal())
 	}
 	b := s.published[1]
-	if b.Line != 6 || b.Member.Locale != "en" || b.Member.Zone != "Europe/Berlin" || b.Member.Points[0].State != gateway.PointUnconfirmed || b.Consents != nil {
+	if b.Line != 6 || b.Member.Locale != "en" || b.Member.Zone != "Europe/Berlin" || b.Member.Points[0].State != gateway.PointUnconfirmed || b.Consents != nil || !b.KeepsNeutral {
 		t.Errorf("the member without evidence: %+v", b)
 	}
 }

@@ -48,11 +48,12 @@ func (d *Directory) newReader(g gateway.Group, imp gateway.ID, columns []column)
 // row is one row while it is read.
 type row struct {
 	*reader
-	line     int
-	m        gateway.Member
-	order    []string
-	evidence evidence
-	problems []gateway.ImportProblem
+	line        int
+	m           gateway.Member
+	order       []string
+	evidence    evidence
+	problems    []gateway.ImportProblem
+	neutralSaid bool // whether she is in neutral mode
 }
 
 // evidence is what the consent columns of a row say.
@@ -86,7 +87,7 @@ func (r *reader) read(line int, fields []string) (gateway.StagedMember, []gatewa
 		w.flaw("", gateway.FlawNobody, "the row has neither a ref nor an address; give one, or delete the row")
 	}
 	w.sortPoints()
-	staged := gateway.StagedMember{Line: line, Consents: w.consents(), Member: w.m}
+	staged := gateway.StagedMember{Line: line, Consents: w.consents(), Member: w.m, KeepsNeutral: !w.neutralSaid}
 	return staged, w.problems
 }
 
@@ -185,6 +186,7 @@ func (r *row) zone(cell string) *time.Location {
 }
 
 func (r *row) neutral(c column, cell string) {
+	r.neutralSaid = true
 	switch strings.ToLower(cell) {
 	case "yes", "true", "1", "x", "y":
 		r.m.Neutral = true

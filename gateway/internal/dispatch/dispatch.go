@@ -203,7 +203,7 @@ func (d *Dispatcher) Nudge(channel gateway.ID, lane gateway.Lane) {
 	}
 }
 
-// pushTime bounds how long planning waits for the queue.
+// pushTime bounds how long planning waits for the queue, for each channel.
 const pushTime = 250 * time.Millisecond
 
 // Planned says that a chunk was written. What is urgent and due goes into its lane at once, and its texts are kept, so that

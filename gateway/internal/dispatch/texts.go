@@ -63,6 +63,9 @@ func (t *texts) of(ctx context.Context, c *gateway.Claim) (*text, error) {
 	found := read(rendering)
 	if err != nil {
 		found.bad = fmt.Errorf("%w: there is none for this language and kind of contact point", errBadText)
+		if c.Neutral {
+			found.bad = fmt.Errorf("%w: the member has gone into neutral mode since it was planned, and no pointer lies ready in her language; send it anew", errBadText)
+		}
 		return found, found.bad // not kept: it may be written yet
 	}
 	t.keep(found)

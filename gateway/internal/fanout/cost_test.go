@@ -84,9 +84,9 @@ func TestNoticesToOwners(t *testing.T) {
 	st.ok(err)
 	st.addChannel("text-2", "sms", 1000)
 	st.enrol(who{locale: "sw", points: "sms telegram"}, who{locale: "ar", points: "telegram", neutral: true})
-	data := map[string]string{"channel": "text", "code": "30007", "month": "2026-03", "spent": "12.50 EUR", "cap": "12.00 EUR"}
+	data := map[string]string{"channel": "text", "code": "30007", "month": "2026-03", "spent": "12.50 EUR", "cap": "12.00 EUR", "finding": "runs-late", "schedule": "weekly-report", "run": "2026-03-30T09:00+02:00"}
 	st.run(st.f)
-	for _, wording := range []string{gateway.NoticeRefused, gateway.NoticeLocked, gateway.NoticeWell, gateway.NoticeSoft, gateway.NoticeHard, gateway.NoticePassed} {
+	for _, wording := range []string{gateway.NoticeRefused, gateway.NoticeLocked, gateway.NoticeWell, gateway.NoticeSoft, gateway.NoticeHard, gateway.NoticePassed, gateway.NoticeFound, gateway.NoticeMended, gateway.NoticeUndecided} {
 		s, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: wording, Wording: wording, Class: gateway.Alert, Data: data,
 			Audience: gateway.Audience{Topic: "reports", Avoid: st.list[0].ID}})
 		if err != nil {

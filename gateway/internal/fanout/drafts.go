@@ -31,63 +31,34 @@ type named struct {
 	set  *templates.Set
 }
 
-// unreviewed lists the drafts among texts. Which of them its members read is for a preview to say.
-func (f *Fanout) unreviewed(ctx context.Context, group gateway.ID, texts []named) ([]gateway.DraftText, error) {
-	if !slices.ContainsFunc(texts, func(t named) bool { return len(t.set.Drafts(nobody)) > 0 }) {
-		return nil, nil // an alert that somebody types in a hurry waits for nothing
+// drafts lists what a broadcast may say although nobody has reviewed it. Which of it its members read is for a preview to say.
+func (f *Fanout) drafts(ctx context.Context, b gateway.Broadcast, t *texts) ([]gateway.DraftText, error) {
+	said := []named{{"", t.main}}
+	if t.shipped {
+		said[0].name = string(b.Kind)
 	}
-	reviewed, err := f.reviewed(ctx, group)
+	if b.Sensitive {
+		said = append(said, named{t.instead, t.pointer})
+	}
+	if !slices.ContainsFunc(said, func(n named) bool { return len(n.set.Drafts(nil)) > 0 }) {
+		return nil, nil // most texts that somebody types say nothing of a status
+	}
+	reviewed, err := f.reviewed(ctx, b.GroupID)
 	if err != nil {
 		return nil, err
 	}
 	var all []gateway.DraftText
-	for _, t := range texts {
-		for _, locale := range t.set.Drafts(reviewed) {
-			all = append(all, gateway.DraftText{Name: t.name, Locale: locale})
+	for _, n := range said {
+		for _, locale := range n.set.Drafts(reviewed) {
+			all = append(all, gateway.DraftText{Name: n.name, Locale: locale})
 		}
 	}
 	slices.SortFunc(all, byText)
 	return all, nil
 }
 
-// nobody has reviewed anything.
-func nobody(string) bool { return false }
-
 func byText(a, b gateway.DraftText) int {
 	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Locale, b.Locale))
-}
-
-// draftsOf lists the drafts of a broadcast that somebody hands in. Its languages are read one by one: whether they fit
-// together is decided elsewhere, and what cannot be read at all is refused there.
-func (f *Fanout) draftsOf(ctx context.Context, b gateway.Broadcast) ([]gateway.DraftText, error) {
-	var texts []named
-	for locale, source := range b.Words.Sources {
-		if set, err := templates.NewSet(map[string]string{locale: source}); err == nil {
-			texts = append(texts, named{"", set})
-		}
-	}
-	if b.Sensitive {
-		pointer, err := f.wording(ctx, b.GroupID, templates.Pointer)
-		if err != nil {
-			return nil, err
-		}
-		texts = append(texts, pointer...)
-	}
-	return f.unreviewed(ctx, b.GroupID, texts)
-}
-
-// wording gives a shipped text with the group's own laid over it; nothing if the two do not fit together, which is refused
-// where it is sent.
-func (f *Fanout) wording(ctx context.Context, group gateway.ID, name string) ([]named, error) {
-	own, err := f.store.Wordings.Wordings(ctx, group)
-	if err != nil {
-		return nil, fmt.Errorf("read the group's wordings: %w", err)
-	}
-	set, err := templates.Wording(name, own[name])
-	if err != nil {
-		return nil, nil
-	}
-	return []named{{name, set}}, nil
 }
 
 // draftKey is a text that nobody has reviewed, in one language.
@@ -114,7 +85,7 @@ func newDrafting(t *texts, reviewed func(string) bool) *drafting {
 // count takes in one member. A text may come of several languages, field by field.
 func (d *drafting) count(v *version) {
 	drafts, name := d.main, ""
-	if v.neutral && d.t.pointer != d.t.main {
+	if v.neutral {
 		drafts, name = d.pointer, d.t.instead
 	}
 	locales := []string{v.from.Subject, v.from.Short, v.from.Body}

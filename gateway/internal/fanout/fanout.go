@@ -56,7 +56,8 @@ type Options struct {
 	Now   func() time.Time                            // nil: time.Now
 	Log   *slog.Logger                                // nil: nothing is logged
 	Nudge func(channel gateway.ID, lane gateway.Lane) // called when deliveries of that lane have become due; nil: nobody is told
-	// Planned is called when a chunk was written; it must not keep it. nil: nobody is told.
+	// Planned is called when a chunk was written, by whoever planned it and waits meanwhile; it must not keep it. nil: nobody
+	// is told.
 	Planned func(c *gateway.Chunk)
 	Sweep   time.Duration      // how often Run looks for what is due without being told; zero: a second
 	At      func(point string) // called at each of FaultPoints; nil in production

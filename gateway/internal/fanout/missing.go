@@ -45,10 +45,10 @@ func newShortage(t *texts) shortage {
 
 // count adds one member.
 func (s *shortage) count(r *gateway.Recipient, d *decision) {
-	if d.way < 0 || d.version.lacks == nil {
+	if d.way < 0 || d.said.lacks == nil {
 		return
 	}
-	short := &d.version.lacks[d.way]
+	short := &d.said.lacks[d.way]
 	for _, gap := range short.Gaps {
 		s.counts[lack{gap: gap}]++
 	}
@@ -80,30 +80,38 @@ func (s *shortage) list() []gateway.Missing {
 	slices.SortFunc(all, func(a, b gateway.Missing) int {
 		return cmp.Or(b.Members-a.Members, cmp.Compare(a.Locale, b.Locale), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Detail, b.Detail))
 	})
-	return all[:min(len(all), mostMissing+1)]
+	all = all[:min(len(all), mostMissing+1)]
+	slices.SortStableFunc(all, func(a, b gateway.Missing) int { return cmp.Compare(rest(a), rest(b)) })
+	return all
+}
+
+// rest puts the languages that are counted together behind those that have a name.
+func rest(m gateway.Missing) int {
+	if m.Locale == "und" {
+		return 1
+	}
+	return 0
 }
 
 func (l lack) missing() gateway.Missing {
-	m := gateway.Missing{What: gateway.MissingLanguage, Locale: l.wants, Gets: l.gets}
-	switch {
-	case l.gap.Placeholder != "":
-		m.What = gateway.MissingPlaceholder
-	case l.gap.Form != "":
-		m.What = gateway.MissingPlural
-	case l.wants == "und":
-		m.Detail, m.Repair = "the text is not in further languages", "write it in the languages that are named first"
-		return m
-	case l.partly && l.gets == "":
-		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get the message without it", "write it, as in the other languages"
-		return m
-	case l.partly:
-		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get that in ["+l.gets+"]", "write it, as in the other languages"
-		return m
-	default:
-		m.Detail, m.Repair = "the text is not in "+l.wants+"; its readers would get ["+l.gets+"]", "write it in "+l.wants
+	if g := l.gap; g.Locale != "" {
+		m := gateway.Missing{What: gateway.MissingPlural, Locale: g.Locale, Detail: g.What, Repair: g.Repair, Line: g.Line, Column: g.Column}
+		if g.Placeholder != "" {
+			m.What = gateway.MissingPlaceholder
+		}
 		return m
 	}
-	m.Locale, m.Detail, m.Repair, m.Line, m.Column = l.gap.Locale, l.gap.What, l.gap.Repair, l.gap.Line, l.gap.Column
+	m := gateway.Missing{What: gateway.MissingLanguage, Locale: l.wants, Gets: l.gets}
+	switch {
+	case l.wants == "und":
+		m.Detail, m.Repair = "the text is not in further languages", "write it in the languages that are named first"
+	case l.partly && l.gets == "":
+		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get the message without it", "write it, as in the other languages"
+	case l.partly:
+		m.Detail, m.Repair = "a part of the text is not in "+l.wants+"; its readers would get that in ["+l.gets+"]", "write it, as in the other languages"
+	default:
+		m.Detail, m.Repair = "the text is not in "+l.wants+"; its readers would get ["+l.gets+"]", "write it in "+l.wants
+	}
 	return m
 }
 
@@ -116,19 +124,16 @@ func (f *Fanout) missing(ctx context.Context, t *texts, first []gateway.Recipien
 			return nil, err
 		}
 	}
-	for page := first; ; {
+	for page, err := range f.audience(ctx, t.b, first) {
+		if err != nil {
+			return nil, err
+		}
 		for i := range page {
 			d := t.decide(&page[i])
 			s.count(&page[i], &d)
 		}
-		if len(page) < gateway.MaxChunk {
-			return s.list(), nil
-		}
-		var err error
-		if page, err = f.store.Audiences.Recipients(ctx, t.b.GroupID, t.b.Audience, page[len(page)-1].Member, gateway.MaxChunk); err != nil {
-			return nil, fmt.Errorf("read the audience: %w", err)
-		}
 	}
+	return s.list(), nil
 }
 
 // anyForeign reports whether some member of the group may get what is not in her language, by the locales that its
@@ -142,8 +147,7 @@ func (f *Fanout) anyForeign(ctx context.Context, t *texts) (bool, error) {
 		return false, fmt.Errorf("read the languages of the members: %w", err)
 	}
 	for _, l := range locales {
-		plain, _, _ := strings.Cut(l, "-u-") // as the ledger matches them
-		if of := t.b.Audience.Locales; len(of) > 0 && !slices.Contains(of, l) && !slices.Contains(of, plain) {
+		if !t.b.Audience.Reads(l) {
 			continue
 		}
 		if v := t.read(l, nil, t.group.Zone, false); v == nil || slices.ContainsFunc(v.lacks, func(s templates.Shortfall) bool { return s.Foreign }) {
@@ -162,7 +166,7 @@ func incomplete(missing []gateway.Missing) *gateway.Fault {
 	if more := len(missing) - len(said); more > 0 {
 		said = append(said, fmt.Sprintf("and %d more", more))
 	}
-	fault := gateway.Faultf(gateway.CodeIncomplete, "something is missing in the text, so it was not sent: %s. Write what is missing, or send it with fallback: then others of their languages are sent instead, and the form other", strings.Join(said, "; "))
+	fault := gateway.Faultf(gateway.CodeIncomplete, "something is missing in the text, so it is refused: %s. Write what is missing, or say that it may fall back: then others of their languages are sent instead, and the form other", strings.Join(said, "; "))
 	fault.Missing = missing
 	return fault
 }

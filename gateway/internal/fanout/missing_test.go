@@ -42,6 +42,18 @@ func listed(missing []gateway.Missing) string {
 	return strings.Join(lines, "\n")
 }
 
+// What leaves only as a pointer is read by nobody in a language that is missing; over a channel that is fit for it, it is.
+func TestNothingIsMissingInAPointer(t *testing.T) {
+	st := newStage(t)
+	st.list[1].Sensitive = true
+	st.enrol(who{locale: "en", points: "sms"}, who{locale: "es", points: "sms"}, who{locale: "fr", points: "telegram"})
+	d := bare("s1", map[string]string{"en": "{n} met."})
+	d.Sensitive = true
+	if got, want := st.refused(d), "language fr [en] 1: the text is not in fr; its readers would get [en]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // A report in English and Russian to members who also read Persian, Ukrainian and Quechua: it is refused, with how many miss
 // what; then its author says that the fallback will do. A repetition under its key is answered whatever members came since.
 func TestAReportThatLacksALanguageIsRefused(t *testing.T) {
@@ -167,5 +179,30 @@ func TestALargeAudienceIsNotReadWhenNothingIsMissing(t *testing.T) {
 	st.submit(english)
 	if a.pages != 1 || a.locales != 0 {
 		t.Errorf("with the fallback nothing is asked: %d pages, locales asked for %d times", a.pages, a.locales)
+	}
+}
+
+// Every member of a group reads a language of her own: what is told names two hundred of them, and behind these how many
+// members read others. Nobody is left uncounted.
+func TestMoreLanguagesThanCanBeNamedAreCountedTogether(t *testing.T) {
+	st := newStage(t)
+	people := many(1, who{locale: "en", points: "sms"})
+	for i := range 260 {
+		people = append(people, who{locale: fmt.Sprintf("q%c%c", 'a'+i/26, 'a'+i%26), points: "sms"})
+	}
+	st.enrol(people...)
+	d := bare("b", map[string]string{"en": "en"})
+	d.Group = st.group.ID
+	_, err := st.f.Submit(t.Context(), d)
+	var fault *gateway.Fault
+	if !errors.As(err, &fault) || len(fault.Missing) != 201 {
+		t.Fatalf("%v", err)
+	}
+	members := 0
+	for _, m := range fault.Missing {
+		members += m.Members
+	}
+	if last := fault.Missing[200]; members != 260 || last.Locale != "und" || last.Members != 60 {
+		t.Errorf("%d members, and last %+v", members, last)
 	}
 }

@@ -1,6 +1,12 @@
 package fanout_test
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
 
 // A text is rendered and composed once for all who get the same: the work does not grow with the audience.
 func TestATextIsWrittenOnceForAllOfALanguage(t *testing.T) {
@@ -22,5 +28,40 @@ func TestATextIsWrittenOnceForAllOfALanguage(t *testing.T) {
 	}
 	if few, many := wrote(1), wrote(150); few != many || few == 0 {
 		t.Errorf("for 4 people the adapters wrote %d times, for 600 %d times", few, many)
+	}
+}
+
+// A long text in four languages, told by 27 clocks: what is kept of it is bounded, and who comes in a later chunk gets hers.
+func TestTextsOfManyClocksAreNotAllKept(t *testing.T) {
+	st := newStage(t)
+	for _, w := range st.wires {
+		w.limit = 1 << 20
+	}
+	languages := []string{"de", "en", "es", "fr"}
+	var people []who
+	for i := range 600 {
+		people = append(people, who{locale: languages[i%4], zone: fmt.Sprintf("Etc/GMT%+d", i%27-14), points: "sms"})
+	}
+	st.enrol(people...)
+	sources := map[string]string{}
+	for _, l := range languages {
+		sources[l] = l + " {when, time, short}: " + strings.Repeat("{x} ", 25)
+	}
+	d := report("r1")
+	d.Group = st.group.ID
+	d.Words = gateway.Words{Sources: sources, Data: map[string]string{"when": "2026-11-05T17:00:00Z", "x": strings.Repeat("x", 4000)}}
+	st.run(st.f)
+	all := st.planned(st.submit(d))
+	if len(all) != len(people) {
+		t.Fatalf("%d deliveries for %d people", len(all), len(people))
+	}
+	for i, d := range all {
+		if text := st.text(d, "sms"); !strings.Contains(text, languages[i%4]+" ") {
+			t.Fatalf("delivery %d: %.60s", i, text)
+		}
+	}
+	wrote, versions := st.wires[st.list[0].ID].wrote.Load(), int64(4*27)
+	if wrote < versions+50 || wrote > 2*versions+30 {
+		t.Errorf("%d versions were written %d times", versions, wrote)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -43,9 +44,7 @@ func (f *Fanout) plan(ctx context.Context, j *job) error {
 			return fmt.Errorf("the ledger refuses the cursor that it gave: %w", gateway.ErrStale)
 		}
 		t.b.Cursor = now.Cursor
-		for _, v := range t.versions {
-			v.written = false // whoever went on may have planned without these
-		}
+		t.rewrite() // whoever went on may have planned without these
 	}
 }
 
@@ -68,25 +67,39 @@ func (f *Fanout) planFrom(ctx context.Context, t *texts, first []gateway.Recipie
 	return <-read
 }
 
-// readPages reads the audience behind the cursor; the last page is the first that is not full, and may be empty.
+// readPages hands the audience behind the cursor to whoever plans it.
 func (f *Fanout) readPages(ctx context.Context, b gateway.Broadcast, first []gateway.Recipient, pages chan<- []gateway.Recipient) error {
-	after, page := b.Cursor, first
-	for {
-		if page == nil {
-			var err error
-			if page, err = f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk); err != nil {
-				return fmt.Errorf("read the audience: %w", err)
-			}
+	for page, err := range f.audience(ctx, b, first) {
+		if err != nil {
+			return err
 		}
 		select {
 		case pages <- page:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if len(page) < gateway.MaxChunk {
-			return nil
+	}
+	return nil
+}
+
+// audience reads the audience behind the cursor, page by page; the last is the first that is not full, and may be empty.
+// first is the first page if it is read already. Behind an error comes nothing.
+func (f *Fanout) audience(ctx context.Context, b gateway.Broadcast, first []gateway.Recipient) iter.Seq2[[]gateway.Recipient, error] {
+	return func(yield func([]gateway.Recipient, error) bool) {
+		after, page := b.Cursor, first
+		for {
+			if page == nil {
+				var err error
+				if page, err = f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk); err != nil {
+					yield(nil, fmt.Errorf("read the audience: %w", err))
+					return
+				}
+			}
+			if !yield(page, nil) || len(page) < gateway.MaxChunk {
+				return
+			}
+			after, page = page[len(page)-1].Member, nil
 		}
-		after, page = page[len(page)-1].Member, nil
 	}
 }
 
@@ -104,9 +117,7 @@ func (p *planner) write(ctx context.Context, page []gateway.Recipient, last bool
 	c := p.chunk(page, last)
 	p.f.At(FaultPoints[1])
 	if err := p.f.store.Ledger.Plan(ctx, c); err != nil {
-		for _, v := range p.t.versions {
-			v.written = false
-		}
+		p.t.rewrite()
 		return fmt.Errorf("write a chunk: %w", err)
 	}
 	p.f.At(FaultPoints[2])
@@ -123,6 +134,7 @@ func (p *planner) chunk(page []gateway.Recipient, last bool) gateway.Chunk {
 	if len(page) > 0 {
 		c.Cursor = page[len(page)-1].Member
 	}
+	p.t.trim()
 	p.deliveries = p.deliveries[:0]
 	now := p.f.Now()
 	for i := range page {

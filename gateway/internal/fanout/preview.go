@@ -3,7 +3,6 @@ package fanout
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -41,21 +40,16 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 	if err != nil {
 		return gateway.Preview{}, err
 	}
-	c := &census{t: t, drafts: newDrafting(t, reviewed), shortage: newShortage(t), prices: prices, costs: map[costKey]*gateway.PreviewCost{}, languages: map[reading]*gateway.PreviewLanguage{}, channels: make([]gateway.PreviewChannel, len(t.ways)), pointers: make([]int, len(t.ways)), leftOut: map[leftOut]int{}, texts: map[textKey]int{}}
-	var after gateway.ID
-	for {
-		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
+	c := newCensus(t, reviewed, prices)
+	for page, err := range f.audience(ctx, b, nil) {
 		if err != nil {
-			return gateway.Preview{}, fmt.Errorf("read the audience: %w", err)
+			return gateway.Preview{}, err
 		}
 		for i := range page {
 			c.count(&page[i])
 		}
-		if len(page) < gateway.MaxChunk {
-			return c.preview(), nil
-		}
-		after = page[len(page)-1].Member
 	}
+	return c.preview(), nil
 }
 
 // census counts decisions.
@@ -71,6 +65,12 @@ type census struct {
 	costs     map[costKey]*gateway.PreviewCost
 	drafts    *drafting
 	shortage  shortage
+}
+
+func newCensus(t *texts, reviewed func(digest string) bool, prices *gateway.PriceTable) *census {
+	return &census{t: t, drafts: newDrafting(t, reviewed), shortage: newShortage(t), prices: prices,
+		costs: map[costKey]*gateway.PreviewCost{}, languages: map[reading]*gateway.PreviewLanguage{}, leftOut: map[leftOut]int{}, texts: map[textKey]int{},
+		channels: make([]gateway.PreviewChannel, len(t.ways)), pointers: make([]int, len(t.ways))}
 }
 
 // reading is who wants one language and gets one.

@@ -14,11 +14,14 @@ import (
 type Run struct {
 	Schedule   gateway.Schedule
 	Occurrence gateway.Occurrence
+	Trial      bool          // the schedule is to be kept, and nothing is sent
 	LocalAt    civil.Wall    // at each member's own time; zero: at once
 	LateFor    time.Duration // of gateway.Broadcast
 }
 
-// Ready checks what a run of a schedule sends, as Submit does a draft, and stores nothing.
+// Ready checks what a run of a schedule sends, as Submit does a draft, and stores nothing. What is missing in the text is asked
+// about when the schedule is kept; a run goes with the fallback, because one member with another language must not keep the
+// others from what they expect.
 func (f *Fanout) Ready(ctx context.Context, r Run) (*gateway.ReadyBroadcast, error) {
 	a := r.Schedule.Action.Broadcast
 	if r.Schedule.Action.Kind != gateway.ActBroadcast || a == nil {
@@ -47,8 +50,18 @@ func (f *Fanout) Ready(ctx context.Context, r Run) (*gateway.ReadyBroadcast, err
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := f.ready(ctx, b); err != nil {
+	t, first, err := f.ready(ctx, b)
+	if err != nil {
 		return nil, err
+	}
+	if r.Trial && !a.Fallback {
+		missing, err := f.missing(ctx, t, first)
+		if err != nil {
+			return nil, err
+		}
+		if len(missing) > 0 {
+			return nil, incomplete(missing)
+		}
 	}
 	print := sha256.Sum256([]byte("run " + b.Key)) // what the schedule sends may be changed between two tries of one run
 	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:]}, nil

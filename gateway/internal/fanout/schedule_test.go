@@ -104,6 +104,20 @@ func TestWhatARunMaySend(t *testing.T) {
 	if one.Broadcast.Words.Sources["en"] != "One." || two.Broadcast.Words.Sources["en"] != "Two." || string(one.Fingerprint) != string(two.Fingerprint) || one.Broadcast.Key != two.Broadcast.Key || one.Broadcast.Author != "desk" {
 		t.Errorf("made ready are %+v and %+v", one.Broadcast, two.Broadcast)
 	}
+	st.enrol(who{locale: "fa", points: "sms"}) // who cannot read it
+	trial := func(fallback bool) error {
+		a := weekly
+		a.Fallback = fallback
+		_, err := st.f.Ready(ctx, fanout.Run{Trial: true, Schedule: gateway.Schedule{GroupID: st.group.ID, Action: gateway.Action{Kind: gateway.ActBroadcast, Broadcast: &a}}, Occurrence: gateway.Occurrence{Run: "trial"}})
+		return err
+	}
+	if err := trial(false); !isCode(err, gateway.CodeIncomplete) {
+		t.Errorf("a schedule whose text lacks a language was kept: %v", err)
+	}
+	st.ok(trial(true))
+	if _, err := of(weekly); err != nil {
+		t.Errorf("a run was held up by a member with another language: %v", err)
+	}
 	for name, change := range map[string]func(*gateway.ActionBroadcast){
 		"an alert": func(a *gateway.ActionBroadcast) { a.Kind = gateway.KindAlert }, "no topic": func(a *gateway.ActionBroadcast) { a.Audience.Topic = "" },
 		"both texts": func(a *gateway.ActionBroadcast) { a.Words.Sources = map[string]string{"en": "x"} }, "no text": func(a *gateway.ActionBroadcast) { a.Wording = "" },

@@ -233,7 +233,7 @@ func (st *stage) planned(id gateway.ID) []gateway.Delivery {
 		}
 		select {
 		case <-st.nudges:
-		case <-time.After(time.Millisecond): // what is suppressed nudges nobody
+		case <-time.After(time.Millisecond): // a fan-out that a test made for itself tells nobody
 		case <-ctx.Done():
 			st.t.Fatal("it is never planned")
 		}

@@ -50,19 +50,27 @@ func (f *Fanout) Submit(ctx context.Context, d gateway.Draft) (gateway.HandedIn,
 	if err != nil {
 		return gateway.HandedIn{}, err
 	}
-	drafts, err := f.draftsOf(ctx, b)
+	s, t, err := f.submit(ctx, b, print, d.FallsBack())
 	if err != nil {
 		return gateway.HandedIn{}, err
 	}
-	s, err := f.submit(ctx, b, print, d.FallsBack())
-	in := gateway.HandedIn{Submission: s, Drafts: drafts}
-	if err == nil && s.Created && b.Sensitive {
-		if in.Pointers, err = f.pointers(ctx, b); err != nil { // it is on its way all the same
+	return f.handedIn(ctx, b, s, t), nil
+}
+
+// handedIn is what whoever hands in a broadcast is told of it. It is on its way already, so what cannot be found out is left
+// out. Of t, only what never changes is read: it may be planned meanwhile.
+func (f *Fanout) handedIn(ctx context.Context, b gateway.Broadcast, s gateway.Submission, t *texts) gateway.HandedIn {
+	in := gateway.HandedIn{Submission: s}
+	var err error
+	if in.Drafts, err = f.drafts(ctx, b, t); err != nil {
+		f.Log.Error("finding out which texts nobody has reviewed", "broadcast", b.ID, "error", err)
+	}
+	if s.Created && b.Sensitive {
+		if in.Pointers, err = f.pointers(ctx, b); err != nil {
 			f.Log.Error("counting who gets only a pointer", "broadcast", b.ID, "error", err)
-			err = nil
 		}
 	}
-	return in, err
+	return in
 }
 
 // Note is a message that Carillon writes itself, in shipped words or the group's own.
@@ -79,27 +87,36 @@ type Note struct {
 // Ask asks every member without evidence of consent to confirm, in the words of the catalogue or the group's own. It
 // happens at most once a day of UTC; CodeNobody: there is nobody to ask.
 func (f *Fanout) Ask(ctx context.Context, group gateway.ID, author string) (gateway.HandedIn, error) {
-	confirm, err := f.wording(ctx, group, templates.Confirm)
+	b, print, err := f.note(ctx, Note{Group: group, Key: "ask-" + f.Now().UTC().Format(time.DateOnly), Wording: templates.Confirm, Audience: gateway.Audience{Unconfirmed: true}, Author: author})
 	if err != nil {
 		return gateway.HandedIn{}, err
 	}
-	drafts, err := f.unreviewed(ctx, group, confirm)
+	s, t, err := f.submit(ctx, b, print, true)
 	if err != nil {
 		return gateway.HandedIn{}, err
 	}
-	s, err := f.Tell(ctx, Note{Group: group, Key: "ask-" + f.Now().UTC().Format(time.DateOnly), Wording: templates.Confirm, Audience: gateway.Audience{Unconfirmed: true}, Author: author})
-	return gateway.HandedIn{Submission: s, Drafts: drafts}, err
+	return f.handedIn(ctx, b, s, t), nil
 }
 
 // Tell submits a note as Submit does a draft.
 func (f *Fanout) Tell(ctx context.Context, n Note) (gateway.Submission, error) {
+	b, print, err := f.note(ctx, n)
+	if err != nil {
+		return gateway.Submission{}, err
+	}
+	s, _, err := f.submit(ctx, b, print, true)
+	return s, err
+}
+
+// note makes a broadcast of a note, and its fingerprint: that of its name, for the words may change between two tries.
+func (f *Fanout) note(ctx context.Context, n Note) (gateway.Broadcast, []byte, error) {
 	own, err := f.store.Wordings.Wordings(ctx, n.Group)
 	if err != nil {
-		return gateway.Submission{}, fmt.Errorf("read the group's wordings: %w", err)
+		return gateway.Broadcast{}, nil, fmt.Errorf("read the group's wordings: %w", err)
 	}
 	sources := templates.ShippedText(n.Wording)
 	if sources == nil {
-		return gateway.Submission{}, gateway.Faultf(gateway.CodeInvalid, "there is no shipped text %q", n.Wording)
+		return gateway.Broadcast{}, nil, gateway.Faultf(gateway.CodeInvalid, "there is no shipped text %q", n.Wording)
 	}
 	for locale, source := range own[n.Wording] {
 		sources[locale] = source
@@ -113,8 +130,8 @@ func (f *Fanout) Tell(ctx context.Context, n Note) (gateway.Submission, error) {
 		Words: gateway.Words{Sources: sources, Data: n.Data}, Author: n.Author, State: gateway.Planning, Policy: gateway.PolicyOf(n.Class), CreatedAt: now, StartAt: now,
 	}
 	b.ExpiresAt = now.Add(b.Policy.Expires)
-	print := sha256.Sum256([]byte(n.Wording)) // the words may change between two tries of one note
-	return f.submit(ctx, b, print[:], true)
+	print := sha256.Sum256([]byte(n.Wording))
+	return b, print[:], nil
 }
 
 // ready checks a broadcast against what its group has, and gives its texts and the first page of its audience.
@@ -145,20 +162,21 @@ func (f *Fanout) ready(ctx context.Context, b gateway.Broadcast) (*texts, []gate
 		return nil, nil, err
 	}
 	if read.Wait(); unread != nil {
-		return nil, nil, fmt.Errorf("look for the audience: %w", unread)
+		return nil, nil, fmt.Errorf("read the audience: %w", unread)
 	}
 	return t, first, f.anybody(ctx, t, first)
 }
 
-func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, fallback bool) (gateway.Submission, error) {
+// submit checks a broadcast and stores it. It returns the texts that it was checked with.
+func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, fallback bool) (gateway.Submission, *texts, error) {
 	t, first, err := f.ready(ctx, b)
 	if err != nil {
-		return gateway.Submission{}, err
+		return gateway.Submission{}, nil, err
 	}
 	if !fallback {
 		missing, err := f.missing(ctx, t, first)
 		if err != nil {
-			return gateway.Submission{}, err
+			return gateway.Submission{}, nil, err
 		}
 		if len(missing) > 0 {
 			b.Refused = incomplete(missing)
@@ -170,7 +188,7 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, 
 	}
 	s, err := f.store.Log.Submit(ctx, b, print, whole)
 	if err != nil || !s.Created {
-		return s, err
+		return s, t, err
 	}
 	f.At(FaultPoints[0])
 	switch {
@@ -185,7 +203,7 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, 
 			f.Wake()
 		}
 	}
-	return s, nil
+	return s, t, nil
 }
 
 // texts reads what a broadcast needs of its group and parses its words.
@@ -203,7 +221,7 @@ func (f *Fanout) texts(ctx context.Context, b gateway.Broadcast) (*texts, error)
 		return nil, fmt.Errorf("read the group's wordings: %w", unread)
 	}
 	g.Fallback = append(slices.Clone(g.Fallback), f.Languages...)
-	return newTexts(b, g, f.neutral(wordings), f.ways(b.GroupID, b.Audience.Avoid))
+	return newTexts(b, g, f.neutral(g, wordings), f.ways(b.GroupID, b.Audience.Avoid))
 }
 
 // ways lists the first usable channel of each kind, but for one to avoid.
@@ -224,8 +242,11 @@ func (f *Fanout) ways(group, avoid gateway.ID) []way {
 }
 
 // anybody looks for a member who is meant, from the first page of the audience on.
-func (f *Fanout) anybody(ctx context.Context, t *texts, page []gateway.Recipient) (err error) {
-	for {
+func (f *Fanout) anybody(ctx context.Context, t *texts, first []gateway.Recipient) error {
+	for page, err := range f.audience(ctx, t.b, first) {
+		if err != nil {
+			return err
+		}
 		for i := range page {
 			for j := range page[i].Points {
 				if _, meant, _ := t.admits(&page[i].Points[j]); meant {
@@ -233,13 +254,8 @@ func (f *Fanout) anybody(ctx context.Context, t *texts, page []gateway.Recipient
 				}
 			}
 		}
-		if len(page) < gateway.MaxChunk {
-			return gateway.Faultf(gateway.CodeNobody, "nobody is meant: no member to whom the audience applies has agreed to this topic; a preview says who is left out and why")
-		}
-		if page, err = f.store.Audiences.Recipients(ctx, t.b.GroupID, t.b.Audience, page[len(page)-1].Member, gateway.MaxChunk); err != nil {
-			return fmt.Errorf("look for the audience: %w", err)
-		}
 	}
+	return gateway.Faultf(gateway.CodeNobody, "nobody is meant: no member to whom the audience applies has agreed to this topic; a preview says who is left out and why")
 }
 
 // broadcast turns a draft into a broadcast, or says everything that is wrong with it.

@@ -17,6 +17,10 @@ import (
 // keptReadings bounds what is remembered of readers' languages: every member may have a chain of her own.
 const keptReadings = 10_000
 
+// keptTexts bounds the versions of one broadcast that are kept from one chunk to the next, in bytes: in many languages, by
+// many clocks, they are many.
+const keptTexts = 32 << 20
+
 // lastResort is the language of the shipped texts for a reader whose chain has none of theirs.
 const lastResort = "en"
 
@@ -45,6 +49,7 @@ type texts struct {
 	ways     []way
 	readings map[readingKey]*version
 	versions map[versionKey]*version
+	bytes    int // of versions, about
 }
 
 // readingKey is what decides which text a reader gets.
@@ -109,7 +114,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	t.zoned = t.main.Zoned(t.data)
 	instead := templates.Pointer
 	if b.Class == gateway.Account { // it has a neutral form
-		instead = string(b.Kind) + quietly
+		instead = string(b.Kind) + templates.Neutral
 		t.quiet = maps.Clone(t.data)
 		delete(t.quiet, "group")
 	}
@@ -155,6 +160,26 @@ func (t *texts) read(locale string, fallback []string, zone string, neutral bool
 	return v
 }
 
+// rewrite takes all versions for unwritten.
+func (t *texts) rewrite() {
+	for _, v := range t.versions {
+		v.written = false
+		if v.pointer != nil {
+			v.pointer.written = false
+		}
+	}
+}
+
+// trim forgets all versions if they have become too many; those that are met again are composed and written again, which the
+// ledger takes for what it has.
+func (t *texts) trim() {
+	if t.bytes > keptTexts {
+		clear(t.readings)
+		clear(t.versions)
+		t.bytes = 0
+	}
+}
+
 func (t *texts) find(chain []string, where place, neutral bool) *version {
 	set, data := t.main, t.data
 	if neutral {
@@ -191,6 +216,9 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 		for i, w := range t.ways {
 			if v.byKind[i].err = err; err == nil {
 				v.byKind[i] = t.compose(doc, w, key)
+				for _, raw := range v.byKind[i].rendering.Parts {
+					t.bytes += 3 * len(raw) // it is kept as parts too
+				}
 			}
 		}
 		t.versions[key] = v
@@ -241,7 +269,7 @@ func (t *texts) check() error {
 	if t.find(own, t.home, false) == nil {
 		left := ""
 		for _, gap := range t.main.Gaps() {
-			if gap.Placeholder != "" {
+			if gap.Placeholder != "" && t.main.LeftOut(gap.Locale) != nil {
 				left += "; left out is " + gap.Error()
 			}
 		}
@@ -268,7 +296,8 @@ func (t *texts) checkVersion(v *version, locale string) error {
 	return nil
 }
 
-// renderings gives what the ledger needs before the first delivery of a version; empty once it was asked for.
+// renderings gives what the ledger needs before the first delivery of a version, its pointer included; empty once it was
+// asked for.
 func (v *version) renderings() []gateway.Rendering {
 	if v.written {
 		return nil
@@ -281,7 +310,14 @@ func (v *version) renderings() []gateway.Rendering {
 		}
 	}
 	if v.pointer != nil {
-		all = append(all, v.pointer.renderings()...)
+		for _, c := range v.pointer.byKind {
+			if c.err != nil {
+				continue
+			}
+			plain := c.rendering
+			plain.Neutral = false // see gateway.FullLocale
+			all = append(all, c.rendering, plain)
+		}
 	}
 	return all
 }

@@ -2,7 +2,7 @@ package fanout
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,9 +11,6 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/civil"
 	"github.com/carillon-gateway/carillon/templates"
 )
-
-// quietly ends the name of a text's form for members in neutral mode.
-const quietly = "-neutral"
 
 // place is where a reader's clock hangs.
 type place struct {
@@ -66,7 +63,8 @@ func (t *texts) pair(v, pointer *version) *version {
 	}
 	both := t.versions[key]
 	if both == nil || both.pointer == nil {
-		both = v.as(key)
+		both = v.as(versionKey{locale: gateway.FullLocale(key.locale)})
+		both.versionKey = key // of deliveries
 		both.pointer = pointer.as(versionKey{key.locale, true})
 		t.versions[key] = both
 	}
@@ -94,15 +92,17 @@ func (t *texts) over(v *version, way int) *version {
 	return v
 }
 
-// neutral gives the texts that take the place of others, with the group's own languages laid over the shipped ones.
-func (f *Fanout) neutral(wordings map[string]map[string]string) wordingSource {
+// neutral gives the texts that take the place of others, with the group's own languages laid over the shipped ones: but
+// for those that name the group, as after it has taken another name.
+func (f *Fanout) neutral(g gateway.Group, wordings map[string]map[string]string) wordingSource {
 	return func(name string) (*templates.Set, error) {
-		own := wordings[name]
+		own := maps.Clone(wordings[name])
+		maps.DeleteFunc(own, func(_, source string) bool { return g.NamedIn(source) })
 		if name == templates.Pointer && len(own) == 0 {
 			return f.pointer()
 		}
 		if len(templates.ShippedText(name)) == 0 { // then the shipped text names nobody; the group's own words for it may
-			name = strings.TrimSuffix(name, quietly)
+			name = strings.TrimSuffix(name, templates.Neutral)
 		}
 		return templates.Wording(name, own)
 	}
@@ -115,22 +115,17 @@ func (f *Fanout) pointers(ctx context.Context, b gateway.Broadcast) ([]gateway.P
 		return nil, err
 	}
 	members := make([]int, len(t.ways))
-	var after gateway.ID
-	for {
-		page, err := f.store.Audiences.Recipients(ctx, b.GroupID, b.Audience, after, gateway.MaxChunk)
+	for page, err := range f.audience(ctx, b, nil) {
 		if err != nil {
-			return nil, fmt.Errorf("count who gets only a pointer: %w", err)
+			return nil, err
 		}
 		for i := range page {
 			if d := t.decide(&page[i]); d.way >= 0 && d.said != d.version {
 				members[d.way]++
 			}
 		}
-		if len(page) < gateway.MaxChunk {
-			return t.countPointers(members), nil
-		}
-		after = page[len(page)-1].Member
 	}
+	return t.countPointers(members), nil
 }
 
 // countPointers lists what was counted for each way.

@@ -12,7 +12,11 @@ import (
 
 // frozen gives the text of a rendering, empty if there is none.
 func (st *stage) frozen(d gateway.Delivery, kind string, pointer bool) string {
-	r, err := st.s.Rendering(st.t.Context(), st.group.ID, d.BroadcastID, d.Locale, kind, pointer)
+	locale := d.Locale
+	if !pointer {
+		locale = gateway.FullLocale(locale)
+	}
+	r, err := st.s.Rendering(st.t.Context(), st.group.ID, d.BroadcastID, locale, kind, pointer)
 	if err != nil {
 		return ""
 	}
@@ -55,6 +59,9 @@ func TestASensitiveTextLeavesInFullOnlyOverWhatIsFit(t *testing.T) {
 		if all[i].Neutral || all[i].Locale != want.locale || !strings.Contains(full, want.text) || sms != chat || strings.Contains(sms, "777") || strings.Contains(sms, "Harbour") || !strings.Contains(sms, want.pointer) {
 			t.Errorf("member %d: %s\n%.80s\n%s\n%s", i, all[i].Locale, full, sms, chat)
 		}
+		if st.text(all[i], "telegram") != chat || st.text(all[i], "sms") != sms {
+			t.Error("a process that does not know of sensitive texts would send more than the pointer")
+		}
 		if st.frozen(all[i], "sms", false) != "" {
 			t.Error("the text was too long for a text message, and was kept")
 		}
@@ -66,6 +73,34 @@ func TestASensitiveTextLeavesInFullOnlyOverWhatIsFit(t *testing.T) {
 	st.ok(err)
 	if again.Created || again.Pointers != nil {
 		t.Errorf("a repetition counts anew: %+v", again)
+	}
+}
+
+// Another process has planned the first ten of a sensitive report without its texts. Who goes on writes both of them, the text
+// and its pointer.
+func TestBothTextsAreWrittenAnewBehindARival(t *testing.T) {
+	st := newStage(t)
+	st.enrol(many(30, who{locale: "de", points: "sms"})...)
+	rival := true
+	st.planErr = func(c gateway.Chunk) error {
+		if !rival {
+			return nil
+		}
+		rival = false
+		c.Renderings, c.Deliveries, c.Last = nil, c.Deliveries[:10], false
+		c.Cursor = c.Deliveries[9].MemberID
+		st.ok(st.s.Plan(t.Context(), c))
+		return gateway.ErrStale
+	}
+	d := report("r1")
+	d.Group, d.Sensitive = st.group.ID, true
+	st.run(st.f)
+	all := st.planned(st.submit(d))
+	if len(all) != 30 || rival {
+		t.Fatalf("%d planned", len(all))
+	}
+	if full, pointer := st.frozen(all[29], "sms", false), st.frozen(all[29], "sms", true); !strings.Contains(full, "Good news") || !strings.Contains(pointer, "Nachricht") {
+		t.Errorf("%q, %q", full, pointer)
 	}
 }
 
@@ -139,8 +174,37 @@ func TestAccountTextsNameNobodyInNeutralMode(t *testing.T) {
 	if texts := tell("s1"); !strings.Contains(texts[0], "Harbour Union is silent") || !strings.Contains(texts[1], "You will get no more messages") {
 		t.Errorf("%q", texts)
 	}
-	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.Stopped+"-neutral", map[string]string{"en": "Silence from now on."}))
+	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.Stopped+templates.Neutral, map[string]string{"en": "Silence from now on."}))
 	if texts := tell("s2"); !strings.Contains(texts[1], "Silence from now on.") {
+		t.Errorf("%q", texts)
+	}
+}
+
+// A group whose words for members in neutral mode say "beacon" takes a name with that word in it: from then on the shipped
+// words leave in their place, in that language; its words in other languages stay.
+func TestANewNameIsNotInOldNeutralWords(t *testing.T) {
+	st := newStage(t)
+	st.enrol(who{locale: "en", points: "sms", neutral: true}, who{locale: "de", points: "sms", neutral: true})
+	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.Pointer, map[string]string{"en": "A ship is in\nthe **beacon**.", "de": "Ein Schiff ist da."}))
+	st.run(st.f)
+	said := func(key string) (texts []string) {
+		d := report(key)
+		d.Group = st.group.ID
+		s, err := st.f.Submit(t.Context(), d)
+		st.ok(err)
+		for _, d := range st.planned(s.ID) {
+			texts = append(texts, st.text(d, "sms"))
+		}
+		return texts
+	}
+	if texts := said("r1"); !strings.Contains(texts[0], "beacon") || !strings.Contains(texts[1], "Schiff") {
+		t.Errorf("%q", texts)
+	}
+	g := st.group
+	g.Name = "The Beacon"
+	_, err := st.s.PutGroup(t.Context(), g)
+	st.ok(err)
+	if texts := said("r2"); strings.Contains(texts[0], "beacon") || !strings.Contains(texts[0], "You have a message") || !strings.Contains(texts[1], "Schiff") {
 		t.Errorf("%q", texts)
 	}
 }
@@ -155,10 +219,10 @@ func TestWhatNamesTheGroupHasANeutralForm(t *testing.T) {
 			t.Fatal(err)
 		}
 		names := strings.Contains(strings.Join(set.Names(), " ")+" ", "group ")
-		if neutral := templates.ShippedText(name + "-neutral"); names && len(neutral) == 0 && !instead[name] {
+		if neutral := templates.ShippedText(name + templates.Neutral); names && len(neutral) == 0 && !instead[name] {
 			t.Errorf("%s names the group, and has no form without", name)
 		}
-		if names && (strings.HasSuffix(name, "-neutral") || name == templates.Pointer) {
+		if names && (strings.HasSuffix(name, templates.Neutral) || name == templates.Pointer) {
 			t.Errorf("%s names the group", name)
 		}
 	}

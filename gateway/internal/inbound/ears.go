@@ -72,11 +72,12 @@ type Parts struct {
 	Tell     Tell
 	Duty     Duty
 
-	Polls bool                                  // there is no public URL: Run polls every channel that can be, and that no other process polls
-	Pause time.Duration                         // at least, from one poll of a channel to the next; zero: a second
-	Now   func() time.Time                      // nil: time.Now
-	Log   *slog.Logger                          // nil: nothing is logged
-	Count func(channel gateway.ID, heard Heard) // called for everything that was heard, and for what went wrong; nil: nobody counts
+	Alive func(ctx context.Context, channel gateway.ID) // called after every poll that succeeded; nil: nobody asks
+	Polls bool                                          // there is no public URL: Run polls every channel that can be, and that no other process polls
+	Pause time.Duration                                 // at least, from one poll of a channel to the next; zero: a second
+	Now   func() time.Time                              // nil: time.Now
+	Log   *slog.Logger                                  // nil: nothing is logged
+	Count func(channel gateway.ID, heard Heard)         // called for everything that was heard, and for what went wrong; nil: nobody counts
 }
 
 // Heard is what the ears count.
@@ -119,6 +120,9 @@ func New(p Parts) *Ears {
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.Alive == nil {
+		p.Alive = func(context.Context, gateway.ID) {}
 	}
 	if p.Count == nil {
 		p.Count = func(gateway.ID, Heard) {}

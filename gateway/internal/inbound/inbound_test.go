@@ -247,6 +247,15 @@ func TestAMailboxIsPolledBesideWebhooks(t *testing.T) {
 	w := st.wires[st.own.ID]
 	w.mailbox = true
 	w.pages = [][]channels.Event{nil, nil, nil, nil}
+	if !st.ears.Polled(st.own.ID) || st.ears.Polled(st.all.ID) {
+		t.Error("what has to be polled is not told from what has a webhook")
+	}
+	alive := 0 // as often as a poll succeeded; one goroutine polls
+	st.ears.Alive = func(_ context.Context, channel gateway.ID) {
+		if alive++; channel != st.own.ID {
+			t.Error("a channel that is not polled shows signs of life")
+		}
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -262,6 +271,9 @@ func TestAMailboxIsPolledBesideWebhooks(t *testing.T) {
 	}
 	cancel()
 	<-done
+	if alive < 2 { // the third was under way, perhaps
+		t.Errorf("%d signs of life after three polls", alive)
+	}
 }
 
 // Behind a home router everything is polled: the cursor moves only after what came is kept, and the order is hers even

@@ -43,10 +43,7 @@ func (e *Ears) Run(ctx context.Context) error {
 	for {
 		now := map[gateway.ID]bool{}
 		for _, ch := range e.Channels.All() {
-			if adapter, ok := e.Channels.Adapter(ch.ID); ok {
-				_, can := adapter.(channels.Poller)
-				now[ch.ID] = can && (e.Polls || adapter.Capabilities().Polled)
-			}
+			now[ch.ID] = e.Polled(ch.ID)
 			if !now[ch.ID] || running[ch.ID] != nil {
 				continue
 			}
@@ -67,6 +64,13 @@ func (e *Ears) Run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// Polled says whether a channel has to be polled, by some process.
+func (e *Ears) Polled(channel gateway.ID) bool {
+	adapter, ok := e.Channels.Adapter(channel)
+	_, can := adapter.(channels.Poller)
+	return ok && can && (e.Polls || adapter.Capabilities().Polled)
 }
 
 // follow polls one channel whenever it is this process that has to.
@@ -96,6 +100,7 @@ func (e *Ears) polls(ctx context.Context, id gateway.ID, token int64) {
 				e.Log.Info("a channel is polled again", "channel", id)
 			}
 			wait = 0
+			e.Alive(ctx, id)
 		}
 		rest(ctx, max(wait, e.Pause-time.Since(began)))
 	}

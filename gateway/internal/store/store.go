@@ -37,5 +37,6 @@ type Store interface {
 	gateway.Schedules
 	gateway.Timetable
 	gateway.Reports
+	gateway.Watchdog
 	Close() error
 }

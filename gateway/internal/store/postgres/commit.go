@@ -21,19 +21,25 @@ func (t *txn) carry(more *pgx.Batch) (sent bool, err error) {
 	batch := openBatch(plans)
 	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
 	t.writeTallies(batch)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), commitTime)
+	defer cancel()
+	err = t.end(ctx, batch)
+	return err == nil, err
+}
+
+// end sends what is queued, and commits.
+func (t *txn) end(ctx context.Context, batch *pgx.Batch) error {
 	var end pgconn.CommandTag
 	batch.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error { end = tag; return nil })
 	t.s.at(FaultPoints[0])
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), commitTime)
-	defer cancel()
 	if err := t.conn.SendBatch(ctx, cleanBatch(batch)).Close(); err != nil {
-		return false, err
+		return err
 	}
 	if end.String() != "COMMIT" {
-		return false, errors.New("the server rolled back what was to be committed")
+		return errors.New("the server rolled back what was to be committed")
 	}
 	t.s.at(FaultPoints[1])
-	return true, nil
+	return nil
 }
 
 // commit writes what has changed and been counted, and commits, in one round trip. A caller who gives up does not cut it
@@ -47,17 +53,11 @@ func (t *txn) commit() (sent bool, err error) {
 	}
 	t.writeTallies(batch)
 	batch.Queue(markText, t.s.id, t.shard, t.stamp, t.now)
-	t.s.at(FaultPoints[0])
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), commitTime)
 	defer cancel()
-	var end pgconn.CommandTag
-	batch.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error { end = tag; return nil })
-	err = t.conn.SendBatch(ctx, cleanBatch(batch)).Close()
+	err = t.end(ctx, batch)
 	switch {
-	case err == nil && end.String() != "COMMIT":
-		return false, errors.New("the server rolled back what was to be committed")
 	case err == nil:
-		t.s.at(FaultPoints[1])
 		return true, nil
 	case !broken(err) && !errors.Is(err, context.DeadlineExceeded):
 		return false, err // the server says that it failed

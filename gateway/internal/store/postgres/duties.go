@@ -51,7 +51,7 @@ func (t *txn) holds(f gateway.Fence) error {
 	return nil
 }
 
-// forgetDuties deletes the duties that nobody has held for a while, and the marks of processes that are gone; it is for
+// forgetDuties deletes the duties that nobody has held for a while, and marks as old, which nobody asks for; it is for
 // Retain.
 func (t *txn) forgetDuties() error {
 	before := t.now - keepDuties.Microseconds()

@@ -15,8 +15,9 @@ import (
 )
 
 // Exchange writes outcomes and gives deliveries to a claimant, in one transaction of two round trips: one that locks and
-// reads, one that writes and commits. Between them come what this process does not remember (a broadcast, a price) and the
-// sums of groups with a budget. What is claimed is locked only if nobody else has it: whoever loses is told NotDue.
+// reads, one that writes and commits. Between them come what this process does not remember (a broadcast, a price), of
+// sensitive texts whether their channels are fit for them, and the sums of groups with a budget. What is claimed is locked
+// only if nobody else has it: whoever loses is told NotDue.
 func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
 	if len(done)+len(ids) == 0 {
 		return nil, nil, nil
@@ -213,10 +214,11 @@ type offer struct {
 	country        string
 	placed, erased bool
 	stopped        bool // its broadcast
+	neutral        bool // its member is in neutral mode
 }
 
 const (
-	offerColumns = "b.stopped, d.point_id, COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country, m.key_sealed"
+	offerColumns = "b.stopped, d.point_id, COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country, m.key_sealed, COALESCE(m.neutral, false)"
 	offerJoins   = ` JOIN broadcasts b ON b.group_id = d.group_id AND b.id = d.broadcast_id
 	LEFT JOIN contact_points p ON p.group_id = d.group_id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = d.group_id AND m.id = d.member_id`
@@ -233,7 +235,7 @@ func (t *txn) takeOffers(batch *pgx.Batch, ids []gateway.ID, offers map[gateway.
 		return each(r, nil, func(r pgx.Rows) error {
 			d, o := &delivery{}, &offer{}
 			var country *string
-			if err := r.Scan(append(deliveryInto(d), &o.stopped, &o.point, &o.kind, &o.state, &o.address, &country, &o.key)...); err != nil {
+			if err := r.Scan(append(deliveryInto(d), &o.stopped, &o.point, &o.kind, &o.state, &o.address, &country, &o.key, &o.neutral)...); err != nil {
 				return err
 			}
 			o.erased = o.key == nil
@@ -264,12 +266,19 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	if err != nil {
 		return err
 	}
+	if o.neutral && !d.Neutral { // she has gone into neutral mode since it was planned
+		d.Neutral = true
+		if _, err := t.exec("UPDATE deliveries SET neutral = true WHERE group_id = $1 AND id = $2", d.Group, d.No); err != nil {
+			return err
+		}
+	}
 	info.Fill(c, d.Expires)
 	c.Member, c.Point, c.Channel, c.Locale, c.Neutral, c.No = d.Member, d.Point, d.Channel, d.Locale, d.Neutral, d.Attempts+1
 	c.Tries, c.Resends, c.FirstPart, c.Kind = d.Tries, d.Resends, d.FirstPart, o.kind
-	if c.Pointer, err = pointer(t, info, d.Neutral, d.Channel); err != nil {
+	if c.Pointer, err = pointer(t, t.fits, info, d.Neutral, d.Channel); err != nil {
 		return err
 	}
+	c.Locale = info.Text(c.Locale, c.Pointer)
 	if o.stopped {
 		if o.stopped, err = t.halted(d.Group, d.Broadcast); err != nil {
 			return err

@@ -307,8 +307,8 @@ func (a *applier) change(batch *pgx.Batch, member gateway.ID, row gateway.Staged
 		return err
 	}
 	m := row.Member
-	batch.Queue("UPDATE members SET locale = $1, fallback = $2, zone = $3, neutral = $4, tags = $5, name_sealed = COALESCE($6, name_sealed) WHERE group_id = $7 AND id = $8",
-		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), a.desk.Group, member)
+	batch.Queue("UPDATE members SET locale = $1, fallback = $2, zone = $3, neutral = $4 OR $9 AND neutral, tags = $5, name_sealed = COALESCE($6, name_sealed) WHERE group_id = $7 AND id = $8",
+		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), a.desk.Group, member, row.KeepsNeutral)
 	for i, p := range m.Points {
 		at := pointKey(member, p.Kind, a.desk.Key.Addresses.Of(p.Kind, p.Address.Reveal()))
 		if len(a.points[at]) == 0 {

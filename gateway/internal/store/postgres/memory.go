@@ -111,12 +111,17 @@ func (t *txn) partsOf(info *frozen, c *gateway.Claim) (int, error) {
 }
 
 // pointer says whether a claim gets the pointer: a member in neutral mode always, others where a channel is not fit for a
-// sensitive text.
-func pointer(q querier, info *frozen, neutral bool, channel gateway.ID) (bool, error) {
+// sensitive text. Which are is asked once of each, and kept in fits.
+func pointer(q querier, fits map[gateway.ID]bool, info *frozen, neutral bool, channel gateway.ID) (bool, error) {
 	if neutral || !info.Sensitive {
 		return neutral, nil
 	}
-	fit := false
-	err := q.query("SELECT sensitive FROM channels WHERE id = $1", []any{channel}, func(r pgx.Rows) error { return r.Scan(&fit) })
-	return !fit, err
+	fit, known := fits[channel]
+	if !known {
+		if err := q.query("SELECT sensitive FROM channels WHERE id = $1", []any{channel}, func(r pgx.Rows) error { return r.Scan(&fit) }); err != nil {
+			return false, err
+		}
+		fits[channel] = fit
+	}
+	return !fit, nil
 }

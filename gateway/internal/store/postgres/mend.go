@@ -148,7 +148,7 @@ func (s *Store) cases(ctx context.Context, text string, waiting bool, ids []gate
 	}); err != nil {
 		return nil, fmt.Errorf("reading cases: %w", err)
 	}
-	claims := make([]gateway.Claim, len(all))
+	claims, fits := make([]gateway.Claim, len(all)), map[gateway.ID]bool{}
 	for i, f := range all {
 		d, a, c := &f.d, &f.a, &claims[i]
 		info, err := s.frozenOf(reader{ctx, s}, d.Group, d.Broadcast)
@@ -161,9 +161,10 @@ func (s *Store) cases(ctx context.Context, text string, waiting bool, ids []gate
 		if !waiting {
 			c.Channel, c.Point, c.State, c.ClaimedAt, c.SettledAt, c.Parts = a.Channel, a.Point, a.State, row.FromMicros(a.ClaimedAt), row.FromMicros(a.SettledAt), a.ProviderIDs()
 		}
-		if c.Pointer, err = pointer(reader{ctx, s}, info, d.Neutral, c.Channel); err != nil {
+		if c.Pointer, err = pointer(reader{ctx, s}, fits, info, d.Neutral, c.Channel); err != nil {
 			return nil, fmt.Errorf("reading cases: %w", err)
 		}
+		c.Locale = info.Text(c.Locale, c.Pointer)
 		if len(f.wrapped) > 0 && len(f.address) > 0 {
 			if err := s.openAddress(ctx, c, f.wrapped, f.address); ctx.Err() != nil {
 				return nil, ctx.Err()

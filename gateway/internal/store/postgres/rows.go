@@ -45,10 +45,11 @@ type rows struct {
 	points     []turned
 	owners     map[gateway.ID]gateway.ID // of broadcasts met
 	stopped    map[gateway.ID]bool       // broadcasts that were looked at again
+	fits       map[gateway.ID]bool       // channels of sensitive texts, see pointer
 }
 
 func newRows() rows {
-	return rows{attempts: map[gateway.ID]*attempt{}, deliveries: map[gateway.ID]*delivery{}, progressed: map[gateway.ID]bool{}, changedA: map[gateway.ID]bool{}, changedD: map[gateway.ID]bool{}, owners: map[gateway.ID]gateway.ID{}, stopped: map[gateway.ID]bool{}}
+	return rows{attempts: map[gateway.ID]*attempt{}, deliveries: map[gateway.ID]*delivery{}, progressed: map[gateway.ID]bool{}, changedA: map[gateway.ID]bool{}, changedD: map[gateway.ID]bool{}, owners: map[gateway.ID]gateway.ID{}, stopped: map[gateway.ID]bool{}, fits: map[gateway.ID]bool{}}
 }
 
 // takeAttempts queues the locking of attempts; the statement selects attemptColumns.

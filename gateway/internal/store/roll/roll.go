@@ -82,9 +82,3 @@ func Split(s string) []string {
 	}
 	return strings.Split(s, ",")
 }
-
-// Reads reports whether a locale is one of these, with the digits and the calendar that it asks for or without them.
-func Reads(locale string, of []string) bool {
-	plain, _, _ := strings.Cut(locale, "-u-") // BCP 47, as in fa-u-nu-latn
-	return slices.Contains(of, plain) || slices.Contains(of, locale)
-}

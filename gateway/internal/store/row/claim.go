@@ -37,6 +37,14 @@ func ReadPolicy(class gateway.Class, numbers string) (gateway.Policy, error) {
 	return policy, json.Unmarshal([]byte(numbers), &policy)
 }
 
+// Text is the locale under which what leaves for a reader of a locale is kept.
+func (f *Frozen) Text(locale string, pointer bool) string {
+	if f.Sensitive && !pointer {
+		return gateway.FullLocale(locale)
+	}
+	return locale
+}
+
 // Fill writes what a claim says about its broadcast; own is when the delivery expires, zero: when its broadcast does.
 func (f *Frozen) Fill(c *gateway.Claim, own int64) {
 	c.Group, c.Broadcast, c.Avoid, c.Sensitive = f.Group, f.ID, f.Avoid, f.Sensitive

@@ -152,7 +152,7 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddr
 }
 
 const claimQuery = `SELECT d.tail, d.broadcast_no, d.member_id, d.point_id, d.channel_no, d.locale, d.neutral, d.state, d.due_at, d.attempt_no, d.attempts, d.tries, d.resends, d.first_part,
-	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, d.expires_at
+	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, d.expires_at, m.neutral
 	FROM deliveries d JOIN groups g ON g.no = d.group_no
 	LEFT JOIN contact_points p ON p.group_id = g.id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = g.id AND m.id = d.member_id
@@ -178,8 +178,15 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	c.Tries, c.Resends, c.FirstPart, c.Kind = int(r.ColInt(11)), int(r.ColInt(12)), int(r.ColInt(13)), r.ColWord(14)
 	sealed.address, sealed.key = bytes.Clone(r.ColBlob(16)), bytes.Clone(r.ColBlob(17))
 	country, placed, expires := r.ColWord(18), !r.ColNull(18), r.ColInt(19)
+	hidden := !c.Neutral && r.ColInt(20) != 0
 	if err := r.Reset(); err != nil {
 		return err
+	}
+	if hidden { // she has gone into neutral mode since it was planned
+		c.Neutral = true
+		if err := t.Prepare("UPDATE deliveries SET neutral = 1 WHERE no = ?").Int(1, no).Run(); err != nil {
+			return fmt.Errorf("writing a delivery: %w", err)
+		}
 	}
 	info, err := t.frozenOf(at.broadcast)
 	if err != nil {
@@ -189,6 +196,7 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	if c.Pointer, err = pointer(t.Conn, info, c.Neutral, at.channel); err != nil {
 		return err
 	}
+	c.Locale = info.Text(c.Locale, c.Pointer)
 	if c.Channel, err = t.w.store.channels.id(t.Conn, at.channel); err != nil {
 		return err
 	}

@@ -140,8 +140,8 @@ func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
 		return err
 	}
 	m := row.Member
-	if _, err := st.exec("UPDATE members SET locale = ?, fallback = ?, zone = ?, neutral = ?, tags = ?, name_sealed = COALESCE(?, name_sealed) WHERE group_id = ? AND id = ?",
-		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), st.group[:], member[:]); err != nil {
+	if _, err := st.exec("UPDATE members SET locale = ?, fallback = ?, zone = ?, neutral = ? OR ? AND neutral, tags = ?, name_sealed = COALESCE(?, name_sealed) WHERE group_id = ? AND id = ?",
+		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, row.KeepsNeutral, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), st.group[:], member[:]); err != nil {
 		return err
 	}
 	for i, p := range m.Points {

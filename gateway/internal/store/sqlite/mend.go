@@ -211,6 +211,7 @@ func (s *Store) readCase(c *lite.Conn, text string, id gateway.ID, known map[int
 	if claim.Pointer, err = pointer(c, info, d.Neutral, channel); err != nil {
 		return nil, sealed, err
 	}
+	claim.Locale = info.Text(claim.Locale, claim.Pointer)
 	claim.Channel, err = s.channels.id(c, channel)
 	return claim, sealed, err
 }

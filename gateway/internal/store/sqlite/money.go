@@ -209,7 +209,7 @@ func (t *txn) Heal(a *attempt, d *delivery) error {
 	}
 	cost := 0
 	err = t.query(`SELECT r.cost FROM renderings r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id JOIN channels c ON c.kind = r.kind
-		WHERE b.no = ? AND c.no = ? AND r.locale = ? AND r.neutral = ?`, []any{d.Broadcast, a.Channel, d.Locale, instead}, func(r *lite.Stmt) error { return r.Scan(&cost) })
+		WHERE b.no = ? AND c.no = ? AND r.locale = ? AND r.neutral = ?`, []any{d.Broadcast, a.Channel, info.Text(d.Locale, instead), instead}, func(r *lite.Stmt) error { return r.Scan(&cost) })
 	if err != nil || cost <= a.Cost {
 		return err
 	}

@@ -70,6 +70,13 @@ var hot = map[string]struct {
 	"asked":           {supersedeAsked, []string{"occurrences USING INDEX occurrences_asked (group_id=? AND schedule_id=?)"}},
 	"retain outcomes": {forgetOutcomes, []string{"occurrences USING COVERING INDEX occurrences_age (recorded_at<?)", "occurrences USING PRIMARY KEY (group_id=? AND schedule_id=? AND run=?)"}},
 
+	"runs late":        {watchQueries[0].text, []string{"schedules USING INDEX schedules_due (next_at<?)"}},
+	"planning late":    {watchQueries[1].text, []string{"broadcasts USING INDEX broadcasts_unplanned (start_at<?)"}},
+	"claims left":      {watchQueries[2].text, []string{"attempts USING COVERING INDEX attempts_claimed (until<?)"}},
+	"calendars late":   {watchQueries[3].text, []string{"calendars USING INDEX calendars_due (next_at>? AND next_at<?)"}},
+	"undecided":        {watchQueries[4].text, []string{"occurrences USING INDEX occurrences_open (recorded_at<?)", "n USING COVERING INDEX occurrences_newest (group_id=? AND schedule_id=? AND id>?)"}},
+	"calendar failing": {watchQueries[5].text, []string{"calendars USING INDEX calendars_failing"}},
+
 	"retain texts":    {overQuery, []string{"broadcasts USING INDEX broadcasts_forgetting (forget_at<?)"}},
 	"retain answers":  {forgetAnswers, []string{"requests USING COVERING INDEX requests_age (begun_at<?)", "requests USING PRIMARY KEY (token_id=? AND key=?)"}},
 	"retain inbounds": {forgetInbounds, []string{"inbounds USING INDEX inbounds_forgetting (at<?)", "inbounds USING PRIMARY KEY (group_id=? AND id=?)"}},

@@ -52,10 +52,10 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 
 // rule says whether a row of members is meant.
 type rule struct {
-	hidden  map[gateway.ID]bool
-	tags    []string // each between commas, as in the row
-	locales []string
-	told    *told // nil: whoever
+	gateway.Audience
+	hidden map[gateway.ID]bool
+	tags   []string // each between commas, as in the row
+	told   *told    // nil: whoever
 }
 
 // told knows for whom a broadcast has left.
@@ -87,7 +87,7 @@ func (t *told) has(member gateway.ID) bool {
 }
 
 func newRule(a gateway.Audience, hidden map[gateway.ID]bool) rule {
-	r := rule{hidden: hidden, locales: a.Locales}
+	r := rule{Audience: a, hidden: hidden}
 	for _, tag := range a.Tags {
 		r.tags = append(r.tags, ","+tag+",")
 	}
@@ -98,7 +98,7 @@ func (u rule) holds(r *lite.Stmt) bool {
 	if u.hidden != nil && u.hidden[r.ColID(1)] {
 		return false
 	}
-	if len(u.locales) > 0 && !roll.Reads(r.ColWord(2), u.locales) {
+	if len(u.Locales) > 0 && !u.Reads(r.ColWord(2)) {
 		return false
 	}
 	for _, tag := range u.tags {

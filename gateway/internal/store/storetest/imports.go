@@ -93,7 +93,21 @@ func importChanges(t *testing.T, open Open) {
 	equal(t, "consent stays without new evidence", len(m.Points[0].Topics), 2)
 	equal(t, "state stays", m.Points[0].State, gateway.PointActive)
 	equal(t, "ref stays", m.Ref, gateway.Private("K-1"))
+	equal(t, "out of neutral mode, as the row says", m.Neutral, false)
 	equal(t, "found by ref", len(must(w.FindMembers(w.ctx, w.group.ID, "ref", "K-1"))), 1)
+
+	// A row that does not say whether she is in neutral mode leaves her in it, and out of it.
+	for _, neutral := range []bool{true, false} {
+		change = w.row("K-1", "sms")
+		change.Member.Neutral = neutral
+		w.take(w.group.ID, change)
+		change = w.row("K-1", "sms")
+		change.KeepsNeutral = true
+		w.take(w.group.ID, change)
+		m, err = w.Member(w.ctx, w.group.ID, id)
+		w.ok(err)
+		equal(t, "neutral mode stays", m.Neutral, neutral)
+	}
 
 	// A member erased between staging and publishing stays erased.
 	change = w.row("K-1", "sms")

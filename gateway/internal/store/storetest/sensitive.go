@@ -18,7 +18,10 @@ func sensitive(t *testing.T, open Open) {
 	b := w.submit(gateway.Report, func(b *gateway.Broadcast) { b.Sensitive = true })
 	plainly := w.submit(gateway.Report)
 	text := func(kind string, neutral bool, parts int) gateway.Rendering {
-		r := gateway.Rendering{BroadcastID: b.ID, GroupID: b.GroupID, Locale: "en", Kind: kind, Neutral: neutral, Cost: parts}
+		r := gateway.Rendering{BroadcastID: b.ID, GroupID: b.GroupID, Locale: gateway.FullLocale("en"), Kind: kind, Neutral: neutral, Cost: parts}
+		if neutral {
+			r.Locale = "en"
+		}
 		for range parts {
 			r.Parts = append(r.Parts, []byte(`{"text":"words"}`))
 		}
@@ -38,9 +41,12 @@ func sensitive(t *testing.T, open Open) {
 		pointer, neutral bool
 	}{{"over the fit channel", full.ID, false, false}, {"over the other of its kind", pointed.ID, true, false}, {"in neutral mode", quiet.ID, true, true}, {"a text that is not sensitive", plain, false, false}} {
 		c := w.granted(one.id)
+		full := !one.pointer && one.id != plain
+		equal(t, one.what+", where its text lies", c.Locale == gateway.FullLocale("en"), full)
 		equal(t, one.what, [2]bool{c.Pointer, c.Neutral}, [2]bool{one.pointer, one.neutral})
 		cases, err := w.Cases(w.ctx, []gateway.ID{c.Attempt})
 		w.ok(err)
+		equal(t, one.what+", where its text lies, as a case", cases[0].Locale, c.Locale)
 		equal(t, one.what+", as a case", [2]bool{cases[0].Pointer, cases[0].Neutral}, [2]bool{one.pointer, one.neutral})
 	}
 	c := w.granted(moves.ID)
@@ -63,6 +69,33 @@ func sensitive(t *testing.T, open Open) {
 	equal(t, "over the channel that is no longer fit", w.granted(moves.ID).Pointer, true)
 	begun = w.granted(half.ID)
 	equal(t, "the pointer after a part of the text", fmt.Sprint(begun.Pointer, begun.FirstPart), "true 0")
+
+	// Two members go into neutral mode between planning and claim. What leaves from then on is a pointer, and she is treated
+	// as one in neutral mode; out of it again, the same delivery stays as it is.
+	into := func(m gateway.Member, neutral bool) {
+		row := w.row(m.Ref.Reveal())
+		w.addPoint(&row, "sms", m.Points[0].Address, "reports")
+		row.Member.Neutral = neutral
+		equal(t, "kind of row", w.take(w.group.ID, row)[0].Kind, gateway.StagedChange)
+	}
+	fay, gus := w.member("sms"), w.member("sms")
+	late := w.plan(w.submit(gateway.Report), 1, fay, gus)
+	c = w.granted(late[0])
+	equal(t, "before neutral mode", [2]bool{c.Pointer, c.Neutral}, [2]bool{false, false})
+	w.refused(c, gateway.Step{Kind: gateway.StepRetry, Due: w.clock.Now()})
+	into(fay, true)
+	into(gus, true)
+	for _, id := range late {
+		c = w.granted(id)
+		equal(t, "in neutral mode since", [2]bool{c.Pointer, c.Neutral}, [2]bool{true, true})
+		cases, err := w.Cases(w.ctx, []gateway.ID{c.Attempt})
+		w.ok(err)
+		equal(t, "in neutral mode since, as a case", [2]bool{cases[0].Pointer, cases[0].Neutral}, [2]bool{true, true})
+		w.refused(c, gateway.Step{Kind: gateway.StepRetry, Due: w.clock.Now()})
+	}
+	into(fay, false)
+	equal(t, "out of neutral mode again", w.granted(late[0]).Neutral, true)
+
 	alert := w.draft(gateway.Alert, func(b *gateway.Broadcast) { b.Sensitive = true })
 	chunk, ids := w.chunk(alert, 1, w.member("sms"))
 	_, err = w.Submit(w.ctx, alert, []byte(alert.Key), &chunk)

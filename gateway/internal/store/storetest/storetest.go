@@ -131,6 +131,8 @@ func run(t *testing.T, open Open) {
 		{"a run has one outcome", firing},
 		{"a person decides about a run", deciding},
 		{"a delivery expires in its own time", ownExpiry},
+		{"what is overdue shows", signs},
+		{"what is found is told, once", findings},
 		{"another group's ids lead nowhere", tenancy},
 		{"everything is there after a restart", restart},
 	} {

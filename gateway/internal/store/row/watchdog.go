@@ -1,0 +1,73 @@
+package row
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Overdue is a row that a query of the watchdog gives: the first of what waits, or each.
+type Overdue struct {
+	Group, About gateway.ID
+	Name, Part   string
+	At           time.Time
+	Mark         string
+}
+
+// OverdueInto names where the columns of such a query go: group, about, name, part, at, mark.
+func OverdueInto(o *Overdue) []any {
+	return []any{&o.Group, &o.About, &o.Name, &o.Part, &o.At, &o.Mark}
+}
+
+// AheadOfRuns is how far into the future the watchdog looks for schedules that are tried again and again: each try puts
+// them off for less.
+const AheadOfRuns = 20 * time.Second
+
+// Signs makes signs of the rows that a query found.
+func Signs(code gateway.FindingCode, now time.Time, found []Overdue) ([]gateway.Sign, error) {
+	signs := []gateway.Sign{}
+	latest := now.Add(-gateway.WatchFor(code).Patience)
+	for _, o := range found {
+		switch code {
+		case gateway.RunsLate:
+			o.At, o.Part = gateway.LookDue(o.Part, o.At), ""
+		case gateway.CalendarFailing:
+			var fresh gateway.Freshness
+			if err := json.Unmarshal([]byte(o.Part), &fresh); err != nil {
+				return nil, fmt.Errorf("reading how fresh a calendar is: %w", err)
+			}
+			o.At, o.Part = fresh.Since, ""
+		}
+		if !o.At.After(latest) {
+			signs = append(signs, gateway.Sign{Finding: gateway.Finding{Code: code, GroupID: o.Group, About: o.About, Name: o.Name, Part: o.Part, Since: o.At}, Mark: o.Mark})
+		}
+	}
+	if code == gateway.RunsLate && len(signs) > 1 { // one for all: they wait for the same
+		signs = []gateway.Sign{slices.MinFunc(signs, func(a, b gateway.Sign) int { return a.Since.Compare(b.Since) })}
+	}
+	return signs, nil
+}
+
+// FindingColumns are the columns of a finding; FindingInto names where they go.
+const FindingColumns = "id, code, group_id, about, name, part, since, opened_at"
+
+// FindingInto names where FindingColumns go.
+func FindingInto(f *gateway.Finding) []any {
+	return []any{&f.ID, (*string)(&f.Code), &f.GroupID, &f.About, &f.Name, &f.Part, &f.Since, &f.OpenedAt}
+}
+
+// Turned tells which findings are new and which are over. One that goes on keeps its row.
+func Turned(were, are []gateway.Finding) (opened, ended []gateway.Finding) {
+	without := func(all, those []gateway.Finding) (left []gateway.Finding) {
+		for _, f := range all {
+			if !slices.ContainsFunc(those, f.Same) {
+				left = append(left, f)
+			}
+		}
+		return left
+	}
+	return without(are, were), without(were, are)
+}
