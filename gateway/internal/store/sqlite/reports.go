@@ -11,6 +11,11 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
+const (
+	seriesQuery  = "SELECT group_id, id, name, revision, body_sealed FROM series WHERE group_id = ? AND "
+	seriesByName = "name = ?"
+)
+
 // PutSeries makes a series or changes it.
 func (s *Store) PutSeries(ctx context.Context, p gateway.Series) (gateway.Series, error) {
 	key, err := s.groupKey(ctx, p.GroupID)
@@ -45,7 +50,7 @@ func (s *Store) PutSeries(ctx context.Context, p gateway.Series) (gateway.Series
 
 // Series reads one by its name.
 func (s *Store) Series(ctx context.Context, group gateway.ID, name string) (gateway.Series, error) {
-	all, err := s.listSeries(ctx, group, "name = ?", name)
+	all, err := s.listSeries(ctx, group, seriesByName, name)
 	if err == nil && len(all) == 0 {
 		err = missing("series")
 	}
@@ -67,7 +72,7 @@ func (s *Store) listSeries(ctx context.Context, group gateway.ID, where string, 
 		return nil, err
 	}
 	err = s.reading(ctx, func(c *lite.Conn) error {
-		return query(c, "SELECT group_id, id, name, revision, body_sealed FROM series WHERE group_id = ? AND "+where, append([]any{group[:]}, args...), func(r *lite.Stmt) error {
+		return query(c, seriesQuery+where, append([]any{group[:]}, args...), func(r *lite.Stmt) error {
 			var one gateway.Series
 			var body []byte
 			if err := r.Scan(&one.GroupID, &one.ID, &one.Name, &one.Revision, &body); err != nil {
