@@ -72,7 +72,8 @@ type Schedule struct {
 	Holidays      []string `yaml:"holidays" max:"400" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}" like:"2026-12-25" doc:"dates without a run because nobody works"`
 	Late          string   `yaml:"late" enum:"once,skip,ask" doc:"what becomes of a run that could not be done in its time; absent: once"`
 	WindowMinutes int      `yaml:"window_minutes" min:"1" max:"10080" doc:"for once: how late a run may be; absent: 720"`
-	Send          Send     `yaml:"send" required:"true" doc:"the message"`
+	Send          Send     `yaml:"send" doc:"the message; not with report"`
+	Report        string   `yaml:"report" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"harbour-report" doc:"or the name of a series of reports: each run freezes and sends its next edition"`
 }
 
 // Send is the message of a schedule.

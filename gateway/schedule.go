@@ -71,13 +71,17 @@ const (
 type Action struct {
 	Kind      ActionKind       `json:"kind"`
 	Broadcast *ActionBroadcast `json:"broadcast,omitempty"` // of ActBroadcast
+	Series    string           `json:"series,omitempty"`    // of ActEdition: the series' name
 }
 
 // ActionKind names what a run does.
 type ActionKind string
 
-// ActBroadcast sends a message.
-const ActBroadcast ActionKind = "broadcast"
+// What a run may do.
+const (
+	ActBroadcast ActionKind = "broadcast" // send a message
+	ActEdition   ActionKind = "edition"   // freeze and send the edition of a series whose turn it is
+)
 
 // ActionBroadcast is what is sent. The key, the start and the end are those of the run.
 type ActionBroadcast struct {
@@ -99,7 +103,7 @@ type Occurrence struct {
 	At          time.Time       `json:"at"` // its instant; at each member's own time, that of the first zone
 	State       OccurrenceState `json:"state"`
 	Reason      RunReason       `json:"reason,omitempty"`
-	Detail      string          `json:"detail,omitempty"`      // for OccurrenceFailed: what was wrong and how to mend it
+	Detail      string          `json:"detail,omitempty"`      // for OccurrenceFailed and RunUnapproved: what was wrong and how to mend it
 	By          string          `json:"by,omitempty"`          // label of the token that decided
 	BroadcastID ID              `json:"broadcast_id,omitzero"` // of OccurrenceFired
 	RecordedAt  time.Time       `json:"recorded_at"`
@@ -146,9 +150,10 @@ const (
 	RunPaused     RunReason = "paused"
 	RunExcepted   RunReason = "excepted" // on one of the dates left out
 	RunHoliday    RunReason = "holiday"
-	RunNobody     RunReason = "nobody"  // nobody is meant
-	RunByHand     RunReason = "by hand" // a person decided
-	RunFault      RunReason = "fault"   // Detail says what is wrong
+	RunNobody     RunReason = "nobody"     // nobody is meant
+	RunByHand     RunReason = "by hand"    // a person decided
+	RunFault      RunReason = "fault"      // Detail says what is wrong
+	RunUnapproved RunReason = "unapproved" // nobody has approved the edition
 )
 
 // RunView is a run to come, as a preview shows it.
@@ -226,6 +231,7 @@ type Firing struct {
 type ReadyBroadcast struct {
 	Broadcast   Broadcast
 	Fingerprint []byte
+	Edition     *Edition // that it sends: it is written with it, as PutEdition does
 }
 
 // KeepOccurrences is how long the outcomes of runs are kept.

@@ -20,6 +20,7 @@ type DocumentSchedule struct {
 	Late     LatePolicy    `json:"late,omitempty"`           // what becomes of a run that could not be done in its time. Absent: once
 	Window   int           `json:"window_minutes,omitempty"` // for once: how late a run may be. Absent: 720
 	Send     *DocumentSend `json:"send,omitempty"`           // the message that each run sends
+	Report   string        `json:"report,omitempty"`         // or the name of a series: each run freezes and sends its next edition
 }
 
 // DocumentSend is the message that a schedule sends: to whom, and either the text or the name of one of the group's wordings.
@@ -42,12 +43,15 @@ func (d DocumentSchedule) Schedule() Schedule {
 		s.Action = Action{Kind: ActBroadcast, Broadcast: &ActionBroadcast{Kind: send.Kind, Audience: Audience{Topic: send.Topic, Tags: send.Tags, Locales: send.Locales},
 			Wording: send.Wording, Words: Words{Sources: send.Words, Data: send.Data}, Sensitive: send.Sensitive, Fallback: send.Fallback}}
 	}
+	if d.Report != "" {
+		s.Action.Kind, s.Action.Series = ActEdition, d.Report
+	}
 	return s
 }
 
 // Document gives a schedule as people write it.
 func (s Schedule) Document() DocumentSchedule {
-	d := DocumentSchedule{Name: s.Name, Cron: s.Cron, RRule: s.RRule, Start: s.Start, Zone: s.Zone, Starts: s.Starts, Ends: s.Ends, Except: s.Except, Holidays: s.Holidays, Late: s.Late, Window: s.Window}
+	d := DocumentSchedule{Name: s.Name, Report: s.Action.Series, Cron: s.Cron, RRule: s.RRule, Start: s.Start, Zone: s.Zone, Starts: s.Starts, Ends: s.Ends, Except: s.Except, Holidays: s.Holidays, Late: s.Late, Window: s.Window}
 	if a := s.Action.Broadcast; a != nil {
 		d.Send = &DocumentSend{Kind: a.Kind, Topic: a.Audience.Topic, Tags: a.Audience.Tags, Locales: a.Audience.Locales, Wording: a.Wording, Words: a.Words.Sources, Data: a.Words.Data, Sensitive: a.Sensitive, Fallback: a.Fallback}
 	}

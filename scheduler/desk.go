@@ -51,6 +51,9 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, s gateway.Schedule) (
 	if s.Action.Kind == "" {
 		s.Action.Kind = gateway.ActBroadcast
 	}
+	if s.Action.Kind == gateway.ActEdition && s.Action.Broadcast != nil {
+		return s, gateway.Faultf(gateway.CodeInvalid, "send and report: a run sends a message or an edition; name one of both")
+	}
 	s.GroupID = g.ID
 	trial := Performance{Schedule: s, Occurrence: gateway.Occurrence{GroupID: g.ID, ScheduleID: gateway.NewID(), Run: "trial", At: d.now()}, Trial: true}
 	var fault *gateway.Fault
@@ -137,6 +140,9 @@ func (d *Desk) Do(ctx context.Context, g gateway.Group, name, run, by string) (g
 		return p.Occurrence, err
 	}
 	if err := d.Decide(ctx, p.Occurrence, send); err != nil {
+		if errors.Is(err, gateway.ErrStale) { // the edition that it sends was changed meanwhile
+			err = errBusy
+		}
 		return p.Occurrence, err
 	}
 	d.actor.Look()

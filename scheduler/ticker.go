@@ -193,6 +193,10 @@ func fails(o *gateway.Occurrence, err error) bool {
 	if !errors.As(err, &fault) {
 		return false
 	}
+	if errors.Is(err, gateway.ErrUnapproved) {
+		o.State, o.Reason, o.Detail = gateway.OccurrenceAsked, gateway.RunUnapproved, fault.Text
+		return true
+	}
 	switch fault.Code {
 	case gateway.CodeNobody:
 		o.State, o.Reason = gateway.OccurrenceSkipped, gateway.RunNobody

@@ -10,8 +10,13 @@ import (
 func scheduleList(in []config.Schedule) ([]gateway.DocumentSchedule, error) {
 	var out []gateway.DocumentSchedule
 	for _, s := range in {
-		d := gateway.DocumentSchedule{Name: s.Name, Cron: s.Cron, RRule: s.RRule, Zone: s.Zone, Except: s.Except, Holidays: s.Holidays, Late: gateway.LatePolicy(s.Late), Window: s.WindowMinutes,
-			Send: &gateway.DocumentSend{Kind: gateway.Kind(s.Send.Kind), Topic: s.Send.Topic, Tags: s.Send.Tags, Locales: s.Send.Locales, Wording: s.Send.Wording, Words: s.Send.Words, Data: s.Send.Data, Sensitive: s.Send.Sensitive, Fallback: s.Send.Fallback}}
+		d := gateway.DocumentSchedule{Name: s.Name, Cron: s.Cron, RRule: s.RRule, Zone: s.Zone, Except: s.Except, Holidays: s.Holidays, Late: gateway.LatePolicy(s.Late), Window: s.WindowMinutes, Report: s.Report}
+		if s.Send.Kind != "" {
+			d.Send = &gateway.DocumentSend{Kind: gateway.Kind(s.Send.Kind), Topic: s.Send.Topic, Tags: s.Send.Tags, Locales: s.Send.Locales, Wording: s.Send.Wording, Words: s.Send.Words, Data: s.Send.Data, Sensitive: s.Send.Sensitive, Fallback: s.Send.Fallback}
+		}
+		if (d.Send == nil) == (d.Report == "") {
+			return nil, wrong("schedules: %s: say with send which message it sends, or with report which series' editions, one of both", s.Name)
+		}
 		for _, w := range []struct {
 			key, text string
 			into      *civil.Wall
@@ -37,6 +42,7 @@ func writtenSchedules(all []gateway.DocumentSchedule) []map[string]any {
 		given(out, "cron", s.Cron)
 		given(out, "rrule", s.RRule)
 		given(out, "zone", s.Zone)
+		given(out, "report", s.Report)
 		given(out, "late", string(s.Late))
 		given(out, "window_minutes", s.Window)
 		for key, w := range map[string]civil.Wall{"start": s.Start, "starts": s.Starts, "ends": s.Ends} {

@@ -26,7 +26,7 @@ func (sh *shell) scheduleList() *cobra.Command {
 
 func sendsWhat(s gateway.ScheduleView) string {
 	if s.Send == nil {
-		return ""
+		return "editions of " + s.Report
 	}
 	return string(s.Send.Kind) + " to " + s.Send.Topic
 }
@@ -65,7 +65,7 @@ func (sh *shell) scheduleShow() *cobra.Command {
 				Occurrences []gateway.Occurrence `json:"occurrences"`
 			}{s, runs}, "")
 		}
-		if err := sh.say("%s  %s, in the zone %s, sends a %s\nlate: %s; by %s; next %s %s\n", s.Name, s.Cron+s.RRule, s.Zone, sendsWhat(s), s.Late, s.Author, s.Next, standing(s)); err != nil {
+		if err := sh.say("%s  %s, in the zone %s, sends: %s\nlate: %s; by %s; next %s %s\n", s.Name, s.Cron+s.RRule, s.Zone, sendsWhat(s), s.Late, s.Author, s.Next, standing(s)); err != nil {
 			return err
 		}
 		return listed(sh, runs, []string{"RUN", "OUTCOME", "WHY", "BY", "MESSAGE"}, "It has not run yet.", func(o gateway.Occurrence) []string {
@@ -136,7 +136,8 @@ func (sh *shell) schedulePut() *cobra.Command {
 	f.StringArrayVar(&d.Holidays, "holiday", nil, "a date without a run because nobody works (again for others)")
 	f.StringVar(&late, "late", string(gateway.LateOnce), "what becomes of a run that could not be done in its time: once, skip or ask")
 	f.DurationVar(&window, "window", 0, "with --late once: how late it may be, as in 6h (absent: 12h)")
-	f.StringVar(&m.kind, "kind", "", "report or reminder")
+	f.StringVar(&d.Report, "report", "", "send the editions of this series: each run freezes the next one and sends it once it is approved")
+	f.StringVar(&m.kind, "kind", "", "or a message: report or reminder")
 	f.StringVar(&m.topic, "topic", "", "to those who subscribed to this topic")
 	f.StringArrayVar(&m.tags, "tag", nil, "only those with this tag (again: with all of them)")
 	f.StringArrayVar(&m.languages, "language", nil, "only those who read this language (again: one of them)")
@@ -172,6 +173,12 @@ func (sh *shell) schedulePut() *cobra.Command {
 			}
 			return sh.showRuns(runs)
 		}
+		if d.Report != "" {
+			if m.kind+m.topic+wording+m.words+m.text != "" {
+				return wrong("give --report or a message, one of both")
+			}
+			return sh.keepSchedule(ctx, api, group, args[0], d)
+		}
 		send := &gateway.DocumentSend{Kind: gateway.Kind(m.kind), Topic: m.topic, Tags: m.tags, Locales: m.languages, Wording: wording, Sensitive: m.sensitive, Fallback: m.fallback}
 		if send.Kind != gateway.KindReport && send.Kind != gateway.KindReminder {
 			return wrong("--kind: write report or reminder; an alert is nothing that is sent by the clock")
@@ -194,12 +201,16 @@ func (sh *shell) schedulePut() *cobra.Command {
 			return err
 		}
 		d.Send = send
-		s, err := api.PutSchedule(ctx, group, args[0], d)
-		if err != nil {
-			return err
-		}
-		return sh.print(s, s.Name+" runs next: "+s.Next+". See more with: carillon schedule next "+s.Name+" --group "+group)
+		return sh.keepSchedule(ctx, api, group, args[0], d)
 	})
+}
+
+func (sh *shell) keepSchedule(ctx context.Context, api *client.Client, group, name string, d gateway.DocumentSchedule) error {
+	s, err := api.PutSchedule(ctx, group, name, d)
+	if err != nil {
+		return err
+	}
+	return sh.print(s, s.Name+" runs next: "+s.Next+". See more with: carillon schedule next "+s.Name+" --group "+group)
 }
 
 func (sh *shell) schedulePause() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,6 +48,7 @@ func deeds(w *world) map[string]deed {
 	weekly := map[string]any{"cron": "0 9 * * MON", "send": map[string]any{"kind": "report", "topic": "reports", "words": map[string]string{"en": "Hello."}}}
 	kept := w.schedule("kept")
 	w.schedule("spare")
+	freeze, approve := w.server.Reports.Freeze, w.server.Reports.Approve
 	return map[string]deed{
 		"list-groups": {}, "get-group": {}, "put-group": {body: group},
 		"list-members": {}, "get-member": {path: of("members", w.member)}, "find-members": {body: map[string]string{"kind": "ref", "value": memberRef}},
@@ -77,8 +79,12 @@ func deeds(w *world) map[string]deed {
 		"list-schedules": {}, "get-schedule": {path: "schedules/kept"}, "put-schedule": {path: "schedules/weekly", body: weekly}, "delete-schedule": {path: "schedules/spare"},
 		"preview-schedule": {body: weekly}, "next-runs": {path: "schedules/kept/next"}, "list-occurrences": {path: "schedules/kept/occurrences"},
 		"pause-schedule": {path: "schedules/kept/pause"}, "resume-schedule": {path: "schedules/kept/resume"}, "run-schedule": {path: "schedules/kept/run"},
-		"skip-run": {path: "schedules/kept/skip", query: "?run=" + url.QueryEscape(kept)},
-		"apply":    {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
+		"skip-run":    {path: "schedules/kept/skip", query: "?run=" + url.QueryEscape(kept)},
+		"list-series": {}, "put-series": {path: "series/new", body: map[string]any{"title": "News", "topic": "reports"}}, "list-editions": {path: path.Dir(w.edition("listed"))}, "get-edition": {path: w.edition("read")},
+		"contribute":     {body: map[string]any{"series": "listed", "section": "lessons", "texts": map[string]string{"en": "More chairs."}}},
+		"freeze-edition": {path: w.edition("to-freeze") + "/freeze"}, "reopen-edition": {path: w.edition("to-reopen", freeze) + "/reopen"}, "approve-edition": {path: w.edition("to-approve", freeze) + "/approve"},
+		"send-edition": {path: w.edition("to-send", freeze, approve) + "/send"}, "correct-edition": {path: w.edition("to-correct", freeze, approve, w.server.Reports.Send) + "/correct"}, "withdraw-edition": {path: w.edition("to-withdraw") + "/withdraw"},
+		"apply": {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
 	}
 }
 

@@ -40,7 +40,9 @@ func (p *plan) schedules(ctx context.Context, at, path string, g gateway.Group, 
 			}
 			continue
 		}
-		p.sending(here+".send", g, schedule.Send)
+		if schedule.Report == "" {
+			p.sending(here+".send", g, schedule.Send)
+		}
 		want.Author = p.who.Token.Label
 		it := &item{path: path, owner: owner, within: true, want: digest(want.Document()), last: records[path], barred: barred}
 		if s, there := have[schedule.Name]; there {

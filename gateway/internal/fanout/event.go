@@ -146,6 +146,13 @@ func earlier(a, b time.Time) time.Time {
 // another.
 func (t *texts) render(text templates.Result, r templates.Reader) (content.Document, error) {
 	a := t.event
+	if t.edition != nil {
+		data, err := t.edition.data(t.data, text.Locale, r.Zone)
+		if err != nil {
+			return content.Document{}, err
+		}
+		return text.Render(r, data)
+	}
 	if a == nil {
 		return text.Render(r, t.data)
 	}

@@ -312,8 +312,8 @@ func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
 }
 
 func checkAudience(a gateway.Audience, say func(string, ...any)) gateway.Audience {
-	if a.Unconfirmed || !a.Point.IsZero() || !a.Avoid.IsZero() || !a.Told.IsZero() {
-		say("audience: only Carillon's own account messages and notices go to those who have not confirmed, to one contact point, around a channel, or to those who were told of an event")
+	if a.Unconfirmed || !a.Point.IsZero() || !a.Avoid.IsZero() || !a.Told.IsZero() || !a.Had.IsZero() {
+		say("audience: only Carillon's own account messages, notices and corrections go to those who have not confirmed, to one contact point, around a channel, or to those who were told before")
 	}
 	if len(a.Members) > maxListed {
 		say("audience: %d members are listed; %d is the most, use a tag for more", len(a.Members), maxListed)

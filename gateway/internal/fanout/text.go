@@ -43,7 +43,8 @@ type texts struct {
 	zoned    bool           // the reader's zone has a say in what main says
 	shipped  bool           // main is a shipped text
 	data     templates.Data
-	event    *about // nil: it is about none
+	event    *about  // nil: it is about none
+	edition  *pieces // adds to data what is said in each language; nil: nothing
 	group    gateway.Group
 	home     place // the group's
 	ways     []way
@@ -99,6 +100,11 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	var err error
 	if t.home.clock, err = civil.Zone(g.Zone); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's zone: %w", err)
+	}
+	if b.Words.Edition != nil {
+		if err := t.readEdition(neutral); err != nil {
+			return nil, err
+		}
 	}
 	if t.main, err = templates.NewLooseSet(b.Words.Sources); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be read: %w", err)

@@ -37,6 +37,7 @@ type Store interface {
 	gateway.Feeds
 	gateway.Schedules
 	gateway.Timetable
+	gateway.Reports
 	gateway.Watchdog
 	Close() error
 }

@@ -23,6 +23,8 @@ const (
 	// meantTold: with a delivery of a reminder of an event that arrived, or may have.
 	meantTold = ` AND EXISTS (SELECT 1 FROM reminders r JOIN deliveries d ON d.group_id = r.group_id AND d.broadcast_id = r.broadcast_id AND d.member_id = m.id LEFT JOIN attempts a ON a.group_id = d.group_id AND a.id = d.attempt_id
 		WHERE r.group_id = $1 AND r.event_id = %s AND r.lead <> '' AND (d.state = 3 OR a.state IN (1, 2, 3, 5)))`
+	// meantHad: a broadcast has left, or may have, for her.
+	meantHad    = " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.group_id = $1 AND d.broadcast_id = %s AND d.member_id = m.id AND d.state IN (1, 3))" // row.Follows, row.Arrived
 	meantPoints = `WITH m AS MATERIALIZED (%s ORDER BY m.id LIMIT $3)
 		SELECT m.id, m.locale, m.fallback, m.zone, m.neutral, m.quiet, COALESCE(p.id, '00000000-0000-0000-0000-000000000000'), COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.country
 		FROM m LEFT JOIN contact_points p ON p.group_id = $1 AND p.member_id = m.id ORDER BY m.id, p.position`
@@ -49,6 +51,9 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 			tags[i] = "," + tag + ","
 		}
 		only(meantTags, tags)
+	}
+	if !a.Had.IsZero() {
+		only(meantHad, a.Had)
 	}
 	ask := s.queryPage
 	if len(a.Members) > 0 {

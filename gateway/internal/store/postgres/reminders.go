@@ -22,7 +22,7 @@ func (s *Store) DueEvents(ctx context.Context, limit int) ([]gateway.EventChange
 
 // Remind moves an event on and submits what is sent.
 func (s *Store) Remind(ctx context.Context, r gateway.Reminding) error {
-	words, err := s.sealReady(ctx, r.Send)
+	sealed, err := s.sealReady(ctx, r.Send)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (s *Store) Remind(ctx context.Context, r gateway.Reminding) error {
 		if r.Send == nil {
 			return nil
 		}
-		id, err := t.submit(&r.Send.Broadcast, words, r.Send.Fingerprint)
+		id, err := t.submit(&r.Send.Broadcast, sealed.words, r.Send.Fingerprint)
 		if err != nil {
 			return err
 		}

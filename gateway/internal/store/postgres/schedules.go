@@ -180,7 +180,7 @@ func (t *txn) moveOn(f *gateway.Firing) error {
 
 // Fire records the outcomes of runs, submits and moves on.
 func (s *Store) Fire(ctx context.Context, f gateway.Firing) error {
-	words, err := s.sealReady(ctx, f.Send)
+	sealed, err := s.sealReady(ctx, f.Send)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (s *Store) Fire(ctx context.Context, f gateway.Firing) error {
 			if recorded {
 				continue
 			}
-			if err := t.putOutcome(&o, f.Send, words); err != nil {
+			if err := t.putOutcome(&o, f.Send, sealed); err != nil {
 				return err
 			}
 		}
@@ -211,7 +211,7 @@ func (s *Store) Fire(ctx context.Context, f gateway.Firing) error {
 
 // Decide records what a person decided about one run.
 func (s *Store) Decide(ctx context.Context, o gateway.Occurrence, send *gateway.ReadyBroadcast) error {
-	words, err := s.sealReady(ctx, send)
+	sealed, err := s.sealReady(ctx, send)
 	if err != nil {
 		return err
 	}
@@ -227,19 +227,28 @@ func (s *Store) Decide(ctx context.Context, o gateway.Occurrence, send *gateway.
 		if err := row.Decided(was, &o); err != nil {
 			return err
 		}
-		return t.putOutcome(&o, send, words)
+		return t.putOutcome(&o, send, sealed)
 	})
 }
 
-func (s *Store) sealReady(ctx context.Context, send *gateway.ReadyBroadcast) ([]byte, error) {
+// closed is what is sealed of a broadcast that is ready.
+type closed struct{ words, edition []byte }
+
+func (s *Store) sealReady(ctx context.Context, send *gateway.ReadyBroadcast) (c closed, err error) {
 	if send == nil {
-		return nil, nil
+		return c, nil
 	}
 	key, err := s.groupKey(ctx, send.Broadcast.GroupID)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	return sealed.Words(key, send.Broadcast.ID, send.Broadcast.Words)
+	if send.Edition != nil {
+		if c.edition, err = sealed.Edition(key, send.Edition); err != nil {
+			return c, err
+		}
+	}
+	c.words, err = sealed.Words(key, send.Broadcast.ID, send.Broadcast.Words)
+	return c, err
 }
 
 // submit stores the broadcast of a run unless its key is known. Who runs it has its schedule to himself.
@@ -272,11 +281,18 @@ func (t *txn) outcome(o *gateway.Occurrence) (state gateway.OccurrenceState, rec
 }
 
 // putOutcome writes the outcome of a run, and submits what it sends if it fired.
-func (t *txn) putOutcome(o *gateway.Occurrence, send *gateway.ReadyBroadcast, words []byte) error {
+func (t *txn) putOutcome(o *gateway.Occurrence, send *gateway.ReadyBroadcast, c closed) error {
 	if o.State == gateway.OccurrenceFired && send != nil {
 		var err error
-		if o.BroadcastID, err = t.submit(&send.Broadcast, words, send.Fingerprint); err != nil {
+		if o.BroadcastID, err = t.submit(&send.Broadcast, c.words, send.Fingerprint); err != nil {
 			return err
+		}
+		if send.Edition != nil {
+			e := *send.Edition
+			e.BroadcastID = o.BroadcastID
+			if err := t.putEdition(&e, c.edition); err != nil {
+				return err
+			}
 		}
 	}
 	_, err := t.exec("INSERT INTO occurrences ("+row.OccurrenceColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11) ON CONFLICT (group_id, schedule_id, run) DO UPDATE SET state = $6, reason = $7, detail = $8, decided_by = $9, broadcast_id = $10, recorded_at = $11",

@@ -12,7 +12,7 @@ import (
 
 // Words seals what a broadcast says.
 func Words(key *seal.Group, broadcast gateway.ID, words gateway.Words) ([]byte, error) {
-	return document(key, Place(broadcast, "words"), words)
+	return document(key, Place(broadcast, "words"), wordsDocument{words, words.Edition})
 }
 
 // OpenWords opens what Words sealed. Nothing is sealed any more once a broadcast's texts were forgotten: it says nothing.
@@ -20,8 +20,17 @@ func OpenWords(key *seal.Group, broadcast gateway.ID, sealed []byte) (words gate
 	if len(sealed) == 0 {
 		return words, nil
 	}
-	err = open(key, Place(broadcast, "words"), sealed, &words)
+	var d wordsDocument
+	err = open(key, Place(broadcast, "words"), sealed, &d)
+	words = d.Words
+	words.Edition = d.Edition
 	return words, err
+}
+
+// wordsDocument is what a broadcast says, with what no author may hand in.
+type wordsDocument struct {
+	gateway.Words
+	Edition *gateway.EditionWords `json:"edition,omitempty"`
 }
 
 // Parts seals the parts of a rendering.
@@ -67,6 +76,32 @@ func Action(key *seal.Group, schedule gateway.ID, action gateway.Action) ([]byte
 func OpenAction(key *seal.Group, schedule gateway.ID, sealed []byte) (action gateway.Action, err error) {
 	err = open(key, Place(schedule, "action"), sealed, &action)
 	return action, err
+}
+
+// Series seals a series but for its name.
+func Series(key *seal.Group, series *gateway.Series) ([]byte, error) {
+	return document(key, Place(series.ID, "series"), series)
+}
+
+// OpenSeries opens what Series sealed, into the series, of which the columns are known.
+func OpenSeries(key *seal.Group, series *gateway.Series, sealed []byte) error {
+	known := *series
+	err := open(key, Place(known.ID, "series"), sealed, series)
+	series.ID, series.GroupID, series.Name, series.Revision = known.ID, known.GroupID, known.Name, known.Revision
+	return err
+}
+
+// Edition seals what an edition says, and who did what to it.
+func Edition(key *seal.Group, e *gateway.Edition) ([]byte, error) {
+	return document(key, Place(e.ID, "edition"), e)
+}
+
+// OpenEdition opens what Edition sealed, into the edition, of which the columns are known.
+func OpenEdition(key *seal.Group, e *gateway.Edition, sealed []byte) error {
+	known := *e
+	err := open(key, Place(known.ID, "edition"), sealed, e)
+	e.ID, e.GroupID, e.SeriesID, e.Number, e.State, e.Revision, e.BroadcastID = known.ID, known.GroupID, known.SeriesID, known.Number, known.State, known.Revision, known.BroadcastID
+	return err
 }
 
 func document(key *seal.Group, place []byte, v any) ([]byte, error) {

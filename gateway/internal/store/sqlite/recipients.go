@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -14,6 +15,7 @@ const (
 	everyoneQuery = "SELECT id, import_id, locale, fallback, zone, neutral, tags, quiet FROM members WHERE group_id = ? AND id > ? ORDER BY id"
 	namedQuery    = "SELECT id, import_id, locale, fallback, zone, neutral, tags, quiet FROM members WHERE group_id = ? AND id = ?"
 	localeQuery   = "SELECT locale FROM members WHERE group_id = ? AND locale > ? ORDER BY locale LIMIT 1"
+	hadQuery      = "SELECT state FROM deliveries WHERE group_no = ? AND broadcast_no = ? AND member_id = ?"
 	pointsQuery   = "SELECT member_id, id, position, kind, state, topics, country FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
 )
 
@@ -30,6 +32,11 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 			return err
 		}
 		rule := newRule(a, hidden)
+		if !a.Had.IsZero() {
+			if rule.had, err = newHad(c, s.groups, group, a.Had); err != nil {
+				return err
+			}
+		}
 		switch {
 		case !a.Told.IsZero():
 			page, err = rule.fill(c.Prepare(toldQuery).Key(1, group).Key(2, after).Key(3, a.Told), page, limit)
@@ -51,6 +58,35 @@ type rule struct {
 	gateway.Audience
 	hidden map[gateway.ID]bool
 	tags   []string // each between commas, as in the row
+	had    *had     // nil: whoever
+}
+
+// had knows for whom a broadcast has left.
+type had struct {
+	c                *lite.Conn
+	group, broadcast int64
+	err              error
+}
+
+func newHad(c *lite.Conn, groups *names, group, broadcast gateway.ID) (*had, error) {
+	t := &had{c: c}
+	var err error
+	if t.group, err = groups.no(c, group); err == nil {
+		t.broadcast, err = broadcastNo(c, group, broadcast)
+	}
+	return t, err // 0: not this group's, so nobody had it
+}
+
+func (t *had) has(member gateway.ID) bool {
+	r := t.c.Prepare(hadQuery).Int(1, t.group).Int(2, t.broadcast).Key(3, member)
+	state := int64(row.Waiting)
+	if r.Step() {
+		state = r.ColInt(0)
+	}
+	if err := r.Reset(); err != nil {
+		t.err = err
+	}
+	return state == row.Follows || state == row.Arrived
 }
 
 func newRule(a gateway.Audience, hidden map[gateway.ID]bool) rule {
@@ -73,7 +109,7 @@ func (u rule) holds(r *lite.Stmt) bool {
 			return false
 		}
 	}
-	return true
+	return u.had == nil || u.had.has(r.ColID(0))
 }
 
 // fill appends the members that are meant to a page.
@@ -83,7 +119,11 @@ func (u rule) fill(r *lite.Stmt, page []gateway.Recipient, limit int) ([]gateway
 			page = append(page, gateway.Recipient{Member: r.ColID(0), Locale: r.ColWord(2), Fallback: roll.Split(r.ColWord(3)), Zone: r.ColWord(4), Neutral: r.ColInt(5) != 0, Quiet: r.ColWord(7)})
 		}
 	}
-	return page, r.Reset()
+	err := r.Reset()
+	if u.had != nil && err == nil {
+		err = u.had.err
+	}
+	return page, err
 }
 
 // named looks the members of a list up, in order of their ids.

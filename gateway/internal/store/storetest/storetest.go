@@ -130,6 +130,8 @@ func run(t *testing.T, open Open) {
 		{"events are reminded of", reminders},
 		{"feeds are secret and end", feeds},
 		{"schedules are kept, changed and deleted", schedules},
+		{"an edition is written by steps, and sent once", reports},
+		{"a correction is for those who were told", told},
 		{"a run has one outcome", firing},
 		{"a person decides about a run", deciding},
 		{"a delivery expires in its own time", ownExpiry},

@@ -1,0 +1,197 @@
+package fanout
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"github.com/carillon-gateway/carillon/channels/content"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// The words of an edition, each a shipped text that a group may lay its own over.
+const (
+	reportText       = "report"
+	reportCorrection = "report-correction"
+	reportSection    = "report-section"
+	reportEntry      = "report-entry"
+	reportFigure     = "report-figure"
+)
+
+// ReadyEdition checks what an edition sends, as Submit does a draft, and stores nothing.
+func (f *Fanout) ReadyEdition(ctx context.Context, e gateway.Telling) (*gateway.ReadyBroadcast, error) {
+	own, err := f.store.Wordings.Wordings(ctx, e.Series.GroupID)
+	if err != nil {
+		return nil, fmt.Errorf("read the group's wordings: %w", err)
+	}
+	text, number := reportText, e.Edition.Number
+	if !e.Corrected.IsZero() {
+		text, number = reportCorrection, e.Edition.Corrects
+	}
+	sources := templates.ShippedText(text)
+	maps.Copy(sources, own[text])
+	groups := map[string]bool{}
+	for _, c := range e.Edition.Entries {
+		if c.Section != gateway.SectionSummary {
+			groups[c.Group] = true
+		}
+	}
+	d := gateway.Draft{Group: e.Series.GroupID, Key: e.Edition.SendKey(), Kind: gateway.KindReport, Audience: gateway.Audience{Topic: e.Series.Topic}, Author: e.By, LocalAt: e.LocalAt, LateFor: e.LateFor,
+		Words: gateway.Words{Sources: sources, Data: map[string]string{"series": e.Series.Title, "when": e.Date, "groups": strconv.Itoa(len(groups)), "edition": strconv.Itoa(number)},
+			Edition: &gateway.EditionWords{Number: e.Edition.Number, Entries: e.Edition.Entries, Figures: e.Edition.Figures}}}
+	b, err := f.broadcast(d)
+	if err != nil {
+		return nil, err
+	}
+	b.Audience.Had = e.Corrected
+	if _, _, err := f.ready(ctx, b); err != nil {
+		return nil, err
+	}
+	print := sha256.Sum256([]byte(b.Key)) // an edition that may be sent does not change any more
+	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:]}, nil
+}
+
+// pieces builds the parts of an edition in the language of the text that they stand in.
+type pieces struct {
+	words                  *gateway.EditionWords
+	section, entry, figure *templates.Set
+	home                   []string // languages to try behind it: the group's
+}
+
+func (t *texts) readEdition(wording wordingSource) error {
+	p := &pieces{words: t.b.Words.Edition, home: t.chain(t.group.Locale, nil)}
+	for name, set := range map[string]**templates.Set{reportSection: &p.section, reportEntry: &p.entry, reportFigure: &p.figure} {
+		var err error
+		if *set, err = wording(name); err != nil {
+			return gateway.Faultf(gateway.CodeInvalid, "the group's own text %q cannot be used: %w", name, err)
+		}
+	}
+	t.edition = p
+	data, err := p.data(t.data, t.group.Locale, t.home.clock)
+	if err == nil {
+		t.data = data
+		return nil
+	}
+	return gateway.Faultf(gateway.CodeInvalid, "the edition cannot be put together: %w", err)
+}
+
+// data adds what is said in an edition to the values of a text in one language.
+func (p *pieces) data(base templates.Data, locale string, zone *time.Location) (templates.Data, error) {
+	reader := templates.Reader{Chain: append(append([]string{locale}, p.home...), lastResort), Zone: zone}
+	data := maps.Clone(base)
+	var blocks []content.Block
+	data["summary"] = ""
+	for _, c := range p.words.Entries {
+		if c.Section == gateway.SectionSummary {
+			data["summary"] = pick(c.Texts, reader.Chain)
+		}
+	}
+	for _, section := range gateway.Sections {
+		entries, err := p.entries(section, reader)
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) == 0 {
+			continue
+		}
+		doc, _, err := p.section.Render(reader, templates.Data{"kind": string(section), "title": string(section), "entries": entries})
+		if err != nil {
+			return nil, err
+		}
+		blocks = append(blocks, doc.Blocks...)
+	}
+	data["sections"] = blocks
+	return data, nil
+}
+
+// entries gives what stands in a section, as it was written.
+func (p *pieces) entries(section gateway.Section, reader templates.Reader) ([]content.Block, error) {
+	var blocks []content.Block
+	for _, c := range p.words.Entries {
+		if c.Section != section {
+			continue
+		}
+		text := pick(c.Texts, reader.Chain)
+		if c.Credit == gateway.CreditAnonymous {
+			blocks = append(blocks, content.Block{Kind: content.Paragraph, Spans: []content.Span{{Text: text, Value: true}}})
+			continue
+		}
+		doc, _, err := p.entry.Render(reader, templates.Data{"group": c.Name, "text": text})
+		if err != nil {
+			return nil, err
+		}
+		blocks = append(blocks, doc.Blocks...)
+	}
+	if section == gateway.SectionCredit {
+		blocks = append(blocks, p.thanks()...)
+	}
+	if section == gateway.SectionCost {
+		for _, f := range p.words.Figures {
+			var money []string
+			for _, m := range f.Money {
+				money = append(money, m.String())
+			}
+			doc, _, err := p.figure.Render(reader, templates.Data{"kind": string(f.Kind), "edition": f.Edition, "count": f.Count, "of": f.Of, "money": strings.Join(money, " + ")})
+			if err != nil {
+				return nil, err
+			}
+			blocks = append(blocks, doc.Blocks...)
+		}
+	}
+	return blocks, nil
+}
+
+// thanks names all who want to be named, once each.
+func (p *pieces) thanks() []content.Block {
+	var names []string
+	for _, c := range p.words.Entries {
+		if c.Section != gateway.SectionSummary && c.Credit != gateway.CreditAnonymous && !slices.Contains(names, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	list := content.Block{Kind: content.Bullets}
+	for _, name := range names {
+		list.Items = append(list.Items, []content.Span{{Text: name, Value: true}})
+	}
+	return []content.Block{list}
+}
+
+// pick gives the text in the first of the languages that it is in, or else in any; the tag of its language stands before
+// one that is not in the first.
+func pick(texts map[string]string, chain []string) string {
+	for i, wanted := range chain {
+		for _, locale := range slices.Sorted(maps.Keys(texts)) {
+			if same(locale, wanted) {
+				if i == 0 || same(locale, chain[0]) {
+					return texts[locale]
+				}
+				return "[" + locale + "] " + texts[locale]
+			}
+		}
+	}
+	for _, locale := range slices.Sorted(maps.Keys(texts)) {
+		return "[" + locale + "] " + texts[locale]
+	}
+	return ""
+}
+
+// same says whether two tags are of one language and script.
+func same(a, b string) bool {
+	x, y := language.Make(a), language.Make(b)
+	xb, _ := x.Base()
+	yb, _ := y.Base()
+	xs, _ := x.Script()
+	ys, _ := y.Script()
+	return xb == yb && xs == ys
+}

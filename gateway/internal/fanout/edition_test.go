@@ -1,0 +1,60 @@
+package fanout_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// An edition is read by each in her language, in sections in their order. What is not written in it stands in the language
+// it was written in, under its tag; objections stand as they came; who wants no name has none; figures say where they are
+// from. What people wrote is never markup and never a placeholder.
+func TestAnEditionInEachLanguage(t *testing.T) {
+	st := newStage(t)
+	for _, w := range st.wires {
+		w.limit = 4000
+	}
+	st.run(st.f)
+	en, de := st.enrol(who{locale: "en", points: "telegram"})[0], st.enrol(who{locale: "de", points: "telegram"})[0]
+	say := func(group string, section gateway.Section, credit gateway.Credit, name string, texts ...string) gateway.Contribution {
+		c := gateway.Contribution{Group: group, Section: section, Entry: 1, Credit: credit, Name: name, Texts: map[string]string{}}
+		for i := 0; i < len(texts); i += 2 {
+			c.Texts[texts[i]] = texts[i+1]
+		}
+		return c
+	}
+	e := gateway.Edition{ID: gateway.NewID(), GroupID: st.group.ID, Number: 4, Entries: []gateway.Contribution{
+		say("rivers", gateway.SectionObjections, gateway.CreditAnonymous, "", "sw", "Viti {group} **vichache** mno."),
+		say("harbour", gateway.SectionProgress, gateway.CreditGroup, "Harbour Union", "en", "The kitchen is open.", "de", "Die Küche ist offen."),
+		say("rivers", gateway.SectionProgress, gateway.CreditName, "Achieng", "en", "Two boats more."),
+		say("harbour", gateway.SectionSummary, gateway.CreditGroup, "Harbour Union", "en", "A good week.", "de", "Eine gute Woche."),
+	}, Figures: []gateway.Figure{{Kind: gateway.FigureReach, Edition: 3, Count: 40, Of: 44}, {Kind: gateway.FigureCost, Edition: 3, Money: []gateway.Money{{Currency: "EUR", Micros: 12_400_000}}}}}
+	ready, err := st.f.ReadyEdition(context.Background(), gateway.Telling{Series: gateway.Series{GroupID: st.group.ID, Title: "Harbour report", Topic: "reports"}, Edition: e, Date: "2026-11-26", By: "desk"})
+	st.ok(err)
+	in, err := st.s.Submit(context.Background(), ready.Broadcast, ready.Fingerprint, nil)
+	st.ok(err)
+	st.f.Wake()
+	texts := map[gateway.ID]string{}
+	for _, d := range st.planned(in.ID) {
+		texts[d.MemberID] = st.text(d, "telegram")
+	}
+	inOrder := func(who gateway.ID, want ...string) {
+		t.Helper()
+		rest := texts[who]
+		for _, w := range want {
+			_, after, found := strings.Cut(rest, w)
+			if !found {
+				t.Fatalf("%q is missing or in another order in\n%s", w, texts[who])
+			}
+			rest = after
+		}
+	}
+	inOrder(en, "Harbour report", "2 groups tell", "A good week.", "Progress", "Harbour Union: The kitchen is open.", "Achieng: Two boats more.", "Objections", "[sw] Viti {group} **vichache** mno.", "Thanks", "Harbour Union", "Achieng",
+		"What it cost", "Edition 3 was sent to 40 of 44 members.", "(Source: Carillon’s ledger)", "Sending edition 3 cost 12.40 EUR.")
+	inOrder(de, "Eine gute Woche.", "Fortschritte", "Die Küche ist offen.", "Achieng: [en] Two boats more.", "[sw] Viti", "Ausgabe 3 ging an 40 von 44 Mitgliedern.")
+	if strings.Contains(texts[en], "rivers") || strings.Contains(texts[en], "anonymous") {
+		t.Errorf("who wants no name has none:\n%s", texts[en])
+	}
+}

@@ -1,0 +1,160 @@
+package postgres
+
+import (
+	"context"
+	"math"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
+)
+
+// PutSeries makes a series or changes it.
+func (s *Store) PutSeries(ctx context.Context, p gateway.Series) (gateway.Series, error) {
+	key, err := s.groupKey(ctx, p.GroupID)
+	if err != nil {
+		return p, err
+	}
+	fresh := p.ID.IsZero()
+	if fresh {
+		p.ID, p.Revision = gateway.NewID(), 0
+	}
+	body, err := sealed.Series(key, &p)
+	if err != nil {
+		return p, err
+	}
+	err = s.do(ctx, false, func(t *txn) error {
+		if fresh {
+			n, err := t.exec("INSERT INTO series (group_id, id, name, revision, body_sealed) VALUES ($1,$2,$3,1,$4) ON CONFLICT (group_id, name) DO NOTHING", p.GroupID, p.ID, p.Name, body)
+			if err == nil && n == 0 {
+				err = row.SeriesTaken(p.Name)
+			}
+			return err
+		}
+		n, err := t.exec("UPDATE series SET revision = revision + 1, body_sealed = $1 WHERE group_id = $2 AND id = $3 AND revision = $4", body, p.GroupID, p.ID, p.Revision)
+		if err == nil && n == 0 {
+			err = gateway.ErrStale
+		}
+		return err
+	})
+	p.Revision++
+	return p, err
+}
+
+// Series reads one by its name.
+func (s *Store) Series(ctx context.Context, group gateway.ID, name string) (gateway.Series, error) {
+	all, err := s.listSeries(ctx, group, "name = $2", name)
+	if err == nil && len(all) == 0 {
+		err = missing("series")
+	}
+	if err != nil {
+		return gateway.Series{}, err
+	}
+	return all[0], nil
+}
+
+// SeriesOf lists a group's.
+func (s *Store) SeriesOf(ctx context.Context, group, after gateway.ID, limit int) ([]gateway.Series, error) {
+	return s.listSeries(ctx, group, "id > $2 ORDER BY id LIMIT $3", after, limit)
+}
+
+func (s *Store) listSeries(ctx context.Context, group gateway.ID, where string, args ...any) ([]gateway.Series, error) {
+	all := []gateway.Series{}
+	key, err := s.groupKey(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	err = s.query(ctx, "SELECT group_id, id, name, revision, body_sealed FROM series WHERE group_id = $1 AND "+where, append([]any{group}, args...), func(r pgx.Rows) error {
+		var one gateway.Series
+		var body []byte
+		if err := r.Scan(&one.GroupID, &one.ID, &one.Name, &one.Revision, &body); err != nil {
+			return err
+		}
+		all = append(all, one)
+		return sealed.OpenSeries(key, &all[len(all)-1], body)
+	})
+	return all, err
+}
+
+// PutEdition keeps an edition, and submits what it sends.
+func (s *Store) PutEdition(ctx context.Context, e gateway.Edition, send *gateway.ReadyBroadcast) (gateway.Edition, error) {
+	key, err := s.groupKey(ctx, e.GroupID)
+	if err != nil {
+		return e, err
+	}
+	if e.ID.IsZero() {
+		e.ID = gateway.NewID()
+	}
+	closed, err := s.sealReady(ctx, send)
+	if err != nil {
+		return e, err
+	}
+	if closed.edition, err = sealed.Edition(key, &e); err != nil {
+		return e, err
+	}
+	err = s.do(ctx, false, func(t *txn) error {
+		if send != nil {
+			var err error
+			if e.BroadcastID, err = t.submit(&send.Broadcast, closed.words, send.Fingerprint); err != nil {
+				return err
+			}
+		}
+		return t.putEdition(&e, closed.edition)
+	})
+	e.Revision++
+	return e, err
+}
+
+// putEdition writes an edition if it stands where its revision says.
+func (t *txn) putEdition(e *gateway.Edition, body []byte) error {
+	if e.Revision == 0 {
+		n, err := t.exec("INSERT INTO editions ("+row.EditionColumns+", body_sealed) VALUES ($1,$2,$3,$4,$5,1,$6,$7) ON CONFLICT DO NOTHING", e.GroupID, e.SeriesID, e.Number, e.ID, string(e.State), e.BroadcastID, body)
+		if err == nil && n == 0 {
+			err = gateway.ErrStale
+		}
+		return err
+	}
+	var was gateway.Edition
+	if err := t.query("SELECT "+row.EditionColumns+" FROM editions WHERE group_id = $1 AND series_id = $2 AND number = $3 FOR UPDATE", []any{e.GroupID, e.SeriesID, e.Number}, func(r pgx.Rows) error {
+		return r.Scan(row.EditionInto(&was)...)
+	}); err != nil {
+		return err
+	}
+	if err := row.CheckEdition(&was, e); err != nil {
+		return err
+	}
+	_, err := t.exec("UPDATE editions SET state = $1, revision = revision + 1, broadcast_id = $2, body_sealed = $3 WHERE group_id = $4 AND series_id = $5 AND number = $6", string(e.State), e.BroadcastID, body, e.GroupID, e.SeriesID, e.Number)
+	return err
+}
+
+// Editions lists the newest first.
+func (s *Store) Editions(ctx context.Context, group, series gateway.ID, before, limit int) ([]gateway.Edition, error) {
+	if before == 0 {
+		before = math.MaxInt32
+	}
+	all := []gateway.Edition{}
+	key, err := s.groupKey(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	err = s.query(ctx, "SELECT "+row.EditionColumns+", body_sealed FROM editions WHERE group_id = $1 AND series_id = $2 AND number < $3 ORDER BY number DESC LIMIT $4", []any{group, series, before, limit}, func(r pgx.Rows) error {
+		return openEdition(key, &all, r.Scan)
+	})
+	return all, err
+}
+
+func openEdition(key *seal.Group, all *[]gateway.Edition, scan func(...any) error) error {
+	var e gateway.Edition
+	var body []byte
+	if err := scan(append(row.EditionInto(&e), &body)...); err != nil {
+		return err
+	}
+	if err := sealed.OpenEdition(key, &e, body); err != nil {
+		return err
+	}
+	*all = append(*all, e)
+	return nil
+}

@@ -1,0 +1,273 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway/civil"
+)
+
+// Series is a cadence of progress reports. Its groups write them together; the members of the group that it belongs to
+// are told.
+type Series struct {
+	ID           ID       `json:"id"`
+	GroupID      ID       `json:"group_id"`
+	Name         string   `json:"name"`                   // a-z 0-9 -, 2 to 40 characters; unique in the group
+	Title        string   `json:"title"`                  // as members read it; at most 100 characters
+	Topic        string   `json:"topic"`                  // whoever subscribed to it is told
+	Contributors []string `json:"contributors,omitempty"` // slugs of the other groups that may contribute
+	Approve      Approval `json:"approve"`
+	Author       string   `json:"author"` // label of the token that changed it last
+	Revision     int64    `json:"revision"`
+}
+
+// Approval is a series' rule for its editions.
+type Approval string
+
+// The rules.
+const (
+	ApprovePerson Approval = "person" // somebody who wrote none of it approves each edition
+	ApproveNone   Approval = "none"   // an edition that is frozen counts as approved
+)
+
+// Edition is one report of a series. What it holds is sealed in the ledger.
+type Edition struct {
+	ID          ID             `json:"id"`
+	GroupID     ID             `json:"group_id"`
+	SeriesID    ID             `json:"series_id"`
+	Number      int            `json:"number"` // from 1 on
+	State       EditionState   `json:"state"`
+	Revision    int64          `json:"revision"` // zero: it is not kept yet
+	Entries     []Contribution `json:"entries"`  // in the order in which they came
+	Figures     []Figure       `json:"figures,omitempty"`
+	Steps       []EditionStep  `json:"steps,omitempty"`    // who did what to it, the oldest first
+	Corrects    int            `json:"corrects,omitempty"` // number of an edition of which this is a correction: it goes to those who had that, and has a summary only
+	BroadcastID ID             `json:"broadcast_id,omitzero"`
+}
+
+// EditionState is how far an edition has come; see EditionSteps.
+type EditionState string
+
+// The states of an edition.
+const (
+	EditionCollecting EditionState = "collecting" // groups contribute
+	EditionFrozen     EditionState = "frozen"     // nothing in it changes any more
+	EditionApproved   EditionState = "approved"   // it may be sent
+	EditionSent       EditionState = "sent"
+	EditionWithdrawn  EditionState = "withdrawn" // it will not be sent
+)
+
+// EditionSteps lists every legal step of an edition.
+var EditionSteps = map[EditionState][]EditionState{
+	EditionCollecting: {EditionFrozen, EditionWithdrawn},
+	EditionFrozen:     {EditionCollecting, EditionApproved, EditionWithdrawn},
+	EditionApproved:   {EditionCollecting, EditionSent, EditionWithdrawn},
+	EditionSent:       {},
+	EditionWithdrawn:  {},
+}
+
+// CanStep reports whether an edition may go from s to next.
+func (s EditionState) CanStep(next EditionState) bool { return slices.Contains(EditionSteps[s], next) }
+
+// EditionStep is one step that was taken.
+type EditionStep struct {
+	To    EditionState `json:"to"`
+	At    time.Time    `json:"at"`
+	By    string       `json:"by"`                // label of the token, or what else did it
+	Token ID           `json:"token_id,omitzero"` // zero: no person
+}
+
+// Hand is who does something: a token, or with a zero id something that is no person.
+type Hand struct {
+	Label string
+	Token ID
+}
+
+// Contribution is what one group says in one section of an edition.
+type Contribution struct {
+	Group   string            `json:"group"` // slug of the group that says it
+	Section Section           `json:"section"`
+	Entry   int               `json:"entry"` // tells apart what one group says in one section: 1 to 20
+	Credit  Credit            `json:"credit"`
+	Name    string            `json:"name,omitempty"` // of CreditName: the person's; of CreditGroup: the group's
+	Texts   map[string]string `json:"texts"`          // locale → text, as it was written: nobody edits it
+	Author  string            `json:"author"`         // label of the token
+	Token   ID                `json:"token_id"`
+	At      time.Time         `json:"at"`
+}
+
+// Section is a part of an edition.
+type Section string
+
+// The sections, and the summary, which stands before them: a sentence or two, all that a text message has room for.
+const (
+	SectionSummary    Section = "summary" // written by the series' own group only
+	SectionProgress   Section = "progress"
+	SectionLessons    Section = "lessons"
+	SectionObjections Section = "objections"
+	SectionCredit     Section = "credit"
+	SectionCost       Section = "cost"
+)
+
+// Sections lists them in the order in which they are read.
+var Sections = [...]Section{SectionProgress, SectionLessons, SectionObjections, SectionCredit, SectionCost}
+
+// Credit says under whose name a contribution stands.
+type Credit string
+
+// The credits.
+const (
+	CreditGroup     Credit = "group"
+	CreditName      Credit = "name"
+	CreditAnonymous Credit = "anonymous" // readers are not told; whoever makes the report sees which group it came from
+)
+
+// Figure is a number that an edition tells, from Carillon's own ledger; it says where it is from.
+type Figure struct {
+	Kind    FigureKind `json:"kind"`
+	Edition int        `json:"edition"` // which it is about
+	Count   int64      `json:"count"`
+	Of      int64      `json:"of"`
+	Money   []Money    `json:"money,omitempty"` // of FigureCost
+	Source  string     `json:"source"`
+	At      time.Time  `json:"at"`
+}
+
+// FigureKind says what a figure counts.
+type FigureKind string
+
+// The figures. All are about the edition that was sent before.
+const (
+	FigureReach    FigureKind = "reach"    // Count of Of members who were meant: it was handed over or delivered
+	FigureCost     FigureKind = "cost"     // Money
+	FigureUnpriced FigureKind = "unpriced" // Count of Of messages have no known price
+)
+
+// Locales lists the languages in which something of an edition is written, sorted.
+func (e *Edition) Locales() []string {
+	all := map[string]string{}
+	for i := range e.Entries {
+		maps.Copy(all, e.Entries[i].Texts)
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// Step takes a step. CodeConflict: it is not a legal one.
+func (e *Edition) Step(s EditionStep) error {
+	if !e.State.CanStep(s.To) {
+		return Faultf(CodeConflict, "edition %d is %s, so it cannot be %s", e.Number, e.State, s.To)
+	}
+	e.State = s.To
+	e.Steps = append(slices.Clone(e.Steps), s)
+	return nil
+}
+
+// ErrUnapproved says that an edition is to be sent that nobody has approved.
+var ErrUnapproved = errors.New("nobody has approved it")
+
+// EditionWords is what an edition says, for Words.
+type EditionWords struct {
+	Number  int            `json:"number"`
+	Entries []Contribution `json:"entries"`
+	Figures []Figure       `json:"figures,omitempty"`
+}
+
+// Telling is an edition that is to be sent.
+type Telling struct {
+	Series  Series
+	Edition Edition
+	Date    string        // that it bears, as in 2026-11-26
+	LocalAt civil.Wall    // at each member's own time; zero: at once
+	LateFor time.Duration // of Broadcast
+	By      string
+
+	Corrected ID // broadcast of the edition that this one corrects: it goes to those who had that; zero: it is no correction
+}
+
+// SendKey is the key of the broadcast that sends an edition: however often and by whomever it is tried, it happens once.
+func (e *Edition) SendKey() string { return "edition-" + e.ID.String() }
+
+// DocumentSeries is a series as people write it.
+type DocumentSeries struct {
+	Title        string   `json:"title"`                  // as members read it
+	Topic        string   `json:"topic"`                  // whoever subscribed to it is told
+	Contributors []string `json:"contributors,omitempty"` // short names of the other groups that may contribute
+	Approve      Approval `json:"approve,omitempty"`      // person, as if absent, or none
+}
+
+// DocumentContribution is a contribution as people write it.
+type DocumentContribution struct {
+	Owner   string            `json:"owner,omitempty"` // short name of the group that makes the series. Absent: this one
+	Series  string            `json:"series"`
+	Edition int               `json:"edition,omitempty"` // of a correction: its number
+	Section Section           `json:"section"`
+	Entry   int               `json:"entry,omitempty"`  // tells apart what one group says in one section. Absent: 1
+	Credit  Credit            `json:"credit,omitempty"` // under whose name it stands. Absent: group
+	Name    string            `json:"name,omitempty"`   // for the credit name: whose
+	Texts   map[string]string `json:"texts"`            // locale → text; an empty one takes that language away
+}
+
+// Contributed is the answer to a contribution: what is kept of the entry now. Without texts, it is gone.
+type Contributed struct {
+	Edition int `json:"edition"` // its number
+	Contribution
+}
+
+// EditionView is an edition as screens show it, with what is missing in it.
+type EditionView struct {
+	Edition
+	Locales []string         `json:"locales"` // in which something of it is written
+	Missing []EditionMissing `json:"missing"`
+}
+
+// EditionMissing says in which languages of an edition one of its entries is not written.
+type EditionMissing struct {
+	Group   string   `json:"group"`
+	Section Section  `json:"section"`
+	Entry   int      `json:"entry"`
+	Locales []string `json:"locales"`
+}
+
+// View gives an edition as screens show it.
+func (e Edition) View() EditionView {
+	v := EditionView{Edition: e, Locales: e.Locales(), Missing: []EditionMissing{}}
+	for _, c := range e.Entries {
+		lacks := slices.DeleteFunc(slices.Clone(v.Locales), func(l string) bool { return c.Texts[l] != "" })
+		if len(lacks) > 0 {
+			v.Missing = append(v.Missing, EditionMissing{c.Group, c.Section, c.Entry, lacks})
+		}
+	}
+	return v
+}
+
+// EditionStanding says how far an edition is, without what it says.
+type EditionStanding struct {
+	Number      int          `json:"number"`
+	State       EditionState `json:"state"`
+	Corrects    int          `json:"corrects,omitempty"` // the edition of which it is a correction
+	BroadcastID ID           `json:"broadcast_id,omitzero"`
+}
+
+// Standing gives it.
+func (e Edition) Standing() EditionStanding {
+	return EditionStanding{e.Number, e.State, e.Corrects, e.BroadcastID}
+}
+
+// Reports keeps series and their editions. Editions are an archive: nothing but a person deletes them.
+type Reports interface {
+	// PutSeries makes a series if its id is zero (CodeConflict: the name is taken), or changes the one with its id and
+	// revision (ErrStale: somebody else changed it).
+	PutSeries(ctx context.Context, s Series) (Series, error)
+	Series(ctx context.Context, group ID, name string) (Series, error)
+	// SeriesOf lists a group's behind after, in order of id.
+	SeriesOf(ctx context.Context, group, after ID, limit int) ([]Series, error)
+	// PutEdition keeps a new edition, or changes the one with its number and revision, and submits what it sends, in one
+	// transaction. ErrStale: somebody else changed it, or made one with its number. CodeConflict: it is in a state from
+	// which it cannot go to this one.
+	PutEdition(ctx context.Context, e Edition, send *ReadyBroadcast) (Edition, error)
+	// Editions lists the newest first, those before a number (zero: from the newest).
+	Editions(ctx context.Context, group, series ID, before, limit int) ([]Edition, error)
+}
