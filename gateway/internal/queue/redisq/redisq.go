@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -60,7 +61,8 @@ func (o *Options) complete() {
 // follows the contexts.
 func (o *Options) client() *redis.UniversalOptions {
 	return &redis.UniversalOptions{
-		Addrs: o.Addrs, MasterName: o.Master, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, SentinelPassword: o.SentinelPassword, TLSConfig: o.TLS,
+		Addrs:      slices.Clone(o.Addrs), // the client writes behind its end
+		MasterName: o.Master, IsClusterMode: o.Cluster, Username: o.Username, Password: o.Password, SentinelPassword: o.SentinelPassword, TLSConfig: o.TLS,
 		Protocol: 2, MaxRetries: -1, DialTimeout: o.Timeout, DialerRetries: 1, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, ContextTimeoutEnabled: true,
 		PoolSize: 64, PoolTimeout: o.Timeout, PipelinePoolSize: -1, FailingTimeoutSeconds: 1, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
