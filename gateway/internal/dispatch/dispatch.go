@@ -209,20 +209,27 @@ const pushTime = 250 * time.Millisecond
 // Planned says that a chunk was written. What is urgent and due goes into its lane at once, and its texts are kept, so that
 // neither is asked of the ledger again; in case the ledger's clock is behind ours, it is looked at once more before long.
 func (d *Dispatcher) Planned(c *gateway.Chunk) {
-	due := map[gateway.ID][]gateway.ID{}
-	now := d.o.Now()
+	due := map[gateway.ID][]gateway.ID{} // by channel; none: the relay is to find out
+	now, urgent := d.o.Now(), c.Lane == gateway.Urgent
 	for i := range c.Deliveries {
-		if p := &c.Deliveries[i]; p.Reason == "" && !p.Due.After(now) {
-			due[p.Channel] = append(due[p.Channel], p.ID)
+		p := &c.Deliveries[i]
+		if p.Reason != "" {
+			continue
+		}
+		ids, seen := due[p.Channel]
+		if urgent && !p.Due.After(now) {
+			due[p.Channel] = append(ids, p.ID)
+		} else if !seen {
+			due[p.Channel] = nil
 		}
 	}
-	if c.Lane == gateway.Urgent {
+	if urgent {
 		for i := range c.Renderings {
 			d.texts.keep(read(c.Renderings[i]))
 		}
 	}
 	for channel, ids := range due {
-		if l := d.line(channel); l == nil || c.Lane != gateway.Urgent || !l.push(gateway.Share{Group: c.Group, Deliveries: ids}) {
+		if l := d.line(channel); l == nil || len(ids) == 0 || !l.push(gateway.Share{Group: c.Group, Deliveries: ids}) {
 			d.Nudge(channel, c.Lane)
 		}
 	}
