@@ -58,25 +58,21 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	if err != nil {
 		return gateway.Submission{}, err
 	}
-	audience, policy := row.JSON(b.Audience), row.JSON(b.Policy)
 	info := &frozen{Frozen: row.Frozen{ID: b.ID, Group: b.GroupID, Start: row.ToMicros(b.StartAt), Expires: row.ToMicros(b.ExpiresAt), Sensitive: b.Sensitive}}
-	if err := info.Set(string(b.Class), audience, policy); err != nil {
+	if err := info.Set(string(b.Class), row.JSON(b.Audience), row.JSON(b.Policy)); err != nil {
 		return gateway.Submission{}, err
 	}
 	unfit := b.CheckNew()
 	refused := unfit
 	if unfit == nil {
 		refused = s.transact(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) (bool, error) {
-			state, planned, cursor := gateway.Planning, 0, gateway.ID{}
 			if whole != nil {
-				state, planned, cursor = gateway.Planned, len(whole.Deliveries), whole.Cursor
 				if err := t.knowChannels(whole); err != nil {
 					return false, err
 				}
 			}
 			batch := &pgx.Batch{}
-			batch.Queue(submitStatement, b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), audience, words, b.Sensitive, b.Author, string(state), policy, int16(b.Policy.Lane),
-				b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), planned, cursor, row.LocalText(&b), b.LateFor.Microseconds())
+			batch.Queue(submitStatement, submission(&b, words, fingerprint, whole)...)
 			if whole != nil {
 				if err := t.queueRenderings(batch, whole.Renderings, key); err != nil {
 					return false, err
@@ -106,6 +102,16 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 		return gateway.Submission{}, err
 	}
 	return gateway.Submission{ID: id, Created: id == b.ID}, nil
+}
+
+// submission gives what submitStatement writes. A broadcast that comes with its only chunk is planned.
+func submission(b *gateway.Broadcast, words, fingerprint []byte, whole *gateway.Chunk) []any {
+	state, planned, cursor := gateway.Planning, 0, gateway.ID{}
+	if whole != nil {
+		state, planned, cursor = gateway.Planned, len(whole.Deliveries), whole.Cursor
+	}
+	return []any{b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, string(state), row.JSON(b.Policy), int16(b.Policy.Lane),
+		b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), planned, cursor, row.LocalText(b), b.LateFor.Microseconds()}
 }
 
 // submitted finds the broadcast that a key was used for.

@@ -43,7 +43,7 @@ func (s *Store) Remind(ctx context.Context, r gateway.Reminding) error {
 		if r.Send == nil {
 			return nil
 		}
-		id, err := t.submit(&r.Send.Broadcast, sealed.words, r.Send.Fingerprint)
+		id, err := t.submit(&r.Send.Broadcast, sealed.Words, r.Send.Fingerprint)
 		if err != nil {
 			return err
 		}

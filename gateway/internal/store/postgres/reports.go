@@ -88,21 +88,24 @@ func (s *Store) PutEdition(ctx context.Context, e gateway.Edition, send *gateway
 	if e.ID.IsZero() {
 		e.ID = gateway.NewID()
 	}
-	closed, err := s.sealReady(ctx, send)
+	body, err := sealed.Edition(key, &e)
 	if err != nil {
 		return e, err
 	}
-	if closed.edition, err = sealed.Edition(key, &e); err != nil {
-		return e, err
+	var words []byte
+	if send != nil {
+		if words, err = sealed.Words(key, send.Broadcast.ID, send.Broadcast.Words); err != nil {
+			return e, err
+		}
 	}
 	err = s.do(ctx, false, func(t *txn) error {
 		if send != nil {
 			var err error
-			if e.BroadcastID, err = t.submit(&send.Broadcast, closed.words, send.Fingerprint); err != nil {
+			if e.BroadcastID, err = t.submit(&send.Broadcast, words, send.Fingerprint); err != nil {
 				return err
 			}
 		}
-		return t.putEdition(&e, closed.edition)
+		return t.putEdition(&e, body)
 	})
 	e.Revision++
 	return e, err

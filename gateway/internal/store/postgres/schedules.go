@@ -231,24 +231,16 @@ func (s *Store) Decide(ctx context.Context, o gateway.Occurrence, send *gateway.
 	})
 }
 
-// closed is what is sealed of a broadcast that is ready.
-type closed struct{ words, edition []byte }
-
-func (s *Store) sealReady(ctx context.Context, send *gateway.ReadyBroadcast) (c closed, err error) {
+// sealReady seals what is ready under its group's key.
+func (s *Store) sealReady(ctx context.Context, send *gateway.ReadyBroadcast) (sealed.Closed, error) {
 	if send == nil {
-		return c, nil
+		return sealed.Closed{}, nil
 	}
 	key, err := s.groupKey(ctx, send.Broadcast.GroupID)
 	if err != nil {
-		return c, err
+		return sealed.Closed{}, err
 	}
-	if send.Edition != nil {
-		if c.edition, err = sealed.Edition(key, send.Edition); err != nil {
-			return c, err
-		}
-	}
-	c.words, err = sealed.Words(key, send.Broadcast.ID, send.Broadcast.Words)
-	return c, err
+	return sealed.Ready(key, send)
 }
 
 // submit stores the broadcast of a run unless its key is known. Who runs it has its schedule to himself.
@@ -263,11 +255,10 @@ func (t *txn) submit(b *gateway.Broadcast, words, fingerprint []byte) (id gatewa
 		}
 		return id, err
 	}
-	if err := b.CheckStart(); err != nil {
+	if err := b.CheckNew(); err != nil {
 		return id, err
 	}
-	_, err = t.exec(submitStatement, b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, string(gateway.Planning), row.JSON(b.Policy), int16(b.Policy.Lane),
-		b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), 0, gateway.ID{}, row.LocalText(b), b.LateFor.Microseconds())
+	_, err = t.exec(submitStatement, submission(b, words, fingerprint, nil)...)
 	return b.ID, err
 }
 
@@ -281,16 +272,16 @@ func (t *txn) outcome(o *gateway.Occurrence) (state gateway.OccurrenceState, rec
 }
 
 // putOutcome writes the outcome of a run, and submits what it sends if it fired.
-func (t *txn) putOutcome(o *gateway.Occurrence, send *gateway.ReadyBroadcast, c closed) error {
+func (t *txn) putOutcome(o *gateway.Occurrence, send *gateway.ReadyBroadcast, c sealed.Closed) error {
 	if o.State == gateway.OccurrenceFired && send != nil {
 		var err error
-		if o.BroadcastID, err = t.submit(&send.Broadcast, c.words, send.Fingerprint); err != nil {
+		if o.BroadcastID, err = t.submit(&send.Broadcast, c.Words, send.Fingerprint); err != nil {
 			return err
 		}
 		if send.Edition != nil {
 			e := *send.Edition
 			e.BroadcastID = o.BroadcastID
-			if err := t.putEdition(&e, c.edition); err != nil {
+			if err := t.putEdition(&e, c.Edition); err != nil {
 				return err
 			}
 		}

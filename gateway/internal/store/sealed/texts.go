@@ -67,6 +67,23 @@ func OpenReview(key *seal.Group, group gateway.ID, r *gateway.Review, sealed []b
 	return err
 }
 
+// Closed is what is sealed of a broadcast that is ready.
+type Closed struct{ Words, Edition []byte }
+
+// Ready seals a broadcast that is ready; nil: nothing is.
+func Ready(key *seal.Group, send *gateway.ReadyBroadcast) (c Closed, err error) {
+	if send == nil {
+		return c, nil
+	}
+	if send.Edition != nil {
+		if c.Edition, err = Edition(key, send.Edition); err != nil {
+			return c, err
+		}
+	}
+	c.Words, err = Words(key, send.Broadcast.ID, send.Broadcast.Words)
+	return c, err
+}
+
 // Action seals what a schedule does.
 func Action(key *seal.Group, schedule gateway.ID, action gateway.Action) ([]byte, error) {
 	return document(key, Place(schedule, "action"), action)

@@ -48,7 +48,7 @@ func (s *Store) Remind(ctx context.Context, r gateway.Reminding) error {
 		if r.Send == nil {
 			return nil
 		}
-		done, err := t.submit(&r.Send.Broadcast, sealed.words, r.Send.Fingerprint)
+		done, err := t.submit(&r.Send.Broadcast, sealed.Words, r.Send.Fingerprint)
 		if err != nil {
 			return err
 		}

@@ -249,24 +249,16 @@ func (s *Store) Decide(ctx context.Context, o gateway.Occurrence, send *gateway.
 	})
 }
 
-// closed is what is sealed of a broadcast that is ready.
-type closed struct{ words, edition []byte }
-
-func (s *Store) sealReady(ctx context.Context, send *gateway.ReadyBroadcast) (c closed, err error) {
+// sealReady seals what is ready under its group's key.
+func (s *Store) sealReady(ctx context.Context, send *gateway.ReadyBroadcast) (sealed.Closed, error) {
 	if send == nil {
-		return c, nil
+		return sealed.Closed{}, nil
 	}
 	key, err := s.groupKey(ctx, send.Broadcast.GroupID)
 	if err != nil {
-		return c, err
+		return sealed.Closed{}, err
 	}
-	if send.Edition != nil {
-		if c.edition, err = sealed.Edition(key, send.Edition); err != nil {
-			return c, err
-		}
-	}
-	c.words, err = sealed.Words(key, send.Broadcast.ID, send.Broadcast.Words)
-	return c, err
+	return sealed.Ready(key, send)
 }
 
 // outcome reads what is recorded of a run.
@@ -279,16 +271,16 @@ func (t *txn) outcome(o *gateway.Occurrence) (state gateway.OccurrenceState, rec
 }
 
 // putOutcome writes the outcome of a run, and submits what it sends if it fired.
-func (t *txn) putOutcome(o *gateway.Occurrence, send *gateway.ReadyBroadcast, c closed) error {
+func (t *txn) putOutcome(o *gateway.Occurrence, send *gateway.ReadyBroadcast, c sealed.Closed) error {
 	if o.State == gateway.OccurrenceFired && send != nil {
-		done, err := t.submit(&send.Broadcast, c.words, send.Fingerprint)
+		done, err := t.submit(&send.Broadcast, c.Words, send.Fingerprint)
 		if err != nil {
 			return err
 		}
 		if o.BroadcastID = done.ID; send.Edition != nil {
 			e := *send.Edition
 			e.BroadcastID = done.ID
-			if err := t.putEdition(&e, c.edition); err != nil {
+			if err := t.putEdition(&e, c.Edition); err != nil {
 				return err
 			}
 		}
