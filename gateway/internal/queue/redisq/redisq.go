@@ -80,8 +80,7 @@ type Queue struct {
 	lost      chan struct{}
 	nudged    chan queue.Lane
 	announced chan struct{}
-	asked     atomic.Int64 // when a Cluster was last asked who holds what
-	deaf      atomic.Bool  // signals do not come: who waits looks for himself
+	deaf      atomic.Bool // signals do not come: who waits looks for himself
 
 	mu       sync.RWMutex
 	channels map[gateway.ID]*channel
@@ -205,18 +204,12 @@ func (q *Queue) run(ctx context.Context, s *script, keys []string, args ...any) 
 	return list, nil
 }
 
-// askWhoAgain is how many milliseconds lie between two questions at least: the client's answers to two at once race.
-const askWhoAgain = 500
-
 // askWho has a Cluster asked which server holds what: by itself the client does so every ten seconds, and for answers that
 // send it elsewhere, but not when a server is gone.
 func (q *Queue) askWho(err error) {
 	var answer redis.Error
 	if c, ok := q.client.(*redis.ClusterClient); ok && (!errors.As(err, &answer) || redis.HasErrorPrefix(err, "CLUSTERDOWN")) {
-		last, now := q.asked.Load(), time.Now().UnixMilli()
-		if now-last >= askWhoAgain && q.asked.CompareAndSwap(last, now) {
-			c.ReloadState(context.Background())
-		}
+		c.ReloadState(context.Background()) // of many such calls it asks once, and not again for a while
 	}
 }
 
