@@ -173,7 +173,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	var gather time.Duration
 	if !alone {
-		sending.Rows, gather = ScaledRows, scaledGather
+		sending.Rows, sending.Abreast, gather = ScaledRows, ScaledAbreast, scaledGather
 	}
 	if a.dispatch, err = dispatch.New(sending); err != nil {
 		return err

@@ -79,6 +79,8 @@ func (a *App) close() error {
 const (
 	// ScaledRows is how many claims or outcomes; the benchmarks take as many.
 	ScaledRows = 256
+	// ScaledAbreast is how many calls at the same time, so that one is at work while another waits for the disk.
+	ScaledAbreast = 2
 	// scaledGather is for how long receipts gather.
 	scaledGather = 20 * time.Millisecond
 )

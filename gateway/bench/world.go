@@ -38,6 +38,7 @@ type world struct {
 	end     func() error // of the queue
 	alone   bool
 	rows    int
+	abreast int
 	group   gateway.Group
 	channel gateway.Channel
 	adapter channels.Adapter
@@ -70,7 +71,7 @@ func openWorldOf(ctx context.Context, dir string, channel gateway.Channel, adapt
 	}
 	w := &world{adapter: adapter, address: address, alone: !g.scaled()}
 	if g.scaled() {
-		w.rows = app.ScaledRows
+		w.rows, w.abreast = app.ScaledRows, app.ScaledAbreast
 	}
 	if w.store, err = g.ledger(ctx, dir, ring); err != nil {
 		return nil, err
@@ -174,7 +175,7 @@ func (w *world) fanout(o fanout.Options) *fanout.Fanout {
 func (w *world) dispatcher() (*dispatch.Dispatcher, error) {
 	people := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{w.channel.Kind}, Usable: w.Usable,
 		Parse: func(_, region, raw string) (channels.Address, error) { return sms.ParseNumber(raw, region) }})
-	return dispatch.New(dispatch.Options{Ledger: w.store, Mender: w.store, Routes: people, Deliveries: w.store, Texts: w.store, Health: w.store, Live: w, Queue: w.queue, Alone: w.alone, Rows: w.rows,
+	return dispatch.New(dispatch.Options{Ledger: w.store, Mender: w.store, Routes: people, Deliveries: w.store, Texts: w.store, Health: w.store, Live: w, Queue: w.queue, Alone: w.alone, Rows: w.rows, Abreast: w.abreast,
 		CallbackURL: func(_, attempt gateway.ID, part int) string { // receipts come by webhook, not by polling
 			return fmt.Sprintf("http://127.0.0.1:1/hooks/sms?a=%s&p=%d", attempt, part)
 		}})

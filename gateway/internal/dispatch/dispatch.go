@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ type Dispatcher struct {
 	texts   *texts
 	metrics *metrics
 	urgent  *gatherer
-	rest    *gatherer
+	rest    []*gatherer // each with its share of a channel's senders, and with their outcomes
 	mender  *mender
 
 	mu      sync.RWMutex
@@ -48,7 +49,9 @@ func New(o Options) (*Dispatcher, error) {
 		return nil, fmt.Errorf("registering the metrics of dispatch: %w", err)
 	}
 	claimant := gateway.Claimant{ID: o.Process, Lease: o.Lease}
-	d.rest = newGatherer(&o, claimant)
+	for range o.Abreast {
+		d.rest = append(d.rest, newGatherer(&o, claimant))
+	}
 	claimant.Urgent = true
 	d.urgent = newGatherer(&o, claimant)
 	d.mender = newMender(d, claimant)
@@ -75,7 +78,8 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		return err
 	}
 	var settlements, background sync.WaitGroup
-	for _, g := range []*gatherer{d.urgent, d.rest} {
+	gatherers := append(slices.Clone(d.rest), d.urgent)
+	for _, g := range gatherers {
 		settlements.Go(func() { g.run(writing) })
 	}
 	background.Go(func() { d.mender.run(ctx) })
@@ -85,8 +89,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	background.Wait()
 
 	err := d.drain(giveUp)
-	d.urgent.close()
-	d.rest.close()
+	for _, g := range gatherers {
+		g.close()
+	}
 	written := make(chan struct{})
 	go func() { settlements.Wait(); close(written) }()
 	select {

@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,28 +13,35 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
 )
 
-// A report to a thousand people over a lane of sixty-four: each gets it once, and no sender ever holds two.
+// A report to a thousand people over a lane of sixty-four: each gets it once, and no sender ever holds two. Nor does one
+// where the senders of a channel are so many that two calls of the ledger are under way at the same time.
 func TestEveryoneOnce(t *testing.T) {
-	story(t, func(w *world) {
-		p := &provider{}
-		sms := w.add("sms", p)
-		report := w.l.announce(gateway.Report, 1)
-		for range 1000 {
-			w.l.plan(report, sms)
-		}
-		w.start(w.options())
-		w.expect(map[gateway.DeliveryState]int{gateway.DeliveryAccepted: 1000})
-		keys := map[string]bool{}
-		for _, m := range p.got {
-			keys[m.Key] = true
-		}
-		if len(p.got) != 1000 || len(keys) != 1000 {
-			t.Errorf("%d sends under %d keys", len(p.got), len(keys))
-		}
-		if most := w.l.mostOpen[sms]; most > 10 {
-			t.Errorf("%d attempts were claimed at once by 10 senders", most)
-		}
-	})
+	for _, senders := range []int{8, 64, 129} {
+		t.Run(fmt.Sprint(senders, " senders"), func(t *testing.T) {
+			story(t, func(w *world) {
+				p := &provider{}
+				sms := w.add("sms", p)
+				report := w.l.announce(gateway.Report, 1)
+				for range 1000 {
+					w.l.plan(report, sms)
+				}
+				o := w.options()
+				o.Senders, o.Abreast = senders, 2
+				w.start(o)
+				w.expect(map[gateway.DeliveryState]int{gateway.DeliveryAccepted: 1000})
+				keys := map[string]bool{}
+				for _, m := range p.got {
+					keys[m.Key] = true
+				}
+				if len(p.got) != 1000 || len(keys) != 1000 {
+					t.Errorf("%d sends under %d keys", len(p.got), len(keys))
+				}
+				if most := w.l.mostOpen[sms]; most > senders+o.UrgentSenders {
+					t.Errorf("%d attempts were claimed at once by %d senders", most, senders+o.UrgentSenders)
+				}
+			})
+		})
+	}
 }
 
 // Twenty channels share the way to the ledger: their claims and outcomes travel together, and nobody's are mixed up.

@@ -16,8 +16,8 @@ import (
 // A transaction of forty costs little more than one of ten, so routine work waits for more of it: senders as long as
 // others become free within lull, and nothing longer than gathering. Urgent work waits for nobody.
 const (
-	gathering = 3 * time.Millisecond
-	lull      = 500 * time.Microsecond
+	gathering = 6 * time.Millisecond
+	lull      = 1500 * time.Microsecond
 )
 
 // gatherer takes what senders did, and what they are to do next, to the ledger: all of it in one transaction, while the

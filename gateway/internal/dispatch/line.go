@@ -64,6 +64,10 @@ func (d *Dispatcher) newLine(c gateway.Channel, caps channels.Capabilities) *lin
 	return l
 }
 
+// worthCalling is for how many senders of a channel a call of the ledger of their own is worth its while: below that, two
+// calls at the same time take longer than one, and urgent ones beside them too.
+const worthCalling = 64
+
 // same reports whether the line can go on under a changed record.
 func (l *line) same(c gateway.Channel, caps channels.Capabilities) bool {
 	senders := c.Senders
@@ -87,7 +91,10 @@ func (l *line) run(ctx, sending context.Context) {
 	background.Go(func() { l.keepHealth(inner) })
 	if l.d.o.Work.sends() {
 		pumps.Go(func() { l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders, l.d.urgent).run(ctx, sending) })
-		pumps.Go(func() { l.newPump(routine, l.senders, l.d.rest).run(ctx, sending) })
+		shares := max(1, min(l.senders/worthCalling, len(l.d.rest)))
+		for i, g := range l.d.rest[:shares] {
+			pumps.Go(func() { l.newPump(routine, (l.senders+i)/shares, g).run(ctx, sending) })
+		}
 	}
 	<-ctx.Done()
 	pumps.Wait()

@@ -117,6 +117,7 @@ type Options struct {
 	UrgentSenders int           // besides, for urgent messages only; 4
 	Window        int           // ids of each group that a lane holds waiting; queue.Window
 	Rows          int           // claims, or outcomes, of one call of the ledger: more cost less each, fewer keep alerts waiting less; 48
+	Abreast       int           // calls of the ledger at the same time for what is not urgent, of channels with senders enough; 1
 	Sweep         time.Duration // how often the ledger is asked without a nudge; 1 s
 	Lease         time.Duration // how long a claim holds at most; an attempt of all its parts ends a little earlier; 5 min
 	Grace         time.Duration // how long sends may go on after Run's context ended; 10 s
@@ -139,6 +140,7 @@ func (o *Options) complete() {
 	positive(&o.UrgentSenders, 4)
 	positive(&o.Window, queue.Window)
 	positive(&o.Rows, 48)
+	positive(&o.Abreast, 1)
 	positive(&o.CacheBytes, 16<<20)
 	lasting(&o.Sweep, time.Second)
 	lasting(&o.Lease, 5*time.Minute)

@@ -35,7 +35,7 @@ func newGatherer(gathering time.Duration, write func(context.Context, []gateway.
 	if gathering == 0 {
 		gathering = usualGathering
 	}
-	return &gatherer{write: write, calls: make(chan *call, most), done: make(chan struct{}), gathering: gathering, lull: gathering / 10}
+	return &gatherer{write: write, calls: make(chan *call, most), done: make(chan struct{}), gathering: gathering, lull: gathering / 4}
 }
 
 // observe hands receipts in and waits until they are written.
