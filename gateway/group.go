@@ -24,6 +24,7 @@ type Group struct {
 	Floor     int      `json:"floor,omitempty"`     // smallest number shown to others; zero: 10
 	Budget    *Budget  `json:"budget,omitempty"`    // caps of a month; nil: none
 	Countries []string `json:"countries,omitempty"` // ISO 3166, to which text messages may go, of every class; none: to all
+	Replies   *Replies `json:"replies,omitempty"`   // its own about what members write; nil: none
 }
 
 // longName is from how many letters on a name is found inside longer words too: endings are attached to names in many
@@ -95,18 +96,19 @@ const MaxTopics = 62
 
 // Member is a person, under a pseudonymous id.
 type Member struct {
-	ID        ID             `json:"id"`
-	GroupID   ID             `json:"group_id"`
-	Ref       Private        `json:"ref,omitempty"`  // the group's own pseudonym for her; unique in the group
-	Name      Private        `json:"name,omitempty"` //
-	Locale    string         `json:"locale"`         // BCP 47
-	Fallback  []string       `json:"fallback,omitempty"`
-	Zone      string         `json:"zone"`              // IANA name
-	Neutral   bool           `json:"neutral,omitempty"` // no group name, a pointer instead of the text
-	Quiet     string         `json:"quiet,omitempty"`   // when she is not to be disturbed, as ParseQuiet reads it; of an import, empty: as it was, NoQuiet: never
-	Tags      []string       `json:"tags,omitempty"`
-	Points    []ContactPoint `json:"points"` // in the order she prefers
-	CreatedAt time.Time      `json:"created_at"`
+	ID          ID             `json:"id"`
+	GroupID     ID             `json:"group_id"`
+	Ref         Private        `json:"ref,omitempty"`  // the group's own pseudonym for her; unique in the group
+	Name        Private        `json:"name,omitempty"` //
+	Locale      string         `json:"locale"`         // BCP 47
+	Fallback    []string       `json:"fallback,omitempty"`
+	Zone        string         `json:"zone"`                  // IANA name
+	Neutral     bool           `json:"neutral,omitempty"`     // no group name, a pointer instead of the text
+	Quiet       string         `json:"quiet,omitempty"`       // when she is not to be disturbed, as ParseQuiet reads it; of an import, empty: as it was, NoQuiet: never
+	PausedUntil time.Time      `json:"paused_until,omitzero"` // she gets no reports and no reminders until then; Endless: until she says so
+	Tags        []string       `json:"tags,omitempty"`
+	Points      []ContactPoint `json:"points"` // in the order she prefers
+	CreatedAt   time.Time      `json:"created_at"`
 }
 
 // ContactPoint is one address of a member.

@@ -30,7 +30,7 @@ func (t *txn) at(group gateway.ID, kind string, index []byte) (all []roll.Found,
 // StopAddress stops an address in a group, for good.
 func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
 	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
-		if _, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) VALUES ($1,$2,$3,$4,$5) ON CONFLICT DO NOTHING",
+		if _, err := t.exec("INSERT INTO suppressions AS s (group_id, kind, address_index, at, source) VALUES ($1,$2,$3,$4,$5) ON CONFLICT (group_id, kind, address_index) DO UPDATE SET at = excluded.at, source = excluded.source WHERE s.source = '"+roll.Lifted+"'",
 			group, kind, key.Suppression.Of(kind, address.Reveal()), t.now, proof.Source); err != nil {
 			return nil, err
 		}
@@ -38,10 +38,22 @@ func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, 
 	})
 }
 
+// StopEverywhere suppresses an address in every group.
+func (s *Store) StopEverywhere(ctx context.Context, kind string, address gateway.Private) error {
+	return s.do(ctx, true, func(t *txn) error {
+		_, err := t.exec("INSERT INTO suppressions_everywhere (kind, address_index, at) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING", kind, s.ring.Suppression().Of(kind, address.Reveal()), t.now)
+		return err
+	})
+}
+
 // StartAddress undoes a STOP.
 func (s *Store) StartAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
 	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
-		if _, err := t.exec("DELETE FROM suppressions WHERE group_id = $1 AND kind = $2 AND address_index = $3", group, kind, key.Suppression.Of(kind, address.Reveal())); err != nil {
+		at := roll.StopsOf(s.ring, key, kind, address)
+		if _, err := t.exec("DELETE FROM suppressions WHERE group_id = $1 AND kind = $2 AND address_index = $3", group, kind, at.Group); err != nil {
+			return nil, err
+		}
+		if _, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) SELECT $1::uuid, kind, $3::bytea, $4::bigint, '"+roll.Lifted+"' FROM suppressions_everywhere WHERE kind = $2 AND address_index = $5", group, kind, at.Group, t.now, at.Everywhere); err != nil {
 			return nil, err
 		}
 		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStart)
@@ -105,16 +117,21 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proof
 			return nil, err
 		}
 		for _, proof := range proofs {
-			proof.ID, proof.GroupID, proof.MemberID, proof.PointID = gateway.NewID(), group, p.Member, p.ID
-			at := row.ToMicros(proof.At)
-			if at == 0 {
-				at = t.now
-			}
-			batch.Queue("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
-				group, p.Member, proof.ID, p.ID, proof.Topic, proof.Granted, proof.Wording, proof.Locale, at, sealed.Text(box, proof.Proof, proof.ID, "proof"), proof.Source)
+			proof.ID, proof.PointID = gateway.NewID(), p.ID
+			t.queueConsent(batch, box, group, p.Member, proof)
 		}
 	}
 	return members, t.send(batch)
+}
+
+// queueConsent queues a piece of evidence.
+func (t *txn) queueConsent(batch *pgx.Batch, box seal.Box, group, member gateway.ID, c gateway.Consent) {
+	at := row.ToMicros(c.At)
+	if at == 0 {
+		at = t.now
+	}
+	batch.Queue("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+		group, member, c.ID, c.PointID, c.Topic, c.Granted, c.Wording, c.Locale, at, sealed.Text(box, c.Proof, c.ID, "proof"), c.Source)
 }
 
 // memberBox opens the key of a member who must be there.
@@ -197,7 +214,7 @@ func (t *txn) move(key *seal.Group, group gateway.ID, kind string, p roll.Found,
 
 // stands says whether a STOP stands against an address, in the group or everywhere.
 func (t *txn) stands(group gateway.ID, kind string, at roll.Stops) (found bool, err error) {
-	err = t.query("SELECT EXISTS (SELECT 1 FROM suppressions WHERE group_id = $1 AND kind = $2 AND address_index = $3) OR EXISTS (SELECT 1 FROM suppressions_everywhere WHERE kind = $2 AND address_index = $4)",
+	err = t.query("SELECT COALESCE((SELECT source <> '"+roll.Lifted+"' FROM suppressions WHERE group_id = $1 AND kind = $2 AND address_index = $3), EXISTS (SELECT 1 FROM suppressions_everywhere WHERE kind = $2 AND address_index = $4))",
 		[]any{group, kind, at.Group, at.Everywhere}, func(r pgx.Rows) error { return r.Scan(&found) })
 	return found, err
 }

@@ -95,6 +95,9 @@ func Granted(topics []Topic, p Found, point gateway.ID, consents []gateway.Conse
 	return state, mask, news
 }
 
+// Lifted is the source of a group's suppression that takes back, for this group alone, a STOP for every group.
+const Lifted = "lifted"
+
 // Stops are where a STOP of an address stands: in its group, and everywhere.
 type Stops struct{ Group, Everywhere []byte }
 
