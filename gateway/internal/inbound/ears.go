@@ -72,6 +72,8 @@ type Parts struct {
 	Tell     Tell
 	Duty     Duty
 
+	// Page sends a member a link to her own page, to that contact point; the key makes it happen once. Nil: there are no pages.
+	Page  func(ctx context.Context, group, member, point gateway.ID, key string) error
 	Alive func(ctx context.Context, channel gateway.ID) // called after every poll that succeeded; nil: nobody asks
 	Polls bool                                          // there is no public URL: Run polls every channel that can be, and that no other process polls
 	Pause time.Duration                                 // at least, from one poll of a channel to the next; zero: a second
@@ -90,6 +92,7 @@ const (
 	HeardStop     Heard = "stop"
 	HeardStart    Heard = "start"
 	HeardYes      Heard = "yes"
+	HeardPage     Heard = "page"
 	HeardMessage  Heard = "message"  // for the inbox
 	HeardStranger Heard = "stranger" // written by somebody whom none of the channel's several groups knows: nobody's to keep
 	HeardAgain    Heard = "again"    // the same event once more
@@ -100,7 +103,7 @@ const (
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPage, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {

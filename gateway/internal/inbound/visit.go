@@ -98,6 +98,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	case yes:
 		v.Count(v.ch.ID, HeardYes)
 		return v.confirm(ctx, owners)
+	case page:
+		v.Count(v.ch.ID, HeardPage)
+		return v.sendPage(ctx, owners)
 	}
 	v.Count(v.ch.ID, HeardMessage)
 	return nil

@@ -15,6 +15,7 @@ const (
 	stop    meaning = "stop"
 	start   meaning = "start"
 	yes     meaning = "yes"
+	page    meaning = "page"
 )
 
 // meaningOf understands a message that is one bare word, in any case and width, with whatever punctuation around it.
@@ -34,6 +35,8 @@ func meaningOf(text string) meaning {
 		return start
 	case "YES":
 		return yes
+	case "ME", "PAGE":
+		return page
 	}
 	return nothing
 }

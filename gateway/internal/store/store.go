@@ -39,5 +39,7 @@ type Store interface {
 	gateway.Timetable
 	gateway.Reports
 	gateway.Watchdog
+	gateway.Pages
+	gateway.Points
 	Close() error
 }

@@ -81,7 +81,7 @@ func (f *Frozen) Judge(c *gateway.Claim, now int64, stopped, erased bool, point 
 		return gateway.Silenced, gateway.ReasonSuppressed, "the member was erased"
 	case point == roll.Stopped && !(f.Class == gateway.Account && c.Point == f.Answers): // but the one answer to her own STOP
 		return gateway.Silenced, gateway.ReasonSuppressed, "the person said STOP"
-	case point != roll.Active && point != roll.Stopped && !(point == roll.Unconfirmed && f.Class == gateway.Account):
+	case point != roll.Active && point != roll.Stopped && !((point == roll.Unconfirmed || point == roll.Proving) && f.Class == gateway.Account):
 		return gateway.Unusable, "", ""
 	}
 	return gateway.Granted, "", ""
