@@ -155,13 +155,14 @@ type Audiences interface {
 
 // Recipient is what fan-out needs to know of a member. It holds no address.
 type Recipient struct {
-	Member   ID
-	Locale   string
-	Fallback []string
-	Zone     string
-	Neutral  bool
-	Quiet    string     // as of Member
-	Points   []PointRef // in her order
+	Member      ID
+	Locale      string
+	Fallback    []string
+	Zone        string
+	Neutral     bool
+	Quiet       string     // as of Member
+	PausedUntil time.Time  // as of Member
+	Points      []PointRef // in her order
 }
 
 // PointRef is a contact point without its address.

@@ -49,7 +49,7 @@ const (
 	Granted                 // send it
 	Held                    // its broadcast is stopped; it comes back on resume
 	Lapsed                  // it has expired and is ended now
-	Silenced                // the person said STOP, or is erased; it is ended now
+	Silenced                // the person said STOP or paused, or is erased; it is ended now
 	Unusable                // the contact point is no good any more: take the next one (Mender.Advance)
 	Capped                  // the group's hard cap is reached; it comes back when the cap binds no more (Costs.Uncap)
 )

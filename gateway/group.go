@@ -95,18 +95,19 @@ const MaxTopics = 62
 
 // Member is a person, under a pseudonymous id.
 type Member struct {
-	ID        ID             `json:"id"`
-	GroupID   ID             `json:"group_id"`
-	Ref       Private        `json:"ref,omitempty"`  // the group's own pseudonym for her; unique in the group
-	Name      Private        `json:"name,omitempty"` //
-	Locale    string         `json:"locale"`         // BCP 47
-	Fallback  []string       `json:"fallback,omitempty"`
-	Zone      string         `json:"zone"`              // IANA name
-	Neutral   bool           `json:"neutral,omitempty"` // no group name, a pointer instead of the text
-	Quiet     string         `json:"quiet,omitempty"`   // when she is not to be disturbed, as ParseQuiet reads it; of an import, empty: as it was, NoQuiet: never
-	Tags      []string       `json:"tags,omitempty"`
-	Points    []ContactPoint `json:"points"` // in the order she prefers
-	CreatedAt time.Time      `json:"created_at"`
+	ID          ID             `json:"id"`
+	GroupID     ID             `json:"group_id"`
+	Ref         Private        `json:"ref,omitempty"`  // the group's own pseudonym for her; unique in the group
+	Name        Private        `json:"name,omitempty"` //
+	Locale      string         `json:"locale"`         // BCP 47
+	Fallback    []string       `json:"fallback,omitempty"`
+	Zone        string         `json:"zone"`                  // IANA name
+	Neutral     bool           `json:"neutral,omitempty"`     // no group name, a pointer instead of the text
+	Quiet       string         `json:"quiet,omitempty"`       // when she is not to be disturbed, as ParseQuiet reads it; of an import, empty: as it was, NoQuiet: never
+	PausedUntil time.Time      `json:"paused_until,omitzero"` // she gets no reports and no reminders until then; Endless: until she says so
+	Tags        []string       `json:"tags,omitempty"`
+	Points      []ContactPoint `json:"points"` // in the order she prefers
+	CreatedAt   time.Time      `json:"created_at"`
 }
 
 // ContactPoint is one address of a member.

@@ -11,12 +11,12 @@ import (
 type hours struct{ gateway.QuietBook }
 
 // set gives a member her time: her own hour, if the broadcast has one, and not within her quiet hours. Who is late for too
-// long, or has no such date, is not told; nor is she whose quiet hours outlast the broadcast.
+// long, or has no such date, is not told; nor is she whose quiet hours outlast the broadcast, or who has paused until after it is due.
 func (h *hours) set(n *gateway.NewDelivery, b *gateway.Broadcast, r *gateway.Recipient, group string, now time.Time) {
 	if b.LocalAt != 0 {
 		h.setLocal(n, b, h.Zone(r.Zone, group), now)
 	}
-	if r.Quiet == "" || n.Reason != "" {
+	if n.Reason != "" {
 		return
 	}
 	at, expires := n.Due, n.Expires
@@ -26,8 +26,13 @@ func (h *hours) set(n *gateway.NewDelivery, b *gateway.Broadcast, r *gateway.Rec
 	if expires.IsZero() {
 		expires = b.ExpiresAt
 	}
-	due, until, late := h.Hours(r.Quiet).Move(b.Class, at, now, expires, h.Zone(r.Zone, group))
+	due, until, late := at, time.Time{}, false
+	if r.Quiet != "" {
+		due, until, late = h.Hours(r.Quiet).Move(b.Class, at, now, expires, h.Zone(r.Zone, group))
+	}
 	switch {
+	case gateway.Paused(b.Class, r.PausedUntil, due):
+		n.Reason, n.Detail = gateway.ReasonSuppressed, gateway.PausedDetail
 	case late:
 		n.Reason, n.Detail = gateway.ReasonExpired, gateway.QuietLate
 	case !due.Equal(at):

@@ -18,6 +18,7 @@ type Store interface {
 	gateway.Audiences
 	gateway.Imports
 	gateway.Consents
+	gateway.Wishes
 	gateway.Channels
 	gateway.Troubles
 	gateway.Notices

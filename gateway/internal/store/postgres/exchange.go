@@ -216,11 +216,12 @@ type offer struct {
 	stopped        bool         // its broadcast
 	neutral        bool         // its member is in neutral mode
 	hours, zone    string       // of the member
+	paused         int64        // until when she paused; 0: not
 	newer          []gateway.ID // broadcasts of what else waited for the same end of her quiet hours, and has not ended
 }
 
 const (
-	offerColumns = "b.stopped, d.point_id, COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country, m.key_sealed, COALESCE(m.neutral, false), COALESCE(m.quiet, ''), COALESCE(m.zone, ''), CASE WHEN d.quiet_until > 0 THEN " + quietToo + " END"
+	offerColumns = "b.stopped, d.point_id, COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country, m.key_sealed, COALESCE(m.neutral, false), COALESCE(m.quiet, ''), COALESCE(m.zone, ''), COALESCE(m.paused_until, 0), CASE WHEN d.quiet_until > 0 THEN " + quietToo + " END"
 	offerJoins   = ` JOIN broadcasts b ON b.group_id = d.group_id AND b.id = d.broadcast_id
 	LEFT JOIN contact_points p ON p.group_id = d.group_id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = d.group_id AND m.id = d.member_id`
@@ -239,7 +240,7 @@ func (t *txn) takeOffers(batch *pgx.Batch, ids []gateway.ID, offers map[gateway.
 		return each(r, nil, func(r pgx.Rows) error {
 			d, o := &delivery{}, &offer{}
 			var country *string
-			if err := r.Scan(append(deliveryInto(d), &o.stopped, &o.point, &o.kind, &o.state, &o.address, &country, &o.key, &o.neutral, &o.hours, &o.zone, &o.newer)...); err != nil {
+			if err := r.Scan(append(deliveryInto(d), &o.stopped, &o.point, &o.kind, &o.state, &o.address, &country, &o.key, &o.neutral, &o.hours, &o.zone, &o.paused, &o.newer)...); err != nil {
 				return err
 			}
 			o.erased = o.key == nil
@@ -288,7 +289,7 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 			return err
 		}
 	}
-	verdict, reason, detail := info.Judge(c, t.now, o.stopped, o.erased, o.state)
+	verdict, reason, detail := info.Judge(c, t.now, o.stopped, o.erased, o.state, o.paused)
 	c.Verdict = verdict
 	switch {
 	case reason != "":

@@ -111,16 +111,21 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proof
 			return nil, err
 		}
 		for _, proof := range proofs {
-			proof.ID, proof.GroupID, proof.MemberID, proof.PointID = gateway.NewID(), group, p.Member, p.ID
-			at := row.ToMicros(proof.At)
-			if at == 0 {
-				at = t.now
-			}
-			batch.Queue("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
-				group, p.Member, proof.ID, p.ID, proof.Topic, proof.Granted, proof.Wording, proof.Locale, at, sealed.Text(box, proof.Proof, proof.ID, "proof"), proof.Source)
+			proof.ID, proof.PointID = gateway.NewID(), p.ID
+			t.queueConsent(batch, box, group, p.Member, proof)
 		}
 	}
 	return members, t.send(batch)
+}
+
+// queueConsent queues a piece of evidence.
+func (t *txn) queueConsent(batch *pgx.Batch, box seal.Box, group, member gateway.ID, c gateway.Consent) {
+	at := row.ToMicros(c.At)
+	if at == 0 {
+		at = t.now
+	}
+	batch.Queue("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+		group, member, c.ID, c.PointID, c.Topic, c.Granted, c.Wording, c.Locale, at, sealed.Text(box, c.Proof, c.ID, "proof"), c.Source)
 }
 
 // memberBox opens the key of a member who must be there.

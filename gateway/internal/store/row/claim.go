@@ -70,8 +70,9 @@ func MoveAt(c *gateway.Chunk, d *gateway.NewDelivery, now int64) int64 {
 }
 
 // Judge says whether a waiting delivery whose time has come may be sent, but for its group's cap; if it ends instead, for
-// which reason and in which words. point is the state of its contact point (0: it is not there).
-func (f *Frozen) Judge(c *gateway.Claim, now int64, stopped, erased bool, point int) (verdict gateway.Verdict, reason gateway.Reason, detail string) {
+// which reason and in which words. point is the state of its contact point (0: it is not there); paused is until when its
+// member paused.
+func (f *Frozen) Judge(c *gateway.Claim, now int64, stopped, erased bool, point int, paused int64) (verdict gateway.Verdict, reason gateway.Reason, detail string) {
 	switch {
 	case Expiry(ToMicros(c.Expires), f.Expires) <= now:
 		return gateway.Lapsed, gateway.ReasonExpired, "its time was over before it could be sent"
@@ -81,6 +82,8 @@ func (f *Frozen) Judge(c *gateway.Claim, now int64, stopped, erased bool, point 
 		return gateway.Silenced, gateway.ReasonSuppressed, "the member was erased"
 	case point == roll.Stopped && !(f.Class == gateway.Account && c.Point == f.Answers): // but the one answer to her own STOP
 		return gateway.Silenced, gateway.ReasonSuppressed, "the person said STOP"
+	case gateway.Paused(f.Class, time.UnixMicro(paused), time.UnixMicro(now)):
+		return gateway.Silenced, gateway.ReasonSuppressed, gateway.PausedDetail
 	case point != roll.Active && point != roll.Stopped && !((point == roll.Unconfirmed || point == roll.Proving) && f.Class == gateway.Account):
 		return gateway.Unusable, "", ""
 	}

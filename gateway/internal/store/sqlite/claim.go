@@ -152,7 +152,7 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddr
 }
 
 const claimQuery = `SELECT d.tail, d.broadcast_no, d.member_id, d.point_id, d.channel_no, d.locale, d.neutral, d.state, d.due_at, d.attempt_no, d.attempts, d.tries, d.resends, d.first_part,
-	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, d.expires_at, m.neutral, d.quiet_until, d.move_at, m.quiet, m.zone
+	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, d.expires_at, m.neutral, d.quiet_until, d.move_at, m.quiet, m.zone, m.paused_until
 	FROM deliveries d JOIN groups g ON g.no = d.group_no
 	LEFT JOIN contact_points p ON p.group_id = g.id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = g.id AND m.id = d.member_id
@@ -181,7 +181,7 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	country, placed, expires := r.ColWord(18), !r.ColNull(18), r.ColInt(19)
 	hidden := !c.Neutral && r.ColInt(20) != 0
 	at.quiet, at.move = r.ColInt(21), r.ColInt(22)
-	hours, zone := r.ColWord(23), r.ColWord(24)
+	hours, zone, paused := r.ColWord(23), r.ColWord(24), r.ColInt(25)
 	if err := r.Reset(); err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	if err != nil {
 		return err
 	}
-	verdict, reason, detail := info.Judge(c, t.now, halted, at.erased, at.point)
+	verdict, reason, detail := info.Judge(c, t.now, halted, at.erased, at.point, paused)
 	c.Verdict = verdict
 	switch {
 	case reason != "":

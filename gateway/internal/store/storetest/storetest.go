@@ -61,6 +61,8 @@ func run(t *testing.T, open Open) {
 		{"nothing is sent in quiet hours", quietHours},
 		{"what waited for one end is merged", merged},
 		{"quiet hours are kept", quietKept},
+		{"a member wishes", wishes},
+		{"a pause holds what is routine", pauses},
 		{"a claim says everything that sending needs", claimed},
 		{"a stale token writes nothing", staleToken},
 		{"the same delivery twice in one call", twice},

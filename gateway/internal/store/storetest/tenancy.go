@@ -39,6 +39,7 @@ func tenancy(t *testing.T, open Open) {
 	_, err = w.Member(w.ctx, foreign, m.ID)
 	missing(err)
 	missing(w.Erase(w.ctx, foreign, m.ID))
+	missing(w.Wish(w.ctx, foreign, m.ID, gateway.Wish{Locale: "de"}, gateway.Consent{}))
 	_, err = w.Rendering(w.ctx, foreign, b.ID, "en", "sms", false)
 	missing(err)
 	_, err = w.Stage(w.ctx, foreign, imp, []gateway.StagedMember{w.row("intruder", "sms")})

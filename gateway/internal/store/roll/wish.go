@@ -1,0 +1,75 @@
+package roll
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Wished is what a wish makes of a member's contact points.
+type Wished struct {
+	Points   []Found // in their new order
+	Evidence []gateway.Consent
+}
+
+// Wish carries a wish out on contact points, which come in the order that they had.
+func Wish(topics []Topic, points []Found, w gateway.Wish, proof gateway.Consent) (Wished, error) {
+	out := Wished{Points: slices.Clone(points)}
+	rank := func(p Found) int {
+		if i := slices.Index(w.Order, p.ID); i >= 0 {
+			return i
+		}
+		return len(w.Order)
+	}
+	for _, id := range w.Order {
+		if !slices.ContainsFunc(points, func(p Found) bool { return p.ID == id }) {
+			return out, gateway.Faultf(gateway.CodeInvalid, "the order names a contact point that is not hers")
+		}
+	}
+	slices.SortStableFunc(out.Points, func(a, b Found) int { return rank(a) - rank(b) })
+	for _, t := range w.Topics {
+		i := slices.IndexFunc(out.Points, func(p Found) bool { return p.ID == t.Point })
+		bit := Bits(topics, []string{t.Topic})
+		if i < 0 || bit == 0 || t.Taken && !slices.Contains(Names(topics, bit), t.Topic) {
+			return out, gateway.Faultf(gateway.CodeInvalid, "topic %q: the group has no such topic, or she no such contact point", t.Topic)
+		}
+		p := &out.Points[i]
+		if t.Taken && p.State == Unconfirmed {
+			return out, gateway.Faultf(gateway.CodeConflict, "this contact point is not confirmed yet; it has to be before it can take a topic")
+		}
+		if t.Taken == (p.Topics&bit != 0) {
+			continue
+		}
+		p.Topics ^= bit
+		c := proof
+		c.ID, c.PointID, c.Topic, c.Granted = gateway.NewID(), p.ID, t.Topic, t.Taken
+		out.Evidence = append(out.Evidence, c)
+	}
+	return out, nil
+}
+
+// WishColumns is what a wish writes to a member's row: locale, fallback, zone, quiet, neutral and paused_until, in this order;
+// nil: as it was.
+func WishColumns(w gateway.Wish) []any {
+	said := func(s string) any {
+		if s == "" {
+			return nil
+		}
+		return s
+	}
+	columns := []any{said(w.Locale), nil, said(w.Zone), Quiet(w.Quiet), nil, nil}
+	if w.Fallback != nil {
+		columns[1] = strings.Join(w.Fallback, ",")
+	}
+	if w.Neutral != nil {
+		columns[4] = *w.Neutral
+	}
+	if w.PausedUntil != nil {
+		columns[5] = int64(0)
+		if !w.PausedUntil.IsZero() {
+			columns[5] = w.PausedUntil.UnixMicro()
+		}
+	}
+	return columns
+}

@@ -1,0 +1,99 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// wishes: what a member decides is kept whole or not at all; what she does not speak of stays. Topics leave evidence, and
+// no wish undoes a STOP.
+func wishes(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	m := w.member("sms", "telegram")
+	text, chat := m.Points[0].ID, m.Points[1].ID
+	proof := gateway.Consent{Wording: "her page", Locale: "de", At: w.clock.Now(), Proof: "her own page", Source: "member"}
+	wish := func(what gateway.Wish) error { return w.Wish(w.ctx, w.group.ID, m.ID, what, proof) }
+	yes, no := true, false
+	until := w.clock.Now().Add(14 * 24 * time.Hour)
+	w.ok(wish(gateway.Wish{Locale: "pt-br", Fallback: []string{"es", "iw"}, Zone: "America/Bahia", Quiet: "22:00-07:00;alerts  wait", Neutral: &yes, PausedUntil: &until}))
+	for range 2 { // the second time after a wish that speaks of nothing
+		got := w.read(w.group.ID, m.ID)
+		equal(t, "what she wished", fmt.Sprint(got.Locale, got.Fallback, got.Zone, got.Quiet, got.Neutral, got.PausedUntil.Equal(until)), "pt-BR[es he]America/Bahia22:00-07:00; alerts waittrue true")
+		w.ok(wish(gateway.Wish{}))
+	}
+	page, err := w.Recipients(w.ctx, w.group.ID, gateway.Audience{Topic: "reports"}, gateway.ID{}, 10)
+	w.ok(err)
+	equal(t, "as a recipient", page[0].PausedUntil.Equal(until), true)
+	w.ok(wish(gateway.Wish{Fallback: []string{}, Quiet: gateway.NoQuiet, Neutral: &no, PausedUntil: &time.Time{}}))
+	got := w.read(w.group.ID, m.ID)
+	equal(t, "what she took back", fmt.Sprint(got.Locale, len(got.Fallback), got.Quiet, got.Neutral, got.PausedUntil.IsZero()), "pt-BR0false true")
+
+	before := len(must(w.Evidence(w.ctx, w.group.ID, m.ID)))
+	w.ok(wish(gateway.Wish{Order: []gateway.ID{chat}, Topics: []gateway.TopicWish{
+		{Point: text, Topic: "reports"}, {Point: text, Topic: "alerts", Taken: true}, {Point: chat, Topic: "reports", Taken: true}}}))
+	got = w.read(w.group.ID, m.ID)
+	equal(t, "the first", got.Points[0].ID, chat)
+	equal(t, "at the chat", fmt.Sprint(got.Points[0].Topics), "[reports]")
+	equal(t, "by text", fmt.Sprint(got.Points[1].Topics), "[alerts]")
+	evidence := must(w.Evidence(w.ctx, w.group.ID, m.ID))[before:]
+	equal(t, "pieces of evidence: what she had leaves none", len(evidence), 2)
+	said := map[string]bool{}
+	for _, c := range evidence {
+		said[fmt.Sprint(c.Topic, c.Granted)] = c.PointID == text && c.Source == "member" && c.Proof == "her own page" && c.Wording == "her page"
+	}
+	equal(t, "evidence", said["reportsfalse"] && said["alertstrue"], true)
+
+	_, err = w.StopAddress(w.ctx, w.group.ID, "sms", m.Points[0].Address, gateway.Consent{Source: "member"})
+	w.ok(err)
+	w.ok(wish(gateway.Wish{Topics: []gateway.TopicWish{{Point: text, Topic: "reports", Taken: true}}, Order: []gateway.ID{text}}))
+	equal(t, "after STOP", w.read(w.group.ID, m.ID).Points[0].State, gateway.PointStopped)
+
+	row := w.row("K-5")
+	w.addPoint(&row, "sms", w.number("sms"))
+	fresh := w.read(w.group.ID, w.take(w.group.ID, row)[0].MemberID)
+	w.fails(w.Wish(w.ctx, w.group.ID, fresh.ID, gateway.Wish{Topics: []gateway.TopicWish{{Point: fresh.Points[0].ID, Topic: "reports", Taken: true}}}, proof), gateway.CodeConflict)
+	far := w.clock.Now().Add(gateway.MaxPause + time.Minute)
+	for what, bad := range map[string]gateway.Wish{
+		"a language": {Locale: "klingonese-x"}, "a zone": {Zone: "Mars/Base"}, "quiet hours": {Quiet: "always"}, "a pause": {PausedUntil: &far},
+		"another's contact point": {Order: []gateway.ID{fresh.Points[0].ID}}, "a topic at another's": {Topics: []gateway.TopicWish{{Point: fresh.Points[0].ID, Topic: "reports"}}},
+		"no such topic": {Zone: "UTC", Topics: []gateway.TopicWish{{Point: text, Topic: "gossip", Taken: true}}},
+	} {
+		if err := wish(bad); err == nil {
+			t.Errorf("%s that is no good was taken", what)
+		}
+	}
+	equal(t, "after half a wish", w.read(w.group.ID, m.ID).Zone, "America/Bahia")
+	w.fails(w.Wish(w.ctx, w.group.ID, gateway.NewID(), gateway.Wish{}, proof), gateway.CodeNotFound)
+}
+
+// pauses: reports and reminders that were planned before she paused end at the claim; alerts and what belongs to her account
+// pass. An endless pause ends by her own wish, another by itself.
+func pauses(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	m := w.member("sms")
+	pause := func(until time.Time) {
+		t.Helper()
+		w.ok(w.Wish(w.ctx, w.group.ID, m.ID, gateway.Wish{PausedUntil: &until}, gateway.Consent{Source: "member"}))
+	}
+	plan := func(class gateway.Class) gateway.ID { return w.plan(w.submit(class), 1, m)[0] }
+	report, reminder := plan(gateway.Report), plan(gateway.Reminder)
+	pause(w.clock.Now().Add(time.Hour))
+	for _, id := range []gateway.ID{report, reminder} {
+		equal(t, "what is routine", w.claim(id).Verdict, gateway.Silenced)
+		equal(t, "why", w.is(id, gateway.Ended, gateway.ReasonSuppressed).Detail, gateway.PausedDetail)
+	}
+	for _, class := range []gateway.Class{gateway.LifeSafety, gateway.Alert, gateway.Account} {
+		w.granted(plan(class))
+	}
+	w.clock.Wind(time.Hour)
+	w.granted(plan(gateway.Report))
+	pause(gateway.Endless)
+	equal(t, "kept", w.read(w.group.ID, m.ID).PausedUntil, gateway.Endless)
+	w.clock.Wind(365 * 24 * time.Hour)
+	equal(t, "a year later", w.claim(plan(gateway.Report)).Verdict, gateway.Silenced)
+	pause(time.Time{})
+	w.granted(plan(gateway.Report))
+}
