@@ -35,7 +35,7 @@ type Sent struct {
 	At    time.Time
 	Kind  string // of contact point; empty: it is hers no more, or none was chosen
 	State gateway.DeliveryState
-	Text  gateway.Private // empty: it is kept no more
+	Text  gateway.Private // empty: it is kept no more, or it is urgent and of the last day, and may hold a code or a link that works
 }
 
 // gathered is how many rows are read at a time.
@@ -50,6 +50,7 @@ func Gather(ctx context.Context, from Holdings, group gateway.Group, id gateway.
 	if h.Evidence, err = from.Evidence(ctx, group.ID, id); err != nil {
 		return h, fmt.Errorf("read the evidence of consent: %w", err)
 	}
+	since := time.Now().Add(-gateway.PageLinkLife) // identifiers tell the time of the process, too
 	kinds := map[gateway.ID]string{}
 	for _, p := range h.Member.Points {
 		kinds[p.ID] = p.Kind
@@ -61,7 +62,7 @@ func Gather(ctx context.Context, from Holdings, group gateway.Group, id gateway.
 		}
 		for _, d := range page {
 			one := Sent{At: d.CreatedAt, Kind: kinds[d.PointID], State: d.State}
-			if one.Kind != "" {
+			if one.Kind != "" && !(d.Lane == gateway.Urgent && since.Before(d.CreatedAt)) {
 				r, err := from.Rendering(ctx, group.ID, d.BroadcastID, d.Locale, one.Kind, d.Neutral)
 				if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 					return h, fmt.Errorf("read the text of a message: %w", err)
@@ -116,10 +117,10 @@ func (h Held) JSON() ([]byte, error) {
 
 // memberExport is everything that is held of a member, for her.
 type memberExport struct {
-	Group    string       `json:"group"`
-	Member   member       `json:"member"`
-	Consents []consent    `json:"consents" doc:"The evidence, oldest first."`
-	Sent     []sentToHer  `json:"sent" doc:"Messages to her, the newest first."`
+	Group    string         `json:"group"`
+	Member   member         `json:"member"`
+	Consents []consent      `json:"consents" doc:"The evidence, oldest first."`
+	Sent     []sentToHer    `json:"sent" doc:"Messages to her, the newest first."`
 	Wrote    []writtenByHer `json:"wrote" doc:"Messages from her whose texts are kept, the newest first."`
 }
 

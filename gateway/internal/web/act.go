@@ -296,7 +296,7 @@ func (v *visit) prove() {
 		v.done(err, func(fault string) { d.fault = fault; v.add(d) }, "")
 		return
 	}
-	v.add(addition{Address: v.kind(kind) + " " + isolated(address.Reveal()), Point: point.String()})
+	v.add(addition{New: isolated(address.Reveal()), Point: point.String()})
 }
 
 // proofKey is the key of the broadcast by which an address is proven.

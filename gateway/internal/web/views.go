@@ -40,7 +40,7 @@ type shownPoint struct {
 
 // ask is a form that may have sent a code already.
 type ask struct {
-	Old   string // where the code went
+	Old   isolated // where the code went
 	Asked bool
 }
 
@@ -77,18 +77,15 @@ func (v *visit) answer(status int, name, note, fault string, data any) {
 	v.write(v.w, status, name, page{speech: v.say, Note: note, Fault: fault, View: name, Token: v.token, Form: formToken(v.token), Data: data})
 }
 
-// oldAddress is where the link was sent, and codes are; shortened, as she knows it.
-func (v *visit) oldAddress() string {
+// oldAddress is where the link was sent, and codes are.
+func (v *visit) oldAddress() isolated {
 	for _, p := range v.member.Points {
 		if p.ID == v.link.PointID {
-			return v.kind(p.Kind) + " " + isolated(p.Address.Reveal())
+			return isolated(p.Address.Reveal())
 		}
 	}
 	return "?"
 }
-
-// isolated keeps an address in one piece within a sentence of the other direction (Unicode Annex 9, LRI and PDI).
-func isolated(text string) string { return "\u2066" + text + "\u2069" }
 
 // kind names a kind of contact point, as far as it is a word and no name.
 func (v *visit) kind(kind string) string {
@@ -119,7 +116,8 @@ type settings struct {
 	Zone           string
 	Rule, From, To string // quiet hours: Rule where they are more than From and To can say
 	Alerts, Danger bool   // they pass
-	PausedUntil    any    // nil: she is not paused; "?": without an end
+	Paused         bool
+	Until          any // when the pause ends; nil: when she says so
 	Days           []int
 }
 
@@ -165,9 +163,8 @@ func (v *visit) home(fault string) {
 	}
 	d.Languages = v.languages()
 	if m.PausedUntil.After(v.Now()) {
-		d.PausedUntil = any(m.PausedUntil)
-		if m.PausedUntil.Equal(gateway.Endless) {
-			d.PausedUntil = "?"
+		if d.Paused = true; !m.PausedUntil.Equal(gateway.Endless) {
+			d.Until = m.PausedUntil
 		}
 	}
 	v.answer(statusOf(fault), "home", note, fault, d)
@@ -243,10 +240,12 @@ func (v *visit) pointAsked(fault string, asked bool) {
 
 // addition is what the view for a new address shows.
 type addition struct {
-	Old, Address, Point string
-	Kinds               []choice
-	fault               string
-	kind                string
+	Old, New isolated // where codes went
+	Point    string   // to be proven; empty: none is yet
+	Address  string   // as it was typed
+	Kinds    []choice
+	fault    string
+	kind     string
 }
 
 func (v *visit) add(d addition) {

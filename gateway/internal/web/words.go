@@ -139,11 +139,22 @@ func (s speech) Say(key string, pairs ...any) (string, error) {
 		return "", err
 	}
 	data := templates.Data{}
+	var apart []string // marks and what takes their place
 	for i := 0; i+1 < len(pairs); i += 2 {
-		data[pairs[i].(string)] = pairs[i+1]
+		name, value := pairs[i].(string), pairs[i+1]
+		if address, ok := value.(isolated); ok { // the catalogue's language takes no marks that reorder text
+			mark := string(rune(0xE000 + i))
+			apart = append(apart, mark, "\u2068"+string(address)+"\u2069")
+			value = mark
+		}
+		data[name] = value
 	}
-	return sentence.Render(s.reader, data)
+	text, err := sentence.Render(s.reader, data)
+	return strings.NewReplacer(apart...).Replace(text), err
 }
+
+// isolated is a text that stays in one piece within a sentence of the other direction (Unicode Annex 9: FSI and PDI).
+type isolated string
 
 // Direction is that of the script: ltr or rtl.
 func (s speech) Direction() string {

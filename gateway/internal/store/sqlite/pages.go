@@ -14,7 +14,7 @@ import (
 
 const (
 	pageLinkQuery  = "SELECT group_id, id, member_id, point_id, digest, created_at, expires_at FROM page_links WHERE digest = ? AND expires_at > ?"
-	pageLinksQuery = "SELECT count(*) FROM page_links WHERE group_id = ? AND member_id = ? AND expires_at > ?"
+	pageLinksQuery = "SELECT count(*) FROM page_links INDEXED BY page_links_member WHERE group_id = ? AND member_id = ? AND expires_at > ?"
 	endPageLinks   = "DELETE FROM page_links INDEXED BY page_links_member WHERE group_id = ? AND member_id = ? AND point_id = ?"
 	inboundOfQuery = `SELECT i.id, i.channel_id, i.members, i.kind, i.from_sealed, i.text_sealed, i.meaning, i.at, i.sealed_for, m.key_sealed
 		FROM inbound_members h JOIN inbounds i ON i.group_id = h.group_id AND i.id = h.inbound_id LEFT JOIN members m ON m.group_id = i.group_id AND m.id = i.sealed_for
