@@ -1,12 +1,15 @@
 package web_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -93,5 +96,42 @@ func TestNeutralMembersReadNoName(t *testing.T) {
 	}
 	if strings.Contains(strings.ToLower(st.told[0].data["link"]), "harbour") {
 		t.Error("the link names the group")
+	}
+}
+
+// The time that a page for strangers takes does not tell what was found: of links that ended and links that never were, the
+// middle halves of both distributions overlap, with the real wait. Both populations are asked in turns.
+func TestTimeDoesNotTellEndedFromUnknown(t *testing.T) {
+	st := newStage(t)
+	began := time.Now()
+	st.pages.Now = func() time.Time { return st.clock().Add(time.Since(began)) }
+	st.pages.Wait = func(ctx context.Context, until time.Time) {
+		timer := time.NewTimer(until.Sub(st.pages.Now()))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	ended := st.link(st.enrol(nil, "sms:"+ann))
+	_, err := st.s.StopAddress(t.Context(), st.group.ID, "sms", ann, gateway.Consent{Source: "member"})
+	st.ok(err)
+	never, _ := gateway.MintPageToken()
+	var took [2][]time.Duration
+	for range 8 {
+		for i, link := range []string{ended, "/m/" + never.Reveal()} {
+			at := time.Now()
+			st.get(link)
+			took[i] = append(took[i], time.Since(at))
+		}
+	}
+	for i := range took {
+		slices.Sort(took[i])
+		if took[i][0] < 100*time.Millisecond {
+			t.Errorf("population %d is answered after %v", i, took[i][0])
+		}
+	}
+	if a, b := took[0], took[1]; a[2] > b[5]+50*time.Millisecond || b[2] > a[5]+50*time.Millisecond {
+		t.Errorf("ended links take %v, unknown ones %v", a, b)
 	}
 }

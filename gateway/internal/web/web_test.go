@@ -3,15 +3,19 @@ package web_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/web"
+	"github.com/carillon-gateway/carillon/templates"
 )
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -56,8 +60,8 @@ func TestHerPageShowsAllThatIsHeld(t *testing.T) {
 			!strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; style-src 'sha256-") || !strings.Contains(h.Get("Content-Security-Policy"), "form-action 'self'; frame-ancestors 'none'") || len(h.Values("Set-Cookie")) > 0 {
 			t.Errorf("view %q has the headers %v", view, h)
 		}
-		for _, never := range []string{"<script", "http://", "https://", "<img", "style=\"", " on"} {
-			if strings.Contains(a.body, never) && !strings.Contains(view, "export") && !(never == "http://" && view == "/data") && never != " on" {
+		for _, never := range []string{"<script", "http://", "https://", "<img", "style=\"", "onclick"} {
+			if strings.Contains(a.body, never) {
 				t.Errorf("view %q holds %s", view, never)
 			}
 		}
@@ -331,4 +335,41 @@ func arabic(digits string) string {
 	return strings.Map(func(r rune) rune { return r - '0' + '٠' }, digits)
 }
 
-var _ web.Tell = nil
+// A member of whom much is held, in every language: no view passes 50 kB, all told.
+func TestPagesAreSmall(t *testing.T) {
+	st := newStage(t)
+	var topics []gateway.Topic
+	for i := range gateway.MaxTopics {
+		topics = append(topics, gateway.Topic{Name: fmt.Sprintf("topic-%d", i), Title: fmt.Sprintf("A topic with a long title, number %d", i)})
+	}
+	g := st.group
+	g.Topics = append(g.Topics, topics[:gateway.MaxTopics-2]...)
+	var err error
+	st.group, err = st.s.PutGroup(t.Context(), g)
+	st.ok(err)
+	largest := 0
+	for i, locale := range slices.Sorted(maps.Keys(templates.ShippedText(templates.Confirm))) {
+		var addresses []string
+		for k := range gateway.MaxPagePoints {
+			addresses = append(addresses, fmt.Sprintf("email:somebody-with-a-long-name-%d-%d@department.example.org", i, k))
+		}
+		m := st.enrol(func(m *gateway.Member) { m.Locale, m.Ref = locale, gateway.Private("ref-"+locale) }, addresses...)
+		for k := range 12 {
+			_, err := st.s.Receive(t.Context(), gateway.InboundMessage{ID: gateway.NewID(), GroupID: st.group.ID, ChannelID: st.email.ID, MemberIDs: []gateway.ID{m.ID}, Kind: "email", From: m.Points[0].Address, Text: gateway.Private(strings.Repeat("မင်္ဂလာပါ ", 100) + fmt.Sprint(k)), At: st.clock()})
+			st.ok(err)
+		}
+		for k := range gateway.MaxTopics / 2 {
+			w := gateway.Wish{Topics: []gateway.TopicWish{{Point: m.Points[0].ID, Topic: st.group.Topics[2+k].Name, Taken: true}}}
+			st.ok(st.s.Wish(t.Context(), st.group.ID, m.ID, w, gateway.Consent{At: st.clock(), Source: "member", Granted: true, Wording: "page-my", Proof: gateway.Private(strings.Repeat("သဘောတူ ", 60))}))
+		}
+		link := st.link(m)
+		for _, view := range []string{"", "/home", "/point?p=" + m.Points[0].ID.String(), "/add", "/data", "/erase"} {
+			a := st.get(link + view)
+			if a.status != http.StatusOK || len(a.body) >= 50_000 {
+				t.Errorf("%s%s: %d, %d bytes", locale, view, a.status, len(a.body))
+			}
+			largest = max(largest, len(a.body))
+		}
+	}
+	t.Logf("the largest view has %d bytes", largest)
+}
