@@ -28,7 +28,7 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (fresh bo
 		}
 		var event, owner any
 		if m.EventID != "" {
-			event = row.Key(m.GroupID.String() + " " + m.EventID) // as in the other dialect, so that a ledger that moved here knows it
+			event = row.Key(sealed.EventKey(key, m.ChannelID, m.EventID)) // as in the other dialect, so that a ledger that moved here knows it
 		}
 		box := key.Box
 		if len(m.MemberIDs) == 1 && wrapped != nil { // else she was erased a moment ago

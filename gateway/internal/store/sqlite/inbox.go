@@ -21,7 +21,7 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (bool, er
 		fresh = false
 		var event, owner any
 		if m.EventID != "" {
-			event = m.GroupID.String() + " " + m.EventID
+			event = sealed.EventKey(key, m.ChannelID, m.EventID)
 		}
 		box := key.Box
 		if len(m.MemberIDs) == 1 {
