@@ -32,7 +32,7 @@ type Settings struct {
 	Name     string           // the channel's name, for messages
 	Options  json.RawMessage  // the adapter's own section, secrets resolved to plain strings
 	HookURL  string           // public URL of this channel's webhook, without query; empty: none, so the channel is polled
-	LinkURL  string           // the same webhook under an opaque name, for links that members see; empty: HookURL
+	LinkURL  string           // a page that members open, under an opaque name; what it posts reaches ParseWebhook; empty: HookURL
 	HTTP     *http.Client     // to be used for every request; nil: httpsend's default
 	Now      func() time.Time // nil: time.Now
 	PollWait time.Duration    // longest wait of one Poll; zero: return at once

@@ -133,6 +133,7 @@ const (
 	PointStopped     PointState = "stopped"     // the person said STOP; only she can undo it
 	PointGone        PointState = "gone"        // the provider says that she blocked us or left
 	PointInvalid     PointState = "invalid"     // the provider says that the address is no good
+	PointProving     PointState = "proving"     // she is adding it: it can be sent a code to prove it, and nothing else
 )
 
 // Consent is one piece of evidence, kept for ever and never changed.

@@ -23,13 +23,14 @@ const (
 	CommandStart    Command = "start"
 	CommandHelp     Command = "help"
 	CommandLanguage Command = "language"
+	CommandPage     Command = "page"
 	CommandPause    Command = "pause"
 	CommandWho      Command = "who"
 	CommandYes      Command = "yes"
 )
 
 // Commands lists them, as documents do.
-var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandLanguage, CommandHelp, CommandWho, CommandYes}
+var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandPage, CommandLanguage, CommandHelp, CommandWho, CommandYes}
 
 // CodeWords is the locale of the words that are the same in every language.
 const CodeWords = "code"

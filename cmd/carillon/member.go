@@ -16,7 +16,7 @@ import (
 )
 
 func (sh *shell) members() *cobra.Command {
-	return holder("member", "take in, look up and erase members", sh.memberImport(), sh.memberList(), sh.memberShow(), sh.memberAsk(), sh.memberErase(), sh.memberExport())
+	return holder("member", "take in, look up and erase members", sh.memberImport(), sh.memberList(), sh.memberShow(), sh.memberAsk(), sh.memberErase(), sh.memberExport(), sh.memberLink())
 }
 
 func (sh *shell) memberAsk() *cobra.Command {
@@ -248,6 +248,24 @@ func (sh *shell) memberExport() *cobra.Command {
 		}
 		_, err = fmt.Fprintln(sh.out, string(doc))
 		return err
+	})
+}
+
+func (sh *shell) memberLink() *cobra.Command {
+	c := &cobra.Command{
+		Use: "link ID|REF", Short: "send a member a link to her own page", Args: cobra.ExactArgs(1),
+		Long: "Send a member a link to her own page, where she sees what is kept about her, changes it, or erases it. The gateway sends\n" +
+			"it to her first active contact point and shows it to nobody else. It works for a day.",
+	}
+	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
+		id, err := memberID(ctx, api, group, args[0])
+		if err != nil {
+			return err
+		}
+		if err := api.LinkMember(ctx, group, id); err != nil {
+			return err
+		}
+		return sh.print(map[string]any{"id": id, "sent": true}, "A link is on its way to her.")
 	})
 }
 

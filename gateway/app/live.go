@@ -98,7 +98,7 @@ func (l *live) make(record gateway.Channel) (channels.Adapter, error) {
 	}
 	settings := channels.Settings{Name: record.Name, Options: record.Options, HTTP: l.http, Now: l.now, PollWait: l.pollWait}
 	if l.publicURL != "" {
-		settings.HookURL, settings.LinkURL = l.publicURL+"/hooks/"+record.Name, l.publicURL+"/hooks/"+record.ID.String()
+		settings.HookURL, settings.LinkURL = l.publicURL+"/hooks/"+record.Name, l.publicURL+"/u/"+record.ID.String()
 	}
 	return l.factories[i].New(settings)
 }

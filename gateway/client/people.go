@@ -95,6 +95,11 @@ func (c *Client) AskMembers(ctx context.Context, group string) (s gateway.Handed
 	return s, err
 }
 
+// LinkMember sends one a link to her own page, over a channel of hers; whoever asks does not see it.
+func (c *Client) LinkMember(ctx context.Context, group string, id gateway.ID) error {
+	return c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", id.String(), "link")})
+}
+
 // EraseMember destroys her key and deletes her rows.
 func (c *Client) EraseMember(ctx context.Context, group string, id gateway.ID) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: groupPath(group, "members", id.String())})

@@ -53,6 +53,7 @@ func deeds(w *world) map[string]deed {
 		"list-groups": {}, "get-group": {}, "put-group": {body: group},
 		"list-members": {}, "get-member": {path: of("members", w.member)}, "find-members": {body: map[string]string{"kind": "ref", "value": memberRef}},
 		"reveal-member": {path: of("members", w.member) + "/reveal", body: why}, "export-member": {path: of("members", w.member) + "/export", body: why},
+		"link-member":  {path: of("members", w.member) + "/link"},
 		"erase-member": {path: of("members", w.member)}, "ask-members": {},
 		"import-members":    {query: "?dry_run=true", body: strings.NewReader(people + row("K-99", "Another", "+447700900177")), header: map[string]string{"Content-Type": "text/csv"}},
 		"submit-broadcast":  {body: draft},

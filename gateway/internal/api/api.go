@@ -46,7 +46,9 @@ type Options struct {
 	Access     gateway.Access
 	Replays    gateway.Replays
 	Applied    gateway.ApplyLog
-	Countries  map[string]bool // all kinds of contact point, and whether their addresses have countries
+	Holdings   Holdings
+	Link       func(ctx context.Context, group, member gateway.ID) error // sends a member a link to her own page
+	Countries  map[string]bool                                           // all kinds of contact point, and whether their addresses have countries
 
 	Status func(context.Context) (gateway.Status, error) // with all channels
 	Ready  func(context.Context) []string                // why it cannot work now, in words safe to show; empty: ready
@@ -56,6 +58,7 @@ type Options struct {
 
 	OpenMetrics bool             // /metrics answers without a token
 	Hooks       http.Handler     // serves /hooks/{channel}; nil: nothing there
+	Pages       http.Handler     // serves /m/ and /u/; nil: nothing there
 	BodyLimit   int64            // bytes of any other request's body; zero: 1 MiB
 	ImportLimit int64            // bytes of one file of members; zero: 1 GiB
 	Reveals     int              // members that one token may see in clear within an hour; zero: 30
@@ -193,6 +196,11 @@ func (s *server) addRoutes() {
 		write(w, http.StatusOK, "application/json", []byte(`{"alive":true}`+"\n"))
 	})
 	s.open("GET /readyz", s.serveReady)
+	if s.Pages != nil {
+		for _, pattern := range memberPages {
+			s.open(pattern, s.Pages.ServeHTTP)
+		}
+	}
 	var metrics http.Handler
 	if s.Metrics != nil {
 		metrics = promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelError), MaxRequestsInFlight: 4})
@@ -204,6 +212,9 @@ func (s *server) addRoutes() {
 		metrics.ServeHTTP(w, r)
 	})
 }
+
+// memberPages are the paths of pages that members open. Requests are told of by these patterns, never by the tokens.
+var memberPages = [...]string{"GET /m/{token}", "GET /m/{token}/{view}", "POST /m/{token}/{view}", "GET /u/{token}", "POST /u/{token}"}
 
 // serveReady says whether requests can be served now, and if not, why. What the watchdog found stands beside it, by code
 // alone, for anybody may ask: it is about all processes together, and that none served any more would mend nothing.

@@ -28,29 +28,11 @@ type contactPoint struct {
 	ID      gateway.ID         `json:"id"`
 	Kind    string             `json:"kind" example:"sms"`
 	Address string             `json:"address"`
-	State   gateway.PointState `json:"state" enum:"active,unconfirmed,stopped,gone,invalid"`
+	State   gateway.PointState `json:"state" enum:"active,unconfirmed,stopped,gone,invalid,proving"`
 	Topics  []string           `json:"topics" doc:"With consent."`
 	Country string             `json:"country,omitempty" doc:"Of the address; ZZ: nobody can tell."`
 	Note    string             `json:"note,omitempty" doc:"Why it is in this state."`
 	Shared  bool               `json:"shared,omitempty" doc:"Others have this address too."`
-}
-
-// memberExport is everything that is known of a member, for her.
-type memberExport struct {
-	Group    string    `json:"group"`
-	Member   member    `json:"member"`
-	Consents []consent `json:"consents" doc:"The evidence, oldest first."`
-}
-
-type consent struct {
-	PointID gateway.ID `json:"point_id"`
-	Topic   string     `json:"topic"`
-	Granted bool       `json:"granted"`
-	Wording string     `json:"wording" doc:"Version of the words she agreed to."`
-	Locale  string     `json:"locale" doc:"Language of those words."`
-	At      time.Time  `json:"at"`
-	Proof   string     `json:"proof" doc:"How it is known."`
-	Source  string     `json:"source"`
 }
 
 // memberOf tells of a member with the texts that m has, masked or not.
@@ -96,6 +78,10 @@ type revealMember struct {
 
 type reason struct {
 	Reason gateway.RevealReason `json:"reason" enum:"contact-her,correct-record,her-request,incident" doc:"Why; it is logged."`
+}
+
+type linked struct {
+	Sent bool `json:"sent"`
 }
 
 const memberTag = "Members"
@@ -147,16 +133,17 @@ func (s *server) addMembers() {
 			return &body[member]{memberOf(m)}, err
 		})
 	add(s, route{ID: "export-member", Method: http.MethodPost, Path: "/api/v1/groups/{group}/members/{member}/export", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator, Fresh: true,
-		Summary: "Write out everything known of a member", About: "For her, in clear, with the evidence of her consent; logged and limited as showing her is.",
+		Summary: "Write out everything known of a member", About: "For her, in clear, with the evidence of her consent and the messages that are kept; logged and limited as showing her is.",
 		Example: reason{gateway.RevealRequest}, Answer: memberExport{Group: "berlin", Member: clear, Consents: []consent{{PointID: sampleID, Topic: "reports", Granted: true,
-			Wording: "2026-01", Locale: "de", At: sampleTime, Proof: "paper form 12", Source: "import"}}}},
+			Wording: "2026-01", Locale: "de", At: sampleTime, Proof: "paper form 12", Source: "import"}},
+			Sent:  []sentToHer{{At: sampleTime, Kind: "sms", State: gateway.Delivered, Text: "All is well."}},
+			Wrote: []writtenByHer{{At: sampleTime, Kind: "sms", Text: "Thank you"}}}},
 		func(ctx context.Context, who caller, in *revealMember) (*body[memberExport], error) {
-			m, evidence, err := s.reveal(ctx, who, in, "a member was exported")
-			out := memberExport{Group: who.Group.Slug, Member: memberOf(m), Consents: make([]consent, len(evidence))}
-			for i, c := range evidence {
-				out.Consents[i] = consent{PointID: c.PointID, Topic: c.Topic, Granted: c.Granted, Wording: c.Wording, Locale: c.Locale, At: c.At, Proof: c.Proof.Reveal(), Source: c.Source}
+			if _, _, err := s.reveal(ctx, who, in, "a member was exported"); err != nil {
+				return nil, err
 			}
-			return &body[memberExport]{out}, err
+			all, err := Gather(ctx, s.Holdings, who.Group, in.Member)
+			return &body[memberExport]{exportOf(all)}, err
 		})
 	add(s, route{ID: "ask-members", Method: http.MethodPost, Path: "/api/v1/groups/{group}/members/ask", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator, Status: http.StatusCreated,
 		Summary: "Ask the unconfirmed to confirm", About: "One short message to every contact point that came in without evidence of consent: it says how to agree and how to stop. The first request of a day sends; another gets the same answer.",
@@ -164,6 +151,16 @@ func (s *server) addMembers() {
 		func(ctx context.Context, who caller, in *InGroup) (*body[gateway.HandedIn], error) {
 			done, err := s.Broadcasts.Ask(ctx, who.Group.ID, who.Token.Label)
 			return &body[gateway.HandedIn]{done}, err
+		})
+	add(s, route{ID: "link-member", Method: http.MethodPost, Path: "/api/v1/groups/{group}/members/{member}/link", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator, Status: http.StatusAccepted,
+		Summary: "Send a member a link to her own page", About: "To her first active contact point, and to nobody else: whoever asks does not see it. It works for a day.",
+		Answer: linked{Sent: true}},
+		func(ctx context.Context, who caller, in *InMember) (*body[linked], error) {
+			if err := s.Link(ctx, who.Group.ID, in.Member); err != nil {
+				return nil, err
+			}
+			s.Log.Info("a member was sent a link to her page", "request", requestID(ctx), "group", who.Group.ID, "member", in.Member, "token", who.Token.ID)
+			return &body[linked]{linked{Sent: true}}, nil
 		})
 	add(s, route{ID: "erase-member", Method: http.MethodDelete, Path: "/api/v1/groups/{group}/members/{member}", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator,
 		Summary: "Erase a member", About: "Her key is destroyed and her rows are deleted, at once and for ever. A STOP of her addresses stays."},

@@ -70,6 +70,8 @@ type Parts struct {
 	Answer   Answer
 	Duty     Duty
 
+	// Page sends a member a link to her own page, to that contact point; the key makes it happen once. Nil: there are no pages.
+	Page  func(ctx context.Context, group, member, point gateway.ID, key string) error
 	Alive func(ctx context.Context, channel gateway.ID) // called after every poll that succeeded; nil: nobody asks
 	Polls bool                                          // there is no public URL: Run polls every channel that can be, and that no other process polls
 	Pause time.Duration                                 // at least, from one poll of a channel to the next; zero: a second
@@ -91,6 +93,7 @@ const (
 	HeardPause    Heard = "pause"
 	HeardLanguage Heard = "language"
 	HeardHelp     Heard = "help"
+	HeardPage     Heard = "page"
 	HeardMessage  Heard = "message"  // for the inbox
 	HeardStranger Heard = "stranger" // written by somebody whom none of the channel's several groups knows: nobody's to keep
 	HeardAgain    Heard = "again"    // the same event once more
@@ -101,7 +104,7 @@ const (
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {

@@ -108,6 +108,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		v.Count(v.ch.ID, HeardHelp)
 		v.help(ctx, owners)
 		return nil
+	case page:
+		v.Count(v.ch.ID, HeardPage)
+		return v.sendPage(ctx, owners)
 	}
 	v.Count(v.ch.ID, HeardMessage)
 	if u.within {

@@ -23,6 +23,7 @@ const (
 	pause    meaning = "pause"
 	language meaning = "language"
 	help     meaning = "help" // also who writes
+	page     meaning = "page"
 )
 
 // understood is what a text asks for.
@@ -81,6 +82,8 @@ func command(key string, locales []string, own map[string][]string) (understood,
 		return understood{meaning: help}, true
 	case templates.CommandLanguage:
 		return understood{meaning: language}, true
+	case templates.CommandPage:
+		return understood{meaning: page}, true
 	case templates.CommandPause:
 		return understood{meaning: pause, days: pauseDays}, true
 	}

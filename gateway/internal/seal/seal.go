@@ -8,6 +8,7 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -37,6 +38,7 @@ type Ring struct {
 	current string
 	boxes   map[string]Box
 	global  Index
+	signing ed25519.PrivateKey
 }
 
 // NewRing makes a ring of at least one key. The index over the whole instance (STOP ALL) derives from indexSecret,
@@ -63,6 +65,7 @@ func NewRing(indexSecret []byte, keys ...Key) (*Ring, error) {
 		r.boxes[k.ID] = box
 	}
 	r.global = Index{derive(indexSecret, "suppression of the instance")}
+	r.signing = ed25519.NewKeyFromSeed(derive(indexSecret, "signatures of the instance"))
 	return r, nil
 }
 
@@ -81,6 +84,12 @@ func (r *Ring) Unwrap(keyID string, sealed, place []byte) ([]byte, error) {
 		return nil, fmt.Errorf("the key ring has no key %q: %w", keyID, ErrOpen)
 	}
 	return box.Open(sealed, place)
+}
+
+// Sign signs a text in the name of the instance (Ed25519, RFC 8032), and gives the public key. The key stays when those of
+// the ring rotate.
+func (r *Ring) Sign(text []byte) (signature, key []byte) {
+	return ed25519.Sign(r.signing, text), r.signing.Public().(ed25519.PublicKey)
 }
 
 // Suppression is the instance-wide index for STOP ALL only.

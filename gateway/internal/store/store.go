@@ -40,5 +40,7 @@ type Store interface {
 	gateway.Timetable
 	gateway.Reports
 	gateway.Watchdog
+	gateway.Pages
+	gateway.Points
 	Close() error
 }

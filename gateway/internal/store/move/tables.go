@@ -112,6 +112,8 @@ var Tables = []Table{
 		"before_sealed bytes", "remind_at int")},
 	{Name: "reminders", From: "reminders t", Key: "t.group_id, t.event_id, t.broadcast_id", Columns: columns("group_id uuid", "event_id uuid", "broadcast_id uuid", "lead text", "at int")},
 	{Name: "feeds", From: "feeds t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "member_id uuid", "label text", "digest bytes", "created_at int")},
+	{Name: "page_links", From: "page_links t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "member_id uuid", "point_id uuid", "digest bytes", "created_at int", "expires_at int", "codes int",
+		"code_digest bytes", "code_until int", "code_tries int")},
 	{Name: "owner_notices", From: "owner_notices t", Key: "t.id", Columns: columns("id uuid", "once text", "group_id uuid", "avoid uuid", "wording text", "data text", "at int", "told_at int")},
 }
 

@@ -28,7 +28,7 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (fresh bo
 		}
 		var event, owner any
 		if m.EventID != "" {
-			event = row.Key(m.GroupID.String() + " " + m.EventID) // as in the other dialect, so that a ledger that moved here knows it
+			event = row.Key(sealed.EventKey(key, m.ChannelID, m.EventID)) // as in the other dialect, so that a ledger that moved here knows it
 		}
 		box := key.Box
 		if len(m.MemberIDs) == 1 && wrapped != nil { // else she was erased a moment ago
@@ -54,14 +54,18 @@ const inboundQuery = `SELECT i.id, i.channel_id, i.members, i.kind, i.from_seale
 
 // Inbound lists the newest first.
 func (s *Store) Inbound(ctx context.Context, group, before gateway.ID, limit int) ([]gateway.InboundMessage, error) {
+	if before.IsZero() {
+		before = highest
+	}
+	return s.inbound(ctx, group, inboundQuery, group, before, limit)
+}
+
+func (s *Store) inbound(ctx context.Context, group gateway.ID, text string, args ...any) ([]gateway.InboundMessage, error) {
 	key, err := s.groupKey(ctx, group)
 	if err != nil {
 		return nil, err
 	}
-	if before.IsZero() {
-		before = highest
-	}
-	read, err := list(ctx, s, inboundQuery, []any{group, before, limit}, func(r *roll.StoredInbound) []any {
+	read, err := list(ctx, s, text, args, func(r *roll.StoredInbound) []any {
 		m := &r.Message
 		return []any{&m.ID, &m.ChannelID, &r.Members, &m.Kind, &r.From, &r.Text, &m.Meaning, &m.At, &r.Owner, &r.Key}
 	})

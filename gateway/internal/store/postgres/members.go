@@ -137,6 +137,7 @@ var eraseStatements = [...]string{
 	"DELETE FROM import_changes WHERE group_id = $1 AND member_id = $2 AND import_id = ANY (ARRAY(SELECT id FROM imports WHERE group_id = $1 AND state IN ('open', 'publishing', 'discarding')))",
 	"DELETE FROM inbound_members WHERE group_id = $1 AND member_id = $2",
 	"DELETE FROM feeds WHERE group_id = $1 AND member_id = $2",
+	"DELETE FROM page_links WHERE group_id = $1 AND member_id = $2",
 }
 
 // Evidence lists a member's consents, oldest first.

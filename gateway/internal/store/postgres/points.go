@@ -34,6 +34,9 @@ func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, 
 			group, kind, key.Suppression.Of(kind, address.Reveal()), t.now, proof.Source); err != nil {
 			return nil, err
 		}
+		if err := t.stopProving(key, group, kind, address); err != nil {
+			return nil, err
+		}
 		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStop)
 	})
 }
@@ -112,6 +115,9 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proof
 			continue
 		}
 		batch.Queue("UPDATE contact_points SET state = $1, topics = $2, note = '' WHERE group_id = $3 AND member_id = $4 AND id = $5", state, topics, group, p.Member, p.ID)
+		if state == roll.Stopped {
+			batch.Queue(endPageLinks, group, p.Member, p.ID)
+		}
 		box, err := t.memberBox(key, group, p.Member)
 		if err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -73,6 +74,21 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 			var run string
 			err := r.Scan(&group, &id, &run)
 			forget("DELETE FROM occurrences WHERE group_id = $1 AND schedule_id = $2 AND run = $3", group, id, run)
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := t.query(overLinks, []any{t.now, limit}, func(r pgx.Rows) error {
+			err := r.Scan(&group, &id)
+			forget("DELETE FROM page_links WHERE group_id = $1 AND id = $2", group, id)
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := t.query(overProving, []any{gateway.IDAt(time.UnixMicro(t.now).Add(-gateway.ProvingLife)), limit}, func(r pgx.Rows) error {
+			var member gateway.ID
+			err := r.Scan(&group, &member, &id)
+			forget("DELETE FROM contact_points WHERE group_id = $1 AND member_id = $2 AND id = $3", group, member, id)
 			return err
 		}); err != nil {
 			return err

@@ -14,11 +14,12 @@ const (
 	Stopped     = 3
 	Gone        = 4
 	Invalid     = 5
+	Proving     = 6
 )
 
 // states holds the words for them.
 var states = [...]gateway.PointState{Active: gateway.PointActive, Unconfirmed: gateway.PointUnconfirmed, Stopped: gateway.PointStopped,
-	Gone: gateway.PointGone, Invalid: gateway.PointInvalid}
+	Gone: gateway.PointGone, Invalid: gateway.PointInvalid, Proving: gateway.PointProving}
 
 // State gives the word for a value of contact_points.state.
 func State(n int) gateway.PointState { return states[n] }
@@ -56,7 +57,7 @@ func ToConfirm(mask int64) Turn {
 // Marked is the state of a contact point after a provider's word; false: it stays. STOP outranks whatever a provider
 // says, and nobody's yes comes from one.
 func Marked(p Found, state gateway.PointState) (int, bool) {
-	if p.State == Stopped || p.State == Unconfirmed && state == gateway.PointActive {
+	if p.State == Stopped || p.State == Proving || p.State == Unconfirmed && state == gateway.PointActive {
 		return p.State, false
 	}
 	return Number(state), true
@@ -104,4 +105,10 @@ type Stops struct{ Group, Everywhere []byte }
 // StopsOf gives the indexes of an address.
 func StopsOf(ring *seal.Ring, key *seal.Group, kind string, address gateway.Private) Stops {
 	return Stops{key.Suppression.Of(kind, address.Reveal()), ring.Suppression().Of(kind, address.Reveal())}
+}
+
+// ProvingIndex finds an address that is yet to be proven. It is another than that of the address, so that nobody is found
+// by what she only claims.
+func ProvingIndex(key *seal.Group, kind string, address gateway.Private) []byte {
+	return key.Addresses.Of("proving "+kind, address.Reveal())
 }

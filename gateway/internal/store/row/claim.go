@@ -84,7 +84,7 @@ func (f *Frozen) Judge(c *gateway.Claim, now int64, stopped, erased bool, point 
 		return gateway.Silenced, gateway.ReasonSuppressed, "the person said STOP"
 	case gateway.Paused(f.Class, time.UnixMicro(paused), time.UnixMicro(now)):
 		return gateway.Silenced, gateway.ReasonSuppressed, gateway.PausedDetail
-	case point != roll.Active && point != roll.Stopped && !(point == roll.Unconfirmed && f.Class == gateway.Account):
+	case point != roll.Active && point != roll.Stopped && !((point == roll.Unconfirmed || point == roll.Proving) && f.Class == gateway.Account):
 		return gateway.Unusable, "", ""
 	}
 	return gateway.Granted, "", ""

@@ -4,6 +4,7 @@ package sealed
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -55,4 +56,10 @@ func Member(key *seal.Group, member gateway.ID, wrapped []byte) (seal.Box, error
 		return seal.Box{}, ErrDestroyed
 	}
 	return key.Member(wrapped, Place(member, "key"))
+}
+
+// EventKey is what tells a provider's event from others, for a group. It is an index under the group's key: where several
+// groups hear the same person say something once, the provider's own id would tell that she is in all of them.
+func EventKey(key *seal.Group, channel gateway.ID, event string) string {
+	return hex.EncodeToString(key.Addresses.Of("event "+channel.String(), event))
 }

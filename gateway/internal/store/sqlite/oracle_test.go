@@ -24,6 +24,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/storetest"
 )
 
 // dump is what somebody has who took the disk but not the keys: every value of every row, and the files.
@@ -239,6 +240,49 @@ func TestTheDumpAloneDoesNotTellMembersFromStrangers(t *testing.T) {
 	uniform(t, strings.Join(append(indexes[0], indexes[1]...), ""))
 	unrelated(t, indexes[0], indexes[1])
 	t.Logf("%d values in the dump, %d of them tried as keys", len(d.values), len(d.keys))
+}
+
+// The same, over everything that people do: no trace of anybody, and nothing that is the same in two groups.
+func TestTheDumpAloneTellsNothing(t *testing.T) {
+	h := newHall(t)
+	storetest.TellNothing(t, h.s, func() (taken storetest.Taken) {
+		folder := t.TempDir()
+		h.ok(os.CopyFS(folder, os.DirFS(h.dir)))
+		entries, err := os.ReadDir(folder)
+		h.ok(err)
+		for _, e := range entries {
+			b, err := os.ReadFile(filepath.Join(folder, e.Name()))
+			h.ok(err)
+			taken.Files = append(taken.Files, b...)
+		}
+		h.ok(h.s.reading(h.ctx, func(c *lite.Conn) error {
+			var tables []string
+			if err := queryOnce(c, "SELECT name FROM sqlite_master WHERE type = 'table'", nil, func(r *lite.Stmt) error { tables = append(tables, r.ColText(0)); return nil }); err != nil {
+				return err
+			}
+			for _, table := range tables {
+				var columns []string
+				if err := queryOnce(c, "SELECT name FROM pragma_table_info('"+table+"') WHERE type IN ('BLOB', 'TEXT')", nil, func(r *lite.Stmt) error { columns = append(columns, r.ColText(0)); return nil }); err != nil {
+					return err
+				}
+				if len(columns) == 0 {
+					continue
+				}
+				if err := queryOnce(c, "SELECT "+strings.Join(columns, ", ")+" FROM "+table, nil, func(r *lite.Stmt) error {
+					row := storetest.TakenRow{Table: table, Values: map[string]string{}}
+					for i, column := range columns {
+						row.Values[column] = r.ColText(i)
+					}
+					taken.Rows = append(taken.Rows, row)
+					return nil
+				}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		return taken
+	})
 }
 
 // rankCorrelation is Spearman's, from -1 to 1.

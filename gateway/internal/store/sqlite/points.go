@@ -36,6 +36,9 @@ func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, 
 		if err != nil {
 			return nil, err
 		}
+		if err := t.stopProving(key, group, kind, address); err != nil {
+			return nil, err
+		}
 		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStop)
 	})
 }
@@ -110,6 +113,11 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proof
 		}
 		if _, err := t.exec("UPDATE contact_points SET state = ?, topics = ?, note = '' WHERE group_id = ? AND member_id = ? AND id = ?", state, topics, group[:], p.Member[:], p.ID[:]); err != nil {
 			return nil, err
+		}
+		if state == roll.Stopped {
+			if _, err := t.exec(endPageLinks, group, p.Member, p.ID); err != nil {
+				return nil, err
+			}
 		}
 		box, err := t.memberBox(key, group, p.Member)
 		if err != nil {

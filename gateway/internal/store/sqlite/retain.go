@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
@@ -79,5 +80,14 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 		return 0, false, err
 	}
 	runs, err := t.exec(forgetOutcomes, t.now-gateway.KeepOccurrences.Microseconds(), limit)
-	return n + answers + texts + events + told + runs, max(len(over), answers, texts, events, told, runs) >= limit, err
+	if err != nil {
+		return 0, false, err
+	}
+	links, err := t.exec(forgetLinks, t.now, limit)
+	if err != nil {
+		return 0, false, err
+	}
+	proving := gateway.IDAt(time.UnixMicro(t.now).Add(-gateway.ProvingLife))
+	claims, err := t.exec(forgetProving, proving[:], limit)
+	return n + answers + texts + events + told + runs + links + claims, max(len(over), answers, texts, events, told, runs, links, claims) >= limit, err
 }
