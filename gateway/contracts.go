@@ -160,6 +160,7 @@ type Recipient struct {
 	Fallback []string
 	Zone     string
 	Neutral  bool
+	Named    bool       // she has a name
 	Quiet    string     // as of Member
 	Points   []PointRef // in her order
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
 
@@ -101,6 +102,8 @@ func (w *writer) value(name string, v any) {
 		w.insert(v)
 	case bool:
 		w.insert(bare(v))
+	case Room:
+		w.insert(content.Hole(content.Direction(v)))
 	case time.Time:
 		w.b = w.locale.AppendDateTime(w.b, v.In(w.zone), w.options)
 	case []string, []any:
