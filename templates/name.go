@@ -24,11 +24,16 @@ func (r *scanner) unfit(i int, what, repair string) {
 	}
 }
 
+// mayCall reports whether a name may stand at i.
+func (r *scanner) mayCall(i int) bool {
+	word := r.s[strings.LastIndexAny(r.s[:i], " \t\n{}")+1 : i]
+	return r.greets != nowhere && !strings.Contains(word, "://")
+}
+
 // callsByName looks at a name that begins at i.
 func (r *scanner) callsByName(i int) {
-	word := r.s[strings.LastIndexAny(r.s[:i], " \t\n{}")+1 : i]
 	switch {
-	case r.greets == nowhere || strings.Contains(word, "://"):
+	case !r.mayCall(i):
 		r.unfit(i, "no name can stand here", "write it into the text or sms: subjects, links and web addresses are noted on the way, and code is shown as it is")
 	case r.greets != knowing:
 		r.unfit(i, "here a member without a name would read nothing", "say what she reads instead: "+nameExample)

@@ -316,7 +316,7 @@ func (r *scanner) cases(n *node, start, depth int) bool {
 	switch {
 	case n.kind != choice:
 		r.finder.forms(n, r.at(start))
-	case n.name == Name && r.greets == nowhere:
+	case n.name == Name && !r.mayCall(start):
 		r.callsByName(start)
 	case n.name == Name && (len(n.arms) != 1 || n.arms[0].key != Nameless):
 		r.unfit(start, "the cases of a name are "+Nameless+" and other", "write "+nameExample)
