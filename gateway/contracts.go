@@ -220,6 +220,12 @@ type StagedMember struct {
 	Consents []Consent // evidence; PointID as in Member.Points
 	// KeepsNeutral: the row does not say whether she is in neutral mode, so a member who is known stays in it or out of it.
 	KeepsNeutral bool
+	Keeps        Kept // what else the row does not say
+}
+
+// Kept is what a row of an import does not say, so that a member who is known keeps it.
+type Kept struct {
+	Locale, Fallback, Zone, Tags bool
 }
 
 // Staged says what a staged row will be.

@@ -139,7 +139,19 @@ func (f *Filling) Into(text string) string {
 
 // FillTextMessage puts a name into the holes of a text message, and leaves out what only now costs without being seen.
 func FillTextMessage(text, name string) string {
-	return thrifty(tidy(strings.NewReplacer(content.HoleMark, name, content.HoleMarkRTL, name).Replace(text)))
+	before, after, _, found := content.NextHole(text)
+	if !found {
+		return text
+	}
+	var b strings.Builder
+	b.Grow(len(text) + len(name))
+	for found {
+		b.WriteString(before)
+		b.WriteString(name)
+		before, after, _, found = content.NextHole(after)
+	}
+	b.WriteString(before)
+	return thrifty(tidy(b.String()))
 }
 
 // Recalls says whether a text may be one that was filled in from a text with holes, whatever the name: the letters and digits
