@@ -7,7 +7,6 @@ import "strings"
 const (
 	HoleMark    = "\ufdd0"
 	HoleMarkRTL = "\ufdd1"
-	holes       = HoleMark + HoleMarkRTL
 )
 
 // HoleLength is how many characters, or UTF-16 code units, a name takes at most, with all that a channel puts into it and
@@ -34,15 +33,29 @@ func Narrow(text string) string {
 }
 
 // HasHole says whether a name is to be put into a text.
-func HasHole(text string) bool { return strings.ContainsAny(text, holes) }
+func HasHole(text string) bool { return holeIn(text) >= 0 }
 
 // NextHole gives what stands before the first hole of a text and behind it, and the direction of the text around it; false:
 // there is none.
 func NextHole(text string) (before, after string, rtl, found bool) {
-	i := strings.IndexAny(text, holes)
+	i := holeIn(text)
 	if i < 0 {
 		return text, "", false, false
 	}
 	end := i + len(HoleMark)
 	return text[:i], text[end:], text[i:end] == HoleMarkRTL, true
+}
+
+// holeIn finds the first mark. Both begin with the same bytes, for which a search is quick.
+func holeIn(text string) int {
+	for at := 0; ; {
+		i := strings.Index(text[at:], HoleMark[:2])
+		if i < 0 {
+			return -1
+		}
+		if at += i; strings.HasPrefix(text[at:], HoleMark) || strings.HasPrefix(text[at:], HoleMarkRTL) {
+			return at
+		}
+		at += 2
+	}
 }
