@@ -61,6 +61,14 @@ type StatusFinder interface {
 	FindStatus(ctx context.Context, q Query) (Finding, error)
 }
 
+// Filler is implemented by adapters that can put a member's name into a text which they composed once for everybody.
+type Filler interface {
+	// Fill puts a name into the holes of a part (content.HoleMark), as data, whatever it holds: what is read is what Compose
+	// would have made of a document with the name. It is pure. It is false where nobody is to be called by name: several
+	// people read at that address, or nothing of the name can be seen.
+	Fill(p Part, to Address, name string) (Part, bool)
+}
+
 // Measurer is implemented by adapters whose messages cost by how they are encoded.
 type Measurer interface {
 	// Measure says how a part that Compose made is encoded, and what makes it long. It is pure.

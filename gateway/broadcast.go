@@ -38,6 +38,7 @@ type Broadcast struct {
 	Audience  Audience       `json:"audience"`
 	Words     Words          `json:"-"`                   // sealed in the ledger
 	Sensitive bool           `json:"sensitive,omitempty"` // leaves only as a pointer over channels that are not fit for it
+	Personal  bool           `json:"-"`                   // has a text beside the one for all, with room for the member's name: see NamedLocale
 	Author    string         `json:"author"`              // label of the token that sent it
 	State     BroadcastState `json:"state"`
 	Policy    Policy         `json:"-"` // frozen when submitted
@@ -110,6 +111,23 @@ func FullLocale(locale string) string {
 	}
 	return locale + "-x-full"
 }
+
+// NamedLocale is the locale under which a text lies that has room for the member's name. Under the one it is made of lies
+// the text for whoever is not to be called by name; who knows of no names, such as a process of the release before during an
+// upgrade, sends that one.
+func NamedLocale(locale string) string {
+	if strings.Contains(locale, "-x-") {
+		return locale + namedMark
+	}
+	return locale + "-x" + namedMark
+}
+
+// NamelessLocale is the locale that NamedLocale was made of; others are given back as they are.
+func NamelessLocale(locale string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(locale, namedMark), "-x")
+}
+
+const namedMark = "-named"
 
 // Submission is the answer to submitting a broadcast.
 type Submission struct {

@@ -160,6 +160,7 @@ type Recipient struct {
 	Fallback    []string
 	Zone        string
 	Neutral     bool
+	Named       bool       // she has a name
 	Quiet       string     // as of Member
 	PausedUntil time.Time  // as of Member
 	Points      []PointRef // in her order
@@ -220,6 +221,12 @@ type StagedMember struct {
 	Consents []Consent // evidence; PointID as in Member.Points
 	// KeepsNeutral: the row does not say whether she is in neutral mode, so a member who is known stays in it or out of it.
 	KeepsNeutral bool
+	Keeps        Kept // what else the row does not say
+}
+
+// Kept is what a row of an import does not say, so that a member who is known keeps it.
+type Kept struct {
+	Locale, Fallback, Zone, Tags bool
 }
 
 // Staged says what a staged row will be.

@@ -69,6 +69,7 @@ type Claim struct {
 	Channel   ID
 	Kind      string  // of the contact point
 	Address   Private // empty: she is erased, or Exchange could not open it and the store's log says why
+	Name      Private // to be put into the text, which is NamedLocale's then; empty: the text says none. Cases leave it out
 	Locale    string
 	Neutral   bool // she is in neutral mode: nothing that leaves names the group
 	Sensitive bool // its text is; the provider is asked to keep it from being passed on

@@ -122,8 +122,10 @@ type PreviewText struct {
 	Zone    string   `json:"zone,omitempty"` // by whose clock it tells times; empty: the group's, or it tells none
 	Kind    string   `json:"kind"`
 	Neutral bool     `json:"neutral,omitempty"` // a pointer instead of the text
+	Name    string   `json:"name,omitempty"`    // it calls each of its readers by hers, in the place of this one; empty: by none
 	Parts   []string `json:"parts"`
-	Cost    int      `json:"cost"` // of all parts; for text messages, segments
+	Cost    int      `json:"cost"`            // of all parts; for text messages, segments. With the dearest name, if there is one
+	Least   int      `json:"least,omitempty"` // with a short name, if that is fewer
 	Members int      `json:"members"`
 
 	Encoding  string        `json:"encoding,omitempty"`  // of text messages: GSM-7 or UCS-2

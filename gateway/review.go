@@ -62,5 +62,6 @@ type TextState string
 const (
 	TextDraft    TextState = "draft"
 	TextReviewed TextState = "reviewed"
-	TextOwn      TextState = "own" // it calls itself no draft: its group wrote it and answers for it
+	TextOwn      TextState = "own"   // it calls itself no draft: its group wrote it and answers for it
+	TextUnfit    TextState = "unfit" // the group's own, and no longer fits the shipped text: template check --wording says why
 )

@@ -59,13 +59,25 @@ func Wording(name string, own map[string]string) (*Set, error) {
 	given := maps.Clone(sources)
 	maps.Copy(sources, own)
 	set, err := NewSet(sources)
-	if err != nil && len(given) > 0 {
+	switch {
+	case len(given) == 0:
+	case err != nil:
 		if faults := strangers(given, own); faults != nil {
+			return nil, faults
+		}
+	case set.CallsByName() && (IsNeutral(name) || pieces[name]):
+		return nil, Faults{{File: name, What: "{" + Name + "} gets no value in this text", Repair: "leave it out: this text is for members in neutral mode, or a part of others"}}
+	default:
+		if faults := set.NameFaults(); len(faults) > 0 {
 			return nil, faults
 		}
 	}
 	return set, err
 }
+
+// pieces are the shipped texts that stand in others, and so are the same for everybody.
+var pieces = map[string]bool{"report-section": true, "report-entry": true, "report-silent": true, "report-figure": true, "week-event": true, "own-time": true, "place-later": true,
+	"exercise-prefix": true, "exercise-suffix": true, "ack-request": true}
 
 // strangers finds what is wrong in a group's own words by themselves: what cannot be read, and placeholders that the
 // shipped text does not have, for which there never is a value.

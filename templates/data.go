@@ -36,6 +36,10 @@ func Text(values map[string]string) Data {
 	return d
 }
 
+// Room is the value of {name} for all who have one: their names are put into the composed text, see content.Hole. It is the
+// direction of the text.
+type Room content.Direction
+
 // maxItems bounds a list.
 const maxItems = 200
 
@@ -63,7 +67,7 @@ func checkValue(name string, v any) (int, error) {
 	switch v := v.(type) {
 	case string:
 		return checkText(name, v)
-	case int, int64, bool, time.Time:
+	case int, int64, bool, time.Time, Room:
 		return 8, nil
 	case float64, json.Number:
 		if _, ok := numberOf(v); !ok {
@@ -325,6 +329,9 @@ func describe(r rune) string {
 		return "bytes that are not UTF-8"
 	case r < ' ' || (r >= 0x7f && r < 0xa0):
 		return fmt.Sprintf("a control character (U+%04X)", r)
+	}
+	if r >= 0xfdd0 && r <= 0xfdef {
+		return fmt.Sprintf("what is no character (U+%04X)", r)
 	}
 	return fmt.Sprintf("an invisible mark that reorders text (U+%04X)", r)
 }

@@ -61,7 +61,7 @@ func (f fields) render(clock watch, data Data, by [fieldCount]customs) (content.
 		w.customs, w.rtl = by[i], t.direction == content.RightToLeft
 		switch field(i) {
 		case subject:
-			d.Subject = w.say(t.subject)
+			d.Subject = w.isolated(w.say(t.subject))
 		case short:
 			d.Short = strings.TrimSpace(w.say(t.short))
 		case body:
@@ -180,4 +180,20 @@ func label(d *content.Document, locale string) {
 		return
 	}
 	d.Blocks = append([]content.Block{content.Text("[" + locale + "]")}, d.Blocks...)
+}
+
+// isolated puts marks (Unicode UAX #9, 2.4) around the values of a line that was said last whose direction is another: a
+// subject has no spans that could say which they are.
+func (w *writer) isolated(line string) string {
+	var b strings.Builder
+	at := 0
+	for _, v := range w.apart {
+		value := line[v[0]:v[1]]
+		if !strays(value, w.rtl) {
+			continue
+		}
+		b.WriteString(line[at:v[0]] + "\u2068" + value + "\u2069")
+		at = v[1]
+	}
+	return b.String() + line[at:]
 }

@@ -50,7 +50,20 @@ type finder struct {
 	plurals func() *cldr.Locale // whose plural forms a text needs; nil: nobody asks
 	field   field               // of the text that is read
 	gaps    []Gap
+
+	names  Faults // where the text could not call a member by name
+	greets greets // what is read now
 }
+
+// greets is where a message stands to the member's name.
+type greets int
+
+const (
+	unasked greets = iota // nobody has asked yet whether she has one
+	unnamed               // she has none
+	knowing               // she has one
+	nowhere               // no name may stand here: a subject, a link, code
+)
 
 // maxFaults bounds what is said of one text: a hostile one has a fault in every byte.
 const maxFaults = 100
@@ -110,7 +123,7 @@ func forbidden(r rune) bool {
 	case r < ' ', r >= 0x7f && r < 0xa0, r == utf8.RuneError, r == '\u2028', r == '\u2029':
 		return true
 	}
-	return (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r >= 0xfdd0 && r <= 0xfdef // the last are noncharacters, see content.HoleMark
 }
 
 var (

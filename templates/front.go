@@ -110,8 +110,9 @@ func (f *finder) key(t *Template, key *token.Token, n ast.Node) {
 		if n := len([]rune(value)); n > maxSubject {
 			f.at(start, fmt.Sprintf("the subject has %d characters", n), fmt.Sprintf("shorten it to %d", maxSubject))
 		}
-		f.field = subject
+		f.field, f.greets = subject, nowhere
 		t.subject = f.message(value, at)
+		f.greets = unasked
 	case "sms":
 		if len(value) > maxShort {
 			f.at(start, fmt.Sprintf("sms has %d bytes", len(value)), fmt.Sprintf("shorten it to %d", maxShort))

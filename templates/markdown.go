@@ -143,10 +143,14 @@ func (m *markdown) spans(n ast.Node) []span {
 	for _, r := range runs {
 		s, from := r.style, r.from
 		at := func(i int) int { return from[min(i, len(from)-1)] }
+		if s.code || r.dest != "" {
+			m.greets = nowhere
+		}
 		s.text = m.part(r.text.String(), at, len(runs) > 1)
 		if r.dest != "" {
 			s.link = m.destination(r.dest, from[0])
 		}
+		m.greets = unasked
 		if len(s.text) > 0 {
 			out = append(out, s)
 		}

@@ -107,6 +107,9 @@ func (r *scanner) placeholder(depth int) (node, bool) {
 	named := r.named(n.name, start)
 	r.i = start + 1 + end
 	if r.s[r.i] == '}' {
+		if n.name == Name {
+			r.callsByName(start)
+		}
 		return n, named
 	}
 	if !r.format(&n, start, depth) {
@@ -170,6 +173,9 @@ func (r *scanner) format(n *node, start, depth int) bool {
 		return false
 	}
 	n.kind = kind
+	if n.name == Name && kind != choice {
+		r.unfit(start, "a name has no format", "write {name} alone")
+	}
 	if kind == plural || kind == ordinal || kind == choice {
 		if r.s[r.i] != ',' {
 			r.fault(start, word+" has no cases", "write them behind a comma, as in "+example(kind))
@@ -307,8 +313,13 @@ func (r *scanner) cases(n *node, start, depth int) bool {
 		r.fault(start, "the case other is missing", "write other {…} as the last case: it is for all that no case is for")
 		return false
 	}
-	if n.kind != choice {
+	switch {
+	case n.kind != choice:
 		r.finder.forms(n, r.at(start))
+	case n.name == Name && !r.mayCall(start):
+		r.callsByName(start)
+	case n.name == Name && (len(n.arms) != 1 || n.arms[0].key != Nameless):
+		r.unfit(start, "the cases of a name are "+Nameless+" and other", "write "+nameExample)
 	}
 	return true
 }
@@ -346,7 +357,14 @@ func (r *scanner) oneCase(n *node, seen map[string]bool, start, depth int) bool 
 	}
 	seen[key] = true
 	r.i++
+	before := r.greets
+	if n.name == Name && n.kind == choice && before != nowhere {
+		if r.greets = knowing; key == Nameless {
+			r.greets = unnamed
+		}
+	}
 	body := r.text(n.kind, depth+1)
+	r.greets = before
 	if r.i >= len(r.s) {
 		r.open(start)
 		return false

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode"
 
+	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
 
@@ -101,6 +103,8 @@ func (w *writer) value(name string, v any) {
 		w.insert(v)
 	case bool:
 		w.insert(bare(v))
+	case Room:
+		w.insert(content.Hole(content.Direction(v)))
 	case time.Time:
 		w.b = w.locale.AppendDateTime(w.b, v.In(w.zone), w.options)
 	case []string, []any:
@@ -216,12 +220,13 @@ func (n *node) choose(key string) message {
 
 // standsApart says whether a channel may have to treat a value otherwise than the text around it: it may call people, name a
 // command, or go in the other direction.
-func standsApart(v string, rtl bool) bool {
+func standsApart(v string, rtl bool) bool { return strings.ContainsAny(v, "@/") || strays(v, rtl) }
+
+// strays says whether a value may go in another direction than the text around it.
+func strays(v string, rtl bool) bool {
 	same, other, only := false, false, true
 	for _, r := range v {
 		switch {
-		case r == '@' || r == '/':
-			return true
 		case unicode.IsDigit(r):
 		case unicode.IsLetter(r):
 			if rightToLeft(r) == rtl {

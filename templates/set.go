@@ -126,6 +126,9 @@ func (s *Set) compare() []Gap {
 	for _, tag := range s.tags {
 		for f := range fieldCount {
 			for name := range s.texts[tag].namesIn(f) {
+				if name == Name {
+					continue // one language may call by name where another does not
+				}
 				if at[name] == nil {
 					at[name] = &[fieldCount][]string{}
 				}
@@ -144,7 +147,7 @@ func (s *Set) compare() []Gap {
 		for _, name := range s.Names() {
 			gap := Gap{Locale: tag.String(), Placeholder: name, Fault: Fault{File: tag.String() + ".md", Repair: "use the same placeholders in every language"}}
 			for f := range fieldCount {
-				if !t.has(f) || at[name][f] == nil || slices.Contains(at[name][f], tag.String()) {
+				if !t.has(f) || at[name] == nil || at[name][f] == nil || slices.Contains(at[name][f], tag.String()) {
 					continue
 				}
 				if !t.uses(name) {

@@ -47,6 +47,7 @@ type Template struct {
 	needs     []placeholder
 	locale    func() *cldr.Locale
 	gaps      []Gap
+	names     Faults // see Set.NameFaults
 }
 
 type block struct {
@@ -92,6 +93,7 @@ func Parse(file, locale string, src []byte) (*Template, error) {
 	if err := f.err(); err != nil {
 		return nil, err
 	}
+	t.names = f.names
 	for _, gap := range f.gaps {
 		gap.Locale = t.Locale
 		t.gaps = append(t.gaps, gap)

@@ -139,6 +139,7 @@ func TestValuesAreData(t *testing.T) {
 			d.Blocks[1].Items[0][2].Link = ""
 			b, _ = json.Marshal(d)
 		}
+		b = []byte(strings.NewReplacer("\u2068", "", "\u2069", "").Replace(string(b))) // of the subject
 		return strings.ReplaceAll(strings.ReplaceAll(string(b), inner, "VALUE"), `,"value":true`, ""), err
 	}
 	plain, err := shape("Zeta")

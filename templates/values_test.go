@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/carillon-gateway/carillon/channels/channeltest"
+	"github.com/carillon-gateway/carillon/channels/compose"
 	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/templates"
 )
@@ -98,5 +99,21 @@ func TestValuesOfTheOtherDirectionStandApart(t *testing.T) {
 	}
 	if d, err = parse(t, "en", "ask @{v}").Render(templates.Reader{}, templates.Data{"v": "channel"}); err != nil || len(d.Blocks[0].Spans) != 2 {
 		t.Errorf("behind an @: %+v, %v", d.Blocks[0].Spans, err)
+	}
+}
+
+// TestASubjectIsolatesValuesOfTheOtherDirection: a subject has no spans, so marks stand around them; a text message that is
+// made of it has none.
+func TestASubjectIsolatesValuesOfTheOtherDirection(t *testing.T) {
+	for _, c := range []struct{ locale, value, want string }{
+		{"en", "ליאת", "About \u2068ליאת\u2069 (\u2068ליאת\u2069)"}, {"en", "Ana", "About Ana (Ana)"}, {"en", "@all", "About @all (@all)"}, {"ar", "Ana", "About \u2068Ana\u2069 (\u2068Ana\u2069)"}, {"ar", "علي", "About علي (علي)"},
+	} {
+		d, err := parse(t, c.locale, "---\nsubject: \"About {v} ({v})\"\n---\nx").Render(templates.Reader{}, templates.Data{"v": c.value})
+		if err != nil || d.Subject != c.want {
+			t.Errorf("%s in %s: %q, %v", c.value, c.locale, d.Subject, err)
+		}
+		if text := compose.TextMessage(d); strings.ContainsAny(text, "\u2068\u2069") {
+			t.Errorf("as a text message: %q", text)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/builtin"
+	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/templates"
 )
 
@@ -107,6 +108,42 @@ func BenchmarkCompose(b *testing.B) {
 					if _, err := a.Compose(doc); err != nil {
 						b.Fatal(err)
 					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkFill puts a member's name into a text that was composed for all: what a text that calls members by name costs for
+// each of them.
+func BenchmarkFill(b *testing.B) {
+	set, err := templates.NewSet(map[string]string{"en": strings.ReplaceAll(strings.ReplaceAll(reminder, "Dear {name},", "{name, select, none {Hello} other {Dear {name}}},"),
+		`"{name}: `, `"{name, select, none {} other {{name}: }}`)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	data := templates.Data{"event": "Harbour meeting", "place": "North gate", "when": "2026-11-05T14:30:00Z", "count": 12, templates.Name: templates.Room(content.LeftToRight)}
+	doc, _, err := set.Render(templates.Reader{Chain: []string{"en"}, Zone: time.UTC, Now: time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)}, data)
+	if err != nil {
+		b.Fatal(err)
+	}
+	all := adapters(b)
+	for _, kind := range []string{"sms", "telegram", "mattermost", "email"} {
+		parts, err := all[kind].Compose(doc)
+		if err != nil || len(parts) != 1 {
+			b.Fatalf("%d parts, %v", len(parts), err)
+		}
+		part := parts[0]
+		part.Text, part.HTML = content.Narrow(part.Text), content.Narrow(part.HTML)
+		for _, name := range []string{"Ana", "Zoë-Марія *of* the <north>"} {
+			filler := all[kind].(channels.Filler)
+			if filled, ok := filler.Fill(part, "1", name); !ok || content.HasHole(filled.Text+filled.HTML) || filled.Text == part.Text {
+				b.Fatalf("filled in as %q", filled.Text)
+			}
+			b.Run(kind+"/"+map[bool]string{true: "plain", false: "special"}[name == "Ana"], func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					filler.Fill(part, "1", name)
 				}
 			})
 		}

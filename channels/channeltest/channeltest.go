@@ -92,6 +92,7 @@ func Checks(s Subject) []Check {
 		{"addresses", "the same number would be two people, or none", checkAddresses},
 		{"compose", "a text would be cut by the provider, or differ from what was approved", checkCompose},
 		{"hostile", "somebody's name would change what others read, or call them", checkHostile},
+		{"filling in", "a member's name would be shown otherwise than in a text of her own, or to somebody else", checkFilling},
 		{"send", "a message would be lost, or sent twice", checkSend},
 		{"faults", "doubt would be taken for failure, and a message sent twice; or for success, and lost", checkFaults},
 		{"unreachable", "a message that never left would be in doubt", checkUnreachable},

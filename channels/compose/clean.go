@@ -80,6 +80,7 @@ func TextMessage(doc content.Document) string {
 	return thrifty(tidy(Clean(text)))
 }
 
+// unlinked leaves out what a text message has no room for: addresses of links, and the marks around values in a subject.
 func unlinked(doc content.Document) content.Document {
 	blocks := make([]content.Block, len(doc.Blocks))
 	for i, b := range doc.Blocks {
@@ -92,6 +93,7 @@ func unlinked(doc content.Document) content.Document {
 		blocks[i] = b
 	}
 	doc.Blocks = blocks
+	doc.Subject = strings.NewReplacer(FSI, "", PDI, "").Replace(doc.Subject)
 	return doc
 }
 

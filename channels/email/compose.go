@@ -2,6 +2,7 @@ package email
 
 import (
 	"fmt"
+	"html"
 	"strings"
 	"unicode"
 
@@ -38,6 +39,16 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 		return nil, contentError(fmt.Sprintf("the text is %d characters long and may have at most %d; shorten it", n, textLimit))
 	}
 	return []channels.Part{{Text: text, HTML: page(doc, subject, blocks, tag, reference), Subject: subject, Cost: 1, Calendar: doc.Calendar}}, nil
+}
+
+// Fill puts a name into both forms of a text. Subjects have no room for one.
+func (a *Adapter) Fill(p channels.Part, _ channels.Address, name string) (channels.Part, bool) {
+	if name = compose.Name(name); name == "" {
+		return p, false
+	}
+	p.Text = compose.NewFilling(name, nil).Into(p.Text)
+	p.HTML = compose.NewFilling(name, html.EscapeString).Into(p.HTML)
+	return p, true
 }
 
 func contentError(detail string) *channels.Error {

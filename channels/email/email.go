@@ -146,5 +146,6 @@ var (
 	_ channels.WebhookParser = (*Adapter)(nil)
 	_ channels.Poller        = (*Adapter)(nil)
 	_ channels.Introducer    = (*Adapter)(nil)
+	_ channels.Filler        = (*Adapter)(nil)
 	_ io.Closer              = (*Adapter)(nil)
 )

@@ -1,6 +1,8 @@
 package mattermost
 
 import (
+	"strings"
+
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/compose"
 	"github.com/carillon-gateway/carillon/channels/content"
@@ -27,3 +29,15 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 		return channels.Part{Text: w.write(piece), Markup: markup, Cost: 1}
 	})
 }
+
+// Fill puts a name into a direct message; channels are called by none.
+func (a *Adapter) Fill(p channels.Part, to channels.Address, name string) (channels.Part, bool) {
+	if name = compose.Name(name); name == "" || strings.HasPrefix(to.Reveal(), channelPrefix) {
+		return p, false
+	}
+	p.Text = compose.NewFilling(name, anywhere.Replace).Into(p.Text)
+	return p, true
+}
+
+// anywhere writes a text as escape does, but for any place: also one behind or before what it would be read together with.
+var anywhere = strings.NewReplacer("*", `\*`, "_", `\_`, "`", "\\`", "~", `\~`, "[", `\[`, "]", `\]`, "|", `\|`, `\`, "&#92;", "<", "&lt;", "&", "&amp;", "$", "&#36;", `"`, "&quot;")

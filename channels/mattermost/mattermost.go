@@ -161,5 +161,6 @@ var (
 	_ channels.Poller        = (*Adapter)(nil)
 	_ channels.StatusFinder  = (*Adapter)(nil)
 	_ channels.Introducer    = (*Adapter)(nil)
+	_ channels.Filler        = (*Adapter)(nil)
 	_ io.Closer              = (*Adapter)(nil)
 )

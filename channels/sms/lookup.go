@@ -10,6 +10,8 @@ import (
 	api "github.com/twilio/twilio-go/rest/api/v2010"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/compose"
+	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/channels/twilio"
 )
 
@@ -76,13 +78,13 @@ func (a *Adapter) FindStatus(ctx context.Context, q channels.Query) (channels.Fi
 }
 
 // couldBe says whether a listed message may be the one that is looked for. Where Twilio was told to discard texts, a
-// message without one may be.
+// message without one may be; of a text with room for a name, one that says the same around it.
 func (a *Adapter) couldBe(m *api.ApiV2010Message, q channels.Query) bool {
 	if strings.HasPrefix(value(m.Direction), "inbound") {
 		return false
 	}
 	body := value(m.Body)
-	return body == q.Part.Text || body == "" && a.options.ContentRetention == "discard"
+	return body == q.Part.Text || content.HasHole(q.Part.Text) && compose.Recalls(q.Part.Text, body) || body == "" && a.options.ContentRetention == "discard"
 }
 
 func (a *Adapter) findByID(ctx context.Context, q channels.Query) (channels.Finding, error) {

@@ -110,10 +110,7 @@ func (a *Adapter) Capabilities() channels.Capabilities {
 
 // Compose writes the document as one text message; Cost is its number of segments.
 func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
-	text := compose.TextMessage(doc)
-	if a.options.Smart {
-		text = compose.Smart(text)
-	}
+	text := a.smart(compose.TextMessage(doc))
 	switch n := compose.Length(text, channels.UTF16); {
 	case n == 0:
 		return nil, &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: "there is no text to send"}
@@ -123,8 +120,30 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 			Detail: fmt.Sprintf("the text message is %d characters long and may have at most %d; shorten it, or give it a short form", n, maxText),
 		}
 	}
+	return []channels.Part{counted(text)}, nil
+}
+
+func (a *Adapter) smart(text string) string {
+	if a.options.Smart {
+		return compose.Smart(text)
+	}
+	return text
+}
+
+func counted(text string) channels.Part {
 	encoding, _, segments, _ := compose.Count(text)
-	return []channels.Part{{Text: text, Encoding: encoding, Cost: segments}}, nil
+	return channels.Part{Text: text, Encoding: encoding, Cost: segments}
+}
+
+// Fill puts a name into a text message, which is encoded and counted anew.
+func (a *Adapter) Fill(p channels.Part, _ channels.Address, name string) (channels.Part, bool) {
+	if name = compose.Name(name); name == "" {
+		return p, false
+	}
+	if !content.HasHole(p.Text) {
+		return p, true
+	}
+	return counted(a.smart(compose.FillTextMessage(p.Text, name))), true
 }
 
 // Measure says how a text message is encoded.
@@ -225,6 +244,7 @@ var (
 	_ channels.Poller        = (*Adapter)(nil)
 	_ channels.StatusFinder  = (*Adapter)(nil)
 	_ channels.Measurer      = (*Adapter)(nil)
+	_ channels.Filler        = (*Adapter)(nil)
 	_ channels.Introducer    = (*Adapter)(nil)
 	_ io.Closer              = (*Adapter)(nil)
 )

@@ -1,6 +1,8 @@
 package telegram
 
 import (
+	"strings"
+
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/compose"
 	"github.com/carillon-gateway/carillon/channels/content"
@@ -27,4 +29,14 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 	return chat.Compose(doc, func(piece []content.Block) channels.Part {
 		return channels.Part{Text: html(w.runs(piece)), Markup: markup, Cost: 1}
 	})
+}
+
+// Fill puts a name into a message to one person; groups and channels are called by none.
+func (a *Adapter) Fill(p channels.Part, to channels.Address, name string) (channels.Part, bool) {
+	chat := to.Reveal()
+	if name = compose.Name(name); name == "" || strings.HasPrefix(chat, "-") || strings.HasPrefix(chat, "@") {
+		return p, false
+	}
+	p.Text = compose.NewFilling(name, escaped.Replace).Into(p.Text)
+	return p, true
 }

@@ -174,4 +174,5 @@ func (p *presses) take(cursor string) []string {
 var (
 	_ channels.Adapter    = (*Adapter)(nil)
 	_ channels.Introducer = (*Adapter)(nil)
+	_ channels.Filler     = (*Adapter)(nil)
 )

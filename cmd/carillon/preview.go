@@ -95,6 +95,12 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 		if t.Encoding != "" {
 			size += " of " + t.Encoding + " (" + plural(t.Units, "unit") + ")"
 		}
+		if t.Name != "" {
+			neutral += ", by name"
+			if t.Least > 0 {
+				size = fmt.Sprintf("%d to %s", t.Least, size)
+			}
+		}
 		if t.Kind != "sms" { // others have no segments
 			size = plural(len(t.Parts), "message")
 		}

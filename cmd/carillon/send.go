@@ -183,6 +183,12 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 	if _, own := values["group"]; !own {
 		values["group"] = m.group // the gateway fills in the group's name
 	}
+	if _, own := values[templates.Name]; !own && set.CallsByName() {
+		if faults := set.NameFaults(); len(faults) > 0 {
+			return words, text{folder: m.words, sources: words.Sources}.place(faults)
+		}
+		values[templates.Name] = templates.Nameless // the gateway fills in the names
+	}
 	if err := set.CheckData(values); err != nil {
 		return words, wrong("%w (give values with --data name=value)", err)
 	}

@@ -102,6 +102,9 @@ func (o checking) text(t text) []remark {
 			faults = append(faults, gap.Fault)
 		}
 	}
+	if _, own := o.data[templates.Name]; set != nil && !own {
+		faults = append(faults, set.NameFaults()...)
+	}
 	for _, f := range t.place(faults) {
 		all = append(all, remark{File: f.File, Line: f.Line, Column: f.Column, Severity: isFault, What: f.What, Repair: f.Repair})
 	}

@@ -175,12 +175,12 @@ func (sh *shell) listDrafts(ctx context.Context, api *client.Client, group strin
 	var rows [][]string
 	for _, name := range names(all) {
 		row := []string{name}
-		for _, state := range []gateway.TextState{gateway.TextDraft, gateway.TextReviewed, gateway.TextOwn} {
+		for _, state := range []gateway.TextState{gateway.TextDraft, gateway.TextReviewed, gateway.TextOwn, gateway.TextUnfit} {
 			row = append(row, orElse(strings.Join(in[[2]string{name, string(state)}], " "), "-"))
 		}
 		rows = append(rows, row)
 	}
-	return sh.table([]string{"TEXT", "DRAFT IN", "REVIEWED IN", "WRITTEN BY THE GROUP IN"}, rows, "There are no texts.")
+	return sh.table([]string{"TEXT", "DRAFT IN", "REVIEWED IN", "WRITTEN BY THE GROUP IN", "NO LONGER FITS IN"}, rows, "There are no texts.")
 }
 
 // listReviews prints how one text stands in each of its languages.

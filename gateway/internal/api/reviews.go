@@ -115,11 +115,7 @@ func (s *server) texts(ctx context.Context, group gateway.ID, in *listTexts) ([]
 		if sources == nil {
 			return nil, gateway.ErrNotFound
 		}
-		found, err := textsOf(name, sources, own[name], by)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
+		all = append(all, textsOf(name, sources, own[name], by)...)
 	}
 	if !in.Sources {
 		for i := range all {
@@ -133,25 +129,26 @@ func (s *server) texts(ctx context.Context, group gateway.ID, in *listTexts) ([]
 }
 
 // textsOf tells of one text in each of its languages; own are the group's among its sources.
-func textsOf(name string, sources, own map[string]string, by map[string]*gateway.Review) ([]gateway.TextStatus, error) {
-	set, err := templates.NewSet(sources)
-	if err != nil {
-		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's own text %q does not fit the shipped one any more: %w; import it anew, or delete it", name, err)
-	}
-	drafts := set.Drafts(func(digest string) bool { return by[digest] != nil })
+func textsOf(name string, sources, own map[string]string, by map[string]*gateway.Review) []gateway.TextStatus {
+	_, unfit := templates.Wording(name, own)
 	all := make([]gateway.TextStatus, 0, len(sources))
 	for locale, source := range sources {
-		digest := set.Digest(locale)
-		i := slices.IndexFunc(set.Locales(), func(l string) bool { return set.Digest(l) == digest })
-		t := gateway.TextStatus{Name: name, Locale: set.Locales()[i], State: gateway.TextOwn, Digest: digest, Source: source}
+		t := gateway.TextStatus{Name: name, Locale: locale, State: gateway.TextOwn, Source: source}
 		_, t.Own = own[locale]
-		switch r := by[digest]; {
-		case r != nil:
-			t.State, t.By, t.At = gateway.TextReviewed, r.By, &r.At
-		case slices.Contains(drafts, t.Locale):
+		set, err := templates.NewSet(map[string]string{locale: source})
+		if err == nil {
+			t.Locale, t.Digest = set.Locales()[0], set.Digest(locale)
+		}
+		reviewed := by[t.Digest]
+		switch {
+		case err != nil || t.Own && unfit != nil:
+			t.State = gateway.TextUnfit
+		case reviewed != nil:
+			t.State, t.By, t.At = gateway.TextReviewed, reviewed.By, &reviewed.At
+		case len(set.Drafts(nil)) > 0:
 			t.State = gateway.TextDraft
 		}
 		all = append(all, t)
 	}
-	return all, nil
+	return all
 }

@@ -55,6 +55,14 @@ func TestATextIsADraftUntilReviewed(t *testing.T) {
 			t.Errorf("%s is %+v", locale, got)
 		}
 	}
+	// Own words that no longer fit the shipped text are named, and keep nothing else from being listed.
+	must(t, w.store.PutWording(t.Context(), w.berlin.ID, "welcome", map[string]string{"de": "Hallo {nothing}!", "sw": "{"}))
+	all = texts("")
+	for text, want := range map[string]gateway.TextState{"welcome/de": gateway.TextUnfit, "welcome/sw": gateway.TextUnfit, "welcome/en": gateway.TextDraft, "pointer/de": gateway.TextOwn} {
+		if got := all[text]; got.State != want {
+			t.Errorf("%s is %+v", text, got)
+		}
+	}
 	for name, body := range map[string]map[string]any{
 		"nobody":  {"name": "pointer", "locale": "fa", "source": "x", "by": " "},
 		"control": {"name": "pointer", "locale": "fa", "source": "x", "by": "A\nB"},

@@ -53,7 +53,8 @@ type row struct {
 	order       []string
 	evidence    evidence
 	problems    []gateway.ImportProblem
-	neutralSaid bool // whether she is in neutral mode
+	neutralSaid bool         // whether she is in neutral mode
+	keeps       gateway.Kept // what the row does not say
 }
 
 // evidence is what the consent columns of a row say.
@@ -73,6 +74,7 @@ func (r *row) flaw(column string, flaw gateway.ImportFlaw, format string, args .
 // read gives the member of a row, or what is wrong with it.
 func (r *reader) read(line int, fields []string) (gateway.StagedMember, []gateway.ImportProblem) {
 	w := row{reader: r, line: line}
+	w.keeps = gateway.Kept{Locale: true, Fallback: true, Zone: true, Tags: true}
 	w.m = gateway.Member{ID: gateway.NewID(), GroupID: r.group.ID, Locale: r.group.Locale, Zone: r.group.Zone, CreatedAt: r.now}
 	if n := len(fields); n < len(r.columns) || strings.Join(fields[len(r.columns):], "") != "" {
 		w.flaw("", gateway.FlawFields, "the row has %d fields and the header has %d; a separator is missing or too many, or a field that holds one is not in quotation marks", n, len(r.columns))
@@ -87,7 +89,7 @@ func (r *reader) read(line int, fields []string) (gateway.StagedMember, []gatewa
 		w.flaw("", gateway.FlawNobody, "the row has neither a ref nor an address; give one, or delete the row")
 	}
 	w.sortPoints()
-	staged := gateway.StagedMember{Line: line, Consents: w.consents(), Member: w.m, KeepsNeutral: !w.neutralSaid}
+	staged := gateway.StagedMember{Line: line, Consents: w.consents(), Member: w.m, KeepsNeutral: !w.neutralSaid, Keeps: w.keeps}
 	return staged, w.problems
 }
 
@@ -102,8 +104,12 @@ func (r *row) cell(c column, cell string) {
 	case fieldName:
 		r.m.Name = gateway.Private(r.text(c, cell, maxName))
 	case fieldLanguage:
+		r.keeps.Locale = false
 		r.m.Locale = r.locale(c, cell)
 	case fieldFallback:
+		if r.keeps.Fallback = false; strings.EqualFold(cell, nothing) {
+			return
+		}
 		for _, l := range r.list(cell) {
 			r.m.Fallback = append(r.m.Fallback, r.locale(c, l))
 		}
@@ -111,6 +117,7 @@ func (r *row) cell(c column, cell string) {
 			r.flaw(c.title, gateway.FlawTooLong, "more than %d languages; leave some out", maxFallback)
 		}
 	case fieldZone:
+		r.keeps.Zone = false
 		if r.zone(cell) == nil {
 			r.flaw(c.title, gateway.FlawZone, "this is no time zone; use an IANA name such as Europe/Berlin or America/La_Paz")
 		} else {
@@ -209,7 +216,13 @@ func (r *row) quiet(c column, cell string) {
 	}
 }
 
+// nothing is the field that takes away what she has.
+const nothing = "none"
+
 func (r *row) tags(c column, cell string) {
+	if r.keeps.Tags = false; strings.EqualFold(cell, nothing) {
+		return
+	}
 	r.m.Tags = r.list(cell)
 	if len(r.m.Tags) > maxTags {
 		r.flaw(c.title, gateway.FlawTag, "more than %d tags; leave some out", maxTags)

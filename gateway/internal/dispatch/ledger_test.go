@@ -25,6 +25,8 @@ type ledger struct {
 	points     map[gateway.ID]gateway.PointChange
 	health     map[gateway.ID]gateway.ChannelHealth
 	texts      map[gateway.ID][][]byte // of a broadcast
+	named      map[gateway.ID][][]byte // the text of a broadcast with room for a name
+	names      map[gateway.ID]string   // of the members of deliveries
 	mostOpen   map[gateway.ID]int      // most attempts claimed at once, by channel
 	open       map[gateway.ID]int
 	asked      int                                // how often relays looked at it
@@ -195,6 +197,9 @@ func (l *ledger) claim(by gateway.Claimant, ids []gateway.ID) []gateway.Claim {
 			l.open[a.ChannelID]++
 			l.mostOpen[a.ChannelID] = max(l.mostOpen[a.ChannelID], l.open[a.ChannelID])
 			claims[i].Verdict, claims[i].Attempt, claims[i].Token, claims[i].No = gateway.Granted, a.ID, 1, a.No
+			if name := l.names[id]; name != "" {
+				claims[i].Name, claims[i].Locale = gateway.Private(name), gateway.NamedLocale(claims[i].Locale)
+			}
 		}
 	}
 	return claims
@@ -204,6 +209,9 @@ func (l *ledger) describe(c *gateway.Claim, d *delivery, a *attempt) {
 	*c = gateway.Claim{Delivery: d.ID, Broadcast: d.BroadcastID, Member: d.MemberID, Point: d.PointID, Channel: d.ChannelID, Kind: "sms", Address: gateway.Private("to " + d.MemberID.String()),
 		Locale: "en", FirstPart: d.firstPart, Tries: d.Tries, Resends: d.Resends, Class: d.broadcast.class, Policy: gateway.PolicyOf(d.broadcast.class), Expires: d.broadcast.expires}
 	if a != nil {
+		if l.names[d.ID] != "" {
+			c.Locale = gateway.NamedLocale(c.Locale)
+		}
 		c.Attempt, c.Token, c.No, c.State, c.ClaimedAt, c.SettledAt, c.Point, c.Channel = a.ID, a.token, a.No, a.State, a.ClaimedAt, a.SettledAt, a.PointID, a.ChannelID
 		for i := range max(d.firstPart, len(a.parts)) {
 			c.Parts = append(c.Parts, a.parts[i])
@@ -439,7 +447,11 @@ func (l *ledger) Rendering(_ context.Context, _, id gateway.ID, locale, kind str
 	if l.texts[id] == nil {
 		return gateway.Rendering{}, gateway.ErrNotFound
 	}
-	return gateway.Rendering{BroadcastID: id, Locale: locale, Kind: kind, Parts: l.texts[id]}, nil
+	parts := l.texts[id]
+	if locale != gateway.NamelessLocale(locale) {
+		parts = l.named[id]
+	}
+	return gateway.Rendering{BroadcastID: id, Locale: locale, Kind: kind, Parts: parts}, nil
 }
 
 func (l *ledger) SetChannelHealth(_ context.Context, id gateway.ID, h gateway.ChannelHealth) error {

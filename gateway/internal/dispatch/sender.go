@@ -22,7 +22,8 @@ const usualAttempt = 30 * time.Second
 func (p *pump) send(sending context.Context, j job) {
 	l, c := p.l, j.claim
 	s := settlement{channel: c.Channel, free: p, outcome: gateway.Outcome{Attempt: c.Attempt, Token: c.Token, Part: c.FirstPart, Urgent: j.lane == gateway.Urgent}}
-	text, err := l.d.texts.of(context.WithoutCancel(sending), c)
+	adapter, _ := l.adapter()
+	text, err := l.d.texts.personal(context.WithoutCancel(sending), c, adapter)
 	switch {
 	case c.Channel != l.id:
 		l.limits.Unused()
@@ -35,7 +36,9 @@ func (p *pump) send(sending context.Context, j job) {
 		l.d.o.Log.Error("a message waits because its text cannot be read", "channel", l.name, "error", err)
 		l.refuse(j, &s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Throttled.String(), Scope: string(channels.ScopeContent), Detail: "the text could not be read from the ledger"}, RetryAfter: time.Second})
 	default:
-		l.limits.Charge(s.outcome.Urgent, j.paid, text.cost[min(c.FirstPart, len(text.parts)-1)])
+		c.FirstPart = min(c.FirstPart, len(text.parts)-1) // without a name it may have fewer
+		s.outcome.Part = c.FirstPart
+		l.limits.Charge(s.outcome.Urgent, j.paid, text.cost[c.FirstPart])
 		l.sendParts(sending, j, text, &s, p.gatherer)
 	}
 	l.d.o.At(atSent)

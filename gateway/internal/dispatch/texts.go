@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
@@ -33,7 +34,8 @@ type textKey struct {
 type text struct {
 	key   textKey
 	parts []channels.Part
-	cost  []int // of the part and all behind it
+	cost  []int // of the part and all behind it; with the dearest name, if it has holes
+	holes bool  // the member's name is to be put in
 	bad   error
 	bytes int
 }
@@ -72,6 +74,46 @@ func (t *texts) of(ctx context.Context, c *gateway.Claim) (*text, error) {
 	return found, found.bad
 }
 
+// personal gives the text of a claim with its member's name put in, where there is room for one. Where she is not to be called by
+// name after all, as in a chat of many, it is the text without.
+func (t *texts) personal(ctx context.Context, c *gateway.Claim, adapter channels.Adapter) (*text, error) {
+	found, err := t.of(ctx, c)
+	if err != nil || !found.holes {
+		return found, err
+	}
+	if filler, fills := adapter.(channels.Filler); fills {
+		if filled := found.fill(filler, channels.Address(c.Address.Reveal()), c.Name.Reveal()); filled != nil {
+			return filled, nil
+		}
+	}
+	nameless := *c
+	nameless.Locale = gateway.NamelessLocale(c.Locale)
+	if found, err = t.of(ctx, &nameless); err == nil && found.holes {
+		err = errBadText
+	}
+	return found, err
+}
+
+// fill puts a name into a copy; nil: she is not to be called by name.
+func (t *text) fill(by channels.Filler, to channels.Address, name string) (whole *text) {
+	defer func() {
+		if recover() != nil { // an adapter that meets a defect spoils no more than her name
+			whole = nil
+		}
+	}()
+	filled := *t
+	filled.parts, filled.cost = make([]channels.Part, len(t.parts)), make([]int, len(t.parts)+1)
+	for i := len(t.parts) - 1; i >= 0; i-- {
+		p, ok := by.Fill(t.parts[i], to, name)
+		if !ok {
+			return nil
+		}
+		p.Cost = max(1, p.Cost)
+		filled.parts[i], filled.cost[i] = p, filled.cost[i+1]+p.Cost
+	}
+	return &filled
+}
+
 // read makes a text that can be sent of a rendering.
 func read(r gateway.Rendering) (t *text) {
 	t = &text{key: textKey{r.BroadcastID, r.Locale, r.Kind, r.Neutral}, bytes: 256}
@@ -88,6 +130,7 @@ func read(r gateway.Rendering) (t *text) {
 			return t
 		}
 		t.parts[i].Cost = max(1, t.parts[i].Cost)
+		t.holes = t.holes || content.HasHole(t.parts[i].Text+t.parts[i].HTML)
 		t.cost[i] = t.cost[i+1] + t.parts[i].Cost
 	}
 	if len(r.Parts) == 0 {

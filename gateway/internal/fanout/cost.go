@@ -23,7 +23,7 @@ func (f *Fanout) prices(ctx context.Context, group gateway.ID) (*gateway.PriceTa
 }
 
 // cost counts one member among those who cost the same.
-func (c *census) cost(r *gateway.Recipient, d *decision) {
+func (c *census) cost(r *gateway.Recipient, d *decision, segments int) {
 	country := ""
 	for i := range r.Points {
 		if r.Points[i].ID == d.point {
@@ -41,7 +41,7 @@ func (c *census) cost(r *gateway.Recipient, d *decision) {
 		sum = &gateway.PreviewCost{Locale: key.locale, Channel: ch.Name, Kind: ch.Kind, Country: country, Charge: gateway.NewCharge(ch.ID, 0, price, priced)}
 		c.costs[key] = sum
 	}
-	n := int64(d.said.byKind[d.way].rendering.Cost)
+	n := int64(segments)
 	sum.Members++
 	sum.Segments += n
 	if sum.Amount != nil {

@@ -52,7 +52,7 @@ func (f *Fanout) ReadyEdition(ctx context.Context, e gateway.Telling) (*gateway.
 		return nil, err
 	}
 	b.Audience.Had = e.Corrected
-	if _, _, err := f.ready(ctx, b); err != nil {
+	if _, _, err := f.ready(ctx, &b); err != nil {
 		return nil, err
 	}
 	print := sha256.Sum256([]byte(b.Key)) // an edition that may be sent does not change any more

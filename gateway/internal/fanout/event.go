@@ -28,11 +28,11 @@ func (f *Fanout) ReadyEvent(ctx context.Context, m gateway.EventMessage) (*gatew
 	}
 	b := f.ofEvent(m)
 	maps.Copy(b.Words.Sources, own[m.Wording])
-	_, _, err = f.ready(ctx, b)
+	_, _, err = f.ready(ctx, &b)
 	if len(own[m.Wording]) > 0 && errors.Is(err, &gateway.Fault{Code: gateway.CodeInvalid}) {
 		f.Log.Warn("the group's own wording cannot be used; the shipped one is sent; template check says why", "wording", m.Wording, "group", b.GroupID)
 		b.Words.Sources = templates.ShippedText(m.Wording)
-		_, _, err = f.ready(ctx, b)
+		_, _, err = f.ready(ctx, &b)
 	}
 	if err != nil {
 		return nil, err
@@ -144,19 +144,19 @@ func earlier(a, b time.Time) time.Time {
 
 // render writes a text for a reader. One about an event tells the time of its place, and beside it hers if her clock shows
 // another.
-func (t *texts) render(text templates.Result, r templates.Reader) (content.Document, error) {
+func (t *texts) render(text templates.Result, r templates.Reader, base templates.Data) (content.Document, error) {
 	a := t.event
 	if t.edition != nil {
-		data, err := t.edition.data(t.data, text.Locale, r.Zone)
+		data, err := t.edition.data(base, text.Locale, r.Zone)
 		if err != nil {
 			return content.Document{}, err
 		}
 		return text.Render(r, data)
 	}
 	if a == nil {
-		return text.Render(r, t.data)
+		return text.Render(r, base)
 	}
-	data := maps.Clone(t.data)
+	data := maps.Clone(base)
 	plain, _, _ := strings.Cut(text.Version(), "-x-") // the pieces are in its language: whoever reads the same version reads the same pieces
 	reads := templates.Reader{Chain: append(t.chain(plain, nil), lastResort), Zone: r.Zone, Now: r.Now}
 	for _, name := range a.absent {

@@ -97,6 +97,7 @@ type leftOut struct {
 type textKey struct {
 	version *version
 	way     int
+	named   bool
 }
 
 func (c *census) count(r *gateway.Recipient) {
@@ -124,14 +125,15 @@ func (c *census) count(r *gateway.Recipient) {
 		c.languages[reads] = l
 	}
 	l.Members++
-	w, said := c.t.ways[d.way], &d.said.byKind[d.way]
+	w := c.t.ways[d.way]
+	said, named := d.said.leaves(d.way, r)
 	ch := &c.channels[d.way]
 	ch.Members++
 	ch.Parts += len(said.parts)
 	ch.Cost += said.rendering.Cost
 	c.p.Cost += said.rendering.Cost
-	c.texts[textKey{d.said.text, d.way}]++
-	c.cost(r, &d)
+	c.texts[textKey{d.said.text, d.way, named}]++
+	c.cost(r, &d, said.rendering.Cost)
 	c.drafts.count(d.said)
 	c.shortage.count(r, &d)
 	if d.said != d.version {
@@ -177,7 +179,15 @@ func (c *census) preview() gateway.Preview {
 	for k, n := range c.texts {
 		said := &k.version.byKind[k.way]
 		text := gateway.PreviewText{Locale: k.version.plain, Kind: c.t.ways[k.way].kind, Zone: k.version.zone, Neutral: k.version.neutral, Cost: said.rendering.Cost, Members: n}
-		for _, part := range said.parts {
+		parts := said.parts
+		if k.named {
+			text.Name = usualName
+			text.Cost = said.named.rendering.Cost
+			if parts, text.Least = said.named.show(c.t.ways[k.way]); text.Least == text.Cost {
+				text.Least = 0
+			}
+		}
+		for _, part := range parts {
 			shown := part.Text
 			if part.Subject != "" {
 				shown = part.Subject + "\n\n" + shown
@@ -185,7 +195,7 @@ func (c *census) preview() gateway.Preview {
 			text.Parts = append(text.Parts, shown)
 		}
 		if m, ok := c.t.ways[k.way].adapter.(channels.Measurer); ok {
-			measure(&text, said.parts, m)
+			measure(&text, parts, m)
 		}
 		p.Texts = append(p.Texts, text)
 	}

@@ -50,7 +50,7 @@ func (f *Fanout) Ready(ctx context.Context, r Run) (*gateway.ReadyBroadcast, err
 	if err != nil {
 		return nil, err
 	}
-	t, first, err := f.ready(ctx, b)
+	t, first, err := f.ready(ctx, &b)
 	if err != nil {
 		return nil, err
 	}

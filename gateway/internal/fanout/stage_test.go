@@ -52,10 +52,10 @@ func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
 	if w.panics != "" && doc.Locale == w.panics {
 		panic("a defect in the adapter")
 	}
-	if len(text) > w.limit {
+	if len(content.Narrow(text)) > w.limit {
 		return nil, &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: "the text is too long"}
 	}
-	return []channels.Part{{Text: text, Cost: 1 + len(text)/70, Calendar: doc.Calendar}}, nil
+	return []channels.Part{{Text: text, Cost: 1 + len(content.Narrow(text))/70, Calendar: doc.Calendar}}, nil
 }
 
 func newStage(t testing.TB) *stage {

@@ -134,8 +134,9 @@ func (f *Fanout) note(ctx context.Context, n Note) (gateway.Broadcast, []byte, e
 	return b, print[:], nil
 }
 
-// ready checks a broadcast against what its group has, and gives its texts and the first page of its audience.
-func (f *Fanout) ready(ctx context.Context, b gateway.Broadcast) (*texts, []gateway.Recipient, error) {
+// ready checks a broadcast against what its group has, says in it whether it calls members by name, and gives its texts and
+// the first page of its audience.
+func (f *Fanout) ready(ctx context.Context, b *gateway.Broadcast) (*texts, []gateway.Recipient, error) {
 	// What the ledger knows is read side by side: somebody may be waiting for this alert.
 	reads, cancel := context.WithCancel(ctx)
 	var first []gateway.Recipient
@@ -146,10 +147,11 @@ func (f *Fanout) ready(ctx context.Context, b gateway.Broadcast) (*texts, []gate
 	})
 	defer read.Wait()
 	defer cancel()
-	t, err := f.texts(ctx, b)
+	t, err := f.texts(ctx, *b)
 	if err != nil {
 		return nil, nil, err
 	}
+	b.Personal = t.personal
 	if b.Class != gateway.Account {
 		if err := checkTopic(t.group, b.Audience.Topic); err != nil {
 			return nil, nil, err
@@ -169,7 +171,7 @@ func (f *Fanout) ready(ctx context.Context, b gateway.Broadcast) (*texts, []gate
 
 // submit checks a broadcast and stores it. It returns the texts that it was checked with.
 func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, fallback bool) (gateway.Submission, *texts, error) {
-	t, first, err := f.ready(ctx, b)
+	t, first, err := f.ready(ctx, &b)
 	if err != nil {
 		return gateway.Submission{}, nil, err
 	}

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ type texts struct {
 	instead  string         // the name of pointer
 	quiet    templates.Data // for pointer: nothing that could say who writes
 	zoned    bool           // the reader's zone has a say in what main says
+	personal bool           // main calls members by name
 	shipped  bool           // main is a shipped text
 	data     templates.Data
 	event    *about  // nil: it is about none
@@ -74,6 +76,7 @@ type version struct {
 	from     templates.Result      // the languages of its fields
 	lacks    []templates.Shortfall // as texts.ways: what its readers miss; nil: that is not for the author to mend
 	text     *version              // that it repeats under another name; itself, if it does not
+	spare    *version              // the pointer that lies ready for whoever goes into neutral mode before she is told; nil: see pointer
 	pointer  *version              // of a sensitive text: what leaves over channels that are not fit for it; nil: this is all there is
 	written  bool                  // its renderings are in the ledger, or in the chunk that is being filled
 }
@@ -83,6 +86,7 @@ type composed struct {
 	rendering gateway.Rendering
 	parts     []channels.Part
 	err       error
+	named     *composed // beside a text that may call members by name: the one that does; nil: it never does
 }
 
 // wordingSource gives a shipped text with the group's own languages laid over it.
@@ -114,6 +118,12 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 			return nil, err
 		}
 	}
+	if _, own := t.data[templates.Name]; !own && t.main.CallsByName() {
+		if faults := t.main.NameFaults(); len(faults) > 0 {
+			return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot call members by name: %w", faults)
+		}
+		t.personal, t.data[templates.Name] = true, templates.Nameless
+	}
 	if err := t.main.CheckData(t.data); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be filled in: %w", err)
 	}
@@ -123,6 +133,7 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 		instead = string(b.Kind) + templates.Neutral
 		t.quiet = maps.Clone(t.data)
 		delete(t.quiet, "group")
+		delete(t.quiet, templates.Name)
 	}
 	t.instead = instead
 	if t.pointer, err = neutral(instead); err == nil {
@@ -170,9 +181,6 @@ func (t *texts) read(locale string, fallback []string, zone string, neutral bool
 func (t *texts) rewrite() {
 	for _, v := range t.versions {
 		v.written = false
-		if v.pointer != nil {
-			v.pointer.written = false
-		}
 	}
 }
 
@@ -208,11 +216,9 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 		if neutral {
 			doc, err = result.Render(reader, t.quiet)
 		} else {
-			doc, err = t.render(result, reader)
+			doc, err = t.render(result, reader, t.data)
 		}
-		if t.b.Class == gateway.LifeSafety || t.b.Class == gateway.Alert {
-			doc.Reference = t.b.ID.Short() // these may come twice after doubt
-		}
+		t.refer(&doc)
 		if !neutral && !t.shipped {
 			for _, w := range t.ways {
 				v.lacks = append(v.lacks, result.Shortfall(w.short))
@@ -221,14 +227,32 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 		for i, w := range t.ways {
 			if v.byKind[i].err = err; err == nil {
 				v.byKind[i] = t.compose(doc, w, key)
-				for _, raw := range v.byKind[i].rendering.Parts {
-					t.bytes += 3 * len(raw) // it is kept as parts too
-				}
+				t.count(&v.byKind[i])
 			}
 		}
 		t.versions[key] = v
+		if t.personal && !neutral && err == nil {
+			t.call(v, result, reader, doc.Direction)
+		}
+		if !neutral && !t.b.Sensitive && t.b.Class != gateway.Account {
+			v.spare = t.spare(v)
+		}
 	}
 	return v
+}
+
+// count adds what a composed text takes.
+func (t *texts) count(c *composed) {
+	for _, raw := range c.rendering.Parts {
+		t.bytes += 3 * len(raw) // it is kept as parts too
+	}
+}
+
+// refer gives a document the reference by which a reader knows it again.
+func (t *texts) refer(doc *content.Document) {
+	if t.b.Class == gateway.LifeSafety || t.b.Class == gateway.Alert {
+		doc.Reference = t.b.ID.Short() // these may come twice after doubt
+	}
 }
 
 // compose writes a document for one kind. An adapter that panics spoils this text on its own channel and nothing else.
@@ -294,8 +318,12 @@ func (t *texts) checkVersion(v *version, locale string) error {
 		return nil
 	}
 	for i, c := range v.byKind {
-		if c.err != nil && (v.neutral || t.fit(i)) {
-			return gateway.Faultf(gateway.CodeInvalid, "the text in %s cannot be sent over channel %s (%s): %w", locale, t.ways[i].channel.Name, t.ways[i].kind, c.err)
+		err := c.err
+		if err == nil && c.named != nil {
+			err = c.named.err
+		}
+		if err != nil && (v.neutral || t.fit(i)) {
+			return gateway.Faultf(gateway.CodeInvalid, "the text in %s cannot be sent over channel %s (%s): %w", locale, t.ways[i].channel.Name, t.ways[i].kind, err)
 		}
 	}
 	return nil
@@ -313,15 +341,23 @@ func (v *version) renderings() []gateway.Rendering {
 		if c.err == nil {
 			all = append(all, c.rendering)
 		}
+		if c.named != nil {
+			all = append(all, c.named.rendering)
+		}
 	}
-	if v.pointer != nil {
-		for _, c := range v.pointer.byKind {
-			if c.err != nil {
-				continue
-			}
+	instead := cmp.Or(v.pointer, v.spare)
+	if instead == nil {
+		return all
+	}
+	for _, c := range instead.byKind {
+		if c.err != nil {
+			continue
+		}
+		all = append(all, c.rendering)
+		if v.pointer != nil {
 			plain := c.rendering
 			plain.Neutral = false // see gateway.FullLocale
-			all = append(all, c.rendering, plain)
+			all = append(all, plain)
 		}
 	}
 	return all

@@ -76,7 +76,13 @@ func (v *version) as(key versionKey) *version {
 	named := *v
 	named.versionKey, named.written, named.byKind = key, false, slices.Clone(v.byKind)
 	for i := range named.byKind {
-		named.byKind[i].rendering.Locale = key.locale
+		c := &named.byKind[i]
+		c.rendering.Locale = key.locale
+		if c.named != nil {
+			byName := *c.named
+			byName.rendering.Locale = gateway.NamedLocale(key.locale)
+			c.named = &byName
+		}
 	}
 	return &named
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
-const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, local_at, late_for, words_sealed FROM broadcasts`
+const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, personal, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, local_at, late_for, words_sealed FROM broadcasts`
 
 func scanBroadcast(r pgx.Rows) (b gateway.Broadcast, words []byte, err error) {
 	var audience, policy, local string
 	var stopped bool
 	var late int64
-	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Author, (*string)(&b.State), &stopped, &policy,
+	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Personal, &b.Author, (*string)(&b.State), &stopped, &policy,
 		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &local, &late, &words); err != nil {
 		return b, nil, err
 	}
@@ -45,7 +45,7 @@ func (s *Store) openWords(ctx context.Context, b *gateway.Broadcast, words []byt
 }
 
 const submitStatement = `INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
-	created_at, start_at, expires_at, forget_at, planned, cursor, local_at, late_for, lapsed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,false,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,false)`
+	created_at, start_at, expires_at, forget_at, planned, cursor, local_at, late_for, personal, lapsed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,false,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,false)`
 
 // Submit stores a broadcast once, with all its deliveries if they are given, in one round trip. If the answer is lost it is
 // stored again, and the key tells whether it was.
@@ -58,7 +58,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	if err != nil {
 		return gateway.Submission{}, err
 	}
-	info := &frozen{Frozen: row.Frozen{ID: b.ID, Group: b.GroupID, Start: row.ToMicros(b.StartAt), Expires: row.ToMicros(b.ExpiresAt), Sensitive: b.Sensitive}}
+	info := &frozen{Frozen: row.Frozen{ID: b.ID, Group: b.GroupID, Start: row.ToMicros(b.StartAt), Expires: row.ToMicros(b.ExpiresAt), Sensitive: b.Sensitive, Personal: b.Personal}}
 	if err := info.Set(string(b.Class), row.JSON(b.Audience), row.JSON(b.Policy)); err != nil {
 		return gateway.Submission{}, err
 	}
@@ -111,7 +111,7 @@ func submission(b *gateway.Broadcast, words, fingerprint []byte, whole *gateway.
 		state, planned, cursor = gateway.Planned, len(whole.Deliveries), whole.Cursor
 	}
 	return []any{b.GroupID, b.ID, b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, string(state), row.JSON(b.Policy), int16(b.Policy.Lane),
-		b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), planned, cursor, row.LocalText(b), b.LateFor.Microseconds()}
+		b.CreatedAt, b.StartAt, b.ExpiresAt, b.ExpiresAt.Add(b.Policy.Keep), planned, cursor, row.LocalText(b), b.LateFor.Microseconds(), b.Personal}
 }
 
 // submitted finds the broadcast that a key was used for.

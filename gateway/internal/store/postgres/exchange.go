@@ -66,7 +66,7 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 			continue
 		}
 		o := offers[claims[i].Delivery]
-		if err := s.openAddress(ctx, &claims[i], o.key, o.address); err != nil { // what was written stands, so this is no error of the call
+		if err := s.openAddress(ctx, &claims[i], o.key, o.address, o.called(&claims[i])); err != nil { // what was written stands, so this is no error of the call
 			s.log.Error(closedAddress, "delivery", claims[i].Delivery, "error", err)
 		}
 	}
@@ -75,13 +75,17 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 
 const closedAddress = "the address of a delivery cannot be opened; see that all keys of the ring are there"
 
-func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, wrapped, address []byte) error {
+// openAddress opens the address of a claim and, if it has one, the name.
+func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, wrapped, address, name []byte) error {
 	key, err := s.groupKey(ctx, c.Group)
 	if err != nil {
 		return err
 	}
 	box, err := sealed.Member(key, c.Member, wrapped)
 	if err != nil {
+		return err
+	}
+	if c.Name, err = sealed.Open(box, name, c.Member, "name"); err != nil {
 		return err
 	}
 	c.Address, err = sealed.Open(box, address, c.Point, "address")
@@ -215,20 +219,32 @@ type offer struct {
 	placed, erased bool
 	stopped        bool         // its broadcast
 	neutral        bool         // its member is in neutral mode
+	name           []byte       // of its member, if the text may say it; nil: she has none
+	shared         bool         // another member of the group has the same address
 	hours, zone    string       // of the member
 	paused         int64        // until when she paused; 0: not
 	newer          []gateway.ID // broadcasts of what else waited for the same end of her quiet hours, and has not ended
 }
 
+// called gives the sealed name by which a claim calls its member. It is nil where whoever reads along must not learn whose
+// message it is: in neutral mode, and at an address that members share.
+func (o *offer) called(c *gateway.Claim) []byte {
+	if c.Pointer || o.shared {
+		return nil
+	}
+	return o.name
+}
+
 const (
-	offerColumns = "b.stopped, d.point_id, COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country, m.key_sealed, COALESCE(m.neutral, false), COALESCE(m.quiet, ''), COALESCE(m.zone, ''), COALESCE(m.paused_until, 0), CASE WHEN d.quiet_until > 0 THEN " + quietToo + " END"
+	offerColumns = "b.stopped, d.point_id, COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country, m.key_sealed, COALESCE(m.neutral, false), COALESCE(m.quiet, ''), COALESCE(m.zone, ''), COALESCE(m.paused_until, 0), CASE WHEN b.personal THEN m.name_sealed END, CASE WHEN b.personal AND m.name_sealed IS NOT NULL THEN " + sharedToo + " ELSE false END, CASE WHEN d.quiet_until > 0 THEN " + quietToo + " END"
 	offerJoins   = ` JOIN broadcasts b ON b.group_id = d.group_id AND b.id = d.broadcast_id
 	LEFT JOIN contact_points p ON p.group_id = d.group_id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = d.group_id AND m.id = d.member_id`
 	claimQuery = "SELECT " + deliveryColumns + ", " + offerColumns + " FROM deliveries d" + offerJoins + " WHERE d.id = ANY ($1) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED"
+	sharedToo  = `EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id)`
 	quietToo   = `ARRAY(SELECT e.broadcast_id FROM deliveries e JOIN broadcasts eb ON eb.group_id = e.group_id AND eb.id = e.broadcast_id
 	WHERE e.group_id = d.group_id AND e.member_id = d.member_id AND e.quiet_until > 0 AND e.quiet_until = d.quiet_until AND e.id <> d.id AND e.state <> 2 AND NOT eb.stopped)`
-	moveQuery = `SELECT COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country FROM contact_points p WHERE p.group_id = $1 AND p.member_id = $2 AND p.id = $3`
+	moveQuery = `SELECT COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country, $4 AND ` + sharedToo + ` FROM contact_points p WHERE p.group_id = $1 AND p.member_id = $2 AND p.id = $3`
 )
 
 // takeOffers queues the locking of deliveries that are to be claimed, as far as nobody else has them.
@@ -240,7 +256,7 @@ func (t *txn) takeOffers(batch *pgx.Batch, ids []gateway.ID, offers map[gateway.
 		return each(r, nil, func(r pgx.Rows) error {
 			d, o := &delivery{}, &offer{}
 			var country *string
-			if err := r.Scan(append(deliveryInto(d), &o.stopped, &o.point, &o.kind, &o.state, &o.address, &country, &o.key, &o.neutral, &o.hours, &o.zone, &o.paused, &o.newer)...); err != nil {
+			if err := r.Scan(append(deliveryInto(d), &o.stopped, &o.point, &o.kind, &o.state, &o.address, &country, &o.key, &o.neutral, &o.hours, &o.zone, &o.paused, &o.name, &o.shared, &o.newer)...); err != nil {
 				return err
 			}
 			o.erased = o.key == nil
@@ -283,7 +299,11 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	if c.Pointer, err = pointer(t, t.fits, info, d.Neutral, d.Channel); err != nil {
 		return err
 	}
-	c.Locale = info.Text(c.Locale, c.Pointer)
+	said := row.SaidOf(c.Pointer)
+	if o.called(c) != nil {
+		said = row.SaidNamed
+	}
+	c.Locale = info.Text(c.Locale, said)
 	if o.stopped {
 		if o.stopped, err = t.halted(d.Group, d.Broadcast); err != nil {
 			return err
@@ -339,7 +359,7 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	}
 	c.Attempt, c.Token = gateway.NewID(), 1
 	a := &attempt{No: c.Attempt, Group: d.Group, Broadcast: d.Broadcast, Delivery: d.No, Previous: d.Newest(), Channel: d.Channel, Point: c.Point, Nth: c.No, Price: price,
-		State: gateway.Claimed, Token: c.Token, Until: lease, Parts: parts, FirstPart: c.FirstPart, ClaimedAt: t.now}
+		State: gateway.Claimed, Token: c.Token, Until: lease, Parts: parts, FirstPart: c.FirstPart, ClaimedAt: t.now, Said: said}
 	d.State, d.Attempt, d.Attempts = row.Follows, a.No, a.Nth
 	t.granted = append(t.granted, a)
 	row.Moved(t, d, before, d.StateWith(a))
@@ -363,7 +383,7 @@ func (t *txn) halted(group, broadcast gateway.ID) (stopped bool, err error) {
 func (t *txn) movedOffer(d *delivery, o *offer) error {
 	var country *string
 	o.point, o.kind, o.state, o.address, o.placed, o.country = d.Point, "", 0, nil, false, ""
-	err := t.query(moveQuery, []any{d.Group, d.Member, d.Point}, func(r pgx.Rows) error { return r.Scan(&o.kind, &o.state, &o.address, &country) })
+	err := t.query(moveQuery, []any{d.Group, d.Member, d.Point, o.name != nil}, func(r pgx.Rows) error { return r.Scan(&o.kind, &o.state, &o.address, &country, &o.shared) })
 	if o.placed = country != nil; o.placed {
 		o.country = *country
 	}

@@ -307,8 +307,9 @@ func (a *applier) change(batch *pgx.Batch, member gateway.ID, row gateway.Staged
 		return err
 	}
 	m := row.Member
-	batch.Queue("UPDATE members SET locale = $1, fallback = $2, zone = $3, neutral = $4 OR $10 AND neutral, tags = $5, name_sealed = COALESCE($6, name_sealed), quiet = COALESCE($9, quiet) WHERE group_id = $7 AND id = $8",
-		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), a.desk.Group, member, roll.Quiet(m.Quiet), row.KeepsNeutral)
+	batch.Queue("UPDATE members SET locale = CASE WHEN $11 THEN locale ELSE $1 END, fallback = CASE WHEN $12 THEN fallback ELSE $2 END, zone = CASE WHEN $13 THEN zone ELSE $3 END, neutral = $4 OR $10 AND neutral, tags = CASE WHEN $14 THEN tags ELSE $5 END, name_sealed = COALESCE($6, name_sealed), quiet = COALESCE($9, quiet) WHERE group_id = $7 AND id = $8",
+		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), a.desk.Group, member, roll.Quiet(m.Quiet), row.KeepsNeutral,
+		row.Keeps.Locale, row.Keeps.Fallback, row.Keeps.Zone, row.Keeps.Tags)
 	for i, p := range m.Points {
 		at := pointKey(member, p.Kind, a.desk.Key.Addresses.Of(p.Kind, p.Address.Reveal()))
 		if len(a.points[at]) == 0 {

@@ -80,8 +80,8 @@ func (s *Store) frozenOf(q querier, group, broadcast gateway.ID) (*frozen, error
 	}
 	info := &frozen{}
 	var class, audience, policy string
-	if err := q.query("SELECT id, group_id, class, audience, policy, start_at, expires_at, sensitive FROM broadcasts WHERE group_id = $1 AND id = $2", []any{group, broadcast}, func(r pgx.Rows) error {
-		return r.Scan(&info.ID, &info.Group, &class, &audience, &policy, &info.Start, &info.Expires, &info.Sensitive)
+	if err := q.query("SELECT id, group_id, class, audience, policy, start_at, expires_at, sensitive, personal FROM broadcasts WHERE group_id = $1 AND id = $2", []any{group, broadcast}, func(r pgx.Rows) error {
+		return r.Scan(&info.ID, &info.Group, &class, &audience, &policy, &info.Start, &info.Expires, &info.Sensitive, &info.Personal)
 	}); err != nil {
 		return nil, err
 	}
@@ -124,4 +124,13 @@ func pointer(q querier, fits map[gateway.ID]bool, info *frozen, neutral bool, ch
 		fits[channel] = fit
 	}
 	return !fit, nil
+}
+
+// saidBy tells what left in an attempt; what would leave now, if there is none or its release did not note it.
+func saidBy(q querier, fits map[gateway.ID]bool, info *frozen, a *attempt, neutral bool, channel gateway.ID) (row.Said, error) {
+	if a.Said != row.SaidUnknown {
+		return a.Said, nil
+	}
+	instead, err := pointer(q, fits, info, neutral, channel)
+	return row.SaidOf(instead), err
 }

@@ -161,12 +161,13 @@ func (s *Store) cases(ctx context.Context, text string, waiting bool, ids []gate
 		if !waiting {
 			c.Channel, c.Point, c.State, c.ClaimedAt, c.SettledAt, c.Parts = a.Channel, a.Point, a.State, row.FromMicros(a.ClaimedAt), row.FromMicros(a.SettledAt), a.ProviderIDs()
 		}
-		if c.Pointer, err = pointer(reader{ctx, s}, fits, info, d.Neutral, c.Channel); err != nil {
+		said, err := saidBy(reader{ctx, s}, fits, info, a, d.Neutral, c.Channel)
+		if err != nil {
 			return nil, fmt.Errorf("reading cases: %w", err)
 		}
-		c.Locale = info.Text(c.Locale, c.Pointer)
+		c.Pointer, c.Locale = said == row.SaidPointer, info.Text(c.Locale, said)
 		if len(f.wrapped) > 0 && len(f.address) > 0 {
-			if err := s.openAddress(ctx, c, f.wrapped, f.address); ctx.Err() != nil {
+			if err := s.openAddress(ctx, c, f.wrapped, f.address, nil); ctx.Err() != nil {
 				return nil, ctx.Err()
 			} else if err != nil { // one that cannot be opened must not hold up all others; without it nobody can ask about it
 				s.log.Error(closedAddress, "delivery", d.No, "error", err)

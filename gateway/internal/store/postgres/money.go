@@ -290,13 +290,13 @@ func (t *txn) Heal(a *attempt, d *delivery) error {
 	if err != nil {
 		return err
 	}
-	instead, err := pointer(t, t.fits, info, d.Neutral, a.Channel)
+	said, err := saidBy(t, t.fits, info, a, d.Neutral, a.Channel)
 	if err != nil {
 		return err
 	}
 	cost := 0
 	err = t.query(`SELECT r.cost FROM channels c JOIN renderings r ON r.kind = c.kind AND r.group_id = $1 AND r.broadcast_id = $2 AND r.locale = $4 AND r.neutral = $5 WHERE c.id = $3`,
-		[]any{d.Group, d.Broadcast, a.Channel, info.Text(d.Locale, instead), instead}, func(r pgx.Rows) error { return r.Scan(&cost) })
+		[]any{d.Group, d.Broadcast, a.Channel, info.Text(d.Locale, said), said == row.SaidPointer}, func(r pgx.Rows) error { return r.Scan(&cost) })
 	if err != nil || cost <= a.Cost {
 		return err
 	}

@@ -19,11 +19,11 @@ type (
 	delivery = row.Delivery[gateway.ID]
 )
 
-const attemptColumns = "a.id, a.group_id, a.broadcast_id, a.delivery_id, a.previous_id, a.channel_id, a.point_id, a.nth, a.state, a.token, a.until, a.parts, a.first_part, a.left_behind, a.arrived, a.cost, a.claimed_at, a.settled_at, a.refs, a.refusal, a.price_no"
+const attemptColumns = "a.id, a.group_id, a.broadcast_id, a.delivery_id, a.previous_id, a.channel_id, a.point_id, a.nth, a.state, a.token, a.until, a.parts, a.first_part, a.left_behind, a.arrived, a.cost, a.claimed_at, a.settled_at, a.refs, a.refusal, a.price_no, a.said"
 
 // attemptInto names where attemptColumns go.
 func attemptInto(a *attempt) []any {
-	return []any{&a.No, &a.Group, &a.Broadcast, &a.Delivery, &a.Previous, &a.Channel, &a.Point, &a.Nth, (*int)(&a.State), &a.Token, &a.Until, &a.Parts, &a.FirstPart, &a.Left, &a.Arrived, &a.Cost, &a.ClaimedAt, &a.SettledAt, &a.Refs, &a.Refusal, &a.Price}
+	return []any{&a.No, &a.Group, &a.Broadcast, &a.Delivery, &a.Previous, &a.Channel, &a.Point, &a.Nth, (*int)(&a.State), &a.Token, &a.Until, &a.Parts, &a.FirstPart, &a.Left, &a.Arrived, &a.Cost, &a.ClaimedAt, &a.SettledAt, &a.Refs, &a.Refusal, &a.Price, (*int)(&a.Said)}
 }
 
 const deliveryColumns = "d.id, d.group_id, d.broadcast_id, d.member_id, d.point_id, d.channel_id, d.lane, d.locale, d.neutral, d.state, d.due_at, d.move_at, d.attempt_id, d.attempts, d.tries, d.resends, d.first_part, d.reason, d.detail, d.expires_at, d.quiet_until"
@@ -181,10 +181,10 @@ const (
 	FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::bigint[], $7::uuid[], $8::integer[], $9::integer[], $10::integer[], $11::integer[], $12::text[], $13::text[], $14::bigint[])
 		AS u (id, state, channel_id, point_id, due_at, move_at, attempt_id, attempts, tries, resends, first_part, reason, detail, quiet_until) WHERE d.id = u.id`
 	writeClaimed = `UPDATE deliveries d SET state = 1, attempt_id = u.attempt_id, attempts = u.attempts FROM unnest($1::uuid[], $2::uuid[], $3::integer[]) AS u (id, attempt_id, attempts) WHERE d.id = u.id`
-	writeGranted = `INSERT INTO attempts (id, group_id, broadcast_id, delivery_id, previous_id, channel_id, point_id, nth, until, parts, first_part, price_no, state, token, left_behind, arrived, cost, claimed_at, settled_at, refs, refusal)
-	SELECT u.id, u.group_id, u.broadcast_id, u.delivery_id, u.previous_id, u.channel_id, u.point_id, u.nth, $9, u.parts, u.first_part, u.price_no, 1, 1, false, 0, 0, $13, 0, '', ''
-	FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::integer[], $10::integer[], $11::integer[], $12::bigint[])
-		AS u (id, group_id, broadcast_id, delivery_id, previous_id, channel_id, point_id, nth, parts, first_part, price_no)`
+	writeGranted = `INSERT INTO attempts (id, group_id, broadcast_id, delivery_id, previous_id, channel_id, point_id, nth, until, parts, first_part, price_no, said, state, token, left_behind, arrived, cost, claimed_at, settled_at, refs, refusal)
+	SELECT u.id, u.group_id, u.broadcast_id, u.delivery_id, u.previous_id, u.channel_id, u.point_id, u.nth, $9, u.parts, u.first_part, u.price_no, u.said, 1, 1, false, 0, 0, $13, 0, '', ''
+	FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::integer[], $10::integer[], $11::integer[], $12::bigint[], $14::smallint[])
+		AS u (id, group_id, broadcast_id, delivery_id, previous_id, channel_id, point_id, nth, parts, first_part, price_no, said)`
 )
 
 // writeRows queues what has changed, in sets.
@@ -203,7 +203,7 @@ func (t *txn) writeRows(batch *pgx.Batch) {
 		batch.Queue(writeGranted, column(g, func(a *attempt) gateway.ID { return a.No }), column(g, func(a *attempt) gateway.ID { return a.Group }), column(g, func(a *attempt) gateway.ID { return a.Broadcast }),
 			column(g, func(a *attempt) gateway.ID { return a.Delivery }), column(g, func(a *attempt) gateway.ID { return a.Previous }), column(g, func(a *attempt) gateway.ID { return a.Channel }),
 			column(g, func(a *attempt) gateway.ID { return a.Point }), column(g, func(a *attempt) int32 { return int32(a.Nth) }), g[0].Until, column(g, func(a *attempt) int32 { return int32(a.Parts) }),
-			column(g, func(a *attempt) int32 { return int32(a.FirstPart) }), column(g, func(a *attempt) int64 { return a.Price }), t.now)
+			column(g, func(a *attempt) int32 { return int32(a.FirstPart) }), column(g, func(a *attempt) int64 { return a.Price }), t.now, column(g, func(a *attempt) int16 { return int16(a.Said) }))
 		var only []*attempt
 		for _, a := range g {
 			if !t.changedD[a.Delivery] { // else all of it is written below

@@ -110,7 +110,7 @@ func (r *Row) Judge(who *Known, taken int) gateway.Staged {
 // SealChange seals a row as a change of a member, until its import is published.
 func SealChange(key *seal.Group, member gateway.ID, row gateway.StagedMember) ([]byte, error) {
 	m := row.Member
-	plain := plainRow{Name: m.Name.Reveal(), Locale: m.Locale, Zone: m.Zone, Fallback: m.Fallback, Tags: m.Tags, Neutral: m.Neutral, KeepsNeutral: row.KeepsNeutral, Quiet: m.Quiet}
+	plain := plainRow{Name: m.Name.Reveal(), Locale: m.Locale, Zone: m.Zone, Fallback: m.Fallback, Tags: m.Tags, Neutral: m.Neutral, KeepsNeutral: row.KeepsNeutral, Keeps: row.Keeps, Quiet: m.Quiet}
 	for _, p := range m.Points {
 		plain.Points = append(plain.Points, plainPoint{p.ID, p.Kind, p.Address.Reveal()})
 	}
@@ -134,7 +134,7 @@ func OpenChange(key *seal.Group, member gateway.ID, change []byte) (gateway.Stag
 	if err := json.Unmarshal(text, &plain); err != nil {
 		return gateway.StagedMember{}, err
 	}
-	row := gateway.StagedMember{Member: gateway.Member{Name: gateway.Private(plain.Name), Locale: plain.Locale, Zone: plain.Zone, Fallback: plain.Fallback, Tags: plain.Tags, Neutral: plain.Neutral, Quiet: plain.Quiet}, KeepsNeutral: plain.KeepsNeutral}
+	row := gateway.StagedMember{Member: gateway.Member{Name: gateway.Private(plain.Name), Locale: plain.Locale, Zone: plain.Zone, Fallback: plain.Fallback, Tags: plain.Tags, Neutral: plain.Neutral, Quiet: plain.Quiet}, KeepsNeutral: plain.KeepsNeutral, Keeps: plain.Keeps}
 	for _, p := range plain.Points {
 		row.Member.Points = append(row.Member.Points, gateway.ContactPoint{ID: p.ID, Kind: p.Kind, Address: gateway.Private(p.Address)})
 	}
@@ -151,6 +151,7 @@ type plainRow struct {
 	Fallback, Tags     []string
 	Neutral            bool
 	KeepsNeutral       bool
+	Keeps              gateway.Kept
 	Quiet              string
 	Points             []plainPoint
 	Consents           []plainConsent

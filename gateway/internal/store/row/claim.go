@@ -19,6 +19,7 @@ type Frozen struct {
 	Start     int64 // of the broadcast
 	Expires   int64
 	Sensitive bool // over channels that are not fit for it it leaves as a pointer
+	Personal  bool // beside each text lies one with room for the member's name
 }
 
 // Set takes the columns class, audience and policy.
@@ -39,9 +40,12 @@ func ReadPolicy(class gateway.Class, numbers string) (gateway.Policy, error) {
 }
 
 // Text is the locale under which what leaves for a reader of a locale is kept.
-func (f *Frozen) Text(locale string, pointer bool) string {
-	if f.Sensitive && !pointer {
-		return gateway.FullLocale(locale)
+func (f *Frozen) Text(locale string, said Said) string {
+	if f.Sensitive && said != SaidPointer {
+		locale = gateway.FullLocale(locale)
+	}
+	if said == SaidNamed {
+		locale = gateway.NamedLocale(locale)
 	}
 	return locale
 }

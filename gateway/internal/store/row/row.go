@@ -28,6 +28,25 @@ const (
 	PriceFree    = -1
 )
 
+// Said is which of the texts that lie ready for a reader leaves in an attempt.
+type Said int
+
+// The values of attempts.said.
+const (
+	SaidUnknown Said = iota // it was claimed by a release before: what is true now is taken for it
+	SaidText
+	SaidPointer
+	SaidNamed // the text with room for her name
+)
+
+// SaidOf is what leaves where nobody is called by name.
+func SaidOf(pointer bool) Said {
+	if pointer {
+		return SaidPointer
+	}
+	return SaidText
+}
+
 // Attempt is a row of attempts. K is what the database knows rows by; its zero value is none.
 type Attempt[K comparable] struct {
 	No, Group, Broadcast, Delivery, Previous, Channel K
@@ -44,6 +63,7 @@ type Attempt[K comparable] struct {
 	Refs                                              string
 	Refusal                                           string // JSON; empty: none
 	Price                                             int64  // of one unit: PriceFree, PriceUnknown or a number of price_points
+	Said                                              Said
 }
 
 // ProviderIDs gives the provider's ids of the parts so far; an unknown one between known ones is "".

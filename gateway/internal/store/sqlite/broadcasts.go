@@ -10,13 +10,13 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, local_at, late_for, words_sealed FROM broadcasts`
+const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, personal, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, local_at, late_for, words_sealed FROM broadcasts`
 
 func scanBroadcast(r *lite.Stmt) (b gateway.Broadcast, sealed []byte, err error) {
 	var audience, policy, local string
 	var stopped bool
 	var late int64
-	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Author, (*string)(&b.State), &stopped, &policy,
+	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Personal, &b.Author, (*string)(&b.State), &stopped, &policy,
 		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &local, &late, &sealed); err != nil {
 		return b, nil, err
 	}
@@ -80,9 +80,9 @@ func (t *txn) submit(b *gateway.Broadcast, words, fingerprint []byte) (answer ga
 	if err := b.CheckNew(); err != nil {
 		return answer, err
 	}
-	_, err = t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
-		created_at, start_at, expires_at, forget_at, planned, cursor, lapsed, local_at, late_for) VALUES (?,?,?,?,?,?,?,?,?,?,'planning',0,?,?,?,?,?,?,0,?,0,?,?)`,
-		b.GroupID[:], b.ID[:], b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Author, row.JSON(b.Policy), int(b.Policy.Lane),
+	_, err = t.exec(`INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, personal, author, state, stopped, policy, lane,
+		created_at, start_at, expires_at, forget_at, planned, cursor, lapsed, local_at, late_for) VALUES (?,?,?,?,?,?,?,?,?,?,?,'planning',0,?,?,?,?,?,?,0,?,0,?,?)`,
+		b.GroupID[:], b.ID[:], b.Key, fingerprint, string(b.Kind), string(b.Class), row.JSON(b.Audience), words, b.Sensitive, b.Personal, b.Author, row.JSON(b.Policy), int(b.Policy.Lane),
 		row.ToMicros(b.CreatedAt), row.ToMicros(b.StartAt), row.ToMicros(b.ExpiresAt), row.ToMicros(b.ExpiresAt.Add(b.Policy.Keep)), make([]byte, 16), row.LocalText(b), b.LateFor.Microseconds())
 	return gateway.Submission{ID: b.ID, Created: true}, err
 }

@@ -133,9 +133,9 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 
 const closedAddress = "the address of a delivery cannot be opened; see that all keys of the ring are there"
 
-// sealedAddress is an address as it is stored, with the key that opens it.
+// sealedAddress is an address as it is stored, with the key that opens it and, for a text with room for it, her name.
 type sealedAddress struct {
-	key, address []byte
+	key, address, name []byte
 }
 
 func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddress) error {
@@ -145,6 +145,9 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddr
 	}
 	box, err := sealed.Member(key, c.Member, a.key)
 	if err != nil {
+		return err
+	}
+	if c.Name, err = sealed.Open(box, a.name, c.Member, "name"); err != nil {
 		return err
 	}
 	c.Address, err = sealed.Open(box, a.address, c.Point, "address")
@@ -165,6 +168,7 @@ type claimed struct {
 	erased                          bool
 	price                           int64 // of one unit, as attempts.price_no
 	quiet, move                     int64 // quiet_until and move_at
+	said                            row.Said
 }
 
 // claim decides one claim and carries it out.
@@ -199,7 +203,16 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	if c.Pointer, err = pointer(t.Conn, info, c.Neutral, at.channel); err != nil {
 		return err
 	}
-	c.Locale = info.Text(c.Locale, c.Pointer)
+	at.said = row.SaidOf(c.Pointer)
+	if info.Personal && !c.Pointer {
+		if sealed.name, err = t.nameOf(c); err != nil {
+			return err
+		}
+		if sealed.name != nil {
+			at.said = row.SaidNamed
+		}
+	}
+	c.Locale = info.Text(c.Locale, at.said)
 	if c.Channel, err = t.w.store.channels.id(t.Conn, at.channel); err != nil {
 		return err
 	}
@@ -242,6 +255,21 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	return t.grant(&at, info, c, lease)
 }
 
+// nameQuery gives a name unless another member of the group has the same address: whoever shares it is not to learn whose
+// message it is.
+const nameQuery = `SELECT m.name_sealed FROM members m JOIN contact_points p ON p.group_id = m.group_id AND p.member_id = m.id
+	WHERE m.group_id = ? AND m.id = ? AND p.id = ? AND m.name_sealed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM contact_points o
+	WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id)`
+
+// nameOf gives the sealed name by which a claim calls its member; nil: by none.
+func (t *txn) nameOf(c *gateway.Claim) (name []byte, err error) {
+	r := t.Prepare(nameQuery).Key(1, c.Group).Key(2, c.Member).Key(3, c.Point)
+	if r.Step() {
+		name = bytes.Clone(r.ColBlob(0))
+	}
+	return name, r.Reset()
+}
+
 func (t *txn) attemptID(no int64) (id gateway.ID, err error) {
 	r := t.Prepare("SELECT tail FROM attempts WHERE no = ?").Int(1, no)
 	if r.Step() {
@@ -269,10 +297,10 @@ func (t *txn) grant(at *claimed, info *frozen, c *gateway.Claim, lease int64) er
 	}
 	no, tail := halves(c.Attempt)
 	a := &attempt{No: no, Tail: tail, Group: info.groupNo, Broadcast: at.broadcast, Delivery: at.no, Previous: previous, Channel: at.channel, Point: c.Point, Nth: c.No, Price: at.price,
-		State: gateway.Claimed, Token: c.Token, Until: lease, Parts: parts, FirstPart: c.FirstPart, ClaimedAt: t.now, Refs: blanks[:min(len(blanks), 1+room*max(1, parts))]}
-	s := t.Prepare("INSERT INTO attempts (state, token, left_behind, arrived, cost, settled_at, refusal, no, tail, group_no, broadcast_no, delivery_no, previous_no, channel_no, point_id, nth, until, parts, first_part, claimed_at, refs, price_no) VALUES (1, 1, 0, 0, 0, 0, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+		State: gateway.Claimed, Token: c.Token, Until: lease, Parts: parts, FirstPart: c.FirstPart, ClaimedAt: t.now, Refs: blanks[:min(len(blanks), 1+room*max(1, parts))], Said: at.said}
+	s := t.Prepare("INSERT INTO attempts (state, token, left_behind, arrived, cost, settled_at, refusal, no, tail, group_no, broadcast_no, delivery_no, previous_no, channel_no, point_id, nth, until, parts, first_part, claimed_at, refs, price_no, said) VALUES (1, 1, 0, 0, 0, 0, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	s.Int(1, a.No).Int(2, a.Tail).Int(3, a.Group).Int(4, a.Broadcast).Int(5, a.Delivery).Int(6, a.Previous).Int(7, a.Channel).Key(8, a.Point).Int(9, int64(a.Nth))
-	s.Int(10, a.Until).Int(11, int64(a.Parts)).Int(12, int64(a.FirstPart)).Int(13, a.ClaimedAt).Text(14, a.Refs).Int(15, a.Price)
+	s.Int(10, a.Until).Int(11, int64(a.Parts)).Int(12, int64(a.FirstPart)).Int(13, a.ClaimedAt).Text(14, a.Refs).Int(15, a.Price).Int(16, int64(a.Said))
 	if err := s.Run(); err != nil {
 		return fmt.Errorf("writing an attempt: %w", err)
 	}
@@ -349,8 +377,8 @@ func (t *txn) frozenOf(broadcast int64) (*frozen, error) {
 func readFrozen(c *lite.Conn, broadcast int64) (*frozen, error) {
 	info := &frozen{parts: map[variant]int{}}
 	var class, audience, policy string
-	if err := query(c, "SELECT b.id, b.group_id, g.no, b.class, b.audience, b.policy, b.start_at, b.expires_at, b.sensitive FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.no = ?", []any{broadcast}, func(r *lite.Stmt) error {
-		return r.Scan(&info.ID, &info.Group, &info.groupNo, &class, &audience, &policy, &info.Start, &info.Expires, &info.Sensitive)
+	if err := query(c, "SELECT b.id, b.group_id, g.no, b.class, b.audience, b.policy, b.start_at, b.expires_at, b.sensitive, b.personal FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.no = ?", []any{broadcast}, func(r *lite.Stmt) error {
+		return r.Scan(&info.ID, &info.Group, &info.groupNo, &class, &audience, &policy, &info.Start, &info.Expires, &info.Sensitive, &info.Personal)
 	}); err != nil {
 		return nil, err
 	}

@@ -140,8 +140,8 @@ func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
 		return err
 	}
 	m := row.Member
-	if _, err := st.exec("UPDATE members SET locale = ?, fallback = ?, zone = ?, neutral = ? OR ? AND neutral, quiet = COALESCE(?, quiet), tags = ?, name_sealed = COALESCE(?, name_sealed) WHERE group_id = ? AND id = ?",
-		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, row.KeepsNeutral, roll.Quiet(m.Quiet), roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), st.group[:], member[:]); err != nil {
+	if _, err := st.exec("UPDATE members SET locale = IIF(?, locale, ?), fallback = IIF(?, fallback, ?), zone = IIF(?, zone, ?), neutral = ? OR ? AND neutral, quiet = COALESCE(?, quiet), tags = IIF(?, tags, ?), name_sealed = COALESCE(?, name_sealed) WHERE group_id = ? AND id = ?",
+		row.Keeps.Locale, m.Locale, row.Keeps.Fallback, strings.Join(m.Fallback, ","), row.Keeps.Zone, m.Zone, m.Neutral, row.KeepsNeutral, roll.Quiet(m.Quiet), row.Keeps.Tags, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), st.group[:], member[:]); err != nil {
 		return err
 	}
 	for i, p := range m.Points {

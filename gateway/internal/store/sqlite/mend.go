@@ -207,13 +207,22 @@ func (s *Store) readCase(c *lite.Conn, text string, id gateway.ID, known map[int
 		channel = a.Channel
 		claim.Point, claim.State, claim.ClaimedAt, claim.SettledAt, claim.Parts = a.Point, a.State, row.FromMicros(a.ClaimedAt), row.FromMicros(a.SettledAt), a.ProviderIDs()
 	}
-	var err error
-	if claim.Pointer, err = pointer(c, info, d.Neutral, channel); err != nil {
+	said, err := saidBy(c, info, &a, d.Neutral, channel)
+	if err != nil {
 		return nil, sealed, err
 	}
-	claim.Locale = info.Text(claim.Locale, claim.Pointer)
+	claim.Pointer, claim.Locale = said == row.SaidPointer, info.Text(claim.Locale, said)
 	claim.Channel, err = s.channels.id(c, channel)
 	return claim, sealed, err
+}
+
+// saidBy tells what left in an attempt; what would leave now, if there is none or its release did not note it.
+func saidBy(c *lite.Conn, info *frozen, a *attempt, neutral bool, channel int64) (row.Said, error) {
+	if a.Said != row.SaidUnknown {
+		return a.Said, nil
+	}
+	instead, err := pointer(c, info, neutral, channel)
+	return row.SaidOf(instead), err
 }
 
 // AttemptByRef finds an attempt by the provider's id.

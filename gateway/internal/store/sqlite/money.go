@@ -203,13 +203,13 @@ func (t *txn) Heal(a *attempt, d *delivery) error {
 	if err != nil {
 		return err
 	}
-	instead, err := pointer(t.Conn, info, d.Neutral, a.Channel)
+	said, err := saidBy(t.Conn, info, a, d.Neutral, a.Channel)
 	if err != nil {
 		return err
 	}
 	cost := 0
 	err = t.query(`SELECT r.cost FROM renderings r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id JOIN channels c ON c.kind = r.kind
-		WHERE b.no = ? AND c.no = ? AND r.locale = ? AND r.neutral = ?`, []any{d.Broadcast, a.Channel, info.Text(d.Locale, instead), instead}, func(r *lite.Stmt) error { return r.Scan(&cost) })
+		WHERE b.no = ? AND c.no = ? AND r.locale = ? AND r.neutral = ?`, []any{d.Broadcast, a.Channel, info.Text(d.Locale, said), said == row.SaidPointer}, func(r *lite.Stmt) error { return r.Scan(&cost) })
 	if err != nil || cost <= a.Cost {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	everyoneQuery = "SELECT id, import_id, locale, fallback, zone, neutral, tags, quiet, paused_until FROM members WHERE group_id = ? AND id > ? ORDER BY id"
-	namedQuery    = "SELECT id, import_id, locale, fallback, zone, neutral, tags, quiet, paused_until FROM members WHERE group_id = ? AND id = ?"
+	everyoneQuery = "SELECT id, import_id, locale, fallback, zone, neutral, tags, quiet, paused_until, name_sealed IS NOT NULL FROM members WHERE group_id = ? AND id > ? ORDER BY id"
+	namedQuery    = "SELECT id, import_id, locale, fallback, zone, neutral, tags, quiet, paused_until, name_sealed IS NOT NULL FROM members WHERE group_id = ? AND id = ?"
 	localeQuery   = "SELECT locale FROM members WHERE group_id = ? AND locale > ? ORDER BY locale LIMIT 1"
 	hadQuery      = "SELECT state FROM deliveries WHERE group_no = ? AND broadcast_no = ? AND member_id = ?"
 	pointsQuery   = "SELECT member_id, id, position, kind, state, topics, country FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
@@ -116,7 +116,7 @@ func (u rule) holds(r *lite.Stmt) bool {
 func (u rule) fill(r *lite.Stmt, page []gateway.Recipient, limit int) ([]gateway.Recipient, error) {
 	for len(page) < limit && r.Step() {
 		if u.holds(r) {
-			page = append(page, gateway.Recipient{Member: r.ColID(0), Locale: r.ColWord(2), Fallback: roll.Split(r.ColWord(3)), Zone: r.ColWord(4), Neutral: r.ColInt(5) != 0, Quiet: r.ColWord(7), PausedUntil: r.ColTime(8)})
+			page = append(page, gateway.Recipient{Member: r.ColID(0), Locale: r.ColWord(2), Fallback: roll.Split(r.ColWord(3)), Zone: r.ColWord(4), Neutral: r.ColInt(5) != 0, Quiet: r.ColWord(7), PausedUntil: r.ColTime(8), Named: r.ColInt(9) != 0})
 		}
 	}
 	err := r.Reset()

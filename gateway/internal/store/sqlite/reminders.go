@@ -13,7 +13,7 @@ const (
 	remindedQuery  = "SELECT broadcast_id, lead, at FROM reminders WHERE group_id = ? AND event_id = ? ORDER BY broadcast_id"
 	lookAgain      = "UPDATE events SET remind_at = ?1 WHERE group_id = ?2 AND end_at > ?1 AND (remind_at = 0 OR remind_at > ?1) AND settled = revision"
 	// toldQuery pages through those who have a delivery of a reminder of an event that arrived, or may have.
-	toldQuery = `SELECT m.id, m.import_id, m.locale, m.fallback, m.zone, m.neutral, m.tags, m.quiet, m.paused_until FROM members m WHERE m.group_id = ?1 AND m.id > ?2 AND EXISTS (
+	toldQuery = `SELECT m.id, m.import_id, m.locale, m.fallback, m.zone, m.neutral, m.tags, m.quiet, m.paused_until, m.name_sealed IS NOT NULL FROM members m WHERE m.group_id = ?1 AND m.id > ?2 AND EXISTS (
 		SELECT 1 FROM reminders r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id
 		JOIN deliveries d ON d.group_no = (SELECT no FROM groups WHERE id = ?1) AND d.broadcast_no = b.no AND d.member_id = m.id LEFT JOIN attempts a ON a.no = d.attempt_no
 		WHERE r.group_id = ?1 AND r.event_id = ?3 AND r.lead <> '' AND (d.state = 3 OR a.state IN (1, 2, 3, 5))) ORDER BY m.id`

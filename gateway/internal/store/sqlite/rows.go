@@ -17,10 +17,10 @@ type (
 func attemptIDOf(a *attempt) gateway.ID   { return joined(a.No, a.Tail) }
 func deliveryIDOf(d *delivery) gateway.ID { return joined(d.No, d.Tail) }
 
-const attemptColumns = "a.no, a.tail, a.group_no, a.broadcast_no, a.delivery_no, a.previous_no, a.channel_no, a.point_id, a.nth, a.state, a.token, a.until, a.parts, a.first_part, a.left_behind, a.arrived, a.cost, a.claimed_at, a.settled_at, a.refs, a.refusal, a.price_no"
+const attemptColumns = "a.no, a.tail, a.group_no, a.broadcast_no, a.delivery_no, a.previous_no, a.channel_no, a.point_id, a.nth, a.state, a.token, a.until, a.parts, a.first_part, a.left_behind, a.arrived, a.cost, a.claimed_at, a.settled_at, a.refs, a.refusal, a.price_no, a.said"
 
 // attemptWidth is how many columns attemptColumns has.
-const attemptWidth = 22
+const attemptWidth = 23
 
 // readAttempt takes a row whose columns begin at c.
 func readAttempt(r *lite.Stmt, c int, a *attempt) {
@@ -28,7 +28,7 @@ func readAttempt(r *lite.Stmt, c int, a *attempt) {
 	a.Point, a.Nth, a.State, a.Token, a.Until = r.ColID(c+7), int(r.ColInt(c+8)), gateway.AttemptState(r.ColInt(c+9)), r.ColInt(c+10), r.ColInt(c+11)
 	a.Parts, a.FirstPart, a.Left, a.Arrived, a.Cost = int(r.ColInt(c+12)), int(r.ColInt(c+13)), r.ColInt(c+14) != 0, r.ColInt(c+15), int(r.ColInt(c+16))
 	a.ClaimedAt, a.SettledAt, a.Refs, a.Refusal = r.ColInt(c+17), r.ColInt(c+18), r.ColText(c+19), r.ColText(c+20)
-	a.Price = r.ColInt(c + 21)
+	a.Price, a.Said = r.ColInt(c+21), row.Said(r.ColInt(c+22))
 }
 
 const deliveryColumns = "d.no, d.tail, d.group_no, d.broadcast_no, d.member_id, d.point_id, d.channel_no, d.lane, d.locale, d.neutral, d.state, d.due_at, d.move_at, d.attempt_no, d.attempts, d.tries, d.resends, d.first_part, d.reason, d.detail, d.expires_at, d.quiet_until"

@@ -109,6 +109,23 @@ func importChanges(t *testing.T, open Open) {
 		equal(t, "neutral mode stays", m.Neutral, neutral)
 	}
 
+	// A row that says nothing of language, zone and tags leaves hers; one that does changes them, to none too.
+	said := w.row("K-1", "sms")
+	said.Member.Locale, said.Member.Fallback, said.Member.Zone, said.Member.Tags = "ar", []string{"fr"}, "Africa/Tunis", []string{"north"}
+	w.take(w.group.ID, said)
+	for _, keeps := range []bool{true, false} {
+		change = w.row("K-1", "sms")
+		change.Keeps = gateway.Kept{Locale: keeps, Fallback: keeps, Zone: keeps, Tags: keeps}
+		w.take(w.group.ID, change)
+		m, err = w.Member(w.ctx, w.group.ID, id)
+		w.ok(err)
+		want := change.Member
+		if keeps {
+			want = said.Member
+		}
+		equal(t, "what an import does not say", fmt.Sprint(m.Locale, m.Fallback, m.Zone, m.Tags), fmt.Sprint(want.Locale, want.Fallback, want.Zone, want.Tags))
+	}
+
 	// A member erased between staging and publishing stays erased.
 	change = w.row("K-1", "sms")
 	imp = w.begin(w.group.ID)

@@ -58,6 +58,7 @@ func run(t *testing.T, open Open) {
 		{"every group has its share of a lane", dueByGroup},
 		{"of two claimants one gets it", twoClaimants},
 		{"a sensitive text leaves by what is fit for it", sensitive},
+		{"a name goes to whom it belongs and to nobody else", personal},
 		{"nothing is sent in quiet hours", quietHours},
 		{"what waited for one end is merged", merged},
 		{"quiet hours are kept", quietKept},
