@@ -31,9 +31,7 @@ const addressQuery = "SELECT p.member_id, p.id, p.state, p.topics, m.import_id F
 // StopAddress stops an address in a group, for good.
 func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
 	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
-		_, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at, source = excluded.source WHERE suppressions.source = '"+roll.Lifted+"'",
-			group[:], kind, key.Suppression.Of(kind, address.Reveal()), t.now, proof.Source)
-		if err != nil {
+		if err := t.suppress(key, group, kind, address, proof.Source); err != nil {
 			return nil, err
 		}
 		if err := t.stopProving(key, group, kind, address); err != nil {
@@ -41,6 +39,13 @@ func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, 
 		}
 		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStop)
 	})
+}
+
+// suppress writes that a STOP stands against an address.
+func (t *txn) suppress(key *seal.Group, group gateway.ID, kind string, address gateway.Private, source string) error {
+	_, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at, source = excluded.source WHERE suppressions.source = '"+roll.Lifted+"'",
+		group[:], kind, key.Suppression.Of(kind, address.Reveal()), t.now, source)
+	return err
 }
 
 // StopEverywhere suppresses an address in every group.
@@ -215,9 +220,9 @@ func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointCh
 	}
 	group := info.Group
 	var kind string
-	var index []byte
-	if err := t.query("SELECT kind, address_index FROM contact_points WHERE group_id = ? AND member_id = ? AND id = ?", []any{group[:], d.Member[:], point[:]}, func(r *lite.Stmt) error {
-		return r.Scan(&kind, &index)
+	var index, address []byte
+	if err := t.query("SELECT kind, address_index, address_sealed FROM contact_points WHERE group_id = ? AND member_id = ? AND id = ?", []any{group[:], d.Member[:], point[:]}, func(r *lite.Stmt) error {
+		return r.Scan(&kind, &index, &address)
 	}); err != nil || index == nil {
 		return err
 	}
@@ -227,6 +232,21 @@ func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointCh
 	}
 	points, err := t.at(group, kind, index)
 	if err != nil {
+		return err
+	}
+	if change.State == gateway.PointStopped && change.Moved == "" {
+		box, err := t.memberBox(key, group, d.Member)
+		if err != nil {
+			return err
+		}
+		clear, err := sealed.Open(box, address, point, "address")
+		if err != nil {
+			return err
+		}
+		if err := t.suppress(key, group, kind, clear, roll.Provider); err != nil {
+			return err
+		}
+		_, err = t.turn(key, group, points, []gateway.Consent{roll.Reported(*change)}, roll.ToStop)
 		return err
 	}
 	for _, p := range points {

@@ -137,3 +137,22 @@ func stopEverywhere(t *testing.T, open Open) {
 	w.ok(err)
 	equal(t, "a group's replies", fmt.Sprint(*kept.Replies), fmt.Sprint(*g.Replies))
 }
+
+// reportedStop: a provider refuses a message because she opted out there. That is her STOP: in every member's contact point with
+// the address, with evidence, and for whoever is imported with it later.
+func reportedStop(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	m := w.member("sms")
+	c := w.granted(w.plan(w.submit(gateway.Report), 1, m)[0])
+	w.ok(w.settle(gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.Refused, Spent: true, Next: gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonSuppressed}, Point: &gateway.PointChange{State: gateway.PointStopped, Note: "she opted out"}}))
+	equal(t, "she", w.read(w.group.ID, m.ID).Points[0].State, gateway.PointStopped)
+	evidence := must(w.Evidence(w.ctx, w.group.ID, m.ID))
+	last := evidence[len(evidence)-1]
+	equal(t, "evidence", fmt.Sprint(last.Granted, last.Source, last.PointID == m.Points[0].ID), "falseprovidertrue")
+	row := w.row("later")
+	w.addPoint(&row, "sms", m.Points[0].Address, "reports")
+	equal(t, "imported later", w.read(w.group.ID, w.take(w.group.ID, row)[0].MemberID).Points[0].State, gateway.PointStopped)
+	_, err := w.StartAddress(w.ctx, w.group.ID, "sms", m.Points[0].Address, gateway.Consent{Granted: true, Source: "member"})
+	w.ok(err)
+	equal(t, "after START", w.read(w.group.ID, m.ID).Points[0].State, gateway.PointActive)
+}
