@@ -76,6 +76,7 @@ type Error struct {
 	Code       string        // the provider's code, verbatim
 	Detail     string        // one sentence that is safe to show; holds no address, name, text or secret
 	MovedTo    Address       // for Gone by migration: the successor address
+	OptedOut   bool          // for Gone: the person herself said at the provider that she wants nothing more, or blocked us
 	Cause      error         // for logs; redacted by whoever made it
 }
 

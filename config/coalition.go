@@ -30,6 +30,7 @@ type Group struct {
 	Topics    []Topic        `yaml:"topics" required:"true" min:"1" max:"62" doc:"what a member may subscribe to"`
 	Floor     int            `yaml:"floor" min:"2" max:"1000" doc:"smallest number of people that others are shown; absent: 10"`
 	Countries []string       `yaml:"countries" max:"250" pattern:"[A-Z]{2}" like:"DE" doc:"text messages go to these countries only, as in DE; absent: to all"`
+	Replies   Replies        `yaml:"replies" doc:"the group's own about what its members write"`
 	Budget    Budget         `yaml:"budget" doc:"what the group means to spend within a month of its zone"`
 	Prices    []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
 	Channels  []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
@@ -39,6 +40,25 @@ type Group struct {
 
 	// Words is what the wording folder holds: text, then locale, then source.
 	Words map[string]map[string]string `yaml:"-"`
+}
+
+// Replies is a group's own about what its members write.
+type Replies struct {
+	Contact string         `yaml:"contact" doc:"how members reach a person; HELP says it; absent: it says that a person reads the answers"`
+	Words   []CommandWords `yaml:"words" max:"8" doc:"more words for commands"`
+	Acks    []AckWords     `yaml:"acks" max:"100" doc:"words that acknowledge an alert, by language"`
+}
+
+// CommandWords are more words for one command.
+type CommandWords struct {
+	Command string   `yaml:"command" required:"true" doc:"stop, stop-all, start, pause, language, help, who or yes"`
+	Words   []string `yaml:"words" required:"true" min:"1" max:"20" doc:"the words"`
+}
+
+// AckWords are the acknowledgement words of one language.
+type AckWords struct {
+	Language string   `yaml:"language" required:"true" doc:"a shipped language, as in pt-BR"`
+	Words    []string `yaml:"words" required:"true" min:"1" max:"20" doc:"the words"`
 }
 
 // Budget is the caps of one month. Amounts are texts, so that no digit is lost.

@@ -22,6 +22,7 @@ type DocumentGroup struct {
 	Floor     int                          `json:"floor,omitempty"`
 	Budget    *Budget                      `json:"budget,omitempty"`
 	Countries []string                     `json:"countries,omitempty"`
+	Replies   *Replies                     `json:"replies,omitempty"`
 	Prices    []Price                      `json:"prices,omitempty"` // in place of all that the group has; none: they stay
 	Channels  []DocumentChannel            `json:"channels,omitempty"`
 	Calendars []DocumentCalendar           `json:"calendars,omitempty"`
@@ -31,7 +32,7 @@ type DocumentGroup struct {
 
 // Group gives the group itself, without an id.
 func (d DocumentGroup) Group() Group {
-	return Group{Slug: d.Slug, Name: d.Name, Locale: d.Locale, Fallback: d.Fallback, Zone: d.Zone, Region: d.Region, Topics: d.Topics, Floor: d.Floor, Budget: d.Budget, Countries: d.Countries}
+	return Group{Slug: d.Slug, Name: d.Name, Locale: d.Locale, Fallback: d.Fallback, Zone: d.Zone, Region: d.Region, Topics: d.Topics, Floor: d.Floor, Budget: d.Budget, Countries: d.Countries, Replies: d.Replies}
 }
 
 // DocumentChannel is a channel of a Document. Without options, a channel that exists keeps the ones it has.

@@ -245,7 +245,10 @@ type Consents interface {
 	// StopAddress stops every contact point of the group with this address, writes the evidence and a suppression
 	// that outlives import and erasure. It returns the members concerned; none is no error.
 	StopAddress(ctx context.Context, group ID, kind string, address Private, proof Consent) ([]ID, error)
-	// StartAddress undoes a STOP by the person's own act.
+	// StopEverywhere writes a suppression for every group of the instance, those to come included, under the instance's own
+	// key (STOP ALL). StopAddress in each group does the rest.
+	StopEverywhere(ctx context.Context, kind string, address Private) error
+	// StartAddress undoes a STOP in this group by the person's own act, also where it was for every group.
 	StartAddress(ctx context.Context, group ID, kind string, address Private, proof Consent) ([]ID, error)
 	// ConfirmAddress turns unconfirmed contact points with this address into active ones for these topics.
 	ConfirmAddress(ctx context.Context, group ID, kind string, address Private, topics []string, proof Consent) ([]ID, error)

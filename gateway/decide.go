@@ -24,6 +24,7 @@ type Failure struct {
 	Refusal
 	RetryAfter time.Duration // the provider's own demand; zero: none
 	Moved      Private       // for gone by migration: the successor address
+	OptedOut   bool          // for gone: by her own act at the provider, which is her STOP
 }
 
 // Situation is what is decided from when an attempt did not simply succeed. Deciding is pure: the same situation leads
@@ -100,6 +101,9 @@ func (s Situation) Refused(f Failure) Decision {
 			return s.wait(d, 0)
 		}
 		d.Point = &PointChange{State: PointGone, Note: f.Detail}
+		if f.OptedOut {
+			d.Point.State = PointStopped
+		}
 		d = s.onward(d, s.Claim.Tries+1, false)
 		if d.Next.Kind == StepEnd && d.Next.Reason == ReasonFailed && s.Claim.Tries+1 < s.Claim.Policy.Tries {
 			d.Next.Reason = ReasonSuppressed // she left, and has no other address: nothing failed that a replay could mend

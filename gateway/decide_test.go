@@ -59,6 +59,7 @@ func TestRefused(t *testing.T) {
 			{"permanent, our number", fail("permanent", "sender"), gateway.Refused, true, gateway.StepPoint, ""},
 			{"permanent, the provider", fail("permanent", "channel"), gateway.Refused, true, gateway.StepPoint, ""},
 			{"gone", fail("gone", "address"), gateway.Refused, true, gateway.StepPoint, gateway.PointGone},
+			{"opted out", optedOut(fail("gone", "address")), gateway.Refused, true, gateway.StepPoint, gateway.PointStopped},
 			{"unknown", fail("unknown", "channel"), gateway.InDoubt, true, gateway.StepNone, ""},
 			{"a class nobody knows", fail("purple", "channel"), gateway.InDoubt, true, gateway.StepNone, ""},
 		} {
@@ -407,4 +408,9 @@ func TestKeyForgotten(t *testing.T) {
 	if d := s.Doubt(true, gateway.CannotLook, 10*time.Minute); d.Next.Kind != gateway.StepNone || d.State != gateway.InDoubt {
 		t.Errorf("a report that was sent again by hand is tried again: %+v", d)
 	}
+}
+
+func optedOut(f gateway.Failure) gateway.Failure {
+	f.OptedOut = true
+	return f
 }

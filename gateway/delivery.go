@@ -119,9 +119,9 @@ type Step struct {
 
 // PointChange is what an outcome means for the contact point.
 type PointChange struct {
-	State PointState
-	Note  string  // safe to show
-	Moved Private // the successor address, canonical; State is then ignored
+	State PointState // of an outcome or a receipt, PointStopped is a STOP by the provider's word, with its evidence
+	Note  string     // safe to show
+	Moved Private    // the successor address, canonical; State is then ignored
 }
 
 // Outcome is how an attempt ended, or one part of it. State Claimed reports progress: parts up to Part are handed over.

@@ -24,6 +24,7 @@ type Group struct {
 	Floor     int      `json:"floor,omitempty"`     // smallest number shown to others; zero: 10
 	Budget    *Budget  `json:"budget,omitempty"`    // caps of a month; nil: none
 	Countries []string `json:"countries,omitempty"` // ISO 3166, to which text messages may go, of every class; none: to all
+	Replies   *Replies `json:"replies,omitempty"`   // its own about what members write; nil: none
 }
 
 // longName is from how many letters on a name is found inside longer words too: endings are attached to names in many

@@ -22,6 +22,16 @@ const (
 	Confirm = "confirm" // asks whether {group} may write
 	Stopped = "stopped" // after STOP: how to return
 
+	StoppedAll       = "stopped-all"       // after STOP ALL
+	StoppedElsewhere = "stopped-elsewhere" // to another address of hers: that STOP came from one, and how to undo it
+	StopAsked        = "stop-asked"        // what is routine is held back: did she mean STOP?
+	Started          = "started"           // after START: how to end it
+	Paused           = "paused"            // until when
+	LanguageSet      = "language-set"      // in the new language
+	LanguageUnknown  = "language-unknown"  // which ones there are
+	Help             = "help"              // who writes, and the group's contact
+	HelpHere         = "help-here"         // the same where a person reads the answers
+
 	EventNeutral    = "event-neutral"    // in a calendar: that there is an event, and nothing else
 	CalendarNeutral = "calendar-neutral" // the name of such a calendar
 )

@@ -31,6 +31,9 @@ const (
 	filtered, unregistered, unpaid            = channels.TroubleFiltered, channels.TroubleUnregistered, channels.TroubleUnpaid
 )
 
+// optedOut is Twilio's code for a person who sent STOP to the sender.
+const optedOut = 21610
+
 var codes = [...]Code{
 	{20003, channels.Auth, onSender, 0, "Twilio refuses the credentials; check account_sid and auth_token or the API key", ""},
 	{20005, channels.Auth, onSender, 0, "the Twilio account is not active; look at it in Twilio's console", unpaid},
@@ -90,7 +93,7 @@ func ofCode(code int) (*channels.Error, bool) {
 		return nil, false
 	}
 	c := codes[i]
-	return &channels.Error{Class: c.Class, Scope: c.Scope, Code: strconv.Itoa(c.Code), RetryAfter: c.Wait, Detail: c.Detail, Trouble: c.Trouble}, true
+	return &channels.Error{Class: c.Class, Scope: c.Scope, Code: strconv.Itoa(c.Code), RetryAfter: c.Wait, Detail: c.Detail, Trouble: c.Trouble, OptedOut: c.Code == optedOut}, true
 }
 
 // ofReceipt gives the error of a message that Twilio reports as failed; code is zero if it names none.

@@ -59,7 +59,7 @@ func (c *api) call(ctx context.Context, sender *httpsend.Sender, method string, 
 func (c *api) refused(code int, refusal *tgbotapi.Error, h http.Header) *channels.Error {
 	v := judge(code, refusal.Message)
 	e := &channels.Error{
-		Class: v.class, Scope: v.scope, Code: strconv.Itoa(code), Detail: v.detail,
+		Class: v.class, Scope: v.scope, Code: strconv.Itoa(code), Detail: v.detail, OptedOut: v.detail == blocked,
 		Cause: errors.New("telegram: " + safePhrase(refusal.Message)),
 	}
 	switch {

@@ -24,6 +24,9 @@ const (
 	badButtons = "Telegram refuses the buttons"
 )
 
+// blocked is what she has done who blocks the bot.
+const blocked = "she has blocked the bot"
+
 // verdicts lists Telegram's refusals; the first row that fits counts. Most descriptions were read in the public Bot API
 // server (tdlib/telegram-bot-api, Client.cpp of May 2026) and in the library below it (tdlib/td, MessagesManager.cpp,
 // MessageContent.cpp and DialogManager.cpp of July 2026). Rows with an underline are names of errors that the server passes
@@ -55,7 +58,7 @@ var verdicts = [...]verdict{
 	{400, "webhook", channels.Permanent, channels.ScopeChannel, "Telegram refuses the webhook's address; it must be https, on port 443, 80, 88 or 8443, with a valid certificate, and reachable from outside"},
 	{400, "", channels.Permanent, channels.ScopeContent, "Telegram refuses the message"},
 	{401, "", channels.Auth, channels.ScopeSender, badToken},
-	{403, "blocked by the user", channels.Gone, channels.ScopeAddress, "she has blocked the bot"},
+	{403, "blocked by the user", channels.Gone, channels.ScopeAddress, blocked},
 	{403, "deactivated", channels.Gone, channels.ScopeAddress, "the account no longer exists"},
 	{403, "kicked", channels.Gone, channels.ScopeAddress, "the bot was removed from the group or channel"},
 	{403, "chat was deleted", channels.Gone, channels.ScopeAddress, "the group no longer exists"},

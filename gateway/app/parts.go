@@ -191,8 +191,8 @@ func (a *App) newEars() *inbound.Ears {
 	})
 	return inbound.New(inbound.Parts{
 		Channels: a.live, Receipts: a.track, Members: a.store, Groups: a.store, Consents: a.store, Inbox: a.store, Cursors: a.store,
-		Tell: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience) error {
-			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Author: "carillon"})
+		Wishes: a.store, Answer: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
+			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data, Author: "carillon"})
 			return err
 		},
 		Page: a.pages.Issue, Alive: a.polledAlive(), Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,

@@ -7,6 +7,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/civil"
 	"github.com/carillon-gateway/carillon/gateway/internal/directory"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
+	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
 	"github.com/carillon-gateway/carillon/scheduler"
 	"github.com/carillon-gateway/carillon/scheduler/agenda"
 	"github.com/carillon-gateway/carillon/scheduler/report"
@@ -79,10 +80,13 @@ func (a *App) notifier() *scheduler.Notifier {
 	return scheduler.NewNotifier(a.store, performer{Fanout: a.fanout}, a.Now, scheduler.Options{Log: a.Log, At: a.At})
 }
 
-// checkGroup checks a group with its leads.
+// checkGroup checks a group with its leads and its words.
 func checkGroup(g gateway.Group) (gateway.Group, error) {
 	g, err := directory.CheckGroup(g)
 	if err != nil {
+		return g, err
+	}
+	if g.Replies, err = inbound.CheckReplies(g.Replies); err != nil {
 		return g, err
 	}
 	return scheduler.CheckLeads(g)

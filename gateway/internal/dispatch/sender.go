@@ -287,5 +287,5 @@ func refusalOf(e *channels.Error) gateway.Refusal {
 }
 
 func failureOf(e *channels.Error) gateway.Failure {
-	return gateway.Failure{Refusal: refusalOf(e), RetryAfter: e.RetryAfter, Moved: gateway.Private(e.MovedTo.Reveal())}
+	return gateway.Failure{Refusal: refusalOf(e), RetryAfter: e.RetryAfter, Moved: gateway.Private(e.MovedTo.Reveal()), OptedOut: e.OptedOut}
 }

@@ -1,6 +1,6 @@
 // Package inbound is the ears: it takes what providers report and what members write, by webhook or by polling, brings
 // receipts to the tracker, keeps messages for the group's inbox, and acts at once on the words that members may always
-// say: STOP, START, YES. A store that fails makes the provider call again; nothing is answered before it is kept.
+// say, in every shipped language: STOP, START, PAUSE, LANG, HELP, YES. A store that fails makes the provider call again; nothing is answered before it is kept.
 package inbound
 
 import (
@@ -57,9 +57,6 @@ type Cursors interface {
 // when that has ended. The context of work ends when the duty is lost.
 type Duty func(ctx context.Context, duty string, work func(ctx context.Context, token int64))
 
-// Tell sends an account message in the shipped words of that name; the key makes it happen once.
-type Tell func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience) error
-
 // Parts is what Ears stand on. Those of the first half are required.
 type Parts struct {
 	Channels Channels
@@ -69,7 +66,8 @@ type Parts struct {
 	Consents gateway.Consents
 	Inbox    Inbox
 	Cursors  Cursors
-	Tell     Tell
+	Wishes   gateway.Wishes
+	Answer   Answer
 	Duty     Duty
 
 	// Page sends a member a link to her own page, to that contact point; the key makes it happen once. Nil: there are no pages.
@@ -92,6 +90,9 @@ const (
 	HeardStop     Heard = "stop"
 	HeardStart    Heard = "start"
 	HeardYes      Heard = "yes"
+	HeardPause    Heard = "pause"
+	HeardLanguage Heard = "language"
+	HeardHelp     Heard = "help"
 	HeardPage     Heard = "page"
 	HeardMessage  Heard = "message"  // for the inbox
 	HeardStranger Heard = "stranger" // written by somebody whom none of the channel's several groups knows: nobody's to keep
@@ -103,7 +104,7 @@ const (
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPage, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {
@@ -206,7 +207,7 @@ func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gate
 	}
 	var err error
 	if event.Signal != nil {
-		err = v.signal(ctx, spoke(from, beside))
+		err = v.signal(ctx)
 	} else {
 		err = v.message(ctx, signalled(from, beside))
 	}
@@ -214,11 +215,6 @@ func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gate
 		e.done.add(key)
 	}
 	return err
-}
-
-// spoke says whether a person wrote in the same breath.
-func spoke(from channels.Address, events []channels.Event) bool {
-	return slices.ContainsFunc(events, func(e channels.Event) bool { return e.Inbound != nil && e.Inbound.From == from })
 }
 
 // signalled says whether the provider reports, in the same breath, that it has stopped a person itself.

@@ -1,4 +1,8 @@
 package inbound
 
-// MeaningOf is what tests and fuzzing ask.
-func MeaningOf(text string) string { return string(meaningOf(text)) }
+// Meant is what tests and fuzzing ask: the meaning, the days or the language behind it, and "within" where a word for STOP
+// stands in a sentence.
+func Meant(text string, locales ...string) (meaning string, days int, locale string, within bool) {
+	u := understand(text, locales, nil)
+	return string(u.meaning), u.days, u.locale, u.within
+}

@@ -139,8 +139,8 @@ func (st *stage) channel(c gateway.Channel) gateway.Channel {
 func (st *stage) newEars() *inbound.Ears {
 	return inbound.New(inbound.Parts{
 		Channels: st, Receipts: st, Members: st.s, Groups: st.s, Consents: st.s, Inbox: st, Cursors: st.s, Polls: true, Pause: time.Millisecond,
-		Tell: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience) error {
-			_, err := st.f.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to})
+		Wishes: st.s, Answer: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
+			_, err := st.f.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data})
 			return err
 		},
 		Duty: func(ctx context.Context, duty string, work func(context.Context, int64)) {

@@ -33,18 +33,16 @@ type known struct {
 	members []gateway.Member // read only for words that change something
 }
 
-// signal takes what the provider says of an address. STOP is hers to say: a provider's word is taken for it only where
-// she wrote something that the provider understood as that; alone it means that she cannot be reached there.
-func (v *visit) signal(ctx context.Context, wrote bool) error {
+// signal takes what the provider says of an address. That she opted out there, blocked us or complained is her STOP
+// (requirement 59). That she is back does not undo one: for that she writes START, which a bot's own button does.
+func (v *visit) signal(ctx context.Context) error {
 	s := v.event.Signal
 	v.Count(v.ch.ID, HeardSignal)
 	for _, g := range v.groups {
 		var err error
 		switch {
-		case s.Kind == channels.SignalStopped && wrote:
-			_, err = v.Consents.StopAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("what the provider took for STOP", false, "provider"))
 		case s.Kind == channels.SignalStopped:
-			err = v.Consents.MarkAddress(ctx, g.ID, v.ch.Kind, v.from, gateway.PointChange{State: gateway.PointGone, Note: "the provider says that she blocked us or left"})
+			_, err = v.Consents.StopAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("what the provider reports as STOP", false, "provider"))
 		case s.Kind == channels.SignalStarted:
 			err = v.Consents.MarkAddress(ctx, g.ID, v.ch.Kind, v.from, gateway.PointChange{State: gateway.PointActive})
 		case s.Kind == channels.SignalMoved && s.NewAddr != "":
@@ -65,44 +63,59 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	if text == "" {
 		text = in.Action
 	}
-	word := meaningOf(text)
-	owners, err := v.owners(ctx, word != nothing)
+	u, owners, err := v.understand(ctx, text)
 	if err != nil {
 		return err
 	}
+	word := u.meaning
 	fresh, err := v.keep(ctx, owners, text, word)
 	if err != nil {
 		return err
 	}
 	if !fresh {
 		v.Count(v.ch.ID, HeardAgain)
-		if word == nothing {
-			return nil
-		}
-		if late, err := v.overtaken(ctx, owners, word); err != nil || late {
-			return err
+		switch word {
+		case stop, stopAll, start, yes:
+			if late, err := v.overtaken(ctx, owners, word); err != nil || late {
+				return err
+			}
+		default:
+			if word == nothing && !u.within || v.Now().Sub(v.at) > repeatWithin {
+				return nil
+			}
 		}
 	}
 	switch word {
 	case stop:
 		v.Count(v.ch.ID, HeardStop)
 		return v.stop(ctx, owners, provided)
+	case stopAll:
+		v.Count(v.ch.ID, HeardStop)
+		return v.stopAll(ctx, owners, provided)
 	case start:
 		v.Count(v.ch.ID, HeardStart)
-		for _, g := range v.groups {
-			if _, err := v.Consents.StartAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("START", true, "member")); err != nil {
-				return fmt.Errorf("undo a STOP: %w", err)
-			}
-		}
-		return v.confirm(ctx, owners)
+		return v.start(ctx, owners, provided)
 	case yes:
 		v.Count(v.ch.ID, HeardYes)
 		return v.confirm(ctx, owners)
+	case pause:
+		v.Count(v.ch.ID, HeardPause)
+		return v.pause(ctx, owners, u.days)
+	case language:
+		v.Count(v.ch.ID, HeardLanguage)
+		return v.language(ctx, owners, u.locale)
+	case help:
+		v.Count(v.ch.ID, HeardHelp)
+		v.help(ctx, owners)
+		return nil
 	case page:
 		v.Count(v.ch.ID, HeardPage)
 		return v.sendPage(ctx, owners)
 	}
 	v.Count(v.ch.ID, HeardMessage)
+	if u.within {
+		return v.holdBack(ctx, owners)
+	}
 	return nil
 }
 
@@ -162,7 +175,7 @@ func (v *visit) keep(ctx context.Context, owners []known, text string, word mean
 // to stop.
 func (v *visit) overtaken(ctx context.Context, owners []known, word meaning) (bool, error) {
 	if v.event.At.IsZero() {
-		return word != stop, nil
+		return word != stop && word != stopAll, nil
 	}
 	for _, k := range owners {
 		for _, m := range k.members {
@@ -202,33 +215,7 @@ func (v *visit) stop(ctx context.Context, owners []known, provided bool) error {
 		}
 	}
 	for _, k := range owners {
-		if err := v.farewell(ctx, k, provided); err != nil { // she is stopped all the same, and a second try would find nothing to answer
-			v.Log.Error("a STOP is not answered", "channel", v.ch.ID, "group", k.group.ID, "error", err)
-		}
-	}
-	return nil
-}
-
-// farewell answers a STOP that changed something: where she wrote from, or, where the provider answers and blocks by
-// itself, over another contact point if she has one. A shared telephone gets one answer.
-func (v *visit) farewell(ctx context.Context, k known, provided bool) error {
-	if adapter, ok := v.Channels.Adapter(v.ch.ID); ok {
-		provided = provided || adapter.Capabilities().OptsOut
-	}
-	for _, m := range k.members {
-		point, ok := v.point(m)
-		if !ok || point.State == gateway.PointStopped {
-			continue
-		}
-		to := gateway.Audience{Members: []gateway.ID{m.ID}, Point: point.ID}
-		if provided {
-			other := func(p gateway.ContactPoint) bool { return p.State == gateway.PointActive && p.Address != v.from }
-			if !slices.ContainsFunc(m.Points, other) {
-				continue
-			}
-			to.Point = gateway.ID{}
-		}
-		return v.Tell(ctx, k.group.ID, v.replyKey(templates.Stopped), templates.Stopped, to)
+		v.farewell(ctx, k, templates.Stopped, provided)
 	}
 	return nil
 }

@@ -185,7 +185,7 @@ func late(cause *channels.Error) gateway.Failure {
 	}
 	f := gateway.Failure{
 		Refusal:    gateway.Refusal{Class: cause.Class.String(), Scope: string(cause.Scope), Code: cause.Code, Detail: cause.Detail},
-		RetryAfter: cause.RetryAfter, Moved: gateway.Private(cause.MovedTo.Reveal()),
+		RetryAfter: cause.RetryAfter, Moved: gateway.Private(cause.MovedTo.Reveal()), OptedOut: cause.OptedOut,
 	}
 	switch cause.Class {
 	case channels.Unknown: // the provider gave up without knowing: nobody is to blame

@@ -13,17 +13,23 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
-const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries FROM groups"
+const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies FROM groups"
 
 func scanGroup(r pgx.Rows) (g gateway.Group, topics []roll.Topic, err error) {
-	var fallback, list, budget, countries string
-	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries); err != nil {
+	var fallback, list, budget, countries, replies string
+	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries, &replies); err != nil {
 		return g, nil, err
 	}
 	g.Countries = roll.Split(countries)
 	if budget != "" {
 		g.Budget = &gateway.Budget{}
 		if err = json.Unmarshal([]byte(budget), g.Budget); err != nil {
+			return g, nil, err
+		}
+	}
+	if replies != "" {
+		g.Replies = &gateway.Replies{}
+		if err = json.Unmarshal([]byte(replies), g.Replies); err != nil {
 			return g, nil, err
 		}
 	}
@@ -54,8 +60,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 			}
 			if !known.ID.IsZero() {
 				g.ID = known.ID
-				if _, err := t.exec("UPDATE groups SET name = $1, locale = $2, fallback = $3, zone = $4, region = $5, topics = $6, floor = $7, budget = $8, countries = $9 WHERE id = $10",
-					g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), g.ID); err != nil {
+				if _, err := t.exec("UPDATE groups SET name = $1, locale = $2, fallback = $3, zone = $4, region = $5, topics = $6, floor = $7, budget = $8, countries = $9, replies = $10 WHERE id = $11",
+					g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), roll.RepliesText(g), g.ID); err != nil {
 					return err
 				}
 				if !roll.SameLeads(topics, list) {
@@ -72,8 +78,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 				g.ID = gateway.NewID()
 			}
 			keyID, wrapped := s.keys.New(g.ID)
-			n, err := t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, key_id, key_sealed, created_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14) ON CONFLICT (slug) DO NOTHING",
-				g.ID, g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), keyID, wrapped, t.now)
+			n, err := t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, key_id, key_sealed, created_at, replies) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15) ON CONFLICT (slug) DO NOTHING",
+				g.ID, g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), keyID, wrapped, t.now, roll.RepliesText(g))
 			if err != nil || n > 0 {
 				return err
 			}

@@ -30,8 +30,7 @@ func (t *txn) at(group gateway.ID, kind string, index []byte) (all []roll.Found,
 // StopAddress stops an address in a group, for good.
 func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
 	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
-		if _, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) VALUES ($1,$2,$3,$4,$5) ON CONFLICT DO NOTHING",
-			group, kind, key.Suppression.Of(kind, address.Reveal()), t.now, proof.Source); err != nil {
+		if err := t.suppress(key, group, kind, address, proof.Source); err != nil {
 			return nil, err
 		}
 		if err := t.stopProving(key, group, kind, address); err != nil {
@@ -41,10 +40,29 @@ func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, 
 	})
 }
 
+// suppress writes that a STOP stands against an address, which is locked.
+func (t *txn) suppress(key *seal.Group, group gateway.ID, kind string, address gateway.Private, source string) error {
+	_, err := t.exec("INSERT INTO suppressions AS s (group_id, kind, address_index, at, source) VALUES ($1,$2,$3,$4,$5) ON CONFLICT (group_id, kind, address_index) DO UPDATE SET at = excluded.at, source = excluded.source WHERE s.source = '"+roll.Lifted+"'",
+		group, kind, key.Suppression.Of(kind, address.Reveal()), t.now, source)
+	return err
+}
+
+// StopEverywhere suppresses an address in every group.
+func (s *Store) StopEverywhere(ctx context.Context, kind string, address gateway.Private) error {
+	return s.do(ctx, true, func(t *txn) error {
+		_, err := t.exec("INSERT INTO suppressions_everywhere (kind, address_index, at) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING", kind, s.ring.Suppression().Of(kind, address.Reveal()), t.now)
+		return err
+	})
+}
+
 // StartAddress undoes a STOP.
 func (s *Store) StartAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
 	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
-		if _, err := t.exec("DELETE FROM suppressions WHERE group_id = $1 AND kind = $2 AND address_index = $3", group, kind, key.Suppression.Of(kind, address.Reveal())); err != nil {
+		at := roll.StopsOf(s.ring, key, kind, address)
+		if _, err := t.exec("DELETE FROM suppressions WHERE group_id = $1 AND kind = $2 AND address_index = $3", group, kind, at.Group); err != nil {
+			return nil, err
+		}
+		if _, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) SELECT $1::uuid, kind, $3::bytea, $4::bigint, '"+roll.Lifted+"' FROM suppressions_everywhere WHERE kind = $2 AND address_index = $5", group, kind, at.Group, t.now, at.Everywhere); err != nil {
 			return nil, err
 		}
 		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStart)
@@ -150,9 +168,9 @@ func (s *Store) MarkAddress(ctx context.Context, group gateway.ID, kind string, 
 // address.
 func (t *txn) changePoint(group, member, point gateway.ID, change gateway.PointChange) error {
 	var kind string
-	var index []byte
-	if err := t.query("SELECT kind, address_index FROM contact_points WHERE group_id = $1 AND member_id = $2 AND id = $3", []any{group, member, point}, func(r pgx.Rows) error {
-		return r.Scan(&kind, &index)
+	var index, address []byte
+	if err := t.query("SELECT kind, address_index, address_sealed FROM contact_points WHERE group_id = $1 AND member_id = $2 AND id = $3", []any{group, member, point}, func(r pgx.Rows) error {
+		return r.Scan(&kind, &index, &address)
 	}); err != nil || index == nil {
 		return err
 	}
@@ -160,7 +178,29 @@ func (t *txn) changePoint(group, member, point gateway.ID, change gateway.PointC
 	if err != nil {
 		return err
 	}
-	return t.mark(key, group, kind, index, change)
+	if change.State != gateway.PointStopped || change.Moved != "" {
+		return t.mark(key, group, kind, index, change)
+	}
+	if err := t.lockAddresses(group, index); err != nil {
+		return err
+	}
+	box, err := t.memberBox(key, group, member)
+	if err != nil {
+		return err
+	}
+	clear, err := sealed.Open(box, address, point, "address")
+	if err != nil {
+		return err
+	}
+	if err := t.suppress(key, group, kind, clear, roll.Provider); err != nil {
+		return err
+	}
+	points, err := t.at(group, kind, index)
+	if err != nil {
+		return err
+	}
+	_, err = t.turn(key, group, points, []gateway.Consent{roll.Reported(change)}, roll.ToStop)
+	return err
 }
 
 // mark changes every contact point with an address.
@@ -208,7 +248,7 @@ func (t *txn) move(key *seal.Group, group gateway.ID, kind string, p roll.Found,
 
 // stands says whether a STOP stands against an address, in the group or everywhere.
 func (t *txn) stands(group gateway.ID, kind string, at roll.Stops) (found bool, err error) {
-	err = t.query("SELECT EXISTS (SELECT 1 FROM suppressions WHERE group_id = $1 AND kind = $2 AND address_index = $3) OR EXISTS (SELECT 1 FROM suppressions_everywhere WHERE kind = $2 AND address_index = $4)",
+	err = t.query("SELECT COALESCE((SELECT source <> '"+roll.Lifted+"' FROM suppressions WHERE group_id = $1 AND kind = $2 AND address_index = $3), EXISTS (SELECT 1 FROM suppressions_everywhere WHERE kind = $2 AND address_index = $4))",
 		[]any{group, kind, at.Group, at.Everywhere}, func(r pgx.Rows) error { return r.Scan(&found) })
 	return found, err
 }

@@ -88,7 +88,7 @@ const (
 		CROSS JOIN LATERAL (SELECT member_id FROM (SELECT member_id FROM contact_points WHERE group_id = $1 AND kind = a.kind AND address_index = a.address_index OFFSET 0) p ORDER BY member_id LIMIT 1) p
 		CROSS JOIN LATERAL (SELECT id, import_id, line FROM members WHERE group_id = $1 AND id = p.member_id LIMIT 1) m`
 	stopsQuery = `SELECT a.n FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::integer[]) AS a (kind, here, everywhere, n)
-		WHERE COALESCE((SELECT true FROM suppressions s WHERE s.group_id = $1 AND s.kind = a.kind AND s.address_index = a.here LIMIT 1),
+		WHERE COALESCE((SELECT s.source <> '` + roll.Lifted + `' FROM suppressions s WHERE s.group_id = $1 AND s.kind = a.kind AND s.address_index = a.here LIMIT 1),
 			(SELECT true FROM suppressions_everywhere e WHERE e.kind = a.kind AND e.address_index = a.everywhere LIMIT 1), false)`
 	takenQuery = `SELECT c.member_id, c.line FROM unnest($3::uuid[]) AS a (id)
 		CROSS JOIN LATERAL (SELECT member_id, line FROM import_changes WHERE group_id = $1 AND import_id = $2 AND member_id = a.id LIMIT 1) c`

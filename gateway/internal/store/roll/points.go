@@ -96,6 +96,17 @@ func Granted(topics []Topic, p Found, point gateway.ID, consents []gateway.Conse
 	return state, mask, news
 }
 
+// Lifted is the source of a group's suppression that takes back, for this group alone, a STOP for every group.
+const Lifted = "lifted"
+
+// Provider is the source of what a provider says of a person.
+const Provider = "provider"
+
+// Reported is the evidence of a STOP that a provider reports when it refuses a message.
+func Reported(change gateway.PointChange) gateway.Consent {
+	return gateway.Consent{Source: Provider, Proof: gateway.Private("the provider refused a message: " + change.Note)}
+}
+
 // Stops are where a STOP of an address stands: in its group, and everywhere.
 type Stops struct{ Group, Everywhere []byte }
 

@@ -3,6 +3,7 @@
 package roll
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -91,4 +92,13 @@ func Split(s string) []string {
 		return nil
 	}
 	return strings.Split(s, ",")
+}
+
+// RepliesText is what is stored of a group's replies; empty: none. They hold nothing of a person.
+func RepliesText(g gateway.Group) string {
+	if g.Replies == nil {
+		return ""
+	}
+	text, _ := json.Marshal(g.Replies) // texts alone
+	return string(text)
 }

@@ -11,17 +11,23 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries FROM groups"
+const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies FROM groups"
 
 func scanGroup(r *lite.Stmt) (g gateway.Group, topics []roll.Topic, err error) {
-	var fallback, list, budget, countries string
-	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries); err != nil {
+	var fallback, list, budget, countries, replies string
+	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries, &replies); err != nil {
 		return g, nil, err
 	}
 	g.Countries = roll.Split(countries)
 	if budget != "" {
 		g.Budget = &gateway.Budget{}
 		if err = fromJSON(budget, g.Budget); err != nil {
+			return g, nil, err
+		}
+	}
+	if replies != "" {
+		g.Replies = &gateway.Replies{}
+		if err = fromJSON(replies, g.Replies); err != nil {
 			return g, nil, err
 		}
 	}
@@ -56,8 +62,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 		}
 		if found {
 			g.ID = known.ID
-			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ?, budget = ?, countries = ? WHERE id = ?",
-				g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), g.ID[:])
+			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ?, budget = ?, countries = ?, replies = ? WHERE id = ?",
+				g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), roll.RepliesText(g), g.ID[:])
 			if err == nil && !roll.SameLeads(topics, list) {
 				_, err = t.exec(lookAgain, t.now, g.ID)
 			}
@@ -67,8 +73,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 			g.ID = gateway.NewID()
 		}
 		keyID, wrapped := s.keys.New(g.ID)
-		_, err = t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, key_id, key_sealed, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-			g.ID[:], g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), keyID, wrapped, t.now)
+		_, err = t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies, key_id, key_sealed, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+			g.ID[:], g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), roll.RepliesText(g), keyID, wrapped, t.now)
 		return err
 	})
 	return g, err

@@ -31,9 +31,7 @@ const addressQuery = "SELECT p.member_id, p.id, p.state, p.topics, m.import_id F
 // StopAddress stops an address in a group, for good.
 func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
 	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
-		_, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
-			group[:], kind, key.Suppression.Of(kind, address.Reveal()), t.now, proof.Source)
-		if err != nil {
+		if err := t.suppress(key, group, kind, address, proof.Source); err != nil {
 			return nil, err
 		}
 		if err := t.stopProving(key, group, kind, address); err != nil {
@@ -43,10 +41,29 @@ func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, 
 	})
 }
 
+// suppress writes that a STOP stands against an address.
+func (t *txn) suppress(key *seal.Group, group gateway.ID, kind string, address gateway.Private, source string) error {
+	_, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at, source = excluded.source WHERE suppressions.source = '"+roll.Lifted+"'",
+		group[:], kind, key.Suppression.Of(kind, address.Reveal()), t.now, source)
+	return err
+}
+
+// StopEverywhere suppresses an address in every group.
+func (s *Store) StopEverywhere(ctx context.Context, kind string, address gateway.Private) error {
+	return s.write.do(ctx, true, func(t *txn) error {
+		_, err := t.exec("INSERT INTO suppressions_everywhere (kind, address_index, at) VALUES (?,?,?) ON CONFLICT DO NOTHING", kind, s.ring.Suppression().Of(kind, address.Reveal()), t.now)
+		return err
+	})
+}
+
 // StartAddress undoes a STOP.
 func (s *Store) StartAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
 	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
-		if _, err := t.exec("DELETE FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", group[:], kind, key.Suppression.Of(kind, address.Reveal())); err != nil {
+		at := roll.StopsOf(s.ring, key, kind, address)
+		if _, err := t.exec("DELETE FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", group[:], kind, at.Group); err != nil {
+			return nil, err
+		}
+		if _, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) SELECT ?, ?, ?, ?, '"+roll.Lifted+"' FROM suppressions_everywhere WHERE kind = ?2 AND address_index = ?5", group[:], kind, at.Group, t.now, at.Everywhere); err != nil {
 			return nil, err
 		}
 		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStart)
@@ -203,9 +220,9 @@ func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointCh
 	}
 	group := info.Group
 	var kind string
-	var index []byte
-	if err := t.query("SELECT kind, address_index FROM contact_points WHERE group_id = ? AND member_id = ? AND id = ?", []any{group[:], d.Member[:], point[:]}, func(r *lite.Stmt) error {
-		return r.Scan(&kind, &index)
+	var index, address []byte
+	if err := t.query("SELECT kind, address_index, address_sealed FROM contact_points WHERE group_id = ? AND member_id = ? AND id = ?", []any{group[:], d.Member[:], point[:]}, func(r *lite.Stmt) error {
+		return r.Scan(&kind, &index, &address)
 	}); err != nil || index == nil {
 		return err
 	}
@@ -215,6 +232,21 @@ func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointCh
 	}
 	points, err := t.at(group, kind, index)
 	if err != nil {
+		return err
+	}
+	if change.State == gateway.PointStopped && change.Moved == "" {
+		box, err := t.memberBox(key, group, d.Member)
+		if err != nil {
+			return err
+		}
+		clear, err := sealed.Open(box, address, point, "address")
+		if err != nil {
+			return err
+		}
+		if err := t.suppress(key, group, kind, clear, roll.Provider); err != nil {
+			return err
+		}
+		_, err = t.turn(key, group, points, []gateway.Consent{roll.Reported(*change)}, roll.ToStop)
 		return err
 	}
 	for _, p := range points {
@@ -227,11 +259,13 @@ func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointCh
 
 // stands says whether a STOP stands against an address, in the group or everywhere.
 func (t *txn) stands(group gateway.ID, kind string, at roll.Stops) (bool, error) {
-	found := false
-	yes := func(*lite.Stmt) error { found = true; return nil }
-	err := t.query("SELECT 1 FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, at.Group}, yes)
-	if err != nil || found {
+	said, found := false, false
+	err := t.query("SELECT source FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", []any{group[:], kind, at.Group}, func(r *lite.Stmt) error {
+		said, found = true, r.ColText(0) != roll.Lifted
+		return nil
+	})
+	if err != nil || said {
 		return found, err
 	}
-	return found, t.query("SELECT 1 FROM suppressions_everywhere WHERE kind = ? AND address_index = ?", []any{kind, at.Everywhere}, yes)
+	return found, t.query("SELECT 1 FROM suppressions_everywhere WHERE kind = ? AND address_index = ?", []any{kind, at.Everywhere}, func(*lite.Stmt) error { found = true; return nil })
 }

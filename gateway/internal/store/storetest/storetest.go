@@ -106,6 +106,8 @@ func run(t *testing.T, open Open) {
 		{"a group has one import at a time", importOneAtATime},
 		{"consent needs evidence", evidence},
 		{"STOP is absolute", stop},
+		{"STOP ALL is for every group", stopEverywhere},
+		{"STOP at the provider is STOP", reportedStop},
 		{"an address is confirmed", confirm},
 		{"a provider marks an address", mark},
 		{"channels and their health", channels},

@@ -97,3 +97,62 @@ func pauses(t *testing.T, open Open) {
 	pause(time.Time{})
 	w.granted(plan(gateway.Report))
 }
+
+// stopEverywhere: an address that was stopped for every group is stopped in each that learns of it, also after she was erased.
+// START in one group is for that one, until STOP is said again.
+func stopEverywhere(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	address, proof := gateway.Private("+15550107777"), gateway.Consent{Source: "member"}
+	taken := func(group gateway.ID, ref string) gateway.Member {
+		t.Helper()
+		row := w.row(ref)
+		w.addPoint(&row, "sms", address, "reports")
+		return w.read(group, w.take(group, row)[0].MemberID)
+	}
+	state := func(what string, m gateway.Member, want gateway.PointState) {
+		t.Helper()
+		equal(t, what, m.Points[0].State, want)
+	}
+	for range 2 {
+		w.ok(w.StopEverywhere(w.ctx, "sms", address))
+	}
+	one := taken(w.group.ID, "one")
+	state("in a group that learns of it", one, gateway.PointStopped)
+	state("in another", taken(w.other.ID, "two"), gateway.PointStopped)
+	_, err := w.StartAddress(w.ctx, w.group.ID, "sms", address, proof)
+	w.ok(err)
+	state("after START", w.read(w.group.ID, one.ID), gateway.PointActive)
+	state("one who comes later", taken(w.group.ID, "three"), gateway.PointActive)
+	state("in the other group, later", taken(w.other.ID, "four"), gateway.PointStopped)
+	_, err = w.StopAddress(w.ctx, w.group.ID, "sms", address, proof)
+	w.ok(err)
+	w.ok(w.Erase(w.ctx, w.group.ID, one.ID))
+	state("after STOP again, and an erasure", taken(w.group.ID, "five"), gateway.PointStopped)
+
+	g := w.group
+	g.Replies = &gateway.Replies{Contact: "the office", Words: map[string][]string{"stop": {"genug"}}, Acks: map[string][]string{"de": {"komme"}}}
+	_, err = w.PutGroup(w.ctx, g)
+	w.ok(err)
+	kept, err := w.GroupByID(w.ctx, g.ID)
+	w.ok(err)
+	equal(t, "a group's replies", fmt.Sprint(*kept.Replies), fmt.Sprint(*g.Replies))
+}
+
+// reportedStop: a provider refuses a message because she opted out there. That is her STOP: in every member's contact point with
+// the address, with evidence, and for whoever is imported with it later.
+func reportedStop(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	m := w.member("sms")
+	c := w.granted(w.plan(w.submit(gateway.Report), 1, m)[0])
+	w.ok(w.settle(gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.Refused, Spent: true, Next: gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonSuppressed}, Point: &gateway.PointChange{State: gateway.PointStopped, Note: "she opted out"}}))
+	equal(t, "she", w.read(w.group.ID, m.ID).Points[0].State, gateway.PointStopped)
+	evidence := must(w.Evidence(w.ctx, w.group.ID, m.ID))
+	last := evidence[len(evidence)-1]
+	equal(t, "evidence", fmt.Sprint(last.Granted, last.Source, last.PointID == m.Points[0].ID), "falseprovidertrue")
+	row := w.row("later")
+	w.addPoint(&row, "sms", m.Points[0].Address, "reports")
+	equal(t, "imported later", w.read(w.group.ID, w.take(w.group.ID, row)[0].MemberID).Points[0].State, gateway.PointStopped)
+	_, err := w.StartAddress(w.ctx, w.group.ID, "sms", m.Points[0].Address, gateway.Consent{Granted: true, Source: "member"})
+	w.ok(err)
+	equal(t, "after START", w.read(w.group.ID, m.ID).Points[0].State, gateway.PointActive)
+}

@@ -1,0 +1,229 @@
+package inbound
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// Answer sends an account message in the shipped words of that name, with values for its placeholders; the key makes it
+// happen once.
+type Answer func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error
+
+// repeatWithin is how long after it came a wish that was kept already is carried out again: a crash may have come in
+// between. Later she may have wished something else.
+const repeatWithin = 10 * time.Minute
+
+// understand finds who wrote, and what is meant. Who she is is read only where that may matter: for a word that somebody
+// could mean as a command.
+func (v *visit) understand(ctx context.Context, text string) (understood, []known, error) {
+	all := slices.Collect(maps.Keys(templates.Words().Names))
+	own := map[string][]string{}
+	for _, g := range v.groups {
+		for c, words := range wordsOf(g) {
+			own[c] = append(own[c], words...)
+		}
+	}
+	may := understand(text, all, own)
+	whole := may.meaning != nothing || may.within
+	owners, err := v.owners(ctx, whole)
+	if err != nil || !whole {
+		return understood{}, owners, err
+	}
+	var locales []string
+	clear(own)
+	meant := owners
+	if len(owners) == 0 { // a stranger: whatever the groups read
+		for _, g := range v.groups {
+			meant = append(meant, known{group: g})
+		}
+	}
+	for _, k := range meant {
+		locales = append(locales, readsOf(k)...)
+		for c, words := range wordsOf(k.group) {
+			own[c] = append(own[c], words...)
+		}
+	}
+	return understand(text, locales, own), owners, nil
+}
+
+// stopAll stops the address in every group of the instance, and in those to come.
+func (v *visit) stopAll(ctx context.Context, owners []known, provided bool) error {
+	groups, err := v.Groups.Groups(ctx)
+	if err != nil {
+		return fmt.Errorf("list the groups: %w", err)
+	}
+	if err := v.Consents.StopEverywhere(ctx, v.ch.Kind, v.from); err != nil {
+		return fmt.Errorf("stop an address everywhere: %w", err)
+	}
+	for _, g := range groups {
+		if _, err := v.Consents.StopAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("STOP ALL", false, "member")); err != nil {
+			return fmt.Errorf("stop an address: %w", err)
+		}
+	}
+	for _, k := range owners {
+		if v.farewell(ctx, k, templates.StoppedAll, provided) {
+			break // it speaks for all
+		}
+	}
+	return nil
+}
+
+// start undoes a STOP of this address by her own act, and ends her pause. What was stopped by text message from another of
+// her addresses, which anybody can forge, she undoes here too, unless others share it.
+func (v *visit) start(ctx context.Context, owners []known, provided bool) error {
+	for _, g := range v.groups {
+		if _, err := v.Consents.StartAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("START", true, "member")); err != nil {
+			return fmt.Errorf("undo a STOP: %w", err)
+		}
+	}
+	for _, k := range owners {
+		back := false
+		for _, m := range k.members {
+			point, ok := v.point(m)
+			if !ok {
+				continue
+			}
+			back = back || point.State == gateway.PointStopped
+			if m.PausedUntil.After(v.Now()) {
+				back = true
+				if err := v.Wishes.Wish(ctx, k.group.ID, m.ID, gateway.Wish{PausedUntil: &time.Time{}}, v.proof("START", true, "member")); err != nil {
+					return fmt.Errorf("end a pause: %w", err)
+				}
+			}
+			for _, p := range m.Points {
+				if point.State != gateway.PointActive || p.State != gateway.PointStopped || !forgeable(p.Kind) || p.Shared {
+					continue
+				}
+				back = true
+				if _, err := v.Consents.StartAddress(ctx, k.group.ID, p.Kind, p.Address, v.proof("START over another address of hers", true, "member")); err != nil {
+					return fmt.Errorf("undo a STOP: %w", err)
+				}
+			}
+		}
+		if back && !v.provides(provided) {
+			v.answer(ctx, k, templates.Started, nil)
+		}
+	}
+	return v.confirm(ctx, owners)
+}
+
+// forgeable says whether anybody can write in the name of an address of a kind (threat T8).
+func forgeable(kind string) bool { return kind == "sms" }
+
+// holdBack stops what is routine when a word for STOP stands in a sentence, and asks back once what she meant. The message
+// is for people besides.
+func (v *visit) holdBack(ctx context.Context, owners []known) error {
+	return v.wish(ctx, owners, gateway.Wish{PausedUntil: &gateway.Endless}, "a word for STOP in a sentence", templates.StopAsked, nil, func(m gateway.Member) bool {
+		return !m.PausedUntil.Equal(gateway.Endless)
+	})
+}
+
+func (v *visit) pause(ctx context.Context, owners []known, days int) error {
+	if days == 0 {
+		return v.wish(ctx, owners, gateway.Wish{PausedUntil: &time.Time{}}, "PAUSE 0", templates.Started, nil, nil)
+	}
+	until := v.at.Add(time.Duration(days) * 24 * time.Hour)
+	if latest := v.Now().Add(gateway.MaxPause); until.After(latest) {
+		until = latest
+	}
+	return v.wish(ctx, owners, gateway.Wish{PausedUntil: &until}, "PAUSE", templates.Paused, map[string]string{"until": until.UTC().Format(time.RFC3339)}, nil)
+}
+
+func (v *visit) language(ctx context.Context, owners []known, locale string) error {
+	if locale == "" {
+		codes := make([]string, 0, len(templates.Words().Names))
+		for l := range templates.Words().Names {
+			base, _, _ := strings.Cut(l, "-")
+			codes = append(codes, strings.ToUpper(base))
+		}
+		slices.Sort(codes)
+		for _, k := range owners {
+			v.answer(ctx, k, templates.LanguageUnknown, map[string]string{"codes": strings.Join(codes, ", ")})
+		}
+		return nil
+	}
+	return v.wish(ctx, owners, gateway.Wish{Locale: locale}, "LANG", templates.LanguageSet, nil, nil)
+}
+
+// help says who writes, and how to reach a person.
+func (v *visit) help(ctx context.Context, owners []known) {
+	for _, k := range owners {
+		if k.group.Replies != nil && k.group.Replies.Contact != "" {
+			v.answer(ctx, k, templates.Help, map[string]string{"contact": k.group.Replies.Contact})
+		} else {
+			v.answer(ctx, k, templates.HelpHere, nil)
+		}
+	}
+}
+
+// wish carries out what she wishes in every group that knows her, for all who share the address, and answers once in each
+// group where it holds for somebody.
+func (v *visit) wish(ctx context.Context, owners []known, w gateway.Wish, said, wording string, data map[string]string, holds func(gateway.Member) bool) error {
+	for _, k := range owners {
+		done := false
+		for _, m := range k.members {
+			if holds != nil && !holds(m) {
+				continue
+			}
+			if err := v.Wishes.Wish(ctx, k.group.ID, m.ID, w, v.proof(said, true, "member")); err != nil {
+				return fmt.Errorf("carry out a wish: %w", err)
+			}
+			done = true
+		}
+		if done {
+			v.answer(ctx, k, wording, data)
+		}
+	}
+	return nil
+}
+
+// answer tells one of those who share the address, where she wrote from. What she wished is done all the same if it fails.
+func (v *visit) answer(ctx context.Context, k known, wording string, data map[string]string) {
+	for _, m := range k.members {
+		if point, ok := v.point(m); ok {
+			v.tell(ctx, k, wording, gateway.Audience{Members: []gateway.ID{m.ID}, Point: point.ID}, data)
+			return
+		}
+	}
+}
+
+func (v *visit) tell(ctx context.Context, k known, wording string, to gateway.Audience, data map[string]string) {
+	if err := v.Answer(ctx, k.group.ID, v.replyKey(wording), wording, to, data); err != nil {
+		v.Log.Error("a member is not answered", "channel", v.ch.ID, "group", k.group.ID, "wording", wording, "error", err)
+	}
+}
+
+// provides says whether the provider answers STOP and START by itself.
+func (v *visit) provides(signalled bool) bool {
+	adapter, ok := v.Channels.Adapter(v.ch.ID)
+	return signalled || ok && adapter.Capabilities().OptsOut
+}
+
+// farewell answers a STOP that changed something, and says whether it did: where she wrote from, unless the provider answers
+// and blocks by itself; and, if anybody could have written that, over another contact point of hers, where she can undo it
+// (threat T8). A shared telephone gets one answer.
+func (v *visit) farewell(ctx context.Context, k known, wording string, provided bool) bool {
+	provided = v.provides(provided)
+	for _, m := range k.members {
+		point, ok := v.point(m)
+		if !ok || point.State == gateway.PointStopped {
+			continue
+		}
+		if !provided {
+			v.tell(ctx, k, wording, gateway.Audience{Members: []gateway.ID{m.ID}, Point: point.ID}, nil)
+		}
+		other := slices.IndexFunc(m.Points, func(p gateway.ContactPoint) bool { return p.State == gateway.PointActive && p.Address != v.from })
+		if other >= 0 && (provided || forgeable(v.ch.Kind)) {
+			v.tell(ctx, k, templates.StoppedElsewhere, gateway.Audience{Members: []gateway.ID{m.ID}, Point: m.Points[other].ID}, nil)
+		}
+		return true
+	}
+	return false
+}

@@ -1,0 +1,179 @@
+package templates
+
+import (
+	"embed"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+//go:embed words
+var wordFiles embed.FS
+
+// Command is what a member may ask for with a word.
+type Command string
+
+// The commands.
+const (
+	CommandStop     Command = "stop"
+	CommandStopAll  Command = "stop-all"
+	CommandStart    Command = "start"
+	CommandHelp     Command = "help"
+	CommandLanguage Command = "language"
+	CommandPause    Command = "pause"
+	CommandWho      Command = "who"
+	CommandYes      Command = "yes"
+)
+
+// Commands lists them, as documents do.
+var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandLanguage, CommandHelp, CommandWho, CommandYes}
+
+// CodeWords is the locale of the words that are the same in every language.
+const CodeWords = "code"
+
+// Word is one way to say a command.
+type Word struct {
+	Text    string // as shown to people
+	Key     string // WordKey of it
+	Command Command
+	Locale  string // of the list that it is in; CodeWords
+	Only    bool   // it counts for those who read Locale alone, for elsewhere it means something else
+	Within  bool   // it also counts inside a sentence
+}
+
+// Lexicon holds the words of every shipped language.
+type Lexicon struct {
+	Words  []Word              // by locale, those of CodeWords first
+	Names  map[string][]string // of the languages, by locale: what people call it, in its own language first
+	States map[string]string   // of each list, as in a text's front matter: draft until a person has reviewed it
+	byKey  map[string][]Word
+}
+
+// Words gives the shipped words. Nobody may change them.
+var Words = sync.OnceValue(readWords)
+
+func readWords() *Lexicon {
+	l := &Lexicon{Names: map[string][]string{}, States: map[string]string{}, byKey: map[string][]Word{}}
+	files, _ := wordFiles.ReadDir("words") // it is embedded
+	for _, f := range files {
+		locale := strings.TrimSuffix(f.Name(), ".txt")
+		text, _ := wordFiles.ReadFile("words/" + f.Name())
+		for line := range strings.Lines(string(text)) {
+			key, list, _ := strings.Cut(strings.TrimSpace(line), ": ")
+			for entry := range strings.SplitSeq(list, ", ") {
+				switch key {
+				case "state":
+					l.States[locale] = entry
+				case "name":
+					l.Names[locale] = append(l.Names[locale], entry)
+				default:
+					w := Word{Command: Command(key), Locale: locale, Only: strings.HasPrefix(entry, "~"), Within: strings.HasPrefix(entry, "+")}
+					w.Text = strings.TrimLeft(entry, "~+")
+					w.Key = WordKey(w.Text)
+					l.Words = append(l.Words, w)
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(l.Words, func(a, b Word) int {
+		if (a.Locale == CodeWords) != (b.Locale == CodeWords) {
+			if a.Locale == CodeWords {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.Locale, b.Locale)
+	})
+	for _, w := range l.Words {
+		l.byKey[w.Key] = append(l.byKey[w.Key], w)
+	}
+	return l
+}
+
+// Find gives the words with a key, of any language.
+func (l *Lexicon) Find(key string) []Word { return l.byKey[key] }
+
+// Locale finds a shipped language by its code in any case, alone or with a script or region that we have or not, or by its
+// name; spoken is a key (WordKey).
+func (l *Lexicon) Locale(spoken string) (string, bool) {
+	for locale, names := range l.Names {
+		if WordKey(locale) == spoken || slices.ContainsFunc(names, func(n string) bool { return WordKey(n) == spoken }) {
+			return locale, true
+		}
+	}
+	base, region, _ := strings.Cut(spoken, " ")
+	for locale := range l.Names {
+		if own, _, _ := strings.Cut(strings.ToLower(locale), "-"); own == base && len(region) <= len("hans cn") {
+			return locale, true
+		}
+	}
+	return "", false
+}
+
+// WordKey writes a text so that what people take for the same word is the same: one form for each character (NFKC), in small
+// letters, without accents and vowel signs where those who type leave them out, digits of every script as 0 to 9, what is
+// invisible left out, and everything between words one blank. Letters and digits side by side are two words.
+func WordKey(text string) string {
+	var b strings.Builder
+	last := ' '
+	for _, r := range norm.NFKD.String(strings.ToLower(norm.NFKC.String(text))) {
+		r = plainLetter(r)
+		switch {
+		case r < 0:
+			continue
+		case unicode.IsLetter(r), unicode.IsMark(r):
+			if isDigit(last) {
+				b.WriteByte(' ')
+			}
+		case isDigit(r):
+			if last != ' ' && !isDigit(last) {
+				b.WriteByte(' ')
+			}
+		default:
+			r = ' '
+			if last == ' ' {
+				continue
+			}
+		}
+		b.WriteRune(r)
+		last = r
+	}
+	return strings.TrimRight(norm.NFC.String(b.String()), " ")
+}
+
+func isDigit(r rune) bool { return r >= '0' && r <= '9' }
+
+// plainLetter gives the plain form of a character that was taken apart; below zero: it is left out.
+func plainLetter(r rune) rune {
+	switch r {
+	case 'ı': // Turkish, without its dot
+		return 'i'
+	case 'ي', 'ى': // Arabic keyboards and Persian ones
+		return 'ی'
+	case 'ك':
+		return 'ک'
+	case 'ـ', '\'', '’', '‘', 'ʼ': // within words
+		return -1
+	}
+	switch {
+	case r < 0x80:
+		return r
+	case unicode.Is(unicode.Cf, r), unicode.In(r, unicode.Inherited) && unicode.IsMark(r): // what cannot be seen; accents of Latin, Greek, Cyrillic and Arabic
+		return -1
+	case unicode.Is(unicode.Nd, r):
+		for _, span := range unicode.Nd.R16 {
+			if r >= rune(span.Lo) && r <= rune(span.Hi) {
+				return '0' + (r-rune(span.Lo))%10
+			}
+		}
+		for _, span := range unicode.Nd.R32 {
+			if r >= rune(span.Lo) && r <= rune(span.Hi) {
+				return '0' + (r-rune(span.Lo))%10
+			}
+		}
+	}
+	return r
+}

@@ -1,0 +1,93 @@
+package templates_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// A word stands in one list of its language, and a key means one command to whoever reads it.
+func TestAWordHasOneMeaning(t *testing.T) {
+	l := templates.Words()
+	for _, w := range l.Words {
+		if w.Key == "" || !slices.Contains(templates.Commands[:], w.Command) {
+			t.Errorf("%q of %s is a word for %q", w.Text, w.Locale, w.Command)
+		}
+		for _, o := range l.Find(w.Key) {
+			clash := o.Locale == w.Locale || !o.Only && !w.Only || o.Locale == templates.CodeWords
+			if o != w && clash && o.Command != w.Command {
+				t.Errorf("%q means %s in %s, and %s in %s", w.Text, w.Command, w.Locale, o.Command, o.Locale)
+			}
+		}
+	}
+	for locale := range l.Names {
+		if !slices.Contains(locales, locale) {
+			t.Errorf("words in %s, and no texts", locale)
+		}
+		for _, c := range []templates.Command{templates.CommandStop, templates.CommandStopAll, templates.CommandStart, templates.CommandHelp, templates.CommandWho, templates.CommandYes} {
+			if !slices.ContainsFunc(l.Words, func(w templates.Word) bool { return w.Locale == locale && w.Command == c }) && c != templates.CommandYes {
+				t.Errorf("no word for %s in %s", c, locale)
+			}
+		}
+	}
+	for spoken, want := range map[string]string{"pt": "pt-BR", "PT-pt": "pt-BR", "zh": "zh-Hans", "zh-Hant-TW": "zh-Hans", "DEUTSCH": "de", "Farsi": "fa", "en-GB": "en", "tlh": "", "e": "", "": ""} {
+		if got, _ := l.Locale(templates.WordKey(spoken)); got != want {
+			t.Errorf("%q is %q, not %q", spoken, got, want)
+		}
+	}
+}
+
+// docs/replies.md lists the words as they are.
+func TestTheWordsAreDocumented(t *testing.T) {
+	l := templates.Words()
+	var b strings.Builder
+	list := func(title, locale string) {
+		fmt.Fprintf(&b, "\n### %s\n\n| command | words |\n|---|---|\n", title)
+		for _, c := range templates.Commands {
+			var words []string
+			for _, w := range l.Words {
+				if w.Locale != locale || w.Command != c {
+					continue
+				}
+				mark := ""
+				if w.Only {
+					mark = "~"
+				} else if w.Within {
+					mark = "+"
+				}
+				words = append(words, mark+w.Text)
+			}
+			if len(words) > 0 {
+				fmt.Fprintf(&b, "| %s | %s |\n", c, strings.Join(words, ", "))
+			}
+		}
+	}
+	list("Code forms, for everybody", templates.CodeWords)
+	for _, locale := range slices.Sorted(maps.Keys(l.Names)) {
+		list(fmt.Sprintf("%s (%s), %s", l.Names[locale][0], locale, l.States[locale]), locale)
+	}
+	const file = "../docs/replies.md"
+	had, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, found := strings.Cut(string(had), "<!-- words:")
+	if !found {
+		t.Fatal("the mark before the words is gone")
+	}
+	want := head + "<!-- words: go test ./templates -run TestTheWordsAreDocumented -update -->\n" + b.String()
+	if want == string(had) {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s is out of date: go test ./templates -run TestTheWordsAreDocumented -update", file)
+	}
+	if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
