@@ -2,6 +2,8 @@ package inbound_test
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -46,5 +48,20 @@ func TestMeSendsHerALink(t *testing.T) {
 	st.say(st.own, told{ID: "5", From: bea, Text: "ME"})
 	if len(links) != 2 || other.IsZero() || len(st.answers(st.harbour)) != 1 {
 		t.Errorf("links: %v, %d answers", links, len(st.answers(st.harbour)))
+	}
+}
+
+// Threat T14: STOP, START and ME by somebody who is a member and by somebody who is not get the same answer from the hook, in
+// status, headers and body.
+func TestTheHookAnswersMembersAndStrangersAlike(t *testing.T) {
+	st := newStage(t)
+	st.ears.Page = func(context.Context, gateway.ID, gateway.ID, gateway.ID, string) error { return nil }
+	st.enrol(st.harbour, "sms:"+ann)
+	for i, word := range []string{"STOP", "START", "ME", "hello", "STOP"} {
+		member := st.call(st.own.Name, "good", fmt.Sprintf(`[{"ID":"m%d","From":%q,"Text":%q}]`, i, ann, word))
+		stranger := st.call(st.own.Name, "good", fmt.Sprintf(`[{"ID":"s%d","From":%q,"Text":%q}]`, i, bea, word))
+		if member.Code != 200 || member.Code != stranger.Code || member.Body.String() != stranger.Body.String() || !maps.EqualFunc(member.Header(), stranger.Header(), func(a, b []string) bool { return fmt.Sprint(a) == fmt.Sprint(b) }) {
+			t.Errorf("%s: a member gets %d %q, a stranger %d %q", word, member.Code, member.Body, stranger.Code, stranger.Body)
+		}
 	}
 }

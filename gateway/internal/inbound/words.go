@@ -23,7 +23,7 @@ const (
 	pause    meaning = "pause"
 	language meaning = "language"
 	help     meaning = "help" // also who writes
-	page     meaning = "page"
+	page     meaning = "page" // her own
 )
 
 // understood is what a text asks for.
@@ -86,6 +86,9 @@ func command(key string, locales []string, own map[string][]string) (understood,
 		return understood{meaning: page}, true
 	case templates.CommandPause:
 		return understood{meaning: pause, days: pauseDays}, true
+	}
+	if asksForPage(key) {
+		return understood{meaning: page}, true
 	}
 	words := strings.Fields(key)
 	for i := len(words) - 1; i > 0; i-- { // a command and what belongs to it
