@@ -174,6 +174,7 @@ var eraseStatements = [...]string{
 	"UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = ?1 AND id IN (SELECT inbound_id FROM inbound_members WHERE group_id = ?1 AND member_id = ?2)",
 	"DELETE FROM inbound_members WHERE group_id = ?1 AND member_id = ?2",
 	"DELETE FROM feeds INDEXED BY feeds_member WHERE group_id = ?1 AND member_id = ?2",
+	"DELETE FROM enrolments WHERE group_id = ?1 AND member_id = ?2",
 }
 
 // Evidence lists a member's consents, oldest first.

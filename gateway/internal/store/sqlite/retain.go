@@ -78,6 +78,14 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
+	guests, err := t.unanswered(limit)
+	if err != nil {
+		return 0, false, err
+	}
+	tries, err := t.exec(forgetTries, t.now, limit)
+	if err != nil {
+		return 0, false, err
+	}
 	runs, err := t.exec(forgetOutcomes, t.now-gateway.KeepOccurrences.Microseconds(), limit)
-	return n + answers + texts + events + told + runs, max(len(over), answers, texts, events, told, runs) >= limit, err
+	return n + answers + texts + events + told + guests + tries + runs, max(len(over), answers, texts, events, told, guests, tries, runs) >= limit, err
 }
