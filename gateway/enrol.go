@@ -98,7 +98,10 @@ type Enrolments interface {
 	// subscribed: that is what ConfirmAddress does, and it ends the enrolment. ErrNotFound: the invitation is used up, or
 	// over.
 	Enrol(ctx context.Context, e Enrolment) (Enrolled, error)
-	// Asked gives what a member was last asked about by an enrolment that she has not answered; ErrNotFound: nothing.
+	// PutAsk keeps what a broadcast asks everybody who has not agreed; what is known of it stays.
+	PutAsk(ctx context.Context, group, broadcast ID, a Asked) error
+	// Asked gives what a member was last asked about: by PutAsk, if the broadcast has a delivery for her, or by an enrolment
+	// that she has not answered and whose invitation is not revoked. ErrNotFound: nothing.
 	Asked(ctx context.Context, group, member ID) (Asked, error)
 }
 
@@ -135,7 +138,7 @@ const (
 type Asked struct {
 	Topics  []string
 	Wording string // version of the words
-	Locale  string // of her, when she was asked
+	Locale  string // of the words, as far as it is known; else hers
 	At      time.Time
 }
 

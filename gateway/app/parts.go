@@ -195,6 +195,11 @@ func (a *App) newEars() *inbound.Ears {
 			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Author: "carillon"})
 			return err
 		},
+		Guests: a.store, Country: countries(a.Factories),
+		Ask: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
+			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data, Author: "carillon"})
+			return err
+		},
 		Alive: a.polledAlive(), Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
 		Count: func(channel gateway.ID, heard inbound.Heard) { count(event{channel, heard}) },
 	})

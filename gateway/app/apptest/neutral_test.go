@@ -197,7 +197,7 @@ func TestNeutralModeNamesNobody(t *testing.T) {
 		}
 	}
 	send("first ")
-	if _, err := q.API.AskMembers(t.Context(), slug); err != nil {
+	if _, err := q.API.AskMembers(t.Context(), slug, nil); err != nil {
 		t.Fatal(err)
 	}
 	q.UntilBox(20*time.Second, "for the question", func() bool { return len(q.texts(numbers[1])) == 1 })

@@ -71,14 +71,14 @@ func TestAskingNamesDrafts(t *testing.T) {
 	st := newStage(t)
 	st.enrol(who{locale: "en", points: "?sms"})
 	st.run(st.f)
-	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.Confirm, map[string]string{"en": "{group} may write to you? Send YES."}))
-	s, err := st.f.Ask(t.Context(), st.group.ID, "test")
+	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.EnrolAsk, map[string]string{"en": "{group} may write to you ({topics, list})? Send YES."}))
+	s, err := st.f.Ask(t.Context(), st.group.ID, nil, "test")
 	st.ok(err)
-	if len(s.Drafts) != len(templates.ShippedText(templates.Confirm))-1 {
+	if len(s.Drafts) != len(templates.ShippedText(templates.EnrolAsk))-1 {
 		t.Errorf("%+v", s)
 	}
 	for _, d := range s.Drafts {
-		if d.Name != templates.Confirm || d.Locale == "en" {
+		if d.Name != templates.EnrolAsk || d.Locale == "en" {
 			t.Errorf("%+v is no draft of the text that is sent", d)
 		}
 	}

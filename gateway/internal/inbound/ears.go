@@ -71,6 +71,9 @@ type Parts struct {
 	Cursors  Cursors
 	Tell     Tell
 	Duty     Duty
+	Guests   Guests
+	Ask      Ask
+	Country  func(kind string, address gateway.Private) string // as of gateway.PointRef
 
 	Alive func(ctx context.Context, channel gateway.ID) // called after every poll that succeeded; nil: nobody asks
 	Polls bool                                          // there is no public URL: Run polls every channel that can be, and that no other process polls
@@ -90,6 +93,9 @@ const (
 	HeardStop     Heard = "stop"
 	HeardStart    Heard = "start"
 	HeardYes      Heard = "yes"
+	HeardJoin     Heard = "join"     // the code of an invitation
+	HeardGuess    Heard = "guess"    // a code that is none
+	HeardLimited  Heard = "limited"  // a code that was not listened to, or not answered: there are too many, or from too far
 	HeardMessage  Heard = "message"  // for the inbox
 	HeardStranger Heard = "stranger" // written by somebody whom none of the channel's several groups knows: nobody's to keep
 	HeardAgain    Heard = "again"    // the same event once more
@@ -100,7 +106,7 @@ const (
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {

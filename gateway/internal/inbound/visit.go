@@ -2,7 +2,6 @@ package inbound
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -66,6 +65,13 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		text = in.Action
 	}
 	word := meaningOf(text)
+	invitation, err := v.invited(ctx, text)
+	if err != nil {
+		return err
+	}
+	if invitation != nil {
+		word = joins
+	}
 	owners, err := v.owners(ctx, word != nothing)
 	if err != nil {
 		return err
@@ -79,8 +85,10 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		if word == nothing {
 			return nil
 		}
-		if late, err := v.overtaken(ctx, owners, word); err != nil || late {
-			return err
+		if word != joins { // asking again is no harm: its key makes it happen once
+			if late, err := v.overtaken(ctx, owners, word); err != nil || late {
+				return err
+			}
 		}
 	}
 	switch word {
@@ -98,6 +106,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	case yes:
 		v.Count(v.ch.ID, HeardYes)
 		return v.confirm(ctx, owners)
+	case joins:
+		v.Count(v.ch.ID, HeardJoin)
+		return v.join(ctx, *invitation)
 	}
 	v.Count(v.ch.ID, HeardMessage)
 	return nil
@@ -230,26 +241,32 @@ func (v *visit) farewell(ctx context.Context, k known, provided bool) error {
 	return nil
 }
 
-// confirm takes her yes for every topic of the groups that could only ask her so far.
+// confirm takes her yes for what she was last asked about, of each group that could only ask her so far. A yes of somebody who
+// was not asked says nothing.
 func (v *visit) confirm(ctx context.Context, owners []known) error {
 	for _, k := range owners {
 		for _, m := range k.members {
 			point, ok := v.point(m)
-			if !ok || point.State != gateway.PointUnconfirmed && point.State != gateway.PointStopped {
+			if !ok || point.State != gateway.PointUnconfirmed {
 				continue
 			}
-			topics := make([]string, len(k.group.Topics))
-			for i, t := range k.group.Topics {
-				topics[i] = t.Name
+			asked, err := v.Guests.Asked(ctx, k.group.ID, m.ID)
+			if errors.Is(err, gateway.ErrNotFound) {
+				continue
 			}
-			wording, err := v.wording(ctx, k.group.ID)
 			if err != nil {
-				return err
+				return fmt.Errorf("read what she was asked: %w", err)
 			}
 			proof := v.proof("yes", true, "member")
-			proof.Wording, proof.Locale = wording, m.Locale
-			if _, err := v.Consents.ConfirmAddress(ctx, k.group.ID, v.ch.Kind, v.from, topics, proof); err != nil {
+			if point.Shared {
+				proof = v.proof("yes of somebody at this address, which several members share", true, "member")
+			}
+			proof.Wording, proof.Locale = asked.Wording, asked.Locale
+			if _, err := v.Consents.ConfirmAddress(ctx, k.group.ID, v.ch.Kind, v.from, asked.Topics, proof); err != nil {
 				return fmt.Errorf("confirm an address: %w", err)
+			}
+			if err := v.welcome(ctx, k, m, point.ID, asked.Topics); err != nil { // she is in all the same, and a second try would find nothing to welcome
+				v.Log.Error("a yes is not answered", "channel", v.ch.ID, "group", k.group.ID, "error", err)
 			}
 			break // the address is confirmed for all who share it
 		}
@@ -257,19 +274,15 @@ func (v *visit) confirm(ctx context.Context, owners []known) error {
 	return nil
 }
 
-// wording names the version of the words that she was asked with.
-func (v *visit) wording(ctx context.Context, group gateway.ID) (string, error) {
+// wording names the version of the words of a text.
+func (v *visit) wording(ctx context.Context, group gateway.ID, name string) (string, error) {
 	own, err := v.Groups.Wordings(ctx, group)
 	if err != nil {
 		return "", fmt.Errorf("read the group's wordings: %w", err)
 	}
-	sources := templates.ShippedText(templates.Confirm)
-	maps.Copy(sources, own[templates.Confirm])
-	h := sha256.New()
-	for _, locale := range slices.Sorted(maps.Keys(sources)) {
-		fmt.Fprintf(h, "%s\n%s\n", locale, sources[locale])
-	}
-	return templates.Confirm + "-" + hex.EncodeToString(h.Sum(nil)[:4]), nil
+	sources := templates.ShippedText(name)
+	maps.Copy(sources, own[name])
+	return templates.Version(name, sources), nil
 }
 
 // proof is the evidence of what she said.

@@ -167,16 +167,37 @@ func (t *txn) enrol(e gateway.Enrolment, guest roll.Row) (out gateway.Enrolled, 
 	return out, err
 }
 
-// Asked gives what a member was last asked about and has not answered.
-func (s *Store) Asked(ctx context.Context, group, member gateway.ID) (a gateway.Asked, err error) {
-	var topics string
-	err = s.one(ctx, "enrolment", askedQuery, []any{group, member}, &topics, &a.Wording, &a.Locale, &a.At)
-	a.Topics = roll.Split(topics)
-	return a, err
+// PutAsk keeps what a broadcast asks.
+func (s *Store) PutAsk(ctx context.Context, group, broadcast gateway.ID, a gateway.Asked) error {
+	return s.do(ctx, true, func(t *txn) error {
+		_, err := t.exec("INSERT INTO asks (group_id, broadcast_id, topics, wording, at) VALUES ($1,$2,$3,$4,$5) ON CONFLICT DO NOTHING", group, broadcast, roll.Labels(a.Topics), a.Wording, row.ToMicros(a.At))
+		return err
+	})
 }
 
-const askedQuery = `SELECT e.topics, e.wording, e.locale, e.at FROM enrolments e JOIN invitations i ON i.group_id = e.group_id AND i.id = e.invitation_id
+// Asked gives what a member was last asked about.
+func (s *Store) Asked(ctx context.Context, group, member gateway.ID) (gateway.Asked, error) {
+	var all []roll.StoredAsk
+	for _, text := range [...]string{guestAsked, everybodyAsked} {
+		rows, err := list(ctx, s, text, []any{group, member}, (*roll.StoredAsk).Into)
+		if err != nil {
+			return gateway.Asked{}, err
+		}
+		all = append(all, rows...)
+	}
+	last, ok := roll.LastAsk(all)
+	if !ok {
+		return gateway.Asked{}, missing("question")
+	}
+	return last, nil
+}
+
+const (
+	guestAsked = `SELECT e.topics, e.wording, e.locale, e.at FROM enrolments e JOIN invitations i ON i.group_id = e.group_id AND i.id = e.invitation_id
 	WHERE e.group_id = $1 AND e.member_id = $2 AND e.confirmed_at = 0 AND i.revoked_at = 0`
+	everybodyAsked = `SELECT a.topics, a.wording, d.locale, a.at FROM asks a CROSS JOIN LATERAL (SELECT locale FROM deliveries WHERE group_id = a.group_id AND broadcast_id = a.broadcast_id AND member_id = $2 LIMIT 1) d
+	WHERE a.group_id = $1 ORDER BY a.at DESC LIMIT 1`
+)
 
 // joined ends the enrolments of those who said yes.
 func (t *txn) joined(group gateway.ID, members []gateway.ID) error {

@@ -1,6 +1,8 @@
 package roll
 
 import (
+	"strings"
+
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 )
@@ -85,4 +87,27 @@ func OpenInvitations(rows []StoredInvitation) []gateway.Invitation {
 		all[i] = rows[i].Open()
 	}
 	return all
+}
+
+// StoredAsk is a row of what somebody was asked.
+type StoredAsk struct {
+	asked  gateway.Asked
+	topics string
+}
+
+// Into lists where topics, wording, locale and time go.
+func (a *StoredAsk) Into() []any {
+	return []any{&a.topics, &a.asked.Wording, &a.asked.Locale, &a.asked.At}
+}
+
+// LastAsk gives the newest of what somebody was asked; false: there is none.
+func LastAsk(rows []StoredAsk) (last gateway.Asked, ok bool) {
+	for _, r := range rows {
+		if !ok || r.asked.At.After(last.At) {
+			last, ok = r.asked, true
+			last.Topics = Split(r.topics)
+			last.Locale, _, _ = strings.Cut(last.Locale, "-x-") // what sets a version of the text apart
+		}
+	}
+	return last, ok
 }

@@ -164,16 +164,37 @@ func (t *txn) enrol(st stager, e gateway.Enrolment, guest roll.Row) (out gateway
 	return out, err
 }
 
-// Asked gives what a member was last asked about and has not answered.
-func (s *Store) Asked(ctx context.Context, group, member gateway.ID) (a gateway.Asked, err error) {
-	var topics string
-	err = s.one(ctx, "enrolment", askedQuery, []any{group[:], member[:]}, &topics, &a.Wording, &a.Locale, &a.At)
-	a.Topics = roll.Split(topics)
-	return a, err
+// PutAsk keeps what a broadcast asks.
+func (s *Store) PutAsk(ctx context.Context, group, broadcast gateway.ID, a gateway.Asked) error {
+	return s.write.do(ctx, true, func(t *txn) error {
+		_, err := t.exec("INSERT INTO asks (group_id, broadcast_id, topics, wording, at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING", group[:], broadcast[:], roll.Labels(a.Topics), a.Wording, row.ToMicros(a.At))
+		return err
+	})
 }
 
-const askedQuery = `SELECT e.topics, e.wording, e.locale, e.at FROM enrolments e JOIN invitations i ON i.group_id = e.group_id AND i.id = e.invitation_id
+// Asked gives what a member was last asked about.
+func (s *Store) Asked(ctx context.Context, group, member gateway.ID) (gateway.Asked, error) {
+	var all []roll.StoredAsk
+	for _, text := range [...]string{guestAsked, everybodyAsked} {
+		rows, err := list(ctx, s, text, []any{group[:], member[:]}, (*roll.StoredAsk).Into)
+		if err != nil {
+			return gateway.Asked{}, err
+		}
+		all = append(all, rows...)
+	}
+	last, ok := roll.LastAsk(all)
+	if !ok {
+		return gateway.Asked{}, missing("question")
+	}
+	return last, nil
+}
+
+const (
+	guestAsked = `SELECT e.topics, e.wording, e.locale, e.at FROM enrolments e JOIN invitations i ON i.group_id = e.group_id AND i.id = e.invitation_id
 	WHERE e.group_id = ? AND e.member_id = ? AND e.confirmed_at = 0 AND i.revoked_at = 0`
+	everybodyAsked = `SELECT a.topics, a.wording, d.locale, a.at FROM asks a JOIN broadcasts b ON b.group_id = a.group_id AND b.id = a.broadcast_id JOIN groups g ON g.id = a.group_id
+	CROSS JOIN deliveries d INDEXED BY deliveries_once ON d.group_no = g.no AND d.broadcast_no = b.no AND d.member_id = ?2 WHERE a.group_id = ?1 ORDER BY a.at DESC LIMIT 1`
+)
 
 // joined ends the enrolments of those who said yes.
 func (t *txn) joined(group gateway.ID, members []gateway.ID) error {

@@ -130,6 +130,20 @@ func enrolKnown(t *testing.T, open Open) {
 	w.fails(err, gateway.CodeNotFound)
 }
 
+// Whoever got a question that went to everybody was asked; nobody else was.
+func asks(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	b, m, _ := w.one(gateway.Account, 1, "sms")
+	other := w.member("sms")
+	w.ok(w.PutAsk(w.ctx, w.group.ID, b.ID, gateway.Asked{Topics: []string{"alerts"}, Wording: "enrol-ask-2", At: w.clock.Now()}))
+	w.ok(w.PutAsk(w.ctx, w.group.ID, b.ID, gateway.Asked{Topics: []string{"reports"}, Wording: "enrol-ask-3", At: w.clock.Now()}))
+	asked, err := w.Asked(w.ctx, w.group.ID, m.ID)
+	w.ok(err)
+	equal(t, "asked", fmt.Sprintf("%v %v %v", asked.Topics, asked.Wording, asked.Locale), "[alerts] enrol-ask-2 en")
+	_, err = w.Asked(w.ctx, w.group.ID, other.ID)
+	w.fails(err, gateway.CodeNotFound)
+}
+
 // What is counted has room, then none, and room again when its time is over.
 func tries(t *testing.T, open Open) {
 	w := newWorld(t, open)

@@ -131,6 +131,7 @@ func run(t *testing.T, open Open) {
 		{"feeds are secret and end", feeds},
 		{"a code leads to a yes, or to nothing", enrolments},
 		{"an address that is known is not enrolled anew", enrolKnown},
+		{"whoever got a question was asked", asks},
 		{"what is tried often is refused", tries},
 		{"schedules are kept, changed and deleted", schedules},
 		{"an edition is written by steps, and sent once", reports},

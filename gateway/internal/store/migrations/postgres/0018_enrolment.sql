@@ -36,6 +36,16 @@ CREATE TABLE enrolments (
 CREATE INDEX enrolments_by ON enrolments (group_id, invitation_id, member_id);
 CREATE INDEX enrolments_open ON enrolments (at) WHERE confirmed_at = 0;
 
+-- What everybody was asked who had not agreed, by broadcast.
+CREATE TABLE asks (
+    group_id     uuid NOT NULL,
+    broadcast_id uuid NOT NULL,
+    topics       text NOT NULL,
+    wording      text NOT NULL,
+    at           bigint NOT NULL,
+    PRIMARY KEY (group_id, broadcast_id)
+);
+
 -- How often something was tried, by blind index.
 CREATE TABLE tries (
     key      bytea PRIMARY KEY,

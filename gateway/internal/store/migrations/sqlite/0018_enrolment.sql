@@ -36,6 +36,16 @@ CREATE TABLE enrolments (
 CREATE INDEX enrolments_by ON enrolments (group_id, invitation_id, member_id);
 CREATE INDEX enrolments_open ON enrolments (at) WHERE confirmed_at = 0;
 
+-- What everybody was asked who had not agreed, by broadcast.
+CREATE TABLE asks (
+    group_id     BLOB NOT NULL,
+    broadcast_id BLOB NOT NULL,
+    topics       TEXT NOT NULL,
+    wording      TEXT NOT NULL,
+    at           INTEGER NOT NULL,
+    PRIMARY KEY (group_id, broadcast_id)
+) WITHOUT ROWID;
+
 -- How often something was tried, by blind index.
 CREATE TABLE tries (
     key      BLOB PRIMARY KEY,
