@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Invitation lets strangers join a group, under a code to type or a link. Both are shown to whoever makes it, once; the
+// Invitation lets strangers join a group, under a code to type or the link to a bot. Both are shown to whoever makes it, once; the
 // ledger keeps a blind index of the one and a digest of the other.
 type Invitation struct {
 	ID        ID        `json:"id"`
@@ -30,7 +30,6 @@ type Invitation struct {
 type IssuedInvitation struct {
 	Invitation
 	Code     string `json:"code,omitempty"`     // to text to the group's number; empty in the answer to a repeated request
-	Link     string `json:"link,omitempty"`     // for mail; empty where the instance has no public address
 	Telegram string `json:"telegram,omitempty"` // opens the chat with the group's bot; empty where it has none
 	SMS      string `json:"sms,omitempty"`      // URI that opens a text message with the code; empty where the group has no number
 }
@@ -92,8 +91,6 @@ type Enrolments interface {
 	// InvitationByCode finds the live invitation of a group with a code, or with a link's secret; ErrNotFound also for one
 	// that was revoked or has expired. One that is used up is found: whoever has begun may begin again.
 	InvitationByCode(ctx context.Context, group ID, code Private) (Invitation, error)
-	// InvitationByLink finds a live invitation by its link's secret alone, as above.
-	InvitationByLink(ctx context.Context, link Private) (Invitation, error)
 	// Enrol takes in an address that a code came from or that was given with a link, so that it can be asked. Nobody is
 	// subscribed: that is what ConfirmAddress does, and it ends the enrolment. ErrNotFound: the invitation is used up, or
 	// over.

@@ -92,11 +92,7 @@ func (c *Client) ExportMember(ctx context.Context, group string, id gateway.ID, 
 // AskMembers asks everybody without evidence of consent whether she wants these topics (none: all but the owners'); at most once a
 // day.
 func (c *Client) AskMembers(ctx context.Context, group string, topics []string) (s gateway.HandedIn, err error) {
-	in := map[string]any{}
-	if len(topics) > 0 {
-		in["topics"] = topics
-	}
-	err = c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", "ask"), in: in, out: &s})
+	err = c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", "ask"), query: url.Values{"topic": topics}, out: &s})
 	return s, err
 }
 

@@ -40,7 +40,8 @@ func deeds(w *world) map[string]deed {
 		}
 	}
 	invitation := gateway.NewID()
-	must(w.t, w.store.PutInvitation(w.t.Context(), gateway.Invitation{ID: invitation, GroupID: w.berlin.ID, Label: "hall", Topics: []string{"reports"}, Uses: 1, ExpiresAt: w.clock.Now().Add(time.Hour)}, "00000000", "link"))
+	code, link := gateway.MintInvitation()
+	must(w.t, w.store.PutInvitation(w.t.Context(), gateway.Invitation{ID: invitation, GroupID: w.berlin.ID, Label: "hall", Topics: []string{"reports"}, Uses: 1, ExpiresAt: w.clock.Now().Add(time.Hour)}, code, link))
 	feed, err := w.server.Calendars.Issue(w.t.Context(), w.berlin.ID, gateway.ID{}, "")
 	must(w.t, err)
 	of := func(kind string, id gateway.ID) string { return kind + "/" + id.String() }
@@ -55,7 +56,7 @@ func deeds(w *world) map[string]deed {
 		"list-groups": {}, "get-group": {}, "put-group": {body: group},
 		"list-members": {}, "get-member": {path: of("members", w.member)}, "find-members": {body: map[string]string{"kind": "ref", "value": memberRef}},
 		"reveal-member": {path: of("members", w.member) + "/reveal", body: why}, "export-member": {path: of("members", w.member) + "/export", body: why},
-		"erase-member": {path: of("members", w.member)}, "ask-members": {},
+		"erase-member": {path: of("members", w.member)}, "ask-members": {query: "?topic=reports"},
 		"import-members":    {query: "?dry_run=true", body: strings.NewReader(people + row("K-99", "Another", "+447700900177")), header: map[string]string{"Content-Type": "text/csv"}},
 		"submit-broadcast":  {body: draft},
 		"preview-broadcast": {body: draft},

@@ -53,13 +53,9 @@ type consent struct {
 	Source  string     `json:"source"`
 }
 
-type askIn struct {
-	Topics []string `json:"topics,omitempty" maxItems:"62" doc:"What they are asked about. Absent: every topic but the owners'."`
-}
-
 type askMembers struct {
 	InGroup
-	Body *askIn
+	Topics []string `query:"topic,explode" maxItems:"62" doc:"What they are asked about; several times for several. Absent: every topic but the owners'."`
 }
 
 // memberOf tells of a member with the texts that m has, masked or not.
@@ -169,13 +165,9 @@ func (s *server) addMembers() {
 		})
 	add(s, route{ID: "ask-members", Method: http.MethodPost, Path: "/api/v1/groups/{group}/members/ask", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator, Status: http.StatusCreated,
 		Summary: "Ask the unconfirmed to confirm", About: "One short message to every contact point that came in without evidence of consent: it names the topics, and says how to agree and how to stop. Her yes counts for these topics and no others. The first request of a day sends; another gets the same answer.",
-		Example: askIn{Topics: []string{"reports"}}, Answer: gateway.HandedIn{Submission: gateway.Submission{ID: sampleID, Created: true}, Drafts: []gateway.DraftText{{Name: "enrol-ask", Locale: "fa"}}}},
+		Answer: gateway.HandedIn{Submission: gateway.Submission{ID: sampleID, Created: true}, Drafts: []gateway.DraftText{{Name: "enrol-ask", Locale: "fa"}}}},
 		func(ctx context.Context, who caller, in *askMembers) (*body[gateway.HandedIn], error) {
-			var topics []string
-			if in.Body != nil {
-				topics = in.Body.Topics
-			}
-			done, err := s.Broadcasts.Ask(ctx, who.Group.ID, topics, who.Token.Label)
+			done, err := s.Broadcasts.Ask(ctx, who.Group.ID, in.Topics, who.Token.Label)
 			return &body[gateway.HandedIn]{done}, err
 		})
 	add(s, route{ID: "erase-member", Method: http.MethodDelete, Path: "/api/v1/groups/{group}/members/{member}", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator,

@@ -69,6 +69,9 @@ func TestTheSenderSeesDrafts(t *testing.T) {
 // Whoever has everybody asked to confirm is told in which languages that text is a draft; the group's own words count.
 func TestAskingNamesDrafts(t *testing.T) {
 	st := newStage(t)
+	for _, w := range st.wires {
+		w.limit = 1000 // bytes: scripts of three a letter ask too
+	}
 	st.enrol(who{locale: "en", points: "?sms"})
 	st.run(st.f)
 	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.EnrolAsk, map[string]string{"en": "{group} may write to you ({topics, list})? Send YES."}))

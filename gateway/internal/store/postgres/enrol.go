@@ -87,11 +87,6 @@ func (s *Store) InvitationByCode(ctx context.Context, group gateway.ID, code gat
 	return s.invitation(ctx, liveInvitation+"group_id = $2 AND code_index = $3", s.fixed(), group, key.Addresses.Of(roll.InvitationCode, code.Reveal()))
 }
 
-// InvitationByLink finds a live invitation.
-func (s *Store) InvitationByLink(ctx context.Context, link gateway.Private) (gateway.Invitation, error) {
-	return s.invitation(ctx, liveInvitation+"link_digest = $2", s.fixed(), gateway.DigestToken(link.Reveal()))
-}
-
 // Enrol takes an address in, so that it can be asked.
 func (s *Store) Enrol(ctx context.Context, e gateway.Enrolment) (out gateway.Enrolled, err error) {
 	desk, err := s.desk(ctx, e.GroupID)

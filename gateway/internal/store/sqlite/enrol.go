@@ -86,11 +86,6 @@ func (s *Store) InvitationByCode(ctx context.Context, group gateway.ID, code gat
 	return s.invitation(ctx, "group_id = ? AND code_index = ?"+liveInvitation, group[:], key.Addresses.Of(roll.InvitationCode, code.Reveal()), s.micros())
 }
 
-// InvitationByLink finds a live invitation.
-func (s *Store) InvitationByLink(ctx context.Context, link gateway.Private) (gateway.Invitation, error) {
-	return s.invitation(ctx, "link_digest = ?"+liveInvitation, gateway.DigestToken(link.Reveal()), s.micros())
-}
-
 // Enrol takes an address in, so that it can be asked.
 func (s *Store) Enrol(ctx context.Context, e gateway.Enrolment) (out gateway.Enrolled, err error) {
 	_, topics, err := s.group(ctx, "id = ?", e.GroupID[:])
