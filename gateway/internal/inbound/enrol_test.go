@@ -70,7 +70,7 @@ func TestSheJoinsByText(t *testing.T) {
 	}
 	st.say(st.own, told{ID: "3", From: ann, Text: "yes"})
 	all := st.answers(st.harbour)
-	if len(all) != 2 || !strings.Contains(st.text(st.harbour, all[1]), "Welcome to Harbour. You will get: reports. Reply STOP") {
+	if len(all) != 2 || !strings.Contains(st.text(st.harbour, all[1]), "Welcome to Harbour. You will get: reports.") || !strings.Contains(st.text(st.harbour, all[1]), "STOP ends all") {
 		t.Fatalf("welcome: %+v", all)
 	}
 	m = st.memberAt(st.harbour, "sms", ann)
