@@ -222,7 +222,7 @@ func TestNeutralModeNamesNobody(t *testing.T) {
 		return n >= 5*4+3 // Twilio itself answers the text message
 	})
 	sent := q.sent.taken()
-	for _, want := range []string{"You have a message", "You will get no more messages", "May we send you messages?", "ContentRetention=discard", "RCPT TO:<nadia@people.example>", "List-Id: <messages.people.example>"} {
+	for _, want := range []string{"You have a message", "You will get no more messages", "Do you want to get messages here?", "ContentRetention=discard", "RCPT TO:<nadia@people.example>", "List-Id: <messages.people.example>"} {
 		if !bytes.Contains(sent, []byte(want)) {
 			t.Errorf("%q is not among what providers got: this looks in the wrong place", want)
 		}
