@@ -112,9 +112,16 @@ func TestWhoIsAnsweredAndInWhichLanguage(t *testing.T) {
 	if len(st.answers(st.harbour)) != 2 {
 		t.Fatal("START does not bring the code back")
 	}
+	st.say(st.own, told{ID: "refused", From: bea, Text: "STOP"}, told{ID: "after all", From: bea, Text: "START"}) // to the question
+	if m := st.memberAt(st.harbour, "sms", bea); m.Points[0].State != gateway.PointActive || fmt.Sprint(m.Points[0].Topics) != "[reports]" {
+		t.Errorf("START after the question: %+v", m.Points[0].State)
+	}
+	if len(st.answers(st.harbour)) != 4 { // how to return, and a welcome
+		t.Errorf("%d answers", len(st.answers(st.harbour)))
+	}
 	_, french, _ := st.invite(st.harbour, 1, "fr")
 	st.say(st.own, told{ID: "7", From: ann, Text: french})
-	if all = st.answers(st.harbour); len(all) != 3 || all[2].Locale != "fr" {
+	if all = st.answers(st.harbour); len(all) != 5 || all[4].Locale != "fr" {
 		t.Errorf("an invitation in French: %+v", all)
 	}
 }

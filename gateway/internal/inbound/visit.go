@@ -102,6 +102,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 				return fmt.Errorf("undo a STOP: %w", err)
 			}
 		}
+		if owners, err = v.owners(ctx, true); err != nil { // who never agreed is to be confirmed, and this may be her yes
+			return err
+		}
 		return v.confirm(ctx, owners)
 	case yes:
 		v.Count(v.ch.ID, HeardYes)

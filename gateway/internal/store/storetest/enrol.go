@@ -111,7 +111,20 @@ func enrolKnown(t *testing.T, open Open) {
 		w.ok(err)
 		equal(t, "used", v.Used, n)
 	}
-	_, err := w.StopAddress(w.ctx, w.group.ID, "sms", "+4915550100009", gateway.Consent{At: w.clock.Now(), Source: "member"})
+	// A number that was dead has a new owner, who inherits nothing.
+	gone := w.row("K-2")
+	w.addPoint(&gone, "sms", "+4915550100008", "alerts")
+	before := w.take(w.group.ID, gone)[0].MemberID
+	w.ok(w.MarkAddress(w.ctx, w.group.ID, "sms", "+4915550100008", gateway.PointChange{State: gateway.PointInvalid}))
+	heir, err := w.enrol(i, "+4915550100008")
+	w.ok(err)
+	_, err = w.ConfirmAddress(w.ctx, w.group.ID, "sms", "+4915550100008", []string{"reports"}, gateway.Consent{Granted: true, At: w.clock.Now(), Source: "member"})
+	w.ok(err)
+	p := w.read(w.group.ID, heir.Member).Points[0]
+	equal(t, "the new owner", fmt.Sprintf("%v %v %v", heir.Member != before, p.State, p.Topics), "true active [reports]")
+	equal(t, "the old one", w.read(w.group.ID, before).Points[0].State, gateway.PointInvalid)
+
+	_, err = w.StopAddress(w.ctx, w.group.ID, "sms", "+4915550100009", gateway.Consent{At: w.clock.Now(), Source: "member"})
 	w.ok(err)
 	out, err := w.enrol(i, "+4915550100009")
 	w.ok(err)
