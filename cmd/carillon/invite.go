@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -163,8 +166,11 @@ func (sh *shell) drawQR(text, file string) error {
 	case filepath.Ext(file) == ".svg":
 		return writePrivate(file, qrSVG(code))
 	}
-	code.Scale = 8 // pixels a square
-	return writePrivate(file, code.PNG())
+	picture, err := qrPNG(code, 8)
+	if err != nil {
+		return fmt.Errorf("drawing the QR code: %w", err)
+	}
+	return writePrivate(file, picture)
 }
 
 // margin is how many light squares stand around a QR code (ISO/IEC 18004, section 6.3.8).
@@ -190,6 +196,22 @@ func qrBlocks(code *qr.Code) []byte {
 		b.WriteByte('\n')
 	}
 	return b.Bytes()
+}
+
+// qrPNG draws a code with that many pixels a square. The library's own writer breaks down at some sizes.
+func qrPNG(code *qr.Code, scale int) ([]byte, error) {
+	side := (code.Size + 2*margin) * scale
+	picture := image.NewPaletted(image.Rect(0, 0, side, side), color.Palette{color.White, color.Black})
+	for y := range code.Size * scale {
+		for x := range code.Size * scale {
+			if code.Black(x/scale, y/scale) {
+				picture.SetColorIndex(x+margin*scale, y+margin*scale, 1)
+			}
+		}
+	}
+	var b bytes.Buffer
+	err := png.Encode(&b, picture)
+	return b.Bytes(), err
 }
 
 // qrSVG draws a code as a picture that scales.

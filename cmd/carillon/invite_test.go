@@ -15,8 +15,11 @@ func TestQRCodeIsTheSameEverywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code.Scale = 1
-	picture, err := png.Decode(bytes.NewReader(code.PNG()))
+	file, err := qrPNG(code, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := png.Decode(bytes.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
 	}
