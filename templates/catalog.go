@@ -1,8 +1,11 @@
 package templates
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"regexp"
@@ -31,6 +34,9 @@ const (
 	LanguageUnknown  = "language-unknown"  // which ones there are
 	Help             = "help"              // who writes, and the group's contact
 	HelpHere         = "help-here"         // the same where a person reads the answers
+	EnrolAsk         = "enrol-ask"         // asks whether she wants {topics} of {group}
+	EnrolAlready     = "enrol-already"     // after the code of an invitation: she is a member
+	Welcome          = "welcome"           // after her yes: that she gets {topics}, and how to stop
 
 	EventNeutral    = "event-neutral"    // in a calendar: that there is an event, and nothing else
 	CalendarNeutral = "calendar-neutral" // the name of such a calendar
@@ -49,6 +55,15 @@ func Shipped() map[string]map[string]string { return embedded(catalog, "catalog"
 // ShippedText gives one text that comes with Carillon: locale → source; nil if there is none of this name. The caller may
 // change what it gets.
 func ShippedText(name string) map[string]string { return languages(catalog, "catalog/"+name) }
+
+// Version names the words that a text has now: name, and a digest of its sources by locale, a group's own among them.
+func Version(name string, sources map[string]string) string {
+	h := sha256.New()
+	for _, locale := range slices.Sorted(maps.Keys(sources)) {
+		_, _ = fmt.Fprintf(h, "%s\n%s\n", locale, sources[locale])
+	}
+	return name + "-" + hex.EncodeToString(h.Sum(nil)[:4])
+}
 
 // Wording gives a shipped text with a group's own languages laid over it: own is locale → source, and may be nil.
 func Wording(name string, own map[string]string) (*Set, error) {

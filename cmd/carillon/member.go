@@ -25,8 +25,10 @@ func (sh *shell) memberAsk() *cobra.Command {
 		Short: "ask everybody without evidence of consent to confirm, at most once a day",
 		Args:  cobra.NoArgs,
 	}
+	var topics []string
+	c.Flags().StringSliceVar(&topics, "topic", nil, "what to ask about; a yes counts for that alone (repeat it for several; absent: every topic but the owners')")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, _ []string) error {
-		done, err := api.AskMembers(ctx, group)
+		done, err := api.AskMembers(ctx, group, topics)
 		if err != nil {
 			return err
 		}

@@ -169,7 +169,7 @@ func (w *world) Adapter(gateway.ID) (channels.Adapter, bool) { return w.adapter,
 func (w *world) Usable(gateway.ID) []gateway.Channel { return w.All() }
 
 func (w *world) fanout(o fanout.Options) *fanout.Fanout {
-	return fanout.New(fanout.Store{Groups: w.store, Log: w.store, Audiences: w.store, Ledger: w.store, Tracking: w.store, Prices: w.store, Wordings: w.store, Reviews: w.store}, w, o)
+	return fanout.New(fanout.Store{Groups: w.store, Log: w.store, Audiences: w.store, Ledger: w.store, Tracking: w.store, Prices: w.store, Asks: w.store, Wordings: w.store, Reviews: w.store}, w, o)
 }
 
 func (w *world) dispatcher() (*dispatch.Dispatcher, error) {

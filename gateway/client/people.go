@@ -89,9 +89,10 @@ func (c *Client) ExportMember(ctx context.Context, group string, id gateway.ID, 
 	return fetch[json.RawMessage](ctx, c, call{method: http.MethodPost, path: groupPath(group, "members", id.String(), "export"), in: map[string]any{"reason": reason}})
 }
 
-// AskMembers asks everybody without evidence of consent to confirm; at most once a day.
-func (c *Client) AskMembers(ctx context.Context, group string) (s gateway.HandedIn, err error) {
-	err = c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", "ask"), out: &s})
+// AskMembers asks everybody without evidence of consent whether she wants these topics (none: all but the owners'); at most once a
+// day.
+func (c *Client) AskMembers(ctx context.Context, group string, topics []string) (s gateway.HandedIn, err error) {
+	err = c.do(ctx, call{method: http.MethodPost, path: groupPath(group, "members", "ask"), query: url.Values{"topic": topics}, out: &s})
 	return s, err
 }
 

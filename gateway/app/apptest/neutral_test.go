@@ -197,7 +197,7 @@ func TestNeutralModeNamesNobody(t *testing.T) {
 		}
 	}
 	send("first ")
-	if _, err := q.API.AskMembers(t.Context(), slug); err != nil {
+	if _, err := q.API.AskMembers(t.Context(), slug, nil); err != nil {
 		t.Fatal(err)
 	}
 	q.UntilBox(20*time.Second, "for the question", func() bool { return len(q.texts(numbers[1])) == 1 })
@@ -222,7 +222,7 @@ func TestNeutralModeNamesNobody(t *testing.T) {
 		return n >= 5*4+3 // Twilio itself answers the text message
 	})
 	sent := q.sent.taken()
-	for _, want := range []string{"You have a message", "You will get no more messages", "May we send you messages?", "ContentRetention=discard", "RCPT TO:<nadia@people.example>", "List-Id: <messages.people.example>"} {
+	for _, want := range []string{"You have a message", "You will get no more messages", "Do you want to get messages here?", "ContentRetention=discard", "RCPT TO:<nadia@people.example>", "List-Id: <messages.people.example>"} {
 		if !bytes.Contains(sent, []byte(want)) {
 			t.Errorf("%q is not among what providers got: this looks in the wrong place", want)
 		}

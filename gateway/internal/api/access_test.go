@@ -39,6 +39,9 @@ func deeds(w *world) map[string]deed {
 			must(w.t, err)
 		}
 	}
+	invitation := gateway.NewID()
+	code, link := gateway.MintInvitation()
+	must(w.t, w.store.PutInvitation(w.t.Context(), gateway.Invitation{ID: invitation, GroupID: w.berlin.ID, Label: "hall", Topics: []string{"reports"}, Uses: 1, ExpiresAt: w.clock.Now().Add(time.Hour)}, code, link))
 	feed, err := w.server.Calendars.Issue(w.t.Context(), w.berlin.ID, gateway.ID{}, "")
 	must(w.t, err)
 	of := func(kind string, id gateway.ID) string { return kind + "/" + id.String() }
@@ -54,7 +57,7 @@ func deeds(w *world) map[string]deed {
 		"list-members": {}, "get-member": {path: of("members", w.member)}, "find-members": {body: map[string]string{"kind": "ref", "value": memberRef}},
 		"reveal-member": {path: of("members", w.member) + "/reveal", body: why}, "export-member": {path: of("members", w.member) + "/export", body: why},
 		"link-member":  {path: of("members", w.member) + "/link"},
-		"erase-member": {path: of("members", w.member)}, "ask-members": {},
+		"erase-member": {path: of("members", w.member)}, "ask-members": {query: "?topic=reports"},
 		"import-members":    {query: "?dry_run=true", body: strings.NewReader(people + row("K-99", "Another", "+447700900177")), header: map[string]string{"Content-Type": "text/csv"}},
 		"submit-broadcast":  {body: draft},
 		"preview-broadcast": {body: draft},
@@ -71,6 +74,7 @@ func deeds(w *world) map[string]deed {
 		"set-prices":       {body: map[string]any{"set": []any{map[string]any{"kind": "sms", "currency": "EUR", "micros": 80_000}}, "remove": []any{map[string]any{"kind": "sms", "country": "KE"}}}},
 		"list-wordings":    {}, "put-wording": {path: "wordings/welcome", body: map[string]any{"sources": map[string]string{"sw": "{group}: {topics, list}."}}}, "delete-wording": {path: "wordings/hello"},
 		"list-texts": {query: "?name=pointer&sources=true"}, "list-reviews": {}, "put-review": {body: map[string]any{"name": "pointer", "locale": "fa", "source": "سلام", "by": "Shirin"}}, "delete-review": {path: "reviews/" + digest},
+		"create-invitation": {body: map[string]any{"label": "assembly", "topics": []string{"reports"}}}, "list-invitations": {}, "get-invitation": {path: of("invitations", invitation)}, "revoke-invitation": {path: of("invitations", invitation) + "/revoke"},
 		"create-group-token": {body: map[string]any{"label": "new", "role": "viewer"}}, "create-token": {body: map[string]any{"label": "new"}},
 		"list-group-tokens": {}, "list-tokens": {}, "revoke-group-token": {path: of("tokens", w.ids["berlin viewer"])}, "revoke-token": {path: of("tokens", w.ids["second operator"])},
 		"list-calendars": {}, "get-calendar": {path: "calendars/meetings"}, "list-events": {path: "calendars/meetings/events"}, "put-calendar": {path: "calendars/new", body: map[string]any{"topic": "reports", "url": icsSecret}},

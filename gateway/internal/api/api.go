@@ -50,6 +50,10 @@ type Options struct {
 	Link       func(ctx context.Context, group, member gateway.ID) error // sends a member a link to her own page
 	Countries  map[string]bool                                           // all kinds of contact point, and whether their addresses have countries
 
+	// Inviter makes invitations, Invitations keeps them.
+	Inviter     Inviter
+	Invitations gateway.Invitations
+
 	Status func(context.Context) (gateway.Status, error) // with all channels
 	Ready  func(context.Context) []string                // why it cannot work now, in words safe to show; empty: ready
 	// Findings gives what the watchdog found, for /readyz; nil: there is none.
@@ -114,7 +118,7 @@ func (s *server) complete() error {
 	needs := map[string]bool{
 		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
 		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Reviews": s.Reviews == nil,
-		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil, "Reports": s.Reports == nil,
+		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil, "Reports": s.Reports == nil, "Inviter": s.Inviter == nil, "Invitations": s.Invitations == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
 		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
 	}
@@ -185,6 +189,7 @@ func (s *server) addRoutes() {
 	s.addCalendars()
 	s.addSchedules()
 	s.addReports()
+	s.addInvitations()
 	s.addTokens()
 	s.addDocuments()
 	s.addStatus()
@@ -290,8 +295,9 @@ type Broadcasts interface {
 	Preview(ctx context.Context, d gateway.Draft) (gateway.Preview, error)
 	Stop(ctx context.Context, group, id gateway.ID) error
 	Resume(ctx context.Context, group, id gateway.ID) error
-	// Ask asks every member without evidence of consent to confirm, over the contact points that she has; at most once a day.
-	Ask(ctx context.Context, group gateway.ID, author string) (gateway.HandedIn, error)
+	// Ask asks every member without evidence of consent whether she wants these topics (none: all but the owners'), over the
+	// contact points that she has; at most once a day.
+	Ask(ctx context.Context, group gateway.ID, topics []string, author string) (gateway.HandedIn, error)
 	// Replay sends again what ended as failed; it returns how many deliveries.
 	Replay(ctx context.Context, group, id gateway.ID) (int, error)
 }

@@ -172,13 +172,21 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 	feeds, err := c.Feeds(ctx, "berlin")
 	is("feeds", len(feeds) == 1 && feeds[0].MemberID == w.member, feeds, err)
 	ok("revoke feed", c.RevokeFeed(ctx, "berlin", feed.ID))
+	invitation, err := c.CreateInvitation(ctx, "berlin", client.NewInvitation{Label: "assembly", Topics: []string{"reports"}, Uses: 5})
+	is("create invitation", len(invitation.Code) == gateway.CodeDigits && invitation.Author == "berlin administrator", invitation.ID, err)
+	invitations, err := c.Invitations(ctx, "berlin")
+	is("invitations", len(invitations) == 1 && invitations[0].Uses == 5, invitations, err)
+	invited, err := c.RevokeInvitation(ctx, "berlin", invitation.ID)
+	is("revoke invitation", !invited.RevokedAt.IsZero(), invited, err)
+	invited, err = c.Invitation(ctx, "berlin", invitation.ID)
+	is("invitation", len(invited.Members) == 0 && !invited.RevokedAt.IsZero(), invited, err)
 	doc, err := c.Export(ctx)
 	is("export", len(doc.Groups) == 1, doc, err)
 	applied, err := c.Apply(ctx, doc, true, true)
 	is("apply", applied.DryRun && applied.Conflicts() == 0 && len(applied.Items) > 0, applied, err)
 	useSchedules(t, w, c, "berlin administrator")
 	useReports(t, w, c)
-	_, err = c.AskMembers(ctx, "berlin")
+	_, err = c.AskMembers(ctx, "berlin", []string{"reports"})
 	ok("ask", err)
 	ok("erase", c.EraseMember(ctx, "berlin", w.member))
 	_, err = op2.Tokens(ctx, "berlin")
@@ -190,8 +198,8 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 			t.Errorf("no method of the client asks %s %s", rt.Method, rt.Path)
 		}
 	}
-	if n := reflect.TypeFor[*client.Client]().NumMethod(); n != 74 {
-		t.Errorf("the client has %d methods; this story uses 72 of 74, and the next one the other two", n)
+	if n := reflect.TypeFor[*client.Client]().NumMethod(); n != 78 {
+		t.Errorf("the client has %d methods; this story uses 76 of 78, and the next one the other two", n)
 	}
 }
 

@@ -35,6 +35,11 @@ type contactPoint struct {
 	Shared  bool               `json:"shared,omitempty" doc:"Others have this address too."`
 }
 
+type askMembers struct {
+	InGroup
+	Topics []string `query:"topic,explode" maxItems:"62" doc:"What they are asked about; several times for several. Absent: every topic but the owners'."`
+}
+
 // memberOf tells of a member with the texts that m has, masked or not.
 func memberOf(m gateway.Member) member {
 	out := member{ID: m.ID, Ref: m.Ref.Reveal(), Name: m.Name.Reveal(), Locale: m.Locale, Fallback: m.Fallback, Zone: m.Zone, Neutral: m.Neutral, Quiet: m.Quiet,
@@ -146,10 +151,10 @@ func (s *server) addMembers() {
 			return &body[memberExport]{exportOf(all)}, err
 		})
 	add(s, route{ID: "ask-members", Method: http.MethodPost, Path: "/api/v1/groups/{group}/members/ask", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator, Status: http.StatusCreated,
-		Summary: "Ask the unconfirmed to confirm", About: "One short message to every contact point that came in without evidence of consent: it says how to agree and how to stop. The first request of a day sends; another gets the same answer.",
-		Answer: gateway.HandedIn{Submission: gateway.Submission{ID: sampleID, Created: true}, Drafts: []gateway.DraftText{{Name: "confirm", Locale: "fa"}}}},
-		func(ctx context.Context, who caller, in *InGroup) (*body[gateway.HandedIn], error) {
-			done, err := s.Broadcasts.Ask(ctx, who.Group.ID, who.Token.Label)
+		Summary: "Ask the unconfirmed to confirm", About: "One short message to every contact point that came in without evidence of consent: it names the topics, and says how to agree and how to stop. Her yes counts for these topics and no others. The first request of a day sends; another gets the same answer.",
+		Answer: gateway.HandedIn{Submission: gateway.Submission{ID: sampleID, Created: true}, Drafts: []gateway.DraftText{{Name: "enrol-ask", Locale: "fa"}}}},
+		func(ctx context.Context, who caller, in *askMembers) (*body[gateway.HandedIn], error) {
+			done, err := s.Broadcasts.Ask(ctx, who.Group.ID, in.Topics, who.Token.Label)
 			return &body[gateway.HandedIn]{done}, err
 		})
 	add(s, route{ID: "link-member", Method: http.MethodPost, Path: "/api/v1/groups/{group}/members/{member}/link", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator, Status: http.StatusAccepted,

@@ -71,7 +71,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{"sms"}, Now: w.clock.Now,
 		Usable: func(gateway.ID) []gateway.Channel { return nil }, Parse: parseSMS})
 	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now),
-		Access: w.store, Replays: w.store, Applied: w.store, Countries: map[string]bool{"sms": true, "telegram": false}, Status: w.fake.status, Ready: func(context.Context) []string { return w.fake.unready }, Metrics: prometheus.NewRegistry(),
+		Inviter: invites{w.store}, Invitations: w.store, Access: w.store, Replays: w.store, Applied: w.store, Countries: map[string]bool{"sms": true, "telegram": false}, Status: w.fake.status, Ready: func(context.Context) []string { return w.fake.unready }, Metrics: prometheus.NewRegistry(),
 		Hooks: http.HandlerFunc(w.fake.hook), Holdings: w.store, Link: func(context.Context, gateway.ID, gateway.ID) error { return nil }, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Now: w.clock.Now}
 	for _, c := range change {
 		c(&o)
@@ -304,11 +304,19 @@ func (s *services) Resume(ctx context.Context, group, id gateway.ID) error {
 	return s.SetState(ctx, group, id, false)
 }
 
-func (s *services) Ask(ctx context.Context, group gateway.ID, author string) (gateway.HandedIn, error) {
+func (s *services) Ask(ctx context.Context, group gateway.ID, _ []string, author string) (gateway.HandedIn, error) {
 	now := time.Now()
 	done, err := s.Store.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: group, Key: "ask", Kind: "confirm", Class: gateway.Account, Audience: gateway.Audience{Unconfirmed: true},
 		Author: author, Policy: gateway.PolicyOf(gateway.Account), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Minute)}, []byte("ask"), nil)
 	return gateway.HandedIn{Submission: done}, err
+}
+
+// invites stands where the live channels say how one gets in.
+type invites struct{ gateway.Invitations }
+
+func (s invites) Invite(ctx context.Context, i gateway.Invitation) (gateway.IssuedInvitation, error) {
+	code, link := gateway.MintInvitation()
+	return gateway.IssuedInvitation{Invitation: i, Code: code.Reveal(), SMS: "sms:+12025550142?body=" + code.Reveal()}, s.PutInvitation(ctx, i, code, link)
 }
 
 func (s *services) Replay(ctx context.Context, group, id gateway.ID) (int, error) {

@@ -69,16 +69,19 @@ func TestTheSenderSeesDrafts(t *testing.T) {
 // Whoever has everybody asked to confirm is told in which languages that text is a draft; the group's own words count.
 func TestAskingNamesDrafts(t *testing.T) {
 	st := newStage(t)
+	for _, w := range st.wires {
+		w.limit = 1000 // bytes: scripts of three a letter ask too
+	}
 	st.enrol(who{locale: "en", points: "?sms"})
 	st.run(st.f)
-	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.Confirm, map[string]string{"en": "{group} may write to you? Send YES."}))
-	s, err := st.f.Ask(t.Context(), st.group.ID, "test")
+	st.ok(st.s.PutWording(t.Context(), st.group.ID, templates.EnrolAsk, map[string]string{"en": "{group} may write to you ({topics, list})? Send YES."}))
+	s, err := st.f.Ask(t.Context(), st.group.ID, nil, "test")
 	st.ok(err)
-	if len(s.Drafts) != len(templates.ShippedText(templates.Confirm))-1 {
+	if len(s.Drafts) != len(templates.ShippedText(templates.EnrolAsk))-1 {
 		t.Errorf("%+v", s)
 	}
 	for _, d := range s.Drafts {
-		if d.Name != templates.Confirm || d.Locale == "en" {
+		if d.Name != templates.EnrolAsk || d.Locale == "en" {
 			t.Errorf("%+v is no draft of the text that is sent", d)
 		}
 	}

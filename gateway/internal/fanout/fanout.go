@@ -32,6 +32,9 @@ type Store struct {
 		Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Tally, error)
 		Release(ctx context.Context, group, broadcast gateway.ID, failed bool, limit int) (int, error)
 	}
+	Asks interface {
+		PutAsk(ctx context.Context, group, broadcast gateway.ID, a gateway.Asked) error
+	}
 	Prices interface {
 		Prices(ctx context.Context, owner gateway.ID) ([]gateway.Price, error)
 	}

@@ -157,7 +157,7 @@ func TestALargeAudienceIsNotReadWhenNothingIsMissing(t *testing.T) {
 	st := newStage(t)
 	st.enrol(append(many(1200, who{locale: "en", points: "sms"}), many(70, who{locale: "es", points: "telegram"})...)...)
 	a := &asked{Audiences: st.s}
-	st.f = fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: a, Ledger: st, Tracking: st.s, Prices: st.s, Wordings: st.s}, st, fanout.Options{Now: st.now})
+	st.f = fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: a, Ledger: st, Tracking: st.s, Prices: st.s, Asks: st.s, Wordings: st.s}, st, fanout.Options{Now: st.now})
 	st.submit(bare("both", map[string]string{"en": "en", "es": "es"}))
 	if a.pages != 1 || a.locales != 1 {
 		t.Errorf("nothing is missing: %d pages, locales asked for %d times", a.pages, a.locales)

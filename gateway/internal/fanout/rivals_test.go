@@ -18,7 +18,7 @@ func TestRivals(t *testing.T) {
 			st := newStage(t)
 			st.enrol(many(2100, who{locale: "en", points: "sms"})...)
 			options := fanout.Options{Now: st.now, Sweep: time.Hour, Rivals: true}
-			store := fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Prices: st.s, Wordings: st.s, Reviews: st.s}
+			store := fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Prices: st.s, Asks: st.s, Wordings: st.s, Reviews: st.s}
 			one, two := fanout.New(store, st, options), fanout.New(store, st, options)
 			options.Elsewhere = func() { one.Look(); two.Look() }
 			st.f = fanout.New(store, st, options)

@@ -98,6 +98,9 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 		b: b, group: g, ways: ways, data: templates.Text(b.Words.Data), shipped: b.Kind.Shipped(),
 		readings: map[readingKey]*version{}, versions: map[versionKey]*version{},
 	}
+	if topics, ok := b.Words.Data["topics"]; ok && t.shipped {
+		t.data["topics"] = strings.Split(topics, "\n")
+	}
 	if _, own := t.data["group"]; !own {
 		t.data["group"] = g.Name
 	}

@@ -146,7 +146,7 @@ en-x-fallback-zone-etc-gmtplus5: {"text":"[en] We meet at 12:00 PM.","cost":1}`
 // The coalition's languages come last, for a group that has none in common with the text.
 func TestTheCoalitionsLanguagesComeLast(t *testing.T) {
 	st := newStage(t)
-	st.f = fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Prices: st.s, Wordings: st.s}, st, fanout.Options{Now: st.now, Languages: []string{"sw", "es"}})
+	st.f = fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Prices: st.s, Asks: st.s, Wordings: st.s}, st, fanout.Options{Now: st.now, Languages: []string{"sw", "es"}})
 	st.enrol(who{locale: "de", points: "sms"})
 	st.run(st.f)
 	d := report("r1")

@@ -83,16 +83,17 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) error 
 			return fmt.Errorf("undo a STOP: %w", err)
 		}
 	}
+	var back []known
 	for _, k := range owners {
-		back := false
+		returns := false
 		for _, m := range k.members {
 			point, ok := v.point(m)
 			if !ok {
 				continue
 			}
-			back = back || point.State == gateway.PointStopped
+			returns = returns || point.State == gateway.PointStopped
 			if m.PausedUntil.After(v.Now()) {
-				back = true
+				returns = true
 				if err := v.Wishes.Wish(ctx, k.group.ID, m.ID, gateway.Wish{PausedUntil: &time.Time{}}, v.proof("START", true, "member")); err != nil {
 					return fmt.Errorf("end a pause: %w", err)
 				}
@@ -101,17 +102,27 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) error 
 				if point.State != gateway.PointActive || p.State != gateway.PointStopped || !forgeable(p.Kind) || p.Shared {
 					continue
 				}
-				back = true
+				returns = true
 				if _, err := v.Consents.StartAddress(ctx, k.group.ID, p.Kind, p.Address, v.proof("START over another address of hers", true, "member")); err != nil {
 					return fmt.Errorf("undo a STOP: %w", err)
 				}
 			}
 		}
-		if back && !v.provides(provided) {
+		if returns && !v.provides(provided) {
+			back = append(back, k)
+		}
+	}
+	owners, err := v.owners(ctx, true) // whom a STOP kept from agreeing is to be confirmed now
+	if err != nil {
+		return err
+	}
+	welcomed, err := v.confirm(ctx, owners)
+	for _, k := range back {
+		if !slices.Contains(welcomed, k.group.ID) {
 			v.answer(ctx, k, templates.Started, nil)
 		}
 	}
-	return v.confirm(ctx, owners)
+	return err
 }
 
 // forgeable says whether anybody can write in the name of an address of a kind (threat T8).

@@ -69,6 +69,8 @@ type Parts struct {
 	Wishes   gateway.Wishes
 	Answer   Answer
 	Duty     Duty
+	Guests   Guests
+	Country  func(kind string, address gateway.Private) string // as of gateway.PointRef
 
 	// Page sends a member a link to her own page, to that contact point; the key makes it happen once. Nil: there are no pages.
 	Page  func(ctx context.Context, group, member, point gateway.ID, key string) error
@@ -94,6 +96,9 @@ const (
 	HeardLanguage Heard = "language"
 	HeardHelp     Heard = "help"
 	HeardPage     Heard = "page"
+	HeardJoin     Heard = "join"     // the code of an invitation
+	HeardGuess    Heard = "guess"    // a code that is none
+	HeardLimited  Heard = "limited"  // a code that was not listened to, or not answered: there are too many, or from too far
 	HeardMessage  Heard = "message"  // for the inbox
 	HeardStranger Heard = "stranger" // written by somebody whom none of the channel's several groups knows: nobody's to keep
 	HeardAgain    Heard = "again"    // the same event once more
@@ -104,7 +109,7 @@ const (
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {

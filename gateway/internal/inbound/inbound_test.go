@@ -99,7 +99,7 @@ func TestAStrangerGetsNoAnswerAndIsHeard(t *testing.T) {
 	}
 }
 
-// She was asked, and says yes: she may be written to about every topic of the group, with the words as evidence. A yes
+// She was asked, and says yes: she may be written to about the topics that the question named, with the words as evidence. A yes
 // of somebody who was never asked changes nothing, and a yes does not undo a STOP.
 func TestYesConfirms(t *testing.T) {
 	st := newStage(t)
@@ -107,6 +107,17 @@ func TestYesConfirms(t *testing.T) {
 	gone := st.enrol(st.harbour, "sms:"+bea)
 	st.say(st.own, told{ID: "1", From: bea, Text: "STOP"})
 	st.say(st.own, told{ID: "2", From: bea, Text: "Yes."})
+	st.say(st.own, told{ID: "0", From: ann, Text: "yes"}) // to what?
+	if got := st.states(st.harbour, asked); got != "unconfirmed" {
+		t.Fatalf("before she is asked: %s", got)
+	}
+	s, err := st.f.Ask(t.Context(), st.harbour.ID, []string{"alerts"}, "desk")
+	st.ok(err)
+	st.answers(st.harbour)
+	again, err := st.f.Ask(t.Context(), st.harbour.ID, []string{"alerts"}, "desk")
+	if err != nil || again.Created || again.ID != s.ID {
+		t.Errorf("asked twice a day: %+v, %v", again, err)
+	}
 	st.say(st.own, told{ID: "3", From: ann, Text: "Ｙｅｓ"})
 	if got := st.states(st.harbour, asked) + ", " + st.states(st.harbour, gone); got != "active, stopped" {
 		t.Fatalf("%s", got)
@@ -115,7 +126,7 @@ func TestYesConfirms(t *testing.T) {
 	st.ok(err)
 	evidence, err := st.s.Evidence(t.Context(), st.harbour.ID, asked)
 	st.ok(err)
-	if fmt.Sprint(m.Points[0].Topics) != "[reports alerts]" || len(evidence) != 2 || evidence[0].Topic != "reports" || evidence[1].Topic != "alerts" || !strings.HasPrefix(evidence[0].Wording, "confirm-") || evidence[0].Locale != "en" || !evidence[0].Granted {
+	if fmt.Sprint(m.Points[0].Topics) != "[alerts]" || len(evidence) != 1 || evidence[0].Topic != "alerts" || !strings.HasPrefix(evidence[0].Wording, "enrol-ask-") || evidence[0].Locale != "en" || !evidence[0].Granted {
 		t.Errorf("%v, %+v", m.Points[0].Topics, evidence)
 	}
 }

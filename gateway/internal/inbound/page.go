@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
-	"github.com/carillon-gateway/carillon/templates"
 )
 
 // sendPage answers ME: every member with this address is sent a link to her own page, where she wrote from. A stranger gets
@@ -33,10 +32,4 @@ func (v *visit) sendPage(ctx context.Context, owners []known) error {
 		}
 	}
 	return nil
-}
-
-// asksForPage says whether a message is the code form that asks for one's own page. It is the same in all languages, as the
-// pages and the manual name it.
-func asksForPage(key string) bool {
-	return key == templates.WordKey("ME") || key == templates.WordKey("PAGE")
 }

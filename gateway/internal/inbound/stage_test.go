@@ -104,7 +104,8 @@ type stage struct {
 	mu              sync.Mutex
 	heard           map[inbound.Heard]int
 	receipts        []channels.Receipt
-	broken          error // what the store answers, if anything is wrong with it
+	later           time.Duration // by which the ledger's clock is wound
+	broken          error         // what the store answers, if anything is wrong with it
 }
 
 func newStage(t *testing.T) *stage {
@@ -113,20 +114,32 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	st := &stage{t: t, wires: map[gateway.ID]*wire{}, heard: map[inbound.Heard]int{}}
-	st.s, err = sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Ring: ring})
+	st.s, err = sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: st.now, Country: countryOf})
 	st.ok(err)
 	t.Cleanup(func() { st.ok(st.s.Close()) })
 	topics := []gateway.Topic{{Name: "reports"}, {Name: "alerts"}}
-	st.harbour, err = st.s.PutGroup(t.Context(), gateway.Group{Slug: "harbour", Name: "Harbour", Locale: "en", Zone: "UTC", Topics: topics})
+	st.harbour, err = st.s.PutGroup(t.Context(), gateway.Group{Slug: "harbour", Name: "Harbour", Locale: "en", Zone: "UTC", Region: "GB", Countries: []string{"GB", "KE"}, Topics: topics})
 	st.ok(err)
 	st.valley, err = st.s.PutGroup(t.Context(), gateway.Group{Slug: "valley", Name: "Valley", Locale: "en", Zone: "UTC", Topics: topics})
 	st.ok(err)
 	st.own = st.channel(gateway.Channel{GroupID: st.harbour.ID, Name: "harbour-text", Adapter: "sms", Kind: "sms"})
 	st.chat = st.channel(gateway.Channel{GroupID: st.harbour.ID, Name: "harbour-chat", Adapter: "telegram", Kind: "telegram"})
 	st.all = st.channel(gateway.Channel{Name: "everyone-text", Adapter: "sms", Kind: "sms"})
-	st.f = fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st.s, Tracking: st.s, Prices: st.s, Wordings: st.s}, st, fanout.Options{})
+	st.f = fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st.s, Tracking: st.s, Prices: st.s, Asks: st.s, Wordings: st.s, Reviews: st.s}, st, fanout.Options{})
 	st.ears = st.newEars()
 	return st
+}
+
+func (st *stage) now() time.Time {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return time.Now().Add(st.later)
+}
+
+func (st *stage) wind(d time.Duration) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.later += d
 }
 
 func (st *stage) channel(c gateway.Channel) gateway.Channel {
@@ -138,7 +151,7 @@ func (st *stage) channel(c gateway.Channel) gateway.Channel {
 
 func (st *stage) newEars() *inbound.Ears {
 	return inbound.New(inbound.Parts{
-		Channels: st, Receipts: st, Members: st.s, Groups: st.s, Consents: st.s, Inbox: st, Cursors: st.s, Polls: true, Pause: time.Millisecond,
+		Channels: st, Receipts: st, Members: st.s, Groups: st.s, Consents: st.s, Inbox: st, Cursors: st.s, Guests: st.s, Country: countryOf, Polls: true, Pause: time.Millisecond,
 		Wishes: st.s, Answer: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
 			_, err := st.f.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data})
 			return err
@@ -155,6 +168,19 @@ func (st *stage) newEars() *inbound.Ears {
 			st.heard[what]++
 		},
 	})
+}
+
+// countryOf knows three prefixes.
+func countryOf(kind string, address gateway.Private) string {
+	if kind != "sms" {
+		return ""
+	}
+	for prefix, country := range map[string]string{"+44": "GB", "+254": "KE", "+49": "DE"} {
+		if strings.HasPrefix(address.Reveal(), prefix) {
+			return country
+		}
+	}
+	return gateway.UnknownCountry
 }
 
 func (st *stage) All() []gateway.Channel { return []gateway.Channel{st.own, st.chat, st.all} }

@@ -2,7 +2,6 @@ package inbound
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -67,6 +66,13 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	if err != nil {
 		return err
 	}
+	invitation, err := v.invited(ctx, text)
+	if err != nil {
+		return err
+	}
+	if invitation != nil {
+		u.meaning = joins
+	}
 	word := u.meaning
 	fresh, err := v.keep(ctx, owners, text, word)
 	if err != nil {
@@ -79,6 +85,7 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 			if late, err := v.overtaken(ctx, owners, word); err != nil || late {
 				return err
 			}
+		case joins: // asking again is no harm: its key makes it happen once
 		default:
 			if word == nothing && !u.within || v.Now().Sub(v.at) > repeatWithin {
 				return nil
@@ -97,7 +104,8 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		return v.start(ctx, owners, provided)
 	case yes:
 		v.Count(v.ch.ID, HeardYes)
-		return v.confirm(ctx, owners)
+		_, err := v.confirm(ctx, owners)
+		return err
 	case pause:
 		v.Count(v.ch.ID, HeardPause)
 		return v.pause(ctx, owners, u.days)
@@ -111,6 +119,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	case page:
 		v.Count(v.ch.ID, HeardPage)
 		return v.sendPage(ctx, owners)
+	case joins:
+		v.Count(v.ch.ID, HeardJoin)
+		return v.join(ctx, *invitation)
 	}
 	v.Count(v.ch.ID, HeardMessage)
 	if u.within {
@@ -220,46 +231,49 @@ func (v *visit) stop(ctx context.Context, owners []known, provided bool) error {
 	return nil
 }
 
-// confirm takes her yes for every topic of the groups that could only ask her so far.
-func (v *visit) confirm(ctx context.Context, owners []known) error {
+// confirm takes her yes for what she was last asked about, of each group that could only ask her so far, and welcomes her; it
+// gives the groups that did. A yes of somebody who was not asked says nothing.
+func (v *visit) confirm(ctx context.Context, owners []known) (welcomed []gateway.ID, err error) {
 	for _, k := range owners {
 		for _, m := range k.members {
 			point, ok := v.point(m)
-			if !ok || point.State != gateway.PointUnconfirmed && point.State != gateway.PointStopped {
+			if !ok || point.State != gateway.PointUnconfirmed {
 				continue
 			}
-			topics := make([]string, len(k.group.Topics))
-			for i, t := range k.group.Topics {
-				topics[i] = t.Name
+			asked, err := v.Guests.Asked(ctx, k.group.ID, m.ID)
+			if errors.Is(err, gateway.ErrNotFound) {
+				continue
 			}
-			wording, err := v.wording(ctx, k.group.ID)
 			if err != nil {
-				return err
+				return welcomed, fmt.Errorf("read what she was asked: %w", err)
 			}
 			proof := v.proof("yes", true, "member")
-			proof.Wording, proof.Locale = wording, m.Locale
-			if _, err := v.Consents.ConfirmAddress(ctx, k.group.ID, v.ch.Kind, v.from, topics, proof); err != nil {
-				return fmt.Errorf("confirm an address: %w", err)
+			if point.Shared {
+				proof = v.proof("yes of somebody at this address, which several members share", true, "member")
 			}
+			proof.Wording, proof.Locale = asked.Wording, asked.Locale
+			if _, err := v.Consents.ConfirmAddress(ctx, k.group.ID, v.ch.Kind, v.from, asked.Topics, proof); err != nil {
+				return welcomed, fmt.Errorf("confirm an address: %w", err)
+			}
+			if err := v.welcome(ctx, k, m, point.ID, asked.Topics); err != nil { // she is in all the same, and a second try would find nothing to welcome
+				v.Log.Error("a yes is not answered", "channel", v.ch.ID, "group", k.group.ID, "error", err)
+			}
+			welcomed = append(welcomed, k.group.ID)
 			break // the address is confirmed for all who share it
 		}
 	}
-	return nil
+	return welcomed, nil
 }
 
-// wording names the version of the words that she was asked with.
-func (v *visit) wording(ctx context.Context, group gateway.ID) (string, error) {
+// wording names the version of the words of a text.
+func (v *visit) wording(ctx context.Context, group gateway.ID, name string) (string, error) {
 	own, err := v.Groups.Wordings(ctx, group)
 	if err != nil {
 		return "", fmt.Errorf("read the group's wordings: %w", err)
 	}
-	sources := templates.ShippedText(templates.Confirm)
-	maps.Copy(sources, own[templates.Confirm])
-	h := sha256.New()
-	for _, locale := range slices.Sorted(maps.Keys(sources)) {
-		fmt.Fprintf(h, "%s\n%s\n", locale, sources[locale])
-	}
-	return templates.Confirm + "-" + hex.EncodeToString(h.Sum(nil)[:4]), nil
+	sources := templates.ShippedText(name)
+	maps.Copy(sources, own[name])
+	return templates.Version(name, sources), nil
 }
 
 // proof is the evidence of what she said.

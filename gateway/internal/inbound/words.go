@@ -87,9 +87,6 @@ func command(key string, locales []string, own map[string][]string) (understood,
 	case templates.CommandPause:
 		return understood{meaning: pause, days: pauseDays}, true
 	}
-	if asksForPage(key) {
-		return understood{meaning: page}, true
-	}
 	words := strings.Fields(key)
 	for i := len(words) - 1; i > 0; i-- { // a command and what belongs to it
 		rest := strings.Join(words[i:], " ")

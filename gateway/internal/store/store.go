@@ -36,6 +36,9 @@ type Store interface {
 	gateway.Events
 	gateway.Reminders
 	gateway.Feeds
+	gateway.Invitations
+	gateway.Enrolments
+	gateway.Tries
 	gateway.Schedules
 	gateway.Timetable
 	gateway.Reports

@@ -114,6 +114,12 @@ var Tables = []Table{
 	{Name: "feeds", From: "feeds t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "member_id uuid", "label text", "digest bytes", "created_at int")},
 	{Name: "page_links", From: "page_links t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "member_id uuid", "point_id uuid", "digest bytes", "created_at int", "expires_at int", "codes int",
 		"code_digest bytes", "code_until int", "code_tries int")},
+	{Name: "invitations", From: "invitations t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "code_index bytes", "link_digest bytes", "label text", "author text", "topics text", "tags text",
+		"locale text", "uses int", "used int", "created_at int", "expires_at int", "revoked_at int")},
+	{Name: "enrolments", From: "enrolments t", Key: "t.group_id, t.member_id", Columns: columns("group_id uuid", "member_id uuid", "invitation_id uuid", "point_id uuid", "topics text", "wording text", "locale text",
+		"made bool", "at int", "confirmed_at int")},
+	{Name: "asks", From: "asks t", Key: "t.group_id, t.broadcast_id", Columns: columns("group_id uuid", "broadcast_id uuid", "topics text", "wording text", "at int")},
+	{Name: "tries", From: "tries t", Key: "t.key", Columns: columns("key bytes", "n int", "until_at int")},
 	{Name: "owner_notices", From: "owner_notices t", Key: "t.id", Columns: columns("id uuid", "once text", "group_id uuid", "avoid uuid", "wording text", "data text", "at int", "told_at int")},
 }
 

@@ -103,31 +103,33 @@ func (s *Store) FindMembers(ctx context.Context, group gateway.ID, kind string, 
 // Erase destroys a member's key and deletes all that was hers. Deliveries stay as numbers without a person. The server
 // overwrites the bytes in its own time; what that means is in docs/adr/0015.
 func (s *Store) Erase(ctx context.Context, group, id gateway.ID) error {
-	return s.do(ctx, true, func(t *txn) error {
-		if err := t.lock(rollLock, group, true); err != nil {
-			return err
-		}
-		n, err := t.exec("DELETE FROM members WHERE group_id = $1 AND id = $2", group, id)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return missing("member")
-		}
-		batch := &pgx.Batch{}
-		if err := t.query("SELECT inbound_id FROM inbound_members WHERE group_id = $1 AND member_id = $2", []any{group, id}, func(r pgx.Rows) error {
-			var inbound gateway.ID
-			err := r.Scan(&inbound)
-			batch.Queue(forgetInbound, group, inbound)
-			return err
-		}); err != nil {
-			return err
-		}
-		for _, text := range eraseStatements {
-			batch.Queue(text, group, id)
-		}
-		return t.send(batch)
-	})
+	return s.do(ctx, true, func(t *txn) error { return t.erase(group, id) })
+}
+
+func (t *txn) erase(group, id gateway.ID) error {
+	if err := t.lock(rollLock, group, true); err != nil {
+		return err
+	}
+	n, err := t.exec("DELETE FROM members WHERE group_id = $1 AND id = $2", group, id)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return missing("member")
+	}
+	batch := &pgx.Batch{}
+	if err := t.query("SELECT inbound_id FROM inbound_members WHERE group_id = $1 AND member_id = $2", []any{group, id}, func(r pgx.Rows) error {
+		var inbound gateway.ID
+		err := r.Scan(&inbound)
+		batch.Queue(forgetInbound, group, inbound)
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, text := range eraseStatements {
+		batch.Queue(text, group, id)
+	}
+	return t.send(batch)
 }
 
 // eraseStatements delete what was a member's, by group and member; what she wrote is forgotten beside them.
@@ -138,6 +140,7 @@ var eraseStatements = [...]string{
 	"DELETE FROM inbound_members WHERE group_id = $1 AND member_id = $2",
 	"DELETE FROM feeds WHERE group_id = $1 AND member_id = $2",
 	"DELETE FROM page_links WHERE group_id = $1 AND member_id = $2",
+	"DELETE FROM enrolments WHERE group_id = $1 AND member_id = $2",
 }
 
 // Evidence lists a member's consents, oldest first.

@@ -82,7 +82,11 @@ func (s *Store) ConfirmAddress(ctx context.Context, group gateway.ID, kind strin
 		proofs[i].Topic = topic
 	}
 	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
-		return t.turn(key, group, points, proofs, roll.ToConfirm(mask))
+		members, err := t.turn(key, group, points, proofs, roll.ToConfirm(mask))
+		if err != nil {
+			return nil, err
+		}
+		return members, t.joined(group, members)
 	})
 }
 

@@ -20,6 +20,7 @@ const (
 	overReminders   = "SELECT group_id, event_id, broadcast_id FROM reminders WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overEvents      = "SELECT group_id, id FROM events WHERE end_at <= $1 ORDER BY end_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overOccurrences = "SELECT group_id, schedule_id, run FROM occurrences WHERE recorded_at <= $1 ORDER BY recorded_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	overTries       = "SELECT key FROM tries WHERE until_at <= $1 ORDER BY until_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	forgetInbound   = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = $1 AND id = $2"
 )
 
@@ -93,9 +94,22 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 		}); err != nil {
 			return err
 		}
+		if err := t.query(overTries, []any{t.now, limit}, func(r pgx.Rows) error {
+			var key []byte
+			err := r.Scan(&key)
+			forget("DELETE FROM tries WHERE key = $1", key)
+			return err
+		}); err != nil {
+			return err
+		}
 		if err := t.send(batch); err != nil {
 			return err
 		}
+		guests, err := t.unanswered(limit)
+		if err != nil {
+			return err
+		}
+		n += guests
 		return t.forgetDuties()
 	})
 	return n, err

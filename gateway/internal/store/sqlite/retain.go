@@ -79,6 +79,14 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
+	guests, err := t.unanswered(limit)
+	if err != nil {
+		return 0, false, err
+	}
+	tries, err := t.exec(forgetTries, t.now, limit)
+	if err != nil {
+		return 0, false, err
+	}
 	runs, err := t.exec(forgetOutcomes, t.now-gateway.KeepOccurrences.Microseconds(), limit)
 	if err != nil {
 		return 0, false, err
@@ -89,5 +97,5 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	}
 	proving := gateway.IDAt(time.UnixMicro(t.now).Add(-gateway.ProvingLife))
 	claims, err := t.exec(forgetProving, proving[:], limit)
-	return n + answers + texts + events + told + runs + links + claims, max(len(over), answers, texts, events, told, runs, links, claims) >= limit, err
+	return n + answers + texts + events + told + guests + tries + runs + links + claims, max(len(over), answers, texts, events, told, guests, tries, runs, links, claims) >= limit, err
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // big are the tables with a row for each member or message. No statement may read one from end to end.
-var big = []string{"members", "contact_points", "consents", "suppressions", "suppressions_everywhere", "import_changes", "broadcasts", "renderings", "schedules", "occurrences", "editions", "deliveries", "attempts", "refs", "inbounds", "inbound_members", "requests"}
+var big = []string{"members", "contact_points", "consents", "suppressions", "suppressions_everywhere", "import_changes", "broadcasts", "renderings", "schedules", "occurrences", "editions", "deliveries", "attempts", "refs", "inbounds", "inbound_members", "requests", "invitations", "enrolments"}
 
 // The suite runs every statement of the ledger; none of them may scan a big table.
 func TestSuite(t *testing.T) {

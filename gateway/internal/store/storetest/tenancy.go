@@ -25,6 +25,7 @@ func tenancy(t *testing.T, open Open) {
 	_, digest := gateway.MintToken()
 	feed := gateway.Feed{ID: gateway.NewID(), GroupID: w.group.ID, Digest: digest, CreatedAt: w.clock.Now()}
 	w.ok(w.PutFeed(w.ctx, feed))
+	invitation, _, _ := w.invite(w.group.ID, 1)
 	as := calendar
 	as.GroupID = foreign
 
@@ -53,6 +54,13 @@ func tenancy(t *testing.T, open Open) {
 	missing(w.RemoveCalendar(w.ctx, foreign, calendar.ID))
 	missing(w.SaveReading(w.ctx, gateway.Reading{Group: foreign, Calendar: calendar.ID, Edition: calendar.Edition}))
 	missing(w.RevokeFeed(w.ctx, foreign, feed.ID))
+	missing(w.RevokeInvitation(w.ctx, foreign, invitation.ID))
+	_, err = w.Invitation(w.ctx, foreign, invitation.ID)
+	missing(err)
+	_, err = w.Enrol(w.ctx, gateway.Enrolment{GroupID: foreign, Invitation: invitation.ID, Kind: "sms", Address: "+4915550100001", Locale: "en", Zone: "UTC"})
+	missing(err)
+	_, err = w.Asked(w.ctx, foreign, m.ID)
+	missing(err)
 	for i, err := range nothing {
 		if !errors.Is(err, gateway.ErrNotFound) {
 			t.Errorf("question %d: %v", i, err)
@@ -65,23 +73,24 @@ func tenancy(t *testing.T, open Open) {
 		}
 	}
 	for name, n := range map[string]int{
-		"tallies":    len(must(w.Tallies(w.ctx, foreign, b.ID))),
-		"deliveries": len(must(w.Deliveries(w.ctx, gateway.DeliveryFilter{Group: foreign, Broadcast: b.ID, Limit: 10}))),
-		"of member":  len(must(w.Deliveries(w.ctx, gateway.DeliveryFilter{Group: foreign, Member: m.ID, Limit: 10}))),
-		"broadcasts": len(must(w.Broadcasts(w.ctx, foreign, gateway.ID{}, 10))),
-		"members":    len(must(w.Members(w.ctx, foreign, gateway.ID{}, 10))),
-		"recipients": len(must(w.Recipients(w.ctx, foreign, gateway.Audience{Topic: "reports", Members: []gateway.ID{m.ID}}, gateway.ID{}, 10))),
-		"locales":    len(must(w.Locales(w.ctx, foreign, 10))),
-		"found":      len(must(w.FindMembers(w.ctx, foreign, "sms", m.Points[0].Address))),
-		"by ref":     len(must(w.FindMembers(w.ctx, foreign, "ref", m.Ref))),
-		"stopped":    len(must(w.StopAddress(w.ctx, foreign, "sms", m.Points[0].Address, gateway.Consent{Source: "member"}))),
-		"tokens":     len(must(w.Tokens(w.ctx, foreign))),
-		"wordings":   len(must(w.Wordings(w.ctx, foreign))),
-		"reviews":    len(must(w.Reviews(w.ctx, foreign))),
-		"calendars":  len(must(w.Calendars(w.ctx, foreign))),
-		"events":     len(must(w.Events(w.ctx, foreign, gateway.ID{}, time.Time{}, 0))),
-		"feeds":      len(must(w.Feeds(w.ctx, foreign, gateway.ID{}, 10))),
-		"inbound":    len(must(w.Inbound(w.ctx, foreign, gateway.ID{}, 10))),
+		"tallies":     len(must(w.Tallies(w.ctx, foreign, b.ID))),
+		"deliveries":  len(must(w.Deliveries(w.ctx, gateway.DeliveryFilter{Group: foreign, Broadcast: b.ID, Limit: 10}))),
+		"of member":   len(must(w.Deliveries(w.ctx, gateway.DeliveryFilter{Group: foreign, Member: m.ID, Limit: 10}))),
+		"broadcasts":  len(must(w.Broadcasts(w.ctx, foreign, gateway.ID{}, 10))),
+		"members":     len(must(w.Members(w.ctx, foreign, gateway.ID{}, 10))),
+		"recipients":  len(must(w.Recipients(w.ctx, foreign, gateway.Audience{Topic: "reports", Members: []gateway.ID{m.ID}}, gateway.ID{}, 10))),
+		"locales":     len(must(w.Locales(w.ctx, foreign, 10))),
+		"found":       len(must(w.FindMembers(w.ctx, foreign, "sms", m.Points[0].Address))),
+		"by ref":      len(must(w.FindMembers(w.ctx, foreign, "ref", m.Ref))),
+		"stopped":     len(must(w.StopAddress(w.ctx, foreign, "sms", m.Points[0].Address, gateway.Consent{Source: "member"}))),
+		"tokens":      len(must(w.Tokens(w.ctx, foreign))),
+		"wordings":    len(must(w.Wordings(w.ctx, foreign))),
+		"reviews":     len(must(w.Reviews(w.ctx, foreign))),
+		"calendars":   len(must(w.Calendars(w.ctx, foreign))),
+		"events":      len(must(w.Events(w.ctx, foreign, gateway.ID{}, time.Time{}, 0))),
+		"feeds":       len(must(w.Feeds(w.ctx, foreign, gateway.ID{}, 10))),
+		"invitations": len(must(w.Invitations(w.ctx, foreign, gateway.ID{}, 10))),
+		"inbound":     len(must(w.Inbound(w.ctx, foreign, gateway.ID{}, 10))),
 	} {
 		if n != 0 {
 			t.Errorf("another group sees %d %s", n, name)

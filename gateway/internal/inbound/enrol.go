@@ -1,0 +1,225 @@
+package inbound
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	tags "golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// joins is what a message means that is the code of an invitation.
+const joins meaning = "join"
+
+// Guests takes in those who were invited.
+type Guests interface {
+	gateway.Enrolments
+	gateway.Tries
+}
+
+// What a stranger may do. A code of eight digits is guessed by 200 tries an hour with a chance of one in 20,000 a day for
+// each live invitation; and no range of numbers, group or instance sends more questions than this, whoever asks for them.
+const (
+	guessesOfNumber  = 6   // codes from one address in an hour
+	guessesOfChannel = 200 // wrong codes over one channel in an hour; then it is deaf to all codes
+	asksOfNumber     = 3   // answers to one address in a day
+	asksOfRange      = 30  // to numbers that differ in their last four digits, in an hour
+	asksOfGroup      = 500 // in a day
+	asksOfInstance   = 500 // in an hour
+)
+
+// codeIn finds the code of an invitation in a message: its eight digits, in any script and however they are set apart,
+// with or without the word JOIN before them; or a link's secret behind JOIN, or behind the /start of a deep link
+// (core.telegram.org/bots/features#deep-linking).
+func codeIn(text string) gateway.Private {
+	if len(text) > 128 {
+		return ""
+	}
+	words := strings.Fields(norm.NFKC.String(text))
+	if len(words) == 2 {
+		first, _, _ := strings.Cut(words[0], "@")
+		if first = strings.ToUpper(strings.TrimPrefix(first, "/")); (first == "START" || first == "JOIN") && gateway.IsLinkSecret(words[1]) {
+			return gateway.Private(words[1])
+		}
+	}
+	if len(words) > 1 && strings.ToUpper(words[0]) == "JOIN" {
+		words = words[1:]
+	}
+	var code strings.Builder
+	for _, r := range strings.Join(words, "") {
+		switch {
+		case unicode.Is(unicode.Nd, r):
+			code.WriteByte('0' + digit(r))
+		case r == '-' || unicode.Is(unicode.Cf, r):
+		default:
+			return ""
+		}
+	}
+	if code.Len() != gateway.CodeDigits {
+		return ""
+	}
+	return gateway.Private(code.String())
+}
+
+// digit gives the value of a decimal digit of any script: the digits of each stand side by side, from nought on (Unicode
+// Standard, section 4.6).
+func digit(r rune) byte {
+	first := r // of the digits that stand before it without a gap: those of one script, or of several one after the other
+	for unicode.Is(unicode.Nd, first-1) {
+		first--
+	}
+	return byte((r - first) % 10)
+}
+
+// invited finds the invitation whose code a message is; nil: it is none, or nobody listens to more guesses from there. A
+// code that is wrong, used up, over or revoked is a message like any other, and nobody is answered.
+func (v *visit) invited(ctx context.Context, text string) (*gateway.Invitation, error) {
+	code := codeIn(text)
+	if code == "" {
+		return nil, nil
+	}
+	wrong := gateway.Limit{What: "wrong code", By: v.ch.ID.String(), Most: guessesOfChannel, Within: time.Hour}
+	room, err := v.Guests.Try(ctx, 0, wrong)
+	if err == nil && room {
+		room, err = v.Guests.Try(ctx, 1, gateway.Limit{What: "code", By: v.who(), Most: guessesOfNumber, Within: time.Hour})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("count a code: %w", err)
+	}
+	if !room {
+		v.limited("codes are tried too often; nobody listens to them for an hour")
+		return nil, nil
+	}
+	for _, g := range v.groups {
+		i, err := v.Guests.InvitationByCode(ctx, g.ID, code)
+		if err == nil {
+			return &i, nil
+		}
+		if !errors.Is(err, gateway.ErrNotFound) {
+			return nil, fmt.Errorf("find an invitation: %w", err)
+		}
+	}
+	v.Count(v.ch.ID, HeardGuess)
+	_, err = v.Guests.Try(ctx, 1, wrong)
+	return nil, err
+}
+
+// who names the address for counting.
+func (v *visit) who() string { return v.ch.Kind + " " + v.from.Reveal() }
+
+func (v *visit) limited(what string) {
+	v.Count(v.ch.ID, HeardLimited)
+	v.Log.Warn(what, "channel", v.ch.ID)
+}
+
+// join asks whoever sent the code of an invitation whether she wants what it offers. This is the one case in which a
+// stranger is answered, so it is the one that somebody could make money of: her number must be of a country that the group
+// sends to, and nobody is asked often.
+func (v *visit) join(ctx context.Context, i gateway.Invitation) error {
+	at := slices.IndexFunc(v.groups, func(g gateway.Group) bool { return g.ID == i.GroupID })
+	g := v.groups[at]
+	country := v.Country(v.ch.Kind, v.from)
+	if !mayJoin(g, country) {
+		v.limited("a code came from a country to which the group does not send")
+		return nil
+	}
+	limits := []gateway.Limit{
+		{What: "ask", By: v.who(), Most: asksOfNumber, Within: 24 * time.Hour},
+		{What: "ask of group", By: g.ID.String(), Most: asksOfGroup, Within: 24 * time.Hour},
+		{What: "ask of all", Most: asksOfInstance, Within: time.Hour},
+	}
+	if number := v.from.Reveal(); country != "" && len(number) > 4 {
+		limits = append(limits, gateway.Limit{What: "ask of range", By: v.ch.Kind + " " + number[:len(number)-4], Most: asksOfRange, Within: time.Hour})
+	}
+	room, err := v.Guests.Try(ctx, 1, limits...)
+	if err != nil {
+		return fmt.Errorf("count who is asked: %w", err)
+	}
+	if !room {
+		v.limited("codes come too often from one address, one range of numbers or for one group; who sent this one is not answered")
+		return nil
+	}
+	wording, err := v.wording(ctx, g.ID, templates.EnrolAsk)
+	if err != nil {
+		return err
+	}
+	done, err := v.Guests.Enrol(ctx, gateway.Enrolment{GroupID: g.ID, Invitation: i.ID, Kind: v.ch.Kind, Address: v.from, Locale: localeOf(g, i, country), Zone: g.Zone, Wording: wording})
+	switch {
+	case errors.Is(err, gateway.ErrNotFound):
+		v.Count(v.ch.ID, HeardGuess) // used up meanwhile: as good as a wrong one
+		return nil
+	case err != nil:
+		return fmt.Errorf("take in who was invited: %w", err)
+	}
+	to := gateway.Audience{Members: []gateway.ID{done.Member}, Point: done.Point}
+	switch done.Outcome {
+	case gateway.EnrolAsk:
+		return v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAsk), templates.EnrolAsk, to, topicsData(g, done.Topics))
+	case gateway.EnrolAlready:
+		return v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAlready), templates.EnrolAlready, to, nil)
+	}
+	return nil // a STOP stands against the address: START comes first
+}
+
+// mayJoin reports whether somebody from a country may join by message: those to which the group sends; of one that names
+// none, only its own. Kinds without countries cost nothing.
+func mayJoin(g gateway.Group, country string) bool {
+	if len(g.Countries) == 0 && country != "" {
+		return country == g.Region
+	}
+	return g.Allows(country)
+}
+
+// localeOf chooses the language of somebody of whom only an invitation and the country of her number are known: that of the
+// invitation; that of the country, if it is foreign and speaks one of the shipped ones above all; else the group's.
+func localeOf(g gateway.Group, i gateway.Invitation, country string) string {
+	if i.Locale != "" {
+		return i.Locale
+	}
+	if country == "" || country == gateway.UnknownCountry || country == g.Region {
+		return g.Locale
+	}
+	region, err := tags.ParseRegion(country)
+	if err != nil {
+		return g.Locale
+	}
+	tag, err := tags.Compose(region)
+	if err != nil {
+		return g.Locale
+	}
+	base, sure := tag.Base() // as CLDR's likely subtags have it
+	if sure < tags.Low {
+		return g.Locale
+	}
+	for locale := range templates.ShippedText(templates.EnrolAsk) {
+		if shipped, _ := tags.Make(locale).Base(); shipped == base {
+			return locale
+		}
+	}
+	return g.Locale
+}
+
+// topicsData gives the value of {topics}: a line each.
+func topicsData(g gateway.Group, names []string) map[string]string {
+	titles := make([]string, 0, len(names))
+	for _, t := range g.Topics {
+		if slices.Contains(names, t.Name) {
+			titles = append(titles, cmp.Or(t.Title, t.Name))
+		}
+	}
+	return map[string]string{"topics": strings.Join(titles, "\n")}
+}
+
+// welcome says what she gets from now on, and how to end it.
+func (v *visit) welcome(ctx context.Context, k known, m gateway.Member, point gateway.ID, topics []string) error {
+	return v.Answer(ctx, k.group.ID, v.replyKey(templates.Welcome), templates.Welcome, gateway.Audience{Members: []gateway.ID{m.ID}, Point: point}, topicsData(k.group, topics))
+}
