@@ -123,6 +123,9 @@ func (s *Store) Erase(ctx context.Context, group, id gateway.ID) error {
 		}); err != nil {
 			return err
 		}
+		if err := t.eraseThreads(group, id, batch); err != nil {
+			return err
+		}
 		for _, text := range eraseStatements {
 			batch.Queue(text, group, id)
 		}

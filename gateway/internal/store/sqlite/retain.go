@@ -66,7 +66,7 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if _, err := t.exec(forgetDuties, t.now-keepDuties.Microseconds()); err != nil {
 		return 0, false, err
 	}
-	texts, err := t.exec(forgetInbounds, t.now-gateway.PolicyOf(gateway.Report).Keep.Microseconds(), limit)
+	texts, err := t.exec(forgetInbounds, t.now-gateway.KeepConversations.Microseconds(), limit)
 	if err != nil {
 		return 0, false, err
 	}
@@ -79,5 +79,9 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 		return 0, false, err
 	}
 	runs, err := t.exec(forgetOutcomes, t.now-gateway.KeepOccurrences.Microseconds(), limit)
-	return n + answers + texts + events + told + runs, max(len(over), answers, texts, events, told, runs) >= limit, err
+	if err != nil {
+		return 0, false, err
+	}
+	said, most, err := t.retainThreads(limit)
+	return n + answers + texts + events + told + runs + said, max(len(over), answers, texts, events, told, runs, most) >= limit, err
 }
