@@ -116,3 +116,76 @@ const NoticeWaiting = "inbox-waiting"
 func WaitingNotice(group, thread ID, at int64) OwnerNotice {
 	return OwnerNotice{Once: "inbox/" + hex.EncodeToString(thread[:]) + "/" + strconv.FormatInt(at, 10), GroupID: group, Wording: NoticeWaiting}
 }
+
+// ThreadView is a conversation as people see it in a list. It holds no address.
+type ThreadView struct {
+	ID        ID          `json:"id"`
+	MemberIDs []ID        `json:"member_ids"`         // who wrote; several: one of those who share the address; none: a stranger
+	Stranger  string      `json:"stranger,omitempty"` // what to call a stranger
+	Locale    string      `json:"locale,omitempty"`   // hers; of several, the first one's
+	Kind      string      `json:"kind,omitempty"`     // of the address that was written from last
+	ChannelID ID          `json:"channel_id,omitzero"`
+	State     ThreadState `json:"state"`
+	Urgent    bool        `json:"urgent,omitempty"` // something in it sounded like an emergency
+	Messages  int         `json:"messages"`         // that came in, all in all
+	Unread    int         `json:"unread"`
+	OpenedAt  time.Time   `json:"opened_at"`
+	ChangedAt time.Time   `json:"changed_at"`
+	ReadAt    time.Time   `json:"read_at,omitzero"`
+}
+
+// Counts gives what may be seen of a conversation without knowing whose it is.
+func (v ThreadView) Counts() ThreadView {
+	v.MemberIDs, v.Stranger, v.Locale, v.Kind, v.ChannelID = []ID{}, "", "", "", ID{}
+	return v
+}
+
+// Conversation is one with what was said, the oldest first.
+type Conversation struct {
+	ThreadView
+	Lines []ConversationLine `json:"lines"`
+}
+
+// ConversationLine is one thing that was said.
+type ConversationLine struct {
+	ID      ID            `json:"id"`
+	At      time.Time     `json:"at"`
+	Text    string        `json:"text"`
+	Ours    bool          `json:"ours,omitempty"`    // an answer of the group's people; otherwise it came in
+	Kind    string        `json:"kind,omitempty"`    // of what came in: of the address
+	Answers *Answered     `json:"answers,omitempty"` // of what came in: the message that it answers
+	Locale  string        `json:"locale,omitempty"`  // of an answer: its language, as its writer stated
+	Author  string        `json:"author,omitempty"`  // of an answer: label of the token
+	State   DeliveryState `json:"state,omitempty"`   // of an answer: what became of it
+	Detail  string        `json:"detail,omitempty"`  // of an answer: why it has not arrived
+}
+
+// Answered is the message that another one answers.
+type Answered struct {
+	Delivery  ID        `json:"delivery_id"`
+	Broadcast ID        `json:"broadcast_id"`
+	Kind      Kind      `json:"kind"`
+	At        time.Time `json:"at"`              // when it left
+	Guess     bool      `json:"guess,omitempty"` // the provider does not say: it is the newest that she had got there within 72 hours
+}
+
+// ReplyDraft is an answer as a person writes it.
+type ReplyDraft struct {
+	Key    string  // makes it happen once; empty: it is new
+	Text   Private // plain
+	As     Private // how it is signed; empty: not at all
+	Locale string  // of the text; empty: hers
+	DryRun bool    // send nothing
+	Author string  // label of the token
+}
+
+// ReplyAnswer says what became of an answer, or what would.
+type ReplyAnswer struct {
+	ID        ID       `json:"id,omitzero"` // of the message that carries it; absent: nothing was sent
+	Kind      string   `json:"kind"`        // of the address that it goes to
+	Locale    string   `json:"locale"`      // of the answer
+	HerLocale string   `json:"her_locale"`
+	Segments  int      `json:"segments"` // of a text message; else parts
+	Total     Total    `json:"total"`
+	Warnings  []string `json:"warnings"`
+}

@@ -18,9 +18,10 @@ var catalog embed.FS
 
 // The names of the shipped texts. Those of notices to owners stand in package gateway.
 const (
-	Pointer = "pointer" // neutral mode: that there is a message, and nothing else
-	Confirm = "confirm" // asks whether {group} may write
-	Stopped = "stopped" // after STOP: how to return
+	Pointer    = "pointer"     // neutral mode: that there is a message, and nothing else
+	Confirm    = "confirm"     // asks whether {group} may write
+	Stopped    = "stopped"     // after STOP: how to return
+	InboxReply = "inbox-reply" // what a person of the group answers: {text}
 
 	EventNeutral    = "event-neutral"    // in a calendar: that there is an event, and nothing else
 	CalendarNeutral = "calendar-neutral" // the name of such a calendar

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -37,9 +38,10 @@ type contactPoint struct {
 
 // memberExport is everything that is known of a member, for her.
 type memberExport struct {
-	Group    string    `json:"group"`
-	Member   member    `json:"member"`
-	Consents []consent `json:"consents" doc:"The evidence, oldest first."`
+	Group    string                     `json:"group"`
+	Member   member                     `json:"member"`
+	Consents []consent                  `json:"consents" doc:"The evidence, oldest first."`
+	Inbox    []gateway.ConversationLine `json:"inbox" doc:"What she wrote that was no command, and what she was answered, as far as it is kept; nothing from an address that she shares."`
 }
 
 type consent struct {
@@ -149,13 +151,21 @@ func (s *server) addMembers() {
 	add(s, route{ID: "export-member", Method: http.MethodPost, Path: "/api/v1/groups/{group}/members/{member}/export", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator, Fresh: true,
 		Summary: "Write out everything known of a member", About: "For her, in clear, with the evidence of her consent; logged and limited as showing her is.",
 		Example: reason{gateway.RevealRequest}, Answer: memberExport{Group: "berlin", Member: clear, Consents: []consent{{PointID: sampleID, Topic: "reports", Granted: true,
-			Wording: "2026-01", Locale: "de", At: sampleTime, Proof: "paper form 12", Source: "import"}}}},
+			Wording: "2026-01", Locale: "de", At: sampleTime, Proof: "paper form 12", Source: "import"}}, Inbox: sampleConversation.Lines}},
 		func(ctx context.Context, who caller, in *revealMember) (*body[memberExport], error) {
 			m, evidence, err := s.reveal(ctx, who, in, "a member was exported")
 			out := memberExport{Group: who.Group.Slug, Member: memberOf(m), Consents: make([]consent, len(evidence))}
 			for i, c := range evidence {
 				out.Consents[i] = consent{PointID: c.PointID, Topic: c.Topic, Granted: c.Granted, Wording: c.Wording, Locale: c.Locale, At: c.At, Proof: c.Proof.Reveal(), Source: c.Source}
 			}
+			if err != nil {
+				return nil, err
+			}
+			said, err := s.Inbox.With(ctx, who.Group.ID, in.Member)
+			if errors.Is(err, gateway.ErrNotFound) {
+				said.Lines, err = []gateway.ConversationLine{}, nil
+			}
+			out.Inbox = said.Lines
 			return &body[memberExport]{out}, err
 		})
 	add(s, route{ID: "ask-members", Method: http.MethodPost, Path: "/api/v1/groups/{group}/members/ask", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator, Status: http.StatusCreated,
