@@ -408,3 +408,18 @@ func TestKeyForgotten(t *testing.T) {
 		t.Errorf("a report that was sent again by hand is tried again: %+v", d)
 	}
 }
+
+// An answer is for one contact point: refused there, it goes nowhere else.
+func TestAPinnedMessageStaysWhereItIs(t *testing.T) {
+	for _, pinned := range []bool{false, true} {
+		s := at(gateway.Account, 2)
+		if pinned {
+			s.Claim.Only = s.Claim.Point
+		}
+		s.Learn(s.Routes, gateway.Delivery{})
+		next := s.Refused(fail("permanent", "address")).Next
+		if moved := next.Kind == gateway.StepPoint; moved == pinned {
+			t.Errorf("pinned %t: the next step is %+v", pinned, next)
+		}
+	}
+}

@@ -165,6 +165,9 @@ func (s *server) addMembers() {
 			if errors.Is(err, gateway.ErrNotFound) {
 				said.Lines, err = []gateway.ConversationLine{}, nil
 			}
+			for i := range said.Lines {
+				said.Lines[i].Author = "" // she is answered by the group, unless somebody signed
+			}
 			out.Inbox = said.Lines
 			return &body[memberExport]{out}, err
 		})
