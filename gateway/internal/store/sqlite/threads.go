@@ -208,7 +208,7 @@ const hersQuery = `SELECT id FROM threads WHERE group_id = ?1 AND who = ?2
 var forgetThread = [...]string{
 	"UPDATE broadcasts SET words_sealed = NULL WHERE group_id = ?1 AND id IN (SELECT id FROM thread_replies WHERE group_id = ?1 AND thread_id = ?2)",
 	"DELETE FROM renderings WHERE group_id = ?1 AND broadcast_id IN (SELECT id FROM thread_replies WHERE group_id = ?1 AND thread_id = ?2)",
-	"UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = ?1 AND thread_id = ?2 AND thread_id IS NOT NULL",
+	"UPDATE inbounds INDEXED BY inbounds_thread SET from_sealed = NULL, text_sealed = NULL WHERE group_id = ?1 AND thread_id = ?2",
 	"DELETE FROM thread_replies WHERE group_id = ?1 AND thread_id = ?2",
 	"DELETE FROM threads WHERE group_id = ?1 AND id = ?2",
 }
