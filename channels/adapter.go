@@ -234,6 +234,9 @@ type Inbound struct {
 	To     string // the number, bot or mailbox it was sent to, as the provider names it
 	Text   string
 	Action string // of the button that was pressed; empty for a typed text
+	// ReplyTo is the id that the provider gave, as in Sent, to the part of ours that this answers; empty: it does not say.
+	// It may name a message that is not ours.
+	ReplyTo string
 }
 
 // Signal is what a provider reports about an address rather than about a message.

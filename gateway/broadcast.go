@@ -19,6 +19,7 @@ type Audience struct {
 	Had         ID       `json:"had,omitzero"`          // this broadcast has left for her: corrections only
 	Avoid       ID       `json:"avoid,omitzero"`        // a channel that carries none of it: Carillon's own notices about that channel
 	Point       ID       `json:"point,omitzero"`        // this contact point only, for account messages that answer what came from it; it may be stopped
+	Only        bool     `json:"only,omitempty"`        // with Point: nor may it be stopped, nor does any other carry it later
 }
 
 // Reads reports whether the rule applies to who reads a locale, as far as languages go: with the digits and the calendar that

@@ -334,6 +334,9 @@ type InboundMessage struct {
 	From      Private   `json:"from"`
 	Text      Private   `json:"text"`
 	Meaning   string    `json:"meaning,omitempty"` // what was understood: stop, start, or nothing
+	ReplyTo   string    `json:"-"`                 // the provider's id of the part that it answers; empty: it does not say
+	Waits     bool      `json:"-"`                 // for a person: it goes into a conversation, which opens, and the group's people are told
+	Urgent    bool      `json:"-"`                 // with Waits: it sounds like an emergency
 	At        time.Time `json:"at"`
 }
 

@@ -53,6 +53,9 @@ func (s *Situation) Learn(routes []Route, d Delivery) {
 	if avoid := s.Claim.Avoid; !avoid.IsZero() {
 		routes = slices.DeleteFunc(slices.Clone(routes), func(r Route) bool { return r.Channel == avoid })
 	}
+	if only := s.Claim.Only; !only.IsZero() {
+		routes = slices.DeleteFunc(slices.Clone(routes), func(r Route) bool { return r.Point != only })
+	}
 	s.Known, s.Routes, s.Attempts = true, routes, d.Attempts
 }
 

@@ -414,3 +414,18 @@ func optedOut(f gateway.Failure) gateway.Failure {
 	f.OptedOut = true
 	return f
 }
+
+// An answer is for one contact point: refused there, it goes nowhere else.
+func TestAPinnedMessageStaysWhereItIs(t *testing.T) {
+	for _, pinned := range []bool{false, true} {
+		s := at(gateway.Account, 2)
+		if pinned {
+			s.Claim.Only = s.Claim.Point
+		}
+		s.Learn(s.Routes, gateway.Delivery{})
+		next := s.Refused(fail("permanent", "address")).Next
+		if moved := next.Kind == gateway.StepPoint; moved == pinned {
+			t.Errorf("pinned %t: the next step is %+v", pinned, next)
+		}
+	}
+}

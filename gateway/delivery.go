@@ -80,6 +80,7 @@ type Claim struct {
 	Class     Class
 	Topic     string // of the broadcast's audience
 	Avoid     ID     // a channel that must not carry it; zero: none
+	Only      ID     // the one contact point that may carry it; zero: any of hers
 	Policy    Policy
 	Expires   time.Time
 	State     AttemptState // of Attempt, for cases; zero: the delivery is waiting

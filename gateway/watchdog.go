@@ -27,6 +27,7 @@ const (
 	PingFailing     FindingCode = "ping-failing"
 	RunUndecided    FindingCode = "run-undecided"
 	CalendarFailing FindingCode = "calendar-failing"
+	InboxUnread     FindingCode = "inbox-unread"
 )
 
 // Watch is one thing that the watchdog looks for.
@@ -64,6 +65,8 @@ func Watched() []Watch {
 			Text: "the run {part} of the schedule {name} was not done and waits for a person: see schedule show {name}, then schedule run or schedule skip with --occurrence {part}"},
 		{Code: CalendarFailing, Patience: 24 * time.Hour, Looks: 1, Silent: true,
 			Text: "the calendar {name} cannot be read for more than a day; what was read before stands. See calendar list, and mend its address"},
+		{Code: InboxUnread, Patience: 24 * time.Hour, Looks: 1, Silent: true,
+			Text: "somebody wrote, and nobody has read it for more than a day: see inbox list"},
 	}
 }
 
@@ -82,7 +85,7 @@ type Finding struct {
 	ID       ID          `json:"id"`
 	Code     FindingCode `json:"code"`
 	GroupID  ID          `json:"group_id,omitzero"` // whose people are told; zero: the operator
-	About    ID          `json:"about,omitzero"`    // a channel, schedule or calendar
+	About    ID          `json:"about,omitzero"`    // a channel, schedule, calendar or group
 	Name     string      `json:"name,omitempty"`    // of that, or a role
 	Part     string      `json:"part,omitempty"`    // a lane, or a run
 	Since    time.Time   `json:"since"`             // what is overdue the longest was due then

@@ -21,9 +21,10 @@ var catalog embed.FS
 
 // The names of the shipped texts. Those of notices to owners stand in package gateway.
 const (
-	Pointer = "pointer" // neutral mode: that there is a message, and nothing else
-	Confirm = "confirm" // asks whether {group} may write
-	Stopped = "stopped" // after STOP: how to return
+	Pointer    = "pointer"     // neutral mode: that there is a message, and nothing else
+	Confirm    = "confirm"     // asks whether {group} may write
+	Stopped    = "stopped"     // after STOP: how to return
+	InboxReply = "inbox-reply" // what a person of the group answers: {text}
 
 	StoppedAll       = "stopped-all"       // after STOP ALL
 	StoppedElsewhere = "stopped-elsewhere" // to another address of hers: that STOP came from one, and how to undo it

@@ -86,6 +86,18 @@ func (a *Adapter) writers(l letter) []channels.Address {
 	return out
 }
 
+// answers gives the id of the first message of ours that a mail says it answers; others' ids may hold addresses.
+func (a *Adapter) answers(l letter) string {
+	for _, id := range strings.Fields(l.header.Get("In-Reply-To") + " " + l.header.Get("References")) {
+		id = strings.Trim(id, "<>")
+		sealed, _, _ := strings.Cut(id, "@")
+		if _, good := a.keys.reveal(messageID, sealed); good {
+			return id
+		}
+	}
+	return ""
+}
+
 // left is a mail that a mail program wrote to unsubscribe (RFC 2369, section 3.2). A bounce of one is none.
 func left(l letter, person channels.Address, to string) []channels.Event {
 	if l.kind == "multipart/report" || l.header.Get("Return-Path") == "<>" {
@@ -113,7 +125,7 @@ func (a *Adapter) answered(l letter, person channels.Address) []channels.Event {
 	if text == "" {
 		return nil
 	}
-	return []channels.Event{{Inbound: &channels.Inbound{From: person, To: a.opts.ReturnTo, Text: text}}}
+	return []channels.Event{{Inbound: &channels.Inbound{From: person, To: a.opts.ReturnTo, Text: text, ReplyTo: a.answers(l)}}}
 }
 
 // automatic says whether a machine wrote a message: auto-replies, lists, reports, and copies of our own

@@ -248,6 +248,11 @@ func TestNothingIsBelievedWithoutItsTag(t *testing.T) {
 	if events := rotated.understand(hers("To: " + reply)); len(events) != 1 {
 		t.Errorf("with the secret before: %+v", events)
 	}
+	for other, want := range map[string]string{"<" + id + ">": id, "<" + forgedID + "> <" + id + ">": id, "<anna@example.org>": ""} {
+		if events := a.understand(hers("To: "+reply, "References: "+other)); len(events) != 1 || events[0].Inbound == nil || events[0].Inbound.ReplyTo != want {
+			t.Errorf("what is answered: %+v, want %s", events, want)
+		}
+	}
 	if events := a.understand(dsn(bounce)); len(events) != 1 || events[0].Receipt == nil {
 		t.Errorf("a bounce: %+v", events)
 	}

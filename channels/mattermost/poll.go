@@ -241,7 +241,7 @@ func (a *Adapter) read(ctx context.Context, me, channel string, since int64) ([]
 		}
 		events = append(events, channels.Event{
 			ID: p.Id, At: time.UnixMilli(p.CreateAt).UTC(),
-			Inbound: &channels.Inbound{From: channels.Address(p.UserId), To: a.host, Text: p.Message},
+			Inbound: &channels.Inbound{From: channels.Address(p.UserId), To: a.host, Text: p.Message, ReplyTo: p.RootId},
 		})
 	}
 	slices.SortFunc(events, func(x, y channels.Event) int { return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.ID, y.ID)) })

@@ -48,7 +48,7 @@ func TestSheReadsTheReminderAndPressesItsButton(t *testing.T) {
 		t.Fatalf("%+v, %v", press.events, press.err)
 	}
 	e := press.events[0]
-	if e.Inbound == nil || e.Inbound.From != anna || e.Inbound.Action != "ack:yes" || e.Inbound.Text != "" || e.ID == "" {
+	if e.Inbound == nil || e.Inbound.From != anna || e.Inbound.Action != "ack:yes" || e.Inbound.Text != "" || e.Inbound.ReplyTo != sent.ProviderID || e.ID == "" {
 		t.Errorf("%+v, %+v", e, e.Inbound)
 	}
 	again, err := w.ParseWebhook(press.request, press.body)

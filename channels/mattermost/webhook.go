@@ -48,7 +48,7 @@ func (a *Adapter) press(body []byte) ([]channels.Event, error) {
 		return nil, errLate
 	}
 	return []channels.Event{{
-		ID: p.eventID(r.UserId), Inbound: &channels.Inbound{From: channels.Address(r.UserId), To: a.host, Action: p.action},
+		ID: p.eventID(r.UserId), Inbound: &channels.Inbound{From: channels.Address(r.UserId), To: a.host, Action: p.action, ReplyTo: r.PostId},
 	}}, nil
 }
 

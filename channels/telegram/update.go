@@ -40,6 +40,10 @@ type message struct {
 	Thread    int    `json:"message_thread_id"`
 	InTopic   bool   `json:"is_topic_message"`
 	MigrateTo int64  `json:"migrate_to_chat_id"`
+	ID        int64  `json:"message_id"`
+	Answers   *struct {
+		ID int64 `json:"message_id"`
+	} `json:"reply_to_message"`
 }
 
 type callback struct {
@@ -114,6 +118,9 @@ func (a *Adapter) messageEvent(e channels.Event, m *message) (channels.Event, bo
 		return e, false
 	}
 	e.Inbound = &channels.Inbound{From: a.origin(m), To: a.botID(), Text: text}
+	if m.Answers != nil && m.Answers.ID != int64(m.Thread) { // in a topic, what answers nothing names the message that began the topic
+		e.Inbound.ReplyTo = strconv.FormatInt(m.Answers.ID, 10)
+	}
 	return e, true
 }
 
@@ -127,6 +134,9 @@ func (a *Adapter) callbackEvent(e channels.Event, c *callback) (channels.Event, 
 	}
 	// A press has no time of its own; the message's date is that of our sending.
 	e.Inbound = &channels.Inbound{From: from, To: a.botID(), Action: c.Data}
+	if c.Message != nil && c.Message.ID != 0 {
+		e.Inbound.ReplyTo = strconv.FormatInt(c.Message.ID, 10)
+	}
 	return e, true
 }
 

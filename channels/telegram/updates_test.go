@@ -72,6 +72,7 @@ func TestWhatUpdatesMean(t *testing.T) {
 	member := func(chat, was, is string) string {
 		return `"my_chat_member":{"date":1790000000,"chat":{"id":` + chat + `},"old_chat_member":` + was + `,"new_chat_member":` + is + `}`
 	}
+	answering := func(e *channels.Event) *channels.Event { e.Inbound.ReplyTo = "31"; return e }
 	timed := inbound("5", "STOP", "")
 	timed.At = at
 	for name, c := range map[string]struct {
@@ -80,6 +81,9 @@ func TestWhatUpdatesMean(t *testing.T) {
 	}{
 		"a text":                 {`"message":{"date":1790000000,"chat":{"id":5},"from":{"id":5},"text":"STOP"}`, timed},
 		"/start with a payload":  {`"message":{"chat":{"id":5},"text":"/start abc"}`, inbound("5", "/start abc", "")},
+		"an answer":              {`"message":{"message_id":32,"chat":{"id":5},"text":"closed","reply_to_message":{"message_id":31,"text":"private"}}`, answering(inbound("5", "closed", ""))},
+		"a topic's beginning":    {`"message":{"chat":{"id":-1005},"message_thread_id":31,"is_topic_message":true,"text":"hi","reply_to_message":{"message_id":31}}`, inbound("-1005:31", "hi", "")},
+		"a press of a message":   {`"callback_query":{"id":"q","from":{"id":5},"data":"ack:1","message":{"message_id":31,"date":1,"chat":{"id":5}}}`, answering(inbound("5", "", "ack:1"))},
 		"a caption":              {`"message":{"chat":{"id":5},"caption":"look"}`, inbound("5", "look", "")},
 		"in a topic":             {`"message":{"chat":{"id":-1005},"message_thread_id":42,"is_topic_message":true,"text":"hi"}`, inbound("-1005:42", "hi", "")},
 		"in a thread of replies": {`"message":{"chat":{"id":-1005},"message_thread_id":42,"text":"hi"}`, inbound("-1005", "hi", "")},
@@ -125,7 +129,7 @@ func TestWhatUpdatesMean(t *testing.T) {
 func reveal(e channels.Event) string {
 	s := e.ID + " " + e.At.String()
 	if e.Inbound != nil {
-		s += fmt.Sprintf(" inbound from %s to %s: %q %q", e.Inbound.From.Reveal(), e.Inbound.To, e.Inbound.Text, e.Inbound.Action)
+		s += fmt.Sprintf(" inbound from %s to %s: %q %q %q", e.Inbound.From.Reveal(), e.Inbound.To, e.Inbound.Text, e.Inbound.Action, e.Inbound.ReplyTo)
 	}
 	if e.Signal != nil {
 		s += fmt.Sprintf(" signal %s %s %s", e.Signal.Kind, e.Signal.Address.Reveal(), e.Signal.NewAddr.Reveal())

@@ -89,7 +89,9 @@ func deeds(w *world) map[string]deed {
 		"contribute":     {body: map[string]any{"series": "listed", "section": "lessons", "texts": map[string]string{"en": "More chairs."}}},
 		"freeze-edition": {path: w.edition("to-freeze") + "/freeze"}, "reopen-edition": {path: w.edition("to-reopen", freeze) + "/reopen"}, "approve-edition": {path: w.edition("to-approve", freeze) + "/approve"},
 		"send-edition": {path: w.edition("to-send", freeze, approve) + "/send"}, "correct-edition": {path: w.edition("to-correct", freeze, approve, w.server.Reports.Send) + "/correct"}, "withdraw-edition": {path: w.edition("to-withdraw") + "/withdraw"},
-		"apply": {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
+		"list-inbox": {}, "read-inbox": {path: of("inbox", w.wrote("to read")) + "/read"}, "close-inbox": {path: of("inbox", w.wrote("to close")) + "/close"},
+		"reply-inbox": {path: of("inbox", w.wrote("to answer")) + "/reply", body: map[string]any{"text": "Help comes."}},
+		"apply":       {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
 	}
 }
 

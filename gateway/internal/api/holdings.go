@@ -117,11 +117,12 @@ func (h Held) JSON() ([]byte, error) {
 
 // memberExport is everything that is held of a member, for her.
 type memberExport struct {
-	Group    string         `json:"group"`
-	Member   member         `json:"member"`
-	Consents []consent      `json:"consents" doc:"The evidence, oldest first."`
-	Sent     []sentToHer    `json:"sent" doc:"Messages to her, the newest first."`
-	Wrote    []writtenByHer `json:"wrote" doc:"Messages from her whose texts are kept, the newest first."`
+	Group    string                     `json:"group"`
+	Member   member                     `json:"member"`
+	Consents []consent                  `json:"consents" doc:"The evidence, oldest first."`
+	Sent     []sentToHer                `json:"sent" doc:"Messages to her, the newest first."`
+	Wrote    []writtenByHer             `json:"wrote" doc:"Messages from her whose texts are kept, the newest first."`
+	Inbox    []gateway.ConversationLine `json:"inbox" doc:"What she wrote that was no command, and what she was answered, as far as it is kept; nothing from an address that she shares."`
 }
 
 type consent struct {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -142,13 +143,25 @@ func (s *server) addMembers() {
 		Example: reason{gateway.RevealRequest}, Answer: memberExport{Group: "berlin", Member: clear, Consents: []consent{{PointID: sampleID, Topic: "reports", Granted: true,
 			Wording: "2026-01", Locale: "de", At: sampleTime, Proof: "paper form 12", Source: "import"}},
 			Sent:  []sentToHer{{At: sampleTime, Kind: "sms", State: gateway.Delivered, Text: "All is well."}},
-			Wrote: []writtenByHer{{At: sampleTime, Kind: "sms", Text: "Thank you"}}}},
+			Wrote: []writtenByHer{{At: sampleTime, Kind: "sms", Text: "Thank you"}}, Inbox: sampleConversation.Lines}},
 		func(ctx context.Context, who caller, in *revealMember) (*body[memberExport], error) {
 			if _, _, err := s.reveal(ctx, who, in, "a member was exported"); err != nil {
 				return nil, err
 			}
 			all, err := Gather(ctx, s.Holdings, who.Group, in.Member)
-			return &body[memberExport]{exportOf(all)}, err
+			if err != nil {
+				return nil, err
+			}
+			out := exportOf(all)
+			said, err := s.Inbox.With(ctx, who.Group.ID, in.Member)
+			if errors.Is(err, gateway.ErrNotFound) {
+				said.Lines, err = []gateway.ConversationLine{}, nil
+			}
+			for i := range said.Lines {
+				said.Lines[i].Author = "" // she is answered by the group, unless somebody signed
+			}
+			out.Inbox = said.Lines
+			return &body[memberExport]{out}, err
 		})
 	add(s, route{ID: "ask-members", Method: http.MethodPost, Path: "/api/v1/groups/{group}/members/ask", Tag: memberTag, Scope: ofGroup, Role: gateway.Administrator, Status: http.StatusCreated,
 		Summary: "Ask the unconfirmed to confirm", About: "One short message to every contact point that came in without evidence of consent: it names the topics, and says how to agree and how to stop. Her yes counts for these topics and no others. The first request of a day sends; another gets the same answer.",

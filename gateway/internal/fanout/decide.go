@@ -84,6 +84,8 @@ func (t *texts) admits(p *gateway.PointRef) (open, meant bool, why string) {
 	a := &t.b.Audience
 	if t.b.Class == gateway.Account {
 		switch {
+		case a.Only:
+			return p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed, p.ID == a.Point, whyOf(p.State)
 		case !a.Point.IsZero():
 			return true, p.ID == a.Point, ""
 		case a.Unconfirmed:

@@ -30,19 +30,37 @@ func (f *Fanout) Preview(ctx context.Context, d gateway.Draft) (gateway.Preview,
 	if err := checkTopic(t.group, b.Audience.Topic); err != nil {
 		return gateway.Preview{}, err
 	}
-	if err := t.check(); err != nil {
-		return gateway.Preview{}, err
-	}
-	prices, err := f.prices(ctx, b.GroupID)
+	return f.count(ctx, t)
+}
+
+// Weigh says what a note would do now, as Preview does of a draft.
+func (f *Fanout) Weigh(ctx context.Context, n Note) (gateway.Preview, error) {
+	b, _, err := f.note(ctx, n)
 	if err != nil {
 		return gateway.Preview{}, err
 	}
-	reviewed, err := f.reviewed(ctx, b.GroupID)
+	t, err := f.texts(ctx, b)
+	if err != nil {
+		return gateway.Preview{}, err
+	}
+	return f.count(ctx, t)
+}
+
+// count makes the checks and decisions of sending.
+func (f *Fanout) count(ctx context.Context, t *texts) (gateway.Preview, error) {
+	if err := t.check(); err != nil {
+		return gateway.Preview{}, err
+	}
+	prices, err := f.prices(ctx, t.b.GroupID)
+	if err != nil {
+		return gateway.Preview{}, err
+	}
+	reviewed, err := f.reviewed(ctx, t.b.GroupID)
 	if err != nil {
 		return gateway.Preview{}, err
 	}
 	c := newCensus(t, reviewed, prices, f.Now())
-	for page, err := range f.audience(ctx, b, nil) {
+	for page, err := range f.audience(ctx, t.b, nil) {
 		if err != nil {
 			return gateway.Preview{}, err
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -76,12 +77,14 @@ func (f *Fanout) handedIn(ctx context.Context, b gateway.Broadcast, s gateway.Su
 
 // Note is a message that Carillon writes itself, in shipped words or the group's own.
 type Note struct {
+	ID       gateway.ID // of the broadcast, if it is new; zero: it gets one
 	Group    gateway.ID
 	Key      string        // makes it happen once
 	Wording  string        // templates.Confirm, templates.Stopped, …
 	Class    gateway.Class // zero: account
 	Audience gateway.Audience
 	Data     map[string]string // for the placeholders
+	Locale   string            // the language of what Data says: it goes to everyone in that one, shown as such to who reads another; empty: to each in her own
 	Author   string
 }
 
@@ -143,12 +146,22 @@ func (f *Fanout) note(ctx context.Context, n Note) (gateway.Broadcast, []byte, e
 	for locale, source := range own[n.Wording] {
 		sources[locale] = source
 	}
+	if n.Locale != "" {
+		source, ok := sources[n.Locale]
+		if !ok {
+			source = sources[lastResort]
+		}
+		sources = map[string]string{n.Locale: source}
+	}
 	if n.Class == "" {
 		n.Class = gateway.Account
 	}
+	if n.ID.IsZero() {
+		n.ID = gateway.NewID()
+	}
 	now := f.Now()
 	b := gateway.Broadcast{
-		ID: gateway.NewID(), GroupID: n.Group, Key: n.Key, Kind: gateway.Kind(n.Wording), Class: n.Class, Audience: n.Audience,
+		ID: n.ID, GroupID: n.Group, Key: n.Key, Kind: gateway.Kind(n.Wording), Class: n.Class, Audience: n.Audience,
 		Words: gateway.Words{Sources: sources, Data: n.Data}, Author: n.Author, State: gateway.Planning, Policy: gateway.PolicyOf(n.Class), CreatedAt: now, StartAt: now,
 	}
 	b.ExpiresAt = now.Add(b.Policy.Expires)
@@ -245,6 +258,9 @@ func (f *Fanout) texts(ctx context.Context, b gateway.Broadcast) (*texts, error)
 		return nil, fmt.Errorf("read the group's wordings: %w", unread)
 	}
 	g.Fallback = append(slices.Clone(g.Fallback), f.Languages...)
+	if b.Kind.Shipped() && len(b.Words.Sources) == 1 { // what a person wrote is in one language, whatever is hers
+		g.Fallback = slices.AppendSeq(g.Fallback, maps.Keys(b.Words.Sources))
+	}
 	return newTexts(b, g, f.neutral(g, wordings), f.ways(b.GroupID, b.Audience.Avoid))
 }
 
@@ -336,7 +352,7 @@ func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
 }
 
 func checkAudience(a gateway.Audience, say func(string, ...any)) gateway.Audience {
-	if a.Unconfirmed || !a.Point.IsZero() || !a.Avoid.IsZero() || !a.Told.IsZero() || !a.Had.IsZero() {
+	if a.Unconfirmed || !a.Point.IsZero() || a.Only || !a.Avoid.IsZero() || !a.Told.IsZero() || !a.Had.IsZero() {
 		say("audience: only Carillon's own account messages, notices and corrections go to those who have not confirmed, to one contact point, around a channel, or to those who were told before")
 	}
 	if len(a.Members) > maxListed {

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode"
 
-	tags "golang.org/x/text/language"
+	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -188,20 +188,20 @@ func localeOf(g gateway.Group, i gateway.Invitation, country string) string {
 	if country == "" || country == gateway.UnknownCountry || country == g.Region {
 		return g.Locale
 	}
-	region, err := tags.ParseRegion(country)
+	region, err := language.ParseRegion(country)
 	if err != nil {
 		return g.Locale
 	}
-	tag, err := tags.Compose(region)
+	tag, err := language.Compose(region)
 	if err != nil {
 		return g.Locale
 	}
 	base, sure := tag.Base() // as CLDR's likely subtags have it
-	if sure < tags.Low {
+	if sure < language.Low {
 		return g.Locale
 	}
 	for locale := range templates.ShippedText(templates.EnrolAsk) {
-		if shipped, _ := tags.Make(locale).Base(); shipped == base {
+		if shipped, _ := language.Make(locale).Base(); shipped == base {
 			return locale
 		}
 	}

@@ -40,8 +40,8 @@ func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
 
 // told is an event on the wire; addresses do not survive encoding by themselves.
 type told struct {
-	ID, From, Text, Signal, Moved, Receipt string
-	At                                     time.Time
+	ID, From, Text, Signal, Moved, Receipt, ReplyTo string
+	At                                              time.Time
 }
 
 func (w *wire) ParseWebhook(r *http.Request, body []byte) ([]channels.Event, error) {
@@ -70,7 +70,7 @@ func (t told) event() channels.Event {
 	case t.Signal != "":
 		e.Signal = &channels.Signal{Kind: channels.SignalKind(t.Signal), Address: channels.Address(t.From), NewAddr: channels.Address(t.Moved)}
 	default:
-		e.Inbound = &channels.Inbound{From: channels.Address(t.From), Text: t.Text}
+		e.Inbound = &channels.Inbound{From: channels.Address(t.From), Text: t.Text, ReplyTo: t.ReplyTo}
 	}
 	return e
 }

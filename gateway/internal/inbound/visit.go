@@ -109,7 +109,7 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	case pause:
 		v.Count(v.ch.ID, HeardPause)
 		return v.pause(ctx, owners, u.days)
-	case language:
+	case tongue:
 		v.Count(v.ch.ID, HeardLanguage)
 		return v.language(ctx, owners, u.locale)
 	case help:
@@ -173,6 +173,7 @@ func (v *visit) keep(ctx context.Context, owners []known, text string, word mean
 		isNew, err := v.Inbox.Receive(ctx, gateway.InboundMessage{
 			ID: gateway.NewID(), GroupID: k.group.ID, ChannelID: v.ch.ID, EventID: v.event.ID, MemberIDs: k.ids, Kind: v.ch.Kind,
 			From: v.from, Text: gateway.Private(text), Meaning: string(word), At: v.at,
+			ReplyTo: v.event.Inbound.ReplyTo, Waits: word == nothing, Urgent: word == nothing && emergency(text),
 		})
 		if err != nil {
 			return false, fmt.Errorf("keep a message: %w", err)

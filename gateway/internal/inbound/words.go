@@ -15,22 +15,22 @@ import (
 type meaning string
 
 const (
-	nothing  meaning = ""
-	stop     meaning = "stop"
-	stopAll  meaning = "stop-all"
-	start    meaning = "start"
-	yes      meaning = "yes"
-	pause    meaning = "pause"
-	language meaning = "language"
-	help     meaning = "help" // also who writes
-	page     meaning = "page" // her own
+	nothing meaning = ""
+	stop    meaning = "stop"
+	stopAll meaning = "stop-all"
+	start   meaning = "start"
+	yes     meaning = "yes"
+	pause   meaning = "pause"
+	tongue  meaning = "language"
+	help    meaning = "help" // also who writes
+	page    meaning = "page" // her own
 )
 
 // understood is what a text asks for.
 type understood struct {
 	meaning meaning
 	days    int    // of a pause, from 0
-	locale  string // of language; empty: none that we have
+	locale  string // of tongue; empty: none that we have
 	within  bool   // with no other meaning: somewhere in it stands a word for STOP
 }
 
@@ -81,7 +81,7 @@ func command(key string, locales []string, own map[string][]string) (understood,
 	case templates.CommandHelp, templates.CommandWho:
 		return understood{meaning: help}, true
 	case templates.CommandLanguage:
-		return understood{meaning: language}, true
+		return understood{meaning: tongue}, true
 	case templates.CommandPage:
 		return understood{meaning: page}, true
 	case templates.CommandPause:
@@ -93,7 +93,7 @@ func command(key string, locales []string, own map[string][]string) (understood,
 		switch find(strings.Join(words[:i], " "), locales, own) {
 		case templates.CommandLanguage:
 			locale, _ := templates.Words().Locale(rest)
-			return understood{meaning: language, locale: locale}, true
+			return understood{meaning: tongue, locale: locale}, true
 		case templates.CommandPause:
 			if days, err := strconv.Atoi(rest); err == nil {
 				return understood{meaning: pause, days: min(days, maxPauseDays)}, true

@@ -24,6 +24,8 @@ type Store interface {
 	gateway.Notices
 	gateway.Costs
 	gateway.Inbox
+	gateway.Conversations
+	gateway.Answers
 	gateway.Renderings
 	gateway.Reviews
 	gateway.Access

@@ -37,12 +37,21 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (fresh bo
 			}
 			owner = m.MemberIDs[0]
 		}
-		n, err := t.exec("INSERT INTO inbounds (group_id, id, channel_id, event_id, members, sealed_for, kind, from_sealed, text_sealed, meaning, at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11) ON CONFLICT (group_id, channel_id, event_id) WHERE event_id IS NOT NULL DO NOTHING",
-			m.GroupID, m.ID, m.ChannelID, event, row.JSON(m.MemberIDs), owner, m.Kind, sealed.Text(box, m.From, m.ID, "from"), sealed.Text(box, m.Text, m.ID, "text"), m.Meaning, m.At)
+		n, err := t.exec("INSERT INTO inbounds (group_id, id, channel_id, event_id, members, sealed_for, kind, from_sealed, text_sealed, meaning, at, reply_to) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12) ON CONFLICT (group_id, channel_id, event_id) WHERE event_id IS NOT NULL DO NOTHING",
+			m.GroupID, m.ID, m.ChannelID, event, row.JSON(m.MemberIDs), owner, m.Kind, sealed.Text(box, m.From, m.ID, "from"), sealed.Text(box, m.Text, m.ID, "text"), m.Meaning, m.At, m.ReplyTo)
 		if err != nil || n == 0 {
 			return err
 		}
 		fresh = true
+		if m.Waits {
+			thread, err := t.file(key, &m, owner != nil)
+			if err != nil {
+				return err
+			}
+			if _, err := t.exec("UPDATE inbounds SET thread_id = $1 WHERE group_id = $2 AND id = $3", thread, m.GroupID, m.ID); err != nil {
+				return err
+			}
+		}
 		_, err = t.exec("INSERT INTO inbound_members (group_id, member_id, inbound_id) SELECT DISTINCT $1::uuid, member, $3::uuid FROM unnest($2::uuid[]) member", m.GroupID, append([]gateway.ID{}, m.MemberIDs...), m.ID)
 		return err
 	})

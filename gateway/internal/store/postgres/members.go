@@ -126,6 +126,9 @@ func (t *txn) erase(group, id gateway.ID) error {
 	}); err != nil {
 		return err
 	}
+	if err := t.eraseThreads(group, id, batch); err != nil {
+		return err
+	}
 	for _, text := range eraseStatements {
 		batch.Queue(text, group, id)
 	}

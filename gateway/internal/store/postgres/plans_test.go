@@ -14,7 +14,7 @@ import (
 )
 
 // big are the tables with a row for each member or message. No statement may read one from end to end.
-var big = []string{"members", "contact_points", "consents", "suppressions", "suppressions_everywhere", "import_changes", "broadcasts", "renderings", "schedules", "occurrences", "deliveries", "attempts", "refs", "inbounds", "inbound_members", "requests", "tallies"}
+var big = []string{"members", "contact_points", "consents", "suppressions", "suppressions_everywhere", "import_changes", "broadcasts", "renderings", "schedules", "occurrences", "deliveries", "attempts", "refs", "inbounds", "inbound_members", "threads", "thread_replies", "requests", "tallies"}
 
 // texts gathers the statements that ledgers ran.
 type texts struct {
@@ -154,7 +154,7 @@ func plan(ctx context.Context, conn *pgx.Conn, text string) (steps []string, err
 }
 
 // few are indexes that hold nothing but what waits for something that comes soon, or in rare cases.
-var few = regexp.MustCompile(`using (deliveries_capped|deliveries_held|deliveries_move|broadcasts_unplanned|broadcasts_lapsing|broadcasts_forgetting|attempts_claimed|attempts_doubt|attempts_unconfirmed|contact_points_unplaced|inbounds_forgetting|members_import)\b`)
+var few = regexp.MustCompile(`using (deliveries_capped|deliveries_held|deliveries_move|broadcasts_unplanned|broadcasts_lapsing|broadcasts_forgetting|attempts_claimed|attempts_doubt|attempts_unconfirmed|contact_points_unplaced|inbounds_forgetting|inbounds_commands|threads_open|threads_unread|members_import)\b`)
 
 // reads says what is wrong with a step of a plan.
 func reads(step, table string) string {

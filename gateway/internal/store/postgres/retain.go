@@ -49,11 +49,14 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 		}); err != nil {
 			return err
 		}
-		if err := t.query(overInbounds, []any{t.now - gateway.PolicyOf(gateway.Report).Keep.Microseconds(), limit}, func(r pgx.Rows) error {
+		if err := t.query(overInbounds, []any{t.now - gateway.KeepConversations.Microseconds(), limit}, func(r pgx.Rows) error {
 			err := r.Scan(&group, &id)
 			forget(forgetInbound, group, id)
 			return err
 		}); err != nil {
+			return err
+		}
+		if err := t.retainThreads(limit, forget); err != nil {
 			return err
 		}
 		if err := t.query(overEvents, []any{t.now - gateway.KeepEvents.Microseconds(), limit}, func(r pgx.Rows) error {

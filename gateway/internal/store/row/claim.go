@@ -14,6 +14,7 @@ type Frozen struct {
 	Class     gateway.Class
 	Topic     string
 	Answers   gateway.ID // the contact point that an account message answers; it may be stopped
+	Only      gateway.ID // the one contact point that may carry it
 	Avoid     gateway.ID // a channel that must not carry it
 	Policy    gateway.Policy
 	Start     int64 // of the broadcast
@@ -28,7 +29,12 @@ func (f *Frozen) Set(class, audience, policy string) (err error) {
 	if err := json.Unmarshal([]byte(audience), &who); err != nil {
 		return err
 	}
-	f.Class, f.Topic, f.Answers, f.Avoid = gateway.Class(class), who.Topic, who.Point, who.Avoid
+	f.Class, f.Topic, f.Avoid = gateway.Class(class), who.Topic, who.Avoid
+	if who.Only {
+		f.Only = who.Point
+	} else {
+		f.Answers = who.Point
+	}
 	f.Policy, err = ReadPolicy(f.Class, policy)
 	return err
 }
@@ -52,7 +58,7 @@ func (f *Frozen) Text(locale string, said Said) string {
 
 // Fill writes what a claim says about its broadcast; own is when the delivery expires, zero: when its broadcast does.
 func (f *Frozen) Fill(c *gateway.Claim, own int64) {
-	c.Group, c.Broadcast, c.Avoid, c.Sensitive = f.Group, f.ID, f.Avoid, f.Sensitive
+	c.Group, c.Broadcast, c.Avoid, c.Only, c.Sensitive = f.Group, f.ID, f.Avoid, f.Only, f.Sensitive
 	c.Class, c.Topic, c.Policy, c.Expires = f.Class, f.Topic, f.Policy, time.UnixMicro(Expiry(own, f.Expires)).UTC()
 }
 

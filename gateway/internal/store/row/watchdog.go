@@ -71,3 +71,14 @@ func Turned(were, are []gateway.Finding) (opened, ended []gateway.Finding) {
 	}
 	return without(are, were), without(were, are)
 }
+
+// ThreadAge is the place in gateway.ThreadAges of what has been open since a time, in microseconds.
+func ThreadAge(now, opened int64) int {
+	switch age := time.Duration(now-opened) * time.Microsecond; {
+	case age < time.Hour:
+		return 0
+	case age < 24*time.Hour:
+		return 1
+	}
+	return 2
+}

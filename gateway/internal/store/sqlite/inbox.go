@@ -33,10 +33,19 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (bool, er
 				box, owner = hers, m.MemberIDs[0][:]
 			}
 		}
-		n, err := t.exec("INSERT INTO inbounds (group_id, id, channel_id, event_id, members, sealed_for, kind, from_sealed, text_sealed, meaning, at) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (channel_id, event_id) WHERE event_id IS NOT NULL DO NOTHING",
-			m.GroupID[:], m.ID[:], m.ChannelID[:], event, row.JSON(m.MemberIDs), owner, m.Kind, sealed.Text(box, m.From, m.ID, "from"), sealed.Text(box, m.Text, m.ID, "text"), m.Meaning, row.ToMicros(m.At))
+		n, err := t.exec("INSERT INTO inbounds (group_id, id, channel_id, event_id, members, sealed_for, kind, from_sealed, text_sealed, meaning, at, reply_to) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (channel_id, event_id) WHERE event_id IS NOT NULL DO NOTHING",
+			m.GroupID[:], m.ID[:], m.ChannelID[:], event, row.JSON(m.MemberIDs), owner, m.Kind, sealed.Text(box, m.From, m.ID, "from"), sealed.Text(box, m.Text, m.ID, "text"), m.Meaning, row.ToMicros(m.At), m.ReplyTo)
 		if err != nil || n == 0 {
 			return err
+		}
+		if m.Waits {
+			thread, err := t.file(key, &m, owner != nil)
+			if err != nil {
+				return err
+			}
+			if _, err := t.exec("UPDATE inbounds SET thread_id = ? WHERE group_id = ? AND id = ?", thread[:], m.GroupID[:], m.ID[:]); err != nil {
+				return err
+			}
 		}
 		for _, member := range m.MemberIDs {
 			if _, err := t.exec("INSERT INTO inbound_members (group_id, member_id, inbound_id) VALUES (?,?,?) ON CONFLICT DO NOTHING", m.GroupID[:], member[:], m.ID[:]); err != nil {

@@ -158,6 +158,9 @@ func (t *txn) erase(group, id gateway.ID) error {
 	if n == 0 {
 		return gateway.Faultf(gateway.CodeNotFound, "there is no such member")
 	}
+	if err := t.eraseThreads(group, id); err != nil {
+		return err
+	}
 	for _, text := range eraseStatements {
 		if _, err := t.exec(text, group[:], id[:]); err != nil {
 			return err

@@ -67,7 +67,7 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if _, err := t.exec(forgetDuties, t.now-keepDuties.Microseconds()); err != nil {
 		return 0, false, err
 	}
-	texts, err := t.exec(forgetInbounds, t.now-gateway.PolicyOf(gateway.Report).Keep.Microseconds(), limit)
+	texts, err := t.exec(forgetInbounds, t.now-gateway.KeepConversations.Microseconds(), limit)
 	if err != nil {
 		return 0, false, err
 	}
@@ -97,5 +97,9 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	}
 	proving := gateway.IDAt(time.UnixMicro(t.now).Add(-gateway.ProvingLife))
 	claims, err := t.exec(forgetProving, proving[:], limit)
-	return n + answers + texts + events + told + guests + tries + runs + links + claims, max(len(over), answers, texts, events, told, guests, tries, runs, links, claims) >= limit, err
+	if err != nil {
+		return 0, false, err
+	}
+	said, most, err := t.retainThreads(limit)
+	return n + answers + texts + events + told + guests + tries + runs + links + claims + said, max(len(over), answers, texts, events, told, guests, tries, runs, links, claims, most) >= limit, err
 }
