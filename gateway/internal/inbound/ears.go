@@ -1,6 +1,7 @@
 // Package inbound is the ears: it takes what providers report and what members write, by webhook or by polling, brings
 // receipts to the tracker, keeps messages for the group's inbox, and acts at once on the words that members may always
-// say: STOP, START, YES. A store that fails makes the provider call again; nothing is answered before it is kept.
+// say: STOP, START, YES. What the ledger cannot store goes to a spool on the disk, and from there to the ledger when it
+// answers again; nothing is answered before it is kept.
 package inbound
 
 import (
@@ -8,10 +9,12 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/spool"
 )
 
 // Channels is where the ears find channels.
@@ -72,6 +75,7 @@ type Parts struct {
 	Tell     Tell
 	Duty     Duty
 
+	Spool *spool.Spool                                      // keeps what webhooks bring while the ledger cannot; nil: the provider is to call again
 	Alive func(ctx context.Context, channel gateway.ID) // called after every poll that succeeded; nil: nobody asks
 	Polls bool                                          // there is no public URL: Run polls every channel that can be, and that no other process polls
 	Pause time.Duration                                 // at least, from one poll of a channel to the next; zero: a second
@@ -95,19 +99,22 @@ const (
 	HeardAgain    Heard = "again"    // the same event once more
 	HeardForgery  Heard = "forgery"
 	HeardNonsense Heard = "nonsense" // cannot be read
+	HeardSpooled  Heard = "spooled"  // kept on the disk until the ledger answers
 	HeardFailure  Heard = "failure"  // could not be stored; it is to come again
 	HeardSilence  Heard = "silence"  // polling failed
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardSpooled, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {
 	Parts
-	turns *turns
-	done  *memory
-	look  chan struct{}
+	turns   *turns
+	done    *memory
+	look    chan struct{}
+	spooled chan struct{} // something was spooled
+	gate    sync.RWMutex  // shared by webhooks while they look whether something waits before them; alone while the last of it is replayed
 }
 
 // New makes ears. Webhooks are heard at once; Run polls.
@@ -127,12 +134,19 @@ func New(p Parts) *Ears {
 	if p.Count == nil {
 		p.Count = func(gateway.ID, Heard) {}
 	}
-	return &Ears{Parts: p, turns: newTurns(), done: newMemory(), look: make(chan struct{}, 1)}
+	return &Ears{Parts: p, turns: newTurns(), done: newMemory(), look: make(chan struct{}, 1), spooled: make(chan struct{}, 1)}
 }
 
 // Hear takes events of one channel, in their order, and returns once everything that matters of them is in the ledger.
 // After an error the same events are to come again: what was done is not done twice.
 func (e *Ears) Hear(ctx context.Context, ch gateway.Channel, events []channels.Event) error {
+	return e.hear(ctx, ch, events, e.turns.take)
+}
+
+// turn waits for a person's turn and returns what ends it.
+type turn func(channel gateway.ID, from channels.Address) (end func())
+
+func (e *Ears) hear(ctx context.Context, ch gateway.Channel, events []channels.Event, take turn) error {
 	var receipts []channels.Receipt
 	people := false
 	for _, event := range events {
@@ -155,7 +169,7 @@ func (e *Ears) Hear(ctx context.Context, ch gateway.Channel, events []channels.E
 		return err
 	}
 	for i := range events {
-		if err := e.hearPerson(ctx, ch, groups, &events[i], events); err != nil {
+		if err := e.hearPerson(ctx, ch, groups, &events[i], events, take); err != nil {
 			return err
 		}
 	}
@@ -177,21 +191,16 @@ func (e *Ears) served(ctx context.Context, ch gateway.Channel) ([]gateway.Group,
 }
 
 // hearPerson takes one thing that a person wrote or did. What one person does is taken one after the other.
-func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gateway.Group, event *channels.Event, beside []channels.Event) error {
-	var from channels.Address
-	switch {
-	case event.Inbound != nil:
-		from = event.Inbound.From
-	case event.Signal != nil:
-		from = event.Signal.Address
-	default:
+func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gateway.Group, event *channels.Event, beside []channels.Event, take turn) error {
+	from, ok := personOf(event)
+	if !ok {
 		return nil
 	}
 	if from == "" {
 		e.Count(ch.ID, HeardNonsense)
 		return nil
 	}
-	defer e.turns.take(ch.ID, from)()
+	defer take(ch.ID, from)()
 	key := keyOf(ch.ID, event.ID)
 	if event.ID != "" && e.done.has(key) {
 		e.Count(ch.ID, HeardAgain)
@@ -211,6 +220,17 @@ func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gate
 		e.done.add(key)
 	}
 	return err
+}
+
+// personOf gives whoever wrote or did something.
+func personOf(event *channels.Event) (from channels.Address, ok bool) {
+	switch {
+	case event.Inbound != nil:
+		return event.Inbound.From, true
+	case event.Signal != nil:
+		return event.Signal.Address, true
+	}
+	return "", false
 }
 
 // spoke says whether a person wrote in the same breath.
