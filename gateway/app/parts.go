@@ -140,7 +140,7 @@ func counting[E comparable](find func(E) prometheus.Counter) func(E) {
 
 // status says how the instance is.
 func (a *App) status(ctx context.Context) (gateway.Status, error) {
-	status := gateway.Status{Version: a.Version, Profile: string(a.Config.Storage.Profile)}
+	status := gateway.Status{Version: a.Version, Profile: string(a.Config.Storage.Profile), Spool: a.spooled()}
 	for _, r := range a.Roles {
 		status.Roles = append(status.Roles, string(r))
 	}
@@ -195,7 +195,7 @@ func (a *App) newEars() *inbound.Ears {
 			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Author: "carillon"})
 			return err
 		},
-		Alive: a.polledAlive(), Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
+		Spool: a.spool, Waiting: a.dispatch.Refresh, Alive: a.polledAlive(), Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
 		Count: func(channel gateway.ID, heard inbound.Heard) { count(event{channel, heard}) },
 	})
 }

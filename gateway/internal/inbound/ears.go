@@ -75,13 +75,15 @@ type Parts struct {
 	Tell     Tell
 	Duty     Duty
 
-	Spool *spool.Spool                                      // keeps what webhooks bring while the ledger cannot; nil: the provider is to call again
-	Alive func(ctx context.Context, channel gateway.ID) // called after every poll that succeeded; nil: nobody asks
-	Polls bool                                          // there is no public URL: Run polls every channel that can be, and that no other process polls
-	Pause time.Duration                                 // at least, from one poll of a channel to the next; zero: a second
-	Now   func() time.Time                              // nil: time.Now
-	Log   *slog.Logger                                  // nil: nothing is logged
-	Count func(channel gateway.ID, heard Heard)         // called for everything that was heard, and for what went wrong; nil: nobody counts
+	Spool *spool.Spool // keeps what webhooks bring while the ledger cannot; nil: the provider is to call again
+	// Waiting is called when the first event of a channel is spooled, and after some were replayed; nil: nobody asks.
+	Waiting func()
+	Alive   func(ctx context.Context, channel gateway.ID) // called after every poll that succeeded; nil: nobody asks
+	Polls   bool                                          // there is no public URL: Run polls every channel that can be, and that no other process polls
+	Pause   time.Duration                                 // at least, from one poll of a channel to the next; zero: a second
+	Now     func() time.Time                              // nil: time.Now
+	Log     *slog.Logger                                  // nil: nothing is logged
+	Count   func(channel gateway.ID, heard Heard)         // called for everything that was heard, and for what went wrong; nil: nobody counts
 }
 
 // Heard is what the ears count.
@@ -127,6 +129,9 @@ func New(p Parts) *Ears {
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.Waiting == nil {
+		p.Waiting = func() {}
 	}
 	if p.Alive == nil {
 		p.Alive = func(context.Context, gateway.ID) {}

@@ -52,12 +52,16 @@ func (e *Ears) take(ctx context.Context, ch gateway.Channel, events []channels.E
 			return nil
 		}
 		e.Log.Warn("the ledger cannot store what a provider reports; it goes to the spool", "channel", ch.ID, "error", cause)
-		place, err = e.Spool.Reserve(ch.ID.String())
+		first := !e.behind(ch.ID)
+		if place, err = e.Spool.Reserve(ch.ID.String()); first && err == nil {
+			e.Waiting()
+		}
 	}
 	if err == nil {
 		err = e.Spool.Add(place, written(events, e.Now()))
 	}
 	if err != nil {
+		e.Waiting()
 		return err
 	}
 	e.Count(ch.ID, HeardSpooled)
@@ -156,6 +160,7 @@ func (e *Ears) replay(ctx context.Context) error {
 		}
 	}
 	r.all.Wait()
+	e.Waiting()
 	return errors.Join(r.first, context.Cause(ctx))
 }
 
