@@ -205,12 +205,14 @@ func (st *stage) nothingRoutine(report gateway.ID, ids []gateway.ID) {
 
 // SQLite's file cannot be read or written for two hours.
 func TestTwoHoursWithoutSQLite(t *testing.T) {
+	t.Parallel()
 	st := newStage(t)
 	st.live(func() { st.setBroken(errors.New("the disk does not answer")) }, func() { st.setBroken(nil) })
 }
 
 // PostgreSQL is stopped for two hours.
 func TestTwoHoursWithoutPostgreSQL(t *testing.T) {
+	t.Parallel()
 	p, err := servers.StartPostgres(t.Context(), servers.PostgresOptions{Unsafe: true})
 	servers.Need(t, err)
 	t.Cleanup(p.Close)
