@@ -190,7 +190,7 @@ func (a *App) newEars() *inbound.Ears {
 		return counter.WithLabelValues(record.Name, string(e.heard))
 	})
 	return inbound.New(inbound.Parts{
-		Channels: a.live, Receipts: a.track, Members: a.store, Groups: a.store, Consents: a.store, Inbox: a.store, Cursors: a.store,
+		Channels: a.live, Receipts: a.track, Members: a.store, Groups: a.store, Consents: a.store, Inbox: a.store, Cursors: a.store, Answers: a.store,
 		Tell: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience) error {
 			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Author: "carillon"})
 			return err

@@ -73,6 +73,7 @@ type Parts struct {
 	Inbox    Inbox
 	Cursors  Cursors
 	Tell     Tell
+	Answers  gateway.Answers // limits Tell; nil: nothing does
 	Duty     Duty
 
 	Spool *spool.Spool // keeps what webhooks bring while the ledger cannot; nil: the provider is to call again
@@ -101,13 +102,14 @@ const (
 	HeardAgain    Heard = "again"    // the same event once more
 	HeardForgery  Heard = "forgery"
 	HeardNonsense Heard = "nonsense" // cannot be read
+	HeardLimit    Heard = "limit"    // an answer that was one too many, and is not given; what she asked for is done
 	HeardSpooled  Heard = "spooled"  // kept on the disk until the ledger answers
 	HeardFailure  Heard = "failure"  // could not be stored; it is to come again
 	HeardSilence  Heard = "silence"  // polling failed
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardSpooled, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardLimit, HeardSpooled, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {
@@ -139,7 +141,31 @@ func New(p Parts) *Ears {
 	if p.Count == nil {
 		p.Count = func(gateway.ID, Heard) {}
 	}
+	if p.Answers != nil {
+		p.Tell = limited(p)
+	}
 	return &Ears{Parts: p, turns: newTurns(), done: newMemory(), look: make(chan struct{}, 1), spooled: make(chan struct{}, 1)}
+}
+
+// limited is Tell, so often at most for each contact point: two machines must not answer each other for ever.
+func limited(p Parts) Tell {
+	return func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience) error {
+		whom := to.Point
+		if whom.IsZero() && len(to.Members) == 1 {
+			whom = to.Members[0]
+		}
+		if !whom.IsZero() {
+			may, err := p.Answers.MayAnswer(ctx, group, whom, key)
+			if err != nil {
+				return fmt.Errorf("count an answer: %w", err)
+			}
+			if !may {
+				p.Count(gateway.ID{}, HeardLimit) // of whichever channel
+				return nil
+			}
+		}
+		return p.Tell(ctx, group, key, wording, to)
+	}
 }
 
 // Hear takes events of one channel, in their order, and returns once everything that matters of them is in the ledger.

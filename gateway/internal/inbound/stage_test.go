@@ -155,7 +155,7 @@ func (st *stage) channel(c gateway.Channel) gateway.Channel {
 
 func (st *stage) newEars() *inbound.Ears {
 	return inbound.New(inbound.Parts{
-		Channels: st, Receipts: st, Members: st.s, Groups: st, Consents: st.s, Inbox: st, Cursors: st.s, Polls: true, Spool: st.spool, Now: st.now, Pause: time.Millisecond,
+		Channels: st, Receipts: st, Members: st.s, Groups: st, Consents: st.s, Inbox: st, Cursors: st.s, Answers: st.s, Polls: true, Spool: st.spool, Now: st.now, Pause: time.Millisecond,
 		Tell: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience) error {
 			_, err := st.f.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to})
 			return err

@@ -23,6 +23,7 @@ type Store interface {
 	gateway.Notices
 	gateway.Costs
 	gateway.Inbox
+	gateway.Answers
 	gateway.Renderings
 	gateway.Reviews
 	gateway.Access
