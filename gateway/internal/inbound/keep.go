@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,7 @@ func (e *Ears) behind(channel gateway.ID) bool {
 // waits there, what comes behind it, except for receipts, whose order means nothing. Nobody overtakes herself: her turn
 // lasts until her events have their place.
 func (e *Ears) take(ctx context.Context, ch gateway.Channel, events []channels.Event) error {
+	defer e.queue(events)()
 	if e.Spool == nil {
 		ctx, cancel := context.WithTimeout(ctx, hookTime)
 		defer cancel()
@@ -70,6 +72,24 @@ func (e *Ears) take(ctx context.Context, ch gateway.Channel, events []channels.E
 	default:
 	}
 	return nil
+}
+
+// crowded is how many webhooks are dealt with at once that hold nothing but what people write to be read. A STOP waits for no
+// more than these, however many others wait.
+const crowded = 1
+
+// queue waits for a place in the crowd, and returns what gives it back. Words that we act upon, signals and receipts need none.
+func (e *Ears) queue(events []channels.Event) (leave func()) {
+	if !slices.ContainsFunc(events, plain) || slices.ContainsFunc(events, func(ev channels.Event) bool { return !plain(ev) }) {
+		return func() {}
+	}
+	e.crowd <- struct{}{}
+	return func() { <-e.crowd }
+}
+
+// plain reports whether an event is a text that asks for nothing.
+func plain(e channels.Event) bool {
+	return e.Inbound != nil && e.Inbound.Action == "" && meaningOf(e.Inbound.Text) == nothing
 }
 
 // join takes a place behind what waits of a channel.
