@@ -115,7 +115,7 @@ var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardY
 type Ears struct {
 	Parts
 	turns   *turns
-	crowd   chan struct{} // holds a token for every webhook at work that says nothing urgent
+	crowds  sync.Map // channel → *sync.Mutex: of webhooks that say nothing urgent
 	done    *memory
 	look    chan struct{}
 	spooled chan struct{} // something was spooled
@@ -145,7 +145,7 @@ func New(p Parts) *Ears {
 	if p.Answers != nil {
 		p.Tell = limited(p)
 	}
-	return &Ears{Parts: p, turns: newTurns(), crowd: make(chan struct{}, crowded), done: newMemory(), look: make(chan struct{}, 1), spooled: make(chan struct{}, 1)}
+	return &Ears{Parts: p, turns: newTurns(), done: newMemory(), look: make(chan struct{}, 1), spooled: make(chan struct{}, 1)}
 }
 
 // limited is Tell, so often at most for each contact point: two machines must not answer each other for ever.

@@ -37,7 +37,7 @@ func (e *Ears) behind(channel gateway.ID) bool {
 // waits there, what comes behind it, except for receipts, whose order means nothing. Nobody overtakes herself: her turn
 // lasts until her events have their place.
 func (e *Ears) take(ctx context.Context, ch gateway.Channel, events []channels.Event) error {
-	defer e.queue(events)()
+	defer e.queue(ch.ID, events)()
 	if e.Spool == nil {
 		ctx, cancel := context.WithTimeout(ctx, hookTime)
 		defer cancel()
@@ -74,17 +74,17 @@ func (e *Ears) take(ctx context.Context, ch gateway.Channel, events []channels.E
 	return nil
 }
 
-// crowded is how many webhooks are dealt with at once that hold nothing but what people write to be read. A STOP waits for no
-// more than these, however many others wait.
-const crowded = 1
-
-// queue waits for a place in the crowd, and returns what gives it back. Words that we act upon, signals and receipts need none.
-func (e *Ears) queue(events []channels.Event) (leave func()) {
+// queue has webhooks of a channel wait for one another that hold nothing but what people write to be read, and returns what lets
+// the next one go on: so a STOP, which does not wait, finds one of them at work, however many others there are. Words that we
+// act upon, signals and receipts wait for nobody.
+func (e *Ears) queue(channel gateway.ID, events []channels.Event) (leave func()) {
 	if !slices.ContainsFunc(events, plain) || slices.ContainsFunc(events, func(ev channels.Event) bool { return !plain(ev) }) {
 		return func() {}
 	}
-	e.crowd <- struct{}{}
-	return func() { <-e.crowd }
+	crowd, _ := e.crowds.LoadOrStore(channel, &sync.Mutex{})
+	one := crowd.(*sync.Mutex)
+	one.Lock()
+	return one.Unlock
 }
 
 // plain reports whether an event is a text that asks for nothing.
@@ -149,8 +149,9 @@ func (e *Ears) drain(ctx context.Context) {
 		case e.Spool.Extent().Records == 0:
 			e.Log.Info("all that was spooled is in the ledger")
 			wait = 0
-		default:
+		default: // something has only its place yet, or has come meanwhile
 			wait = 0
+			rest(ctx, e.Pause/100)
 		}
 		rest(ctx, wait)
 	}

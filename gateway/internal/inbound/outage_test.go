@@ -281,7 +281,7 @@ func TestWhatTheSpoolCannotDo(t *testing.T) {
 	}
 }
 
-// While something waits, receipts go on: their order means nothing. And a poll leaves its cursor where it is.
+// While something waits, receipts go on: their order means nothing.
 func TestBehindTheSpool(t *testing.T) {
 	st := newStage(t)
 	st.reopen(t.TempDir())
