@@ -41,5 +41,12 @@ func PolledDuty(channel ID) string { return PolledDuties + channel.String() }
 // PolledDuties begins the names of PolledDuty.
 const PolledDuties = "polled/"
 
+// SpooledDuty is held for a while by a process whose spool is not empty: a sign that ends by itself. All their names begin
+// with SpooledDuties.
+func SpooledDuty(process ID) string { return SpooledDuties + process.String() }
+
+// SpooledDuties begins the names of SpooledDuty.
+const SpooledDuties = "spooled/"
+
 // PollDuty is the duty of polling a channel: its cursor is written under it.
 func PollDuty(channel ID) string { return "poll/" + channel.String() }

@@ -1,5 +1,7 @@
 package gateway
 
+import "time"
+
 // BroadcastStatus is a broadcast with the fate of its deliveries.
 type BroadcastStatus struct {
 	Broadcast
@@ -18,8 +20,18 @@ type Status struct {
 	// Findings are what should have happened by itself and has not. The operator sees her own and those of the groups that she acts
 	// for, everybody else those of her group.
 	Findings []Finding `json:"findings,omitempty"`
+	// Spool is what the process that answers keeps on its disk; none where it has not the role inbound. It is the operator's to see.
+	Spool *SpoolStatus `json:"spool,omitempty"`
 	// Processes are those that share the work, this one among them; none in the profile alone. They are the operator's to see.
 	Processes []ProcessStatus `json:"processes,omitempty"`
+}
+
+// SpoolStatus is what a process keeps on its disk because the ledger could not take it.
+type SpoolStatus struct {
+	Records int       `json:"records"` // webhooks
+	Bytes   int64     `json:"bytes"`
+	Oldest  time.Time `json:"oldest,omitzero"`   // when the oldest of them came
+	Damaged int       `json:"damaged,omitempty"` // that could not be opened and were set aside
 }
 
 // ProcessStatus is a process that is alive.

@@ -22,6 +22,7 @@ const (
 	SendingStuck    FindingCode = "sending-stuck"
 	ClaimsLeft      FindingCode = "claims-left"
 	PollingSilent   FindingCode = "polling-silent"
+	SpoolWaiting    FindingCode = "spool-waiting"
 	CalendarsLate   FindingCode = "calendars-late"
 	RoleMissing     FindingCode = "role-missing"
 	PingFailing     FindingCode = "ping-failing"
@@ -53,6 +54,8 @@ func Watched() []Watch {
 			Text: "what a dead process was sending is not put in doubt, and nothing follows from it: see in the log what a process with the role relay says, or start one"},
 		{Code: PollingSilent, Looks: 5,
 			Text: "the channel {name} is not polled: replies, STOP among them, are not heard. See in the log what a process with the role inbound says, and channel check for its provider"},
+		{Code: SpoolWaiting, Looks: 5,
+			Text: "the process {name} keeps on its disk what providers and members told it, STOP perhaps among it, and the ledger does not take it: see in its log why"},
 		{Code: CalendarsLate, Patience: 30 * time.Minute, Looks: 2,
 			Text: "calendars are not read: see in the log what a process with the role scheduler says, or start one"},
 		{Code: RoleMissing, Looks: 3,

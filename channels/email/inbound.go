@@ -146,7 +146,7 @@ func (a *Adapter) automatic(l letter) bool {
 		}
 	}
 	if strings.TrimSpace(l.header.Get("Return-Path")) == "<>" || l.kind == "multipart/report" || l.kind == "message/delivery-status" ||
-		has("X-Autoreply") || has("X-Autorespond") || has("X-Autoresponder") || has("X-Failed-Recipients") || has("X-Loop") {
+		has("X-Autoreply") || has("X-Autoreply-From") || has("X-Mail-Autoreply") || has("X-Autorespond") || has("X-Autoresponder") || has("X-Failed-Recipients") || has("X-Loop") {
 		return true
 	}
 	from, err := mail.ParseAddress(l.header.Get("From"))
@@ -158,5 +158,5 @@ func (a *Adapter) automatic(l letter) bool {
 	case "mailer-daemon", "postmaster", "noreply", "no-reply", "do-not-reply", "donotreply":
 		return true
 	}
-	return strings.EqualFold(from.Address, a.opts.From) || strings.HasPrefix(strings.ToLower(from.Address), strings.ToLower(localOf(a.opts.ReturnTo))+"+")
+	return strings.EqualFold(from.Address, a.opts.From) || strings.EqualFold(from.Address, a.opts.ReturnTo) || strings.HasPrefix(strings.ToLower(from.Address), strings.ToLower(localOf(a.opts.ReturnTo))+"+")
 }

@@ -2,6 +2,7 @@ package email
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -168,6 +169,46 @@ func TestUnsubscribing(t *testing.T) {
 	}
 }
 
+// The URL of one click is worth what its seal is: none, a broken one, another's, an old one after its time, one that stands
+// there twice are all refused alike; a proxy may have changed scheme and host; a repeat is known for one.
+func TestForgedClicks(t *testing.T) {
+	const old = "the-secret-before-the-present-one"
+	click := func(a *Adapter, query string) ([]channels.Event, error) {
+		r := httptest.NewRequest(http.MethodPost, "http://10.0.0.7:8080/hooks/email?"+query, nil)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("X-Forwarded-Host", "evil.example")
+		return a.ParseWebhook(r, []byte("List-Unsubscribe=One-Click"))
+	}
+	made := func(changes map[string]any) *Adapter {
+		a, err := made(options(changes), "https://public.example/hooks/email")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.now = func() time.Time { return time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC) } // or a minute might begin in between
+		return a
+	}
+	now, both, before := made(nil), made(map[string]any{"previous_secret": old}), made(map[string]any{"secret": old})
+	seal := func(a *Adapter) string { return "u=" + a.keys[0].hide(oneClick, "k", "anna@example.org") }
+	first, err := click(now, seal(now))
+	if err != nil || len(first) != 2 || first[0].Inbound.From != "anna@example.org" {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	if again, err := click(both, seal(now)); err != nil || again[0].ID != first[0].ID || again[1].ID != first[1].ID {
+		t.Errorf("a repeat within the minute: %v, %v", again, err)
+	}
+	if _, err := click(both, seal(before)); err != nil {
+		t.Errorf("under the old secret, in its time: %v", err)
+	}
+	for name, query := range map[string]string{
+		"none": "", "empty": "u=", "broken": seal(now)[:20], "altered": seal(now)[:len(seal(now))-4] + "AAAA", "the old secret's, after its time": seal(before),
+		"twice": seal(now) + "&" + seal(now), "sealed for something else": "u=" + now.keys[0].hide(messageID, "k", "anna@example.org"),
+	} {
+		if events, err := click(now, query); !errors.Is(err, channels.ErrForged) || len(events) != 0 {
+			t.Errorf("%s: %+v, %v", name, events, err)
+		}
+	}
+}
+
 // tagsOf gives the addresses and the id of a message.
 func tagsOf(t *testing.T, a *Adapter) (bounce, reply, leave, id string) {
 	t.Helper()
@@ -219,6 +260,13 @@ func TestNothingIsBelievedWithoutItsTag(t *testing.T) {
 		"bulk":                            hers("To: "+reply, "Precedence: bulk"),
 		"an old autoresponder":            hers("To: "+reply, "X-Autoreply: yes"),
 		"our own copy":                    mailOf([]string{"From: news@harbour.example", "To: " + reply, "In-Reply-To: <" + id + ">"}, "STOP\n"),
+		"a copy from our mailbox":         mailOf([]string{"From: mail@harbour.example", "To: " + reply, "In-Reply-To: <" + id + ">"}, "STOP\n"),
+		"one forwarded from a tag":        mailOf([]string{"From: " + reply, "To: " + reply, "In-Reply-To: <" + id + ">"}, "STOP\n"),
+		"a receipt that it was read":      hers("To: "+reply, "Content-Type: multipart/report; report-type=disposition-notification; boundary=b"),
+		"a complaint's report":            hers("To: "+reply, "Content-Type: multipart/report; report-type=feedback-report; boundary=b"),
+		"one that a program made":         hers("To: "+reply, "Auto-Submitted: auto-generated (rejected)"),
+		"an empty return path, spaced":    hers("Return-Path:  <> ", "To: "+reply),
+		"Exchange out of office":          hers("To: "+reply, "X-Autoreply-From: anna@example.org"),
 		"a daemon":                        mailOf([]string{"From: MAILER-DAEMON@x.example", "To: " + reply, "In-Reply-To: <" + id + ">"}, "STOP\n"),
 		"a tag that was cut":              hers("To: " + strings.Replace(reply, "+r", "+", 1)),
 		"an address that ends otherwise":  hers("To: " + strings.Replace(reply, "@harbour.example", "@harbour.example.evil", 1) + "x"),

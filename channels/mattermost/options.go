@@ -18,6 +18,7 @@ type Options struct {
 	ActionSecret         channels.Secret `json:"action_secret,omitempty" doc:"at least 32 characters, made up by you; it signs the buttons. Needed with a public URL"`
 	PreviousActionSecret channels.Secret `json:"previous_action_secret,omitempty" doc:"while action_secret is changed: the old one, still taken for buttons that are out"`
 	CommandToken         channels.Secret `json:"command_token,omitempty" doc:"token of the slash command that leads here; empty: there is none"`
+	PreviousCommandToken channels.Secret `json:"previous_command_token,omitempty" doc:"while the command's token is regenerated: the old one, still taken"`
 	Sensitive            bool            `json:"sensitive,omitempty" doc:"the group trusts whoever runs this server with texts marked sensitive, and its notifications by mail and push hold no text; needs https"`
 	TextLimit            int             `json:"text_limit,omitempty" doc:"longest post that the server takes, in characters: 16383, or 4000 on a database that was never migrated; 0: 16383"`
 	Mentions             []string        `json:"mentions,omitempty" doc:"names, without @, that a text's author may call, such as channel or here; nobody else is called, and values that are put into a text call nobody"`
@@ -70,6 +71,12 @@ func readOptions(s channels.Settings) (Options, error) {
 	}
 	if o.CommandToken != "" && len(o.CommandToken.Reveal()) < 16 {
 		fault("command_token", "does not look like the token of a slash command; copy it from the command's page in Mattermost")
+	}
+	switch {
+	case o.CommandToken == "" && o.PreviousCommandToken != "":
+		fault("previous_command_token", "stands alone; it is the token before command_token")
+	case o.PreviousCommandToken != "" && len(o.PreviousCommandToken.Reveal()) < 16:
+		fault("previous_command_token", "does not look like the token of a slash command; copy it from where command_token was")
 	}
 	if o.Sensitive && !private(o.BaseURL) {
 		fault("sensitive", "needs a base_url with https; without it everybody on the way reads along")

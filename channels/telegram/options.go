@@ -15,16 +15,17 @@ const DefaultBaseURL = "https://api.telegram.org"
 
 // Options is the channel's own section of the configuration.
 type Options struct {
-	Token         channels.Secret `json:"token" doc:"the bot's token, as @BotFather gave it" required:"true"`
-	WebhookSecret channels.Secret `json:"webhook_secret,omitempty" doc:"16 to 256 of A-Z a-z 0-9 _ -, made up by you; Telegram shows it with every webhook. Needed unless the channel is polled"`
-	BaseURL       string          `json:"base_url,omitempty" doc:"where the Bot API is, without the token; empty: Telegram's own"`
-	Topic         int             `json:"topic,omitempty" doc:"topic (message thread) of a group for addresses that name none"`
-	Protect       bool            `json:"protect_content,omitempty" doc:"forbid forwarding and saving, for every message"`
-	Previews      bool            `json:"link_previews,omitempty" doc:"let Telegram fetch linked pages and show a preview"`
-	Quiet         bool            `json:"quiet_unless_urgent,omitempty" doc:"only urgent messages make a sound"`
-	Mentions      []string        `json:"mentions,omitempty" doc:"usernames, without @, that a text's author may mention; nobody else is, and values that are put into a text mention nobody"`
-	PerSecond     float64         `json:"per_second,omitempty" doc:"most messages a second for the bot; 0: 30"`
-	PerChat       float64         `json:"per_chat_per_second,omitempty" doc:"most messages a second to one chat; 0: 1"`
+	Token                 channels.Secret `json:"token" doc:"the bot's token, as @BotFather gave it" required:"true"`
+	WebhookSecret         channels.Secret `json:"webhook_secret,omitempty" doc:"16 to 256 of A-Z a-z 0-9 _ -, made up by you; Telegram shows it with every webhook. Needed unless the channel is polled"`
+	PreviousWebhookSecret channels.Secret `json:"previous_webhook_secret,omitempty" doc:"while webhook_secret is changed: the old one, still taken"`
+	BaseURL               string          `json:"base_url,omitempty" doc:"where the Bot API is, without the token; empty: Telegram's own"`
+	Topic                 int             `json:"topic,omitempty" doc:"topic (message thread) of a group for addresses that name none"`
+	Protect               bool            `json:"protect_content,omitempty" doc:"forbid forwarding and saving, for every message"`
+	Previews              bool            `json:"link_previews,omitempty" doc:"let Telegram fetch linked pages and show a preview"`
+	Quiet                 bool            `json:"quiet_unless_urgent,omitempty" doc:"only urgent messages make a sound"`
+	Mentions              []string        `json:"mentions,omitempty" doc:"usernames, without @, that a text's author may mention; nobody else is, and values that are put into a text mention nobody"`
+	PerSecond             float64         `json:"per_second,omitempty" doc:"most messages a second for the bot; 0: 30"`
+	PerChat               float64         `json:"per_chat_per_second,omitempty" doc:"most messages a second to one chat; 0: 1"`
 }
 
 var (
@@ -63,6 +64,10 @@ func readOptions(s channels.Settings) (Options, error) {
 		fault("webhook_secret", "missing; make one up (16 to 256 of A-Z a-z 0-9 _ -), so that nobody else can post as Telegram")
 	case o.WebhookSecret != "" && !secretForm.MatchString(o.WebhookSecret.Reveal()):
 		fault("webhook_secret", "must be 16 to 256 of A-Z a-z 0-9 _ -")
+	case o.WebhookSecret == "" && o.PreviousWebhookSecret != "":
+		fault("previous_webhook_secret", "stands alone; it is the secret before webhook_secret")
+	case o.PreviousWebhookSecret != "" && !secretForm.MatchString(o.PreviousWebhookSecret.Reveal()):
+		fault("previous_webhook_secret", "must be 16 to 256 of A-Z a-z 0-9 _ -")
 	}
 	if why := badBase(o.BaseURL); why != "" {
 		fault("base_url", why)

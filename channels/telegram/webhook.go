@@ -17,7 +17,7 @@ const secretHeader = "X-Telegram-Bot-Api-Secret-Token"
 // gives no event and no error, so that Telegram does not send it again.
 func (a *Adapter) ParseWebhook(r *http.Request, body []byte) ([]channels.Event, error) {
 	shown := r.Header.Values(secretHeader)
-	if len(shown) != 1 || !a.opts.WebhookSecret.Is(shown[0]) {
+	if len(shown) != 1 || !a.opts.WebhookSecret.Is(shown[0]) && !a.opts.PreviousWebhookSecret.Is(shown[0]) {
 		return nil, channels.ErrForged
 	}
 	u, err := decodeUpdate(body)

@@ -104,6 +104,16 @@ func (sh *shell) examine(ctx context.Context) []finding {
 	if status.Sandbox {
 		out = append(out, finding{"sandbox", true, "a channel speaks to the sandbox: nobody gets anything from it"})
 	}
+	if s := status.Spool; s != nil {
+		text := "empty: the ledger takes what providers report"
+		if s.Records > 0 {
+			text = plural(s.Records, "webhook") + " kept on the disk until the ledger takes them, the oldest since " + s.Oldest.Local().Format(time.DateTime)
+		}
+		if s.Damaged > 0 {
+			text += "; " + plural(s.Damaged, "record") + " could not be opened and lie as .damaged in the folder spool of the data folder"
+		}
+		out = append(out, finding{"spool", s.Records+s.Damaged == 0, text})
+	}
 	for _, f := range status.Findings {
 		out = append(out, finding{"watchdog: " + string(f.Code), false, "since " + f.Since.Local().Format(time.DateTime) + ": " + f.Text})
 	}

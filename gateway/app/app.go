@@ -27,6 +27,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/limit"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/spool"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 	"github.com/carillon-gateway/carillon/gateway/internal/track"
@@ -79,6 +80,7 @@ type App struct {
 	track      *track.Tracker
 	ears       *inbound.Ears
 	pages      *web.Server
+	spool      *spool.Spool // nil: this process hears nobody
 	agenda     *agenda.Agenda
 	duties     *duties
 	ticker     *scheduler.Ticker
@@ -92,6 +94,7 @@ type App struct {
 	uncap       chan struct{}                     // a cap may bind no more
 	findings    atomic.Pointer[[]gateway.Finding] // of the watchdog, as this process last heard
 	taken       atomic.Uint64                     // the edition of live that all parts have taken over
+	othersSpool atomic.Bool                       // another process may keep a STOP on its disk
 	draining    atomic.Bool
 }
 
@@ -171,7 +174,7 @@ func (a *App) build(ctx context.Context) error {
 	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds(), Usable: a.live.Usable, Parse: a.parseAddress, Now: o.Now})
 	sending := dispatch.Options{
 		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL,
-		Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
+		Deaf: a.deaf, Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
 	}
 	var gather time.Duration
 	if !alone {
@@ -198,7 +201,7 @@ func (a *App) build(ctx context.Context) error {
 	schedules := a.schedules(reports)
 	handler, err := api.New(api.Options{
 		Groups: groupDesk{s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, Reports: reports, Inbox: a.newInbox(),
-		Inviter: inviter{s, a.live}, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember,
+		Inviter: inviter{s, a.live}, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember,
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
@@ -214,7 +217,7 @@ func (a *App) build(ctx context.Context) error {
 func (a *App) parts() []part {
 	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"changes", a.follow}, {"watchdog", a.watch}, {"findings", a.followFindings}}
 	if a.has(RoleInbound) {
-		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll})
+		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll}, part{"spool", a.noteSpool})
 	}
 	if a.has(RoleScheduler) {
 		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners}, part{"calendars", a.readCalendars}, part{"schedules", a.ticker.Run}, part{"reminders", a.notifier().Run})
@@ -223,7 +226,7 @@ func (a *App) parts() []part {
 		parts = append(parts, part{"caps", a.watchCaps})
 	}
 	if a.presence != nil {
-		parts = append(parts, part{"presence", a.presence.run})
+		parts = append(parts, part{"presence", a.presence.run}, part{"hearing", a.hearOthers})
 	}
 	if a.signals != nil {
 		parts = append(parts, part{"nudges", a.nudged})

@@ -140,7 +140,7 @@ func counting[E comparable](find func(E) prometheus.Counter) func(E) {
 
 // status says how the instance is.
 func (a *App) status(ctx context.Context) (gateway.Status, error) {
-	status := gateway.Status{Version: a.Version, Profile: string(a.Config.Storage.Profile)}
+	status := gateway.Status{Version: a.Version, Profile: string(a.Config.Storage.Profile), Spool: a.spooled()}
 	for _, r := range a.Roles {
 		status.Roles = append(status.Roles, string(r))
 	}
@@ -190,12 +190,12 @@ func (a *App) newEars() *inbound.Ears {
 		return counter.WithLabelValues(record.Name, string(e.heard))
 	})
 	return inbound.New(inbound.Parts{
-		Channels: a.live, Receipts: a.track, Members: a.store, Groups: a.store, Consents: a.store, Inbox: a.store, Cursors: a.store,
+		Channels: a.live, Receipts: a.track, Members: a.store, Groups: a.store, Consents: a.store, Inbox: a.store, Cursors: a.store, Limits: a.store,
 		Wishes: a.store, Answer: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
 			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data, Author: "carillon"})
 			return err
 		},
-		Guests: a.store, Country: countries(a.Factories), Page: a.pages.Issue, Alive: a.polledAlive(), Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
+		Spool: a.spool, Waiting: a.dispatch.Refresh, Guests: a.store, Country: countries(a.Factories), Page: a.pages.Issue, Alive: a.polledAlive(), Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
 		Count: func(channel gateway.ID, heard inbound.Heard) { count(event{channel, heard}) },
 	})
 }

@@ -23,6 +23,9 @@ func (a *App) open(ctx context.Context, clock func() time.Time) error {
 	if err != nil {
 		return err
 	}
+	if err := a.openSpool(ring); err != nil {
+		return err
+	}
 	at := countries(a.Factories)
 	if a.Config.Storage.Alone() {
 		a.process = thisFolder()
@@ -71,6 +74,9 @@ func (a *App) close() error {
 	}
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
+	}
+	if a.spool != nil {
+		errs = append(errs, a.spool.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -170,6 +170,13 @@ func (w *watchdog) lifeSigns(ctx context.Context) (signs []gateway.Sign, err err
 			add(gateway.PollingSilent, w.looked, c.ID, c.Name)
 		}
 	}
+	spooled, err := w.store.Holders(ctx, gateway.SpooledDuties)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range spooled {
+		add(gateway.SpoolWaiting, w.looked, gateway.ID{}, d.By.String())
+	}
 	if w.deaf > 0 {
 		add(gateway.PingFailing, w.deafAt, gateway.ID{}, "")
 	}

@@ -97,7 +97,7 @@ type run struct {
 
 func bench() error {
 	var r run
-	flag.StringVar(&r.rows, "rows", "sms,mail,dispatch,telegram,mattermost,plan,urgent,start,memory,second", "which rows to measure")
+	flag.StringVar(&r.rows, "rows", "sms,mail,dispatch,junk,telegram,mattermost,plan,urgent,start,memory,second", "which rows to measure")
 	flag.IntVar(&r.n, "n", 40_000, "messages of each repetition, end to end")
 	flag.IntVar(&r.instant, "instant", 40_000, "messages of each repetition, dispatch alone")
 	flag.IntVar(&r.members, "members", 200_000, "members to plan for, and deliveries that wait; the figures of docs/benchmarks.md take 1000000")
@@ -143,6 +143,11 @@ func (r *run) all(ctx context.Context) error {
 	if r.wanted("dispatch") {
 		if err := r.dispatch(ctx); err != nil {
 			return fmt.Errorf("dispatch: %w", err)
+		}
+	}
+	if r.wanted("junk") {
+		if err := r.junk(ctx); err != nil {
+			return fmt.Errorf("junk: %w", err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(rivals)) {

@@ -59,7 +59,9 @@ type Options struct {
 	Ready  func(context.Context) []string                // why it cannot work now, in words safe to show; empty: ready
 	// Findings gives what the watchdog found, for /readyz; nil: there is none.
 	Findings func() []gateway.Finding
-	Metrics  *prometheus.Registry
+	// Spool says what this process keeps on its disk until the ledger takes it, for /readyz; nil, or a nil answer: nothing.
+	Spool   func() *gateway.SpoolStatus
+	Metrics *prometheus.Registry
 
 	OpenMetrics bool             // /metrics answers without a token
 	Hooks       http.Handler     // serves /hooks/{channel}; nil: nothing there
@@ -224,23 +226,39 @@ func (s *server) addRoutes() {
 var memberPages = [...]string{"GET /m/{token}", "GET /m/{token}/{view}", "POST /m/{token}/{view}", "GET /u/{token}", "POST /u/{token}"}
 
 // serveReady says whether requests can be served now, and if not, why. What the watchdog found stands beside it, by code
-// alone, for anybody may ask: it is about all processes together, and that none served any more would mend nothing.
+// alone, for anybody may ask: it is about all processes together, and that none served any more would mend nothing. The spool
+// stands there whenever something waits in it: it is why a webhook is answered although the ledger is away.
 func (s *server) serveReady(w http.ResponseWriter, r *http.Request) {
 	reasons := s.Ready(r.Context())
 	if len(reasons) == 0 {
 		answer := struct {
-			Ready    bool      `json:"ready"`
-			Findings []overdue `json:"findings,omitempty"`
-		}{Ready: true, Findings: s.overdue()}
+			Ready    bool                 `json:"ready"`
+			Findings []overdue            `json:"findings,omitempty"`
+			Spool    *gateway.SpoolStatus `json:"spool,omitempty"`
+		}{Ready: true, Findings: s.overdue(), Spool: s.spooled()}
 		text, _ := json.Marshal(answer) // cannot fail
 		write(w, http.StatusOK, "application/json", append(text, '\n'))
 		return
+	}
+	if spool := s.spooled(); spool != nil {
+		reasons = append(reasons, fmt.Sprintf("the spool keeps %d webhooks, the oldest since %s", spool.Records, spool.Oldest.Format(time.RFC3339)))
 	}
 	p := newProblem(r.Context(), http.StatusServiceUnavailable, gateway.CodeUnavailable, "not ready: "+strings.Join(reasons, "; "))
 	for _, reason := range reasons {
 		p.Errors = append(p.Errors, flaw{Text: reason})
 	}
 	writeProblem(w, p)
+}
+
+// spooled is the spool, if anything waits in it.
+func (s *server) spooled() *gateway.SpoolStatus {
+	if s.Spool == nil {
+		return nil
+	}
+	if spool := s.Spool(); spool != nil && spool.Records+spool.Damaged > 0 {
+		return spool
+	}
+	return nil
 }
 
 // overdue is what /readyz says of findings: their kind, and since when the oldest stands.

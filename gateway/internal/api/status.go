@@ -36,7 +36,7 @@ func (s *server) addStatus() {
 				return nil, err
 			}
 			if !who.Token.GroupID.IsZero() {
-				status.Processes = nil
+				status.Processes, status.Spool = nil, nil
 			}
 			return &body[gateway.Status]{status}, nil
 		})

@@ -166,7 +166,7 @@ func (d *Dispatcher) Refresh() {
 		}
 		l.caps.Store(&caps)
 		l.record.Store(&c)
-		l.obey(c.Health, c.Incident)
+		l.obey(c.Health, c.Incident, d.o.Deaf(c.ID))
 	}
 	for id, l := range d.lines {
 		if !present[id] {

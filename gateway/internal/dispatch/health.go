@@ -28,6 +28,7 @@ type halts struct {
 	manual  bool
 	routine bool // a person holds all but urgent messages
 	ailing  bool // an incident is open: the same
+	deaf    bool // what members said may not be known yet: the same
 	auth    bool
 	until   time.Time             // throttled
 	keep    gateway.ChannelHealth // to be written to the ledger
@@ -38,21 +39,24 @@ type halts struct {
 func (l *line) holds(lane gateway.Lane) bool {
 	l.halts.mu.Lock()
 	defer l.halts.mu.Unlock()
-	return l.halts.manual || l.halts.auth || lane != gateway.Urgent && (l.halts.routine || l.halts.ailing)
+	return l.halts.manual || l.halts.auth || lane != gateway.Urgent && l.halts.routineHeld()
 }
+
+// routineHeld says whether all but urgent messages wait; the caller holds the lock.
+func (h *halts) routineHeld() bool { return h.routine || h.ailing || h.deaf }
 
 // obey takes over what the ledger says of the channel. Credentials that were refused are tried at once: their
 // channel may have been changed.
-func (l *line) obey(h gateway.ChannelHealth, incident *gateway.Incident) {
+func (l *line) obey(h gateway.ChannelHealth, incident *gateway.Incident, deaf bool) {
 	l.troubles.know(incident)
 	l.metrics.incident(incident)
 	l.halts.mu.Lock()
 	defer l.halts.mu.Unlock()
 	was := l.halts.manual || l.halts.auth
-	held := l.halts.routine || l.halts.ailing
+	held := l.halts.routineHeld()
 	l.halts.manual = h.Paused == gateway.PauseManual && !h.RoutineOnly
 	l.halts.routine = h.Paused == gateway.PauseManual && h.RoutineOnly
-	l.halts.ailing = incident != nil
+	l.halts.ailing, l.halts.deaf = incident != nil, deaf
 	l.halts.auth = l.halts.auth && l.d.o.Work.sends() || h.Paused == gateway.PauseAuth // who sends finds out by itself
 	if h.Paused == gateway.PauseThrottled && h.PausedUntil.After(l.halts.until) {
 		l.halts.until = h.PausedUntil
@@ -61,7 +65,7 @@ func (l *line) obey(h gateway.ChannelHealth, incident *gateway.Incident) {
 	if l.halts.auth {
 		wake(l.check)
 	}
-	if held && !l.halts.routine && !l.halts.ailing {
+	if held && !l.halts.routineHeld() {
 		l.nudge(gateway.Normal)
 		l.nudge(gateway.Bulk)
 	}
@@ -70,7 +74,7 @@ func (l *line) obey(h gateway.ChannelHealth, incident *gateway.Incident) {
 // apply pauses or resumes as the halts say; the caller holds their lock.
 func (l *line) apply(was bool) {
 	is := l.halts.manual || l.halts.auth
-	l.limits.HoldRoutine(l.halts.routine || l.halts.ailing)
+	l.limits.HoldRoutine(l.halts.routineHeld())
 	switch {
 	case is:
 		l.limits.Pause(forever)

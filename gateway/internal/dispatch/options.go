@@ -101,12 +101,15 @@ type Options struct {
 	Heard func(ctx context.Context, channel gateway.ID, receipts []channels.Receipt) error
 	// CallbackURL is where a provider reports on one part of an attempt; empty: nowhere. Nil: nowhere ever.
 	CallbackURL func(channel, attempt gateway.ID, part int) string
-	Notice      func(Notice)          // nil: nobody; must not block
-	Metrics     prometheus.Registerer // nil: none
-	Log         *slog.Logger          // nil: none
-	Now         func() time.Time      // nil: time.Now
-	Random      func() float64        // uniform from [0, 1), safe for concurrent use; nil: math/rand/v2
-	At          func(point string)    // called at each of FaultPoints; nil in production
+	// Deaf says whether a STOP on a channel may not be in the ledger yet: what is not urgent waits. Whoever sees that change
+	// calls Refresh. Nil: never.
+	Deaf    func(channel gateway.ID) bool
+	Notice  func(Notice)          // nil: nobody; must not block
+	Metrics prometheus.Registerer // nil: none
+	Log     *slog.Logger          // nil: none
+	Now     func() time.Time      // nil: time.Now
+	Random  func() float64        // uniform from [0, 1), safe for concurrent use; nil: math/rand/v2
+	At      func(point string)    // called at each of FaultPoints; nil in production
 
 	Work    Work
 	Call    func(channel gateway.ID, lane gateway.Lane) // has the relays of other processes look at a lane; nil: there are none; must not block
@@ -151,6 +154,9 @@ func (o *Options) complete() {
 	}
 	if o.Call == nil {
 		o.Call = func(gateway.ID, gateway.Lane) {}
+	}
+	if o.Deaf == nil {
+		o.Deaf = func(gateway.ID) bool { return false }
 	}
 	if o.Notice == nil {
 		o.Notice = func(Notice) {}

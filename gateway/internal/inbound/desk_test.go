@@ -75,7 +75,7 @@ func TestAConversation(t *testing.T) {
 	if a := c.Lines[0].Answers; a == nil || !a.Guess || a.Delivery != report.ID || a.Kind != gateway.KindReport {
 		t.Errorf("a guess: %+v", a)
 	}
-	st.say(st.chat, told{ID: "2", From: "700", Text: "Two are hurt!", ReplyTo: "77"}, told{ID: "3", From: "700", Text: "STOP the dam", ReplyTo: "12"})
+	st.say(st.chat, told{ID: "2", From: "700", Text: "Two are hurt!", ReplyTo: "77"}, told{ID: "3", From: "700", Text: "Mind the dam", ReplyTo: "12"})
 	c = st.read()
 	if a := c.Lines[1].Answers; a == nil || a.Guess || a.Broadcast != report.BroadcastID {
 		t.Errorf("as her client says: %+v", a)
@@ -142,7 +142,7 @@ func TestStrangersAndSharedTelephones(t *testing.T) {
 
 	shared := newStage(t)
 	one, two := shared.enrol(shared.harbour, "sms:"+ann), shared.enrol(shared.harbour, "sms:"+ann, "telegram:700")
-	shared.say(shared.own, told{ID: "1", From: ann, Text: "Who is this?"})
+	shared.say(shared.own, told{ID: "1", From: ann, Text: "Is the bus late?"})
 	c = shared.read()
 	if len(c.MemberIDs) != 2 || c.MemberIDs[0] != one && c.MemberIDs[1] != one || c.Stranger != "" {
 		t.Fatalf("%+v, of %s and %s", c.ThreadView, one, two)

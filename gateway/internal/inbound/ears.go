@@ -1,6 +1,7 @@
 // Package inbound is the ears: it takes what providers report and what members write, by webhook or by polling, brings
 // receipts to the tracker, keeps messages for the group's inbox, and acts at once on the words that members may always
-// say, in every shipped language: STOP, START, PAUSE, LANG, HELP, YES. A store that fails makes the provider call again; nothing is answered before it is kept.
+// say, in every shipped language: STOP, START, PAUSE, LANG, HELP, YES. What the ledger cannot store goes to a spool on the disk, and from there to the ledger when it
+// answers again; nothing is answered before it is kept.
 package inbound
 
 import (
@@ -8,10 +9,12 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/spool"
 )
 
 // Channels is where the ears find channels.
@@ -68,18 +71,22 @@ type Parts struct {
 	Cursors  Cursors
 	Wishes   gateway.Wishes
 	Answer   Answer
+	Limits   gateway.AnswerLimits // of Answer; nil: nothing limits it
 	Duty     Duty
 	Guests   Guests
 	Country  func(kind string, address gateway.Private) string // as of gateway.PointRef
 
 	// Page sends a member a link to her own page, to that contact point; the key makes it happen once. Nil: there are no pages.
 	Page  func(ctx context.Context, group, member, point gateway.ID, key string) error
-	Alive func(ctx context.Context, channel gateway.ID) // called after every poll that succeeded; nil: nobody asks
-	Polls bool                                          // there is no public URL: Run polls every channel that can be, and that no other process polls
-	Pause time.Duration                                 // at least, from one poll of a channel to the next; zero: a second
-	Now   func() time.Time                              // nil: time.Now
-	Log   *slog.Logger                                  // nil: nothing is logged
-	Count func(channel gateway.ID, heard Heard)         // called for everything that was heard, and for what went wrong; nil: nobody counts
+	Spool *spool.Spool // keeps what webhooks bring while the ledger cannot; nil: the provider is to call again
+	// Waiting is called when the first event of a channel is spooled, and after some were replayed; nil: nobody asks.
+	Waiting func()
+	Alive   func(ctx context.Context, channel gateway.ID) // called after every poll that succeeded; nil: nobody asks
+	Polls   bool                                          // there is no public URL: Run polls every channel that can be, and that no other process polls
+	Pause   time.Duration                                 // at least, from one poll of a channel to the next; zero: a second
+	Now     func() time.Time                              // nil: time.Now
+	Log     *slog.Logger                                  // nil: nothing is logged
+	Count   func(channel gateway.ID, heard Heard)         // called for everything that was heard, and for what went wrong; nil: nobody counts
 }
 
 // Heard is what the ears count.
@@ -104,19 +111,24 @@ const (
 	HeardAgain    Heard = "again"    // the same event once more
 	HeardForgery  Heard = "forgery"
 	HeardNonsense Heard = "nonsense" // cannot be read
+	HeardLimit    Heard = "limit"    // an answer that was one too many, and is not given; what she asked for is done
+	HeardSpooled  Heard = "spooled"  // kept on the disk until the ledger answers
 	HeardFailure  Heard = "failure"  // could not be stored; it is to come again
 	HeardSilence  Heard = "silence"  // polling failed
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardLimit, HeardSpooled, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {
 	Parts
-	turns *turns
-	done  *memory
-	look  chan struct{}
+	turns   *turns
+	crowds  sync.Map // channel → *sync.Mutex: of webhooks that say nothing urgent
+	done    *memory
+	look    chan struct{}
+	spooled chan struct{} // something was spooled
+	gate    sync.RWMutex  // shared by webhooks while they look whether something waits before them; alone while the last of it is replayed
 }
 
 // New makes ears. Webhooks are heard at once; Run polls.
@@ -130,18 +142,52 @@ func New(p Parts) *Ears {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
+	if p.Waiting == nil {
+		p.Waiting = func() {}
+	}
 	if p.Alive == nil {
 		p.Alive = func(context.Context, gateway.ID) {}
 	}
 	if p.Count == nil {
 		p.Count = func(gateway.ID, Heard) {}
 	}
-	return &Ears{Parts: p, turns: newTurns(), done: newMemory(), look: make(chan struct{}, 1)}
+	if p.Limits != nil {
+		p.Answer = limited(p)
+	}
+	return &Ears{Parts: p, turns: newTurns(), done: newMemory(), look: make(chan struct{}, 1), spooled: make(chan struct{}, 1)}
+}
+
+// limited is Answer, so often at most for each contact point: two machines must not answer each other for ever.
+func limited(p Parts) Answer {
+	return func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
+		whom := to.Point
+		if whom.IsZero() && len(to.Members) == 1 {
+			whom = to.Members[0]
+		}
+		if !whom.IsZero() {
+			may, err := p.Limits.MayAnswer(ctx, group, whom, key)
+			if err != nil {
+				return fmt.Errorf("count an answer: %w", err)
+			}
+			if !may {
+				p.Count(gateway.ID{}, HeardLimit) // of whichever channel
+				return nil
+			}
+		}
+		return p.Answer(ctx, group, key, wording, to, data)
+	}
 }
 
 // Hear takes events of one channel, in their order, and returns once everything that matters of them is in the ledger.
 // After an error the same events are to come again: what was done is not done twice.
 func (e *Ears) Hear(ctx context.Context, ch gateway.Channel, events []channels.Event) error {
+	return e.hear(ctx, ch, events, e.turns.take)
+}
+
+// turn waits for a person's turn and returns what ends it.
+type turn func(channel gateway.ID, from channels.Address) (end func())
+
+func (e *Ears) hear(ctx context.Context, ch gateway.Channel, events []channels.Event, take turn) error {
 	var receipts []channels.Receipt
 	people := false
 	for _, event := range events {
@@ -164,7 +210,7 @@ func (e *Ears) Hear(ctx context.Context, ch gateway.Channel, events []channels.E
 		return err
 	}
 	for i := range events {
-		if err := e.hearPerson(ctx, ch, groups, &events[i], events); err != nil {
+		if err := e.hearPerson(ctx, ch, groups, &events[i], events, take); err != nil {
 			return err
 		}
 	}
@@ -186,21 +232,16 @@ func (e *Ears) served(ctx context.Context, ch gateway.Channel) ([]gateway.Group,
 }
 
 // hearPerson takes one thing that a person wrote or did. What one person does is taken one after the other.
-func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gateway.Group, event *channels.Event, beside []channels.Event) error {
-	var from channels.Address
-	switch {
-	case event.Inbound != nil:
-		from = event.Inbound.From
-	case event.Signal != nil:
-		from = event.Signal.Address
-	default:
+func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gateway.Group, event *channels.Event, beside []channels.Event, take turn) error {
+	from, ok := personOf(event)
+	if !ok {
 		return nil
 	}
 	if from == "" {
 		e.Count(ch.ID, HeardNonsense)
 		return nil
 	}
-	defer e.turns.take(ch.ID, from)()
+	defer take(ch.ID, from)()
 	key := keyOf(ch.ID, event.ID)
 	if event.ID != "" && e.done.has(key) {
 		e.Count(ch.ID, HeardAgain)
@@ -220,6 +261,17 @@ func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gate
 		e.done.add(key)
 	}
 	return err
+}
+
+// personOf gives whoever wrote or did something.
+func personOf(event *channels.Event) (from channels.Address, ok bool) {
+	switch {
+	case event.Inbound != nil:
+		return event.Inbound.From, true
+	case event.Signal != nil:
+		return event.Signal.Address, true
+	}
+	return "", false
 }
 
 // signalled says whether the provider reports, in the same breath, that it has stopped a person itself.

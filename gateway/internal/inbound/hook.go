@@ -17,12 +17,12 @@ const maxBody = 1 << 20
 // usualBody is the most, in bytes, that is set aside for a body before it arrives: anybody may announce one.
 const usualBody = 16 << 10
 
-// hookTime is how long storing may take before the provider is asked to call again. Twilio hangs up after 15 seconds
-// (www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
-const hookTime = 10 * time.Second
+// hookTime is how long storing in the ledger may take before the spool takes over. Twilio hangs up after 15 seconds
+// (www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides), and whoever comes second may have to wait for the first.
+const hookTime = 5 * time.Second
 
 // ServeHTTP takes the webhook of the channel that the path's wildcard "channel" names. It answers 200 once everything is
-// stored, 503 if the provider is to call again, 403 to a forgery and 404 for a channel that is not there, the last two
+// stored or spooled, 503 if the provider is to call again, 403 to a forgery and 404 for a channel that is not there, the last two
 // without a word that helps anybody who tries. Whoever serves it may have set X-Request-Id; the log names that.
 func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := w.Header().Get("X-Request-Id")
@@ -56,9 +56,7 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not understood", http.StatusBadRequest)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), hookTime) // a provider that hangs up does not undo what it said
-	defer cancel()
-	if err := e.Hear(ctx, ch, events); err != nil {
+	if err := e.take(context.WithoutCancel(r.Context()), ch, events); err != nil { // a provider that hangs up does not undo what it said
 		e.Count(ch.ID, HeardFailure)
 		e.Log.Error("what a provider reports cannot be stored; it is to call again", "request", id, "channel", ch.ID, "error", err)
 		w.Header().Set("Retry-After", "5")

@@ -355,3 +355,35 @@ func TestPolling(t *testing.T) {
 		t.Errorf("the cursor is %q, %v", cursor, err)
 	}
 }
+
+// A machine answers our answers a thousand times: it is answered as often as the limit says, and its STOP holds each time,
+// also beyond. A person beside it hears of hers.
+func TestMachinesThatAnswerEachOther(t *testing.T) {
+	st := newStage(t)
+	machine := st.enrol(st.harbour, "telegram:700")
+	ben := st.enrol(st.harbour, "telegram:701")
+	asked := 0
+	st.ears.Answer = func(answer inbound.Answer) inbound.Answer {
+		return func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
+			asked++
+			return answer(ctx, group, key, wording, to, data)
+		}
+	}(st.ears.Answer)
+	for i := range 500 {
+		st.say(st.chat, told{ID: fmt.Sprint("a", i), From: "700", Text: "I am driving and will call you back"})
+		if i < 20 { // each of these has an answer
+			st.say(st.chat, told{ID: fmt.Sprint("b", i), From: "700", Text: "STOP"})
+			if got := st.states(st.harbour, machine); got != "stopped" {
+				t.Fatalf("STOP number %d is not honoured: %s", i, got)
+			}
+			st.say(st.chat, told{ID: fmt.Sprint("c", i), From: "700", Text: "START"})
+		}
+	}
+	st.say(st.chat, told{ID: "d", From: "701", Text: "STOP"})
+	if n := len(st.answers(st.harbour)); asked != 41 || n != gateway.MostAnswersHour+1 || st.heard[inbound.HeardLimit] != 40-gateway.MostAnswersHour {
+		t.Errorf("of %d answers %d are given, and %d are kept back", asked, n, st.heard[inbound.HeardLimit])
+	}
+	if got := st.states(st.harbour, machine) + ", " + st.states(st.harbour, ben); got != "active, stopped" {
+		t.Errorf("%s", got)
+	}
+}

@@ -33,10 +33,13 @@ func (e *Ears) Refresh() {
 }
 
 // Run polls every channel that can be polled, each on its own, until the context ends; without Polls, only those whose
-// answers no hook brings (channels.Capabilities.Polled).
+// answers no hook brings (channels.Capabilities.Polled). It brings what was spooled to the ledger.
 func (e *Ears) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	defer all.Wait()
+	if e.Spool != nil {
+		all.Go(func() { e.drain(ctx) })
+	}
 	running := map[gateway.ID]context.CancelFunc{}
 	review := time.NewTicker(reviewed)
 	defer review.Stop()
@@ -89,6 +92,8 @@ func (e *Ears) polls(ctx context.Context, id gateway.ID, token int64) {
 		switch {
 		case ctx.Err() != nil, errors.Is(err, gateway.ErrStale): // another process polls it now
 			return
+		case errors.Is(err, errBehind): // what was spooled comes first
+			wait = 0
 		case err != nil:
 			e.Count(id, HeardSilence)
 			if wait == 0 {
@@ -128,6 +133,9 @@ func (e *Ears) poll(ctx context.Context, id gateway.ID, token int64) (err error)
 	poller, polls := adapter.(channels.Poller)
 	if i < 0 || !ok || !polls {
 		return errors.New("the channel has no adapter that can be polled")
+	}
+	if e.behind(id) {
+		return errBehind
 	}
 	cursor, err := e.Cursors.Cursor(ctx, id)
 	if err != nil {

@@ -17,6 +17,8 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/spool"
+	"github.com/carillon-gateway/carillon/gateway/internal/store"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
 
@@ -95,7 +97,10 @@ func (w *wire) Poll(ctx context.Context, cursor string) ([]channels.Event, strin
 // operator's text channel with it.
 type stage struct {
 	t               *testing.T
-	s               *sqlite.Store
+	s               store.Store
+	spool           *spool.Spool // nil: none
+	ring            *seal.Ring
+	clock           func() time.Time // nil: the real one
 	harbour, valley gateway.Group
 	own, chat, all  gateway.Channel
 	wires           map[gateway.ID]*wire
@@ -108,14 +113,27 @@ type stage struct {
 	broken          error         // what the store answers, if anything is wrong with it
 }
 
-func newStage(t *testing.T) *stage {
+func newRing(t *testing.T) *seal.Ring {
 	ring, err := seal.NewRing(make([]byte, 32), seal.Key{ID: "k1", Secret: make([]byte, 32)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := &stage{t: t, wires: map[gateway.ID]*wire{}, heard: map[inbound.Heard]int{}}
-	st.s, err = sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: st.now, Country: countryOf})
-	st.ok(err)
+	return ring
+}
+
+func newStage(t *testing.T) *stage {
+	ring := newRing(t)
+	st := &stage{}
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: st.now, Country: countryOf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.on(t, s, ring)
+}
+
+func (st *stage) on(t *testing.T, s store.Store, ring *seal.Ring) *stage {
+	st.t, st.s, st.ring, st.wires, st.heard = t, s, ring, map[gateway.ID]*wire{}, map[inbound.Heard]int{}
+	var err error
 	t.Cleanup(func() { st.ok(st.s.Close()) })
 	topics := []gateway.Topic{{Name: "reports"}, {Name: "alerts"}}
 	st.harbour, err = st.s.PutGroup(t.Context(), gateway.Group{Slug: "harbour", Name: "Harbour", Locale: "en", Zone: "UTC", Region: "GB", Countries: []string{"GB", "KE"}, Topics: topics})
@@ -133,6 +151,9 @@ func newStage(t *testing.T) *stage {
 func (st *stage) now() time.Time {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	if st.clock != nil {
+		return st.clock()
+	}
 	return time.Now().Add(st.later)
 }
 
@@ -151,7 +172,7 @@ func (st *stage) channel(c gateway.Channel) gateway.Channel {
 
 func (st *stage) newEars() *inbound.Ears {
 	return inbound.New(inbound.Parts{
-		Channels: st, Receipts: st, Members: st.s, Groups: st.s, Consents: st.s, Inbox: st, Cursors: st.s, Guests: st.s, Country: countryOf, Polls: true, Pause: time.Millisecond,
+		Channels: st, Receipts: st, Members: st.s, Groups: st, Consents: st.s, Inbox: st, Cursors: st.s, Limits: st.s, Guests: st.s, Country: countryOf, Polls: true, Spool: st.spool, Now: st.now, Pause: time.Millisecond,
 		Wishes: st.s, Answer: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
 			_, err := st.f.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data})
 			return err
@@ -221,6 +242,27 @@ func (st *stage) Receive(ctx context.Context, m gateway.InboundMessage) (bool, e
 	return st.s.Receive(ctx, m)
 }
 
+// Groups stands before the real ones, in the same way.
+func (st *stage) Groups(ctx context.Context) ([]gateway.Group, error) {
+	st.mu.Lock()
+	broken := st.broken
+	st.mu.Unlock()
+	if broken != nil {
+		return nil, broken
+	}
+	return st.s.Groups(ctx)
+}
+
+func (st *stage) Wordings(ctx context.Context, group gateway.ID) (map[string]map[string]string, error) {
+	return st.s.Wordings(ctx, group)
+}
+
+func (st *stage) setBroken(err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.broken = err
+}
+
 func (st *stage) ok(err error) {
 	st.t.Helper()
 	if err != nil {
@@ -231,21 +273,34 @@ func (st *stage) ok(err error) {
 // enrol makes a member with points such as "sms:+44…" or "?sms:+44…" (unconfirmed).
 func (st *stage) enrol(g gateway.Group, points ...string) gateway.ID {
 	st.t.Helper()
+	return st.enrolAll(g, points)[0]
+}
+
+// enrolAll makes a member of each list of points.
+func (st *stage) enrolAll(g gateway.Group, members ...[]string) (ids []gateway.ID) {
+	st.t.Helper()
 	ctx, imp := st.t.Context(), gateway.NewID()
-	row := gateway.StagedMember{Line: 2, Member: gateway.Member{Name: "Ann", Locale: "en", Zone: "UTC", Ref: gateway.Private(gateway.NewID().String())}}
-	for _, p := range points {
-		kind, address, _ := strings.Cut(strings.TrimPrefix(p, "?"), ":")
-		point := gateway.ContactPoint{ID: gateway.NewID(), Kind: kind, Address: gateway.Private(address)}
-		row.Member.Points = append(row.Member.Points, point)
-		if !strings.HasPrefix(p, "?") {
-			row.Consents = append(row.Consents, gateway.Consent{PointID: point.ID, Topic: "reports", Granted: true, Wording: "w1", Locale: "en", At: time.Now().Add(-time.Hour), Proof: "paper", Source: "import"})
+	var rows []gateway.StagedMember
+	for i, points := range members {
+		row := gateway.StagedMember{Line: i + 2, Member: gateway.Member{Name: "Ann", Locale: "en", Zone: "UTC", Ref: gateway.Private(gateway.NewID().String())}}
+		for _, p := range points {
+			kind, address, _ := strings.Cut(strings.TrimPrefix(p, "?"), ":")
+			point := gateway.ContactPoint{ID: gateway.NewID(), Kind: kind, Address: gateway.Private(address)}
+			row.Member.Points = append(row.Member.Points, point)
+			if !strings.HasPrefix(p, "?") {
+				row.Consents = append(row.Consents, gateway.Consent{PointID: point.ID, Topic: "reports", Granted: true, Wording: "w1", Locale: "en", At: time.Now().Add(-time.Hour), Proof: "paper", Source: "import"})
+			}
 		}
+		rows = append(rows, row)
 	}
 	st.ok(st.s.BeginImport(ctx, gateway.Import{ID: imp, GroupID: g.ID, At: time.Now()}))
-	staged, err := st.s.Stage(ctx, g.ID, imp, []gateway.StagedMember{row})
+	staged, err := st.s.Stage(ctx, g.ID, imp, rows)
 	st.ok(err)
 	st.ok(st.s.Publish(ctx, g.ID, imp))
-	return staged[0].MemberID
+	for _, s := range staged {
+		ids = append(ids, s.MemberID)
+	}
+	return ids
 }
 
 // call sends a webhook and gives the answer.

@@ -3,6 +3,7 @@ package inbound
 import (
 	"crypto/sha256"
 	"hash/maphash"
+	"slices"
 	"sync"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -19,13 +20,37 @@ func newTurns() *turns { return &turns{seed: maphash.MakeSeed()} }
 
 // take waits for a person's turn and returns what ends it.
 func (t *turns) take(channel gateway.ID, from channels.Address) (end func()) {
+	lock := &t.locks[t.index(channel, from)]
+	lock.Lock()
+	return lock.Unlock
+}
+
+// takeAll waits for the turns of everybody in some events.
+func (t *turns) takeAll(channel gateway.ID, events []channels.Event) (end func()) {
+	var indexes []int
+	for i := range events {
+		if from, ok := personOf(&events[i]); ok {
+			indexes = append(indexes, t.index(channel, from))
+		}
+	}
+	slices.Sort(indexes) // who waits holds only what stands before
+	indexes = slices.Compact(indexes)
+	for _, i := range indexes {
+		t.locks[i].Lock()
+	}
+	return func() {
+		for _, i := range indexes {
+			t.locks[i].Unlock()
+		}
+	}
+}
+
+func (t *turns) index(channel gateway.ID, from channels.Address) int {
 	var h maphash.Hash
 	h.SetSeed(t.seed)
 	_, _ = h.Write(channel[:])
 	_, _ = h.WriteString(from.Reveal())
-	lock := &t.locks[h.Sum64()%uint64(len(t.locks))]
-	lock.Lock()
-	return lock.Unlock
+	return int(h.Sum64() % uint64(len(t.locks)))
 }
 
 // memoryKey is a digest of an event's id on its channel.

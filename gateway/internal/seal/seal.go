@@ -72,6 +72,12 @@ func NewRing(indexSecret []byte, keys ...Key) (*Ring, error) {
 // Current is the id of the key that wraps.
 func (r *Ring) Current() string { return r.current }
 
+// Has reports whether the ring has a key of that id.
+func (r *Ring) Has(keyID string) bool {
+	_, ok := r.boxes[keyID]
+	return ok
+}
+
 // Wrap seals a group's key, or another secret of the instance, under the current key.
 func (r *Ring) Wrap(secret, place []byte) (keyID string, sealed []byte) {
 	return r.current, r.boxes[r.current].Seal(secret, place)

@@ -26,6 +26,7 @@ type Store interface {
 	gateway.Inbox
 	gateway.Conversations
 	gateway.Answers
+	gateway.AnswerLimits
 	gateway.Renderings
 	gateway.Reviews
 	gateway.Access

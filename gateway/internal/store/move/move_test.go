@@ -134,7 +134,7 @@ func TestNothingIsForgotten(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	own := []string{"goose_db_version", "moves", "revisions", "duties", "marks", "findings"}
+	own := []string{"goose_db_version", "moves", "revisions", "duties", "marks", "findings", "answered"}
 	for table, columns := range have {
 		i := slices.IndexFunc(move.Tables, func(t move.Table) bool { return t.Name == table })
 		if i < 0 {

@@ -16,12 +16,14 @@ import (
 //     roll alone for a chunk; a STOP, a moved address and an erasure share it, or a STOP could pass an import unseen.
 //   - An address: STOP, START and a move to it follow one another.
 //   - A channel: strikes and the end of an incident follow one another, or two processes would open two incidents, or none.
+//   - Whom we answer: answers to one contact point are counted one after the other. No other lock is taken beside it.
 //   - A budget: those who spend it follow one another, or together they would pass its cap.
 const (
 	rollLock    = "roll"
 	addressLock = "address"
 	channelLock = "channel"
 	budgetLock  = "budget"
+	answerLock  = "answer"
 )
 
 func lockNumber(what string, id gateway.ID, more []byte) int64 {

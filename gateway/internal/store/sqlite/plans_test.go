@@ -79,6 +79,7 @@ var hot = map[string]struct {
 	"told":            {toldQuery, []string{"m USING PRIMARY KEY (group_id=? AND id>?)", "r USING PRIMARY KEY (group_id=? AND event_id=?)", "d USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id=?)"}},
 	"retain told":     {forgetReminders, []string{"reminders USING COVERING INDEX reminders_age (at<?)"}},
 	"calendar events": {calendarEvents, []string{"events USING INDEX events_of (group_id=? AND calendar_id=? AND end_at>?)"}},
+	"answered":        {answeredQuery, []string{"answered USING PRIMARY KEY (group_id=? AND to_id=?)"}},
 	"retain events":   {forgetEvents, []string{"events USING COVERING INDEX events_over (end_at<?)"}},
 	"feed":            {feedQuery, []string{"feeds USING INDEX sqlite_autoindex_feeds_1 (digest=?)"}},
 	"erase feeds":     {eraseStatements[5], []string{"feeds USING INDEX feeds_member (group_id=? AND member_id=?)"}},

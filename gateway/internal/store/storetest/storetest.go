@@ -155,6 +155,7 @@ func run(t *testing.T, open Open) {
 		{"a delivery expires in its own time", ownExpiry},
 		{"what is overdue shows", signs},
 		{"what is found is told, once", findings},
+		{"answers have a limit", answered},
 		{"another group's ids lead nowhere", tenancy},
 		{"everything is there after a restart", restart},
 	} {

@@ -1,0 +1,43 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// How a process learns that others keep on their disks what members said: it asks the ledger every hearEvery, and believes
+// that nobody does only when the ledger has answered for hearGrace again, in which all others have told it.
+const (
+	hearEvery = time.Second
+	hearGrace = 5 * time.Second
+)
+
+// deaf says whether somebody's STOP on a channel may not be in the ledger yet: reminders and reports wait for that.
+func (a *App) deaf(channel gateway.ID) bool {
+	return a.othersSpool.Load() || a.spool != nil && a.spool.Waits(channel.String())
+}
+
+// hearOthers holds what is routine while another process has something in its spool, or may have: the ledger was away.
+func (a *App) hearOthers(ctx context.Context) error {
+	var back time.Time // when the ledger answered again; zero: it was never away, or is now
+	away := false
+	for pause(ctx, hearEvery) {
+		bounded, cancel := context.WithTimeout(ctx, 2*hearEvery)
+		waiting, err := a.store.Holders(bounded, gateway.SpooledDuties)
+		cancel()
+		switch {
+		case err != nil:
+			away, back = true, time.Time{}
+		case away && back.IsZero():
+			back = time.Now()
+		case away && time.Since(back) >= hearGrace:
+			away = false
+		}
+		if hold := away || len(waiting) > 0; a.othersSpool.Swap(hold) != hold {
+			a.dispatch.Refresh()
+		}
+	}
+	return nil
+}
