@@ -17,6 +17,7 @@ type Audience struct {
 	Unconfirmed bool     `json:"unconfirmed,omitempty"` // those who have not confirmed yet: account messages only
 	Told        ID       `json:"told,omitzero"`         // has, or may have, got a reminder of this event
 	Had         ID       `json:"had,omitzero"`          // this broadcast has left for her: corrections only
+	Unless      Announce `json:"unless,omitzero"`       // not who has this reminder already, or gets it
 	Avoid       ID       `json:"avoid,omitzero"`        // a channel that carries none of it: Carillon's own notices about that channel
 	Point       ID       `json:"point,omitzero"`        // this contact point only, for account messages that answer what came from it; it may be stopped
 }

@@ -161,6 +161,7 @@ type Recipient struct {
 	Zone     string
 	Neutral  bool
 	Quiet    string     // as of Member
+	Leads    string     // as of Member
 	Points   []PointRef // in her order
 }
 

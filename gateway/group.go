@@ -104,6 +104,7 @@ type Member struct {
 	Zone      string         `json:"zone"`              // IANA name
 	Neutral   bool           `json:"neutral,omitempty"` // no group name, a pointer instead of the text
 	Quiet     string         `json:"quiet,omitempty"`   // when she is not to be disturbed, as ParseQuiet reads it; of an import, empty: as it was, NoQuiet: never
+	Leads     string         `json:"leads,omitempty"`   // when she is reminded of events, as ParseLeads reads it; empty: as her group says; of an import, empty: as it was, DefaultRules: as her group says
 	Tags      []string       `json:"tags,omitempty"`
 	Points    []ContactPoint `json:"points"` // in the order she prefers
 	CreatedAt time.Time      `json:"created_at"`

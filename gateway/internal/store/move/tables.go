@@ -57,7 +57,7 @@ var Tables = []Table{
 	{Name: "groups", From: "groups t", Key: "t.no", Columns: columns("id uuid", "slug text", "name text", "locale text", "fallback text", "zone text", "region text", "topics text", "floor int",
 		"key_id text", "key_sealed bytes", "created_at int", "budget text", "countries text")},
 	{Name: "members", From: "members t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "import_id uuid", "line int", "locale text", "fallback text", "zone text", "neutral bool",
-		"tags text", "key_sealed bytes", "name_sealed bytes", "ref_sealed bytes", "ref_index bytes", "created_at int", "quiet text")},
+		"tags text", "key_sealed bytes", "name_sealed bytes", "ref_sealed bytes", "ref_index bytes", "created_at int", "quiet text", "leads text")},
 	{Name: "contact_points", From: "contact_points t", Key: "t.group_id, t.member_id, t.id", Columns: columns("group_id uuid", "member_id uuid", "id uuid", "position int", "kind text", "state int",
 		"topics int", "address_sealed bytes", "address_index bytes", "note text", "country text")},
 	{Name: "consents", From: "consents t", Key: "t.group_id, t.member_id, t.id", Columns: columns("group_id uuid", "member_id uuid", "id uuid", "point_id uuid", "topic text", "granted bool", "wording text",
@@ -110,7 +110,7 @@ var Tables = []Table{
 		"url_sealed bytes", "file_sealed bytes")},
 	{Name: "events", From: "events t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "calendar_id uuid", "start_at int", "end_at int", "revision int", "settled int", "event_sealed bytes",
 		"before_sealed bytes", "remind_at int")},
-	{Name: "reminders", From: "reminders t", Key: "t.group_id, t.event_id, t.broadcast_id", Columns: columns("group_id uuid", "event_id uuid", "broadcast_id uuid", "lead text", "at int")},
+	{Name: "reminders", From: "reminders t", Key: "t.group_id, t.event_id, t.broadcast_id", Columns: columns("group_id uuid", "event_id uuid", "broadcast_id uuid", "lead text", "at int", "start text", "early bool")},
 	{Name: "feeds", From: "feeds t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "member_id uuid", "label text", "digest bytes", "created_at int")},
 	{Name: "owner_notices", From: "owner_notices t", Key: "t.id", Columns: columns("id uuid", "once text", "group_id uuid", "avoid uuid", "wording text", "data text", "at int", "told_at int")},
 }

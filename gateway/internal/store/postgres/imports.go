@@ -115,7 +115,9 @@ func (s *Store) finishPublishing(ctx context.Context, group, imp gateway.ID) err
 		err = s.goOn(ctx, group, imp, "publishing", "published", func(t *txn) (bool, error) {
 			a := &applier{txn: t, desk: desk, imp: imp, from: done}
 			n, err := a.apply()
-			from = a.from
+			if from = a.from; err == nil && n < applyRows {
+				err = t.wishesChanged(group)
+			}
 			return n == applyRows, err
 		}, func() { done = from })
 	}
@@ -307,8 +309,8 @@ func (a *applier) change(batch *pgx.Batch, member gateway.ID, row gateway.Staged
 		return err
 	}
 	m := row.Member
-	batch.Queue("UPDATE members SET locale = $1, fallback = $2, zone = $3, neutral = $4 OR $10 AND neutral, tags = $5, name_sealed = COALESCE($6, name_sealed), quiet = COALESCE($9, quiet) WHERE group_id = $7 AND id = $8",
-		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), a.desk.Group, member, roll.Quiet(m.Quiet), row.KeepsNeutral)
+	batch.Queue("UPDATE members SET locale = $1, fallback = $2, zone = $3, neutral = $4 OR $10 AND neutral, tags = $5, name_sealed = COALESCE($6, name_sealed), quiet = COALESCE($9, quiet), leads = COALESCE($11, leads) WHERE group_id = $7 AND id = $8",
+		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), a.desk.Group, member, roll.Quiet(m.Quiet), row.KeepsNeutral, roll.Leads(m.Leads))
 	for i, p := range m.Points {
 		at := pointKey(member, p.Kind, a.desk.Key.Addresses.Of(p.Kind, p.Address.Reveal()))
 		if len(a.points[at]) == 0 {

@@ -128,6 +128,8 @@ func run(t *testing.T, open Open) {
 		{"calendars are read by one", calendars},
 		{"events change, and are told once", events},
 		{"events are reminded of", reminders},
+		{"a reminder planned early is told once", earlyReminders},
+		{"members have wishes about reminders", reminderWishes},
 		{"feeds are secret and end", feeds},
 		{"schedules are kept, changed and deleted", schedules},
 		{"an edition is written by steps, and sent once", reports},
