@@ -78,6 +78,7 @@ type Words struct {
 	Sources map[string]string `json:"sources"` // locale → Markdown with front matter
 	Data    map[string]string `json:"data,omitempty"`
 	Event   *EventWords       `json:"event,omitempty"` // of a message about an event; else nil
+	Week    *WeekWords        `json:"-"`               // of a week ahead: only a schedule puts it there
 	Edition *EditionWords     `json:"-"`               // for the placeholders summary and sections: only a series' desk puts it there
 }
 

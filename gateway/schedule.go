@@ -72,6 +72,7 @@ type Action struct {
 	Kind      ActionKind       `json:"kind"`
 	Broadcast *ActionBroadcast `json:"broadcast,omitempty"` // of ActBroadcast
 	Series    string           `json:"series,omitempty"`    // of ActEdition: the series' name
+	Week      *ActionWeek      `json:"week,omitempty"`      // of ActWeek
 }
 
 // ActionKind names what a run does.
@@ -81,6 +82,7 @@ type ActionKind string
 const (
 	ActBroadcast ActionKind = "broadcast" // send a message
 	ActEdition   ActionKind = "edition"   // freeze and send the edition of a series whose turn it is
+	ActWeek      ActionKind = "week"      // tell of the events of the week ahead
 )
 
 // ActionBroadcast is what is sent. The key, the start and the end are those of the run.
@@ -150,7 +152,7 @@ const (
 	RunPaused     RunReason = "paused"
 	RunExcepted   RunReason = "excepted" // on one of the dates left out
 	RunHoliday    RunReason = "holiday"
-	RunNobody     RunReason = "nobody"     // nobody is meant
+	RunNobody     RunReason = "nobody"     // nobody is meant, or nothing takes place in the week ahead
 	RunByHand     RunReason = "by hand"    // a person decided
 	RunFault      RunReason = "fault"      // Detail says what is wrong
 	RunUnapproved RunReason = "unapproved" // nobody has approved the edition

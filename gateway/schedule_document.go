@@ -21,6 +21,7 @@ type DocumentSchedule struct {
 	Window   int           `json:"window_minutes,omitempty"` // for once: how late a run may be. Absent: 720
 	Send     *DocumentSend `json:"send,omitempty"`           // the message that each run sends
 	Report   string        `json:"report,omitempty"`         // or the name of a series: each run freezes and sends its next edition
+	Week     *ActionWeek   `json:"week,omitempty"`           // or what takes place in the week ahead: each run tells the subscribers of a topic of its events
 }
 
 // DocumentSend is the message that a schedule sends: to whom, and either the text or the name of one of the group's wordings.
@@ -46,12 +47,15 @@ func (d DocumentSchedule) Schedule() Schedule {
 	if d.Report != "" {
 		s.Action.Kind, s.Action.Series = ActEdition, d.Report
 	}
+	if d.Week != nil {
+		s.Action.Kind, s.Action.Week = ActWeek, d.Week
+	}
 	return s
 }
 
 // Document gives a schedule as people write it.
 func (s Schedule) Document() DocumentSchedule {
-	d := DocumentSchedule{Name: s.Name, Report: s.Action.Series, Cron: s.Cron, RRule: s.RRule, Start: s.Start, Zone: s.Zone, Starts: s.Starts, Ends: s.Ends, Except: s.Except, Holidays: s.Holidays, Late: s.Late, Window: s.Window}
+	d := DocumentSchedule{Name: s.Name, Report: s.Action.Series, Week: s.Action.Week, Cron: s.Cron, RRule: s.RRule, Start: s.Start, Zone: s.Zone, Starts: s.Starts, Ends: s.Ends, Except: s.Except, Holidays: s.Holidays, Late: s.Late, Window: s.Window}
 	if a := s.Action.Broadcast; a != nil {
 		d.Send = &DocumentSend{Kind: a.Kind, Topic: a.Audience.Topic, Tags: a.Audience.Tags, Locales: a.Audience.Locales, Wording: a.Wording, Words: a.Words.Sources, Data: a.Words.Data, Sensitive: a.Sensitive, Fallback: a.Fallback}
 	}

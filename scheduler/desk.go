@@ -51,8 +51,14 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, s gateway.Schedule) (
 	if s.Action.Kind == "" {
 		s.Action.Kind = gateway.ActBroadcast
 	}
-	if s.Action.Kind == gateway.ActEdition && s.Action.Broadcast != nil {
-		return s, gateway.Faultf(gateway.CodeInvalid, "send and report: a run sends a message or an edition; name one of both")
+	does := 0
+	for _, one := range []bool{s.Action.Broadcast != nil, s.Action.Series != "", s.Action.Week != nil} {
+		if one {
+			does++
+		}
+	}
+	if does > 1 {
+		return s, gateway.Faultf(gateway.CodeInvalid, "send, report and week: a run sends a message, an edition or the week ahead; name one of them")
 	}
 	s.GroupID = g.ID
 	trial := Performance{Schedule: s, Occurrence: gateway.Occurrence{GroupID: g.ID, ScheduleID: gateway.NewID(), Run: "trial", At: d.now()}, Trial: true}

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/civil"
@@ -15,7 +17,11 @@ import (
 // performer makes ready what runs of schedules send.
 type performer struct {
 	*fanout.Fanout
-	groups  gateway.Groups
+	groups gateway.Groups
+	agenda interface {
+		gateway.Calendars
+		gateway.Events
+	}
 	reports *report.Desk
 }
 
@@ -29,7 +35,15 @@ func (p performer) Ready(ctx context.Context, run scheduler.Performance) (*gatew
 		}
 		r.LateFor = run.Late
 	}
-	if run.Schedule.Action.Kind != gateway.ActEdition {
+	switch run.Schedule.Action.Kind {
+	case gateway.ActEdition:
+	case gateway.ActWeek:
+		words, err := p.week(ctx, run, r.LocalAt)
+		if err != nil {
+			return nil, err
+		}
+		return p.ReadyWeek(ctx, r, words)
+	default:
 		return p.Fanout.Ready(ctx, r)
 	}
 	g, err := p.groups.GroupByID(ctx, run.Schedule.GroupID)
@@ -37,6 +51,50 @@ func (p performer) Ready(ctx context.Context, run scheduler.Performance) (*gatew
 		return nil, err
 	}
 	return p.reports.Ready(ctx, report.Run{Group: g, Series: run.Schedule.Action.Series, LocalAt: r.LocalAt, LateFor: r.LateFor, By: run.Occurrence.By, Trial: run.Trial})
+}
+
+// mostInWeek is how many events of one calendar are looked at for a week ahead.
+const mostInWeek = 500
+
+// week gathers what takes place from the day of a run on.
+func (p performer) week(ctx context.Context, run scheduler.Performance, local civil.Wall) (w gateway.WeekWords, err error) {
+	s := run.Schedule
+	if w.Date = local.Midnight(); local == 0 {
+		zone := s.Zone
+		if zone == gateway.ZoneGroup || zone == gateway.ZoneMember {
+			g, err := p.groups.GroupByID(ctx, s.GroupID)
+			if err != nil {
+				return w, err
+			}
+			zone = g.Zone
+		}
+		loc, err := civil.Zone(zone)
+		if err != nil {
+			return w, gateway.Faultf(gateway.CodeInvalid, "zone: %w", err)
+		}
+		w.Date = civil.Of(run.Occurrence.At, loc).Wall.Midnight()
+	}
+	calendars, err := p.agenda.Calendars(ctx, s.GroupID)
+	if err != nil {
+		return w, err
+	}
+	after := civil.Moment{Wall: w.Date}.Instant().Add(-gateway.FarthestAhead)
+	for _, c := range calendars {
+		if s.Action.Week == nil || c.Topic != s.Action.Week.Topic {
+			continue
+		}
+		events, err := p.agenda.Events(ctx, s.GroupID, c.ID, after, mostInWeek)
+		if err != nil {
+			return w, err
+		}
+		for _, e := range events {
+			if e.Status != gateway.EventCancelled && e.Start.Wall >= w.Date && e.Start.Wall < w.Date+(gateway.WeekDays+1)*civil.Day {
+				w.Events = append(w.Events, gateway.WeekEvent{Summary: e.Summary, Location: e.Location, Zone: e.Zone, AllDay: e.AllDay, Start: e.Start})
+			}
+		}
+	}
+	slices.SortStableFunc(w.Events, func(a, b gateway.WeekEvent) int { return cmp.Compare(a.Start.Wall, b.Start.Wall) })
+	return w, nil
 }
 
 // ReadyEvent checks a message about an event, with the event as a file.
@@ -69,7 +127,7 @@ func (p publisher) Look() { look(p.Fanout) }
 
 // schedules builds what does the runs of schedules, and what people do with them.
 func (a *App) schedules(reports *report.Desk) *scheduler.Desk {
-	actor := performer{a.fanout, a.store, reports}
+	actor := performer{a.fanout, a.store, a.store, reports}
 	a.ticker = scheduler.NewTicker(a.store, actor, scheduler.Options{Log: a.Log, At: a.At})
 	return scheduler.NewDesk(a.store, actor, a.Now, a.ticker.Wake)
 }

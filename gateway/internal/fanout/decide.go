@@ -33,7 +33,7 @@ type decision struct {
 // decide chooses the text and the way for one member.
 func (t *texts) decide(r *gateway.Recipient) decision {
 	d := decision{way: -1}
-	if !t.reminds(r) {
+	if !t.isFor(r) {
 		return d
 	}
 	for i := range r.Points {

@@ -173,6 +173,14 @@ func earlier(a, b time.Time) time.Time {
 // another.
 func (t *texts) render(text templates.Result, r templates.Reader) (content.Document, error) {
 	a := t.event
+	plain, _, _ := strings.Cut(text.Version(), "-x-") // pieces are in its language: whoever reads the same version reads the same pieces
+	if t.week != nil {
+		data, err := t.weekFor(t.data, t.weekStart(r.Chain[0]), templates.Reader{Chain: append(t.chain(plain, nil), lastResort), Zone: r.Zone, Now: r.Now})
+		if err != nil {
+			return content.Document{}, err
+		}
+		return text.Render(r, data)
+	}
 	if t.edition != nil {
 		data, err := t.edition.data(t.data, text.Locale, r.Zone)
 		if err != nil {
@@ -184,7 +192,6 @@ func (t *texts) render(text templates.Result, r templates.Reader) (content.Docum
 		return text.Render(r, t.data)
 	}
 	data := maps.Clone(t.data)
-	plain, _, _ := strings.Cut(text.Version(), "-x-") // the pieces are in its language: whoever reads the same version reads the same pieces
 	reads := templates.Reader{Chain: append(t.chain(plain, nil), lastResort), Zone: r.Zone, Now: r.Now}
 	for _, name := range a.absent {
 		later, _, err := a.later.Render(reads, nil)

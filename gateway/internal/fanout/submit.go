@@ -248,7 +248,7 @@ func (f *Fanout) anybody(ctx context.Context, t *texts, first []gateway.Recipien
 			return err
 		}
 		for i := range page {
-			for j := 0; j < len(page[i].Points) && t.reminds(&page[i]); j++ {
+			for j := 0; j < len(page[i].Points) && t.isFor(&page[i]); j++ {
 				if _, meant, _ := t.admits(&page[i].Points[j]); meant {
 					return nil
 				}
