@@ -26,16 +26,17 @@ type Schedule struct {
 
 // Timing says when a schedule runs. Its wall times are those of its zone.
 type Timing struct {
-	Cron     string     `json:"cron,omitempty"`  // minute hour day month weekday, as in "0 9 * * MON"
-	RRule    string     `json:"rrule,omitempty"` // or a recurrence rule of RFC 5545, counted from Start
-	Start    civil.Wall `json:"start,omitzero"`
-	Zone     string     `json:"zone"`            // IANA name, ZoneGroup or ZoneMember
-	Starts   civil.Wall `json:"starts,omitzero"` // no run before it; zero: none
-	Ends     civil.Wall `json:"ends,omitzero"`   // no run from it on; zero: none
-	Except   []string   `json:"except,omitempty"`
-	Holidays []string   `json:"holidays,omitempty"` // dates as Except has them, as in 2026-12-25: no run on them
-	Late     LatePolicy `json:"late"`
-	Window   int        `json:"window_minutes,omitempty"` // for LateOnce: how late a run may be
+	Cron       string     `json:"cron,omitempty"`  // minute hour day month weekday, as in "0 9 * * MON"
+	RRule      string     `json:"rrule,omitempty"` // or a recurrence rule of RFC 5545, counted from Start
+	Start      civil.Wall `json:"start,omitzero"`
+	Zone       string     `json:"zone"`            // IANA name, ZoneGroup or ZoneMember
+	Starts     civil.Wall `json:"starts,omitzero"` // no run before it; zero: none
+	Ends       civil.Wall `json:"ends,omitzero"`   // no run from it on; zero: none
+	Except     []string   `json:"except,omitempty"`
+	Holidays   []string   `json:"holidays,omitempty"`    // dates as Except has them, as in 2026-12-25: no run on them
+	HolidaysOf string     `json:"holidays_of,omitempty"` // name of a calendar of the group: what is in it for whole days are holidays too
+	Late       LatePolicy `json:"late"`
+	Window     int        `json:"window_minutes,omitempty"` // for LateOnce: how late a run may be
 }
 
 // Zones that are no IANA names.

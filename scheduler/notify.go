@@ -178,8 +178,11 @@ func (l *look) changed(ctx context.Context, c gateway.EventChange) (gateway.Remi
 		return r, l.remind(ctx, e, &r, since, now, true)
 	case kind == gateway.EventIsBack, kind == gateway.EventWasMoved && shows(e, c.Before):
 	default: // nobody is told: its text alone, or when it ends. What is planned early is planned again.
-		if c.RemindAt.After(now) {
+		if !c.RemindAt.IsZero() {
 			r.StopEarly, r.Next = true, now
+			if c.RemindAt.Before(now) { // a moment before what is due, so that the look takes everything for new
+				r.Next = c.RemindAt.Add(-time.Microsecond)
+			}
 		}
 		return r, nil
 	}

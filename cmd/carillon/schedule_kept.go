@@ -134,6 +134,7 @@ func (sh *shell) schedulePut() *cobra.Command {
 	f.StringVar(&ends, "ends", "", "no run from this wall time on")
 	f.StringArrayVar(&d.Except, "except", nil, "a date without a run, as in 2026-12-25 (again for others)")
 	f.StringArrayVar(&d.Holidays, "holiday", nil, "a date without a run because nobody works (again for others)")
+	f.StringVar(&d.HolidaysOf, "holidays-of", "", "a calendar of the group: no run on the dates of its whole days")
 	f.StringVar(&late, "late", string(gateway.LateOnce), "what becomes of a run that could not be done in its time: once, skip or ask")
 	f.DurationVar(&window, "window", 0, "with --late once: how late it may be, as in 6h (absent: 12h)")
 	f.StringVar(&d.Report, "report", "", "send the editions of this series: each run freezes the next one and sends it once it is approved")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/civil"
@@ -51,6 +52,34 @@ func (p performer) Ready(ctx context.Context, run scheduler.Performance) (*gatew
 		return nil, err
 	}
 	return p.reports.Ready(ctx, report.Run{Group: g, Series: run.Schedule.Action.Series, LocalAt: r.LocalAt, LateFor: r.LateFor, By: run.Occurrence.By, Trial: run.Trial})
+}
+
+// mostHolidays is how many events of a calendar are looked at for holidays.
+const mostHolidays = 1000
+
+// Holidays lists the dates that a calendar has as whole days.
+func (p performer) Holidays(ctx context.Context, group gateway.ID, name string, from civil.Wall) ([]string, error) {
+	calendars, err := p.agenda.Calendars(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(calendars, func(c gateway.Calendar) bool { return c.Name == name })
+	if i < 0 {
+		return nil, gateway.ErrNotFound
+	}
+	events, err := p.agenda.Events(ctx, group, calendars[i].ID, civil.Moment{Wall: from}.Instant().Add(-gateway.FarthestAhead), mostHolidays)
+	if err != nil {
+		return nil, err
+	}
+	var dates []string
+	for _, e := range events {
+		for day := e.Start.Wall; e.AllDay && e.Status != gateway.EventCancelled && day < e.End.Wall && len(dates) < mostHolidays; day += civil.Day {
+			if day >= from {
+				dates = append(dates, day.Fields().Format(time.DateOnly))
+			}
+		}
+	}
+	return dates, nil
 }
 
 // mostInWeek is how many events of one calendar are looked at for a week ahead.

@@ -58,8 +58,9 @@ func (s *Store) Remind(ctx context.Context, r gateway.Reminding) error {
 }
 
 const (
-	leadsQuery   = "SELECT DISTINCT leads FROM members WHERE group_id = $1 AND leads <> ''"
-	anyWishQuery = "SELECT EXISTS (SELECT 1 FROM members WHERE group_id = $1 AND quiet <> ''), EXISTS (SELECT 1 FROM members WHERE group_id = $1 AND leads <> '')"
+	leadsQuery    = "SELECT DISTINCT leads FROM members WHERE group_id = $1 AND leads <> ''"
+	anyLeadsQuery = "SELECT leads FROM members WHERE group_id = $1 AND leads <> '' AND leads > '' ORDER BY leads LIMIT 1"
+	anyQuietQuery = "SELECT quiet FROM members WHERE group_id = $1 AND quiet <> '' AND quiet > '' ORDER BY quiet LIMIT 1"
 )
 
 // ReminderWishes gathers what members of a group want.
@@ -67,16 +68,21 @@ func (s *Store) ReminderWishes(ctx context.Context, group gateway.ID) (w gateway
 	if w.Leads, err = list(ctx, s, leadsQuery, []any{group}, func(text *string) []any { return []any{text} }); err != nil {
 		return w, err
 	}
-	leads := false
-	err = s.query(ctx, anyWishQuery, []any{group}, func(r pgx.Rows) error { return r.Scan(&w.Quiet, &leads) })
+	quiet, err := list(ctx, s, anyQuietQuery, []any{group}, func(text *string) []any { return []any{text} })
+	w.Quiet = len(quiet) > 0
 	return w, err
 }
 
 // wishesChanged has the events of a group looked at again if any member has wishes about reminders.
 func (t *txn) wishesChanged(group gateway.ID) error {
-	var quiet, leads bool
-	if err := t.query(anyWishQuery, []any{group}, func(r pgx.Rows) error { return r.Scan(&quiet, &leads) }); err != nil || !quiet && !leads {
-		return err
+	found := false
+	for _, text := range [...]string{anyLeadsQuery, anyQuietQuery} {
+		if err := t.query(text, []any{group}, func(pgx.Rows) error { found = true; return nil }); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return nil
 	}
 	_, err := t.exec(lookAgain, t.now, group)
 	return err
