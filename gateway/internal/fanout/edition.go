@@ -24,6 +24,7 @@ const (
 	reportSection    = "report-section"
 	reportEntry      = "report-entry"
 	reportFigure     = "report-figure"
+	reportIndicator  = "report-indicator"
 )
 
 // ReadyEdition checks what an edition sends, as Submit does a draft, and stores nothing.
@@ -61,14 +62,15 @@ func (f *Fanout) ReadyEdition(ctx context.Context, e gateway.Telling) (*gateway.
 
 // pieces builds the parts of an edition in the language of the text that they stand in.
 type pieces struct {
-	words                  *gateway.EditionWords
-	section, entry, figure *templates.Set
+	words           *gateway.EditionWords
+	section, entry  *templates.Set
+	figure, counted *templates.Set
 	home                   []string // languages to try behind it: the group's
 }
 
 func (t *texts) readEdition(wording wordingSource) error {
 	p := &pieces{words: t.b.Words.Edition, home: t.chain(t.group.Locale, nil)}
-	for name, set := range map[string]**templates.Set{reportSection: &p.section, reportEntry: &p.entry, reportFigure: &p.figure} {
+	for name, set := range map[string]**templates.Set{reportSection: &p.section, reportEntry: &p.entry, reportFigure: &p.figure, reportIndicator: &p.counted} {
 		var err error
 		if *set, err = wording(name); err != nil {
 			return gateway.Faultf(gateway.CodeInvalid, "the group's own text %q cannot be used: %w", name, err)
@@ -133,20 +135,52 @@ func (p *pieces) entries(section gateway.Section, reader templates.Reader) ([]co
 	if section == gateway.SectionCredit {
 		blocks = append(blocks, p.thanks()...)
 	}
-	if section == gateway.SectionCost {
-		for _, f := range p.words.Figures {
-			var money []string
-			for _, m := range f.Money {
-				money = append(money, m.String())
+	for _, f := range p.words.Figures {
+		if in := gateway.SectionCost; f.Indicated != nil {
+			in = gateway.SectionProgress
+			if in != section {
+				continue
 			}
-			doc, _, err := p.figure.Render(reader, templates.Data{"kind": string(f.Kind), "edition": f.Edition, "count": f.Count, "of": f.Of, "money": strings.Join(money, " + ")})
-			if err != nil {
-				return nil, err
-			}
-			blocks = append(blocks, doc.Blocks...)
+		} else if in != section {
+			continue
 		}
+		doc, err := p.tell(f, reader)
+		if err != nil {
+			return nil, err
+		}
+		blocks = append(blocks, doc.Blocks...)
 	}
 	return blocks, nil
+}
+
+// tell puts a figure into words.
+func (p *pieces) tell(f gateway.Figure, reader templates.Reader) (content.Document, error) {
+	if f.Kind != gateway.FigureIndicator && f.Kind != gateway.FigureOnTime {
+		var money []string
+		for _, m := range f.Money {
+			money = append(money, m.String())
+		}
+		doc, _, err := p.figure.Render(reader, templates.Data{"kind": string(f.Kind), "edition": f.Edition, "count": f.Count, "of": f.Of, "money": strings.Join(money, " + ")})
+		return doc, err
+	}
+	data := templates.Data{"kind": string(f.Kind), "title": "", "value": "0", "unit": "", "source": f.Source, "when": f.At.Format(time.DateOnly), "count": f.Count, "of": f.Of, "days": gateway.OnTimeDays}
+	if i := f.Indicated; i != nil {
+		data["title"] = pick(i.Titles, reader.Chain)
+		switch {
+		case i.Gap != gateway.GapNone:
+			data["kind"] = string(i.Gap)
+		case i.Unit != "":
+			data["unit"] = "\u00a0" + i.Unit // where there is none, there is no space either
+		}
+		if i.Value != "" {
+			data["value"] = i.Value
+		}
+		if i.Date != "" {
+			data["when"] = i.Date
+		}
+	}
+	doc, _, err := p.counted.Render(reader, data)
+	return doc, err
 }
 
 // thanks names all who want to be named, once each.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -30,7 +31,11 @@ func TestAnEditionInEachLanguage(t *testing.T) {
 		say("harbour", gateway.SectionProgress, gateway.CreditGroup, "Harbour Union", "en", "The kitchen is open.", "de", "Die Küche ist offen."),
 		say("rivers", gateway.SectionProgress, gateway.CreditName, "Achieng", "en", "Two boats more."),
 		say("harbour", gateway.SectionSummary, gateway.CreditGroup, "Harbour Union", "en", "A good week.", "de", "Eine gute Woche."),
-	}, Figures: []gateway.Figure{{Kind: gateway.FigureReach, Edition: 3, Count: 40, Of: 44}, {Kind: gateway.FigureCost, Edition: 3, Money: []gateway.Money{{Currency: "EUR", Micros: 12_400_000}}}}}
+	}, Figures: []gateway.Figure{{Kind: gateway.FigureReach, Edition: 3, Count: 40, Of: 44}, {Kind: gateway.FigureCost, Edition: 3, Money: []gateway.Money{{Currency: "EUR", Micros: 12_400_000}}},
+		{Kind: gateway.FigureOnTime, Count: 11, Of: 12},
+		{Kind: gateway.FigureIndicator, Source: "the kitchen", Indicated: &gateway.Indicated{Titles: map[string]string{"en": "Meals", "de": "Essen"}, Unit: "kg", Value: "1234.5", Date: "2026-11-20"}},
+		{Kind: gateway.FigureIndicator, Source: "the pier, counts.example", Indicated: &gateway.Indicated{Titles: map[string]string{"en": "Boats"}, Gap: gateway.GapSilent, Date: "2026-11-19"}},
+		{Kind: gateway.FigureIndicator, Source: "the pier", At: time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC), Indicated: &gateway.Indicated{Titles: map[string]string{"en": "{Nets}"}, Gap: gateway.GapNumber}}}}
 	ready, err := st.f.ReadyEdition(context.Background(), gateway.Telling{Series: gateway.Series{GroupID: st.group.ID, Title: "Harbour report", Topic: "reports"}, Edition: e, Date: "2026-11-26", By: "desk"})
 	st.ok(err)
 	in, err := st.s.Submit(context.Background(), ready.Broadcast, ready.Fingerprint, nil)
@@ -51,9 +56,9 @@ func TestAnEditionInEachLanguage(t *testing.T) {
 			rest = after
 		}
 	}
-	inOrder(en, "Harbour report", "2 groups tell", "A good week.", "Progress", "Harbour Union: The kitchen is open.", "Achieng: Two boats more.", "Objections", "[sw] Viti {group} **vichache** mno.", "Thanks", "Harbour Union", "Achieng",
-		"What it cost", "Edition 3 was sent to 40 of 44 members.", "(Source: Carillon’s ledger)", "Sending edition 3 cost 12.40 EUR.")
-	inOrder(de, "Eine gute Woche.", "Fortschritte", "Die Küche ist offen.", "Achieng: [en] Two boats more.", "[sw] Viti", "Ausgabe 3 ging an 40 von 44 Mitgliedern.")
+	inOrder(en, "Harbour report", "2 groups tell", "A good week.", "Progress", "Harbour Union: The kitchen is open.", "Achieng: Two boats more.", "Meals: 1,234.5\u00a0kg (the kitchen, Nov 20, 2026)", "Boats: no figure, for the source has not answered since Nov 19, 2026. (the pier, counts.example)", "{Nets}: no figure, for what the source gives is not a number.", "Objections", "[sw] Viti {group} **vichache** mno.", "Thanks", "Harbour Union", "Achieng",
+		"What it cost", "Edition 3 was sent to 40 of 44 members.", "(Source: Carillon’s ledger)", "Sending edition 3 cost 12.40 EUR.", "11 of the 12 runs of this report within 90 days were on time.")
+	inOrder(de, "Eine gute Woche.", "Fortschritte", "Die Küche ist offen.", "Achieng: [en] Two boats more.", "Essen: 1.234,5\u00a0kg (the kitchen, 20.11.2026)", "[en] Boats: keine Zahl", "[sw] Viti", "Ausgabe 3 ging an 40 von 44 Mitgliedern.")
 	if strings.Contains(texts[en], "rivers") || strings.Contains(texts[en], "anonymous") {
 		t.Errorf("who wants no name has none:\n%s", texts[en])
 	}

@@ -38,6 +38,8 @@ type Store interface {
 	gateway.Schedules
 	gateway.Timetable
 	gateway.Reports
+	gateway.Indicators
+	gateway.PublicEditions
 	gateway.Watchdog
 	Close() error
 }
