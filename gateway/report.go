@@ -106,7 +106,9 @@ type Contribution struct {
 }
 
 // WrittenBy reports whether a token had a hand in a contribution.
-func (c Contribution) WrittenBy(token ID) bool { return c.Token == token || slices.Contains(c.Others, token) }
+func (c Contribution) WrittenBy(token ID) bool {
+	return c.Token == token || slices.Contains(c.Others, token)
+}
 
 // Section is a part of an edition.
 type Section string

@@ -149,6 +149,11 @@ func (sh *shell) reportShow() *cobra.Command {
 			if err := sh.say("Edition %d is %s.", e.Number, e.State); err != nil {
 				return err
 			}
+			if e.State == gateway.EditionSent {
+				if err := sh.say("Its page, if the series is public: /r/%s", e.ID); err != nil {
+					return err
+				}
+			}
 			for _, s := range e.Steps {
 				if err := sh.say("  %s  %s, by %s", clock(s.At), s.To, s.By); err != nil {
 					return err

@@ -57,6 +57,7 @@ type Options struct {
 
 	OpenMetrics bool             // /metrics answers without a token
 	Hooks       http.Handler     // serves /hooks/{channel}; nil: nothing there
+	Editions    http.Handler     // serves /r/{edition}; nil: nothing there
 	BodyLimit   int64            // bytes of any other request's body; zero: 1 MiB
 	ImportLimit int64            // bytes of one file of members; zero: 1 GiB
 	Reveals     int              // members that one token may see in clear within an hour; zero: 30

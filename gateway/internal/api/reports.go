@@ -121,6 +121,9 @@ func (s *server) addReports() {
 			return &putSeriesAnswer{http.StatusOK, done}, nil
 		})
 	s.addIndicators(path, sample)
+	if s.Editions != nil {
+		s.open("GET /r/{edition}", s.Editions.ServeHTTP)
+	}
 	add(s, route{ID: "contribute", Method: http.MethodPost, Path: "/api/v1/groups/{group}/contributions", Tag: reportTag, Scope: ofGroup, Role: gateway.Author, Fresh: true,
 		Summary: "Contribute to a report", About: "What this group says in one section, in one or more languages, goes into the edition that is collecting; nobody edits it. Sent again for the same entry it changes it: languages that are not named stay.", Example: said, Answer: gateway.Contributed{Edition: 12, Contribution: kept}},
 		s.contribute)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
@@ -61,5 +62,19 @@ func TestAnEditionInEachLanguage(t *testing.T) {
 	inOrder(de, "Eine gute Woche.", "Fortschritte", "Die Küche ist offen.", "Achieng: [en] Two boats more.", "Essen: 1.234,5\u00a0kg (the kitchen, 20.11.2026)", "[en] Boats: keine Zahl", "[sw] Viti", "Ausgabe 3 ging an 40 von 44 Mitgliedern.")
 	if strings.Contains(texts[en], "rivers") || strings.Contains(texts[en], "anonymous") {
 		t.Errorf("who wants no name has none:\n%s", texts[en])
+	}
+
+	// On its page it stands as those read it who were sent it, in a language that there are texts of reports in.
+	e.Steps = []gateway.EditionStep{{To: gateway.EditionSent, At: time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)}}
+	for wanted, want := range map[string]struct {
+		locale string
+		dir    content.Direction
+		says   string
+	}{"ar": {"ar", content.RightToLeft, "[sw] Viti"}, "de-AT": {"de", content.LeftToRight, "Die Küche ist offen."}, "tlh": {"en", content.LeftToRight, "Edition 3 was sent to 40 of 44 members."}} {
+		doc, err := st.f.EditionDocument(context.Background(), st.group, gateway.Series{GroupID: st.group.ID, Title: "Harbour report"}, e, []string{wanted})
+		st.ok(err)
+		if text := doc.Plain(); doc.Locale != want.locale || doc.Direction != want.dir || !strings.Contains(text, want.says) || strings.Contains(text, "rivers") {
+			t.Errorf("for %s it is in %s, %s:\n%s", wanted, doc.Locale, doc.Direction, text)
+		}
 	}
 }
