@@ -18,7 +18,6 @@ var groupless = map[string]string{
 	"next_at FROM schedules WHERE":  "work for all groups, as above",
 	"ORDER BY start_at LIMIT 1":     "of all groups, for the watchdog: that somebody's is late, not whose",
 	"ORDER BY next_at LIMIT":        "as above",
-	"FROM editions WHERE id = $1":   "a page that anybody may open: its series says whether",
 	"FROM refs WHERE channel_id":    "a provider's identifier leads to an attempt, and that to its group",
 }
 
