@@ -78,16 +78,10 @@ func (s *Store) listSeries(ctx context.Context, where string, args ...any) ([]ga
 		all, bodies = append(all, one), append(bodies, body)
 		return err
 	})
-	for i := range all {
-		var key *seal.Group
-		if err == nil {
-			key, err = s.groupKey(ctx, all[i].GroupID)
-		}
-		if err == nil {
-			err = sealed.OpenSeries(key, &all[i], bodies[i])
-		}
+	if err != nil {
+		return nil, err
 	}
-	return all, err
+	return all, sealed.OpenSeries(all, bodies, func(group gateway.ID) (*seal.Group, error) { return s.groupKey(ctx, group) })
 }
 
 // PutEdition keeps an edition, and submits what it sends.

@@ -110,8 +110,21 @@ type seriesDocument struct {
 	Addresses []string `json:"addresses,omitempty"`
 }
 
-// OpenSeries opens what Series sealed, into the series, of which the columns are known.
-func OpenSeries(key *seal.Group, series *gateway.Series, sealed []byte) error {
+// OpenSeries opens what Series sealed, into series of which the columns are known, each under the key of its group.
+func OpenSeries(all []gateway.Series, sealed [][]byte, key func(group gateway.ID) (*seal.Group, error)) error {
+	for i := range all {
+		k, err := key(all[i].GroupID)
+		if err == nil {
+			err = openSeries(k, &all[i], sealed[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func openSeries(key *seal.Group, series *gateway.Series, sealed []byte) error {
 	var d seriesDocument
 	err := open(key, Place(series.ID, "series"), sealed, &d)
 	d.ID, d.GroupID, d.Name, d.Revision, d.Next = series.ID, series.GroupID, series.Name, series.Revision, series.Next
