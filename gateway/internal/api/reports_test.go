@@ -37,6 +37,14 @@ func (w *world) edition(series string, steps ...takeStep) string {
 	return fmt.Sprintf("series/%s/editions/%d", series, number)
 }
 
+// counting makes a series of Berlin with an indicator, and gives the path on which its numbers are handed in.
+func (w *world) counting(series string) string {
+	_, _, err := w.server.Reports.Put(w.t.Context(), w.berlin, gateway.Series{Name: series, Title: "News", Topic: "reports",
+		Indicators: []gateway.Indicator{{Name: "meals", Titles: map[string]string{"en": "Meals"}, Source: "the kitchen", Spot: gateway.Spot{Column: "meals"}}}})
+	must(w.t, err)
+	return "series/" + series + "/indicators"
+}
+
 // Two groups write a report: one of them makes the series, the other is named in it. Who wrote a part of it does not approve
 // it, and it is sent once.
 func TestReports(t *testing.T) {
