@@ -70,7 +70,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	w.fake = &services{Store: w.store, clock: w.clock, checked: gateway.CheckResult{OK: true}}
 	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{"sms"}, Now: w.clock.Now,
 		Usable: func(gateway.ID) []gateway.Channel { return nil }, Parse: parseSMS})
-	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now),
+	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, CheckSeries: reporting.Check, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now),
 		Access: w.store, Replays: w.store, Applied: w.store, Countries: map[string]bool{"sms": true, "telegram": false}, Status: w.fake.status, Ready: func(context.Context) []string { return w.fake.unready }, Metrics: prometheus.NewRegistry(),
 		Hooks: http.HandlerFunc(w.fake.hook), Holdings: w.store, Link: func(context.Context, gateway.ID, gateway.ID) error { return nil }, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Now: w.clock.Now}
 	for _, c := range change {

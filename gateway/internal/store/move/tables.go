@@ -87,7 +87,7 @@ var Tables = []Table{
 		"paused bool", "paused_until int", "next_run text", "next_at int", "changed_at int")},
 	{Name: "occurrences", From: "occurrences t", Key: "t.group_id, t.schedule_id, t.run", Columns: columns("group_id uuid", "schedule_id uuid", "run text", "id uuid", "at int", "state text",
 		"reason text", "detail text", "decided_by text", "broadcast_id uuid", "recorded_at int")},
-	{Name: "series", From: "series t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "name text", "revision int", "body_sealed bytes")},
+	{Name: "series", From: "series t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "name text", "revision int", "next_at int", "body_sealed bytes")},
 	{Name: "editions", From: "editions t", Key: "t.group_id, t.series_id, t.number", Columns: columns("group_id uuid", "series_id uuid", "number int", "id uuid", "state text", "revision int",
 		"broadcast_id uuid", "body_sealed bytes")},
 	{Name: "inbounds", From: "inbounds t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "channel_id uuid", "event_id text", "members text", "sealed_for uuid", "kind text",

@@ -42,6 +42,8 @@ var hot = map[string]struct {
 	"unplanned":  {unplannedQuery, []string{"broadcasts USING INDEX broadcasts_unplanned (start_at<?)"}},
 	"recipients": {everyoneQuery, []string{"members USING PRIMARY KEY (group_id=? AND id>?)"}},
 	"series":     {seriesQuery + seriesByName, []string{"series USING INDEX series_name (group_id=? AND name=?)"}},
+	"due series": {seriesQuery + dueSeries, []string{"series USING INDEX series_due (next_at>? AND next_at<?)"}},
+	"edition":    {editionByQuery, []string{"editions USING INDEX editions_id (id=?)"}},
 	"had":        {hadQuery, []string{"deliveries USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id=?)"}},
 	"named":      {namedQuery, []string{"members USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"locales":    {localeQuery, []string{"members USING COVERING INDEX members_locale (group_id=? AND locale>?)"}},
