@@ -17,6 +17,7 @@ type Audience struct {
 	Unconfirmed bool     `json:"unconfirmed,omitempty"` // those who have not confirmed yet: account messages only
 	Told        ID       `json:"told,omitzero"`         // has, or may have, got a reminder of this event
 	Had         ID       `json:"had,omitzero"`          // this broadcast has left for her: corrections only
+	Unless      Announce `json:"unless,omitzero"`       // not who has this reminder already, or gets it
 	Avoid       ID       `json:"avoid,omitzero"`        // a channel that carries none of it: Carillon's own notices about that channel
 	Point       ID       `json:"point,omitzero"`        // this contact point only, for account messages that answer what came from it; it may be stopped
 	Only        bool     `json:"only,omitempty"`        // with Point: nor may it be stopped, nor does any other carry it later
@@ -79,6 +80,7 @@ type Words struct {
 	Sources map[string]string `json:"sources"` // locale → Markdown with front matter
 	Data    map[string]string `json:"data,omitempty"`
 	Event   *EventWords       `json:"event,omitempty"` // of a message about an event; else nil
+	Week    *WeekWords        `json:"-"`               // of a week ahead: only a schedule puts it there
 	Edition *EditionWords     `json:"-"`               // for the placeholders summary and sections: only a series' desk puts it there
 }
 

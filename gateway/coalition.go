@@ -27,6 +27,7 @@ type DocumentGroup struct {
 	Channels  []DocumentChannel            `json:"channels,omitempty"`
 	Calendars []DocumentCalendar           `json:"calendars,omitempty"`
 	Wordings  map[string]map[string]string `json:"wordings,omitempty"` // name → locale → Markdown with front matter
+	Series    []NamedSeries                `json:"series,omitempty"`
 	Schedules []DocumentSchedule           `json:"schedules,omitempty"`
 }
 
@@ -52,6 +53,12 @@ type DocumentCalendar struct {
 	URL   string `json:"url,omitempty"` // in clear; read, never written
 	Zone  string `json:"zone,omitempty"`
 	Every int    `json:"every_minutes,omitempty"`
+}
+
+// NamedSeries is a series of reports of a Document. An indicator that has an address keeps it where the document has none.
+type NamedSeries struct {
+	Name string `json:"name"`
+	DocumentSeries
 }
 
 // ApplyReport says what an apply did, or would do, item by item.

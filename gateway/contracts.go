@@ -162,6 +162,7 @@ type Recipient struct {
 	Neutral     bool
 	Named       bool       // she has a name
 	Quiet       string     // as of Member
+	Leads       string     // as of Member
 	PausedUntil time.Time  // as of Member
 	Points      []PointRef // in her order
 }

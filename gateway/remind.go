@@ -15,6 +15,23 @@ type EventWords struct {
 	Start time.Time `json:"start,omitzero"` // zero: a whole day, which has no time that clocks elsewhere could show
 
 	Calendar string `json:"calendar,omitempty"` // the event as an iCalendar file, for channels that carry files
+
+	// Early: it is planned before its time for those whose quiet hours it would fall in, to come before they begin. Else it goes
+	// to whoever does not have it yet.
+	Early bool `json:"early,omitempty"`
+	// Leads are those of its readers, as OwnLeads gives them; nil: whoever.
+	Leads []string `json:"leads,omitempty"`
+	// At is the time of the reminder, Longer those of longer leads of its readers. Who has quiet hours that hold both is told
+	// once, by the longer one.
+	At     time.Time   `json:"at,omitzero"`
+	Longer []time.Time `json:"longer,omitempty"`
+}
+
+// Announce names a reminder: an event, a lead, and the wall time that it announces.
+type Announce struct {
+	Event ID     `json:"event"`
+	Lead  string `json:"lead"`
+	Start string `json:"start"`
 }
 
 // EventMessage is a message about an event, in shipped words or the group's own.
@@ -25,7 +42,8 @@ type EventMessage struct {
 	Before   *Event   // what those who are told know; for EventChangedNotice
 	Audience Audience //
 	Expires  time.Time
-	Calendar string // the event as an iCalendar file, to be attached where that can be done
+	Told     EventWords // Early, Leads, At and Longer
+	Calendar string     // the event as an iCalendar file, to be attached where that can be done
 }
 
 // The wordings of messages about events.
@@ -54,24 +72,43 @@ func (e Event) Over(place *time.Location) time.Time {
 // Reminding moves an event on: what is told of it now, and when it is to be looked at again.
 type Reminding struct {
 	Group, Event ID
-	Revision     int             // of the event, as it was read
-	At           time.Time       // EventChange.RemindAt, as it was read
-	Settle       bool            // its change is told, or nobody has to be told; else the event must have none
-	Next         time.Time       // when it is looked at again; zero: never
-	Stop         bool            // what has not left yet of earlier messages about it never does
-	Send         *ReadyBroadcast // nil: nobody is told anything now
-	Lead         string          // Send reminds by this lead; empty: it tells of a change
+	Revision     int            // of the event, as it was read
+	At           time.Time      // EventChange.RemindAt, as it was read
+	Settle       bool           // its change is told, or nobody has to be told; else the event must have none
+	Next         time.Time      // when it is looked at again; zero: never
+	Stop         bool           // what has not left yet of earlier messages about it never does
+	StopEarly    bool           // what was planned early and has not left never does
+	Sends        []EventTelling // none: nobody is told anything now
+}
+
+// EventTelling is what is told of an event.
+type EventTelling struct {
+	Send  *ReadyBroadcast
+	Lead  string // it reminds by this lead; empty: it tells of a change
+	Start string // the wall time that a reminder announces
+	Early bool   // it was planned before its time
 }
 
 // Reminded is a message about an event that was sent, or is to be.
 type Reminded struct {
 	BroadcastID ID        `json:"broadcast_id,omitzero"` // zero: it is to come
 	Lead        string    `json:"lead,omitempty"`        // empty: it told of a change
+	Early       bool      `json:"early,omitempty"`       // for those who have quiet hours at its time: it comes before
 	At          time.Time `json:"at"`
 }
 
 // KeepReminded is how long it is known which broadcasts told of an event: the longest lead, and as long as events are kept.
 const KeepReminded = 100 * 24 * time.Hour
+
+// EarlyReminders is how long before its time a reminder is planned for those whose quiet hours it would fall in: as long as quiet hours
+// last that return each week.
+const EarlyReminders = 7 * 24 * time.Hour
+
+// ReminderWishes is what members of a group want of reminders.
+type ReminderWishes struct {
+	Leads []string // different ones, as Member.Leads
+	Quiet bool     // somebody has quiet hours
+}
 
 // Reminders keeps when events are to be looked at for reminders, and which broadcasts told of them.
 type Reminders interface {
@@ -82,6 +119,8 @@ type Reminders interface {
 	// Remind moves an event on and submits what is sent, in one transaction. ErrStale, and nothing is written: the event is
 	// not as Reminding says, so somebody else did it or a calendar changed it. A known key is not sent again.
 	Remind(ctx context.Context, r Reminding) error
+	// ReminderWishes gathers what members of a group want.
+	ReminderWishes(ctx context.Context, group ID) (ReminderWishes, error)
 	// Reminded lists what was sent about an event, the oldest first.
 	Reminded(ctx context.Context, group, event ID) ([]Reminded, error)
 }

@@ -20,8 +20,13 @@ type Series struct {
 	Topic        string   `json:"topic"`                  // whoever subscribed to it is told
 	Contributors []string `json:"contributors,omitempty"` // slugs of the other groups that may contribute
 	Approve      Approval `json:"approve"`
-	Author       string   `json:"author"` // label of the token that changed it last
-	Revision     int64    `json:"revision"`
+	Public       bool     `json:"public,omitempty"` // whoever knows the address of an edition that was sent may read it: /r/ and its id
+
+	Indicators []Indicator `json:"indicators,omitempty"`
+	Next       time.Time   `json:"next_reading,omitzero"` // when their addresses are asked again; zero: never
+
+	Author   string `json:"author"` // label of the token that changed it last
+	Revision int64  `json:"revision"`
 }
 
 // Approval is a series' rule for its editions.
@@ -96,7 +101,13 @@ type Contribution struct {
 	Texts   map[string]string `json:"texts"`          // locale → text, as it was written: nobody edits it
 	Author  string            `json:"author"`         // label of the token
 	Token   ID                `json:"token_id"`
+	Others  []ID              `json:"other_tokens,omitempty"` // that had a hand in it before
 	At      time.Time         `json:"at"`
+}
+
+// WrittenBy reports whether a token had a hand in a contribution.
+func (c Contribution) WrittenBy(token ID) bool {
+	return c.Token == token || slices.Contains(c.Others, token)
 }
 
 // Section is a part of an edition.
@@ -125,25 +136,33 @@ const (
 	CreditAnonymous Credit = "anonymous" // readers are not told; whoever makes the report sees which group it came from
 )
 
-// Figure is a number that an edition tells, from Carillon's own ledger; it says where it is from.
+// Figure is a number that an edition tells, from Carillon's own ledger or of an indicator; it says where it is from.
 type Figure struct {
 	Kind    FigureKind `json:"kind"`
-	Edition int        `json:"edition"` // which it is about
+	Edition int        `json:"edition"` // which it is about; of FigureOnTime and FigureIndicator: zero
 	Count   int64      `json:"count"`
 	Of      int64      `json:"of"`
 	Money   []Money    `json:"money,omitempty"` // of FigureCost
 	Source  string     `json:"source"`
 	At      time.Time  `json:"at"`
+
+	Indicated *Indicated `json:"indicator,omitempty"` // of FigureIndicator
 }
 
 // FigureKind says what a figure counts.
 type FigureKind string
 
-// The figures. All are about the edition that was sent before.
+// OnTimeDays is how far back runs are counted for FigureOnTime.
+const OnTimeDays = 90
+
+// The figures. The first three are about the edition that was sent before.
 const (
 	FigureReach    FigureKind = "reach"    // Count of Of members who were meant: it was handed over or delivered
 	FigureCost     FigureKind = "cost"     // Money
 	FigureUnpriced FigureKind = "unpriced" // Count of Of messages have no known price
+
+	FigureOnTime    FigureKind = "on-time"   // Count of Of runs of the series' schedules within OnTimeDays were done on time
+	FigureIndicator FigureKind = "indicator" // Indicated
 )
 
 // Locales lists the languages in which something of an edition is written, sorted.
@@ -196,6 +215,27 @@ type DocumentSeries struct {
 	Topic        string   `json:"topic"`                  // whoever subscribed to it is told
 	Contributors []string `json:"contributors,omitempty"` // short names of the other groups that may contribute
 	Approve      Approval `json:"approve,omitempty"`      // person, as if absent, or none
+	Public       bool     `json:"public,omitempty"`       // whoever knows the address of an edition that was sent may read it
+
+	Indicators []DocumentIndicator `json:"indicators,omitempty"` // numbers that each edition tells
+}
+
+// Series gives the series itself, under a name.
+func (d DocumentSeries) Series(name string) Series {
+	s := Series{Name: name, Title: d.Title, Topic: d.Topic, Contributors: d.Contributors, Approve: d.Approve, Public: d.Public}
+	for _, one := range d.Indicators {
+		s.Indicators = append(s.Indicators, one.Indicator())
+	}
+	return s
+}
+
+// Document gives a series as people write it, without the addresses of its indicators.
+func (s Series) Document() DocumentSeries {
+	d := DocumentSeries{Title: s.Title, Topic: s.Topic, Contributors: s.Contributors, Approve: s.Approve, Public: s.Public}
+	for _, one := range s.Indicators {
+		d.Indicators = append(d.Indicators, one.Document())
+	}
+	return d
 }
 
 // DocumentContribution is a contribution as people write it.
@@ -270,4 +310,10 @@ type Reports interface {
 	PutEdition(ctx context.Context, e Edition, send *ReadyBroadcast) (Edition, error)
 	// Editions lists the newest first, those before a number (zero: from the newest).
 	Editions(ctx context.Context, group, series ID, before, limit int) ([]Edition, error)
+}
+
+// PublicEditions finds editions by what stands in the address of their page.
+type PublicEditions interface {
+	// EditionByID finds one of any group; ErrNotFound. Whether anybody may read it is for its series to say.
+	EditionByID(ctx context.Context, id ID) (Edition, error)
 }

@@ -26,16 +26,17 @@ type Schedule struct {
 
 // Timing says when a schedule runs. Its wall times are those of its zone.
 type Timing struct {
-	Cron     string     `json:"cron,omitempty"`  // minute hour day month weekday, as in "0 9 * * MON"
-	RRule    string     `json:"rrule,omitempty"` // or a recurrence rule of RFC 5545, counted from Start
-	Start    civil.Wall `json:"start,omitzero"`
-	Zone     string     `json:"zone"`            // IANA name, ZoneGroup or ZoneMember
-	Starts   civil.Wall `json:"starts,omitzero"` // no run before it; zero: none
-	Ends     civil.Wall `json:"ends,omitzero"`   // no run from it on; zero: none
-	Except   []string   `json:"except,omitempty"`
-	Holidays []string   `json:"holidays,omitempty"` // dates as Except has them, as in 2026-12-25: no run on them
-	Late     LatePolicy `json:"late"`
-	Window   int        `json:"window_minutes,omitempty"` // for LateOnce: how late a run may be
+	Cron       string     `json:"cron,omitempty"`  // minute hour day month weekday, as in "0 9 * * MON"
+	RRule      string     `json:"rrule,omitempty"` // or a recurrence rule of RFC 5545, counted from Start
+	Start      civil.Wall `json:"start,omitzero"`
+	Zone       string     `json:"zone"`            // IANA name, ZoneGroup or ZoneMember
+	Starts     civil.Wall `json:"starts,omitzero"` // no run before it; zero: none
+	Ends       civil.Wall `json:"ends,omitzero"`   // no run from it on; zero: none
+	Except     []string   `json:"except,omitempty"`
+	Holidays   []string   `json:"holidays,omitempty"`    // dates as Except has them, as in 2026-12-25: no run on them
+	HolidaysOf string     `json:"holidays_of,omitempty"` // name of a calendar of the group: what is in it for whole days are holidays too
+	Late       LatePolicy `json:"late"`
+	Window     int        `json:"window_minutes,omitempty"` // for LateOnce: how late a run may be
 }
 
 // Zones that are no IANA names.
@@ -72,6 +73,7 @@ type Action struct {
 	Kind      ActionKind       `json:"kind"`
 	Broadcast *ActionBroadcast `json:"broadcast,omitempty"` // of ActBroadcast
 	Series    string           `json:"series,omitempty"`    // of ActEdition: the series' name
+	Week      *ActionWeek      `json:"week,omitempty"`      // of ActWeek
 }
 
 // ActionKind names what a run does.
@@ -81,6 +83,7 @@ type ActionKind string
 const (
 	ActBroadcast ActionKind = "broadcast" // send a message
 	ActEdition   ActionKind = "edition"   // freeze and send the edition of a series whose turn it is
+	ActWeek      ActionKind = "week"      // tell of the events of the week ahead
 )
 
 // ActionBroadcast is what is sent. The key, the start and the end are those of the run.
@@ -150,7 +153,7 @@ const (
 	RunPaused     RunReason = "paused"
 	RunExcepted   RunReason = "excepted" // on one of the dates left out
 	RunHoliday    RunReason = "holiday"
-	RunNobody     RunReason = "nobody"     // nobody is meant
+	RunNobody     RunReason = "nobody"     // nobody is meant, or nothing takes place in the week ahead
 	RunByHand     RunReason = "by hand"    // a person decided
 	RunFault      RunReason = "fault"      // Detail says what is wrong
 	RunUnapproved RunReason = "unapproved" // nobody has approved the edition

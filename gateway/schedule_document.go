@@ -8,19 +8,21 @@ import (
 
 // DocumentSchedule is a schedule as people write it, in a Document and in requests. Wall times are those of its zone.
 type DocumentSchedule struct {
-	Name     string        `json:"name,omitempty"`           // of the path, where there is one
-	Cron     string        `json:"cron,omitempty"`           // minute hour day month weekday, as in 0 9 * * MON
-	RRule    string        `json:"rrule,omitempty"`          // or a recurrence rule of RFC 5545, counted from start
-	Start    civil.Wall    `json:"start,omitzero"`           // of a recurrence rule: the date and time that it counts from, as in 2026-01-05T09:00
-	Zone     string        `json:"zone,omitempty"`           // IANA name of a zone; group: the group's, as if absent; member: each member's own
-	Starts   civil.Wall    `json:"starts,omitzero"`          // no run before this date and time
-	Ends     civil.Wall    `json:"ends,omitzero"`            // no run from this date and time on
-	Except   []string      `json:"except,omitempty"`         // dates without a run, as in 2026-12-25
-	Holidays []string      `json:"holidays,omitempty"`       // dates without a run because nobody works
-	Late     LatePolicy    `json:"late,omitempty"`           // what becomes of a run that could not be done in its time. Absent: once
-	Window   int           `json:"window_minutes,omitempty"` // for once: how late a run may be. Absent: 720
-	Send     *DocumentSend `json:"send,omitempty"`           // the message that each run sends
-	Report   string        `json:"report,omitempty"`         // or the name of a series: each run freezes and sends its next edition
+	Name       string        `json:"name,omitempty"`           // of the path, where there is one
+	Cron       string        `json:"cron,omitempty"`           // minute hour day month weekday, as in 0 9 * * MON
+	RRule      string        `json:"rrule,omitempty"`          // or a recurrence rule of RFC 5545, counted from start
+	Start      civil.Wall    `json:"start,omitzero"`           // of a recurrence rule: the date and time that it counts from, as in 2026-01-05T09:00
+	Zone       string        `json:"zone,omitempty"`           // IANA name of a zone; group: the group's, as if absent; member: each member's own
+	Starts     civil.Wall    `json:"starts,omitzero"`          // no run before this date and time
+	Ends       civil.Wall    `json:"ends,omitzero"`            // no run from this date and time on
+	Except     []string      `json:"except,omitempty"`         // dates without a run, as in 2026-12-25
+	Holidays   []string      `json:"holidays,omitempty"`       // dates without a run because nobody works
+	HolidaysOf string        `json:"holidays_of,omitempty"`    // name of a calendar of the group: the dates of its whole days are holidays too
+	Late       LatePolicy    `json:"late,omitempty"`           // what becomes of a run that could not be done in its time. Absent: once
+	Window     int           `json:"window_minutes,omitempty"` // for once: how late a run may be. Absent: 720
+	Send       *DocumentSend `json:"send,omitempty"`           // the message that each run sends
+	Report     string        `json:"report,omitempty"`         // or the name of a series: each run freezes and sends its next edition
+	Week       *ActionWeek   `json:"week,omitempty"`           // or what takes place in the week ahead: each run tells the subscribers of a topic of its events
 }
 
 // DocumentSend is the message that a schedule sends: to whom, and either the text or the name of one of the group's wordings.
@@ -38,7 +40,7 @@ type DocumentSend struct {
 
 // Schedule gives the schedule itself, without what the ledger adds.
 func (d DocumentSchedule) Schedule() Schedule {
-	s := Schedule{Name: d.Name, Timing: Timing{Cron: d.Cron, RRule: d.RRule, Start: d.Start, Zone: d.Zone, Starts: d.Starts, Ends: d.Ends, Except: d.Except, Holidays: d.Holidays, Late: d.Late, Window: d.Window}}
+	s := Schedule{Name: d.Name, Timing: Timing{Cron: d.Cron, RRule: d.RRule, Start: d.Start, Zone: d.Zone, Starts: d.Starts, Ends: d.Ends, Except: d.Except, Holidays: d.Holidays, HolidaysOf: d.HolidaysOf, Late: d.Late, Window: d.Window}}
 	if send := d.Send; send != nil {
 		s.Action = Action{Kind: ActBroadcast, Broadcast: &ActionBroadcast{Kind: send.Kind, Audience: Audience{Topic: send.Topic, Tags: send.Tags, Locales: send.Locales},
 			Wording: send.Wording, Words: Words{Sources: send.Words, Data: send.Data}, Sensitive: send.Sensitive, Fallback: send.Fallback}}
@@ -46,12 +48,15 @@ func (d DocumentSchedule) Schedule() Schedule {
 	if d.Report != "" {
 		s.Action.Kind, s.Action.Series = ActEdition, d.Report
 	}
+	if d.Week != nil {
+		s.Action.Kind, s.Action.Week = ActWeek, d.Week
+	}
 	return s
 }
 
 // Document gives a schedule as people write it.
 func (s Schedule) Document() DocumentSchedule {
-	d := DocumentSchedule{Name: s.Name, Report: s.Action.Series, Cron: s.Cron, RRule: s.RRule, Start: s.Start, Zone: s.Zone, Starts: s.Starts, Ends: s.Ends, Except: s.Except, Holidays: s.Holidays, Late: s.Late, Window: s.Window}
+	d := DocumentSchedule{Name: s.Name, Report: s.Action.Series, Week: s.Action.Week, Cron: s.Cron, RRule: s.RRule, Start: s.Start, Zone: s.Zone, Starts: s.Starts, Ends: s.Ends, Except: s.Except, Holidays: s.Holidays, HolidaysOf: s.HolidaysOf, Late: s.Late, Window: s.Window}
 	if a := s.Action.Broadcast; a != nil {
 		d.Send = &DocumentSend{Kind: a.Kind, Topic: a.Audience.Topic, Tags: a.Audience.Tags, Locales: a.Audience.Locales, Wording: a.Wording, Words: a.Words.Sources, Data: a.Words.Data, Sensitive: a.Sensitive, Fallback: a.Fallback}
 	}

@@ -48,11 +48,22 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, s gateway.Schedule) (
 	if s.Timing, err = d.CheckTiming(g, s.Timing); err != nil {
 		return s, err
 	}
+	if s.HolidaysOf != "" {
+		if _, err := d.actor.Holidays(ctx, g.ID, s.HolidaysOf, 0); err != nil {
+			return s, noHolidays(s.HolidaysOf, err)
+		}
+	}
 	if s.Action.Kind == "" {
 		s.Action.Kind = gateway.ActBroadcast
 	}
-	if s.Action.Kind == gateway.ActEdition && s.Action.Broadcast != nil {
-		return s, gateway.Faultf(gateway.CodeInvalid, "send and report: a run sends a message or an edition; name one of both")
+	does := 0
+	for _, one := range []bool{s.Action.Broadcast != nil, s.Action.Series != "", s.Action.Week != nil} {
+		if one {
+			does++
+		}
+	}
+	if does > 1 {
+		return s, gateway.Faultf(gateway.CodeInvalid, "send, report and week: a run sends a message, an edition or the week ahead; name one of them")
 	}
 	s.GroupID = g.ID
 	trial := Performance{Schedule: s, Occurrence: gateway.Occurrence{GroupID: g.ID, ScheduleID: gateway.NewID(), Run: "trial", At: d.now()}, Trial: true}
@@ -218,17 +229,17 @@ func (d *Desk) recorded(ctx context.Context, o gateway.Occurrence) (gateway.Occu
 }
 
 // Preview is Runs for a timing that is not kept yet: one that would be refused is CodeInvalid.
-func (d *Desk) Preview(g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error) {
+func (d *Desk) Preview(ctx context.Context, g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error) {
 	t, err := d.CheckTiming(g, t)
 	if err != nil {
 		return nil, err
 	}
-	return d.Runs(g, t, from, zone, n)
+	return d.Runs(ctx, g, t, from, zone, n)
 }
 
 // Runs lists the next n runs strictly after a time (zero: now), with the clocks of a zone (empty: that of the schedule,
 // or the group's where it runs at each member's own time).
-func (d *Desk) Runs(g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error) {
+func (d *Desk) Runs(ctx context.Context, g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error) {
 	if n < 1 || n > maxRuns {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "list 1 to %d runs", maxRuns)
 	}
@@ -247,6 +258,11 @@ func (d *Desk) Runs(g gateway.Group, t gateway.Timing, from time.Time, zone stri
 	loc, err := civil.Zone(zone)
 	if err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "zone: %w", err)
+	}
+	if t.HolidaysOf != "" {
+		if err := tt.keepFrom(ctx, d.actor, g.ID, civil.Of(from, loc).Wall-civil.Day); err != nil {
+			return nil, noHolidays(t.HolidaysOf, err)
+		}
 	}
 	runs := []gateway.RunView{}
 	after := from
@@ -270,4 +286,12 @@ func (d *Desk) Runs(g gateway.Group, t gateway.Timing, from time.Time, zone stri
 		runs = append(runs, v)
 	}
 	return runs, nil
+}
+
+// noHolidays says that holidays are those of a calendar that the group does not have.
+func noHolidays(calendar string, err error) error {
+	if errors.Is(err, gateway.ErrNotFound) {
+		return gateway.Faultf(gateway.CodeInvalid, "holidays_of: the group has no calendar %q; calendar list shows those that it has", calendar)
+	}
+	return err
 }

@@ -111,8 +111,9 @@ type look struct {
 
 // known is what is known of a group.
 type known struct {
-	leads  map[gateway.ID][]Lead // by calendar
+	wants  map[gateway.ID][]Wants // by calendar
 	topics map[gateway.ID]string
+	quiet  bool // somebody has quiet hours
 }
 
 // all tells of events, some side by side.
@@ -144,8 +145,8 @@ func (l *look) safely(ctx context.Context, c gateway.EventChange, tell telling) 
 		l.At(NotifyFaultPoints[0])
 		err = l.ledger.Remind(ctx, r)
 		if errors.Is(err, gateway.ErrKeyReused) { // somebody took the key for a broadcast of his own
-			l.Log.Error("nobody is told of an event: the key of the message is taken", "event", r.Event, "group", r.Group, "key", r.Send.Broadcast.Key)
-			r.Send = nil
+			l.Log.Error("nobody is told of an event: the key of a message is taken", "event", r.Event, "group", r.Group)
+			r.Sends = nil
 			err = l.ledger.Remind(ctx, r)
 		}
 		l.At(NotifyFaultPoints[1])
@@ -154,7 +155,7 @@ func (l *look) safely(ctx context.Context, c gateway.EventChange, tell telling) 
 	defer l.mu.Unlock()
 	switch {
 	case err == nil:
-		l.moved, l.sent = true, l.sent || r.Send != nil
+		l.moved, l.sent = true, l.sent || len(r.Sends) > 0
 	case errors.Is(err, gateway.ErrStale): // another process did it, or a calendar changed it
 		l.moved = true
 	case ctx.Err() == nil:
@@ -174,9 +175,15 @@ func (l *look) changed(ctx context.Context, c gateway.EventChange) (gateway.Remi
 		r.Next = time.Time{}
 		return r, nil
 	case kind == gateway.EventIsNew:
-		return r, l.remind(ctx, e, &r, since, now)
+		return r, l.remind(ctx, e, &r, since, now, true)
 	case kind == gateway.EventIsBack, kind == gateway.EventWasMoved && shows(e, c.Before):
-	default: // nobody is told: its text alone, or when it ends
+	default: // nobody is told: its text alone, or when it ends. What is planned early is planned again.
+		if !c.RemindAt.IsZero() {
+			r.StopEarly, r.Next = true, now
+			if c.RemindAt.Before(now) { // a moment before what is due, so that the look takes everything for new
+				r.Next = c.RemindAt.Add(-time.Microsecond)
+			}
+		}
 		return r, nil
 	}
 	r.Stop = true
@@ -192,7 +199,8 @@ func (l *look) changed(ctx context.Context, c gateway.EventChange) (gateway.Remi
 		if wording == gateway.EventCancelledNotice { // what they know is what does not take place
 			m.Event.Start, m.Event.AllDay, m.Event.Zone, m.Event.Location = c.Before.Start, c.Before.AllDay, c.Before.Zone, c.Before.Location
 		}
-		if err := l.ready(ctx, m, &r, gateway.Audience{Told: e.ID}); err != nil {
+		m.Audience.Told = e.ID
+		if err := l.ready(ctx, m, &r, gateway.EventTelling{}); err != nil {
 			return r, err
 		}
 	}
@@ -200,10 +208,10 @@ func (l *look) changed(ctx context.Context, c gateway.EventChange) (gateway.Remi
 		r.Next = time.Time{}
 		return r, nil
 	}
-	if r.Send != nil {
+	if len(r.Sends) > 0 {
 		since = now // who has just been told needs no reminder now
 	}
-	return r, l.remind(ctx, e, &r, since, now)
+	return r, l.remind(ctx, e, &r, since, now, true)
 }
 
 // shows reports whether a message would show a difference.
@@ -221,72 +229,75 @@ func (l *look) due(ctx context.Context, c gateway.EventChange) (gateway.Remindin
 	if e.Status == gateway.EventCancelled {
 		return r, nil
 	}
-	return r, l.remind(ctx, e, &r, c.RemindAt, now)
+	return r, l.remind(ctx, e, &r, c.RemindAt, now, false)
 }
 
-// remind finds the reminder that is due of those since a time, unless something is sent already, and the next one.
-func (l *look) remind(ctx context.Context, e *gateway.Event, r *gateway.Reminding, since, now time.Time) error {
+// remind finds the reminders that are due of those since a time, and when there will be more.
+func (l *look) remind(ctx context.Context, e *gateway.Event, r *gateway.Reminding, since, now time.Time, anew bool) error {
 	k, err := l.group(ctx, e.GroupID)
 	if err != nil {
 		return err
 	}
-	var send *Reminder
-	send, r.Next = Upcoming(e, k.leads[e.CalendarID], since, now)
-	if send == nil || r.Send != nil {
-		return nil
-	}
-	lead := send.Lead.String()
-	r.Lead = lead
-	m := gateway.EventMessage{Key: gateway.ReminderKey(e.ID, lead, e.Start.Wall), Wording: gateway.EventReminder, Event: *e, Expires: e.Over(zoneOf(e))}
-	return l.ready(ctx, m, r, gateway.Audience{})
-}
-
-// Upcoming gives the reminder of an event that is due now, of those since a time, and when the next one is; nil and zero:
-// there is none. One whose time is over is sent late as long as its time is nearer than that of the next, and the last one until
-// the event begins; of several only the latest.
-func Upcoming(e *gateway.Event, leads []Lead, since, now time.Time) (send *Reminder, next time.Time) {
-	place := zoneOf(e)
-	all := Reminders(e.Start.Wall, e.AllDay, place, leads, undisturbed, since)
-	for i := range all {
-		if all[i].At.After(now) {
-			next = all[i].At
-			break
+	told := len(r.Sends) > 0
+	look := Look{Wants: k.wants[e.CalendarID], Quiet: k.quiet, Since: since, Now: now}
+	look.Again = anew || !look.foresaw(e)
+	var rounds []Round
+	rounds, r.Next = Upcoming(e, look)
+	for _, round := range rounds {
+		if told && !round.Early {
+			continue
 		}
-		send = &all[i]
+		lead := round.Lead.String()
+		m := gateway.EventMessage{Key: round.key(e, now), Wording: gateway.EventReminder, Event: *e, Expires: e.Over(zoneOf(e)), Told: gateway.EventWords{Early: round.Early, At: round.At, Longer: round.Longer}}
+		if len(look.Wants) > 1 {
+			m.Told.Leads = round.Own
+		}
+		m.Audience.Unless = gateway.Announce{Event: e.ID, Lead: lead, Start: e.Start.Wall.String()}
+		if err := l.ready(ctx, m, r, gateway.EventTelling{Lead: lead, Start: m.Audience.Unless.Start, Early: round.Early}); err != nil {
+			return err
+		}
 	}
-	if send != nil && (!now.Before(e.Over(place)) || !next.IsZero() && now.Sub(send.At) > next.Sub(now)) {
-		send = nil
-	}
-	return send, next
+	return nil
 }
 
-// Planned lists the reminders of an event that are to come.
-func Planned(e *gateway.Event, leads []Lead, now time.Time) []Reminder {
+// foresaw says whether a look takes place when an earlier one wanted it, and not because somebody's wishes have changed.
+func (l Look) foresaw(e *gateway.Event) bool {
+	for _, w := range l.Wants {
+		for _, r := range Reminders(e.Start.Wall, e.AllDay, zoneOf(e), w.Leads, l.Since) {
+			if r.At.Equal(l.Since) || r.At.Add(-gateway.EarlyReminders).Equal(l.Since) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Planned lists the reminders of an event that are to come, for somebody without wishes of her own.
+func Planned(e *gateway.Event, leads []gateway.LeadTime, now time.Time) []Reminder {
 	if e.Status == gateway.EventCancelled {
 		return nil
 	}
-	return Reminders(e.Start.Wall, e.AllDay, zoneOf(e), leads, undisturbed, now)
+	return Reminders(e.Start.Wall, e.AllDay, zoneOf(e), leads, now)
 }
-
-// undisturbed is somebody without quiet hours.
-func undisturbed(time.Time) (from, to time.Time, quiet bool) { return }
 
 // ready makes a message ready for the subscribers of an event's topic. Nobody to tell, or what only a person can mend, keeps no
 // event from going on.
-func (l *look) ready(ctx context.Context, m gateway.EventMessage, r *gateway.Reminding, to gateway.Audience) error {
+func (l *look) ready(ctx context.Context, m gateway.EventMessage, r *gateway.Reminding, telling gateway.EventTelling) error {
 	k, err := l.group(ctx, m.Event.GroupID)
 	if err != nil {
 		return err
 	}
-	to.Topic = k.topics[m.Event.CalendarID]
-	m.Audience = to
-	r.Send, err = l.sends.ReadyEvent(ctx, m)
+	m.Audience.Topic = k.topics[m.Event.CalendarID]
+	telling.Send, err = l.sends.ReadyEvent(ctx, m)
 	var fault *gateway.Fault
 	if errors.As(err, &fault) && slices.Contains([]gateway.Code{gateway.CodeNobody, gateway.CodeInvalid, gateway.CodeTooLong, gateway.CodeConflict}, fault.Code) {
 		if fault.Code != gateway.CodeNobody { // its text may quote what nobody may read in a log
 			l.Log.Error("nobody is told of an event: the message cannot be sent", "event", m.Event.ID, "group", m.Event.GroupID, "key", m.Key, "code", string(fault.Code))
 		}
-		r.Send, err = nil, nil
+		return nil
+	}
+	if err == nil {
+		r.Sends = append(r.Sends, telling)
 	}
 	return err
 }
@@ -306,46 +317,44 @@ func (l *look) group(ctx context.Context, id gateway.ID) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &known{leads: map[gateway.ID][]Lead{}, topics: map[gateway.ID]string{}}
+	wishes, err := l.ledger.ReminderWishes(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	k := &known{wants: map[gateway.ID][]Wants{}, topics: map[gateway.ID]string{}, quiet: wishes.Quiet}
 	for _, c := range calendars {
-		k.leads[c.ID], k.topics[c.ID] = GroupLeads(g, c.Topic), c.Topic
+		k.wants[c.ID], k.topics[c.ID] = wanted(g, c.Topic, wishes.Leads), c.Topic
 	}
 	l.groups[id] = k
 	return k, nil
 }
 
-// GroupLeads gives the leads of a group for a topic.
-func GroupLeads(g gateway.Group, topic string) []Lead {
-	rules := LeadRules{}
-	for _, t := range g.Topics {
-		if t.Leads == nil {
+// wanted lists which leads somebody wants of a topic, those of the group first.
+func wanted(g gateway.Group, topic string, wishes []string) []Wants {
+	all, known := []Wants{{Leads: g.LeadsOf(topic)}}, map[string]bool{"": true}
+	for _, text := range wishes {
+		own := gateway.OwnLeads(text, topic)
+		if known[own] {
 			continue
 		}
-		leads := make([]Lead, 0, len(t.Leads))
-		for _, text := range t.Leads {
-			if l, err := ParseLead(text); err == nil { // they were checked when they were put
-				leads = append(leads, l)
-			}
-		}
-		rules[t.Name] = leads
+		known[own] = true
+		leads := gateway.Member{Leads: text}.LeadsOf(g, topic)
+		all = append(all, Wants{own, leads})
 	}
-	return LeadsFor(topic, rules)
+	return all
 }
-
-// MostLeads is how many leads a topic may have.
-const MostLeads = 5
 
 // CheckLeads gives a group with its leads as they are kept, or says what is wrong with them.
 func CheckLeads(g gateway.Group) (gateway.Group, error) {
 	g.Topics = slices.Clone(g.Topics)
 	for i := range g.Topics {
 		t := &g.Topics[i]
-		if len(t.Leads) > MostLeads {
-			return g, gateway.Faultf(gateway.CodeInvalid, "topic %q: %d leads; %d is the most", t.Name, len(t.Leads), MostLeads)
+		if len(t.Leads) > gateway.MostLeads {
+			return g, gateway.Faultf(gateway.CodeInvalid, "topic %q: %d leads; %d is the most", t.Name, len(t.Leads), gateway.MostLeads)
 		}
 		t.Leads = slices.Clone(t.Leads)
 		for j, text := range t.Leads {
-			l, err := ParseLead(text)
+			l, err := gateway.ParseLead(text)
 			if err != nil {
 				return g, gateway.Faultf(gateway.CodeInvalid, "topic %q, leads: %w", t.Name, err)
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
 // FaultPoints names the steps at which tests kill the process; the transaction between them has those of the store.
@@ -18,6 +19,8 @@ var FaultPoints = [...]string{"scheduler: before firing", "scheduler: after firi
 type Actor interface {
 	// Ready checks what a run sends. A fault says what is wrong with it: CodeNobody if nobody is meant.
 	Ready(ctx context.Context, p Performance) (*gateway.ReadyBroadcast, error)
+	// Holidays lists the dates, from one on, that a calendar of a group has as whole days. CodeNotFound: there is no such calendar.
+	Holidays(ctx context.Context, group gateway.ID, calendar string, from civil.Wall) ([]string, error)
 	// Look has whoever plans broadcasts look for new ones at once.
 	Look()
 }
@@ -153,6 +156,9 @@ func (t *Ticker) one(ctx context.Context, s *gateway.TimelySchedule, now time.Ti
 	}()
 	tt, err := read(s.Timing, s.GroupZone)
 	if err != nil {
+		return false, false, err
+	}
+	if err := tt.keep(ctx, t.actor, s.GroupID, s.Run); err != nil {
 		return false, false, err
 	}
 	d, due, err := tt.decide(&s.Schedule, now)

@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ type book struct {
 	ready func(scheduler.Performance) error
 	late  time.Duration
 	ticks int
+	days  []string // of the calendar holidays
 }
 
 func (b *book) DueSchedules(context.Context, int) (gateway.Timely, error) {
@@ -86,6 +88,13 @@ func (b *book) Ready(_ context.Context, p scheduler.Performance) (*gateway.Ready
 	}
 	b.late = p.Late
 	return &gateway.ReadyBroadcast{Broadcast: gateway.Broadcast{Key: p.Occurrence.BroadcastKey()}}, nil
+}
+
+func (b *book) Holidays(_ context.Context, _ gateway.ID, calendar string, _ civil.Wall) ([]string, error) {
+	if calendar != "holidays" {
+		return nil, gateway.ErrNotFound
+	}
+	return b.days, nil
 }
 
 func (b *book) Look() {}
@@ -370,4 +379,32 @@ func TestAnyClock(t *testing.T) {
 			t.Fatalf("%d fired, %d were sent", fired, len(b.sent))
 		}
 	})
+}
+
+// TestHolidaysOfACalendar: nothing is done on a day that a calendar has as a whole one, as it stands when the run is due; a calendar that
+// is gone keeps nothing back, and one that never was is refused.
+func TestHolidaysOfACalendar(t *testing.T) {
+	b := begin(t, gateway.Timing{Cron: "0 9 * * *", HolidaysOf: "holidays", Except: []string{"2026-03-03"}}, "2026-03-02T00:00:00Z")
+	b.days = []string{"2026-03-02"}
+	for _, at := range []string{"2026-03-02T08:00:00Z", "2026-03-03T08:00:00Z", "2026-03-04T08:00:00Z"} {
+		b.now = instant(t, at)
+		b.tick(t)
+	}
+	b.s.HolidaysOf = "gone"
+	b.days = []string{"2026-03-05"}
+	b.now = instant(t, "2026-03-05T08:00:00Z")
+	b.tick(t)
+	if got, want := b.told(), "2026-03-02T09:00+01:00 skipped holiday; 2026-03-03T09:00+01:00 skipped excepted; 2026-03-04T09:00+01:00 fired; 2026-03-05T09:00+01:00 fired"; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	desk := scheduler.NewDesk(nil, b, func() time.Time { return b.now }, func() {})
+	g := gateway.Group{Zone: "Europe/Berlin"}
+	b.days = []string{"2026-03-07"}
+	runs, err := desk.Preview(t.Context(), g, gateway.Timing{Cron: "0 9 * * *", HolidaysOf: "holidays"}, time.Time{}, "", 2)
+	if err != nil || runs[0].LeftOut != "" || runs[1].LeftOut != gateway.RunHoliday {
+		t.Errorf("%v, %+v", err, runs)
+	}
+	if _, err = desk.Preview(t.Context(), g, gateway.Timing{Cron: "0 9 * * *", HolidaysOf: "nothing"}, time.Time{}, "", 2); !errors.Is(err, &gateway.Fault{Code: gateway.CodeInvalid}) {
+		t.Errorf("a calendar that is not there: %v", err)
+	}
 }

@@ -1,6 +1,8 @@
 package scheduler
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -221,6 +223,28 @@ func (t *timing) next(after time.Time) (run, bool) {
 		return run{}, false
 	}
 	return run{m, t.own}, true
+}
+
+// keep looks up the holidays that a calendar has around a run and later. A calendar that is gone has none.
+func (t *timing) keep(ctx context.Context, actor Actor, group gateway.ID, name string) error {
+	if t.HolidaysOf == "" {
+		return nil
+	}
+	r, err := t.named(name)
+	if err != nil {
+		return err
+	}
+	err = t.keepFrom(ctx, actor, group, r.Wall)
+	if errors.Is(err, gateway.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (t *timing) keepFrom(ctx context.Context, actor Actor, group gateway.ID, from civil.Wall) error {
+	dates, err := actor.Holidays(ctx, group, t.HolidaysOf, from.Midnight())
+	t.Holidays = append(slices.Clone(t.Holidays), dates...)
+	return err
 }
 
 // leftOut says why the date of a run has none.

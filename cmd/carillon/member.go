@@ -199,6 +199,11 @@ func (sh *shell) memberShow() *cobra.Command {
 				return err
 			}
 		}
+		if m.Leads != "" {
+			if err := sh.say("reminders of events: %s", m.Leads); err != nil {
+				return err
+			}
+		}
 		rows := make([][]string, len(m.Points))
 		for i, p := range m.Points {
 			rows[i] = []string{strconv.Itoa(i + 1), p.Kind, p.Address, string(p.State), strings.Join(p.Topics, " "), p.Note}

@@ -17,7 +17,7 @@ import (
 )
 
 func (sh *shell) reports() *cobra.Command {
-	return holder("report", "series of progress reports that groups write together", sh.reportSeries(), sh.reportPut(), sh.reportContribute(), sh.reportList(), sh.reportShow(), sh.reportExport(),
+	return holder("report", "series of progress reports that groups write together", sh.reportSeries(), sh.reportPut(), sh.reportContribute(), sh.reportList(), sh.reportShow(), sh.reportExport(), sh.reportIndicators(),
 		sh.reportStep("freeze", "end the collecting for an edition", "frozen: nothing in it changes any more"), sh.reportStep("reopen", "go on collecting for an edition that was not sent", "collecting again"),
 		sh.reportStep("approve", "say that an edition may be sent", "approved"), sh.reportStep("send", "send an edition now", "sent"), sh.reportStep("correct", "begin a correction of an edition, for those who had it", "begun as a correction: write its summary with report contribute --edition, then freeze, approve and send it"), sh.reportStep("withdraw", "take an edition away that was not sent", "withdrawn"))
 }
@@ -37,16 +37,22 @@ func (sh *shell) reportSeries() *cobra.Command {
 
 func (sh *shell) reportPut() *cobra.Command {
 	var d gateway.DocumentSeries
-	var approve string
+	var approve, indicators string
 	c := &cobra.Command{Use: "put SERIES", Short: "make a series or change it", Args: cobra.ExactArgs(1),
 		Long:    "Make a series of progress reports, or change the one with this name. A schedule sends its editions: carillon schedule put --report.",
 		Example: "  carillon report put harbour-report --title 'Harbour report' --topic reports --from rivers"}
 	c.Flags().StringVar(&d.Title, "title", "", "the series' title, as members read it")
 	c.Flags().StringVar(&d.Topic, "topic", "", "to those who subscribed to this topic")
 	c.Flags().StringArrayVar(&d.Contributors, "from", nil, "another group that may contribute (again for others)")
+	c.Flags().BoolVar(&d.Public, "public", false, "whoever knows the address of an edition that was sent may read it (report show tells it)")
+	c.Flags().StringVar(&indicators, "indicators", "", "a JSON file with the numbers that each edition tells (absent: they stay; see docs/reports.md)")
 	c.Flags().StringVar(&approve, "approve", string(gateway.ApprovePerson), "who approves an edition: person, or none to send what is frozen")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
 		d.Approve = gateway.Approval(approve)
+		var err error
+		if d.Indicators, err = sh.declared(ctx, api, group, args[0], indicators); err != nil {
+			return err
+		}
 		s, err := api.PutSeries(ctx, group, args[0], d)
 		if err != nil {
 			return err
@@ -142,6 +148,11 @@ func (sh *shell) reportShow() *cobra.Command {
 			}
 			if err := sh.say("Edition %d is %s.", e.Number, e.State); err != nil {
 				return err
+			}
+			if e.State == gateway.EditionSent {
+				if err := sh.say("Its page, if the series is public: /r/%s", e.ID); err != nil {
+					return err
+				}
 			}
 			for _, s := range e.Steps {
 				if err := sh.say("  %s  %s, by %s", clock(s.At), s.To, s.By); err != nil {

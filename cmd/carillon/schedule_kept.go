@@ -134,9 +134,13 @@ func (sh *shell) schedulePut() *cobra.Command {
 	f.StringVar(&ends, "ends", "", "no run from this wall time on")
 	f.StringArrayVar(&d.Except, "except", nil, "a date without a run, as in 2026-12-25 (again for others)")
 	f.StringArrayVar(&d.Holidays, "holiday", nil, "a date without a run because nobody works (again for others)")
+	f.StringVar(&d.HolidaysOf, "holidays-of", "", "a calendar of the group: no run on the dates of its whole days")
 	f.StringVar(&late, "late", string(gateway.LateOnce), "what becomes of a run that could not be done in its time: once, skip or ask")
 	f.DurationVar(&window, "window", 0, "with --late once: how late it may be, as in 6h (absent: 12h)")
 	f.StringVar(&d.Report, "report", "", "send the editions of this series: each run freezes the next one and sends it once it is approved")
+	week := gateway.ActionWeek{}
+	f.StringVar(&week.Topic, "week", "", "or what takes place in the week ahead, of the calendars of this topic and for its subscribers")
+	f.BoolVar(&week.Empty, "even-empty", false, "with --week: also to those in whose week nothing takes place")
 	f.StringVar(&m.kind, "kind", "", "or a message: report or reminder")
 	f.StringVar(&m.topic, "topic", "", "to those who subscribed to this topic")
 	f.StringArrayVar(&m.tags, "tag", nil, "only those with this tag (again: with all of them)")
@@ -173,9 +177,15 @@ func (sh *shell) schedulePut() *cobra.Command {
 			}
 			return sh.showRuns(runs)
 		}
-		if d.Report != "" {
-			if m.kind+m.topic+wording+m.words+m.text != "" {
-				return wrong("give --report or a message, one of both")
+		if week.Empty && week.Topic == "" {
+			return wrong("--even-empty goes with --week")
+		}
+		if d.Report != "" || week.Topic != "" {
+			if m.kind+m.topic+wording+m.words+m.text != "" || d.Report != "" && week.Topic != "" {
+				return wrong("give --report, --week or a message, one of them")
+			}
+			if week.Topic != "" {
+				d.Week = &week
 			}
 			return sh.keepSchedule(ctx, api, group, args[0], d)
 		}

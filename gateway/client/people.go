@@ -22,6 +22,7 @@ type Member struct {
 	Zone      string         `json:"zone"`
 	Neutral   bool           `json:"neutral,omitempty"`
 	Quiet     string         `json:"quiet,omitempty"`
+	Leads     string         `json:"leads,omitempty"`
 	Tags      []string       `json:"tags,omitempty"`
 	Points    []ContactPoint `json:"points"`
 	CreatedAt time.Time      `json:"created_at"`

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,6 +18,13 @@ func (c *Client) SeriesOf(ctx context.Context, group string) ([]gateway.Series, 
 // PutSeries makes a series or changes it.
 func (c *Client) PutSeries(ctx context.Context, group, name string, d gateway.DocumentSeries) (gateway.Series, error) {
 	return fetch[gateway.Series](ctx, c, call{method: http.MethodPut, path: groupPath(group, "series", name), in: d})
+}
+
+// HandIn has the numbers of a series' indicators read from a file: of those that are named, or of all that have no address.
+func (c *Client) HandIn(ctx context.Context, group, series string, names []string, file io.Reader, kind string) (gateway.Series, error) {
+	var out gateway.Series
+	_, err := c.once(ctx, call{method: http.MethodPut, path: groupPath(group, "series", series, "indicators"), query: url.Values{"indicator": names}, out: &out}, file, kind)
+	return out, err
 }
 
 // Contribute puts what a group says into a report.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/civil"
-	"github.com/carillon-gateway/carillon/scheduler"
 	"github.com/carillon-gateway/carillon/scheduler/calendar"
 )
 
@@ -43,13 +42,14 @@ func (a *Agenda) Feed(ctx context.Context, token string) ([]byte, error) {
 	now := a.Now()
 	p := publication{now: now, zones: map[string]*time.Location{}}
 	p.out = calendar.Publication{Name: g.Name, Product: "-//carillon//calendar//EN", Refresh: refresh}
-	topics := func(string) bool { return true }
+	topics, leads := func(string) bool { return true }, g.LeadsOf
 	if !f.MemberID.IsZero() {
 		m, err := a.People.Member(ctx, f.GroupID, f.MemberID)
 		if err != nil {
 			return nil, err
 		}
 		topics = func(topic string) bool { return subscribed(m, topic) }
+		leads = func(topic string) []gateway.LeadTime { return m.LeadsOf(g, topic) }
 		if m.Neutral {
 			p.neutral, p.words = true, a.Words(m.Locale, append(slices.Clip(m.Fallback), g.Fallback...))
 			p.out.Name, p.out.Product = p.words.Calendar, "-//calendar//calendar//EN"
@@ -65,7 +65,7 @@ func (a *Agenda) Feed(ctx context.Context, token string) ([]byte, error) {
 	}
 	for _, e := range events {
 		if i := slices.IndexFunc(calendars, func(c gateway.Calendar) bool { return c.ID == e.CalendarID }); i >= 0 && topics(calendars[i].Topic) {
-			p.add(e, scheduler.GroupLeads(g, calendars[i].Topic))
+			p.add(e, leads(calendars[i].Topic))
 		}
 	}
 	return calendar.Write(p.out), nil
@@ -88,7 +88,7 @@ type publication struct {
 }
 
 // add adds an event. Its place is told on the clocks that it is meant on. In neutral mode nothing says what it is.
-func (p *publication) add(e gateway.Event, leads []scheduler.Lead) {
+func (p *publication) add(e gateway.Event, leads []gateway.LeadTime) {
 	loc := p.zone(e.Zone)
 	entry := Entry(e, loc)
 	if p.neutral {

@@ -140,7 +140,7 @@ func (a *Agenda) Told(ctx context.Context, g gateway.Group, c gateway.Calendar, 
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range scheduler.Planned(&e, scheduler.GroupLeads(g, c.Topic), a.Now()) {
+	for _, r := range scheduler.Planned(&e, g.LeadsOf(c.Topic), a.Now()) {
 		all = append(all, gateway.Reminded{Lead: r.Lead.String(), At: r.At})
 	}
 	return all, nil

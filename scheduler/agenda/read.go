@@ -3,10 +3,8 @@ package agenda
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -139,28 +137,10 @@ func (a *Agenda) body(ctx context.Context, c gateway.Calendar, now time.Time) ([
 	return answer.Body, answer.Version, nil
 }
 
-// trouble says in words what is wrong with an address or its server, without the address: it may be a secret.
+// trouble says in words what is wrong with an address or its server.
 func trouble(err error) *unusable {
-	var status *fetch.StatusError
-	var name *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &status):
-		return &unusable{status.Error(), status.RetryAfter}
-	case errors.Is(err, fetch.ErrPrivate):
-		return &unusable{text: fetch.ErrPrivate.Error()}
-	case errors.Is(err, fetch.ErrAddress):
-		return &unusable{text: err.Error()} // package fetch names no more of it than the host
-	case errors.Is(err, fetch.ErrTooBig):
-		return &unusable{text: fetch.ErrTooBig.Error()}
-	case errors.Is(err, context.DeadlineExceeded):
-		return &unusable{text: fmt.Sprintf("the server did not answer within %d seconds", int(fetch.MaxTime.Seconds()))}
-	case errors.As(err, &name):
-		return &unusable{text: "the name of the server is not known"}
-	case errors.As(err, &certificate):
-		return &unusable{text: "the certificate of the server is not good"}
-	}
-	return &unusable{text: "the server cannot be reached"}
+	text, wait := fetch.Explain(err)
+	return &unusable{text, wait}
 }
 
 // unchanged is an answer that agrees with the one before: it lacks again what that lacked.

@@ -6,6 +6,7 @@ package fetch
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,31 @@ type StatusError struct {
 
 func (e *StatusError) Error() string {
 	return fmt.Sprintf("the server answered %d %s", e.Code, http.StatusText(e.Code))
+}
+
+// Explain says in words why nothing was fetched, without the address, which may be a secret, and how long the server asks to
+// wait.
+func Explain(err error) (text string, wait time.Duration) {
+	var status *StatusError
+	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &status):
+		return status.Error(), status.RetryAfter
+	case errors.Is(err, ErrPrivate):
+		return ErrPrivate.Error(), 0
+	case errors.Is(err, ErrAddress):
+		return err.Error(), 0 // it names no more than the host
+	case errors.Is(err, ErrTooBig):
+		return ErrTooBig.Error(), 0
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("the server did not answer within %d seconds", int(MaxTime.Seconds())), 0
+	case errors.As(err, &name):
+		return "the name of the server is not known", 0
+	case errors.As(err, &certificate):
+		return "the certificate of the server is not good", 0
+	}
+	return "the server cannot be reached", 0
 }
 
 // Version names a state of what is fetched, as its server names it. The zero value knows none.

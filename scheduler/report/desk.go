@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -19,6 +20,8 @@ type Store interface {
 	Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Tally, error)
 	Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error)
 	Charges(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Charge, error)
+	Schedules(ctx context.Context, group, after gateway.ID, limit int) ([]gateway.Schedule, error)
+	Occurrences(ctx context.Context, group, schedule, before gateway.ID, limit int) ([]gateway.Occurrence, error)
 }
 
 // Publisher puts an edition into words.
@@ -57,11 +60,12 @@ var (
 	errBusy = gateway.Faultf(gateway.CodeUnavailable, "others change this at the same time; try again")
 )
 
-// Put makes a series, or changes the one with its name.
-func (d *Desk) Put(ctx context.Context, g gateway.Group, s gateway.Series) (done gateway.Series, created bool, err error) {
+// Check gives a series of a group as Put keeps it, or says what is wrong with it.
+func Check(g gateway.Group, s gateway.Series) (gateway.Series, error) {
 	if s.Approve == "" {
 		s.Approve = gateway.ApprovePerson
 	}
+	var err error
 	switch {
 	case !named.MatchString(s.Name):
 		err = gateway.Faultf(gateway.CodeInvalid, "name: use 2 to 40 of a-z, 0-9 and -, with a letter or digit first and last")
@@ -73,18 +77,31 @@ func (d *Desk) Put(ctx context.Context, g gateway.Group, s gateway.Series) (done
 		err = gateway.Faultf(gateway.CodeInvalid, "approve: use person or none")
 	case slices.ContainsFunc(s.Contributors, func(slug string) bool { return !named.MatchString(slug) }):
 		err = gateway.Faultf(gateway.CodeInvalid, "contributors: name groups by their slugs")
-	}
-	if err != nil {
-		return s, false, err
+	default:
+		s.Indicators, err = checkIndicators(s.Indicators)
 	}
 	s.GroupID = g.ID
+	return s, err
+}
+
+// Put makes a series, or changes the one with its name. An indicator without an address keeps the one that it has, and what
+// was read of it if it is read from the same place still; addresses are asked soon.
+func (d *Desk) Put(ctx context.Context, g gateway.Group, s gateway.Series) (done gateway.Series, created bool, err error) {
+	if s, err = Check(g, s); err != nil {
+		return s, false, err
+	}
+	said := s.Indicators
 	for range tries {
 		have, err := d.Series(ctx, g.ID, s.Name)
 		created = errors.Is(err, gateway.ErrNotFound)
 		if err != nil && !created {
 			return s, false, err
 		}
-		s.ID, s.Revision = have.ID, have.Revision
+		s.ID, s.Revision, s.Next = have.ID, have.Revision, time.Time{}
+		s.Indicators = gateway.KeepIndicators(said, have.Indicators)
+		if slices.ContainsFunc(s.Indicators, func(i gateway.Indicator) bool { return i.URL != "" }) {
+			s.Next = d.now().UTC()
+		}
 		done, err = d.PutSeries(ctx, s)
 		if !errors.Is(err, gateway.ErrStale) && !(created && errors.Is(err, gateway.ErrConflict)) {
 			return done, created, err
@@ -185,8 +202,11 @@ func lay(e *gateway.Edition, c gateway.Contribution) (gateway.Contribution, erro
 	})
 	texts := map[string]string{}
 	if i >= 0 {
-		for locale, text := range e.Entries[i].Texts {
-			texts[locale] = text
+		was := e.Entries[i]
+		maps.Copy(texts, was.Texts)
+		c.Others = slices.Clone(was.Others)
+		if was.Token != c.Token && !slices.Contains(c.Others, was.Token) {
+			c.Others = append(c.Others, was.Token)
 		}
 	}
 	for locale, text := range c.Texts {

@@ -61,7 +61,7 @@ func (d *Desk) Approve(ctx context.Context, g gateway.Group, series string, numb
 	if err != nil {
 		return e, err
 	}
-	wrote := slices.ContainsFunc(e.Entries, func(c gateway.Contribution) bool { return c.Token == who.Token })
+	wrote := slices.ContainsFunc(e.Entries, func(c gateway.Contribution) bool { return c.WrittenBy(who.Token) })
 	froze := len(e.Steps) > 0 && e.Steps[len(e.Steps)-1].Token == who.Token
 	if wrote || froze {
 		return e, gateway.Faultf(gateway.CodeForbidden, "whoever wrote a part of an edition or froze it does not approve it; ask another approver of the group")
@@ -213,11 +213,10 @@ func (d *Desk) ready(ctx context.Context, g gateway.Group, s gateway.Series, e g
 	if t.LocalAt != 0 {
 		t.Date = t.LocalAt.Fields().Format(time.DateOnly)
 	} else {
-		loc, err := civil.Zone(g.Zone)
-		if err != nil {
+		var err error
+		if t.Date, err = d.today(g); err != nil {
 			return nil, err
 		}
-		t.Date = now.In(loc).Format(time.DateOnly)
 	}
 	send, err := d.publisher.Edition(ctx, t)
 	if err != nil {
@@ -227,15 +226,20 @@ func (d *Desk) ready(ctx context.Context, g gateway.Group, s gateway.Series, e g
 	return send, nil
 }
 
-// figures tells of the edition that was sent before, as the ledger knows it now.
+// figures tells of the edition that was sent before, as the ledger knows it now, of runs and of indicators.
 func (d *Desk) figures(ctx context.Context, s gateway.Series, number int) ([]gateway.Figure, error) {
 	all, err := d.Editions(ctx, s.GroupID, s.ID, number, lookedAt)
 	if err != nil {
 		return nil, err
 	}
+	others, err := d.onTime(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	others = append(others, indicated(&s, d.now().UTC())...)
 	i := slices.IndexFunc(all, func(e gateway.Edition) bool { return !e.BroadcastID.IsZero() && e.Corrects == 0 })
 	if i < 0 {
-		return nil, nil
+		return others, nil
 	}
 	before := all[i]
 	tallies, err := d.Tallies(ctx, s.GroupID, before.BroadcastID)
@@ -261,5 +265,5 @@ func (d *Desk) figures(ctx context.Context, s gateway.Series, number int) ([]gat
 	if figure.Kind, figure.Count, figure.Money = gateway.FigureUnpriced, total.Unpriced, nil; total.Unpriced > 0 {
 		figures = append(figures, figure)
 	}
-	return figures, nil
+	return append(figures, others...), nil
 }

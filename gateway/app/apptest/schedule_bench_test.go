@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/postgres"
@@ -23,6 +24,10 @@ func (handsIn) Ready(_ context.Context, p scheduler.Performance) (*gateway.Ready
 	at := p.Occurrence.At
 	return &gateway.ReadyBroadcast{Fingerprint: []byte("run"), Broadcast: gateway.Broadcast{ID: gateway.NewID(), GroupID: p.Schedule.GroupID, Key: p.Occurrence.BroadcastKey(), Kind: gateway.KindReport, Class: gateway.Report,
 		Audience: p.Schedule.Action.Broadcast.Audience, Words: p.Schedule.Action.Broadcast.Words, Policy: policy, CreatedAt: at, StartAt: at, ExpiresAt: at.Add(policy.Expires)}}, nil
+}
+
+func (handsIn) Holidays(context.Context, gateway.ID, string, civil.Wall) ([]string, error) {
+	return nil, nil
 }
 
 func (handsIn) Look() {}

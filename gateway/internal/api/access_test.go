@@ -86,6 +86,7 @@ func deeds(w *world) map[string]deed {
 		"pause-schedule": {path: "schedules/kept/pause"}, "resume-schedule": {path: "schedules/kept/resume"}, "run-schedule": {path: "schedules/kept/run"},
 		"skip-run":    {path: "schedules/kept/skip", query: "?run=" + url.QueryEscape(kept)},
 		"list-series": {}, "put-series": {path: "series/new", body: map[string]any{"title": "News", "topic": "reports"}}, "list-editions": {path: path.Dir(w.edition("listed"))}, "get-edition": {path: w.edition("read")},
+		"put-indicators": {path: w.counting("counting"), body: strings.NewReader("meals\n412\n"), header: map[string]string{"Content-Type": "text/csv"}},
 		"contribute":     {body: map[string]any{"series": "listed", "section": "lessons", "texts": map[string]string{"en": "More chairs."}}},
 		"freeze-edition": {path: w.edition("to-freeze") + "/freeze"}, "reopen-edition": {path: w.edition("to-reopen", freeze) + "/reopen"}, "approve-edition": {path: w.edition("to-approve", freeze) + "/approve"},
 		"send-edition": {path: w.edition("to-send", freeze, approve) + "/send"}, "correct-edition": {path: w.edition("to-correct", freeze, approve, w.server.Reports.Send) + "/correct"}, "withdraw-edition": {path: w.edition("to-withdraw") + "/withdraw"},

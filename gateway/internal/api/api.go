@@ -30,6 +30,7 @@ type Options struct {
 	CheckGroup func(gateway.Group) (gateway.Group, error) // gives it in canonical form, or says everything wrong with it
 	// CheckCalendar gives a calendar of a group in canonical form, or says what is wrong with it.
 	CheckCalendar func(gateway.Group, gateway.Calendar) (gateway.Calendar, error)
+	CheckSeries   func(gateway.Group, gateway.Series) (gateway.Series, error) // the same for a series of reports
 
 	Directory  Directory
 	Importer   Importer
@@ -66,6 +67,7 @@ type Options struct {
 	OpenMetrics bool             // /metrics answers without a token
 	Hooks       http.Handler     // serves /hooks/{channel}; nil: nothing there
 	Pages       http.Handler     // serves /m/ and /u/; nil: nothing there
+	Editions    http.Handler     // serves /r/{edition}; nil: nothing there
 	BodyLimit   int64            // bytes of any other request's body; zero: 1 MiB
 	ImportLimit int64            // bytes of one file of members; zero: 1 GiB
 	Reveals     int              // members that one token may see in clear within an hour; zero: 30
@@ -119,7 +121,7 @@ func Document() ([]byte, error) {
 
 func (s *server) complete() error {
 	needs := map[string]bool{
-		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
+		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "CheckSeries": s.CheckSeries == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
 		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Reviews": s.Reviews == nil,
 		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil, "Reports": s.Reports == nil, "Inbox": s.Inbox == nil, "Inviter": s.Inviter == nil, "Invitations": s.Invitations == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,

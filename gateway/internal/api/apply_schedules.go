@@ -40,7 +40,10 @@ func (p *plan) schedules(ctx context.Context, at, path string, g gateway.Group, 
 			}
 			continue
 		}
-		if schedule.Report == "" {
+		if schedule.Week != nil && !slices.ContainsFunc(g.Topics, func(t gateway.Topic) bool { return t.Name == schedule.Week.Topic }) {
+			p.flaw(here+".week.topic", "the group has no such topic")
+		}
+		if schedule.Report == "" && schedule.Week == nil {
 			p.sending(here+".send", g, schedule.Send)
 		}
 		want.Author = p.who.Token.Label

@@ -256,3 +256,55 @@ func TestNeutralWordsNameNobody(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// A series of reports is seeded and changed by a document, and what people changed of it is left to them. The address of an
+// indicator is in no export; without it in the document, it stays.
+func TestApplySeries(t *testing.T) {
+	w := newWorld(t)
+	doc := func(title, address string) string {
+		return `{"groups":[{"slug":"delhi","name":"Delhi","locale":"hi","zone":"Asia/Kolkata","topics":[{"name":"reports"}],
+			"series":[{"name":"news","title":"` + title + `","topic":"reports","indicators":[{"name":"boats","titles":{"en":"Boats"},"source":"the pier","pointer":"/boats"` + address + `}]}]}]}`
+	}
+	of := func(what, rest gateway.ApplyWhat) map[string]gateway.ApplyWhat {
+		return map[string]gateway.ApplyWhat{"groups/delhi": rest, "groups/delhi/series/news": what}
+	}
+	const address = `,"url":"https://counts.example/secret.json"`
+	first := doc("News", address)
+	w.wantApplied(applyAsk(first, "?dry_run=true", "operator"), of(gateway.ApplyCreate, gateway.ApplyCreate))
+	w.wantApplied(applyAsk(first, "", "operator"), of(gateway.ApplyCreate, gateway.ApplyCreate))
+	w.wantApplied(applyAsk(doc("News", ""), "", "operator"), of(gateway.ApplySame, gateway.ApplySame))
+	w.wantApplied(applyAsk(doc("Good news", ""), "", "operator"), of(gateway.ApplyChange, gateway.ApplySame))
+	delhi, err := w.store.Group(t.Context(), "delhi")
+	must(t, err)
+	s, err := w.store.Series(t.Context(), delhi.ID, "news")
+	must(t, err)
+	if s.Title != "Good news" || s.Indicators[0].URL.Reveal() != "https://counts.example/secret.json" {
+		t.Errorf("the series is %+v", s)
+	}
+	s.Indicators[0].Measure.Value = "12" // what is read changes nothing that a document says
+	s, err = w.store.PutSeries(t.Context(), s)
+	must(t, err)
+	w.wantApplied(applyAsk(doc("Good news", ""), "", "operator"), of(gateway.ApplySame, gateway.ApplySame))
+	s.Title = "Our news"
+	_, err = w.store.PutSeries(t.Context(), s)
+	must(t, err)
+	w.wantApplied(applyAsk(doc("Good news", ""), "", "operator"), of(gateway.ApplyConflict, gateway.ApplySame))
+	w.wantApplied(applyAsk(doc("Good news", ""), "?overwrite=true", "operator"), of(gateway.ApplyChange, gateway.ApplySame))
+	var exported gateway.Document
+	r := w.want(200, ask{method: "GET", path: "/api/v1/export", token: "operator"}, &exported)
+	if strings.Contains(string(r.body), "secret.json") || !strings.Contains(string(r.body), `"title":"Good news"`) {
+		t.Errorf("the export is %s", r.body)
+	}
+	var again gateway.ApplyReport
+	w.want(200, applyAsk(string(r.body), "", "operator"), &again)
+	for _, it := range again.Items {
+		if it.What != gateway.ApplySame {
+			t.Errorf("what was exported is not the same: %+v", it)
+		}
+	}
+	var problem struct{ Errors []struct{ Path string } }
+	w.want(422, applyAsk(strings.Replace(first, "/boats", "boats", 1), "", "operator"), &problem)
+	if len(problem.Errors) != 1 || problem.Errors[0].Path != "body.groups[0].series[0]" {
+		t.Errorf("a document with a fault: %+v", problem)
+	}
+}

@@ -35,7 +35,7 @@ func (s *server) addDocuments() {
 			return &body[gateway.ApplyReport]{report}, err
 		})
 	add(s, route{ID: "export", Method: http.MethodGet, Path: "/api/v1/export", Tag: "Documents", Scope: ofInstance, Role: gateway.Administrator,
-		Summary: "Write a coalition's document", About: "Everything that the token may apply, without members, without the options of channels and without the addresses of calendars.", Answer: sample},
+		Summary: "Write a coalition's document", About: "Everything that the token may apply, without members, without the options of channels and without the addresses of calendars and indicators.", Answer: sample},
 		func(ctx context.Context, who caller, _ *struct{}) (*body[gateway.Document], error) {
 			d, err := s.export(ctx, who)
 			return &body[gateway.Document]{d}, err
@@ -69,8 +69,12 @@ func (s *server) export(ctx context.Context, who caller) (gateway.Document, erro
 		if err != nil {
 			return d, err
 		}
+		series, err := s.documentSeries(ctx, g.ID)
+		if err != nil {
+			return d, err
+		}
 		d.Groups = append(d.Groups, gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region,
-			Topics: g.Topics, Floor: g.Floor, Budget: g.Budget, Countries: g.Countries, Replies: g.Replies, Prices: prices, Channels: documentChannels(all, g.ID), Calendars: documentCalendars(calendars), Schedules: schedules, Wordings: words})
+			Topics: g.Topics, Floor: g.Floor, Budget: g.Budget, Countries: g.Countries, Replies: g.Replies, Prices: prices, Channels: documentChannels(all, g.ID), Calendars: documentCalendars(calendars), Series: series, Schedules: schedules, Wordings: words})
 	}
 	if who.Token.Role == gateway.Operator {
 		d.Channels = documentChannels(all, gateway.ID{})

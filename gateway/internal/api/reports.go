@@ -13,6 +13,8 @@ type Reports interface {
 	Put(ctx context.Context, g gateway.Group, s gateway.Series) (done gateway.Series, created bool, err error)
 	// Contribute puts what a group says into the edition of a series that is collecting.
 	Contribute(ctx context.Context, owner gateway.Group, series string, correction int, c gateway.Contribution) (number int, kept gateway.Contribution, err error)
+	// HandIn reads the numbers of a series' indicators from a file: of those that are named, or of all that have no address.
+	HandIn(ctx context.Context, g gateway.Group, series string, names []string, file []byte) (gateway.Series, error)
 	ReportSteps
 	ReportCorrections
 	ReportArchive
@@ -88,8 +90,10 @@ type takeStep = func(ctx context.Context, g gateway.Group, series string, number
 const reportTag = "Reports"
 
 func (s *server) addReports() {
-	draft := gateway.DocumentSeries{Title: "Harbour report", Topic: "reports", Contributors: []string{"rivers"}, Approve: gateway.ApprovePerson}
-	sample := gateway.Series{ID: sampleID, GroupID: sampleID, Name: "harbour-report", Title: draft.Title, Topic: draft.Topic, Contributors: draft.Contributors, Approve: draft.Approve, Author: "the office", Revision: 1}
+	draft := gateway.DocumentSeries{Title: "Harbour report", Topic: "reports", Contributors: []string{"rivers"}, Approve: gateway.ApprovePerson,
+		Indicators: []gateway.DocumentIndicator{{Name: "meals", Titles: map[string]string{"en": "Meals served"}, Source: "the kitchen", Spot: gateway.Spot{Column: "meals", Date: "day"}, Stale: gateway.IndicatorStale}}}
+	sample := gateway.Series{ID: sampleID, GroupID: sampleID, Name: "harbour-report", Title: draft.Title, Topic: draft.Topic, Contributors: draft.Contributors, Approve: draft.Approve, Author: "the office", Revision: 1, Indicators: draft.Series("").Indicators}
+	sample.Indicators[0].Measure = gateway.Measure{Value: "412", Date: "2026-03-28", Good: sampleTime}
 	said := gateway.DocumentContribution{Owner: "harbour", Series: sample.Name, Section: gateway.SectionObjections, Credit: gateway.CreditAnonymous, Texts: map[string]string{"en": "Too few chairs."}}
 	kept := gateway.Contribution{Group: "rivers", Section: said.Section, Entry: 1, Credit: said.Credit, Texts: said.Texts, Author: "the office", Token: sampleID, At: sampleTime}
 	edition := gateway.Edition{ID: sampleID, GroupID: sampleID, SeriesID: sampleID, Number: 12, State: gateway.EditionSent, Revision: 4, Entries: []gateway.Contribution{kept}, BroadcastID: sampleID}
@@ -104,8 +108,9 @@ func (s *server) addReports() {
 	add(s, route{ID: "put-series", Method: http.MethodPut, Path: path + "/{series}", Tag: reportTag, Scope: ofGroup, Role: gateway.Administrator,
 		Summary: "Make or change a series of reports", About: "201: it is new.", Example: draft, Answer: sample},
 		func(ctx context.Context, who caller, in *putSeries) (*putSeriesAnswer, error) {
-			d := in.Body
-			done, created, err := s.Reports.Put(ctx, who.Group, gateway.Series{Name: in.Series, Title: d.Title, Topic: d.Topic, Contributors: d.Contributors, Approve: d.Approve, Author: who.Token.Label})
+			want := in.Body.Series(in.Series)
+			want.Author = who.Token.Label
+			done, created, err := s.Reports.Put(ctx, who.Group, want)
 			if err != nil {
 				return nil, err
 			}
@@ -115,6 +120,10 @@ func (s *server) addReports() {
 			}
 			return &putSeriesAnswer{http.StatusOK, done}, nil
 		})
+	s.addIndicators(path, sample)
+	if s.Editions != nil {
+		s.open("GET /r/{edition}", s.Editions.ServeHTTP)
+	}
 	add(s, route{ID: "contribute", Method: http.MethodPost, Path: "/api/v1/groups/{group}/contributions", Tag: reportTag, Scope: ofGroup, Role: gateway.Author, Fresh: true,
 		Summary: "Contribute to a report", About: "What this group says in one section, in one or more languages, goes into the edition that is collecting; nobody edits it. Sent again for the same entry it changes it: languages that are not named stay.", Example: said, Answer: gateway.Contributed{Edition: 12, Contribution: kept}},
 		s.contribute)

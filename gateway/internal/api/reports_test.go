@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -33,6 +35,14 @@ func (w *world) edition(series string, steps ...takeStep) string {
 		must(w.t, err)
 	}
 	return fmt.Sprintf("series/%s/editions/%d", series, number)
+}
+
+// counting makes a series of Berlin with an indicator, and gives the path on which its numbers are handed in.
+func (w *world) counting(series string) string {
+	_, _, err := w.server.Reports.Put(w.t.Context(), w.berlin, gateway.Series{Name: series, Title: "News", Topic: "reports",
+		Indicators: []gateway.Indicator{{Name: "meals", Titles: map[string]string{"en": "Meals"}, Source: "the kitchen", Spot: gateway.Spot{Column: "meals"}}}})
+	must(w.t, err)
+	return "series/" + series + "/indicators"
 }
 
 // Two groups write a report: one of them makes the series, the other is named in it. Who wrote a part of it does not approve
@@ -91,6 +101,23 @@ func useReports(t *testing.T, w *world, c *client.Client) {
 	must(t, err)
 	if len(list) == 0 {
 		t.Error("the series is not listed")
+	}
+	_, err = c.HandIn(ctx, "berlin", "harbour-report", nil, strings.NewReader("day,meals\n2026-03-28,412\n"), "text/csv")
+	refused(err, gateway.CodeConflict) // it has no indicators
+	d.Indicators = []gateway.DocumentIndicator{{Name: "meals", Titles: map[string]string{"en": "Meals"}, Source: "the kitchen", Spot: gateway.Spot{Column: "meals"}}, {Name: "boats", Titles: map[string]string{"en": "Boats"}, Source: "the pier", URL: "https://counts.example/secret.json", Spot: gateway.Spot{Pointer: "/boats"}}}
+	s, err := c.PutSeries(ctx, "berlin", "harbour-report", d)
+	must(t, err)
+	if text, _ := json.Marshal(s); strings.Contains(string(text), "secret.json") || s.Indicators[1].Host != "counts.example" {
+		t.Errorf("the address of an indicator is shown: %s", text)
+	}
+	_, err = c.HandIn(ctx, "berlin", "harbour-report", []string{"meals"}, strings.NewReader("day,dishes\n1,412\n"), "text/csv")
+	refused(err, gateway.CodeInvalid)
+	_, err = nairobi.HandIn(ctx, "berlin", "harbour-report", nil, strings.NewReader("meals\n412\n"), "text/csv")
+	refused(err, gateway.CodeNotFound)
+	s, err = c.HandIn(ctx, "berlin", "harbour-report", []string{"meals"}, strings.NewReader("meals\n412\n"), "text/csv; charset=utf-8")
+	must(t, err)
+	if s.Indicators[0].Measure.Value != "412" {
+		t.Errorf("handed in: %+v", s.Indicators)
 	}
 	e, err := c.Edition(ctx, "berlin", "harbour-report", 1)
 	must(t, err)

@@ -18,8 +18,8 @@ type Schedules interface {
 	// Put makes a schedule, or changes the one with its name in all but its pause.
 	Put(ctx context.Context, g gateway.Group, s gateway.Schedule) (done gateway.Schedule, created bool, err error)
 	// Preview lists the runs of a schedule that is not kept yet; Runs those of one that is.
-	Preview(g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error)
-	Runs(g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error)
+	Preview(ctx context.Context, g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error)
+	Runs(ctx context.Context, g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error)
 	ScheduleActs
 	ScheduleLog
 }
@@ -160,8 +160,8 @@ func (s *server) addSchedules() {
 		})
 	add(s, route{ID: "preview-schedule", Method: http.MethodPost, Path: "/api/v1/groups/{group}/schedules/preview", Tag: scheduleTag, Scope: ofGroup, Role: gateway.Author, Fresh: true,
 		Summary: "Say when a schedule would run", About: "The next runs, with those marked that a clock change shifts and those that are left out. It changes nothing; what is to be sent is not looked at.", Example: draft, Answer: runs},
-		func(_ context.Context, who caller, in *previewSchedule) (*body[page[gateway.RunView]], error) {
-			list, err := s.Schedules.Preview(who.Group, in.Body.Schedule().Timing, in.From, in.Zone, in.Number)
+		func(ctx context.Context, who caller, in *previewSchedule) (*body[page[gateway.RunView]], error) {
+			list, err := s.Schedules.Preview(ctx, who.Group, in.Body.Schedule().Timing, in.From, in.Zone, in.Number)
 			return &body[page[gateway.RunView]]{page[gateway.RunView]{Items: list}}, err
 		})
 	add(s, route{ID: "next-runs", Method: http.MethodGet, Path: "/api/v1/groups/{group}/schedules/{schedule}/next", Tag: scheduleTag, Scope: ofGroup, Role: gateway.Viewer,
@@ -171,7 +171,7 @@ func (s *server) addSchedules() {
 			if err != nil {
 				return nil, err
 			}
-			list, err := s.Schedules.Runs(who.Group, one.Timing, in.From, in.Zone, in.Number)
+			list, err := s.Schedules.Runs(ctx, who.Group, one.Timing, in.From, in.Zone, in.Number)
 			return &body[page[gateway.RunView]]{page[gateway.RunView]{Items: list}}, err
 		})
 	s.addScheduleActs()

@@ -8,12 +8,17 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 	"github.com/carillon-gateway/carillon/gateway/client"
 	"github.com/carillon-gateway/carillon/scheduler"
 )
 
 // sends makes ready what a run sends, as fan-out does; it refuses what has no topic that a group has.
 type sends struct{}
+
+func (sends) Holidays(context.Context, gateway.ID, string, civil.Wall) ([]string, error) {
+	return nil, gateway.ErrNotFound
+}
 
 func (sends) Ready(_ context.Context, p scheduler.Performance) (*gateway.ReadyBroadcast, error) {
 	a := p.Schedule.Action.Broadcast

@@ -21,6 +21,7 @@ const (
 	fieldZone
 	fieldNeutral
 	fieldQuiet
+	fieldLeads
 	fieldTags
 	fieldOrder
 	fieldTopics
@@ -44,6 +45,7 @@ var headings = []struct {
 	{fieldZone, []string{"zone", "time_zone", "timezone", "tz"}},
 	{fieldNeutral, []string{"neutral", "neutral_mode"}},
 	{fieldQuiet, []string{"quiet", "quiet_hours", "do_not_disturb"}},
+	{fieldLeads, []string{"leads", "lead_times"}},
 	{fieldTags, []string{"tags", "tag", "labels"}},
 	{fieldOrder, []string{"order", "order_of_preference", "preference", "prefers"}},
 	{fieldTopics, []string{"consent_topics", "consent_topic", "topics", "topic"}},

@@ -29,3 +29,25 @@ func TestQuietHoursAreImported(t *testing.T) {
 		}
 	}
 }
+
+// How long before events she is reminded comes in a column too: by the topics of her group.
+func TestLeadsAreImported(t *testing.T) {
+	s := &shelf{}
+	r := take(t, s, "ref,leads\na1,2H; reports 1w 1d@18:00\na2,Default\na3,\na4,none\n", gateway.ImportOptions{})
+	if !r.Published || len(s.published) != 4 {
+		t.Fatalf("report: %+v", r)
+	}
+	for i, want := range []string{"2h; reports 1w, 1d@18:00", gateway.DefaultRules, "", "none"} {
+		if got := s.published[i].Member.Leads; got != want {
+			t.Errorf("row %d: %q, want %q", i+1, got, want)
+		}
+	}
+	for wrong, flaw := range map[string]gateway.ImportFlaw{"soon": gateway.FlawValue, "2h 120m": gateway.FlawValue, "reports": gateway.FlawValue, ";": gateway.FlawValue, "nowhere 2h": gateway.FlawTopic} {
+		r = take(t, &shelf{}, "ref,Leads\na1,"+wrong+"\n", gateway.ImportOptions{})
+		if len(r.Problems) != 1 || r.Problems[0].Column != "Leads" || r.Problems[0].Flaw != flaw || r.Published {
+			t.Errorf("%q: %+v", wrong, r)
+		} else if len(wrong) > 5 && strings.Contains(r.Problems[0].Text, wrong) {
+			t.Errorf("the report quotes %q", wrong)
+		}
+	}
+}

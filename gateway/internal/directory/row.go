@@ -127,6 +127,8 @@ func (r *row) cell(c column, cell string) {
 		r.neutral(c, cell)
 	case fieldQuiet:
 		r.quiet(c, cell)
+	case fieldLeads:
+		r.leads(c, cell)
 	case fieldTags:
 		r.tags(c, cell)
 	case fieldOrder:
@@ -213,6 +215,23 @@ func (r *row) quiet(c column, cell string) {
 	q, err := gateway.ParseQuiet(cell)
 	if r.m.Quiet = q.String(); err != nil || r.m.Quiet == "" {
 		r.flaw(c.title, gateway.FlawValue, "these are no quiet hours, or they leave no time at all; write 22:00-07:00, or sat,sun 20:00-10:00; 2026-12-25; reports 20:00-17:00; alerts wait; or none")
+	}
+}
+
+func (r *row) leads(c column, cell string) {
+	if strings.EqualFold(cell, gateway.DefaultRules) {
+		r.m.Leads = gateway.DefaultRules
+		return
+	}
+	rules, err := gateway.ParseLeads(cell)
+	if r.m.Leads = rules.String(); err != nil || r.m.Leads == "" {
+		r.flaw(c.title, gateway.FlawValue, "these are no lead times; write 2h or 1d@18:00, 2h; meetings 1w; kitchen none; or default")
+		return
+	}
+	for topic := range rules {
+		if topic != "" && !r.topics[topic] {
+			r.flaw(c.title, gateway.FlawTopic, "a topic is not known in this group; its topics are %s", strings.Join(r.topicNames(), ", "))
+		}
 	}
 }
 

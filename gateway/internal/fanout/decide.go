@@ -33,6 +33,9 @@ type decision struct {
 // decide chooses the text and the way for one member.
 func (t *texts) decide(r *gateway.Recipient) decision {
 	d := decision{way: -1}
+	if !t.isFor(r) {
+		return d
+	}
 	for i := range r.Points {
 		p := &r.Points[i]
 		open, meant, why := t.admits(p)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 	"github.com/carillon-gateway/carillon/templates"
 )
 
@@ -24,6 +25,7 @@ const (
 	reportSection    = "report-section"
 	reportEntry      = "report-entry"
 	reportFigure     = "report-figure"
+	reportIndicator  = "report-indicator"
 )
 
 // ReadyEdition checks what an edition sends, as Submit does a draft, and stores nothing.
@@ -32,21 +34,11 @@ func (f *Fanout) ReadyEdition(ctx context.Context, e gateway.Telling) (*gateway.
 	if err != nil {
 		return nil, fmt.Errorf("read the group's wordings: %w", err)
 	}
-	text, number := reportText, e.Edition.Number
-	if !e.Corrected.IsZero() {
-		text, number = reportCorrection, e.Edition.Corrects
-	}
+	text, values := frame(e.Series, &e.Edition, e.Date)
 	sources := templates.ShippedText(text)
 	maps.Copy(sources, own[text])
-	groups := map[string]bool{}
-	for _, c := range e.Edition.Entries {
-		if c.Section != gateway.SectionSummary {
-			groups[c.Group] = true
-		}
-	}
 	d := gateway.Draft{Group: e.Series.GroupID, Key: e.Edition.SendKey(), Kind: gateway.KindReport, Audience: gateway.Audience{Topic: e.Series.Topic}, Author: e.By, LocalAt: e.LocalAt, LateFor: e.LateFor,
-		Words: gateway.Words{Sources: sources, Data: map[string]string{"series": e.Series.Title, "when": e.Date, "groups": strconv.Itoa(len(groups)), "edition": strconv.Itoa(number)},
-			Edition: &gateway.EditionWords{Number: e.Edition.Number, Entries: e.Edition.Entries, Figures: e.Edition.Figures}}}
+		Words: gateway.Words{Sources: sources, Data: values, Edition: wordsOf(&e.Edition)}}
 	b, err := f.broadcast(d)
 	if err != nil {
 		return nil, err
@@ -59,20 +51,88 @@ func (f *Fanout) ReadyEdition(ctx context.Context, e gateway.Telling) (*gateway.
 	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:]}, nil
 }
 
+// frame names the text that an edition stands in, and gives its values.
+func frame(s gateway.Series, e *gateway.Edition, date string) (text string, values map[string]string) {
+	text, number := reportText, e.Number
+	if e.Corrects != 0 {
+		text, number = reportCorrection, e.Corrects
+	}
+	groups := map[string]bool{}
+	for _, c := range e.Entries {
+		if c.Section != gateway.SectionSummary {
+			groups[c.Group] = true
+		}
+	}
+	return text, map[string]string{"series": s.Title, "when": date, "groups": strconv.Itoa(len(groups)), "edition": strconv.Itoa(number)}
+}
+
+func wordsOf(e *gateway.Edition) *gateway.EditionWords {
+	return &gateway.EditionWords{Number: e.Number, Entries: e.Entries, Figures: e.Figures}
+}
+
+// EditionDocument gives an edition that was sent, as those read it who were sent it, in the first of some languages in which
+// there are texts of reports.
+func (f *Fanout) EditionDocument(ctx context.Context, g gateway.Group, s gateway.Series, e gateway.Edition, locales []string) (content.Document, error) {
+	own, err := f.store.Wordings.Wordings(ctx, g.ID)
+	if err != nil {
+		return content.Document{}, fmt.Errorf("read the group's wordings: %w", err)
+	}
+	zone, err := civil.Zone(g.Zone)
+	if err != nil {
+		return content.Document{}, err
+	}
+	wording := f.neutral(g, own)
+	text, values := frame(s, &e, e.Steps[len(e.Steps)-1].At.In(zone).Format(time.DateOnly))
+	set, err := wording(text)
+	if err != nil {
+		return content.Document{}, err
+	}
+	home := append([]string{g.Locale}, g.Fallback...)
+	p, err := newPieces(wordsOf(&e), home, wording)
+	if err != nil {
+		return content.Document{}, err
+	}
+	chain := append(append(slices.Clone(locales), home...), lastResort)
+	locale := chain[0]
+	for _, l := range chain {
+		if slices.ContainsFunc(set.Locales(), func(have string) bool { return same(have, l) }) {
+			locale = l
+			break
+		}
+	}
+	data, err := p.data(templates.Text(values), locale, zone)
+	if err != nil {
+		return content.Document{}, err
+	}
+	data[templates.Name] = templates.Nameless // whoever reads a page is called by no name
+	doc, _, err := set.Render(templates.Reader{Chain: append([]string{locale}, chain...), Zone: zone}, data)
+	return doc, err
+}
+
 // pieces builds the parts of an edition in the language of the text that they stand in.
 type pieces struct {
-	words                  *gateway.EditionWords
-	section, entry, figure *templates.Set
-	home                   []string // languages to try behind it: the group's
+	words           *gateway.EditionWords
+	section, entry  *templates.Set
+	figure, counted *templates.Set
+	home            []string // languages to try behind it: the group's
+}
+
+// newPieces reads the texts that an edition is put together from.
+func newPieces(words *gateway.EditionWords, home []string, wording wordingSource) (*pieces, error) {
+	p := &pieces{words: words, home: home}
+	for name, set := range map[string]**templates.Set{reportSection: &p.section, reportEntry: &p.entry, reportFigure: &p.figure, reportIndicator: &p.counted} {
+		var err error
+		if *set, err = wording(name); err != nil {
+			return nil, gateway.Faultf(gateway.CodeInvalid, "the group's own text %q cannot be used: %w", name, err)
+		}
+	}
+	return p, nil
 }
 
 func (t *texts) readEdition(wording wordingSource) error {
-	p := &pieces{words: t.b.Words.Edition, home: t.chain(t.group.Locale, nil)}
-	for name, set := range map[string]**templates.Set{reportSection: &p.section, reportEntry: &p.entry, reportFigure: &p.figure} {
-		var err error
-		if *set, err = wording(name); err != nil {
-			return gateway.Faultf(gateway.CodeInvalid, "the group's own text %q cannot be used: %w", name, err)
-		}
+	p, err := newPieces(t.b.Words.Edition, t.chain(t.group.Locale, nil), wording)
+	if err != nil {
+		return err
 	}
 	t.edition = p
 	data, err := p.data(t.data, t.group.Locale, t.home.clock)
@@ -133,20 +193,52 @@ func (p *pieces) entries(section gateway.Section, reader templates.Reader) ([]co
 	if section == gateway.SectionCredit {
 		blocks = append(blocks, p.thanks()...)
 	}
-	if section == gateway.SectionCost {
-		for _, f := range p.words.Figures {
-			var money []string
-			for _, m := range f.Money {
-				money = append(money, m.String())
+	for _, f := range p.words.Figures {
+		if in := gateway.SectionCost; f.Indicated != nil {
+			in = gateway.SectionProgress
+			if in != section {
+				continue
 			}
-			doc, _, err := p.figure.Render(reader, templates.Data{"kind": string(f.Kind), "edition": f.Edition, "count": f.Count, "of": f.Of, "money": strings.Join(money, " + ")})
-			if err != nil {
-				return nil, err
-			}
-			blocks = append(blocks, doc.Blocks...)
+		} else if in != section {
+			continue
 		}
+		doc, err := p.tell(f, reader)
+		if err != nil {
+			return nil, err
+		}
+		blocks = append(blocks, doc.Blocks...)
 	}
 	return blocks, nil
+}
+
+// tell puts a figure into words.
+func (p *pieces) tell(f gateway.Figure, reader templates.Reader) (content.Document, error) {
+	if f.Kind != gateway.FigureIndicator && f.Kind != gateway.FigureOnTime {
+		var money []string
+		for _, m := range f.Money {
+			money = append(money, m.String())
+		}
+		doc, _, err := p.figure.Render(reader, templates.Data{"kind": string(f.Kind), "edition": f.Edition, "count": f.Count, "of": f.Of, "money": strings.Join(money, " + ")})
+		return doc, err
+	}
+	data := templates.Data{"kind": string(f.Kind), "title": "", "value": "0", "unit": "", "source": f.Source, "when": f.At.Format(time.DateOnly), "count": f.Count, "of": f.Of, "days": gateway.OnTimeDays}
+	if i := f.Indicated; i != nil {
+		data["title"] = pick(i.Titles, reader.Chain)
+		switch {
+		case i.Gap != gateway.GapNone:
+			data["kind"] = string(i.Gap)
+		case i.Unit != "":
+			data["unit"] = "\u00a0" + i.Unit // where there is none, there is no space either
+		}
+		if i.Value != "" {
+			data["value"] = i.Value
+		}
+		if i.Date != "" {
+			data["when"] = i.Date
+		}
+	}
+	doc, _, err := p.counted.Render(reader, data)
+	return doc, err
 }
 
 // thanks names all who want to be named, once each.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
@@ -30,7 +32,11 @@ func TestAnEditionInEachLanguage(t *testing.T) {
 		say("harbour", gateway.SectionProgress, gateway.CreditGroup, "Harbour Union", "en", "The kitchen is open.", "de", "Die Küche ist offen."),
 		say("rivers", gateway.SectionProgress, gateway.CreditName, "Achieng", "en", "Two boats more."),
 		say("harbour", gateway.SectionSummary, gateway.CreditGroup, "Harbour Union", "en", "A good week.", "de", "Eine gute Woche."),
-	}, Figures: []gateway.Figure{{Kind: gateway.FigureReach, Edition: 3, Count: 40, Of: 44}, {Kind: gateway.FigureCost, Edition: 3, Money: []gateway.Money{{Currency: "EUR", Micros: 12_400_000}}}}}
+	}, Figures: []gateway.Figure{{Kind: gateway.FigureReach, Edition: 3, Count: 40, Of: 44}, {Kind: gateway.FigureCost, Edition: 3, Money: []gateway.Money{{Currency: "EUR", Micros: 12_400_000}}},
+		{Kind: gateway.FigureOnTime, Count: 11, Of: 12},
+		{Kind: gateway.FigureIndicator, Source: "the kitchen", Indicated: &gateway.Indicated{Titles: map[string]string{"en": "Meals", "de": "Essen"}, Unit: "kg", Value: "1234.5", Date: "2026-11-20"}},
+		{Kind: gateway.FigureIndicator, Source: "the pier, counts.example", Indicated: &gateway.Indicated{Titles: map[string]string{"en": "Boats"}, Gap: gateway.GapSilent, Date: "2026-11-19"}},
+		{Kind: gateway.FigureIndicator, Source: "the pier", At: time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC), Indicated: &gateway.Indicated{Titles: map[string]string{"en": "{Nets}"}, Gap: gateway.GapNumber}}}}
 	ready, err := st.f.ReadyEdition(context.Background(), gateway.Telling{Series: gateway.Series{GroupID: st.group.ID, Title: "Harbour report", Topic: "reports"}, Edition: e, Date: "2026-11-26", By: "desk"})
 	st.ok(err)
 	in, err := st.s.Submit(context.Background(), ready.Broadcast, ready.Fingerprint, nil)
@@ -51,10 +57,32 @@ func TestAnEditionInEachLanguage(t *testing.T) {
 			rest = after
 		}
 	}
-	inOrder(en, "Harbour report", "2 groups tell", "A good week.", "Progress", "Harbour Union: The kitchen is open.", "Achieng: Two boats more.", "Objections", "[sw] Viti {group} **vichache** mno.", "Thanks", "Harbour Union", "Achieng",
-		"What it cost", "Edition 3 was sent to 40 of 44 members.", "(Source: Carillon’s ledger)", "Sending edition 3 cost 12.40 EUR.")
-	inOrder(de, "Eine gute Woche.", "Fortschritte", "Die Küche ist offen.", "Achieng: [en] Two boats more.", "[sw] Viti", "Ausgabe 3 ging an 40 von 44 Mitgliedern.")
+	inOrder(en, "Harbour report", "2 groups tell", "A good week.", "Progress", "Harbour Union: The kitchen is open.", "Achieng: Two boats more.", "Meals: 1,234.5\u00a0kg (the kitchen, Nov 20, 2026)", "Boats: no figure, for the source has not answered since Nov 19, 2026. (the pier, counts.example)", "{Nets}: no figure, for what the source gives is not a number.", "Objections", "[sw] Viti {group} **vichache** mno.", "Thanks", "Harbour Union", "Achieng",
+		"What it cost", "Edition 3 was sent to 40 of 44 members.", "(Source: Carillon’s ledger)", "Sending edition 3 cost 12.40 EUR.", "11 of the 12 runs of this report within 90 days were on time.")
+	inOrder(de, "Eine gute Woche.", "Fortschritte", "Die Küche ist offen.", "Achieng: [en] Two boats more.", "Essen: 1.234,5\u00a0kg (the kitchen, 20.11.2026)", "[en] Boats: keine Zahl", "[sw] Viti", "Ausgabe 3 ging an 40 von 44 Mitgliedern.")
 	if strings.Contains(texts[en], "rivers") || strings.Contains(texts[en], "anonymous") {
 		t.Errorf("who wants no name has none:\n%s", texts[en])
+	}
+
+	// On its page it stands as those read it who were sent it, in a language that there are texts of reports in.
+	e.Steps = []gateway.EditionStep{{To: gateway.EditionSent, At: time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)}}
+	for wanted, want := range map[string]struct {
+		locale string
+		dir    content.Direction
+		says   string
+	}{"ar": {"ar", content.RightToLeft, "[sw] Viti"}, "de-AT": {"de", content.LeftToRight, "Die Küche ist offen."}, "tlh": {"en", content.LeftToRight, "Edition 3 was sent to 40 of 44 members."}} {
+		doc, err := st.f.EditionDocument(context.Background(), st.group, gateway.Series{GroupID: st.group.ID, Title: "Harbour report"}, e, []string{wanted})
+		st.ok(err)
+		if text := doc.Plain(); doc.Locale != want.locale || doc.Direction != want.dir || !strings.Contains(text, want.says) || strings.Contains(text, "rivers") {
+			t.Errorf("for %s it is in %s, %s:\n%s", wanted, doc.Locale, doc.Direction, text)
+		}
+	}
+
+	// The group's own words may call members by name; the page calls nobody.
+	st.ok(st.s.PutWording(t.Context(), st.group.ID, "report", map[string]string{"en": "{name, select, none {Hello} other {Hello {name}}}, this is {series} of {when, date, long}, from {groups} groups.\n\n{summary}\n\n{sections}"}))
+	doc, err := st.f.EditionDocument(t.Context(), st.group, gateway.Series{GroupID: st.group.ID, Title: "Harbour report"}, e, []string{"en"})
+	st.ok(err)
+	if text := doc.Plain(); !strings.Contains(text, "Hello, this is Harbour report of November 26, 2026") {
+		t.Errorf("it greets otherwise:\n%s", text)
 	}
 }

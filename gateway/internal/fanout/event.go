@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,10 +45,11 @@ func (f *Fanout) ReadyEvent(ctx context.Context, m gateway.EventMessage) (*gatew
 // ofEvent makes the broadcast of a message.
 func (f *Fanout) ofEvent(m gateway.EventMessage) gateway.Broadcast {
 	now, e := f.Now(), &m.Event
-	words := gateway.Words{Sources: templates.ShippedText(m.Wording), Event: &gateway.EventWords{Zone: e.Zone, Calendar: m.Calendar},
+	words := gateway.Words{Sources: templates.ShippedText(m.Wording), Event: &m.Told,
 		Data: map[string]string{"event": oneLine(e.Summary), "when": wallOf(e, e.AllDay), "all_day": strconv.FormatBool(e.AllDay)}}
+	m.Told.Zone, m.Told.Calendar = e.Zone, m.Calendar
 	if !e.AllDay {
-		words.Event.Start = e.Start.Instant()
+		m.Told.Start = e.Start.Instant()
 	}
 	if place := oneLine(e.Location); place != "" {
 		words.Data["place"] = place
@@ -98,6 +100,31 @@ type about struct {
 	later  *templates.Set // instead of a place
 	absent []string       // placeholders of places that nobody has named
 	file   string         // the event as an iCalendar file
+	hours  gateway.QuietBook
+}
+
+// reminds says whether a message about an event is for somebody: by the leads that she wants, and by her quiet hours. Where those
+// hold the time of a longer lead too, that one reminds her of both: the two would come at one moment.
+func (t *texts) reminds(r *gateway.Recipient) bool {
+	e := t.b.Words.Event
+	if e == nil || e.At.IsZero() {
+		return true
+	}
+	if e.Leads != nil && !slices.Contains(e.Leads, gateway.OwnLeads(r.Leads, t.b.Audience.Topic)) {
+		return false
+	}
+	if r.Quiet == "" {
+		return !e.Early
+	}
+	quiet, zone := t.event.hours.Hours(r.Quiet), t.event.hours.Zone(r.Zone, t.group.Zone)
+	from, _, is := quiet.At(gateway.Reminder, e.At, zone)
+	for _, longer := range e.Longer {
+		if is && !longer.Before(from) {
+			return false
+		}
+	}
+	due, _, _ := quiet.Move(gateway.Reminder, e.At, t.b.StartAt, t.b.ExpiresAt, zone)
+	return !e.Early || due.Before(e.At)
 }
 
 // withEvent puts the pieces of a message about an event in; neutral gives texts with the group's own words.
@@ -146,6 +173,14 @@ func earlier(a, b time.Time) time.Time {
 // another.
 func (t *texts) render(text templates.Result, r templates.Reader, base templates.Data) (content.Document, error) {
 	a := t.event
+	plain, _, _ := strings.Cut(text.Version(), "-x-") // pieces are in its language: whoever reads the same version reads the same pieces
+	if t.week != nil {
+		data, err := t.weekFor(base, t.weekStart(r.Chain[0]), templates.Reader{Chain: append(t.chain(plain, nil), lastResort), Zone: r.Zone, Now: r.Now})
+		if err != nil {
+			return content.Document{}, err
+		}
+		return text.Render(r, data)
+	}
 	if t.edition != nil {
 		data, err := t.edition.data(base, text.Locale, r.Zone)
 		if err != nil {
@@ -157,7 +192,6 @@ func (t *texts) render(text templates.Result, r templates.Reader, base templates
 		return text.Render(r, base)
 	}
 	data := maps.Clone(base)
-	plain, _, _ := strings.Cut(text.Version(), "-x-") // the pieces are in its language: whoever reads the same version reads the same pieces
 	reads := templates.Reader{Chain: append(t.chain(plain, nil), lastResort), Zone: r.Zone, Now: r.Now}
 	for _, name := range a.absent {
 		later, _, err := a.later.Render(reads, nil)

@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,5 +108,57 @@ func TestAnEventIsToldByThePlacesClockAndHers(t *testing.T) {
 	_, err := st.f.ReadyEvent(t.Context(), gateway.EventMessage{Key: "k", Wording: gateway.EventChangedNotice, Event: e, Before: &before, Expires: st.now().Add(time.Hour), Audience: gateway.Audience{Topic: "reports", Told: e.ID}})
 	if !errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}) {
 		t.Errorf("of what nobody was told: %v", err)
+	}
+}
+
+// A reminder that falls in somebody's quiet hours is planned before them for her, and for nobody else. It is for whom the leads
+// are that it names, and one message speaks for two leads in one night.
+func TestARemindersReaders(t *testing.T) {
+	st := newStage(t)
+	st.run(st.f)
+	for _, w := range st.wires {
+		w.limit = 2000
+	}
+	now := st.now().UTC().Truncate(time.Minute)
+	night := st.span(9*time.Hour, 12*time.Hour)
+	asleep := st.enrol(who{locale: "en", points: "sms", zone: "UTC", quiet: night})[0]
+	awake := st.enrol(who{locale: "en", points: "sms", zone: "UTC"})[0]
+	own := st.enrol(who{locale: "en", points: "sms", zone: "UTC", quiet: night, leads: "reports 3h"})[0]
+	names := map[gateway.ID]string{asleep: "asleep", awake: "awake", own: "own"}
+	e := st.meeting(false)
+	for _, c := range []struct {
+		name string
+		told gateway.EventWords
+		want string
+	}{
+		{"early", gateway.EventWords{Early: true, At: now.Add(10 * time.Hour)}, "asleep 8h59m0s, own 8h59m0s"},
+		{"early, but not in the night", gateway.EventWords{Early: true, At: now.Add(8 * time.Hour)}, "nobody"},
+		{"in its time", gateway.EventWords{At: now}, "asleep 0s, awake 0s, own 0s"},
+		{"the group's leads", gateway.EventWords{At: now, Leads: []string{""}}, "asleep 0s, awake 0s"},
+		{"her own leads", gateway.EventWords{At: now, Leads: []string{"1w", "3h"}}, "own 0s"},
+		{"nobody's leads", gateway.EventWords{At: now, Leads: []string{"1w"}}, "nobody"},
+		{"a longer lead in the same night", gateway.EventWords{Early: true, At: now.Add(11 * time.Hour), Longer: []time.Time{now.Add(10 * time.Hour)}}, "nobody"},
+		{"a longer lead before it", gateway.EventWords{Early: true, At: now.Add(11 * time.Hour), Longer: []time.Time{now.Add(8 * time.Hour)}}, "asleep 8h59m0s, own 8h59m0s"},
+		{"a longer lead by day", gateway.EventWords{At: now, Longer: []time.Time{now.Add(-time.Hour)}}, "asleep 0s, awake 0s, own 0s"},
+	} {
+		ready, err := st.f.ReadyEvent(t.Context(), gateway.EventMessage{Key: gateway.NewID().String(), Wording: gateway.EventReminder, Event: e, Audience: gateway.Audience{Topic: "reports"}, Expires: now.Add(48 * time.Hour), Told: c.told})
+		if errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}) {
+			if c.want != "nobody" {
+				t.Errorf("%s: nobody", c.name)
+			}
+			continue
+		}
+		st.ok(err)
+		_, err = st.s.Submit(t.Context(), ready.Broadcast, ready.Fingerprint, nil)
+		st.ok(err)
+		st.f.Look()
+		var got []string
+		for _, one := range st.planned(ready.Broadcast.ID) {
+			got = append(got, names[one.MemberID]+" "+one.Due.UTC().Truncate(time.Minute).Sub(now).String())
+		}
+		slices.Sort(got)
+		if text := strings.Join(got, ", "); text != c.want {
+			t.Errorf("%s: %s, want %s", c.name, text, c.want)
+		}
 	}
 }

@@ -16,6 +16,9 @@ func (h *hours) set(n *gateway.NewDelivery, b *gateway.Broadcast, r *gateway.Rec
 	if b.LocalAt != 0 {
 		h.setLocal(n, b, h.Zone(r.Zone, group), now)
 	}
+	if e := b.Words.Event; e != nil && e.Early {
+		n.Due = e.At
+	}
 	if n.Reason != "" {
 		return
 	}

@@ -155,6 +155,7 @@ type who struct {
 	points   string
 	zone     string // empty: the group's
 	quiet    string // quiet hours
+	leads    string // of reminders
 }
 
 // enrol imports members and gives their ids in order of id.
@@ -167,7 +168,7 @@ func (st *stage) enrol(people ...who) []gateway.ID {
 	for lo := 0; lo < len(people); lo += 500 {
 		var rows []gateway.StagedMember
 		for i, p := range people[lo:min(lo+500, len(people))] {
-			m := gateway.StagedMember{Line: lo + i + 2, Member: gateway.Member{Name: "Ann", Locale: p.locale, Fallback: p.fallback, Zone: cmp.Or(p.zone, st.group.Zone), Neutral: p.neutral, Quiet: p.quiet, Ref: gateway.Private(gateway.NewID().String())}}
+			m := gateway.StagedMember{Line: lo + i + 2, Member: gateway.Member{Name: "Ann", Locale: p.locale, Fallback: p.fallback, Zone: cmp.Or(p.zone, st.group.Zone), Neutral: p.neutral, Quiet: p.quiet, Leads: p.leads, Ref: gateway.Private(gateway.NewID().String())}}
 			for _, kind := range strings.Fields(p.points) {
 				mark := strings.TrimRight(kind, "abcdefghijklmnopqrstuvwxyz")
 				point := gateway.ContactPoint{ID: gateway.NewID(), Kind: strings.TrimPrefix(kind, mark), Address: gateway.Private(gateway.NewID().String())}

@@ -288,7 +288,7 @@ func (f *Fanout) anybody(ctx context.Context, t *texts, first []gateway.Recipien
 			return err
 		}
 		for i := range page {
-			for j := range page[i].Points {
+			for j := 0; j < len(page[i].Points) && t.isFor(&page[i]); j++ {
 				if _, meant, _ := t.admits(&page[i].Points[j]); meant {
 					return nil
 				}
@@ -352,7 +352,7 @@ func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
 }
 
 func checkAudience(a gateway.Audience, say func(string, ...any)) gateway.Audience {
-	if a.Unconfirmed || !a.Point.IsZero() || a.Only || !a.Avoid.IsZero() || !a.Told.IsZero() || !a.Had.IsZero() {
+	if a.Unconfirmed || !a.Point.IsZero() || a.Only || !a.Avoid.IsZero() || !a.Told.IsZero() || !a.Had.IsZero() || a.Unless != (gateway.Announce{}) {
 		say("audience: only Carillon's own account messages, notices and corrections go to those who have not confirmed, to one contact point, around a channel, or to those who were told before")
 	}
 	if len(a.Members) > maxListed {

@@ -46,6 +46,7 @@ type texts struct {
 	shipped  bool           // main is a shipped text
 	data     templates.Data
 	event    *about  // nil: it is about none
+	week     *week   // it is about none
 	edition  *pieces // adds to data what is said in each language; nil: nothing
 	group    gateway.Group
 	home     place // the group's
@@ -118,6 +119,11 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	}
 	if b.Words.Event != nil {
 		if err := t.withEvent(b.Words.Event, neutral); err != nil {
+			return nil, err
+		}
+	}
+	if b.Words.Week != nil {
+		if err := t.withWeek(neutral); err != nil {
 			return nil, err
 		}
 	}
@@ -211,6 +217,9 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 		return nil
 	}
 	key := versionKey{where.of(result.Version()), neutral}
+	if t.week != nil && !neutral {
+		key.locale = subtags(key.locale, "week-"+strings.ToLower(t.weekStart(chain[0]).String()[:3]))
+	}
 	v := t.versions[key]
 	if v == nil {
 		v = &version{versionKey: key, plain: result.Locale, zone: where.name, fallback: result.Fallback, from: result, byKind: make([]composed, len(t.ways))}

@@ -45,6 +45,8 @@ type Store interface {
 	gateway.Schedules
 	gateway.Timetable
 	gateway.Reports
+	gateway.Indicators
+	gateway.PublicEditions
 	gateway.Watchdog
 	gateway.Pages
 	gateway.Points

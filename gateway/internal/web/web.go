@@ -1,6 +1,6 @@
-// Package web serves the pages that members open: /m/{token}, where one sees what is held of her and decides about it, and
-// /u/{token}, where mail is stopped. They are plain HTML without script, cookies or anything of third parties, in her
-// language. A GET changes nothing; every change is a POST with a form's token.
+// Package web serves pages: /m/{token}, where a member sees what is held of her and decides about it, /u/{token}, where mail is
+// stopped, and /r/{edition}, an edition of a report that everybody may read. They are plain HTML without script, cookies or
+// anything of third parties, in the reader's language. A GET changes nothing; every change is a POST with a form's token.
 package web
 
 import (

@@ -1,6 +1,28 @@
 package cldr
 
-import "time"
+import (
+	"slices"
+	"time"
+)
+
+var weekdays = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// Weekday reads a day as the keyword fw of a locale and CLDR's week data have it, as in sun.
+func Weekday(name string) (time.Weekday, bool) {
+	i := slices.Index(weekdays[:], name)
+	return time.Weekday(i), i >= 0
+}
+
+// WeekStart gives the day with which weeks begin in a region (ISO 3166, in capitals); in one that CLDR does not know, as in most of
+// the world.
+func WeekStart(region string) time.Weekday {
+	name, known := common().Weeks[region]
+	if !known {
+		name = common().Weeks["001"]
+	}
+	day, _ := Weekday(name)
+	return day
+}
 
 // date is a day in some calendar.
 type date struct{ year, month, day int }

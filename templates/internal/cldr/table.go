@@ -74,4 +74,5 @@ type Shared struct {
 	Plurals  map[string][2]map[string]string // language → cardinal, ordinal → category → condition
 	Canon    map[string]string               // zone → its name in Zones, where that is another
 	Metazone map[string]string               // canonical zone → metazone
+	Weeks    map[string]string               // region → the first day of its week, as in sun; 001: of all others
 }

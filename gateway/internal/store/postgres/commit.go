@@ -47,6 +47,9 @@ func (t *txn) end(ctx context.Context, batch *pgx.Batch) error {
 // that nothing was written.
 func (t *txn) commit() (sent bool, err error) {
 	batch := &pgx.Batch{}
+	if t.last != nil {
+		batch = t.last
+	}
 	t.writeRows(batch)
 	if err := t.writeCharges(batch); err != nil {
 		return false, err

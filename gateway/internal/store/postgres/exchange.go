@@ -224,6 +224,7 @@ type offer struct {
 	hours, zone    string       // of the member
 	paused         int64        // until when she paused; 0: not
 	newer          []gateway.ID // broadcasts of what else waited for the same end of her quiet hours, and has not ended
+	ends           []int64      // when those deliveries expire; zero: with their broadcasts
 }
 
 // called gives the sealed name by which a claim calls its member. It is nil where whoever reads along must not learn whose
@@ -236,14 +237,16 @@ func (o *offer) called(c *gateway.Claim) []byte {
 }
 
 const (
-	offerColumns = "b.stopped, d.point_id, COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country, m.key_sealed, COALESCE(m.neutral, false), COALESCE(m.quiet, ''), COALESCE(m.zone, ''), COALESCE(m.paused_until, 0), CASE WHEN b.personal THEN m.name_sealed END, CASE WHEN b.personal AND m.name_sealed IS NOT NULL THEN " + sharedToo + " ELSE false END, CASE WHEN d.quiet_until > 0 THEN " + quietToo + " END"
+	offerColumns = "b.stopped, d.point_id, COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country, m.key_sealed, COALESCE(m.neutral, false), COALESCE(m.quiet, ''), COALESCE(m.zone, ''), COALESCE(m.paused_until, 0), CASE WHEN b.personal THEN m.name_sealed END, CASE WHEN b.personal AND m.name_sealed IS NOT NULL THEN " + sharedToo + " ELSE false END, CASE WHEN d.quiet_until > 0 THEN " + quietToo + " END, CASE WHEN d.quiet_until > 0 THEN " + quietEnds + " END"
 	offerJoins   = ` JOIN broadcasts b ON b.group_id = d.group_id AND b.id = d.broadcast_id
 	LEFT JOIN contact_points p ON p.group_id = d.group_id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = d.group_id AND m.id = d.member_id`
 	claimQuery = "SELECT " + deliveryColumns + ", " + offerColumns + " FROM deliveries d" + offerJoins + " WHERE d.id = ANY ($1) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED"
 	sharedToo  = `EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id)`
-	quietToo   = `ARRAY(SELECT e.broadcast_id FROM deliveries e JOIN broadcasts eb ON eb.group_id = e.group_id AND eb.id = e.broadcast_id
-	WHERE e.group_id = d.group_id AND e.member_id = d.member_id AND e.quiet_until > 0 AND e.quiet_until = d.quiet_until AND e.id <> d.id AND e.state <> 2 AND NOT eb.stopped)`
+	quietToo   = "ARRAY(SELECT e.broadcast_id FROM" + quietRest
+	quietEnds  = "ARRAY(SELECT e.expires_at FROM" + quietRest
+	quietRest  = ` deliveries e JOIN broadcasts eb ON eb.group_id = e.group_id AND eb.id = e.broadcast_id
+	WHERE e.group_id = d.group_id AND e.member_id = d.member_id AND e.quiet_until > 0 AND e.quiet_until = d.quiet_until AND e.id <> d.id AND e.state <> 2 AND NOT eb.stopped ORDER BY e.id)`
 	moveQuery = `SELECT COALESCE(p.kind, ''), COALESCE(p.state, 0), p.address_sealed, p.country, $4 AND ` + sharedToo + ` FROM contact_points p WHERE p.group_id = $1 AND p.member_id = $2 AND p.id = $3`
 )
 
@@ -256,7 +259,7 @@ func (t *txn) takeOffers(batch *pgx.Batch, ids []gateway.ID, offers map[gateway.
 		return each(r, nil, func(r pgx.Rows) error {
 			d, o := &delivery{}, &offer{}
 			var country *string
-			if err := r.Scan(append(deliveryInto(d), &o.stopped, &o.point, &o.kind, &o.state, &o.address, &country, &o.key, &o.neutral, &o.hours, &o.zone, &o.paused, &o.name, &o.shared, &o.newer)...); err != nil {
+			if err := r.Scan(append(deliveryInto(d), &o.stopped, &o.point, &o.kind, &o.state, &o.address, &country, &o.key, &o.neutral, &o.hours, &o.zone, &o.paused, &o.name, &o.shared, &o.newer, &o.ends)...); err != nil {
 				return err
 			}
 			o.erased = o.key == nil

@@ -115,7 +115,9 @@ func (s *Store) finishPublishing(ctx context.Context, group, imp gateway.ID) err
 		err = s.goOn(ctx, group, imp, "publishing", "published", func(t *txn) (bool, error) {
 			a := &applier{txn: t, desk: desk, imp: imp, from: done}
 			n, err := a.apply()
-			from = a.from
+			if from = a.from; err == nil && n < applyRows {
+				err = t.wishesChanged(group)
+			}
 			return n == applyRows, err
 		}, func() { done = from })
 	}
@@ -307,9 +309,9 @@ func (a *applier) change(batch *pgx.Batch, member gateway.ID, row gateway.Staged
 		return err
 	}
 	m := row.Member
-	batch.Queue("UPDATE members SET locale = CASE WHEN $11 THEN locale ELSE $1 END, fallback = CASE WHEN $12 THEN fallback ELSE $2 END, zone = CASE WHEN $13 THEN zone ELSE $3 END, neutral = $4 OR $10 AND neutral, tags = CASE WHEN $14 THEN tags ELSE $5 END, name_sealed = COALESCE($6, name_sealed), quiet = COALESCE($9, quiet) WHERE group_id = $7 AND id = $8",
+	batch.Queue("UPDATE members SET locale = CASE WHEN $11 THEN locale ELSE $1 END, fallback = CASE WHEN $12 THEN fallback ELSE $2 END, zone = CASE WHEN $13 THEN zone ELSE $3 END, neutral = $4 OR $10 AND neutral, tags = CASE WHEN $14 THEN tags ELSE $5 END, name_sealed = COALESCE($6, name_sealed), quiet = COALESCE($9, quiet), leads = COALESCE($15, leads) WHERE group_id = $7 AND id = $8",
 		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), a.desk.Group, member, roll.Quiet(m.Quiet), row.KeepsNeutral,
-		row.Keeps.Locale, row.Keeps.Fallback, row.Keeps.Zone, row.Keeps.Tags)
+		row.Keeps.Locale, row.Keeps.Fallback, row.Keeps.Zone, row.Keeps.Tags, roll.Leads(m.Leads))
 	for i, p := range m.Points {
 		at := pointKey(member, p.Kind, a.desk.Key.Addresses.Of(p.Kind, p.Address.Reveal()))
 		if len(a.points[at]) == 0 {

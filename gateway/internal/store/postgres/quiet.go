@@ -30,12 +30,12 @@ func (t *txn) quiet(d *delivery, info *frozen, c *gateway.Claim, o *offer) (over
 		return false, nil
 	}
 	newest := &info.Frozen
-	for _, id := range o.newer {
+	for i, id := range o.newer {
 		other, err := t.s.frozenOf(t, d.Group, id)
 		if err != nil {
 			return false, err
 		}
-		if newest.TakenBy(&other.Frozen, t.now) {
+		if newest.TakenBy(&other.Frozen, o.ends[i], t.now) {
 			newest = &other.Frozen
 		}
 	}

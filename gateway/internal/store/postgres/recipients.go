@@ -16,7 +16,7 @@ import (
 // A page of members and, in the same statement, their contact points. Labels stand between commas, so that one is found
 // as a whole. What nobody asks for is not in the statement: a condition that always holds costs as much as the rest.
 const (
-	meantMembers = "SELECT id, locale, fallback, zone, neutral, quiet, paused_until, name_sealed IS NOT NULL AS named FROM members m WHERE m.group_id = $1 AND m.id > $2 AND " + visible
+	meantMembers = "SELECT id, locale, fallback, zone, neutral, quiet, leads, paused_until, name_sealed IS NOT NULL AS named FROM members m WHERE m.group_id = $1 AND m.id > $2 AND " + visible
 	meantLocales = " AND (m.locale = ANY(%[1]s) OR split_part(m.locale, '-u-', 1) = ANY(%[1]s))"
 	meantTags    = " AND NOT EXISTS (SELECT 1 FROM unnest(%s::text[]) tag WHERE position(tag IN m.tags) = 0)"
 	meantNames   = " AND m.id = ANY(%s)"
@@ -24,9 +24,12 @@ const (
 	meantTold = ` AND EXISTS (SELECT 1 FROM reminders r JOIN deliveries d ON d.group_id = r.group_id AND d.broadcast_id = r.broadcast_id AND d.member_id = m.id LEFT JOIN attempts a ON a.group_id = d.group_id AND a.id = d.attempt_id
 		WHERE r.group_id = $1 AND r.event_id = %s AND r.lead <> '' AND (d.state = 3 OR a.state IN (1, 2, 3, 5)))`
 	// meantHad: a broadcast has left, or may have, for her.
-	meantHad    = " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.group_id = $1 AND d.broadcast_id = %s AND d.member_id = m.id AND d.state IN (1, 3))" // row.Follows, row.Arrived
+	meantHad = " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.group_id = $1 AND d.broadcast_id = %s AND d.member_id = m.id AND d.state IN (1, 3))" // row.Follows, row.Arrived
+	// meantUnless: without a delivery of a reminder that arrived, or may have, or that is still on its way.
+	meantUnless = ` AND NOT EXISTS (SELECT 1 FROM reminders r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id JOIN deliveries d ON d.group_id = r.group_id AND d.broadcast_id = r.broadcast_id AND d.member_id = m.id
+		LEFT JOIN attempts a ON a.group_id = d.group_id AND a.id = d.attempt_id WHERE r.group_id = $1 AND r.event_id = $%d AND r.lead = $%d AND r.start = $%d AND (d.state = 3 OR a.state IN (1, 2, 3, 5) OR d.state <> 2 AND NOT b.stopped))`
 	meantPoints = `WITH m AS MATERIALIZED (%s ORDER BY m.id LIMIT $3)
-		SELECT m.id, m.locale, m.fallback, m.zone, m.neutral, m.quiet, m.paused_until, m.named, COALESCE(p.id, '00000000-0000-0000-0000-000000000000'), COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.country
+		SELECT m.id, m.locale, m.fallback, m.zone, m.neutral, m.quiet, m.leads, m.paused_until, m.named, COALESCE(p.id, '00000000-0000-0000-0000-000000000000'), COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.country
 		FROM m LEFT JOIN contact_points p ON p.group_id = $1 AND p.member_id = m.id ORDER BY m.id, p.position`
 )
 
@@ -56,6 +59,11 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		only(meantHad, a.Had)
 	}
 	ask := s.queryPage
+	if a.Unless != (gateway.Announce{}) {
+		n := len(args)
+		args = append(args, a.Unless.Event, a.Unless.Lead, a.Unless.Start)
+		text += fmt.Sprintf(meantUnless, n+1, n+2, n+3)
+	}
 	if len(a.Members) > 0 {
 		only(meantNames, a.Members)
 		ask = s.query // a few of many, wherever they are
@@ -76,7 +84,7 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		var state int
 		var bits int64
 		var country *string
-		if err := r.Scan(&m.Member, &m.Locale, &fallback, &m.Zone, &m.Neutral, &m.Quiet, &m.PausedUntil, &m.Named, &p.ID, &p.Kind, &state, &bits, &country); err != nil {
+		if err := r.Scan(&m.Member, &m.Locale, &fallback, &m.Zone, &m.Neutral, &m.Quiet, &m.Leads, &m.PausedUntil, &m.Named, &p.ID, &p.Kind, &state, &bits, &country); err != nil {
 			return err
 		}
 		if n := len(page); n == 0 || page[n-1].Member != m.Member {

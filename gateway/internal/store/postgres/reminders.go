@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	remindedQuery = "SELECT broadcast_id, lead, at FROM reminders WHERE group_id = $1 AND event_id = $2 ORDER BY broadcast_id"
+	remindedQuery = "SELECT broadcast_id, lead, at, early FROM reminders WHERE group_id = $1 AND event_id = $2 ORDER BY broadcast_id"
 	lookAgain     = "UPDATE events SET remind_at = $1 WHERE group_id = $2 AND end_at > $1 AND (remind_at = 0 OR remind_at > $1) AND settled = revision"
 )
 
@@ -22,9 +22,13 @@ func (s *Store) DueEvents(ctx context.Context, limit int) ([]gateway.EventChange
 
 // Remind moves an event on and submits what is sent.
 func (s *Store) Remind(ctx context.Context, r gateway.Reminding) error {
-	sealed, err := s.sealReady(ctx, r.Send)
-	if err != nil {
-		return err
+	words := make([][]byte, len(r.Sends))
+	for i, send := range r.Sends {
+		sealed, err := s.sealReady(ctx, send.Send)
+		if err != nil {
+			return err
+		}
+		words[i] = sealed.Words
 	}
 	return s.do(ctx, false, func(t *txn) error {
 		n, err := t.exec("UPDATE events SET remind_at = $1, before_sealed = CASE WHEN settled < revision THEN NULL ELSE before_sealed END, settled = revision WHERE group_id = $2 AND id = $3 AND revision = $4 AND remind_at = $5 AND (settled < revision) = $6",
@@ -35,30 +39,74 @@ func (s *Store) Remind(ctx context.Context, r gateway.Reminding) error {
 		if n == 0 {
 			return gateway.ErrStale
 		}
-		if r.Stop {
-			if err := t.stopTelling(r.Group, r.Event); err != nil {
+		if r.Stop || r.StopEarly {
+			if err := t.stopTelling(r.Group, r.Event, !r.Stop); err != nil {
 				return err
 			}
 		}
-		if r.Send == nil {
-			return nil
+		for i, send := range r.Sends {
+			id, err := t.submit(&send.Send.Broadcast, words[i], send.Send.Fingerprint)
+			if err != nil {
+				return err
+			}
+			if _, err = t.exec("INSERT INTO reminders (group_id, event_id, broadcast_id, lead, at, start, early) VALUES ($1,$2,$3,$4,$5,$6,$7) ON CONFLICT DO NOTHING", r.Group, r.Event, id, send.Lead, t.now, send.Start, send.Early); err != nil {
+				return err
+			}
 		}
-		id, err := t.submit(&r.Send.Broadcast, sealed.Words, r.Send.Fingerprint)
-		if err != nil {
-			return err
-		}
-		_, err = t.exec("INSERT INTO reminders (group_id, event_id, broadcast_id, lead, at) VALUES ($1,$2,$3,$4,$5) ON CONFLICT DO NOTHING", r.Group, r.Event, id, r.Lead, t.now)
-		return err
+		return nil
 	})
 }
 
-// stopTelling stops the broadcasts about an event that are not over.
-func (t *txn) stopTelling(group, event gateway.ID) error {
+const (
+	leadsQuery    = "SELECT DISTINCT leads FROM members WHERE group_id = $1 AND leads <> ''"
+	anyLeadsQuery = "SELECT leads FROM members WHERE group_id = $1 AND leads <> '' AND leads > '' ORDER BY leads LIMIT 1"
+	anyQuietQuery = "SELECT quiet FROM members WHERE group_id = $1 AND quiet <> '' AND quiet > '' ORDER BY quiet LIMIT 1"
+)
+
+// ReminderWishes gathers what members of a group want.
+func (s *Store) ReminderWishes(ctx context.Context, group gateway.ID) (w gateway.ReminderWishes, err error) {
+	if w.Leads, err = list(ctx, s, leadsQuery, []any{group}, func(text *string) []any { return []any{text} }); err != nil {
+		return w, err
+	}
+	quiet, err := list(ctx, s, anyQuietQuery, []any{group}, func(text *string) []any { return []any{text} })
+	w.Quiet = len(quiet) > 0
+	return w, err
+}
+
+// wishesChanged has the events of a group looked at again if any member has wishes about reminders.
+func (t *txn) wishesChanged(group gateway.ID) error {
+	found := false
+	for _, text := range [...]string{anyLeadsQuery, anyQuietQuery} {
+		if err := t.query(text, []any{group}, func(pgx.Rows) error { found = true; return nil }); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return nil
+	}
+	_, err := t.exec(lookAgain, t.now, group)
+	return err
+}
+
+// firstQuiet reports whether a member who chooses quiet hours is the first of her group to have any.
+func (t *txn) firstQuiet(group gateway.ID, chosen string) (first bool, err error) {
+	if chosen == "" || chosen == gateway.NoQuiet {
+		return false, nil
+	}
+	first = true
+	err = t.query(anyQuietQuery, []any{group}, func(pgx.Rows) error { first = false; return nil })
+	return first, err
+}
+
+// stopTelling stops the broadcasts about an event that are not over; of reminders only those that were planned early, if early is set.
+func (t *txn) stopTelling(group, event gateway.ID, early bool) error {
 	var running []gateway.ID
 	if err := t.query(remindedQuery, []any{group, event}, func(r pgx.Rows) error {
 		var m gateway.Reminded
-		err := r.Scan(&m.BroadcastID, &m.Lead, &m.At)
-		running = append(running, m.BroadcastID)
+		err := r.Scan(&m.BroadcastID, &m.Lead, &m.At, &m.Early)
+		if !early || m.Early {
+			running = append(running, m.BroadcastID)
+		}
 		return err
 	}); err != nil {
 		return err
@@ -86,5 +134,5 @@ func (t *txn) stopTelling(group, event gateway.ID) error {
 
 // Reminded lists what was sent about an event.
 func (s *Store) Reminded(ctx context.Context, group, event gateway.ID) ([]gateway.Reminded, error) {
-	return list(ctx, s, remindedQuery, []any{group, event}, func(r *gateway.Reminded) []any { return []any{&r.BroadcastID, &r.Lead, &r.At} })
+	return list(ctx, s, remindedQuery, []any{group, event}, func(r *gateway.Reminded) []any { return []any{&r.BroadcastID, &r.Lead, &r.At, &r.Early} })
 }

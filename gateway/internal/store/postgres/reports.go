@@ -28,13 +28,13 @@ func (s *Store) PutSeries(ctx context.Context, p gateway.Series) (gateway.Series
 	}
 	err = s.do(ctx, false, func(t *txn) error {
 		if fresh {
-			n, err := t.exec("INSERT INTO series (group_id, id, name, revision, body_sealed) VALUES ($1,$2,$3,1,$4) ON CONFLICT (group_id, name) DO NOTHING", p.GroupID, p.ID, p.Name, body)
+			n, err := t.exec("INSERT INTO series (group_id, id, name, revision, next_at, body_sealed) VALUES ($1,$2,$3,1,$4,$5) ON CONFLICT (group_id, name) DO NOTHING", p.GroupID, p.ID, p.Name, p.Next, body)
 			if err == nil && n == 0 {
 				err = row.SeriesTaken(p.Name)
 			}
 			return err
 		}
-		n, err := t.exec("UPDATE series SET revision = revision + 1, body_sealed = $1 WHERE group_id = $2 AND id = $3 AND revision = $4", body, p.GroupID, p.ID, p.Revision)
+		n, err := t.exec("UPDATE series SET revision = revision + 1, next_at = $1, body_sealed = $2 WHERE group_id = $3 AND id = $4 AND revision = $5", p.Next, body, p.GroupID, p.ID, p.Revision)
 		if err == nil && n == 0 {
 			err = gateway.ErrStale
 		}
@@ -46,7 +46,7 @@ func (s *Store) PutSeries(ctx context.Context, p gateway.Series) (gateway.Series
 
 // Series reads one by its name.
 func (s *Store) Series(ctx context.Context, group gateway.ID, name string) (gateway.Series, error) {
-	all, err := s.listSeries(ctx, group, "name = $2", name)
+	all, err := s.listSeries(ctx, "group_id = $1 AND name = $2", group, name)
 	if err == nil && len(all) == 0 {
 		err = missing("series")
 	}
@@ -58,25 +58,30 @@ func (s *Store) Series(ctx context.Context, group gateway.ID, name string) (gate
 
 // SeriesOf lists a group's.
 func (s *Store) SeriesOf(ctx context.Context, group, after gateway.ID, limit int) ([]gateway.Series, error) {
-	return s.listSeries(ctx, group, "id > $2 ORDER BY id LIMIT $3", after, limit)
+	return s.listSeries(ctx, "group_id = $1 AND id > $2 ORDER BY id LIMIT $3", group, after, limit)
 }
 
-func (s *Store) listSeries(ctx context.Context, group gateway.ID, where string, args ...any) ([]gateway.Series, error) {
+var dueSeries = "next_at > 0 AND next_at <= " + nowSQL("$1") + " ORDER BY next_at LIMIT $2"
+
+// DueSeries lists those whose sources are to be asked.
+func (s *Store) DueSeries(ctx context.Context, limit int) ([]gateway.Series, error) {
+	return s.listSeries(ctx, dueSeries, s.fixed(), limit)
+}
+
+func (s *Store) listSeries(ctx context.Context, where string, args ...any) ([]gateway.Series, error) {
 	all := []gateway.Series{}
-	key, err := s.groupKey(ctx, group)
+	var bodies [][]byte
+	err := s.query(ctx, "SELECT "+row.SeriesColumns+", body_sealed FROM series WHERE "+where, args, func(r pgx.Rows) error {
+		var one gateway.Series
+		var body []byte
+		err := r.Scan(append(row.SeriesInto(&one, &one.Next), &body)...)
+		all, bodies = append(all, one), append(bodies, body)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	err = s.query(ctx, "SELECT group_id, id, name, revision, body_sealed FROM series WHERE group_id = $1 AND "+where, append([]any{group}, args...), func(r pgx.Rows) error {
-		var one gateway.Series
-		var body []byte
-		if err := r.Scan(&one.GroupID, &one.ID, &one.Name, &one.Revision, &body); err != nil {
-			return err
-		}
-		all = append(all, one)
-		return sealed.OpenSeries(key, &all[len(all)-1], body)
-	})
-	return all, err
+	return all, sealed.OpenSeries(all, bodies, func(group gateway.ID) (*seal.Group, error) { return s.groupKey(ctx, group) })
 }
 
 // PutEdition keeps an edition, and submits what it sends.
@@ -147,6 +152,19 @@ func (s *Store) Editions(ctx context.Context, group, series gateway.ID, before, 
 		return openEdition(key, &all, r.Scan)
 	})
 	return all, err
+}
+
+// EditionByID finds one, whoever's it is.
+func (s *Store) EditionByID(ctx context.Context, id gateway.ID) (e gateway.Edition, err error) {
+	var body []byte
+	if err := s.one(ctx, "edition", "SELECT "+row.EditionColumns+", body_sealed FROM editions WHERE id = $1", []any{id}, append(row.EditionInto(&e), &body)...); err != nil {
+		return e, err
+	}
+	key, err := s.groupKey(ctx, e.GroupID)
+	if err != nil {
+		return e, err
+	}
+	return e, sealed.OpenEdition(key, &e, body)
 }
 
 func openEdition(key *seal.Group, all *[]gateway.Edition, scan func(...any) error) error {

@@ -3,9 +3,10 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
@@ -168,45 +169,110 @@ func (s *Store) Retime(ctx context.Context, f gateway.Firing) error {
 	return s.do(ctx, false, func(t *txn) error { return t.moveOn(&f) })
 }
 
+const moveOnStatement = "UPDATE schedules SET next_run = $5, next_at = $6 WHERE group_id = $1 AND id = $2 AND revision = $3 AND next_run = $4"
+
 // moveOn puts a schedule at its next run if it stands where the firing says. Whoever does so has the schedule to himself
 // until the transaction ends.
 func (t *txn) moveOn(f *gateway.Firing) error {
-	n, err := t.exec("UPDATE schedules SET next_run = $5, next_at = $6 WHERE group_id = $1 AND id = $2 AND revision = $3 AND next_run = $4", f.Group, f.Schedule, f.Revision, f.Run, f.Next, f.At)
+	n, err := t.exec(moveOnStatement, f.Group, f.Schedule, f.Revision, f.Run, f.Next, f.At)
 	if err == nil && n == 0 {
 		err = gateway.ErrStale
 	}
 	return err
 }
 
-// Fire records the outcomes of runs, submits and moves on.
+// Fire records the outcomes of runs, submits and moves on, in three turns to the server: many schedules may be due at one
+// moment, and each is a transaction.
 func (s *Store) Fire(ctx context.Context, f gateway.Firing) error {
 	sealed, err := s.sealReady(ctx, f.Send)
 	if err != nil {
 		return err
 	}
-	return s.do(ctx, false, func(t *txn) error {
-		if err := t.moveOn(&f); err != nil {
-			return err
+	return s.transact(ctx, false, func(t *txn) (bool, error) {
+		found, err := t.takeOn(&f)
+		if err != nil {
+			return false, err
 		}
+		t.last = &pgx.Batch{}
 		if f.Supersede {
-			if _, err := t.exec("UPDATE occurrences SET state = 'skipped', reason = 'superseded', recorded_at = $3 WHERE group_id = $1 AND schedule_id = $2 AND state = 'asked'", f.Group, f.Schedule, t.now); err != nil {
-				return fmt.Errorf("leaving out what was asked about: %w", err)
-			}
+			t.last.Queue("UPDATE occurrences SET state = 'skipped', reason = 'superseded', recorded_at = $3 WHERE group_id = $1 AND schedule_id = $2 AND state = 'asked'", f.Group, f.Schedule, t.now)
 		}
 		for _, o := range f.Occurrences {
-			_, recorded, err := t.outcome(&o)
-			if err != nil {
-				return err
-			}
-			if recorded {
+			if slices.Contains(found.recorded, o.Run) {
 				continue
 			}
-			if err := t.putOutcome(&o, f.Send, sealed); err != nil {
-				return err
+			if o.State == gateway.OccurrenceFired && f.Send != nil {
+				if o.BroadcastID, err = t.queueSend(f.Send, &found, sealed); err != nil {
+					return false, err
+				}
 			}
+			t.last.Queue(outcomeStatement, outcomeRow(&o, t.now)...)
 		}
+		return t.commit()
+	})
+}
+
+// fireFound is what a firing finds in the ledger.
+type fireFound struct {
+	recorded []string   // runs that have an outcome
+	id       gateway.ID // of a broadcast with the key of what is sent; zero: there is none
+	print    []byte     // its fingerprint
+}
+
+// takeOn begins the transaction of a firing, has the schedule to itself, and reads what is there already. The schedule is
+// moved first, so that all that is read is as nobody else will change it.
+func (t *txn) takeOn(f *gateway.Firing) (found fireFound, err error) {
+	batch, moved := &pgx.Batch{}, false
+	batch.Queue(moveOnStatement, f.Group, f.Schedule, f.Revision, f.Run, f.Next, f.At).Exec(func(tag pgconn.CommandTag) error {
+		moved = tag.RowsAffected() > 0
 		return nil
 	})
+	if len(f.Occurrences) > 0 {
+		var runs []string
+		for _, o := range f.Occurrences {
+			runs = append(runs, o.Run)
+		}
+		batch.Queue("SELECT run FROM occurrences WHERE group_id = $1 AND schedule_id = $2 AND run = ANY($3)", f.Group, f.Schedule, runs).Query(func(r pgx.Rows) error {
+			return each(r, nil, func(r pgx.Rows) error {
+				var run string
+				err := r.Scan(&run)
+				found.recorded = append(found.recorded, run)
+				return err
+			})
+		})
+	}
+	if f.Send != nil {
+		b := &f.Send.Broadcast
+		batch.Queue(submittedStatement, b.GroupID, b.Key).Query(func(r pgx.Rows) error {
+			return each(r, nil, func(r pgx.Rows) error { return r.Scan(&found.id, &found.print) })
+		})
+	}
+	if err = t.beginWith(t.s.planning.plans, batch); err == nil && !moved {
+		err = gateway.ErrStale
+	}
+	return found, err
+}
+
+// queueSend leaves to the commit what a run sends, unless it is there already, and gives its id.
+func (t *txn) queueSend(send *gateway.ReadyBroadcast, found *fireFound, c sealed.Closed) (gateway.ID, error) {
+	b := &send.Broadcast
+	id := found.id
+	switch {
+	case found.print != nil && !bytes.Equal(found.print, send.Fingerprint):
+		return id, row.KeyReused(b.Key)
+	case found.print == nil:
+		if err := b.CheckNew(); err != nil {
+			return id, err
+		}
+		id = b.ID
+		t.last.Queue(submitStatement, submission(b, c.Words, send.Fingerprint, nil)...)
+	}
+	if send.Edition == nil {
+		return id, nil
+	}
+	e := *send.Edition
+	e.BroadcastID = id
+	return id, t.putEdition(&e, c.Edition)
 }
 
 // Decide records what a person decided about one run.
@@ -220,7 +286,7 @@ func (s *Store) Decide(ctx context.Context, o gateway.Occurrence, send *gateway.
 		if err := t.query("SELECT true FROM schedules WHERE group_id = $1 AND id = $2 FOR UPDATE", []any{o.GroupID, o.ScheduleID}, func(r pgx.Rows) error { return r.Scan(&there) }); err != nil || !there {
 			return orMissing(err, "schedule")
 		}
-		was, _, err := t.outcome(&o)
+		was, err := t.outcome(&o)
 		if err != nil {
 			return err
 		}
@@ -246,7 +312,7 @@ func (s *Store) sealReady(ctx context.Context, send *gateway.ReadyBroadcast) (se
 // submit stores the broadcast of a run unless its key is known. Who runs it has its schedule to himself.
 func (t *txn) submit(b *gateway.Broadcast, words, fingerprint []byte) (id gateway.ID, err error) {
 	var known []byte
-	if err := t.query("SELECT id, fingerprint FROM broadcasts WHERE group_id = $1 AND key = $2", []any{b.GroupID, b.Key}, func(r pgx.Rows) error { return r.Scan(&id, &known) }); err != nil {
+	if err := t.query(submittedStatement, []any{b.GroupID, b.Key}, func(r pgx.Rows) error { return r.Scan(&id, &known) }); err != nil {
 		return id, err
 	}
 	if known != nil {
@@ -263,12 +329,11 @@ func (t *txn) submit(b *gateway.Broadcast, words, fingerprint []byte) (id gatewa
 }
 
 // outcome reads what is recorded of a run.
-func (t *txn) outcome(o *gateway.Occurrence) (state gateway.OccurrenceState, recorded bool, err error) {
+func (t *txn) outcome(o *gateway.Occurrence) (state gateway.OccurrenceState, err error) {
 	err = t.query("SELECT state FROM occurrences WHERE group_id = $1 AND schedule_id = $2 AND run = $3", []any{o.GroupID, o.ScheduleID, o.Run}, func(r pgx.Rows) error {
-		recorded = true
 		return r.Scan((*string)(&state))
 	})
-	return state, recorded, err
+	return state, err
 }
 
 // putOutcome writes the outcome of a run, and submits what it sends if it fired.
@@ -286,7 +351,15 @@ func (t *txn) putOutcome(o *gateway.Occurrence, send *gateway.ReadyBroadcast, c 
 			}
 		}
 	}
-	_, err := t.exec("INSERT INTO occurrences ("+row.OccurrenceColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11) ON CONFLICT (group_id, schedule_id, run) DO UPDATE SET state = $6, reason = $7, detail = $8, decided_by = $9, broadcast_id = $10, recorded_at = $11",
-		o.GroupID, o.ScheduleID, o.Run, gateway.NewID(), o.At, string(o.State), string(o.Reason), o.Detail, o.By, o.BroadcastID, t.now)
+	_, err := t.exec(outcomeStatement, outcomeRow(o, t.now)...)
 	return err
+}
+
+const (
+	submittedStatement = "SELECT id, fingerprint FROM broadcasts WHERE group_id = $1 AND key = $2"
+	outcomeStatement   = "INSERT INTO occurrences (" + row.OccurrenceColumns + ") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11) ON CONFLICT (group_id, schedule_id, run) DO UPDATE SET state = $6, reason = $7, detail = $8, decided_by = $9, broadcast_id = $10, recorded_at = $11"
+)
+
+func outcomeRow(o *gateway.Occurrence, now int64) []any {
+	return []any{o.GroupID, o.ScheduleID, o.Run, gateway.NewID(), o.At, string(o.State), string(o.Reason), o.Detail, o.By, o.BroadcastID, now}
 }

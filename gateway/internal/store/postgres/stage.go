@@ -268,7 +268,7 @@ type memberWriter struct {
 	ids                              []gateway.ID
 	lines                            []int32
 	locales, fallbacks, zones, tags  []string
-	quiet                            []string
+	quiet, leads                     []string
 	neutral                          []bool
 	wrapped, names, refs, refIndexes [][]byte
 
@@ -286,7 +286,7 @@ func (w *memberWriter) add(r *roll.Row) {
 	m := &r.Member
 	w.ids, w.lines = append(w.ids, m.ID), append(w.lines, int32(r.Line))
 	w.locales, w.fallbacks, w.zones, w.tags = append(w.locales, m.Locale), append(w.fallbacks, strings.Join(m.Fallback, ",")), append(w.zones, m.Zone), append(w.tags, roll.Labels(m.Tags))
-	w.neutral, w.quiet = append(w.neutral, m.Neutral), append(w.quiet, roll.FirstQuiet(m.Quiet))
+	w.neutral, w.quiet, w.leads = append(w.neutral, m.Neutral), append(w.quiet, roll.FirstQuiet(m.Quiet)), append(w.leads, roll.FirstLeads(m.Leads))
 	w.wrapped, w.names, w.refs, w.refIndexes = append(w.wrapped, r.Wrapped), append(w.names, r.Name), append(w.refs, r.Ref), append(w.refIndexes, r.RefIndex)
 	for i := range r.Points {
 		p := &r.Points[i]
@@ -306,9 +306,9 @@ func (w *memberWriter) addPoint(member gateway.ID, position int, p *roll.Point, 
 
 func (w *memberWriter) queue(batch *pgx.Batch) {
 	if len(w.ids) > 0 {
-		batch.Queue(`INSERT INTO members (group_id, import_id, created_at, id, line, locale, fallback, zone, neutral, tags, key_sealed, name_sealed, ref_sealed, ref_index, quiet)
-			SELECT $1, $2, $3, * FROM unnest($4::uuid[], $5::integer[], $6::text[], $7::text[], $8::text[], $9::boolean[], $10::text[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[], $15::text[])`,
-			w.group, w.imp, w.now, w.ids, w.lines, w.locales, w.fallbacks, w.zones, w.neutral, w.tags, w.wrapped, w.names, w.refs, w.refIndexes, w.quiet)
+		batch.Queue(`INSERT INTO members (group_id, import_id, created_at, id, line, locale, fallback, zone, neutral, tags, key_sealed, name_sealed, ref_sealed, ref_index, quiet, leads)
+			SELECT $1, $2, $3, * FROM unnest($4::uuid[], $5::integer[], $6::text[], $7::text[], $8::text[], $9::boolean[], $10::text[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[], $15::text[], $16::text[])`,
+			w.group, w.imp, w.now, w.ids, w.lines, w.locales, w.fallbacks, w.zones, w.neutral, w.tags, w.wrapped, w.names, w.refs, w.refIndexes, w.quiet, w.leads)
 	}
 	if len(w.points) > 0 {
 		batch.Queue(`INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note, country)

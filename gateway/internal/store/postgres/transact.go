@@ -31,8 +31,9 @@ type txn struct {
 	xid     int64 // the server's number of the transaction
 	money   int64 // the revision of prices, budgets and channels
 	shard   int16
-	stamp   int64 // of all that this process commits, only this transaction leaves it under its shard
-	again   bool  // it was tried before
+	stamp   int64      // of all that this process commits, only this transaction leaves it under its shard
+	again   bool       // it was tried before
+	last    *pgx.Batch // is written with the commit, before all else; nil: nothing is
 	tallies map[tallyKey]int64
 	learned []func() // what this process remembers once the transaction is committed
 	rows

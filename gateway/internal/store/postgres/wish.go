@@ -33,12 +33,21 @@ func (s *Store) Wish(ctx context.Context, group, member gateway.ID, w gateway.Wi
 		if err := t.lock(rollLock, group, true); err != nil {
 			return err
 		}
+		first, err := t.firstQuiet(group, w.Quiet)
+		if err != nil {
+			return err
+		}
 		n, err := t.exec(wishStatement, append(roll.WishColumns(w), group, member)...)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return missing("member")
+		}
+		if first {
+			if err := t.wishesChanged(group); err != nil {
+				return err
+			}
 		}
 		if w.Order == nil && w.Topics == nil {
 			return nil

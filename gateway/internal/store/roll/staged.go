@@ -110,7 +110,7 @@ func (r *Row) Judge(who *Known, taken int) gateway.Staged {
 // SealChange seals a row as a change of a member, until its import is published.
 func SealChange(key *seal.Group, member gateway.ID, row gateway.StagedMember) ([]byte, error) {
 	m := row.Member
-	plain := plainRow{Name: m.Name.Reveal(), Locale: m.Locale, Zone: m.Zone, Fallback: m.Fallback, Tags: m.Tags, Neutral: m.Neutral, KeepsNeutral: row.KeepsNeutral, Keeps: row.Keeps, Quiet: m.Quiet}
+	plain := plainRow{Name: m.Name.Reveal(), Locale: m.Locale, Zone: m.Zone, Fallback: m.Fallback, Tags: m.Tags, Neutral: m.Neutral, KeepsNeutral: row.KeepsNeutral, Keeps: row.Keeps, Quiet: m.Quiet, Leads: m.Leads}
 	for _, p := range m.Points {
 		plain.Points = append(plain.Points, plainPoint{p.ID, p.Kind, p.Address.Reveal()})
 	}
@@ -134,7 +134,7 @@ func OpenChange(key *seal.Group, member gateway.ID, change []byte) (gateway.Stag
 	if err := json.Unmarshal(text, &plain); err != nil {
 		return gateway.StagedMember{}, err
 	}
-	row := gateway.StagedMember{Member: gateway.Member{Name: gateway.Private(plain.Name), Locale: plain.Locale, Zone: plain.Zone, Fallback: plain.Fallback, Tags: plain.Tags, Neutral: plain.Neutral, Quiet: plain.Quiet}, KeepsNeutral: plain.KeepsNeutral, Keeps: plain.Keeps}
+	row := gateway.StagedMember{Member: gateway.Member{Name: gateway.Private(plain.Name), Locale: plain.Locale, Zone: plain.Zone, Fallback: plain.Fallback, Tags: plain.Tags, Neutral: plain.Neutral, Quiet: plain.Quiet, Leads: plain.Leads}, KeepsNeutral: plain.KeepsNeutral, Keeps: plain.Keeps}
 	for _, p := range plain.Points {
 		row.Member.Points = append(row.Member.Points, gateway.ContactPoint{ID: p.ID, Kind: p.Kind, Address: gateway.Private(p.Address)})
 	}
@@ -152,7 +152,7 @@ type plainRow struct {
 	Neutral            bool
 	KeepsNeutral       bool
 	Keeps              gateway.Kept
-	Quiet              string
+	Quiet, Leads       string
 	Points             []plainPoint
 	Consents           []plainConsent
 }
@@ -173,6 +173,22 @@ func Quiet(said string) any {
 		return nil
 	}
 	return FirstQuiet(said)
+}
+
+// Leads is what an import changes a member's leads to; nil: nothing.
+func Leads(said string) any {
+	if said == "" {
+		return nil
+	}
+	return FirstLeads(said)
+}
+
+// FirstLeads is what a new member's leads are.
+func FirstLeads(said string) string {
+	if said == gateway.DefaultRules {
+		return ""
+	}
+	return said
 }
 
 // FirstQuiet is what a new member's quiet hours are.

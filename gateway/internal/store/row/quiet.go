@@ -34,9 +34,10 @@ func (f *Frozen) Merges(quietUntil int64, firstPart int) bool {
 }
 
 // TakenBy reports whether another report, to the same member and at the same end of quiet hours, takes this one's place: one
-// on the same topic that starts later, or was written later, and is not over by now.
-func (f *Frozen) TakenBy(other *Frozen, now int64) bool {
-	if other.Class != f.Class || other.Topic != f.Topic || other.Start < f.Start || other.Expires <= now {
+// on the same topic that starts later, or was written later, and is not over by now: own is when its delivery expires, zero with its
+// broadcast.
+func (f *Frozen) TakenBy(other *Frozen, own, now int64) bool {
+	if other.Class != f.Class || other.Topic != f.Topic || other.Start < f.Start || Expiry(own, other.Expires) <= now {
 		return false
 	}
 	return other.Start > f.Start || bytes.Compare(other.ID[:], f.ID[:]) > 0

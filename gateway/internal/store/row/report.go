@@ -2,6 +2,14 @@ package row
 
 import "github.com/carillon-gateway/carillon/gateway"
 
+// SeriesColumns are the columns of a series, but for what it holds; SeriesInto names where they go.
+const SeriesColumns = "group_id, id, name, revision, next_at"
+
+// SeriesInto names where SeriesColumns go; next takes an instant.
+func SeriesInto(s *gateway.Series, next any) []any {
+	return []any{&s.GroupID, &s.ID, &s.Name, &s.Revision, next}
+}
+
 // EditionColumns are the columns of an edition, but for what it holds; EditionInto names where they go.
 const EditionColumns = "group_id, series_id, number, id, state, revision, broadcast_id"
 

@@ -12,7 +12,7 @@ import (
 
 // Words seals what a broadcast says.
 func Words(key *seal.Group, broadcast gateway.ID, words gateway.Words) ([]byte, error) {
-	return document(key, Place(broadcast, "words"), wordsDocument{words, words.Edition})
+	return document(key, Place(broadcast, "words"), wordsDocument{words, words.Edition, words.Week})
 }
 
 // OpenWords opens what Words sealed. Nothing is sealed any more once a broadcast's texts were forgotten: it says nothing.
@@ -23,7 +23,7 @@ func OpenWords(key *seal.Group, broadcast gateway.ID, sealed []byte) (words gate
 	var d wordsDocument
 	err = open(key, Place(broadcast, "words"), sealed, &d)
 	words = d.Words
-	words.Edition = d.Edition
+	words.Edition, words.Week = d.Edition, d.Week
 	return words, err
 }
 
@@ -31,6 +31,7 @@ func OpenWords(key *seal.Group, broadcast gateway.ID, sealed []byte) (words gate
 type wordsDocument struct {
 	gateway.Words
 	Edition *gateway.EditionWords `json:"edition,omitempty"`
+	Week    *gateway.WeekWords    `json:"week,omitempty"`
 }
 
 // Parts seals the parts of a rendering.
@@ -97,14 +98,41 @@ func OpenAction(key *seal.Group, schedule gateway.ID, sealed []byte) (action gat
 
 // Series seals a series but for its name.
 func Series(key *seal.Group, series *gateway.Series) ([]byte, error) {
-	return document(key, Place(series.ID, "series"), series)
+	d := seriesDocument{Series: *series}
+	for _, one := range series.Indicators {
+		d.Addresses = append(d.Addresses, one.URL.Reveal())
+	}
+	return document(key, Place(series.ID, "series"), d)
 }
 
-// OpenSeries opens what Series sealed, into the series, of which the columns are known.
-func OpenSeries(key *seal.Group, series *gateway.Series, sealed []byte) error {
-	known := *series
-	err := open(key, Place(known.ID, "series"), sealed, series)
-	series.ID, series.GroupID, series.Name, series.Revision = known.ID, known.GroupID, known.Name, known.Revision
+// seriesDocument is a series with the addresses of its indicators, which are shown to nobody.
+type seriesDocument struct {
+	gateway.Series
+	Addresses []string `json:"addresses,omitempty"`
+}
+
+// OpenSeries opens what Series sealed, into series of which the columns are known, each under the key of its group.
+func OpenSeries(all []gateway.Series, sealed [][]byte, key func(group gateway.ID) (*seal.Group, error)) error {
+	for i := range all {
+		k, err := key(all[i].GroupID)
+		if err == nil {
+			err = openSeries(k, &all[i], sealed[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func openSeries(key *seal.Group, series *gateway.Series, sealed []byte) error {
+	var d seriesDocument
+	err := open(key, Place(series.ID, "series"), sealed, &d)
+	d.ID, d.GroupID, d.Name, d.Revision, d.Next = series.ID, series.GroupID, series.Name, series.Revision, series.Next
+	for i := range min(len(d.Indicators), len(d.Addresses)) {
+		d.Indicators[i] = d.Indicators[i].At(gateway.Private(d.Addresses[i]))
+	}
+	*series = d.Series
 	return err
 }
 

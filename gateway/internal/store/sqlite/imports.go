@@ -92,8 +92,10 @@ func (s *Store) finishPublishing(ctx context.Context, group, imp gateway.ID) err
 			if err != nil || more {
 				return err
 			}
-			_, err = t.exec("UPDATE imports SET state = 'published' WHERE group_id = ? AND id = ?", group[:], imp[:])
-			return err
+			if _, err = t.exec("UPDATE imports SET state = 'published' WHERE group_id = ? AND id = ?", group[:], imp[:]); err != nil {
+				return err
+			}
+			return t.wishesChanged(group)
 		})
 		if err != nil {
 			return fmt.Errorf("publishing an import: %w", err)
@@ -140,8 +142,8 @@ func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
 		return err
 	}
 	m := row.Member
-	if _, err := st.exec("UPDATE members SET locale = IIF(?, locale, ?), fallback = IIF(?, fallback, ?), zone = IIF(?, zone, ?), neutral = ? OR ? AND neutral, quiet = COALESCE(?, quiet), tags = IIF(?, tags, ?), name_sealed = COALESCE(?, name_sealed) WHERE group_id = ? AND id = ?",
-		row.Keeps.Locale, m.Locale, row.Keeps.Fallback, strings.Join(m.Fallback, ","), row.Keeps.Zone, m.Zone, m.Neutral, row.KeepsNeutral, roll.Quiet(m.Quiet), row.Keeps.Tags, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), st.group[:], member[:]); err != nil {
+	if _, err := st.exec("UPDATE members SET locale = IIF(?, locale, ?), fallback = IIF(?, fallback, ?), zone = IIF(?, zone, ?), neutral = ? OR ? AND neutral, quiet = COALESCE(?, quiet), leads = COALESCE(?, leads), tags = IIF(?, tags, ?), name_sealed = COALESCE(?, name_sealed) WHERE group_id = ? AND id = ?",
+		row.Keeps.Locale, m.Locale, row.Keeps.Fallback, strings.Join(m.Fallback, ","), row.Keeps.Zone, m.Zone, m.Neutral, row.KeepsNeutral, roll.Quiet(m.Quiet), roll.Leads(m.Leads), row.Keeps.Tags, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), st.group[:], member[:]); err != nil {
 		return err
 	}
 	for i, p := range m.Points {

@@ -21,24 +21,25 @@ func (t *txn) quiet(at *claimed, info *frozen, c *gateway.Claim, hours, zone str
 		return false, nil
 	}
 	r := t.Prepare(quietToo).Int(1, info.groupNo).Key(2, c.Member).Int(3, at.quiet).Int(4, at.no)
-	var others []int64
+	type waiting struct{ no, expires int64 }
+	var others []waiting
 	for r.Step() {
-		others = append(others, r.ColInt(0))
+		others = append(others, waiting{r.ColInt(0), r.ColInt(1)})
 	}
 	if err := r.Reset(); err != nil {
 		return false, err
 	}
 	newest := &info.Frozen
-	for _, no := range others {
-		other, err := t.frozenOf(no)
+	for _, o := range others {
+		other, err := t.frozenOf(o.no)
 		if err != nil {
 			return false, err
 		}
-		halted, err := t.halted(no)
+		halted, err := t.halted(o.no)
 		if err != nil {
 			return false, err
 		}
-		if !halted && newest.TakenBy(&other.Frozen, t.now) {
+		if !halted && newest.TakenBy(&other.Frozen, o.expires, t.now) {
 			newest = &other.Frozen
 		}
 	}
@@ -50,4 +51,4 @@ func (t *txn) quiet(at *claimed, info *frozen, c *gateway.Claim, hours, zone str
 }
 
 // quietToo finds the broadcasts of what else waited for one end of a member's quiet hours and has not ended.
-const quietToo = "SELECT broadcast_no FROM deliveries INDEXED BY deliveries_quiet WHERE group_no = ? AND member_id = ? AND quiet_until = ? AND quiet_until > 0 AND no <> ? AND state <> 2"
+const quietToo = "SELECT broadcast_no, expires_at FROM deliveries INDEXED BY deliveries_quiet WHERE group_no = ? AND member_id = ? AND quiet_until = ? AND quiet_until > 0 AND no <> ? AND state <> 2"

@@ -12,11 +12,15 @@ import (
 )
 
 const (
-	everyoneQuery = "SELECT id, import_id, locale, fallback, zone, neutral, tags, quiet, paused_until, name_sealed IS NOT NULL FROM members WHERE group_id = ? AND id > ? ORDER BY id"
-	namedQuery    = "SELECT id, import_id, locale, fallback, zone, neutral, tags, quiet, paused_until, name_sealed IS NOT NULL FROM members WHERE group_id = ? AND id = ?"
+	everyoneQuery = "SELECT id, import_id, locale, fallback, zone, neutral, tags, quiet, leads, paused_until, name_sealed IS NOT NULL FROM members WHERE group_id = ? AND id > ? ORDER BY id"
+	namedQuery    = "SELECT id, import_id, locale, fallback, zone, neutral, tags, quiet, leads, paused_until, name_sealed IS NOT NULL FROM members WHERE group_id = ? AND id = ?"
 	localeQuery   = "SELECT locale FROM members WHERE group_id = ? AND locale > ? ORDER BY locale LIMIT 1"
 	hadQuery      = "SELECT state FROM deliveries WHERE group_no = ? AND broadcast_no = ? AND member_id = ?"
-	pointsQuery   = "SELECT member_id, id, position, kind, state, topics, country FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
+	// announcedQuery finds a delivery of a reminder that arrived, or may have, or that is still on its way.
+	announcedQuery = `SELECT 1 FROM reminders r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id
+		JOIN deliveries d ON d.group_no = (SELECT no FROM groups WHERE id = ?1) AND d.broadcast_no = b.no AND d.member_id = ?5 LEFT JOIN attempts a ON a.no = d.attempt_no
+		WHERE r.group_id = ?1 AND r.event_id = ?2 AND r.lead = ?3 AND r.start = ?4 AND (d.state = 3 OR a.state IN (1, 2, 3, 5) OR d.state <> 2 AND b.stopped = 0) LIMIT 1`
+	pointsQuery = "SELECT member_id, id, position, kind, state, topics, country FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
 )
 
 // Recipients pages through who is meant. Both reads are ranges of a clustered key, merged here.
@@ -36,6 +40,9 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 			if rule.had, err = newHad(c, s.groups, group, a.Had); err != nil {
 				return err
 			}
+		}
+		if a.Unless != (gateway.Announce{}) {
+			rule.unless = &unless{c: c, group: group, what: a.Unless}
 		}
 		switch {
 		case !a.Told.IsZero():
@@ -59,6 +66,7 @@ type rule struct {
 	hidden map[gateway.ID]bool
 	tags   []string // each between commas, as in the row
 	had    *had     // nil: whoever
+	unless *unless  // nil: whoever
 }
 
 // had knows for whom a broadcast has left.
@@ -89,6 +97,23 @@ func (t *had) has(member gateway.ID) bool {
 	return state == row.Follows || state == row.Arrived
 }
 
+// unless knows who has a reminder, or gets it from what is under way.
+type unless struct {
+	c     *lite.Conn
+	group gateway.ID
+	what  gateway.Announce
+	err   error
+}
+
+func (t *unless) has(member gateway.ID) bool {
+	r := t.c.Prepare(announcedQuery).Key(1, t.group).Key(2, t.what.Event).Text(3, t.what.Lead).Text(4, t.what.Start).Key(5, member)
+	has := r.Step()
+	if err := r.Reset(); err != nil {
+		t.err = err
+	}
+	return has
+}
+
 func newRule(a gateway.Audience, hidden map[gateway.ID]bool) rule {
 	r := rule{Audience: a, hidden: hidden}
 	for _, tag := range a.Tags {
@@ -109,19 +134,22 @@ func (u rule) holds(r *lite.Stmt) bool {
 			return false
 		}
 	}
-	return u.had == nil || u.had.has(r.ColID(0))
+	return (u.had == nil || u.had.has(r.ColID(0))) && (u.unless == nil || !u.unless.has(r.ColID(0)))
 }
 
 // fill appends the members that are meant to a page.
 func (u rule) fill(r *lite.Stmt, page []gateway.Recipient, limit int) ([]gateway.Recipient, error) {
 	for len(page) < limit && r.Step() {
 		if u.holds(r) {
-			page = append(page, gateway.Recipient{Member: r.ColID(0), Locale: r.ColWord(2), Fallback: roll.Split(r.ColWord(3)), Zone: r.ColWord(4), Neutral: r.ColInt(5) != 0, Quiet: r.ColWord(7), PausedUntil: r.ColTime(8), Named: r.ColInt(9) != 0})
+			page = append(page, gateway.Recipient{Member: r.ColID(0), Locale: r.ColWord(2), Fallback: roll.Split(r.ColWord(3)), Zone: r.ColWord(4), Neutral: r.ColInt(5) != 0, Quiet: r.ColWord(7), Leads: r.ColWord(8), PausedUntil: r.ColTime(9), Named: r.ColInt(10) != 0})
 		}
 	}
 	err := r.Reset()
 	if u.had != nil && err == nil {
 		err = u.had.err
+	}
+	if u.unless != nil && err == nil {
+		err = u.unless.err
 	}
 	return page, err
 }

@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	seriesQuery  = "SELECT group_id, id, name, revision, body_sealed FROM series WHERE group_id = ? AND "
-	seriesByName = "name = ?"
+	seriesQuery    = "SELECT " + row.SeriesColumns + ", body_sealed FROM series WHERE "
+	seriesByName   = "group_id = ? AND name = ?"
+	dueSeries      = "next_at > 0 AND next_at <= ? ORDER BY next_at LIMIT ?"
+	editionByQuery = "SELECT " + row.EditionColumns + ", body_sealed FROM editions WHERE id = ?"
 )
 
 // PutSeries makes a series or changes it.
@@ -32,13 +34,13 @@ func (s *Store) PutSeries(ctx context.Context, p gateway.Series) (gateway.Series
 	}
 	err = s.write.do(ctx, false, func(t *txn) error {
 		if fresh {
-			n, err := t.exec("INSERT INTO series (group_id, id, name, revision, body_sealed) VALUES (?,?,?,1,?) ON CONFLICT (group_id, name) DO NOTHING", p.GroupID[:], p.ID[:], p.Name, body)
+			n, err := t.exec("INSERT INTO series (group_id, id, name, revision, next_at, body_sealed) VALUES (?,?,?,1,?,?) ON CONFLICT (group_id, name) DO NOTHING", p.GroupID[:], p.ID[:], p.Name, row.ToMicros(p.Next), body)
 			if err == nil && n == 0 {
 				err = row.SeriesTaken(p.Name)
 			}
 			return err
 		}
-		n, err := t.exec("UPDATE series SET revision = revision + 1, body_sealed = ? WHERE group_id = ? AND id = ? AND revision = ?", body, p.GroupID[:], p.ID[:], p.Revision)
+		n, err := t.exec("UPDATE series SET revision = revision + 1, next_at = ?, body_sealed = ? WHERE group_id = ? AND id = ? AND revision = ?", row.ToMicros(p.Next), body, p.GroupID[:], p.ID[:], p.Revision)
 		if err == nil && n == 0 {
 			err = gateway.ErrStale
 		}
@@ -50,7 +52,7 @@ func (s *Store) PutSeries(ctx context.Context, p gateway.Series) (gateway.Series
 
 // Series reads one by its name.
 func (s *Store) Series(ctx context.Context, group gateway.ID, name string) (gateway.Series, error) {
-	all, err := s.listSeries(ctx, group, seriesByName, name)
+	all, err := s.listSeries(ctx, seriesByName, group[:], name)
 	if err == nil && len(all) == 0 {
 		err = missing("series")
 	}
@@ -62,27 +64,32 @@ func (s *Store) Series(ctx context.Context, group gateway.ID, name string) (gate
 
 // SeriesOf lists a group's.
 func (s *Store) SeriesOf(ctx context.Context, group, after gateway.ID, limit int) ([]gateway.Series, error) {
-	return s.listSeries(ctx, group, "id > ? ORDER BY id LIMIT ?", after[:], limit)
+	return s.listSeries(ctx, "group_id = ? AND id > ? ORDER BY id LIMIT ?", group[:], after[:], limit)
 }
 
-func (s *Store) listSeries(ctx context.Context, group gateway.ID, where string, args ...any) ([]gateway.Series, error) {
+// DueSeries lists those whose sources are to be asked.
+func (s *Store) DueSeries(ctx context.Context, limit int) ([]gateway.Series, error) {
+	return s.listSeries(ctx, dueSeries, s.micros(), limit)
+}
+
+func (s *Store) listSeries(ctx context.Context, where string, args ...any) ([]gateway.Series, error) {
 	all := []gateway.Series{}
-	key, err := s.groupKey(ctx, group)
+	var bodies [][]byte
+	err := s.reading(ctx, func(c *lite.Conn) error {
+		return query(c, seriesQuery+where, args, func(r *lite.Stmt) error {
+			var one gateway.Series
+			var body []byte
+			var next int64
+			err := r.Scan(append(row.SeriesInto(&one, &next), &body)...)
+			one.Next = row.FromMicros(next)
+			all, bodies = append(all, one), append(bodies, body)
+			return err
+		})
+	})
 	if err != nil {
 		return nil, err
 	}
-	err = s.reading(ctx, func(c *lite.Conn) error {
-		return query(c, seriesQuery+where, append([]any{group[:]}, args...), func(r *lite.Stmt) error {
-			var one gateway.Series
-			var body []byte
-			if err := r.Scan(&one.GroupID, &one.ID, &one.Name, &one.Revision, &body); err != nil {
-				return err
-			}
-			all = append(all, one)
-			return sealed.OpenSeries(key, &all[len(all)-1], body)
-		})
-	})
-	return all, err
+	return all, sealed.OpenSeries(all, bodies, func(group gateway.ID) (*seal.Group, error) { return s.groupKey(ctx, group) })
 }
 
 // PutEdition keeps an edition, and submits what it sends.
@@ -156,6 +163,19 @@ func (s *Store) Editions(ctx context.Context, group, series gateway.ID, before, 
 		})
 	})
 	return all, err
+}
+
+// EditionByID finds one, whoever's it is.
+func (s *Store) EditionByID(ctx context.Context, id gateway.ID) (e gateway.Edition, err error) {
+	var body []byte
+	if err := s.one(ctx, "edition", editionByQuery, []any{id[:]}, append(row.EditionInto(&e), &body)...); err != nil {
+		return e, err
+	}
+	key, err := s.groupKey(ctx, e.GroupID)
+	if err != nil {
+		return e, err
+	}
+	return e, sealed.OpenEdition(key, &e, body)
 }
 
 func openEdition(key *seal.Group, all *[]gateway.Edition, scan func(...any) error) error {

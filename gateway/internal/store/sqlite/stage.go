@@ -145,8 +145,8 @@ const (
 // insert writes a new member, whom her import hides.
 func (st *stager) insert(r *roll.Row) error {
 	m := &r.Member
-	if _, err := st.exec("INSERT INTO members (group_id, id, import_id, line, locale, fallback, zone, neutral, quiet, tags, key_sealed, name_sealed, ref_sealed, ref_index, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-		st.group[:], m.ID[:], st.imp, r.Line, m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.FirstQuiet(m.Quiet), roll.Labels(m.Tags), r.Wrapped, r.Name, r.Ref, r.RefIndex, st.now); err != nil {
+	if _, err := st.exec("INSERT INTO members (group_id, id, import_id, line, locale, fallback, zone, neutral, quiet, leads, tags, key_sealed, name_sealed, ref_sealed, ref_index, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		st.group[:], m.ID[:], st.imp, r.Line, m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.FirstQuiet(m.Quiet), roll.FirstLeads(m.Leads), roll.Labels(m.Tags), r.Wrapped, r.Name, r.Ref, r.RefIndex, st.now); err != nil {
 		return err
 	}
 	for i := range r.Points {

@@ -104,14 +104,17 @@ func merged(t *testing.T, open Open) {
 	over := w.submit(gateway.Report, func(b *gateway.Broadcast) {
 		b.StartAt, b.ExpiresAt = b.StartAt.Add(time.Hour), b.StartAt.Add(5*time.Hour+time.Minute)
 	})
-	ids := map[string]gateway.ID{"over": w.plan(over, 1, ann)[0], "half": begun.Delivery, "older": w.plan(older, 1, ann)[0], "newest": w.plan(newest, 1, ann)[0], "other": w.plan(other, 1, ann)[0], "later": w.plan(later, 1, ann, bea)[0], "stopped": w.plan(stopped, 1, ann)[0]}
+	ending := w.submit(gateway.Report, func(b *gateway.Broadcast) { b.StartAt = b.StartAt.Add(2 * time.Hour) })
+	hers, endings := w.chunk(ending, 1, ann)
+	hers.Deliveries[0].Expires = w.clock.Now().Add(5*time.Hour + time.Minute)
+	w.ok(w.Plan(w.ctx, hers))
+	ids := map[string]gateway.ID{"ending": endings[0], "over": w.plan(over, 1, ann)[0], "half": begun.Delivery, "older": w.plan(older, 1, ann)[0], "newest": w.plan(newest, 1, ann)[0], "other": w.plan(other, 1, ann)[0], "later": w.plan(later, 1, ann, bea)[0], "stopped": w.plan(stopped, 1, ann)[0]}
 	for name, id := range ids {
 		equal(t, name+" in quiet hours", w.claim(id).Verdict, gateway.NotDue)
 	}
 	w.ok(w.SetState(w.ctx, w.group.ID, stopped.ID, true))
 	w.clock.Wind(5*time.Hour + 2*time.Minute)
-	hers := w.claim(ids["older"])
-	equal(t, "the older one, before the newest", hers.Verdict, gateway.NotDue)
+	equal(t, "the older one, before the newest", w.claim(ids["older"]).Verdict, gateway.NotDue)
 	w.granted(ids["newest"])
 	equal(t, "one behind the newest", w.claim(ids["later"]).Verdict, gateway.NotDue)
 	w.granted(ids["other"])

@@ -42,6 +42,24 @@ func reports(t *testing.T, open Open) {
 	_, err = w.Series(w.ctx, w.group.ID, "nothing")
 	w.fails(err, gateway.CodeNotFound)
 
+	// Its indicators are asked when it is time; their addresses are shown to nobody, and kept.
+	counted := list[0]
+	counted.Next = w.clock.Now().Add(time.Hour).UTC()
+	counted.Indicators = []gateway.Indicator{{Name: "boats", Titles: map[string]string{"en": "Boats"}, Source: "the pier", Spot: gateway.Spot{Pointer: "/boats"}, Stale: 40, Measure: gateway.Measure{Value: "12"}}}
+	counted.Indicators[0] = counted.Indicators[0].At("https://counts.example/secret.json")
+	counted, err = w.PutSeries(w.ctx, counted)
+	w.ok(err)
+	equal(t, "series to be asked too early", len(must(w.DueSeries(w.ctx, 10))), 0)
+	w.clock.Wind(time.Hour)
+	w.crash()
+	if due := must(w.DueSeries(w.ctx, 10)); len(due) != 1 || !reflect.DeepEqual(due[0], counted) {
+		t.Fatalf("to be asked are\n%+v, stored\n%+v", due, counted)
+	}
+	counted.Next = time.Time{}
+	_, err = w.PutSeries(w.ctx, counted)
+	w.ok(err)
+	equal(t, "series to be asked", len(must(w.DueSeries(w.ctx, 10))), 0)
+
 	e, err := w.PutEdition(w.ctx, gateway.Edition{GroupID: w.group.ID, SeriesID: s.ID, Number: 1, State: gateway.EditionCollecting, Entries: []gateway.Contribution{}}, nil)
 	w.ok(err)
 	second := gateway.Edition{GroupID: w.group.ID, SeriesID: s.ID, Number: 1, State: gateway.EditionCollecting}
@@ -90,6 +108,11 @@ func reports(t *testing.T, open Open) {
 	if len(all) != 1 || all[0].State != gateway.EditionSent || all[0].BroadcastID != sent[0].ID || all[0].ID != before.ID || len(all[0].Steps) != 3 || all[0].Entries[0].Texts["de"] != "Zu wenig Stühle." {
 		t.Fatalf("the archive holds %+v", all)
 	}
+	if found := must(w.EditionByID(w.ctx, e.ID)); !reflect.DeepEqual(found, all[0]) {
+		t.Errorf("by its id is found %+v", found)
+	}
+	_, err = w.EditionByID(w.ctx, gateway.NewID())
+	w.fails(err, gateway.CodeNotFound)
 	for _, c := range []struct {
 		group  gateway.ID
 		before int

@@ -7,10 +7,10 @@ import (
 	"github.com/carillon-gateway/carillon/templates/internal/cldr"
 )
 
-// shared gathers the plural rules of every language that CLDR knows, and which metazone each zone is in today:
-// messages speak of now.
+// shared gathers the plural rules of every language that CLDR knows, which metazone each zone is in today (messages speak of
+// now), and with which day the week begins in each region.
 func (g *generator) shared() cldr.Shared {
-	s := cldr.Shared{Plurals: map[string][2]map[string]string{}, Canon: map[string]string{}, Metazone: map[string]string{}}
+	s := cldr.Shared{Plurals: map[string][2]map[string]string{}, Canon: map[string]string{}, Metazone: map[string]string{}, Weeks: map[string]string{}}
 	kinds := []any{
 		get(g.file("cldr-core/supplemental/plurals.json"), "supplemental", "plurals-type-cardinal"),
 		get(g.file("cldr-core/supplemental/ordinals.json"), "supplemental", "plurals-type-ordinal"),
@@ -26,6 +26,12 @@ func (g *generator) shared() cldr.Shared {
 				}
 			}
 			s.Plurals[language] = rules
+		}
+	}
+	first := get(g.file("cldr-core/supplemental/weekData.json"), "supplemental", "weekData", "firstDay")
+	for _, region := range keysOf(first) {
+		if len(region) <= 3 { // else an alternative that CLDR only mentions
+			s.Weeks[region] = text(first, region)
 		}
 	}
 	info := get(g.file("cldr-core/supplemental/metaZones.json"), "supplemental", "metaZones", "metazoneInfo", "timezone")

@@ -1,4 +1,4 @@
-package scheduler_test
+package gateway_test
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/civil"
-	"github.com/carillon-gateway/carillon/scheduler"
 )
 
 func TestWhenToRemind(t *testing.T) {
@@ -30,7 +30,7 @@ func TestWhenToRemind(t *testing.T) {
 		{"1d@18:00", "Europe/Berlin", "2026-05-01", true, "2026-04-30T18:00:00+02:00"},
 		{"1d@00:00", "Africa/Cairo", "2026-04-25", true, "2026-04-24T01:00:00+03:00"}, // a midnight that is not there
 	} {
-		l, err := scheduler.ParseLead(c.lead)
+		l, err := gateway.ParseLead(c.lead)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,11 +44,11 @@ func TestWhenToRemind(t *testing.T) {
 			t.Errorf("%s before %s in %s: %q, want %q", c.lead, c.start, c.zone, got, c.want)
 		}
 	}
-	if got := fmt.Sprint(scheduler.DefaultLeads()); got != "[1d@18:00 2h]" {
+	if got := fmt.Sprint(gateway.DefaultLeads()); got != "[1d@18:00 2h]" {
 		t.Error(got)
 	}
 	for _, text := range []string{"", "2", "h", "-1h", "1h@18:00", "1d@24:00", "1d@18", "61d", "9w", "99999h", "1y", " 1d"} {
-		if l, err := scheduler.ParseLead(text); err == nil {
+		if l, err := gateway.ParseLead(text); err == nil {
 			t.Errorf("%q was taken as %s", text, l)
 		}
 	}
@@ -70,11 +70,11 @@ func TestLeads(t *testing.T) {
 			hour = rapid.IntRange(0, 23).Draw(t, "hour")
 			text += fmt.Sprintf("@%02d:15", hour)
 		}
-		l, err := scheduler.ParseLead(text)
+		l, err := gateway.ParseLead(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := scheduler.ParseLead(l.String()); err != nil || again != l {
+		if again, err := gateway.ParseLead(l.String()); err != nil || again != l {
 			t.Fatalf("%s became %s, %v", text, l, err)
 		}
 		place, _ := civil.Zone(rapid.SampledFrom(zones).Draw(t, "zone"))

@@ -1,0 +1,108 @@
+package fanout_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
+	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
+)
+
+// takesPlace is an event of a week.
+func (st *stage) takesPlace(title, start, zone, place string) gateway.WeekEvent {
+	st.t.Helper()
+	loc, err := civil.Zone(zone)
+	st.ok(err)
+	w, err := civil.ParseWall(start)
+	st.ok(err)
+	return gateway.WeekEvent{Summary: title, Location: place, Zone: zone, AllDay: len(start) == 10, Start: civil.In(w, loc)}
+}
+
+// weekAhead makes a run on Sunday, 6 December 2026, ready.
+func (st *stage) weekAhead(empty bool, events ...gateway.WeekEvent) (*gateway.ReadyBroadcast, error) {
+	st.t.Helper()
+	date, err := civil.ParseWall("2026-12-06")
+	st.ok(err)
+	s := gateway.Schedule{ID: gateway.NewID(), GroupID: st.group.ID, Action: gateway.Action{Kind: gateway.ActWeek, Week: &gateway.ActionWeek{Topic: "reports", Empty: empty}}}
+	run := fanout.Run{Schedule: s, Occurrence: gateway.Occurrence{GroupID: st.group.ID, ScheduleID: s.ID, Run: gateway.NewID().String()}}
+	return st.f.ReadyWeek(st.t.Context(), run, gateway.WeekWords{Date: date, Events: events})
+}
+
+// TestAWeekAhead: each reads of the week that begins on her first day of the week, by her customs, with the time of each place and hers
+// beside it. In whose week nothing takes place, she is not told.
+func TestAWeekAhead(t *testing.T) {
+	st := newStage(t)
+	for _, w := range st.wires {
+		w.limit = 3000
+	}
+	st.run(st.f)
+	st.enrol(who{locale: "de", points: "sms"}, who{locale: "en-US", points: "sms", zone: "America/New_York"}, who{locale: "fa", points: "sms", zone: "Asia/Tehran"}, who{locale: "en-GB", points: "sms", neutral: true})
+	events := []gateway.WeekEvent{
+		st.takesPlace("Bake sale", "2026-12-06", "Europe/Berlin", ""), // Sunday
+		st.takesPlace("Plenum", "2026-12-08T18:00", "Europe/Berlin", "Hall *3*"),
+		st.takesPlace("March", "2026-12-13T11:00", "Europe/Berlin", "Harbour"), // the next Sunday
+		st.takesPlace("Vigil", "2026-12-18T17:30", "Asia/Tehran", "Square"),    // the Friday after
+	}
+	ready, err := st.weekAhead(false, events...)
+	st.ok(err)
+	_, err = st.s.Submit(t.Context(), ready.Broadcast, ready.Fingerprint, nil)
+	st.ok(err)
+	st.f.Look()
+	var got []string
+	for _, one := range st.planned(ready.Broadcast.ID) {
+		got = append(got, strings.ReplaceAll(st.text(one, "sms"), "\u202f", " "))
+	}
+	for i, c := range []struct{ has, lacks []string }{
+		{[]string{"7. Dezember 2026 bis 13. Dezember 2026", "2 Termine", "Dienstag, 8. Dezember 2026, 18:00: Plenum, Hall *3*", "March"}, []string{"Bake sale", "Vigil", "In deiner Zeit"}},
+		{[]string{"December 6, 2026 to December 12, 2026", "2 events", "Sunday, December 6, 2026: Bake sale, place to be told later", "6:00 PM: Plenum", "In your time: Dec 8, 2026, 12:00 PM"}, []string{"March", "Vigil"}},
+		{[]string{"۲۱ آذر", "۲۷ آذر", "۱۱:۰۰", "۱۳:۳۰", "۱۷:۳۰", "Vigil", "March"}, []string{"Plenum", "Bake sale"}},
+		{[]string{"You have a message."}, []string{"Plenum"}},
+	} {
+		if len(got) <= i {
+			t.Fatalf("%d texts", len(got))
+		}
+		for _, part := range c.has {
+			if !strings.Contains(got[i], part) {
+				t.Errorf("%d lacks %q: %s", i, part, got[i])
+			}
+		}
+		for _, part := range c.lacks {
+			if strings.Contains(got[i], part) {
+				t.Errorf("%d has %q: %s", i, part, got[i])
+			}
+		}
+	}
+
+	// Only on Sunday: those whose week begins later have nothing to be told.
+	ready, err = st.weekAhead(false, events[0])
+	st.ok(err)
+	_, err = st.s.Submit(t.Context(), ready.Broadcast, ready.Fingerprint, nil)
+	st.ok(err)
+	st.f.Look()
+	if all := st.planned(ready.Broadcast.ID); len(all) != 1 || all[0].Locale[:2] != "en" {
+		t.Errorf("%d are told of one Sunday: %+v", len(all), all)
+	}
+	if _, err = st.weekAhead(false); !errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}) {
+		t.Errorf("of an empty week: %v", err)
+	}
+	ready, err = st.weekAhead(true)
+	st.ok(err)
+	_, err = st.s.Submit(t.Context(), ready.Broadcast, ready.Fingerprint, nil)
+	st.ok(err)
+	st.f.Look()
+	if all := st.planned(ready.Broadcast.ID); len(all) != 4 || !strings.Contains(st.text(all[0], "sms"), "0 Termine") {
+		t.Errorf("%d are told of an empty week", len(all))
+	}
+	many := []gateway.WeekEvent{}
+	for range 60 {
+		many = append(many, st.takesPlace(strings.Repeat("long ", 30), "2026-12-08T18:00", "Europe/Berlin", strings.Repeat("place ", 30)))
+	}
+	for _, w := range st.wires {
+		w.limit = 100_000
+	}
+	if _, err = st.weekAhead(false, many...); err != nil {
+		t.Errorf("of many events: %v", err)
+	}
+}

@@ -1,0 +1,4 @@
+package report
+
+// Find reads the number at a spot of a source.
+var Find = find
