@@ -84,7 +84,7 @@ var hot = map[string]struct {
 	"quiet wanted":    {anyQuietQuery, []string{"members USING COVERING INDEX members_quiet (group_id=? AND quiet>?)"}},
 	"retain told":     {forgetReminders, []string{"reminders USING COVERING INDEX reminders_age (at<?)"}},
 	"calendar events": {calendarEvents, []string{"events USING INDEX events_of (group_id=? AND calendar_id=? AND end_at>?)"}},
-	"forget answered": {forgetAnswered, []string{"answered USING INDEX answered_at (at<?)"}},
+	"forget answered": {forgetAnswered, []string{"answered USING COVERING INDEX answered_at (at<?)"}},
 	"answered":        {answeredQuery, []string{"answered USING PRIMARY KEY (group_id=? AND to_id=?)"}},
 	"retain events":   {forgetEvents, []string{"events USING COVERING INDEX events_over (end_at<?)"}},
 	"feed":            {feedQuery, []string{"feeds USING INDEX sqlite_autoindex_feeds_1 (digest=?)"}},
