@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/templates"
 )
@@ -56,9 +57,9 @@ func codeIn(text string) gateway.Private {
 	}
 	var code strings.Builder
 	for _, r := range strings.Join(words, "") {
-		switch {
-		case unicode.Is(unicode.Nd, r):
-			code.WriteByte('0' + digit(r))
+		switch d := content.Digit(r); {
+		case d >= 0:
+			code.WriteByte('0' + byte(d))
 		case r == '-' || unicode.Is(unicode.Cf, r):
 		default:
 			return ""
@@ -68,16 +69,6 @@ func codeIn(text string) gateway.Private {
 		return ""
 	}
 	return gateway.Private(code.String())
-}
-
-// digit gives the value of a decimal digit of any script: the digits of each stand side by side, from nought on (Unicode
-// Standard, section 4.6).
-func digit(r rune) byte {
-	first := r // of the digits that stand before it without a gap: those of one script, or of several one after the other
-	for unicode.Is(unicode.Nd, first-1) {
-		first--
-	}
-	return byte((r - first) % 10)
 }
 
 // invited finds the invitation whose code a message is; nil: it is none, or nobody listens to more guesses from there. A

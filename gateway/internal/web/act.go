@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
@@ -200,7 +201,7 @@ func mintCode() string {
 func digits(text string) string {
 	var out strings.Builder
 	for _, r := range text {
-		if d := digitOf(r); d >= 0 {
+		if d := content.Digit(r); d >= 0 {
 			out.WriteByte(byte('0' + d))
 		}
 	}
