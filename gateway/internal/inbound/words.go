@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -124,22 +123,13 @@ func stopsWithin(key string, locales []string) bool {
 	if utf8.RuneCountInString(key) > maxSentence {
 		return false
 	}
-	around := " " + key + " "
-	for _, w := range templates.Words().Words {
-		if !w.Within || w.Locale != templates.CodeWords && !slices.Contains(locales, w.Locale) {
-			continue
-		}
-		if unspaced(w.Key) && strings.Contains(key, w.Key) || strings.Contains(around, " "+w.Key+" ") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(templates.Words().Words, func(w templates.Word) bool {
+		return w.Within && (w.Locale == templates.CodeWords || slices.Contains(locales, w.Locale)) && w.StandsIn(key)
+	})
 }
 
-// unspaced says whether a word is in a script that sets no blanks between words.
-func unspaced(key string) bool {
-	return strings.ContainsFunc(key, func(r rune) bool { return unicode.In(r, unicode.Han, unicode.Myanmar) })
-}
+// emergency reports whether a message sounds like one.
+func emergency(text string) bool { return templates.Words().Emergency(templates.WordKey(text)) }
 
 // readsOf lists the shipped languages that one who wrote reads: hers with what she falls back to, and the group's.
 func readsOf(k known) []string {
