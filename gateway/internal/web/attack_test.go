@@ -1,10 +1,14 @@
 package web_test
 
 import (
+	"context"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/web"
 )
 
 // Two members share a telephone. What was written there may be the other one's: neither finds it on her page or in her file.
@@ -77,5 +81,44 @@ func TestNamesAreNoMarkup(t *testing.T) {
 	}
 	if a := st.post(link, "add", "do", "send", "kind", "sms", "address", "no "+evil); strings.Contains(a.body, "<script") || a.status != 422 {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// longMember is a ledger in which a member has had a thousand messages, which come first.
+type longMember struct{ web.Sent }
+
+func (l longMember) Deliveries(ctx context.Context, f gateway.DeliveryFilter) ([]gateway.Delivery, error) {
+	if f.After.IsZero() {
+		old := make([]gateway.Delivery, 1000)
+		old[999].ID = gateway.NewID()
+		return old, nil
+	}
+	f.After = gateway.ID{}
+	return l.Sent.Deliveries(ctx, f)
+}
+
+// Who has been a member for long can prove a new address like anybody else.
+func TestANewAddressAfterAThousandMessages(t *testing.T) {
+	st := newStage(t)
+	st.pages.Sent = longMember{st.s}
+	m := st.enrol(nil, "sms:"+ann)
+	link := st.link(m)
+	st.post(link, "add", "do", "send", "kind", "email", "address", mail)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = st.f.Run(ctx) }()
+	for open := []gateway.Broadcast{{}}; len(open) > 0; <-time.After(time.Millisecond) {
+		var err error
+		open, err = st.s.Unplanned(ctx, 10)
+		st.ok(err)
+		st.f.Wake()
+	}
+	cancel()
+	<-ended
+	st.senders(m)
+	codes := st.codes()
+	a := st.post(link, "add", "do", "take", "point", st.member(m.ID).Points[1].ID.String(), "code", codes[0], "second", codes[1])
+	if a.status != http.StatusSeeOther || st.member(m.ID).Points[1].State != gateway.PointActive {
+		t.Errorf("%d, %s", a.status, st.member(m.ID).Points[1].State)
 	}
 }
