@@ -92,6 +92,11 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 			}
 		}
 	}
+	if fresh && (word == start || word == yes || word == joins) {
+		if late, err := v.stoppedSince(ctx, owners); err != nil || late {
+			return err
+		}
+	}
 	switch word {
 	case stop:
 		v.Count(v.ch.ID, HeardStop)
@@ -189,6 +194,11 @@ func (v *visit) overtaken(ctx context.Context, owners []known, word meaning) (bo
 	if v.event.At.IsZero() {
 		return word != stop && word != stopAll, nil
 	}
+	return v.did(ctx, owners, func(c gateway.Consent) bool { return !c.At.Before(v.at.Truncate(time.Microsecond)) })
+}
+
+// did says whether there is such evidence of this contact point.
+func (v *visit) did(ctx context.Context, owners []known, such func(gateway.Consent) bool) (bool, error) {
 	for _, k := range owners {
 		for _, m := range k.members {
 			point, ok := v.point(m)
@@ -199,14 +209,24 @@ func (v *visit) overtaken(ctx context.Context, owners []known, word meaning) (bo
 			if err != nil {
 				return false, fmt.Errorf("read what she did since: %w", err)
 			}
-			if slices.ContainsFunc(evidence, func(c gateway.Consent) bool {
-				return c.PointID == point.ID && !c.At.Before(v.at.Truncate(time.Microsecond))
-			}) {
+			if slices.ContainsFunc(evidence, func(c gateway.Consent) bool { return c.PointID == point.ID && such(c) }) {
 				return true, nil
 			}
 		}
 	}
 	return false, nil
+}
+
+// late is how old, as the provider says, something may be that we hear as it comes.
+const late = time.Minute
+
+// stoppedSince says whether she wrote STOP after she wrote this, which was heard late: what came while nobody listened is heard
+// beside what comes now.
+func (v *visit) stoppedSince(ctx context.Context, owners []known) (bool, error) {
+	if v.event.At.IsZero() || v.Now().Sub(v.event.At) < late {
+		return false, nil
+	}
+	return v.did(ctx, owners, func(c gateway.Consent) bool { return !c.Granted && c.At.After(v.at) })
 }
 
 // point finds the contact point of a member that the event came from.

@@ -38,7 +38,7 @@ func listening(t *testing.T, open Open) {
 	equal(t, "never heard", find(w.sms.ID).HeardAt.IsZero(), true)
 	noon := w.clock.Now()
 	w.ok(w.Heard(w.ctx, w.sms.ID))
-	w.clock.Add(30 * time.Hour)
+	w.clock.Wind(30 * time.Hour)
 	l := find(w.sms.ID)
 	equal(t, "heard at", l.HeardAt.Equal(noon), true)
 	equal(t, "silent", l.Silent.Round(time.Minute), 30*time.Hour)
@@ -62,7 +62,7 @@ func listening(t *testing.T, open Open) {
 	w.ok(w.NoteGap(w.ctx, w.sms.ID, later))
 	later.From = noon
 	equal(t, "two gaps in one", *find(w.sms.ID).Gap, later)
-	w.clock.Add(gateway.GapShown + 4*time.Hour)
+	w.clock.Wind(gateway.GapShown + 4*time.Hour)
 	equal(t, "an old gap", find(w.sms.ID).Gap == nil && shown(w.sms.ID) == nil && signs() == nil, true)
 	again := gateway.HearingGap{From: w.clock.Now().Add(-time.Hour), Until: w.clock.Now(), Reason: gateway.GapUnreachable}
 	w.ok(w.NoteGap(w.ctx, w.sms.ID, again))
