@@ -40,7 +40,7 @@ type Listened struct {
 	Channel ID
 	HeardAt time.Time     // by the store's clock; zero: nobody has listened yet
 	Silent  time.Duration // since HeardAt, by the store's clock
-	Gap     *HearingGap          // the latest; nil: none, or it was closed
+	Gap     *HearingGap   // the latest; nil: none, or it was closed
 }
 
 // Listening keeps up to when each channel was heard, so that all processes know.

@@ -51,7 +51,7 @@ type ChannelStatus struct {
 	// Incident is the open one.
 	Incident *Incident `json:"incident,omitempty"`
 	// CatchingUp: its provider is asked what came while nobody listened, and reports and reminders wait for that.
-	CatchingUp bool `json:"catching_up,omitempty"`
+	CatchingUp bool        `json:"catching_up,omitempty"`
 	Gap        *HearingGap `json:"gap,omitempty"` // what may not have been heard
 }
 

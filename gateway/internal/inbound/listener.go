@@ -249,16 +249,14 @@ func (l *Listener) pursue(ctx context.Context, ch gateway.Channel) {
 		return
 	}
 	gap, noted := l.outcome(e, was, since, seen, lost, err)
-	switch {
-	case !noted:
+	if !noted {
+		if !seen.IsZero() && !errors.Is(err, errPending) && !errors.Is(err, errBehind) {
+			l.Log.Warn("a provider cannot say yet what came while nobody listened; it is asked again", "channel", ch.Name, "error", err)
+		}
 		return
-	case gap.Reason != "" && err != nil || !lost.IsZero():
+	}
+	if err != nil || !lost.IsZero() {
 		l.Log.Error("what came to a channel while nobody listened cannot all be heard, STOP perhaps among it; routine messages go on", "channel", ch.Name, "from", gap.From, "until", gap.Until, "reason", string(gap.Reason), "error", err)
-	case errors.Is(err, errPending), errors.Is(err, errBehind):
-		return
-	case err != nil:
-		l.Log.Warn("a provider cannot say yet what came while nobody listened; it is asked again", "channel", ch.Name, "error", err)
-		return
 	}
 	if fail := l.Ledger.NoteGap(ctx, ch.ID, gap); fail != nil {
 		l.Log.Warn("what came of asking a provider cannot be noted; it is asked again", "channel", ch.Name, "error", fail)
@@ -295,7 +293,7 @@ func (l *Listener) outcome(e *ear, was *gateway.HearingGap, since, seen, lost ti
 	case now.Sub(seen) >= gateway.GapPatience:
 		gap.Reason = gateway.GapUnreachable
 	default:
-		return gateway.HearingGap{}, true
+		return gateway.HearingGap{}, false
 	}
 	gap.From, gap.Until = since, l.Ears.Now()
 	return gap, true
