@@ -168,6 +168,8 @@ type Channel struct {
 	Health    ChannelHealth `json:"health"`
 	// Incident is the open one; only read.
 	Incident *Incident `json:"incident,omitempty"`
+	// Gap is what of the last seven days may not have been heard; only read.
+	Gap *HearingGap `json:"gap,omitempty"`
 }
 
 // ChannelHealth is what stands between a channel and sending.

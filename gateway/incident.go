@@ -112,9 +112,10 @@ type ChannelRate struct {
 // ChannelView is a channel with all that a person needs to judge how it is.
 type ChannelView struct {
 	Channel
-	Problem       string         `json:"problem,omitempty"` // why it cannot be used until its options are mended
-	Breaker       string         `json:"breaker"`           // "closed", or "open" while the provider does not answer
-	SendersNow    int            `json:"senders_now"`       // in force, besides those for urgent messages
+	Problem       string         `json:"problem,omitempty"`     // why it cannot be used until its options are mended
+	CatchingUp    bool           `json:"catching_up,omitempty"` // as in ChannelStatus
+	Breaker       string         `json:"breaker"`               // "closed", or "open" while the provider does not answer
+	SendersNow    int            `json:"senders_now"`           // in force, besides those for urgent messages
 	UrgentSenders int            `json:"urgent_senders"`
 	Rates         []ChannelRate  `json:"rates"`
 	Backlog       map[string]int `json:"backlog"` // waiting deliveries by lane

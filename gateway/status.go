@@ -50,6 +50,9 @@ type ChannelStatus struct {
 	Breaker string        `json:"breaker"` // "closed", or "open" while the provider does not answer
 	// Incident is the open one.
 	Incident *Incident `json:"incident,omitempty"`
+	// CatchingUp: its provider is asked what came while nobody listened, and reports and reminders wait for that.
+	CatchingUp bool        `json:"catching_up,omitempty"`
+	Gap        *HearingGap `json:"gap,omitempty"` // what may not have been heard
 }
 
 // CheckResult says whether a channel's credentials and its way to the provider are good.

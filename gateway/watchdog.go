@@ -29,6 +29,7 @@ const (
 	RunUndecided    FindingCode = "run-undecided"
 	CalendarFailing FindingCode = "calendar-failing"
 	InboxUnread     FindingCode = "inbox-unread"
+	NotHeard        FindingCode = "not-heard"
 )
 
 // Watch is one thing that the watchdog looks for.
@@ -70,6 +71,8 @@ func Watched() []Watch {
 			Text: "the calendar {name} cannot be read for more than a day; what was read before stands. See calendar list, and mend its address"},
 		{Code: InboxUnread, Patience: 24 * time.Hour, Looks: 1, Silent: true,
 			Text: "somebody wrote, and nobody has read it for more than a day: see inbox list"},
+		{Code: NotHeard, Looks: 1, Silent: true,
+			Text: "what members sent to the channel {name} while nobody listened is not all heard ({part}), STOP perhaps among it, and routine messages leave again: see channel list for when that was, and look at the provider who wrote then"},
 	}
 }
 
@@ -113,15 +116,16 @@ func (f Finding) Opening() OwnerNotice {
 	case RunUndecided:
 		n.Once = "run/" + hex.EncodeToString(f.About[:]) + "/" + f.Part // whatever becomes of the finding, told once
 		n.Wording, n.Data = NoticeUndecided, map[string]string{"schedule": f.Name, "run": f.Part}
-	case SendingStuck, PollingSilent:
+	case SendingStuck, PollingSilent, NotHeard:
 		n.Avoid = f.About
 	}
 	return n
 }
 
-// Ending is what those who heard of a finding are told when it is well; ok is false for a run that a person decided about.
+// Ending is what those who heard of a finding are told when it is well; ok is false for a run that a person decided about, and for
+// what nothing made well.
 func (f Finding) Ending() (n OwnerNotice, ok bool) {
-	return OwnerNotice{Once: "mended/" + hex.EncodeToString(f.ID[:]), GroupID: f.GroupID, Wording: NoticeMended, Data: map[string]string{"finding": f.inShort()}}, f.Code != RunUndecided
+	return OwnerNotice{Once: "mended/" + hex.EncodeToString(f.ID[:]), GroupID: f.GroupID, Wording: NoticeMended, Data: map[string]string{"finding": f.inShort()}}, f.Code != RunUndecided && (f.Code != NotHeard || GapReason(f.Part).Closes())
 }
 
 func (f Finding) inShort() string {

@@ -103,6 +103,7 @@ func Checks(s Subject) []Check {
 		{"forgery", "anyone could make receipts and STOPs up", checkForgery},
 		{"opt-out", "STOP would not be final", checkOptOut},
 		{"polling", "behind a home router nothing would come in", checkPolling},
+		{"catching up", "after an outage people would be written to who had written STOP", checkCatchUp},
 		{"look-up", "a message would be sent again although it arrived", checkLookUp},
 		{"concurrency", "senders would disturb each other", checkConcurrency},
 	}

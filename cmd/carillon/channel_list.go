@@ -17,7 +17,7 @@ func (sh *shell) listChannels(all []gateway.ChannelView) error {
 		} else if serves == "" {
 			serves = "all groups"
 		}
-		return []string{c.Name, c.Adapter, c.Kind, owner, serves, senders(c), waiting(c.Backlog), rates(c.Rates), sensitive(c.Sensitive), condition(c.Health, c.Incident, c.Breaker, c.Problem)}
+		return []string{c.Name, c.Adapter, c.Kind, owner, serves, senders(c), waiting(c.Backlog), rates(c.Rates), sensitive(c.Sensitive), condition(c.Health, c.Incident, c.Breaker, c.Problem, c.CatchingUp, c.Gap)}
 	}); err != nil || sh.json() {
 		return err
 	}
@@ -87,7 +87,7 @@ func rates(all []gateway.ChannelRate) string {
 }
 
 // condition says in a few words how a channel is, the worst first.
-func condition(h gateway.ChannelHealth, i *gateway.Incident, breaker, problem string) string {
+func condition(h gateway.ChannelHealth, i *gateway.Incident, breaker, problem string, catchingUp bool, gap *gateway.HearingGap) string {
 	var parts []string
 	if problem != "" {
 		parts = append(parts, problem)
@@ -106,6 +106,12 @@ func condition(h gateway.ChannelHealth, i *gateway.Incident, breaker, problem st
 		}
 		parts = append(parts, fmt.Sprintf("incident since %s: %s; %s; %s", clock(i.OpenedAt), strings.TrimSpace(i.Trouble+" "+i.Code+" "+i.Detail), held, told))
 	}
+	if catchingUp {
+		parts = append(parts, "its provider is asked what came while nobody listened; reports and reminders wait for that, alerts go on")
+	}
+	if gap != nil {
+		parts = append(parts, "what was sent to it from "+clock(gap.From)+" to "+clock(gap.Until)+" is not all heard, STOP perhaps among it: "+reasonOf(gap.Reason))
+	}
 	if breaker == "open" {
 		parts = append(parts, "the provider does not answer; a message tries now and then")
 	}
@@ -113,6 +119,19 @@ func condition(h gateway.ChannelHealth, i *gateway.Incident, breaker, problem st
 		return "sends"
 	}
 	return strings.Join(parts, "; ")
+}
+
+// reasonOf says why a gap is not closed.
+func reasonOf(r gateway.GapReason) string {
+	switch r {
+	case gateway.GapUnreachable:
+		return "the provider cannot be asked; it is tried again"
+	case gateway.GapRefused:
+		return "the provider refuses to say; it is asked again"
+	case gateway.GapForgotten:
+		return "the provider has forgotten it; ask those people, or see its own pages"
+	}
+	return "the adapter cannot ask the provider; see its own pages"
 }
 
 // health says who holds a channel, until when and why.

@@ -122,11 +122,11 @@ func (sh *shell) examine(ctx context.Context) []finding {
 		out = append(out, noChannels(ctx, api))
 	}
 	for _, ch := range status.Channels {
-		text := condition(ch.Health, ch.Incident, ch.Breaker, "")
+		text := condition(ch.Health, ch.Incident, ch.Breaker, "", ch.CatchingUp, ch.Gap)
 		if ch.Backlog > 0 {
 			text += ", " + plural(ch.Backlog, "message") + " waiting"
 		}
-		out = append(out, finding{"channel " + ch.Name, (ch.Health.Paused == gateway.NotPaused || ch.Health.Paused == gateway.PauseThrottled) && ch.Incident == nil && ch.Breaker != "open", text})
+		out = append(out, finding{"channel " + ch.Name, (ch.Health.Paused == gateway.NotPaused || ch.Health.Paused == gateway.PauseThrottled) && ch.Incident == nil && ch.Breaker != "open" && ch.Gap == nil, text})
 	}
 	return append(append(out, sh.examineCalendars(ctx, api)...), sh.examineSpending(ctx, api)...)
 }

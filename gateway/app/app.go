@@ -79,6 +79,7 @@ type App struct {
 	dispatch   *dispatch.Dispatcher
 	track      *track.Tracker
 	ears       *inbound.Ears
+	listener   *inbound.Listener
 	pages      *web.Server
 	spool      *spool.Spool // nil: this process hears nobody
 	agenda     *agenda.Agenda
@@ -163,7 +164,7 @@ func (a *App) build(ctx context.Context) error {
 		}
 	}
 	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), http: &http.Client{Transport: httpsend.Transport()}, now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs}
-	a.desk = &channelDesk{store: s, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }}
+	a.desk = &channelDesk{store: s, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }, deaf: func(id gateway.ID) bool { return a.listener.Deaf(id) }}
 	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
 		return err
 	}
@@ -196,6 +197,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.ears = a.newEars()
+	a.listener = a.newListener()
 	a.agenda = a.newAgenda()
 	reports := report.NewDesk(s, publisher{a.fanout}, o.Now)
 	schedules := a.schedules(reports)
@@ -209,13 +211,13 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.handler = o.offered(handler)
 	a.background = a.parts()
-	return nil
+	return a.listener.Look(ctx) // before anything leaves
 }
 
 // parts lists what the roles of this process keep running. Whatever they are, it hears of its channels, and what it is
 // asked about receipts it writes.
 func (a *App) parts() []part {
-	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"changes", a.follow}, {"watchdog", a.watch}, {"findings", a.followFindings}}
+	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"changes", a.follow}, {"watchdog", a.watch}, {"findings", a.followFindings}, {"listening", a.listener.Run}}
 	if a.has(RoleInbound) {
 		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll}, part{"spool", a.noteSpool})
 	}

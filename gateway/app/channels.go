@@ -19,6 +19,7 @@ type channelDesk struct {
 	live    *live
 	changed func(context.Context) error // after a channel was made, changed, paused or resumed in the ledger
 	state   func(gateway.ID) (dispatch.State, bool)
+	deaf    func(gateway.ID) bool // its provider is asked what came while nobody listened
 }
 
 type channelStore interface {
@@ -45,6 +46,7 @@ func (d *channelDesk) Views(ctx context.Context) ([]gateway.ChannelView, error) 
 	views := make([]gateway.ChannelView, 0, len(all))
 	for _, c := range all {
 		v := gateway.ChannelView{Channel: c, Breaker: "closed", Rates: []gateway.ChannelRate{}, Backlog: map[string]int{}, Errors: heard[c.ID]}
+		v.CatchingUp = d.deaf(c.ID)
 		if v.Errors == nil {
 			v.Errors = []gateway.ChannelError{}
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
 )
 
 // How a process learns that others keep on their disks what members said: it asks the ledger every hearEvery, and believes
@@ -16,7 +17,16 @@ const (
 
 // deaf says whether somebody's STOP on a channel may not be in the ledger yet: reminders and reports wait for that.
 func (a *App) deaf(channel gateway.ID) bool {
-	return a.othersSpool.Load() || a.spool != nil && a.spool.Waits(channel.String())
+	return a.listener.Deaf(channel) || a.othersSpool.Load() || a.spool != nil && a.spool.Waits(channel.String())
+}
+
+// newListener makes what knows up to when each channel was heard. A process that hears nobody goes by what the others note.
+func (a *App) newListener() *inbound.Listener {
+	p := inbound.ListenerParts{Channels: a.live, Ledger: a.store, Changed: a.dispatch.Refresh, Log: a.Log}
+	if a.has(RoleInbound) {
+		p.Ears = a.ears
+	}
+	return inbound.NewListener(p)
 }
 
 // hearOthers holds what is routine while another process has something in its spool, or may have: the ledger was away.

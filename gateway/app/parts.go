@@ -167,7 +167,7 @@ func (a *App) status(ctx context.Context) (gateway.Status, error) {
 			n += waiting
 		}
 		status.Backlog += n
-		status.Channels = append(status.Channels, gateway.ChannelStatus{ID: c.ID, Name: c.Name, Kind: c.Kind, Backlog: n, Health: c.Health, Breaker: c.Breaker, Incident: c.Incident})
+		status.Channels = append(status.Channels, gateway.ChannelStatus{ID: c.ID, Name: c.Name, Kind: c.Kind, Backlog: n, Health: c.Health, Breaker: c.Breaker, Incident: c.Incident, CatchingUp: c.CatchingUp, Gap: c.Gap})
 		if adapter, ok := a.live.Adapter(c.ID); ok {
 			if s, ok := adapter.(interface{ Sandbox() bool }); ok && s.Sandbox() {
 				status.Sandbox = true
@@ -195,7 +195,7 @@ func (a *App) newEars() *inbound.Ears {
 			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data, Author: "carillon"})
 			return err
 		},
-		Spool: a.spool, Waiting: a.dispatch.Refresh, Guests: a.store, Country: countries(a.Factories), Page: a.pages.Issue, Alive: a.polledAlive(), Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
+		Spool: a.spool, Waiting: a.dispatch.Refresh, Guests: a.store, Country: countries(a.Factories), Page: a.pages.Issue, Alive: a.polledAlive(), PolledAll: func(channel gateway.ID, all bool) { a.listener.Polled(channel, all) }, Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
 		Count: func(channel gateway.ID, heard inbound.Heard) { count(event{channel, heard}) },
 	})
 }

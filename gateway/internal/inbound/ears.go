@@ -82,11 +82,13 @@ type Parts struct {
 	// Waiting is called when the first event of a channel is spooled, and after some were replayed; nil: nobody asks.
 	Waiting func()
 	Alive   func(ctx context.Context, channel gateway.ID) // called after every poll that succeeded; nil: nobody asks
-	Polls   bool                                          // there is no public URL: Run polls every channel that can be, and that no other process polls
-	Pause   time.Duration                                 // at least, from one poll of a channel to the next; zero: a second
-	Now     func() time.Time                              // nil: time.Now
-	Log     *slog.Logger                                  // nil: nothing is logged
-	Count   func(channel gateway.ID, heard Heard)         // called for everything that was heard, and for what went wrong; nil: nobody counts
+	// PolledAll is called then too; all: the provider has nothing more of what came before that poll began. Nil: nobody asks.
+	PolledAll func(channel gateway.ID, all bool)
+	Polls     bool                                  // there is no public URL: Run polls every channel that can be, and that no other process polls
+	Pause     time.Duration                         // at least, from one poll of a channel to the next; zero: a second
+	Now       func() time.Time                      // nil: time.Now
+	Log       *slog.Logger                          // nil: nothing is logged
+	Count     func(channel gateway.ID, heard Heard) // called for everything that was heard, and for what went wrong; nil: nobody counts
 }
 
 // Heard is what the ears count.
@@ -148,6 +150,9 @@ func New(p Parts) *Ears {
 	}
 	if p.Alive == nil {
 		p.Alive = func(context.Context, gateway.ID) {}
+	}
+	if p.PolledAll == nil {
+		p.PolledAll = func(gateway.ID, bool) {}
 	}
 	if p.Count == nil {
 		p.Count = func(gateway.ID, Heard) {}

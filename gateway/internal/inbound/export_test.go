@@ -1,5 +1,7 @@
 package inbound
 
+import "context"
+
 // Meant is what tests and fuzzing ask: the meaning, the days or the language behind it, and "within" where a word for STOP
 // stands in a sentence.
 func Meant(text string, locales ...string) (meaning string, days int, locale string, within bool) {
@@ -9,3 +11,12 @@ func Meant(text string, locales ...string) (meaning string, days int, locale str
 
 // CodeIn is what tests ask.
 func CodeIn(text string) string { return codeIn(text).Reveal() }
+
+// Emergency is what tests ask.
+func Emergency(text string) bool { return emergency(text) }
+
+// Ask has the listener ask providers now, as Run does after a Look, and returns when they have answered.
+func (l *Listener) Ask(ctx context.Context) {
+	l.ask(ctx)
+	l.all.Wait()
+}

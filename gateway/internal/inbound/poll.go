@@ -88,7 +88,7 @@ func (e *Ears) polls(ctx context.Context, id gateway.ID, token int64) {
 	wait := time.Duration(0)
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := e.poll(ctx, id, token)
+		all, err := e.poll(ctx, id, token)
 		switch {
 		case ctx.Err() != nil, errors.Is(err, gateway.ErrStale): // another process polls it now
 			return
@@ -106,6 +106,7 @@ func (e *Ears) polls(ctx context.Context, id gateway.ID, token int64) {
 			}
 			wait = 0
 			e.Alive(ctx, id)
+			e.PolledAll(id, all)
 		}
 		rest(ctx, max(wait, e.Pause-time.Since(began)))
 	}
@@ -120,45 +121,55 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// poll fetches once. The cursor moves only after everything before it is stored.
-func (e *Ears) poll(ctx context.Context, id gateway.ID, token int64) (err error) {
+// justNow is how young, by our clock, what a poll brings must be so that nothing older waits behind it.
+const justNow = time.Minute
+
+// poll fetches once. The cursor moves only after everything before it is stored. It says whether the provider has nothing more
+// that came before: the poll brought nothing, or only what came just now.
+func (e *Ears) poll(ctx context.Context, id gateway.ID, token int64) (all bool, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("the adapter met a defect: %T", cause)
 		}
 	}()
-	all := e.Channels.All() // the channel may have been changed since
-	i := slices.IndexFunc(all, func(c gateway.Channel) bool { return c.ID == id })
+	known := e.Channels.All() // the channel may have been changed since
+	i := slices.IndexFunc(known, func(c gateway.Channel) bool { return c.ID == id })
 	adapter, ok := e.Channels.Adapter(id)
 	poller, polls := adapter.(channels.Poller)
 	if i < 0 || !ok || !polls {
-		return errors.New("the channel has no adapter that can be polled")
+		return false, errors.New("the channel has no adapter that can be polled")
 	}
 	if e.behind(id) {
-		return errBehind
+		return false, errBehind
 	}
 	cursor, err := e.Cursors.Cursor(ctx, id)
 	if err != nil {
-		return fmt.Errorf("read the cursor: %w", err)
+		return false, fmt.Errorf("read the cursor: %w", err)
 	}
+	before := e.Now().Add(-justNow)
 	bounded, cancel := context.WithTimeout(ctx, pollTime)
 	defer cancel()
 	events, next, err := poller.Poll(bounded, cursor)
 	if err != nil {
-		return err
+		return false, err
 	}
 	inOrder(events)
-	if err := e.Hear(ctx, all[i], events); err != nil {
+	if err := e.Hear(ctx, known[i], events); err != nil {
 		e.Count(id, HeardFailure)
-		return err
+		return false, err
 	}
 	if next == cursor {
-		return nil
+		return len(events) == 0 || young(events, before), nil
 	}
 	if err := e.Cursors.SetCursor(ctx, id, next, token); err != nil {
-		return fmt.Errorf("keep the cursor: %w", err)
+		return false, fmt.Errorf("keep the cursor: %w", err)
 	}
-	return nil
+	return len(events) > 0 && young(events, before), nil
+}
+
+// young reports whether all events happened after a time.
+func young(events []channels.Event, after time.Time) bool {
+	return !slices.ContainsFunc(events, func(e channels.Event) bool { return !e.At.After(after) })
 }
 
 // inOrder puts events in the order in which they happened: some providers list the newest first. Without all times, the

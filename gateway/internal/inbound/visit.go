@@ -93,7 +93,7 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 			}
 		}
 	}
-	if fresh && word == start {
+	if fresh && (word == start || word == yes || word == joins) {
 		if late, err := v.stoppedSince(ctx, owners); err != nil || late {
 			return err
 		}
@@ -239,6 +239,9 @@ func (v *visit) anySince(ctx context.Context, owners []known, is func(gateway.Co
 	}
 	return false, nil
 }
+
+// late is how old, as the provider says, something may be that we hear as it comes.
+const late = time.Minute
 
 // point finds the contact point of a member that the event came from.
 func (v *visit) point(m gateway.Member) (gateway.ContactPoint, bool) {

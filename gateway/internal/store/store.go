@@ -20,6 +20,7 @@ type Store interface {
 	gateway.Consents
 	gateway.Wishes
 	gateway.Channels
+	gateway.Listening
 	gateway.Troubles
 	gateway.Notices
 	gateway.Costs

@@ -68,14 +68,16 @@ func (t *txn) changeChannel(c gateway.Channel) error {
 
 // Channels lists all in the order they were made.
 func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
-	type row struct {
+	type line struct {
 		c           gateway.Channel
 		groups, key string
 		options     []byte
+		gap         gateway.HearingGap
+		now         int64
 	}
-	read, err := list(ctx, s, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, routine_only, trip_after, trip_minutes, sensitive FROM channels ORDER BY id", nil, func(r *row) []any {
+	read, err := list(ctx, s, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, routine_only, trip_after, trip_minutes, sensitive, gap_from, gap_until, gap_reason, "+nowSQL("$1")+" FROM channels ORDER BY id", []any{s.fixed()}, func(r *line) []any {
 		return []any{&r.c.ID, &r.c.GroupID, &r.c.Name, &r.c.Adapter, &r.c.Kind, &r.groups, &r.c.Senders, &r.key, &r.options, (*string)(&r.c.Health.Paused),
-			&r.c.Health.PausedUntil, &r.c.Health.Code, &r.c.Health.Detail, &r.c.Health.Since, &r.c.Health.RoutineOnly, &r.c.Trip.After, &r.c.Trip.Minutes, &r.c.Sensitive}
+			&r.c.Health.PausedUntil, &r.c.Health.Code, &r.c.Health.Detail, &r.c.Health.Since, &r.c.Health.RoutineOnly, &r.c.Trip.After, &r.c.Trip.Minutes, &r.c.Sensitive, &r.gap.From, &r.gap.Until, (*string)(&r.gap.Reason), &r.now}
 	})
 	if err != nil {
 		return nil, err
@@ -94,7 +96,7 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 		if err := errors.Join(err, json.Unmarshal([]byte(r.groups), &r.c.Groups)); err != nil {
 			return nil, err
 		}
-		r.c.Options, r.c.Incident = plain, ailing[r.c.ID]
+		r.c.Options, r.c.Incident, r.c.Gap = plain, ailing[r.c.ID], row.ShownGap(r.gap, r.now)
 		all = append(all, r.c)
 	}
 	return all, nil

@@ -112,6 +112,7 @@ func run(t *testing.T, open Open) {
 		{"an address is confirmed", confirm},
 		{"a provider marks an address", mark},
 		{"channels and their health", channels},
+		{"listening", listening},
 		{"a duty has one holder", duties},
 		{"a paused poller writes nothing", pausedPoller},
 		{"inbound messages come once", inbound},
