@@ -98,6 +98,46 @@ func pauses(t *testing.T, open Open) {
 	w.granted(plan(gateway.Report))
 }
 
+// dropped: what was planned for a topic that she dropped since does not go to that contact point; alerts of another topic and
+// what belongs to her account pass. What she takes again leaves.
+func dropped(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	m := w.member("sms", "telegram")
+	wish := func(taken bool, points ...int) {
+		t.Helper()
+		var topics []gateway.TopicWish
+		for _, i := range points {
+			topics = append(topics, gateway.TopicWish{Point: m.Points[i].ID, Topic: "reports", Taken: taken})
+		}
+		w.ok(w.Wish(w.ctx, w.group.ID, m.ID, gateway.Wish{Topics: topics}, gateway.Consent{Source: "member"}))
+	}
+	plan := func(class gateway.Class) gateway.ID { return w.plan(w.submit(class), 1, m)[0] }
+	refused := func(what string, id gateway.ID) {
+		t.Helper()
+		c := w.claim(id)
+		equal(t, what, c.Verdict, gateway.Unusable)
+		equal(t, "why", c.Dropped, true)
+		w.is(id, gateway.Waiting, "")
+	}
+	report, alert, account, later := plan(gateway.Report), plan(gateway.LifeSafety), plan(gateway.Account), plan(gateway.Reminder)
+	wish(false, 0)
+	refused("a report", report)
+	refused("whatever the class", alert)
+	w.granted(account)
+	w.ok(w.Advance(w.ctx, []gateway.Move{{Delivery: report, Next: gateway.Step{Kind: gateway.StepPoint, Due: w.clock.Now(), Channel: w.telegram.ID, Point: m.Points[1].ID}}}))
+	w.granted(report)
+	w.ok(w.Advance(w.ctx, []gateway.Move{{Delivery: later, Next: gateway.Step{Kind: gateway.StepPoint, Due: w.clock.Now(), Channel: w.telegram.ID, Point: m.Points[1].ID}}}))
+	wish(false, 1)
+	refused("what has moved there", later)
+	w.crash()
+	refused("after a restart", alert)
+	wish(true, 0)
+	w.granted(alert)
+	elsewhere := w.plan(w.submit(gateway.Report, func(b *gateway.Broadcast) { b.Audience.Topic = "" }), 1, m)[0]
+	wish(false, 0)
+	w.granted(elsewhere)
+}
+
 // stopEverywhere: an address that was stopped for every group is stopped in each that learns of it, also after she was erased.
 // START in one group is for that one, until STOP is said again.
 func stopEverywhere(t *testing.T, open Open) {
