@@ -65,6 +65,7 @@ func run(t *testing.T, open Open) {
 		{"a member wishes", wishes},
 		{"a pause holds what is routine", pauses},
 		{"a topic dropped holds back what was planned", dropped},
+		{"what a member decided is hers", hers},
 		{"a claim says everything that sending needs", claimed},
 		{"a stale token writes nothing", staleToken},
 		{"the same delivery twice in one call", twice},

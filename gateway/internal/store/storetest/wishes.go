@@ -196,3 +196,52 @@ func reportedStop(t *testing.T, open Open) {
 	w.ok(err)
 	equal(t, "after START", w.read(w.group.ID, m.ID).Points[0].State, gateway.PointActive)
 }
+
+// hers: what a member decided herself no file of members changes, and staging tells; what she did not decide it does. A topic
+// that she dropped no evidence gives back but her own yes.
+func hers(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	first := w.row("K-1", "sms", "telegram")
+	id := w.take(w.group.ID, first)[0].MemberID
+	m := w.read(w.group.ID, id)
+	text, chat := m.Points[0], m.Points[1]
+	equal(t, "her own before", len(m.Own.Names()), 0)
+	file := func(change func(*gateway.StagedMember)) (gateway.Staged, gateway.Member) {
+		t.Helper()
+		row := w.row("K-1")
+		row.KeepsNeutral, row.Keeps = true, gateway.Kept{Locale: true, Fallback: true, Zone: true, Tags: true}
+		change(&row)
+		return w.take(w.group.ID, row)[0], w.read(w.group.ID, id)
+	}
+	all := func(row *gateway.StagedMember) {
+		row.Member.Locale, row.Member.Fallback, row.Member.Zone, row.Member.Quiet, row.Member.Neutral = "fr", []string{"de"}, "Europe/Paris", "12:00-13:00", false
+		row.Member.Tags, row.KeepsNeutral, row.Keeps = []string{"north"}, false, gateway.Kept{}
+		w.addPoint(row, "sms", text.Address, "reports")
+		w.addPoint(row, "telegram", chat.Address, "reports")
+	}
+	staged, got := file(all)
+	equal(t, "what is not hers", fmt.Sprint(staged.Hers, got.Locale, got.Fallback, got.Zone, got.Quiet, got.Points[0].ID == text.ID), "falsefr[de]Europe/Paris12:00-13:00true")
+
+	yes := true
+	w.ok(w.Wish(w.ctx, w.group.ID, id, gateway.Wish{Locale: "sw", Fallback: []string{}, Zone: "Africa/Nairobi", Quiet: gateway.NoQuiet, Neutral: &yes, Order: []gateway.ID{chat.ID},
+		Topics: []gateway.TopicWish{{Point: text.ID, Topic: "reports"}}}, gateway.Consent{Source: "member"}))
+	before := len(must(w.Evidence(w.ctx, w.group.ID, id)))
+	staged, got = file(func(row *gateway.StagedMember) {
+		all(row)
+		w.addPoint(row, "email", "new@example.org", "reports")
+	})
+	equal(t, "said of it", staged.Hers, true)
+	equal(t, "what is hers", fmt.Sprint(got.Locale, len(got.Fallback), got.Zone, got.Quiet, got.Neutral), "sw0Africa/Nairobitrue")
+	equal(t, "what is not", fmt.Sprint(got.Tags), "[north]")
+	equal(t, "the order", got.Points[0].ID == chat.ID && got.Points[1].ID == text.ID && got.Points[2].Kind == "email", true)
+	equal(t, "the topic she dropped", len(got.Points[1].Topics), 0)
+	equal(t, "pieces of evidence: of the new address only", len(must(w.Evidence(w.ctx, w.group.ID, id)))-before, 1)
+	equal(t, "her own", fmt.Sprint(got.Own.Names()), "[language fallback zone quiet neutral order topics]")
+	staged, _ = file(func(row *gateway.StagedMember) { row.Member.Name = "Another name" })
+	equal(t, "a row that speaks of nothing of hers", staged.Hers, false)
+
+	w.ok(w.Wish(w.ctx, w.group.ID, id, gateway.Wish{Topics: []gateway.TopicWish{{Point: text.ID, Topic: "reports", Taken: true}}}, gateway.Consent{Source: "member"}))
+	_, got = file(func(row *gateway.StagedMember) { w.addPoint(row, "sms", text.Address, "alerts") })
+	equal(t, "after she took it again, and a topic she never dropped", len(got.Points[1].Topics), 2)
+	equal(t, "her own", got.Own&gateway.OwnTopics, 0)
+}
