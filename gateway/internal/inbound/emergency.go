@@ -5,6 +5,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/carillon-gateway/carillon/templates"
 )
 
 // emergencies are words that sound like an emergency, in capital letters, for each shipped language; the first are everybody's.
@@ -44,4 +46,9 @@ func emergency(text string) bool {
 		}
 	}
 	return false
+}
+
+// cries reports whether a message that asks for HELP may be a cry for it: in any words but the one that our own messages name.
+func cries(text string) bool {
+	return spoken(text) != templates.WordKey(string(templates.CommandHelp)) && emergency(text)
 }
