@@ -36,16 +36,18 @@ func Wish(topics []Topic, points []Found, w gateway.Wish, proof gateway.Consent)
 			return out, gateway.Faultf(gateway.CodeInvalid, "topic %q: the group has no such topic, or she no such contact point", t.Topic)
 		}
 		p := &out.Points[i]
-		if p.Dropped &^= bit; !t.Taken {
-			p.Dropped |= bit
-		}
 		if t.Taken && p.State == Unconfirmed {
 			return out, gateway.Faultf(gateway.CodeConflict, "this contact point is not confirmed yet; it has to be before it can take a topic")
+		}
+		if t.Taken {
+			p.Dropped &^= bit
 		}
 		if t.Taken == (p.Topics&bit != 0) {
 			continue
 		}
-		p.Topics ^= bit
+		if p.Topics ^= bit; !t.Taken {
+			p.Dropped |= bit
+		}
 		c := proof
 		c.ID, c.PointID, c.Topic, c.Granted = gateway.NewID(), p.ID, t.Topic, t.Taken
 		out.Evidence = append(out.Evidence, c)

@@ -240,8 +240,8 @@ func hers(t *testing.T, open Open) {
 	staged, _ = file(func(row *gateway.StagedMember) { row.Member.Name = "Another name" })
 	equal(t, "a row that speaks of nothing of hers", staged.Hers, false)
 
-	w.ok(w.Wish(w.ctx, w.group.ID, id, gateway.Wish{Topics: []gateway.TopicWish{{Point: text.ID, Topic: "reports", Taken: true}}}, gateway.Consent{Source: "member"}))
+	w.ok(w.Wish(w.ctx, w.group.ID, id, gateway.Wish{Topics: []gateway.TopicWish{{Point: text.ID, Topic: "reports", Taken: true}, {Point: text.ID, Topic: "alerts"}}}, gateway.Consent{Source: "member"}))
 	_, got = file(func(row *gateway.StagedMember) { w.addPoint(row, "sms", text.Address, "alerts") })
-	equal(t, "after she took it again, and a topic she never dropped", len(got.Points[1].Topics), 2)
+	equal(t, "after she took it again, and a topic that she never had to drop", len(got.Points[1].Topics), 2)
 	equal(t, "her own", got.Own&gateway.OwnTopics, 0)
 }
