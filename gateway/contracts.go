@@ -235,6 +235,7 @@ type Staged struct {
 	Kind     StagedKind
 	Line     int  // for StagedDuplicate: the line that has it already
 	Stopped  bool // a STOP stands against one of its addresses: it stays stopped
+	Hers     bool // it speaks of what the member decided herself: that stays as it is
 	MemberID ID
 }
 

@@ -247,7 +247,7 @@ func (s Situation) Unusable() Decision {
 		return Decision{Ask: true}
 	}
 	d := s.onward(Decision{}, s.Claim.Tries, false)
-	if d.Next.Kind == StepEnd && d.Next.Reason == ReasonFailed && len(s.Attempts) == 0 {
+	if d.Next.Kind == StepEnd && d.Next.Reason == ReasonFailed && (len(s.Attempts) == 0 || s.Claim.Dropped) {
 		d.Next.Reason = ReasonSuppressed
 	}
 	return d

@@ -308,6 +308,10 @@ func TestUnusable(t *testing.T) {
 	if d := s.Unusable(); d.Next.Reason != gateway.ReasonFailed {
 		t.Errorf("nothing is left: %+v", d.Next)
 	}
+	s.Claim.Dropped = true
+	if d := s.Unusable(); d.Next.Reason != gateway.ReasonSuppressed {
+		t.Errorf("she dropped the topic: %+v", d.Next)
+	}
 }
 
 // TestDecisions holds what must be true of every decision whatsoever.

@@ -50,7 +50,7 @@ const (
 	Held                    // its broadcast is stopped; it comes back on resume
 	Lapsed                  // it has expired and is ended now
 	Silenced                // the person said STOP or paused, or is erased; it is ended now
-	Unusable                // the contact point is no good any more: take the next one (Mender.Advance)
+	Unusable                // the contact point is no good any more, or she dropped the topic there: take the next one (Mender.Advance)
 	Capped                  // the group's hard cap is reached; it comes back when the cap binds no more (Costs.Uncap)
 )
 
@@ -79,6 +79,7 @@ type Claim struct {
 	Resends   int  // of this delivery after doubt, so far
 	Class     Class
 	Topic     string // of the broadcast's audience
+	Dropped   bool   // with Unusable: she has dropped the topic at the contact point since it was planned
 	Avoid     ID     // a channel that must not carry it; zero: none
 	Only      ID     // the one contact point that may carry it; zero: any of hers
 	Policy    Policy
@@ -87,6 +88,14 @@ type Claim struct {
 	ClaimedAt time.Time    // of Attempt, for cases
 	SettledAt time.Time    // when State began, for cases: one in doubt was over by then
 	Parts     []string     // provider ids of Attempt so far, for cases
+}
+
+// WhyUnusable says why a claim was Unusable.
+func (c *Claim) WhyUnusable() string {
+	if c.Dropped {
+		return "she takes this topic at that contact point no more"
+	}
+	return "the contact point was no good any more"
 }
 
 // Refusal is why an attempt was refused or is in doubt.

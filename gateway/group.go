@@ -107,6 +107,7 @@ type Member struct {
 	Quiet       string         `json:"quiet,omitempty"`       // when she is not to be disturbed, as ParseQuiet reads it; of an import, empty: as it was, NoQuiet: never
 	Leads       string         `json:"leads,omitempty"`       // when she is reminded of events, as ParseLeads reads it; empty: as her group says; of an import, empty: as it was, DefaultRules: as her group says
 	PausedUntil time.Time      `json:"paused_until,omitzero"` // she gets no reports and no reminders until then; Endless: until she says so
+	Own         Own            `json:"-"`                     // what of this she decided herself, so that no import changes it
 	Tags        []string       `json:"tags,omitempty"`
 	Points      []ContactPoint `json:"points"` // in the order she prefers
 	CreatedAt   time.Time      `json:"created_at"`

@@ -12,6 +12,7 @@ type ImportReport struct {
 	Bad        int                `json:"bad"`         // rows with a problem that is not a note
 	Asked      int                `json:"unconfirmed"` // members without evidence of consent: they can only be asked to confirm
 	Stopped    int                `json:"stopped"`     // members with an address against which a STOP stands
+	Hers       int                `json:"hers"`        // members who decided something herself that their row says otherwise or again: it stays as she decided
 	Problems   []ImportProblem    `json:"problems"`    // the first MaxImportProblems
 	Counts     map[ImportFlaw]int `json:"counts"`      // of all problems
 }

@@ -15,7 +15,7 @@ type Wishes interface {
 	// Wish carries out all of a wish or nothing. ErrNotFound: the group has no such member. CodeInvalid: Wish.Checked says
 	// why, Order names what is not hers, or Topics a contact point or topic that is not there. CodeConflict: she takes a
 	// topic at a contact point that is not confirmed. Every topic that she takes or drops leaves the proof as evidence, with
-	// the topic's name; one that she had, or had not, leaves none. No wish changes the state of a contact point: a STOP stands.
+	// the topic's name; one that she had, or had not, leaves none. What she decides is her Own from then on. No wish changes the state of a contact point: a STOP stands.
 	Wish(ctx context.Context, group, member ID, w Wish, proof Consent) error
 }
 
@@ -36,6 +36,43 @@ type TopicWish struct {
 	Point ID
 	Topic string
 	Taken bool
+}
+
+// Own is what a member decided herself: hers until she decides otherwise, whatever a file of members says.
+type Own int64
+
+// What is a member's own.
+const (
+	OwnLocale Own = 1 << iota
+	OwnFallback
+	OwnZone
+	OwnQuiet
+	OwnNeutral
+	OwnOrder  // of her contact points
+	OwnTopics // some that she dropped
+)
+
+// ownNames are the words for them, in order.
+var ownNames = [...]string{"language", "fallback", "zone", "quiet", "neutral", "order", "topics"}
+
+// Names gives the words for what is her own.
+func (o Own) Names() (names []string) {
+	for i, name := range ownNames {
+		if o&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Own is what becomes a member's own by a wish, but for topics, where that depends on those she had.
+func (w Wish) Own() (o Own) {
+	for i, said := range [...]bool{w.Locale != "", w.Fallback != nil, w.Zone != "", w.Quiet != "", w.Neutral != nil, w.Order != nil} {
+		if said {
+			o |= 1 << i
+		}
+	}
+	return o
 }
 
 // MaxPause is the longest pause with an end.

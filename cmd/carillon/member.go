@@ -137,6 +137,11 @@ func (sh *shell) tellImport(name string, r gateway.ImportReport, dryRun bool) er
 			return err
 		}
 	}
+	if r.Hers > 0 {
+		if err := sh.say("%s decided for themselves what their rows say again or otherwise: that stays as they chose.", plural(r.Hers, "member")); err != nil {
+			return err
+		}
+	}
 	switch {
 	case r.Published:
 		return sh.say("They are members now.")
@@ -201,6 +206,21 @@ func (sh *shell) memberShow() *cobra.Command {
 		}
 		if m.Leads != "" {
 			if err := sh.say("reminders of events: %s", m.Leads); err != nil {
+				return err
+			}
+		}
+		switch {
+		case m.Paused.Equal(gateway.Endless):
+			if err := sh.say("paused: no reports and reminders until she says so"); err != nil {
+				return err
+			}
+		case !m.Paused.IsZero():
+			if err := sh.say("paused: no reports and reminders until %s", clock(m.Paused)); err != nil {
+				return err
+			}
+		}
+		if len(m.Own) > 0 {
+			if err := sh.say("her own choice, which no import changes: %s", strings.Join(m.Own, ", ")); err != nil {
 				return err
 			}
 		}

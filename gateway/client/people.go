@@ -23,6 +23,8 @@ type Member struct {
 	Neutral   bool           `json:"neutral,omitempty"`
 	Quiet     string         `json:"quiet,omitempty"`
 	Leads     string         `json:"leads,omitempty"`
+	Paused    time.Time      `json:"paused_until,omitzero"`
+	Own       []string       `json:"own,omitempty"` // what she decided herself, so that no import changes it
 	Tags      []string       `json:"tags,omitempty"`
 	Points    []ContactPoint `json:"points"`
 	CreatedAt time.Time      `json:"created_at"`

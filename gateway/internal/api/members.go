@@ -21,6 +21,8 @@ type member struct {
 	Neutral   bool           `json:"neutral,omitempty" doc:"No group name, a pointer instead of the text."`
 	Quiet     string         `json:"quiet,omitempty" doc:"Her quiet hours, by her clock: when she is not to be disturbed, and what else than reports and reminders waits." example:"22:00-07:00; alerts wait"`
 	Leads     string         `json:"leads,omitempty" doc:"How long before events she is reminded, by topic; absent: as her group says." example:"meetings 1w, 2h; kitchen none"`
+	Paused    time.Time      `json:"paused_until,omitzero" doc:"She gets no reports and reminders until then; in the year 9999: until she says so."`
+	Own       []string       `json:"own,omitempty" enum:"language,fallback,zone,quiet,neutral,order,topics" doc:"What of this she decided herself: no import changes it."`
 	Tags      []string       `json:"tags,omitempty"`
 	Points    []contactPoint `json:"points" doc:"In the order she prefers."`
 	CreatedAt time.Time      `json:"created_at"`
@@ -45,7 +47,7 @@ type askMembers struct {
 // memberOf tells of a member with the texts that m has, masked or not.
 func memberOf(m gateway.Member) member {
 	out := member{ID: m.ID, Ref: m.Ref.Reveal(), Name: m.Name.Reveal(), Locale: m.Locale, Fallback: m.Fallback, Zone: m.Zone, Neutral: m.Neutral, Quiet: m.Quiet, Leads: m.Leads,
-		Tags: m.Tags, Points: make([]contactPoint, len(m.Points)), CreatedAt: m.CreatedAt}
+		Paused: m.PausedUntil, Own: m.Own.Names(), Tags: m.Tags, Points: make([]contactPoint, len(m.Points)), CreatedAt: m.CreatedAt}
 	for i, p := range m.Points {
 		if p.Topics == nil {
 			p.Topics = []string{}

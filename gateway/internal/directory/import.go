@@ -236,6 +236,9 @@ func (t *tally) staged(m gateway.StagedMember, s gateway.Staged) {
 	if len(m.Consents) == 0 {
 		r.Asked++
 	}
+	if s.Hers {
+		r.Hers++
+	}
 	if s.Stopped {
 		r.Stopped++
 		t.add(gateway.ImportProblem{Line: m.Line, Flaw: gateway.FlawStopped, Note: true,

@@ -70,7 +70,7 @@ func (m *mender) run(ctx context.Context) {
 				case <-ctx.Done():
 					return
 				case c := <-m.unusable:
-					m.moveOn(ctx, c, gateway.Situation.Unusable, gateway.Move{Detail: "the contact point was no good any more"})
+					m.moveOn(ctx, c, gateway.Situation.Unusable, gateway.Move{Detail: c.WhyUnusable()})
 				}
 			}
 		})

@@ -187,6 +187,8 @@ func TestAGroupsOwnWords(t *testing.T) {
 		"reserved: carriers":         {Acks: map[string][]string{"en": {"Yes"}}},
 		"means stop in Español":      {Acks: map[string][]string{"en": {"FIN"}}},
 		"means yes in Deutsch":       {Acks: map[string][]string{"de": {"ja"}}},
+		"\"ME\"":                     {Acks: map[string][]string{"en": {"ME"}}},
+		"\"page\"":                   {Acks: map[string][]string{"de": {"page"}}},
 		"begins with":                {Acks: map[string][]string{"en": {"pause 5"}}},
 		"stands for":                 {Words: map[string][]string{"start": {"weiterhin"}}, Acks: map[string][]string{"de": {"WEITERHIN"}}},
 		"no such command":            {Words: map[string][]string{"dance": {"tango"}}},

@@ -153,3 +153,17 @@ func TestStrangersAndSharedTelephones(t *testing.T) {
 		t.Errorf("%+v, %+v", a, sent)
 	}
 }
+
+// A cry for help is answered as HELP is and people read it, at once; the word that our own messages name is no cry.
+func TestACryForHelp(t *testing.T) {
+	st := newStage(t)
+	st.enrol(st.harbour, "telegram:700")
+	st.say(st.chat, told{ID: "1", From: "700", Text: "HELP"})
+	if waiting, err := st.s.Threads(t.Context(), st.harbour.ID, gateway.ID{}, 10); err != nil || len(waiting) != 0 {
+		t.Errorf("HELP waits: %v, %v", waiting, err)
+	}
+	st.say(st.chat, told{ID: "2", From: "700", Text: "Help me!"})
+	if c := st.read(); !c.Urgent || len(st.answers(st.harbour)) != 2 {
+		t.Errorf("%+v with %d answers", c.ThreadView, len(st.answers(st.harbour)))
+	}
+}

@@ -175,11 +175,12 @@ func (v *visit) keep(ctx context.Context, owners []known, text string, word mean
 		}
 		owners = []known{{group: v.groups[0]}}
 	}
+	waits := word == nothing || word == help && cries(text)
 	for _, k := range owners {
 		isNew, err := v.Inbox.Receive(ctx, gateway.InboundMessage{
 			ID: gateway.NewID(), GroupID: k.group.ID, ChannelID: v.ch.ID, EventID: v.eventID(), MemberIDs: k.ids, Kind: v.ch.Kind,
 			From: v.from, Text: gateway.Private(text), Meaning: string(word), At: v.at,
-			ReplyTo: v.event.Inbound.ReplyTo, Waits: word == nothing, Urgent: word == nothing && emergency(text),
+			ReplyTo: v.event.Inbound.ReplyTo, Waits: waits, Urgent: waits && emergency(text),
 		})
 		if err != nil {
 			return false, fmt.Errorf("keep a message: %w", err)

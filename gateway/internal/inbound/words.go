@@ -154,6 +154,11 @@ func stopsWithin(key string, locales []string) bool {
 // emergency reports whether a message sounds like one.
 func emergency(text string) bool { return templates.Words().Emergency(templates.WordKey(text)) }
 
+// cries reports whether a message that asks for HELP may be a cry for it: in any words but the one that our own messages name.
+func cries(text string) bool {
+	return spoken(text) != templates.WordKey(string(templates.CommandHelp)) && emergency(text)
+}
+
 // readsOf lists the shipped languages that one who wrote reads: hers with what she falls back to, and the group's.
 func readsOf(k known) []string {
 	var all []string

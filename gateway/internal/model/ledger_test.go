@@ -67,7 +67,7 @@ func (m *machine) claim(w *world, d int, stopped bool) (granted bool, fault stri
 		point = roll.Invalid
 	}
 	frozen := row.Frozen{Class: m.class, Policy: m.policy, Expires: micros(m.expires)}
-	verdict, reason, _ := frozen.Judge(&gateway.Claim{}, micros(w.now), stopped, false, point, 0)
+	verdict, reason, _ := frozen.Judge(&gateway.Claim{}, micros(w.now), stopped, false, point, 0, 0)
 	switch verdict {
 	case gateway.Held:
 		r.row = rowHeld

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -105,7 +106,7 @@ func faulty(err error) string {
 	return ""
 }
 
-// save keeps her settings.
+// save keeps her settings. The form holds all of them; hers becomes what she changes.
 func (v *visit) save() {
 	form := v.r.PostForm
 	locale := form.Get("locale")
@@ -129,7 +130,22 @@ func (v *visit) save() {
 	if quiet == "" {
 		quiet = gateway.NoQuiet
 	}
-	v.wish(gateway.Wish{Locale: locale, Zone: strings.TrimSpace(form.Get("zone")), Quiet: quiet, Neutral: &neutral}, "chosen")
+	w := gateway.Wish{Locale: locale, Zone: strings.TrimSpace(form.Get("zone")), Quiet: quiet, Neutral: &neutral}
+	if w.Locale == v.member.Locale {
+		w.Locale = ""
+	}
+	if w.Zone == v.member.Zone {
+		w.Zone = ""
+	}
+	if neutral == v.member.Neutral {
+		w.Neutral = nil
+	}
+	if had := cmp.Or(v.member.Quiet, gateway.NoQuiet); quiet == had {
+		w.Quiet = ""
+	} else if q, err := gateway.ParseQuiet(quiet); err == nil && q.String() == had {
+		w.Quiet = ""
+	}
+	v.wish(w, "chosen")
 }
 
 // shortTime cuts the seconds that some browsers send.

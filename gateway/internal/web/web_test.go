@@ -76,6 +76,11 @@ func TestWhatSheDecides(t *testing.T) {
 	st := newStage(t)
 	m := st.enrol(nil, "sms:"+ann, "email:"+mail)
 	link := st.link(m)
+	before := st.member(m.ID)
+	st.post(link, "home", "do", "save", "locale", before.Locale, "zone", before.Zone, "neutral", "1")
+	if now := st.member(m.ID); now.Own != gateway.OwnNeutral {
+		t.Errorf("she changed one thing, and what is hers is %v", now.Own.Names())
+	}
 	if a := st.post(link, "home", "do", "save", "locale", "fa", "digits", "latn", "zone", "Asia/Tehran", "from", "22:00", "to", "07:00", "alerts", "1", "neutral", "1"); a.status != http.StatusSeeOther || a.header.Get("Location") != link+"/home?saved" {
 		t.Fatalf("%d to %q: %s", a.status, a.header.Get("Location"), a.body)
 	}

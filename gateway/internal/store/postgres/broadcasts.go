@@ -44,8 +44,12 @@ func (s *Store) openWords(ctx context.Context, b *gateway.Broadcast, words []byt
 	return err
 }
 
+// noTopics stands for the topics of a group until storing tells them.
+const noTopics = "[]"
+
 const submitStatement = `INSERT INTO broadcasts (group_id, id, key, fingerprint, kind, class, audience, words_sealed, sensitive, author, state, stopped, policy, lane,
-	created_at, start_at, expires_at, forget_at, planned, cursor, local_at, late_for, personal, lapsed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,false,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,false)`
+	created_at, start_at, expires_at, forget_at, planned, cursor, local_at, late_for, personal, lapsed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,false,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,false)
+	RETURNING (SELECT topics FROM groups WHERE id = $1)`
 
 // Submit stores a broadcast once, with all its deliveries if they are given, in one round trip. If the answer is lost it is
 // stored again, and the key tells whether it was.
@@ -59,7 +63,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 		return gateway.Submission{}, err
 	}
 	info := &frozen{Frozen: row.Frozen{ID: b.ID, Group: b.GroupID, Start: row.ToMicros(b.StartAt), Expires: row.ToMicros(b.ExpiresAt), Sensitive: b.Sensitive, Personal: b.Personal}}
-	if err := info.Set(string(b.Class), row.JSON(b.Audience), row.JSON(b.Policy)); err != nil {
+	if err := info.Set(string(b.Class), row.JSON(b.Audience), row.JSON(b.Policy), noTopics); err != nil {
 		return gateway.Submission{}, err
 	}
 	unfit := b.CheckNew()
@@ -72,7 +76,13 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 				}
 			}
 			batch := &pgx.Batch{}
-			batch.Queue(submitStatement, submission(&b, words, fingerprint, whole)...)
+			batch.Queue(submitStatement, submission(&b, words, fingerprint, whole)...).QueryRow(func(r pgx.Row) error {
+				var topics string
+				if err := r.Scan(&topics); err != nil {
+					return err
+				}
+				return info.SetTopics(topics)
+			})
 			if whole != nil {
 				if err := t.queueRenderings(batch, whole.Renderings, key); err != nil {
 					return false, err

@@ -201,6 +201,7 @@ type applier struct {
 	from gateway.ID // what stands before it was carried out
 
 	boxes   map[gateway.ID][]byte // keys of those who are still there
+	own     map[gateway.ID]gateway.Own
 	points  map[string][]*changedPoint
 	changed []*changedPoint
 	write   memberWriter
@@ -273,19 +274,20 @@ func (a *applier) apply() (int, error) {
 
 // The members are given in order. Each is looked up by her whole key, see stopsQuery.
 const (
-	lockMembers = "SELECT m.* FROM unnest($2::uuid[]) AS a (id) CROSS JOIN LATERAL (SELECT id, key_sealed FROM members WHERE group_id = $1 AND id = a.id LIMIT 1 FOR UPDATE) m"
+	lockMembers = "SELECT m.* FROM unnest($2::uuid[]) AS a (id) CROSS JOIN LATERAL (SELECT id, key_sealed, own FROM members WHERE group_id = $1 AND id = a.id LIMIT 1 FOR UPDATE) m"
 	lockPoints  = `SELECT p.* FROM unnest($2::uuid[]) AS a (id)
-		CROSS JOIN LATERAL (SELECT member_id, id, kind, address_index, state, topics FROM contact_points WHERE group_id = $1 AND member_id = a.id ORDER BY id FOR UPDATE) p`
+		CROSS JOIN LATERAL (SELECT member_id, id, kind, address_index, state, topics, dropped, position FROM contact_points WHERE group_id = $1 AND member_id = a.id ORDER BY id FOR UPDATE) p`
 )
 
 // read locks members and their contact points, in the order of their identifiers.
 func (a *applier) read(members []gateway.ID) error {
-	a.boxes, a.points = make(map[gateway.ID][]byte, len(members)), make(map[string][]*changedPoint, len(members))
+	a.boxes, a.own, a.points = make(map[gateway.ID][]byte, len(members)), make(map[gateway.ID]gateway.Own, len(members)), make(map[string][]*changedPoint, len(members))
 	if err := a.query(lockMembers, []any{a.desk.Group, members}, func(r pgx.Rows) error {
 		var id gateway.ID
 		var wrapped []byte
-		err := r.Scan(&id, &wrapped)
-		a.boxes[id] = wrapped
+		var own int64
+		err := r.Scan(&id, &wrapped, &own)
+		a.boxes[id], a.own[id] = wrapped, gateway.Own(own)
 		return err
 	}); err != nil {
 		return err
@@ -294,20 +296,22 @@ func (a *applier) read(members []gateway.ID) error {
 		p := &changedPoint{}
 		var kind string
 		var index []byte
-		err := r.Scan(&p.Member, &p.ID, &kind, &index, &p.State, &p.Topics)
+		err := r.Scan(&p.Member, &p.ID, &kind, &index, &p.State, &p.Topics, &p.Dropped, &p.Position)
 		at := pointKey(p.Member, kind, index)
 		a.points[at] = append(a.points[at], p)
 		return err
 	})
 }
 
-// change changes a member as a row says. Addresses that the row does not name stay; consent is added, never taken away;
+// change changes a member as a row says, but for what she decided herself. Addresses that the row does not name stay; consent is added, never taken away;
 // the state of a contact point that is there changes only from unconfirmed to active.
 func (a *applier) change(batch *pgx.Batch, member gateway.ID, row gateway.StagedMember) error {
 	box, err := sealed.Member(a.desk.Key, member, a.boxes[member])
 	if err != nil {
 		return err
 	}
+	own := a.own[member]
+	roll.Keep(own, &row)
 	m := row.Member
 	batch.Queue("UPDATE members SET locale = CASE WHEN $11 THEN locale ELSE $1 END, fallback = CASE WHEN $12 THEN fallback ELSE $2 END, zone = CASE WHEN $13 THEN zone ELSE $3 END, neutral = $4 OR $10 AND neutral, tags = CASE WHEN $14 THEN tags ELSE $5 END, name_sealed = COALESCE($6, name_sealed), quiet = COALESCE($9, quiet), leads = COALESCE($15, leads) WHERE group_id = $7 AND id = $8",
 		m.Locale, strings.Join(m.Fallback, ","), m.Zone, m.Neutral, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), a.desk.Group, member, roll.Quiet(m.Quiet), row.KeepsNeutral,
@@ -316,7 +320,7 @@ func (a *applier) change(batch *pgx.Batch, member gateway.ID, row gateway.Staged
 		at := pointKey(member, p.Kind, a.desk.Key.Addresses.Of(p.Kind, p.Address.Reveal()))
 		if len(a.points[at]) == 0 {
 			ready := a.desk.Point(box, member, p, row.Consents)
-			fresh := &changedPoint{Found: roll.Found{Member: member, ID: ready.ID, State: roll.Fresh(false, ready.Topics), Topics: ready.Topics}, position: i, fresh: &ready, listed: true}
+			fresh := &changedPoint{Found: roll.Found{Member: member, ID: ready.ID, State: roll.Fresh(false, ready.Topics), Topics: ready.Topics}, position: roll.Position(own, 0, i, true), fresh: &ready, listed: true}
 			a.points[at] = append(a.points[at], fresh)
 			a.changed = append(a.changed, fresh)
 			continue
@@ -324,7 +328,7 @@ func (a *applier) change(batch *pgx.Batch, member gateway.ID, row gateway.Staged
 		for _, there := range a.points[at] {
 			var news []gateway.Consent
 			there.State, there.Topics, news = roll.Granted(a.desk.Topics, there.Found, p.ID, row.Consents)
-			there.position = i
+			there.position = roll.Position(own, there.Position, i, false)
 			for _, c := range news {
 				a.write.consents.add(c, sealed.Text(box, c.Proof, c.ID, "proof"), a.now)
 			}

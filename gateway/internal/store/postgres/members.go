@@ -16,7 +16,7 @@ import (
 // hidden ones for all of them, expects one row, and sorts a whole group for every page.
 const visible = "COALESCE(m.import_id, '00000000-0000-0000-0000-000000000000') <> ALL (ARRAY(SELECT i.id FROM imports i WHERE i.group_id = $1 AND i.state IN ('open', 'discarding')))"
 
-const memberColumns = "m.id, m.import_id, m.locale, m.fallback, m.zone, m.neutral, m.quiet, m.leads, m.paused_until, m.tags, m.key_sealed, m.name_sealed, m.ref_sealed, m.created_at FROM members m"
+const memberColumns = "m.id, m.import_id, m.locale, m.fallback, m.zone, m.neutral, m.quiet, m.leads, m.paused_until, m.own, m.tags, m.key_sealed, m.name_sealed, m.ref_sealed, m.created_at FROM members m"
 
 // Member reads one.
 func (s *Store) Member(ctx context.Context, group, id gateway.ID) (gateway.Member, error) {
@@ -50,7 +50,7 @@ func (s *Store) members(ctx context.Context, text string, group gateway.ID, args
 	}
 	rows, err := list(ctx, s, text, append([]any{group}, args...), func(row *roll.Stored) []any {
 		m := &row.Member
-		return []any{&m.ID, &row.Import, &m.Locale, &row.Fallback, &m.Zone, &m.Neutral, &m.Quiet, &m.Leads, &m.PausedUntil, &row.Labels, &row.Key, &row.Name, &row.Ref, &m.CreatedAt}
+		return []any{&m.ID, &row.Import, &m.Locale, &row.Fallback, &m.Zone, &m.Neutral, &m.Quiet, &m.Leads, &m.PausedUntil, &m.Own, &row.Labels, &row.Key, &row.Name, &row.Ref, &m.CreatedAt}
 	})
 	if err != nil || len(rows) == 0 {
 		return []gateway.Member{}, err

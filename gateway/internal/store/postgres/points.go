@@ -124,7 +124,7 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proof
 		if !change {
 			continue
 		}
-		batch.Queue("UPDATE contact_points SET state = $1, topics = $2, note = '' WHERE group_id = $3 AND member_id = $4 AND id = $5", state, topics, group, p.Member, p.ID)
+		batch.Queue("UPDATE contact_points SET state = $1, topics = $2, dropped = dropped & ~$2::bigint, note = '' WHERE group_id = $3 AND member_id = $4 AND id = $5", state, topics, group, p.Member, p.ID)
 		if state == roll.Stopped {
 			batch.Queue(endPageLinks, group, p.Member, p.ID)
 		}

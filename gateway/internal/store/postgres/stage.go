@@ -82,11 +82,11 @@ func addressKey(kind string, index []byte) string { return kind + "\x00" + strin
 // These look each of a list up by a whole key. OFFSET 0 and LIMIT hold the server to that: an import fills tables faster
 // than their statistics follow, and by old ones it would rather read all of a group.
 const (
-	knownRefsQuery = `SELECT r.ref_index, m.id, m.import_id, m.line FROM unnest($2::bytea[]) AS r (ref_index)
-		CROSS JOIN LATERAL (SELECT id, import_id, line FROM members WHERE group_id = $1 AND ref_index = r.ref_index LIMIT 1) m`
-	knownAddressesQuery = `SELECT a.kind, a.address_index, m.id, m.import_id, m.line FROM unnest($2::text[], $3::bytea[]) AS a (kind, address_index)
+	knownRefsQuery = `SELECT r.ref_index, m.id, m.import_id, m.line, m.own FROM unnest($2::bytea[]) AS r (ref_index)
+		CROSS JOIN LATERAL (SELECT id, import_id, line, own FROM members WHERE group_id = $1 AND ref_index = r.ref_index LIMIT 1) m`
+	knownAddressesQuery = `SELECT a.kind, a.address_index, m.id, m.import_id, m.line, m.own FROM unnest($2::text[], $3::bytea[]) AS a (kind, address_index)
 		CROSS JOIN LATERAL (SELECT member_id FROM (SELECT member_id FROM contact_points WHERE group_id = $1 AND kind = a.kind AND address_index = a.address_index OFFSET 0) p ORDER BY member_id LIMIT 1) p
-		CROSS JOIN LATERAL (SELECT id, import_id, line FROM members WHERE group_id = $1 AND id = p.member_id LIMIT 1) m`
+		CROSS JOIN LATERAL (SELECT id, import_id, line, own FROM members WHERE group_id = $1 AND id = p.member_id LIMIT 1) m`
 	stopsQuery = `SELECT a.n FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::integer[]) AS a (kind, here, everywhere, n)
 		WHERE COALESCE((SELECT s.source <> '` + roll.Lifted + `' FROM suppressions s WHERE s.group_id = $1 AND s.kind = a.kind AND s.address_index = a.here LIMIT 1),
 			(SELECT true FROM suppressions_everywhere e WHERE e.kind = a.kind AND e.address_index = a.everywhere LIMIT 1), false)`
@@ -170,10 +170,11 @@ func (c *chunk) ask() error {
 	known := func(r pgx.Rows, into map[string]*roll.Known, key func() string, columns ...any) error {
 		k := &roll.Known{}
 		var imp gateway.ID
-		if err := r.Scan(append(columns, &k.ID, &imp, &k.Line)...); err != nil {
+		var own int64
+		if err := r.Scan(append(columns, &k.ID, &imp, &k.Line, &own)...); err != nil {
 			return err
 		}
-		if imp != c.imp {
+		if k.Own = gateway.Own(own); imp != c.imp {
 			k.Line = 0
 		}
 		into[key()] = k

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	wishStatement   = "UPDATE members SET locale = COALESCE($1, locale), fallback = COALESCE($2, fallback), zone = COALESCE($3, zone), quiet = COALESCE($4, quiet), neutral = COALESCE($5, neutral), paused_until = COALESCE($6, paused_until) WHERE group_id = $7 AND id = $8"
-	wishPointsQuery = "SELECT id, state, topics FROM contact_points WHERE group_id = $1 AND member_id = $2 ORDER BY position FOR UPDATE"
+	wishStatement   = "UPDATE members SET locale = COALESCE($1, locale), fallback = COALESCE($2, fallback), zone = COALESCE($3, zone), quiet = COALESCE($4, quiet), neutral = COALESCE($5, neutral), paused_until = COALESCE($6, paused_until), own = own | $7 WHERE group_id = $8 AND id = $9"
+	wishPointsQuery = "SELECT id, state, topics, dropped FROM contact_points WHERE group_id = $1 AND member_id = $2 ORDER BY position FOR UPDATE"
 )
 
 // Wish carries out what a member decides about what reaches her. Like an erasure it locks her row before her contact points.
@@ -55,7 +55,7 @@ func (s *Store) Wish(ctx context.Context, group, member gateway.ID, w gateway.Wi
 		var points []roll.Found
 		if err := t.query(wishPointsQuery, []any{group, member}, func(r pgx.Rows) error {
 			p := roll.Found{Member: member}
-			err := r.Scan(&p.ID, &p.State, &p.Topics)
+			err := r.Scan(&p.ID, &p.State, &p.Topics, &p.Dropped)
 			points = append(points, p)
 			return err
 		}); err != nil {
@@ -67,8 +67,9 @@ func (s *Store) Wish(ctx context.Context, group, member gateway.ID, w gateway.Wi
 		}
 		batch := &pgx.Batch{}
 		for i, p := range done.Points {
-			batch.Queue("UPDATE contact_points SET position = $1, topics = $2 WHERE group_id = $3 AND member_id = $4 AND id = $5", i, p.Topics, group, member, p.ID)
+			batch.Queue("UPDATE contact_points SET position = $1, topics = $2, dropped = $3 WHERE group_id = $4 AND member_id = $5 AND id = $6", i, p.Topics, p.Dropped, group, member, p.ID)
 		}
+		batch.Queue("UPDATE members SET own = own & ~$1::bigint | $2 WHERE group_id = $3 AND id = $4", int64(gateway.OwnTopics), int64(done.Own), group, member)
 		if len(done.Evidence) > 0 {
 			box, err := t.memberBox(key, group, member)
 			if err != nil {

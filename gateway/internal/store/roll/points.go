@@ -32,6 +32,8 @@ type Found struct {
 	Member, ID gateway.ID
 	State      int
 	Topics     int64
+	Dropped    int64 // topics that she dropped there herself
+	Position   int
 	Seen       bool // her import is published
 }
 
@@ -74,8 +76,8 @@ func Fresh(stopped bool, topics int64) int {
 	return Unconfirmed
 }
 
-// Granted adds what evidence grants for a contact point that is there: consent is added, never taken away, and the state
-// changes only from unconfirmed to active. It gives the pieces that grant something new.
+// Granted adds what evidence grants for a contact point that is there: consent is added, never taken away, but a topic that
+// she dropped stays dropped, and the state changes only from unconfirmed to active. It gives the pieces that grant something new.
 func Granted(topics []Topic, p Found, point gateway.ID, consents []gateway.Consent) (state int, mask int64, news []gateway.Consent) {
 	state, mask = p.State, p.Topics
 	for _, c := range consents {
@@ -83,7 +85,7 @@ func Granted(topics []Topic, p Found, point gateway.ID, consents []gateway.Conse
 			continue
 		}
 		bit := Bits(topics, []string{c.Topic})
-		if !c.Granted || mask&bit == bit {
+		if !c.Granted || (mask|p.Dropped)&bit == bit {
 			continue
 		}
 		mask |= bit

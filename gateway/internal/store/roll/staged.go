@@ -85,6 +85,7 @@ func (d Desk) Point(box seal.Box, member gateway.ID, p gateway.ContactPoint, con
 type Known struct {
 	ID   gateway.ID
 	Line int // in this import; 0: she was there before
+	Own  gateway.Own
 }
 
 // Judge says what a row will be: of a member whom nobody knows, of one that is known, or of one that an earlier line of
@@ -103,6 +104,8 @@ func (r *Row) Judge(who *Known, taken int) gateway.Staged {
 		return gateway.Staged{Kind: gateway.StagedDuplicate, Line: taken, MemberID: who.ID}
 	default:
 		out.Kind, out.MemberID = gateway.StagedChange, who.ID
+		row := r.StagedMember // the whole is kept, for she may decide otherwise until it is published
+		out.Hers = Keep(who.Own, &row)
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 type Wished struct {
 	Points   []Found // in their new order
 	Evidence []gateway.Consent
+	Own      gateway.Own // OwnTopics if she has dropped any
 }
 
 // Wish carries a wish out on contact points, which come in the order that they had.
@@ -38,19 +39,29 @@ func Wish(topics []Topic, points []Found, w gateway.Wish, proof gateway.Consent)
 		if t.Taken && p.State == Unconfirmed {
 			return out, gateway.Faultf(gateway.CodeConflict, "this contact point is not confirmed yet; it has to be before it can take a topic")
 		}
+		if t.Taken {
+			p.Dropped &^= bit
+		}
 		if t.Taken == (p.Topics&bit != 0) {
 			continue
 		}
-		p.Topics ^= bit
+		if p.Topics ^= bit; !t.Taken {
+			p.Dropped |= bit
+		}
 		c := proof
 		c.ID, c.PointID, c.Topic, c.Granted = gateway.NewID(), p.ID, t.Topic, t.Taken
 		out.Evidence = append(out.Evidence, c)
 	}
+	for _, p := range out.Points {
+		if p.Dropped != 0 {
+			out.Own = gateway.OwnTopics
+		}
+	}
 	return out, nil
 }
 
-// WishColumns is what a wish writes to a member's row: locale, fallback, zone, quiet, neutral and paused_until, in this order;
-// nil: as it was.
+// WishColumns is what a wish writes to a member's row: locale, fallback, zone, quiet, neutral and paused_until, in this order
+// (nil: as it was), and what it adds to own.
 func WishColumns(w gateway.Wish) []any {
 	said := func(s string) any {
 		if s == "" {
@@ -58,7 +69,7 @@ func WishColumns(w gateway.Wish) []any {
 		}
 		return s
 	}
-	columns := []any{said(w.Locale), nil, said(w.Zone), Quiet(w.Quiet), nil, nil}
+	columns := []any{said(w.Locale), nil, said(w.Zone), Quiet(w.Quiet), nil, nil, int64(w.Own())}
 	if w.Fallback != nil {
 		columns[1] = strings.Join(w.Fallback, ",")
 	}
@@ -72,4 +83,46 @@ func WishColumns(w gateway.Wish) []any {
 		}
 	}
 	return columns
+}
+
+// Keep takes out of a row of an import what its member decided herself, and says whether it spoke of any such thing. Which
+// topics she dropped is looked up at each contact point, see Granted.
+func Keep(own gateway.Own, row *gateway.StagedMember) (hers bool) {
+	has := func(o gateway.Own, said bool) bool {
+		kept := own&o != 0 && said
+		hers = hers || kept
+		return kept
+	}
+	m := &row.Member
+	if has(gateway.OwnLocale, !row.Keeps.Locale) {
+		row.Keeps.Locale = true
+	}
+	if has(gateway.OwnFallback, !row.Keeps.Fallback) {
+		row.Keeps.Fallback = true
+	}
+	if has(gateway.OwnZone, !row.Keeps.Zone) {
+		row.Keeps.Zone = true
+	}
+	if has(gateway.OwnQuiet, m.Quiet != "") {
+		m.Quiet = ""
+	}
+	if has(gateway.OwnNeutral, !row.KeepsNeutral) {
+		m.Neutral, row.KeepsNeutral = false, true
+	}
+	has(gateway.OwnTopics, len(row.Consents) > 0)
+	return hers
+}
+
+// behind is where addresses begin that a file brings to a member who chose an order.
+const behind = 1000
+
+// Position is the position of a contact point that stands at i in a row of an import; fresh: it is new to her.
+func Position(own gateway.Own, was, i int, fresh bool) int {
+	switch {
+	case own&gateway.OwnOrder == 0:
+		return i
+	case fresh:
+		return behind + i
+	}
+	return was
 }

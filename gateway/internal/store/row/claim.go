@@ -13,6 +13,7 @@ type Frozen struct {
 	ID, Group gateway.ID
 	Class     gateway.Class
 	Topic     string
+	Mask      int64      // the bit of the topic in contact points that take it; zero: needs none
 	Answers   gateway.ID // the contact point that an account message answers; it may be stopped
 	Only      gateway.ID // the one contact point that may carry it
 	Avoid     gateway.ID // a channel that must not carry it
@@ -23,8 +24,8 @@ type Frozen struct {
 	Personal  bool // beside each text lies one with room for the member's name
 }
 
-// Set takes the columns class, audience and policy.
-func (f *Frozen) Set(class, audience, policy string) (err error) {
+// Set takes the columns class, audience and policy, and the topics of the group. A topic keeps its bit for ever.
+func (f *Frozen) Set(class, audience, policy, topics string) (err error) {
 	var who gateway.Audience
 	if err := json.Unmarshal([]byte(audience), &who); err != nil {
 		return err
@@ -35,8 +36,23 @@ func (f *Frozen) Set(class, audience, policy string) (err error) {
 	} else {
 		f.Answers = who.Point
 	}
-	f.Policy, err = ReadPolicy(f.Class, policy)
-	return err
+	if f.Policy, err = ReadPolicy(f.Class, policy); err != nil {
+		return err
+	}
+	return f.SetTopics(topics)
+}
+
+// SetTopics takes the topics of the group. What belongs to her account needs none.
+func (f *Frozen) SetTopics(topics string) error {
+	if f.Class == gateway.Account || f.Topic == "" {
+		return nil
+	}
+	var all []roll.Topic
+	if err := json.Unmarshal([]byte(topics), &all); err != nil {
+		return err
+	}
+	f.Mask = roll.Bits(all, []string{f.Topic})
+	return nil
 }
 
 // ReadPolicy adds the meaning of the class to the numbers that were frozen.
@@ -80,9 +96,9 @@ func MoveAt(c *gateway.Chunk, d *gateway.NewDelivery, now int64) int64 {
 }
 
 // Judge says whether a waiting delivery whose time has come may be sent, but for its group's cap; if it ends instead, for
-// which reason and in which words. point is the state of its contact point (0: it is not there); paused is until when its
-// member paused.
-func (f *Frozen) Judge(c *gateway.Claim, now int64, stopped, erased bool, point int, paused int64) (verdict gateway.Verdict, reason gateway.Reason, detail string) {
+// which reason and in which words. point is the state of its contact point (0: it is not there) and topics what that takes;
+// paused is until when its member paused.
+func (f *Frozen) Judge(c *gateway.Claim, now int64, stopped, erased bool, point int, topics, paused int64) (verdict gateway.Verdict, reason gateway.Reason, detail string) {
 	switch {
 	case Expiry(ToMicros(c.Expires), f.Expires) <= now:
 		return gateway.Lapsed, gateway.ReasonExpired, "its time was over before it could be sent"
@@ -95,6 +111,9 @@ func (f *Frozen) Judge(c *gateway.Claim, now int64, stopped, erased bool, point 
 	case gateway.Paused(f.Class, time.UnixMicro(paused), time.UnixMicro(now)):
 		return gateway.Silenced, gateway.ReasonSuppressed, gateway.PausedDetail
 	case point != roll.Active && point != roll.Stopped && !((point == roll.Unconfirmed || point == roll.Proving) && f.Class == gateway.Account):
+		return gateway.Unusable, "", ""
+	case topics&f.Mask != f.Mask: // she may have kept it elsewhere
+		c.Dropped = true
 		return gateway.Unusable, "", ""
 	}
 	return gateway.Granted, "", ""

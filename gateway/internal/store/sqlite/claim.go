@@ -155,7 +155,7 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddr
 }
 
 const claimQuery = `SELECT d.tail, d.broadcast_no, d.member_id, d.point_id, d.channel_no, d.locale, d.neutral, d.state, d.due_at, d.attempt_no, d.attempts, d.tries, d.resends, d.first_part,
-	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, d.expires_at, m.neutral, d.quiet_until, d.move_at, m.quiet, m.zone, m.paused_until
+	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, d.expires_at, m.neutral, d.quiet_until, d.move_at, m.quiet, m.zone, m.paused_until, p.topics
 	FROM deliveries d JOIN groups g ON g.no = d.group_no
 	LEFT JOIN contact_points p ON p.group_id = g.id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = g.id AND m.id = d.member_id
@@ -186,6 +186,7 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	hidden := !c.Neutral && r.ColInt(20) != 0
 	at.quiet, at.move = r.ColInt(21), r.ColInt(22)
 	hours, zone, paused := r.ColWord(23), r.ColWord(24), r.ColInt(25)
+	topics := r.ColInt(26)
 	if err := r.Reset(); err != nil {
 		return err
 	}
@@ -220,7 +221,7 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	if err != nil {
 		return err
 	}
-	verdict, reason, detail := info.Judge(c, t.now, halted, at.erased, at.point, paused)
+	verdict, reason, detail := info.Judge(c, t.now, halted, at.erased, at.point, topics, paused)
 	c.Verdict = verdict
 	switch {
 	case reason != "":
@@ -376,16 +377,16 @@ func (t *txn) frozenOf(broadcast int64) (*frozen, error) {
 
 func readFrozen(c *lite.Conn, broadcast int64) (*frozen, error) {
 	info := &frozen{parts: map[variant]int{}}
-	var class, audience, policy string
-	if err := query(c, "SELECT b.id, b.group_id, g.no, b.class, b.audience, b.policy, b.start_at, b.expires_at, b.sensitive, b.personal FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.no = ?", []any{broadcast}, func(r *lite.Stmt) error {
-		return r.Scan(&info.ID, &info.Group, &info.groupNo, &class, &audience, &policy, &info.Start, &info.Expires, &info.Sensitive, &info.Personal)
+	var class, audience, policy, topics string
+	if err := query(c, "SELECT b.id, b.group_id, g.no, b.class, b.audience, b.policy, b.start_at, b.expires_at, b.sensitive, b.personal, g.topics FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.no = ?", []any{broadcast}, func(r *lite.Stmt) error {
+		return r.Scan(&info.ID, &info.Group, &info.groupNo, &class, &audience, &policy, &info.Start, &info.Expires, &info.Sensitive, &info.Personal, &topics)
 	}); err != nil {
 		return nil, err
 	}
 	if info.ID.IsZero() {
 		return nil, fmt.Errorf("broadcast %d of a delivery is not there", broadcast)
 	}
-	return info, info.Set(class, audience, policy)
+	return info, info.Set(class, audience, policy, topics)
 }
 
 // partsOf says how many parts the rendering of a claim has.

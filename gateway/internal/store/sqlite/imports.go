@@ -134,13 +134,18 @@ func (st *stager) applyChanges(limit int) (int, error) {
 	return len(changes), nil
 }
 
-// apply changes a member as a row says. Addresses that the row does not name stay; consent is added, never taken away;
+// apply changes a member as a row says, but for what she decided herself. Addresses that the row does not name stay; consent is added, never taken away;
 // the state of a contact point that is there changes only from unconfirmed to active.
 func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
 	box, there, err := st.boxOf(st.key, st.group, member)
 	if err != nil || !there { // not there: erased meanwhile
 		return err
 	}
+	own := gateway.Own(0)
+	if err := st.query("SELECT own FROM members WHERE group_id = ? AND id = ?", []any{st.group[:], member[:]}, func(r *lite.Stmt) error { own = gateway.Own(r.ColInt(0)); return nil }); err != nil {
+		return err
+	}
+	roll.Keep(own, &row)
 	m := row.Member
 	if _, err := st.exec("UPDATE members SET locale = IIF(?, locale, ?), fallback = IIF(?, fallback, ?), zone = IIF(?, zone, ?), neutral = ? OR ? AND neutral, quiet = COALESCE(?, quiet), leads = COALESCE(?, leads), tags = IIF(?, tags, ?), name_sealed = COALESCE(?, name_sealed) WHERE group_id = ? AND id = ?",
 		row.Keeps.Locale, m.Locale, row.Keeps.Fallback, strings.Join(m.Fallback, ","), row.Keeps.Zone, m.Zone, m.Neutral, row.KeepsNeutral, roll.Quiet(m.Quiet), roll.Leads(m.Leads), row.Keeps.Tags, roll.Labels(m.Tags), sealed.Text(box, m.Name, member, "name"), st.group[:], member[:]); err != nil {
@@ -155,7 +160,7 @@ func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
 		for _, at := range points {
 			if at.Member == member {
 				there = true
-				if err := st.addConsent(box, at, i, p, row.Consents); err != nil {
+				if err := st.addConsent(box, at, roll.Position(own, at.Position, i, false), p, row.Consents); err != nil {
 					return err
 				}
 			}
@@ -165,7 +170,7 @@ func (st *stager) apply(member gateway.ID, row gateway.StagedMember) error {
 			if ready.Stopped, err = st.stands(st.group, p.Kind, ready.Stops); err != nil {
 				return err
 			}
-			if err := st.insertPoint(member, i, &ready); err != nil {
+			if err := st.insertPoint(member, roll.Position(own, 0, i, true), &ready); err != nil {
 				return err
 			}
 		}

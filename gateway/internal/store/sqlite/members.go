@@ -9,7 +9,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-const memberColumns = "id, import_id, locale, fallback, zone, neutral, quiet, leads, paused_until, tags, key_sealed, name_sealed, ref_sealed, created_at FROM members"
+const memberColumns = "id, import_id, locale, fallback, zone, neutral, quiet, leads, paused_until, own, tags, key_sealed, name_sealed, ref_sealed, created_at FROM members"
 
 // Member reads one.
 func (s *Store) Member(ctx context.Context, group, id gateway.ID) (gateway.Member, error) {
@@ -46,11 +46,12 @@ func (s *Store) members(ctx context.Context, group gateway.ID, text string, limi
 		r := c.Prepare(text).Bind(args...)
 		for len(rows) < limit && r.Step() {
 			var row roll.Stored
+			var own int64
 			m := &row.Member
-			if err := r.Scan(&m.ID, &row.Import, &m.Locale, &row.Fallback, &m.Zone, &m.Neutral, &m.Quiet, &m.Leads, &m.PausedUntil, &row.Labels, &row.Key, &row.Name, &row.Ref, &m.CreatedAt); err != nil {
+			if err := r.Scan(&m.ID, &row.Import, &m.Locale, &row.Fallback, &m.Zone, &m.Neutral, &m.Quiet, &m.Leads, &m.PausedUntil, &own, &row.Labels, &row.Key, &row.Name, &row.Ref, &m.CreatedAt); err != nil {
 				return errors.Join(err, r.Reset())
 			}
-			if !hidden[row.Import] {
+			if m.Own = gateway.Own(own); !hidden[row.Import] {
 				rows = append(rows, row)
 			}
 		}

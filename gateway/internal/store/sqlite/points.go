@@ -20,13 +20,13 @@ func (t *txn) at(group gateway.ID, kind string, index []byte) ([]roll.Found, err
 	var all []roll.Found
 	err = t.query(addressQuery,
 		[]any{group[:], kind, index}, func(r *lite.Stmt) error {
-			all = append(all, roll.Found{Member: r.ColID(0), ID: r.ColID(1), State: int(r.ColInt(2)), Topics: r.ColInt(3), Seen: !hidden[r.ColID(4)]})
+			all = append(all, roll.Found{Member: r.ColID(0), ID: r.ColID(1), State: int(r.ColInt(2)), Topics: r.ColInt(3), Seen: !hidden[r.ColID(4)], Dropped: r.ColInt(5), Position: int(r.ColInt(6))})
 			return nil
 		})
 	return all, err
 }
 
-const addressQuery = "SELECT p.member_id, p.id, p.state, p.topics, m.import_id FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?"
+const addressQuery = "SELECT p.member_id, p.id, p.state, p.topics, m.import_id, p.dropped, p.position FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?"
 
 // StopAddress stops an address in a group, for good.
 func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
@@ -120,7 +120,7 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proof
 		if !change {
 			continue
 		}
-		if _, err := t.exec("UPDATE contact_points SET state = ?, topics = ?, note = '' WHERE group_id = ? AND member_id = ? AND id = ?", state, topics, group[:], p.Member[:], p.ID[:]); err != nil {
+		if _, err := t.exec("UPDATE contact_points SET state = ?1, topics = ?2, dropped = dropped & ~?2, note = '' WHERE group_id = ?3 AND member_id = ?4 AND id = ?5", state, topics, group[:], p.Member[:], p.ID[:]); err != nil {
 			return nil, err
 		}
 		if state == roll.Stopped {

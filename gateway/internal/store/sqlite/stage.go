@@ -115,10 +115,11 @@ func (st *stager) find(row *roll.Row) (*roll.Known, error) {
 	take := func(r *lite.Stmt) error {
 		k := roll.Known{}
 		var imp gateway.ID
-		if err := r.Scan(&k.ID, &imp, &k.Line); err != nil {
+		var own int64
+		if err := r.Scan(&k.ID, &imp, &k.Line, &own); err != nil {
 			return err
 		}
-		if imp != st.imp {
+		if k.Own = gateway.Own(own); imp != st.imp {
 			k.Line = 0
 		}
 		who = &k
@@ -137,8 +138,8 @@ func (st *stager) find(row *roll.Row) (*roll.Known, error) {
 }
 
 const (
-	stagedRefQuery     = "SELECT id, import_id, line FROM members WHERE group_id = ? AND ref_index = ?"
-	stagedAddressQuery = `SELECT m.id, m.import_id, m.line FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id
+	stagedRefQuery     = "SELECT id, import_id, line, own FROM members WHERE group_id = ? AND ref_index = ?"
+	stagedAddressQuery = `SELECT m.id, m.import_id, m.line, m.own FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id
 		WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ? LIMIT 1`
 )
 

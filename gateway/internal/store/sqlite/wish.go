@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	wishStatement   = "UPDATE members SET locale = COALESCE(?, locale), fallback = COALESCE(?, fallback), zone = COALESCE(?, zone), quiet = COALESCE(?, quiet), neutral = COALESCE(?, neutral), paused_until = COALESCE(?, paused_until) WHERE group_id = ? AND id = ?"
-	wishPointsQuery = "SELECT id, state, topics FROM contact_points WHERE group_id = ? AND member_id = ? ORDER BY position"
+	wishStatement   = "UPDATE members SET locale = COALESCE(?, locale), fallback = COALESCE(?, fallback), zone = COALESCE(?, zone), quiet = COALESCE(?, quiet), neutral = COALESCE(?, neutral), paused_until = COALESCE(?, paused_until), own = own | ? WHERE group_id = ? AND id = ?"
+	wishPointsQuery = "SELECT id, state, topics, dropped FROM contact_points WHERE group_id = ? AND member_id = ? ORDER BY position"
 )
 
 // Wish carries out what a member decides about what reaches her.
@@ -50,7 +50,7 @@ func (s *Store) Wish(ctx context.Context, group, member gateway.ID, w gateway.Wi
 		}
 		var points []roll.Found
 		if err := t.query(wishPointsQuery, []any{group[:], member[:]}, func(r *lite.Stmt) error {
-			points = append(points, roll.Found{Member: member, ID: r.ColID(0), State: int(r.ColInt(1)), Topics: r.ColInt(2)})
+			points = append(points, roll.Found{Member: member, ID: r.ColID(0), State: int(r.ColInt(1)), Topics: r.ColInt(2), Dropped: r.ColInt(3)})
 			return nil
 		}); err != nil {
 			return err
@@ -60,9 +60,12 @@ func (s *Store) Wish(ctx context.Context, group, member gateway.ID, w gateway.Wi
 			return err
 		}
 		for i, p := range done.Points {
-			if _, err := t.exec("UPDATE contact_points SET position = ?, topics = ? WHERE group_id = ? AND member_id = ? AND id = ?", i, p.Topics, group[:], member[:], p.ID[:]); err != nil {
+			if _, err := t.exec("UPDATE contact_points SET position = ?, topics = ?, dropped = ? WHERE group_id = ? AND member_id = ? AND id = ?", i, p.Topics, p.Dropped, group[:], member[:], p.ID[:]); err != nil {
 				return err
 			}
+		}
+		if _, err := t.exec("UPDATE members SET own = own & ~? | ? WHERE group_id = ? AND id = ?", int64(gateway.OwnTopics), int64(done.Own), group[:], member[:]); err != nil {
+			return err
 		}
 		if len(done.Evidence) == 0 {
 			return nil

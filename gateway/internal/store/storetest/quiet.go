@@ -89,6 +89,7 @@ func quietHours(t *testing.T, open Open) {
 func merged(t *testing.T, open Open) {
 	w := newWorld(t, open)
 	ann, bea := w.quietly("12:00-18:00", "sms"), w.quietly("12:00-18:00", "sms")
+	w.ok(w.Wish(w.ctx, w.group.ID, ann.ID, gateway.Wish{Topics: []gateway.TopicWish{{Point: ann.Points[0].ID, Topic: "alerts", Taken: true}}}, gateway.Consent{Source: "member"}))
 	half := w.submit(gateway.Report)
 	begun := w.granted(w.plan(half, 2, ann)[0])
 	w.ok(w.settle(gateway.Outcome{Attempt: begun.Attempt, Token: begun.Token, State: gateway.Claimed, Part: 0, ProviderID: "SM-half", Cost: 1}))

@@ -64,6 +64,8 @@ func run(t *testing.T, open Open) {
 		{"quiet hours are kept", quietKept},
 		{"a member wishes", wishes},
 		{"a pause holds what is routine", pauses},
+		{"a topic dropped holds back what was planned", dropped},
+		{"what a member decided is hers", hers},
 		{"a claim says everything that sending needs", claimed},
 		{"a stale token writes nothing", staleToken},
 		{"the same delivery twice in one call", twice},

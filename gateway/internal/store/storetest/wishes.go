@@ -98,6 +98,46 @@ func pauses(t *testing.T, open Open) {
 	w.granted(plan(gateway.Report))
 }
 
+// dropped: what was planned for a topic that she dropped since does not go to that contact point; alerts of another topic and
+// what belongs to her account pass. What she takes again leaves.
+func dropped(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	m := w.member("sms", "telegram")
+	wish := func(taken bool, points ...int) {
+		t.Helper()
+		var topics []gateway.TopicWish
+		for _, i := range points {
+			topics = append(topics, gateway.TopicWish{Point: m.Points[i].ID, Topic: "reports", Taken: taken})
+		}
+		w.ok(w.Wish(w.ctx, w.group.ID, m.ID, gateway.Wish{Topics: topics}, gateway.Consent{Source: "member"}))
+	}
+	plan := func(class gateway.Class) gateway.ID { return w.plan(w.submit(class), 1, m)[0] }
+	refused := func(what string, id gateway.ID) {
+		t.Helper()
+		c := w.claim(id)
+		equal(t, what, c.Verdict, gateway.Unusable)
+		equal(t, "why", c.Dropped, true)
+		w.is(id, gateway.Waiting, "")
+	}
+	report, alert, account, later := plan(gateway.Report), plan(gateway.LifeSafety), plan(gateway.Account), plan(gateway.Reminder)
+	wish(false, 0)
+	refused("a report", report)
+	refused("whatever the class", alert)
+	w.granted(account)
+	w.ok(w.Advance(w.ctx, []gateway.Move{{Delivery: report, Next: gateway.Step{Kind: gateway.StepPoint, Due: w.clock.Now(), Channel: w.telegram.ID, Point: m.Points[1].ID}}}))
+	w.granted(report)
+	w.ok(w.Advance(w.ctx, []gateway.Move{{Delivery: later, Next: gateway.Step{Kind: gateway.StepPoint, Due: w.clock.Now(), Channel: w.telegram.ID, Point: m.Points[1].ID}}}))
+	wish(false, 1)
+	refused("what has moved there", later)
+	w.crash()
+	refused("after a restart", alert)
+	wish(true, 0)
+	w.granted(alert)
+	elsewhere := w.plan(w.submit(gateway.Report, func(b *gateway.Broadcast) { b.Audience.Topic = "" }), 1, m)[0]
+	wish(false, 0)
+	w.granted(elsewhere)
+}
+
 // stopEverywhere: an address that was stopped for every group is stopped in each that learns of it, also after she was erased.
 // START in one group is for that one, until STOP is said again.
 func stopEverywhere(t *testing.T, open Open) {
@@ -155,4 +195,53 @@ func reportedStop(t *testing.T, open Open) {
 	_, err := w.StartAddress(w.ctx, w.group.ID, "sms", m.Points[0].Address, gateway.Consent{Granted: true, Source: "member"})
 	w.ok(err)
 	equal(t, "after START", w.read(w.group.ID, m.ID).Points[0].State, gateway.PointActive)
+}
+
+// hers: what a member decided herself no file of members changes, and staging tells; what she did not decide it does. A topic
+// that she dropped no evidence gives back but her own yes.
+func hers(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	first := w.row("K-1", "sms", "telegram")
+	id := w.take(w.group.ID, first)[0].MemberID
+	m := w.read(w.group.ID, id)
+	text, chat := m.Points[0], m.Points[1]
+	equal(t, "her own before", len(m.Own.Names()), 0)
+	file := func(change func(*gateway.StagedMember)) (gateway.Staged, gateway.Member) {
+		t.Helper()
+		row := w.row("K-1")
+		row.KeepsNeutral, row.Keeps = true, gateway.Kept{Locale: true, Fallback: true, Zone: true, Tags: true}
+		change(&row)
+		return w.take(w.group.ID, row)[0], w.read(w.group.ID, id)
+	}
+	all := func(row *gateway.StagedMember) {
+		row.Member.Locale, row.Member.Fallback, row.Member.Zone, row.Member.Quiet, row.Member.Neutral = "fr", []string{"de"}, "Europe/Paris", "12:00-13:00", false
+		row.Member.Tags, row.KeepsNeutral, row.Keeps = []string{"north"}, false, gateway.Kept{}
+		w.addPoint(row, "sms", text.Address, "reports")
+		w.addPoint(row, "telegram", chat.Address, "reports")
+	}
+	staged, got := file(all)
+	equal(t, "what is not hers", fmt.Sprint(staged.Hers, got.Locale, got.Fallback, got.Zone, got.Quiet, got.Points[0].ID == text.ID), "falsefr[de]Europe/Paris12:00-13:00true")
+
+	yes := true
+	w.ok(w.Wish(w.ctx, w.group.ID, id, gateway.Wish{Locale: "sw", Fallback: []string{}, Zone: "Africa/Nairobi", Quiet: gateway.NoQuiet, Neutral: &yes, Order: []gateway.ID{chat.ID},
+		Topics: []gateway.TopicWish{{Point: text.ID, Topic: "reports"}}}, gateway.Consent{Source: "member"}))
+	before := len(must(w.Evidence(w.ctx, w.group.ID, id)))
+	staged, got = file(func(row *gateway.StagedMember) {
+		all(row)
+		w.addPoint(row, "email", "new@example.org", "reports")
+	})
+	equal(t, "said of it", staged.Hers, true)
+	equal(t, "what is hers", fmt.Sprint(got.Locale, len(got.Fallback), got.Zone, got.Quiet, got.Neutral), "sw0Africa/Nairobitrue")
+	equal(t, "what is not", fmt.Sprint(got.Tags), "[north]")
+	equal(t, "the order", got.Points[0].ID == chat.ID && got.Points[1].ID == text.ID && got.Points[2].Kind == "email", true)
+	equal(t, "the topic she dropped", len(got.Points[1].Topics), 0)
+	equal(t, "pieces of evidence: of the new address only", len(must(w.Evidence(w.ctx, w.group.ID, id)))-before, 1)
+	equal(t, "her own", fmt.Sprint(got.Own.Names()), "[language fallback zone quiet neutral order topics]")
+	staged, _ = file(func(row *gateway.StagedMember) { row.Member.Name = "Another name" })
+	equal(t, "a row that speaks of nothing of hers", staged.Hers, false)
+
+	w.ok(w.Wish(w.ctx, w.group.ID, id, gateway.Wish{Topics: []gateway.TopicWish{{Point: text.ID, Topic: "reports", Taken: true}, {Point: text.ID, Topic: "alerts"}}}, gateway.Consent{Source: "member"}))
+	_, got = file(func(row *gateway.StagedMember) { w.addPoint(row, "sms", text.Address, "alerts") })
+	equal(t, "after she took it again, and a topic that she never had to drop", len(got.Points[1].Topics), 2)
+	equal(t, "her own", got.Own&gateway.OwnTopics, 0)
 }
