@@ -55,7 +55,7 @@ func (f *Fanout) ReadyWeek(ctx context.Context, r Run, words gateway.WeekWords) 
 
 // week is what a week ahead says to each reader in her own way.
 type week struct {
-	words             *gateway.WeekWords
+	words                       *gateway.WeekWords
 	event, own, later, discreet *templates.Set
 }
 
