@@ -63,6 +63,12 @@ func TestAMarkOutlivesReadings(t *testing.T) {
 	w.holds(strings.Replace(meeting, "UID:a", "UID:a2", 1), event("b2", "20260324T200000", "SUMMARY:Kitchen\nRRULE:FREQ=WEEKLY;COUNT=8"), picnic)
 	w.again()
 	marked("and the new series goes on", 8, 1)
+	for id, e := range w.ledger.events {
+		e.Sensitive, e.PlaceFrom = false, time.Time{}
+		w.ledger.events[id] = e
+	}
+	w.again()
+	marked("written by a release that knows no marks", 8, 1)
 
 	_, events, err := w.Show(w.ctx, w.group.ID, "meetings")
 	w.ok(err)

@@ -124,7 +124,16 @@ func (m *merging) update(old *gateway.Event, e gateway.Event) {
 	e.Missing, e.Misses = time.Time{}, 0
 	e.Sensitive, e.PlaceFrom = was.Sensitive, was.PlaceFrom
 	m.follow(was, e)
-	if e.SameShown(was) {
+	kept := true
+	if slices.ContainsFunc(m.marks, func(o gateway.EventMark) bool {
+		return o.UID == e.UID && (o.Instance == "" || o.Instance == e.Instance)
+	}) {
+		as := e.Marked(m.marks) // a process of a release before may have written the event without
+		if kept = as.Sensitive == was.Sensitive && as.PlaceFrom.Equal(was.PlaceFrom); !kept {
+			e = as
+		}
+	}
+	if kept && e.SameShown(was) {
 		if e.Sequence == was.Sequence {
 			e.Modified = was.Modified // some programs write the time of the export
 		}

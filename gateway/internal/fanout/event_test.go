@@ -176,8 +176,15 @@ func TestASensitiveEventIsAPointer(t *testing.T) {
 	m := gateway.EventMessage{Wording: gateway.EventReminder, Event: e, Calendar: "BEGIN:VCALENDAR", Key: "k", Expires: st.now().Add(time.Hour), Audience: gateway.Audience{Topic: "reports"}}
 	ready, err := st.f.ReadyEvent(t.Context(), m)
 	st.ok(err)
-	if !ready.Broadcast.Sensitive {
-		t.Error("the broadcast is not sensitive")
+	_, err = st.s.Submit(t.Context(), ready.Broadcast, ready.Fingerprint, nil)
+	st.ok(err)
+	st.f.Look()
+	all := st.planned(ready.Broadcast.ID)
+	if len(all) != 1 || !ready.Broadcast.Sensitive {
+		t.Fatalf("%d deliveries, sensitive: %v", len(all), ready.Broadcast.Sensitive)
+	}
+	if text := st.text(all[0], "sms"); !strings.Contains(text, "You have a message.") || strings.Contains(text, "plenum") || strings.Contains(text, "BEGIN") { // what lies under the plain name is what leaves
+		t.Error(text)
 	}
 	before := e
 	e.Sensitive = false

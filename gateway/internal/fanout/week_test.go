@@ -75,6 +75,19 @@ func TestAWeekAhead(t *testing.T) {
 		}
 	}
 
+	secret := events[1] // it goes out over all channels, so that it does not say what it is
+	secret.Sensitive = true
+	ready, err = st.weekAhead(false, secret)
+	st.ok(err)
+	_, err = st.s.Submit(t.Context(), ready.Broadcast, ready.Fingerprint, nil)
+	st.ok(err)
+	st.f.Look()
+	for _, one := range st.planned(ready.Broadcast.ID) {
+		if text := st.text(one, "sms"); strings.Contains(text, "Plenum") || strings.Contains(text, "Hall") || one.Locale[:2] == "en" && !strings.Contains(text, "Appointment, place to be told later") && !one.Neutral {
+			t.Errorf("a sensitive event: %s", text)
+		}
+	}
+
 	// Only on Sunday: those whose week begins later have nothing to be told.
 	ready, err = st.weekAhead(false, events[0])
 	st.ok(err)
