@@ -148,17 +148,22 @@ func (v *visit) join(ctx context.Context, i gateway.Invitation) error {
 	case errors.Is(err, gateway.ErrNotFound):
 		v.Count(v.ch.ID, HeardGuess) // used up meanwhile: as good as a wrong one
 		return nil
+	case v.hopeless(err):
+		return nil
 	case err != nil:
 		return fmt.Errorf("take in who was invited: %w", err)
 	}
 	to := gateway.Audience{Members: []gateway.ID{done.Member}, Point: done.Point}
 	switch done.Outcome {
 	case gateway.EnrolAsk:
-		return v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAsk), templates.EnrolAsk, to, topicsData(g, done.Topics))
+		err = v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAsk), templates.EnrolAsk, to, topicsData(g, done.Topics))
 	case gateway.EnrolAlready:
-		return v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAlready), templates.EnrolAlready, to, nil)
+		err = v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAlready), templates.EnrolAlready, to, nil)
+	} // else a STOP stands against the address: START comes first
+	if v.hopeless(err) {
+		return nil
 	}
-	return nil // a STOP stands against the address: START comes first
+	return err
 }
 
 // mayJoin reports whether somebody from a country may join by message: those to which the group sends; of one that names

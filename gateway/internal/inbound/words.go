@@ -52,8 +52,31 @@ func understand(text string, locales []string, own map[string][]string) understo
 		if u, ok := command(key, locales, own); ok {
 			return u
 		}
+		if word, ok := repeated(key); ok && find(word, locales, own) == templates.CommandStop {
+			return understood{meaning: stop}
+		}
 	}
-	return understood{within: stopsWithin(key, locales)}
+	return understood{within: stopsWithin(key, locales) || stopsFirst(text, locales, own)}
+}
+
+// repeated finds the word that a key says over and over, as somebody does who is angry.
+func repeated(key string) (word string, ok bool) {
+	words := strings.Fields(key)
+	if len(words) < 2 {
+		return "", false
+	}
+	return words[0], !slices.ContainsFunc(words, func(w string) bool { return w != words[0] })
+}
+
+// stopsFirst says whether the first of several lines is STOP and nothing else: telephones and mail programs sign what is
+// written with them.
+func stopsFirst(text string, locales []string, own map[string][]string) bool {
+	first, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	if rest == "" || len(first) > 4*maxCommand {
+		return false
+	}
+	c := find(spoken(first), locales, own)
+	return c == templates.CommandStop || c == templates.CommandStopAll
 }
 
 // spoken is the key of a message. A bot's command may name the bot: /stop@our_bot.
@@ -148,6 +171,17 @@ func readsOf(k known) []string {
 	add(k.group.Locale)
 	add(k.group.Fallback...)
 	return all
+}
+
+// ownWords gives the words that groups have of their own, by command.
+func ownWords(groups []gateway.Group) map[string][]string {
+	own := map[string][]string{}
+	for _, g := range groups {
+		for c, words := range wordsOf(g) {
+			own[c] = append(own[c], words...)
+		}
+	}
+	return own
 }
 
 // wordsOf gives a group's own words.
