@@ -133,6 +133,26 @@ func find(want language.Tag, available []language.Tag) (language.Tag, bool) {
 	return near[0], true
 }
 
+// Nearest gives the locale among those available that a reader of another can read: the same, else the nearest of the same language
+// and script; empty if there is none.
+func Nearest(want string, available []string) string {
+	tag, ok := parseLocale(want)
+	if !ok {
+		return ""
+	}
+	tags := make([]language.Tag, len(available))
+	for i, have := range available {
+		tags[i] = language.Make(have)
+	}
+	if found, ok := find(tag, tags); ok {
+		return available[slices.Index(tags, found)]
+	}
+	return ""
+}
+
+// DirectionOf is the direction in which a language is written.
+func DirectionOf(locale string) content.Direction { return directionOf(language.Make(locale)) }
+
 func sameReading(a, b language.Tag) bool {
 	sa, _ := a.Script()
 	sb, _ := b.Script()

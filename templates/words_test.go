@@ -109,3 +109,16 @@ func TestTheWordsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A page of words, like a text, is read in the same language and script or not at all.
+func TestTheNearestLanguage(t *testing.T) {
+	have := []string{"en", "fa", "pt-BR", "zh-Hans", "my"}
+	for want, near := range map[string]string{"en-GB": "en", "pt": "pt-BR", "fa-u-nu-latn": "fa", "zh-CN": "zh-Hans", "zh-TW": "", "ru": "", "": "", "x y": ""} {
+		if got := templates.Nearest(want, have); got != near {
+			t.Errorf("who reads %q gets %q, not %q", want, got, near)
+		}
+	}
+	if templates.DirectionOf("fa") != "rtl" || templates.DirectionOf("my") != "ltr" {
+		t.Error("languages are written the other way")
+	}
+}

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -68,9 +69,9 @@ func (s *Server) speech(m gateway.Member, g gateway.Group) speech {
 }
 
 func (s *Server) speak(chain []string, zone *time.Location) speech {
-	chosen := lastResort
+	chosen, have := lastResort, slices.Collect(maps.Keys(s.words))
 	for _, want := range chain {
-		if found := s.near(want); found != "" {
+		if found := templates.Nearest(want, have); found != "" {
 			chosen = found
 			break
 		}
@@ -82,34 +83,6 @@ func (s *Server) speak(chain []string, zone *time.Location) speech {
 		}
 	}
 	return out
-}
-
-// near gives the language of the pages for a locale: the same language in the same script, or none.
-func (s *Server) near(want string) string {
-	tag, err := language.Parse(want)
-	if err != nil {
-		return ""
-	}
-	if s.words[tag.String()] != nil {
-		return tag.String()
-	}
-	base, _ := tag.Base()
-	script, _ := tag.Script()
-	for _, have := range slices.Sorted(func(yield func(string) bool) {
-		for name := range s.words {
-			if !yield(name) {
-				return
-			}
-		}
-	}) {
-		other := language.Make(have)
-		its, _ := other.Base()
-		written, _ := other.Script()
-		if its == base && written == script {
-			return have
-		}
-	}
-	return ""
 }
 
 // stranger is spoken to as her browser asks for: nothing is known of her.
@@ -157,14 +130,7 @@ func (s speech) Say(key string, pairs ...any) (string, error) {
 type isolated string
 
 // Direction is that of the script: ltr or rtl.
-func (s speech) Direction() string {
-	script, _ := language.Make(s.plain).Script()
-	switch script.String() {
-	case "Arab", "Hebr", "Syrc", "Thaa", "Adlm", "Nkoo", "Rohg":
-		return "rtl"
-	}
-	return "ltr"
-}
+func (s speech) Direction() string { return string(templates.DirectionOf(s.plain)) }
 
 // Lang is the language of the words, for the page's attribute.
 func (s speech) Lang() string { return s.plain }
