@@ -25,7 +25,10 @@ func (sh *shell) scheduleList() *cobra.Command {
 }
 
 func sendsWhat(s gateway.ScheduleView) string {
-	if s.Send == nil {
+	switch {
+	case s.Week != nil:
+		return "the week ahead to " + s.Week.Topic
+	case s.Send == nil:
 		return "editions of " + s.Report
 	}
 	return string(s.Send.Kind) + " to " + s.Send.Topic
