@@ -196,10 +196,10 @@ func exported(series string, e gateway.EditionView) string {
 				fmt.Fprintf(&b, "\n%s, %s:\n\n> %s\n", printable(cmp.Or(c.Name, "anonymous")), locale, strings.Join(strings.Split(printable(c.Texts[locale]), "\n"), "\n> "))
 			}
 		}
-		if section != gateway.SectionCost {
-			continue
-		}
-		for _, f := range e.Figures {
+		for _, f := range e.Figures { // indicators stand under progress, Carillon's own figures under cost
+			if f.Indicated != nil && section != gateway.SectionProgress || f.Indicated == nil && section != gateway.SectionCost {
+				continue
+			}
 			b.WriteString(head)
 			head = ""
 			if i := f.Indicated; i != nil {
