@@ -20,7 +20,8 @@ type Calendar struct {
 	Every   int       `json:"every_minutes,omitempty"` // between two tries; zero for a file
 	Fresh   Freshness `json:"freshness"`
 	// Edition rises with everything that is written of a calendar. Who writes names the one that he saw.
-	Edition int64 `json:"-"`
+	Edition int64       `json:"-"`
+	Marks   []EventMark `json:"-"` // what the group keeps back of its events; written with readings
 }
 
 // At gives the calendar with an address, whose host it shows.
@@ -95,6 +96,9 @@ type Event struct {
 	Changed  time.Time // when the revision was made
 	Missing  time.Time // since when the calendar has it no more; zero: it has it
 	Misses   int       // good answers that lacked it, one after the other
+
+	Sensitive bool      `json:",omitempty"` // and PlaceFrom: as EventMark
+	PlaceFrom time.Time `json:",omitzero"`
 }
 
 // EventUpdate is an event to write. Before is what it was, if anybody can see a difference; nil: it is new, or only what
@@ -110,6 +114,7 @@ type Reading struct {
 	Edition         int64 // of the calendar that was asked for
 	Fresh           Freshness
 	Events          []EventUpdate
+	Marks           []EventMark // the calendar's from now on; nil: they stay
 }
 
 // EventChange is an event that differs from what reminders were last told of it.
@@ -164,7 +169,9 @@ func (e Event) SameShown(o Event) bool {
 // EventView is an event as the API shows it.
 type EventView struct {
 	ID       ID          `json:"id"`
-	Start    string      `json:"start"` // with its offset, as in 2026-03-29T09:00:00+02:00, or a date
+	UID      string      `json:"uid"`                // how the calendar names it, or its series
+	Instance string      `json:"instance,omitempty"` // which of a series
+	Start    string      `json:"start"`              // with its offset, as in 2026-03-29T09:00:00+02:00, or a date
 	End      string      `json:"end"`
 	Zone     string      `json:"zone"`
 	AllDay   bool        `json:"all_day"`
@@ -174,6 +181,9 @@ type EventView struct {
 	Link     string      `json:"link,omitempty"`
 	Changed  time.Time   `json:"changed_at"`
 	Missing  time.Time   `json:"missing_since,omitzero"`
+
+	Sensitive bool      `json:"sensitive,omitempty"`
+	PlaceFrom time.Time `json:"place_from,omitzero"` // members are not told the place before
 
 	Reminders []Reminded `json:"reminders"` // what was sent of it, and what is to come
 }
@@ -186,7 +196,7 @@ func (e Event) View() EventView {
 		}
 		return m.Instant().In(time.FixedZone("", int(m.Offset))).Format(time.RFC3339)
 	}
-	return EventView{ID: e.ID, Start: write(e.Start), End: write(e.End), Zone: e.Zone, AllDay: e.AllDay, Status: e.Status, Summary: e.Summary, Location: e.Location, Link: e.Link, Changed: e.Changed, Missing: e.Missing}
+	return EventView{ID: e.ID, UID: e.UID, Instance: e.Instance, Sensitive: e.Sensitive, PlaceFrom: e.PlaceFrom, Start: write(e.Start), End: write(e.End), Zone: e.Zone, AllDay: e.AllDay, Status: e.Status, Summary: e.Summary, Location: e.Location, Link: e.Link, Changed: e.Changed, Missing: e.Missing}
 }
 
 // Calendars keeps the calendars of groups.

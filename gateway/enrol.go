@@ -98,7 +98,7 @@ type Enrolments interface {
 	// PutAsk keeps what a broadcast asks everybody who has not agreed; what is known of it stays.
 	PutAsk(ctx context.Context, group, broadcast ID, a Asked) error
 	// Asked gives what a member was last asked about: by PutAsk, if the broadcast has a delivery for her, or by an enrolment
-	// that she has not answered and whose invitation is not revoked. ErrNotFound: nothing.
+	// that she has not answered. ErrNotFound: nothing, or last by an invitation that was revoked.
 	Asked(ctx context.Context, group, member ID) (Asked, error)
 }
 

@@ -61,6 +61,11 @@ func ReminderKey(event ID, lead string, start civil.Wall) string {
 // NoticeKey is the key of what is said of a change of an event.
 func NoticeKey(event ID, revision int) string { return fmt.Sprintf("event-%s-%d", event, revision) }
 
+// PlaceKey is the key of what is said when the place of an event need not be withheld any more.
+func PlaceKey(event ID, from time.Time) string {
+	return fmt.Sprintf("event-%s-place-%d", event, from.Unix())
+}
+
 // Over is when there is nothing left to be told of an event: it begins, or the first of its days ends.
 func (e Event) Over(place *time.Location) time.Time {
 	if e.AllDay {

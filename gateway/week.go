@@ -29,4 +29,6 @@ type WeekEvent struct {
 	Zone     string       `json:"zone"` // IANA name of the place
 	AllDay   bool         `json:"all_day,omitempty"`
 	Start    civil.Moment `json:"start"` // in Zone
+
+	Sensitive bool `json:"sensitive,omitempty"` // no text says what it is
 }

@@ -176,11 +176,14 @@ func (l *look) changed(ctx context.Context, c gateway.EventChange) (gateway.Remi
 		return r, nil
 	case kind == gateway.EventIsNew:
 		return r, l.remind(ctx, e, &r, since, now, true)
-	case kind == gateway.EventIsBack, kind == gateway.EventWasMoved && shows(e, c.Before):
+	case kind == gateway.EventIsBack, kind == gateway.EventWasMoved && shows(e, c.Before), e.ShowsPlace(*c.Before, now):
 	default: // nobody is told: its text alone, or when it ends. What is planned early is planned again.
-		if !c.RemindAt.IsZero() {
+		if e.Hides(*c.Before, now) { // what has not left says too much
+			return r, l.anew(ctx, e, &r, now)
+		}
+		if !c.RemindAt.IsZero() || e.Withheld(now) {
 			r.StopEarly, r.Next = true, now
-			if c.RemindAt.Before(now) { // a moment before what is due, so that the look takes everything for new
+			if !c.RemindAt.IsZero() && c.RemindAt.Before(now) { // a moment before what is due, so that the look takes everything for new
 				r.Next = c.RemindAt.Add(-time.Microsecond)
 			}
 		}
@@ -214,9 +217,9 @@ func (l *look) changed(ctx context.Context, c gateway.EventChange) (gateway.Remi
 	return r, l.remind(ctx, e, &r, since, now, true)
 }
 
-// shows reports whether a message would show a difference.
+// shows reports whether a message would show another time.
 func shows(e, before *gateway.Event) bool {
-	return e.AllDay != before.AllDay || e.Start.Wall != before.Start.Wall || !e.AllDay && e.Start.Offset != before.Start.Offset || e.Location != before.Location
+	return e.AllDay != before.AllDay || e.Start.Wall != before.Start.Wall || !e.AllDay && e.Start.Offset != before.Start.Offset
 }
 
 // due sends the reminder of an event whose time has come.
@@ -229,7 +232,51 @@ func (l *look) due(ctx context.Context, c gateway.EventChange) (gateway.Remindin
 	if e.Status == gateway.EventCancelled {
 		return r, nil
 	}
+	if !e.PlaceFrom.IsZero() && !e.PlaceFrom.Before(c.RemindAt) && !e.Withheld(now) {
+		return r, l.reveal(ctx, e, &r, now)
+	}
 	return r, l.remind(ctx, e, &r, c.RemindAt, now, false)
+}
+
+// reveal tells the place of an event at the time until which it was withheld: those who were reminded, by a change; those whose
+// reminder has not left yet, by a reminder that names it.
+func (l *look) reveal(ctx context.Context, e *gateway.Event, r *gateway.Reminding, now time.Time) error {
+	if err := l.anew(ctx, e, r, now); err != nil || e.Location == "" {
+		return err
+	}
+	k, err := l.group(ctx, e.GroupID)
+	if err != nil {
+		return err
+	}
+	everybody := len(k.wants[e.CalendarID]) == 1 && !k.quiet
+	for _, s := range r.Sends {
+		if everybody && s.Lead != "" && !s.Early && !r.At.After(s.Send.Broadcast.Words.Event.At) {
+			return nil // a reminder that is due just now tells them too
+		}
+	}
+	before := *e
+	before.Location, before.Link = "", ""
+	m := gateway.EventMessage{Key: gateway.PlaceKey(e.ID, e.PlaceFrom), Wording: gateway.EventChangedNotice, Event: *e, Before: &before, Expires: e.Over(zoneOf(e))}
+	m.Audience.Told = e.ID
+	return l.ready(ctx, m, r, gateway.EventTelling{})
+}
+
+// anew stops what has not left of an event and reminds in its place, because other things may be told of it from now on. Who has a
+// reminder is not told it again.
+func (l *look) anew(ctx context.Context, e *gateway.Event, r *gateway.Reminding, now time.Time) error {
+	told, err := l.ledger.Reminded(ctx, e.GroupID, e.ID)
+	if err != nil {
+		return err
+	}
+	since := now
+	if !r.At.IsZero() && r.At.Before(now) {
+		since = r.At
+	}
+	if slices.ContainsFunc(told, func(t gateway.Reminded) bool { return t.Lead != "" && !t.Early }) {
+		since = time.Time{} // the last one may not have left
+	}
+	r.Stop = true
+	return l.remind(ctx, e, r, since, now, true)
 }
 
 // remind finds the reminders that are due of those since a time, and when there will be more.
@@ -243,6 +290,9 @@ func (l *look) remind(ctx context.Context, e *gateway.Event, r *gateway.Remindin
 	look.Again = anew || !look.foresaw(e)
 	var rounds []Round
 	rounds, r.Next = Upcoming(e, look)
+	if e.Withheld(now) && e.PlaceFrom.Before(e.Over(zoneOf(e))) && (r.Next.IsZero() || e.PlaceFrom.Before(r.Next)) {
+		r.Next = e.PlaceFrom
+	}
 	for _, round := range rounds {
 		if told && !round.Early {
 			continue
@@ -287,7 +337,12 @@ func (l *look) ready(ctx context.Context, m gateway.EventMessage, r *gateway.Rem
 	if err != nil {
 		return err
 	}
-	m.Audience.Topic = k.topics[m.Event.CalendarID]
+	now := l.now()
+	m.Event, m.Audience.Topic = m.Event.Told(now), k.topics[m.Event.CalendarID]
+	if m.Before != nil {
+		before := m.Before.Told(now)
+		m.Before = &before
+	}
 	telling.Send, err = l.sends.ReadyEvent(ctx, m)
 	var fault *gateway.Fault
 	if errors.As(err, &fault) && slices.Contains([]gateway.Code{gateway.CodeNobody, gateway.CodeInvalid, gateway.CodeTooLong, gateway.CodeConflict}, fault.Code) {

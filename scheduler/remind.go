@@ -115,6 +115,12 @@ func join(rounds []Round, r Round) []Round {
 // twice, see gateway.Audience.
 func (r Round) key(e *gateway.Event, looked time.Time) string {
 	key := gateway.ReminderKey(e.ID, r.Lead.String(), e.Start.Wall)
+	if !e.PlaceFrom.IsZero() { // what may be told of the place makes it another message
+		key += fmt.Sprintf("-place-%d-%t", e.PlaceFrom.Unix(), !e.Withheld(looked))
+	}
+	if e.Sensitive {
+		key += "-sensitive"
+	}
 	if r.Early {
 		key += fmt.Sprintf("-early-%d", looked.UnixMicro())
 	}

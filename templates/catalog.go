@@ -22,7 +22,6 @@ var catalog embed.FS
 // The names of the shipped texts. Those of notices to owners stand in package gateway.
 const (
 	Pointer    = "pointer"     // neutral mode: that there is a message, and nothing else
-	Confirm    = "confirm"     // asks whether {group} may write
 	Stopped    = "stopped"     // after STOP: how to return
 	InboxReply = "inbox-reply" // what a person of the group answers: {text}
 
@@ -43,7 +42,7 @@ const (
 	CalendarNeutral = "calendar-neutral" // the name of such a calendar
 )
 
-// Neutral ends the name of a text's form for members in neutral mode, as in confirm-neutral: it does not name the group.
+// Neutral ends the name of a text's form for members in neutral mode, as in enrol-ask-neutral: it does not name the group.
 const Neutral = "-neutral"
 
 // IsNeutral reports whether a text is for members in neutral mode, and so must not tell which group writes.

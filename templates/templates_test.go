@@ -249,7 +249,7 @@ de.md: {b} is missing; en, he have it; use the same placeholders in every langua
 // TestShippedTexts renders every text that ships in every language: all drafts, in at least five scripts.
 func TestShippedTexts(t *testing.T) {
 	shipped := templates.Shipped()
-	for _, name := range []string{templates.Pointer, templates.Confirm, templates.Confirm + templates.Neutral, templates.Stopped} {
+	for _, name := range []string{templates.Pointer, templates.EnrolAsk, templates.EnrolAsk + templates.Neutral, templates.Stopped} {
 		set, err := templates.Wording(name, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -259,17 +259,17 @@ func TestShippedTexts(t *testing.T) {
 		}
 		rtl := 0
 		for _, l := range set.Locales() {
-			doc, _, err := set.Render(templates.Reader{Chain: []string{l}}, templates.Data{"group": "Rivers"})
+			doc, _, err := set.Render(templates.Reader{Chain: []string{l}}, templates.Data{"group": "Rivers", "topics": []string{"Reports"}})
 			if err != nil || doc.Short == "" || set.Status(l) != templates.Draft {
 				t.Errorf("%s in %s: %v, %q, status %q", name, l, err, doc.Short, set.Status(l))
 			}
 			if doc.Direction == content.RightToLeft {
 				rtl++
 			}
-			if name != templates.Confirm && strings.Contains(doc.Plain()+doc.Short, "Rivers") {
+			if name != templates.EnrolAsk && strings.Contains(doc.Plain()+doc.Short, "Rivers") {
 				t.Errorf("%s in %s names the group", name, l)
 			}
-			if strings.HasPrefix(name, "confirm") && (!strings.Contains(doc.Short, "YES") || !strings.Contains(doc.Short, "STOP")) {
+			if strings.HasPrefix(name, templates.EnrolAsk) && (!strings.Contains(doc.Short, "YES") || !strings.Contains(doc.Short, "STOP")) {
 				t.Errorf("%s in %s does not say how to answer", name, l)
 			}
 		}

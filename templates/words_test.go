@@ -34,10 +34,27 @@ func TestAWordHasOneMeaning(t *testing.T) {
 				t.Errorf("no word for %s in %s", c, locale)
 			}
 		}
+		if len(l.Emergencies[locale]) == 0 {
+			t.Errorf("nothing sounds like an emergency in %s", locale)
+		}
 	}
 	for spoken, want := range map[string]string{"pt": "pt-BR", "PT-pt": "pt-BR", "zh": "zh-Hans", "zh-Hant-TW": "zh-Hans", "DEUTSCH": "de", "Farsi": "fa", "en-GB": "en", "tlh": "", "e": "", "": ""} {
 		if got, _ := l.Locale(templates.WordKey(spoken)); got != want {
 			t.Errorf("%q is %q, not %q", spoken, got, want)
+		}
+	}
+}
+
+func TestWhatSoundsLikeAnEmergency(t *testing.T) {
+	sounds := func(text string) bool { return templates.Words().Emergency(templates.WordKey(text)) }
+	for _, text := range []string{"SOS", "two hurt, road closed", "Hilfe!", "au secours", "¡Auxilio!", "há feridos", "msaada tafadhali", "imdat", "acil yardım", "Помогите!", "рятуйте", "النجدة", "به اورژانس نیاز داریم", "कोई घायल है", "我们需要救护车", "ကယ်ပါဦး"} {
+		if !sounds(text) {
+			t.Errorf("%q is one", text)
+		}
+	}
+	for _, text := range []string{"", "thank you", "helpful", "die Verletzlichkeit", "See you at noon", "谢谢"} {
+		if sounds(text) {
+			t.Errorf("%q is none", text)
 		}
 	}
 }
@@ -66,6 +83,7 @@ func TestTheWordsAreDocumented(t *testing.T) {
 				fmt.Fprintf(&b, "| %s | %s |\n", c, strings.Join(words, ", "))
 			}
 		}
+		fmt.Fprintf(&b, "| sounds like an emergency | %s |\n", strings.Join(l.Emergencies[locale], ", "))
 	}
 	list("Code forms, for everybody", templates.CodeWords)
 	for _, locale := range slices.Sorted(maps.Keys(l.Names)) {

@@ -9,6 +9,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/content"
 )
 
 // ParseAddress turns a phone number as people write it into E.164. Numbers without + are read as of the default
@@ -32,7 +33,7 @@ func ParseNumber(raw, region string) (channels.Address, error) {
 		case unicode.Is(unicode.Cf, r), unicode.IsControl(r):
 			return -1 // direction marks and the like come along when numbers are copied
 		case unicode.IsDigit(r):
-			return digit(r)
+			return '0' + rune(content.Digit(r))
 		}
 		return r
 	}, raw)
@@ -62,21 +63,6 @@ func ParseNumber(raw, region string) (channels.Address, error) {
 		text, region = canonical, ""
 	}
 	return "", errors.New("the phone number can be read in several ways; write it like +49 and then digits")
-}
-
-// digit gives the ASCII digit of a decimal digit of any script. Unicode keeps each script's ten together, from zero on.
-func digit(r rune) rune {
-	for _, t := range unicode.Nd.R16 {
-		if r >= rune(t.Lo) && r <= rune(t.Hi) {
-			return '0' + (r-rune(t.Lo))%10
-		}
-	}
-	for _, t := range unicode.Nd.R32 {
-		if r >= rune(t.Lo) && r <= rune(t.Hi) {
-			return '0' + (r-rune(t.Lo))%10
-		}
-	}
-	return r
 }
 
 func parse(text, region string) (*phonenumbers.PhoneNumber, error) {

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/content"
 )
 
 // maxChat bounds chat ids: they have at most 52 significant bits (core.telegram.org/bots/api, Chat).
@@ -156,23 +157,13 @@ func plainForm(raw string) string {
 			return '@'
 		}
 		switch {
-		case r > unicode.MaxASCII && unicode.IsDigit(r):
-			return '0' + digitValue(r)
+		case unicode.IsDigit(r):
+			return '0' + rune(content.Digit(r))
 		case unicode.Is(unicode.Cf, r), unicode.IsControl(r) && !unicode.IsSpace(r):
 			return -1
 		}
 		return r
 	}, raw))
-}
-
-// digitValue is the value of a decimal digit. Unicode lays out each script's digits in one ascending run from zero
-// (Unicode Standard, 4.6), and runs that touch are whole.
-func digitValue(r rune) rune {
-	n := rune(0)
-	for unicode.IsDigit(r - n - 1) {
-		n++
-	}
-	return n % 10
 }
 
 func allDigits(s string) bool {

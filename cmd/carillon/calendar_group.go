@@ -63,7 +63,7 @@ func (sh *shell) groupCalendars() []*cobra.Command {
 		}
 		return sh.print(map[string]any{"name": args[0], "removed": true}, args[0]+" is removed.")
 	})
-	return []*cobra.Command{list, sh.calendarAdd(), sh.calendarShow(), refresh, confirm, remove, sh.feeds()}
+	return []*cobra.Command{list, sh.calendarAdd(), sh.calendarShow(), sh.calendarEvent(), refresh, confirm, remove, sh.feeds()}
 }
 
 func (sh *shell) calendarAdd() *cobra.Command {
@@ -158,9 +158,16 @@ func (sh *shell) calendarShow() *cobra.Command {
 			if !e.Missing.IsZero() {
 				state = "missing since " + clock(e.Missing)
 			}
-			rows[i] = []string{e.Start, e.End, state, e.Summary, e.Location, reminded(e.Reminders)}
+			place := e.Location
+			if time.Now().Before(e.PlaceFrom) {
+				place += " (not told before " + clock(e.PlaceFrom) + ")"
+			}
+			if e.Sensitive {
+				state += ", sensitive"
+			}
+			rows[i] = []string{e.Start, e.End, state, e.Summary, place, reminded(e.Reminders), strings.TrimSpace(e.UID + " " + e.Instance)}
 		}
-		if err := sh.table([]string{"START", "END", "STATUS", "SUMMARY", "PLACE", "REMINDERS"}, rows, "Nothing is to come."); err != nil || most == 0 || cal.Fresh.Events <= most {
+		if err := sh.table([]string{"START", "END", "STATUS", "SUMMARY", "PLACE", "REMINDERS", "UID"}, rows, "Nothing is to come."); err != nil || most == 0 || cal.Fresh.Events <= most {
 			return err
 		}
 		return sh.say("\nThese are the first %d of %d; --limit 0 shows all.", most, cal.Fresh.Events)

@@ -108,6 +108,7 @@ func (p performer) week(ctx context.Context, run scheduler.Performance, local ci
 	if err != nil {
 		return w, err
 	}
+	now := p.Now()
 	after := civil.Moment{Wall: w.Date}.Instant().Add(-gateway.FarthestAhead)
 	for _, c := range calendars {
 		if s.Action.Week == nil || c.Topic != s.Action.Week.Topic {
@@ -119,7 +120,8 @@ func (p performer) week(ctx context.Context, run scheduler.Performance, local ci
 		}
 		for _, e := range events {
 			if e.Status != gateway.EventCancelled && e.Start.Wall >= w.Date && e.Start.Wall < w.Date+(gateway.WeekDays+1)*civil.Day {
-				w.Events = append(w.Events, gateway.WeekEvent{Summary: e.Summary, Location: e.Location, Zone: e.Zone, AllDay: e.AllDay, Start: e.Start})
+				e = e.Told(now)
+				w.Events = append(w.Events, gateway.WeekEvent{Summary: e.Summary, Location: e.Location, Zone: e.Zone, AllDay: e.AllDay, Start: e.Start, Sensitive: e.Sensitive})
 			}
 		}
 	}

@@ -75,6 +75,15 @@ func (c *Client) ConfirmCalendar(ctx context.Context, group, name string) (int, 
 	return out.Cancelled, err
 }
 
+// MarkEvent says what is kept back of an event of a calendar, or of a series; it returns how many of those to come are meant.
+func (c *Client) MarkEvent(ctx context.Context, group, name string, mark gateway.EventMark) (int, error) {
+	var out struct {
+		Events int `json:"events"`
+	}
+	err := c.do(ctx, call{method: http.MethodPost, path: calendarPath(group, name, "mark"), in: mark, out: &out})
+	return out.Events, err
+}
+
 // RemoveCalendar takes one away with its events.
 func (c *Client) RemoveCalendar(ctx context.Context, group, name string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: calendarPath(group, name)})

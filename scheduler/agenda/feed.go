@@ -42,6 +42,7 @@ func (a *Agenda) Feed(ctx context.Context, token string) ([]byte, error) {
 	now := a.Now()
 	p := publication{now: now, zones: map[string]*time.Location{}}
 	p.out = calendar.Publication{Name: g.Name, Product: "-//carillon//calendar//EN", Refresh: refresh}
+	p.words = a.Words(g.Locale, g.Fallback)
 	topics, leads := func(string) bool { return true }, g.LeadsOf
 	if !f.MemberID.IsZero() {
 		m, err := a.People.Member(ctx, f.GroupID, f.MemberID)
@@ -50,8 +51,8 @@ func (a *Agenda) Feed(ctx context.Context, token string) ([]byte, error) {
 		}
 		topics = func(topic string) bool { return subscribed(m, topic) }
 		leads = func(topic string) []gateway.LeadTime { return m.LeadsOf(g, topic) }
-		if m.Neutral {
-			p.neutral, p.words = true, a.Words(m.Locale, append(slices.Clip(m.Fallback), g.Fallback...))
+		p.hers, p.words = true, a.Words(m.Locale, append(slices.Clip(m.Fallback), g.Fallback...))
+		if p.neutral = m.Neutral; p.neutral {
 			p.out.Name, p.out.Product = p.words.Calendar, "-//calendar//calendar//EN"
 		}
 	}
@@ -83,6 +84,7 @@ type publication struct {
 	now     time.Time
 	words   Words
 	neutral bool
+	hers    bool // a member's
 	zones   map[string]*time.Location
 	out     calendar.Publication
 }
@@ -90,8 +92,12 @@ type publication struct {
 // add adds an event. Its place is told on the clocks that it is meant on. In neutral mode nothing says what it is.
 func (p *publication) add(e gateway.Event, leads []gateway.LeadTime) {
 	loc := p.zone(e.Zone)
+	e = e.Told(p.now)
 	entry := Entry(e, loc)
-	if p.neutral {
+	if !p.hers && !e.PlaceFrom.IsZero() { // of a group's feed nobody knows who reads it
+		entry.Location, entry.Link = "", ""
+	}
+	if p.neutral || e.Sensitive { // programs fetch feeds over providers that are not fit for it
 		entry.Summary, entry.Location, entry.Link = p.words.Event, "", ""
 	}
 	for _, l := range leads {

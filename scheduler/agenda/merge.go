@@ -33,6 +33,8 @@ type merging struct {
 	silent          []*gateway.Event // that their series does not have any more
 	missing, agreed int
 	upcoming        int
+	marks           []gateway.EventMark
+	marked          bool // marks have become more
 }
 
 // merge compares. Nothing that merely is missing is cancelled: only an answer of the calendar itself does that, or confirm.
@@ -63,6 +65,7 @@ func (m *merging) merge(kept []gateway.Event, read []calendar.Occurrence) {
 		if e.Status == gateway.EventCancelled || !e.End.Instant().After(m.now) && !e.Start.Instant().After(m.now) {
 			continue // nobody knew of it, and nobody needs to
 		}
+		e = e.Marked(m.marks)
 		e.ID, e.Revision, e.Changed = gateway.NewID(), 1, m.now
 		m.put(e, nil)
 		m.count(e)
@@ -119,6 +122,8 @@ func (m *merging) update(old *gateway.Event, e gateway.Event) {
 	was := *old
 	e.ID, e.Revision, e.Changed = was.ID, was.Revision, was.Changed
 	e.Missing, e.Misses = time.Time{}, 0
+	e.Sensitive, e.PlaceFrom = was.Sensitive, was.PlaceFrom
+	m.follow(was, e)
 	if e.SameShown(was) {
 		if e.Sequence == was.Sequence {
 			e.Modified = was.Modified // some programs write the time of the export
@@ -131,6 +136,27 @@ func (m *merging) update(old *gateway.Event, e gateway.Event) {
 		m.put(e, &was)
 	}
 	m.count(e)
+}
+
+// follow gives what has another name now the marks of the one before.
+func (m *merging) follow(was, e gateway.Event) {
+	if was.UID == e.UID && was.Instance == e.Instance {
+		return
+	}
+	for _, mark := range slices.Clone(m.marks) {
+		if mark.UID != was.UID || mark.Instance != "" && mark.Instance != was.Instance || mark.Instance == "" && was.UID == e.UID {
+			continue
+		}
+		if mark.UID = e.UID; mark.Instance != "" {
+			mark.Instance = e.Instance
+		}
+		if slices.ContainsFunc(m.marks, func(o gateway.EventMark) bool { return o.UID == mark.UID && o.Instance == mark.Instance }) {
+			continue
+		}
+		if all, err := gateway.PutMark(m.marks, mark); err == nil { // where there is no room the event itself keeps it
+			m.marks, m.marked = all, true
+		}
+	}
 }
 
 // shifted finds the occurrences of a series that has been moved as a whole, so that each stays the event that it was: of

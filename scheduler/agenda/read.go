@@ -184,7 +184,7 @@ func (a *Agenda) take(ctx context.Context, c gateway.Calendar, body []byte, r *g
 	if read.Cut {
 		return &unusable{text: "the answer is cut off: END:VCALENDAR is missing"}
 	}
-	m := &merging{group: c.GroupID, calendar: c.ID, place: place, now: now, end: now.Add(ahead), spoilt: map[string]bool{}, weight: 1}
+	m := &merging{group: c.GroupID, calendar: c.ID, place: place, now: now, end: now.Add(ahead), spoilt: map[string]bool{}, weight: 1, marks: c.Marks}
 	if c.URL == "" {
 		m.weight = agreeing
 	}
@@ -218,6 +218,9 @@ func (a *Agenda) take(ctx context.Context, c gateway.Calendar, body []byte, r *g
 // into writes what a comparison found.
 func (m *merging) into(r *gateway.Reading) {
 	r.Events, r.Fresh.Events, r.Fresh.Missing, r.Fresh.Agreed = m.updates, m.upcoming, m.missing, m.agreed
+	if m.marked {
+		r.Marks = m.marks
+	}
 }
 
 // unreadable says in words why an answer is no use.

@@ -209,7 +209,9 @@ func (l *ledger) SaveReading(_ context.Context, r gateway.Reading) error {
 		l.stale--
 		return gateway.ErrStale
 	}
-	c.Fresh, c.Edition = r.Fresh, c.Edition+1
+	if c.Fresh, c.Edition = r.Fresh, c.Edition+1; r.Marks != nil {
+		c.Marks = r.Marks
+	}
 	l.calendars[c.ID] = c
 	for _, u := range r.Events {
 		if old, known := l.events[u.Event.ID]; known != (u.Event.Revision > 1 || u.Before != nil || old.Revision == 1) {

@@ -79,7 +79,7 @@ func deeds(w *world) map[string]deed {
 		"list-group-tokens": {}, "list-tokens": {}, "revoke-group-token": {path: of("tokens", w.ids["berlin viewer"])}, "revoke-token": {path: of("tokens", w.ids["second operator"])},
 		"list-calendars": {}, "get-calendar": {path: "calendars/meetings"}, "list-events": {path: "calendars/meetings/events"}, "put-calendar": {path: "calendars/new", body: map[string]any{"topic": "reports", "url": icsSecret}},
 		"put-calendar-file": {path: "calendars/meetings/file", query: "?topic=reports", body: strings.NewReader(icsOf(w.soon(icsMeeting))), header: map[string]string{"Content-Type": "text/calendar"}},
-		"delete-calendar":   {path: "calendars/over"}, "read-calendar": {path: "calendars/meetings/read"}, "confirm-calendar": {path: "calendars/lost/confirm"},
+		"delete-calendar":   {path: "calendars/over"}, "read-calendar": {path: "calendars/meetings/read"}, "confirm-calendar": {path: "calendars/lost/confirm"}, "mark-event": {path: "calendars/meetings/mark", body: map[string]any{"uid": "1"}},
 		"create-feed": {body: map[string]any{"label": "website"}}, "list-feeds": {}, "revoke-feed": {path: of("feeds", feed.ID)},
 		"list-schedules": {}, "get-schedule": {path: "schedules/kept"}, "put-schedule": {path: "schedules/weekly", body: weekly}, "delete-schedule": {path: "schedules/spare"},
 		"preview-schedule": {body: weekly}, "next-runs": {path: "schedules/kept/next"}, "list-occurrences": {path: "schedules/kept/occurrences"},

@@ -234,7 +234,7 @@ func TestNeutralWordsNameNobody(t *testing.T) {
 	}
 	w.want(200, put("pointer", "Eine Nachricht ist da."), nil)
 	w.want(200, put("stopped", "Berlin schweigt."), nil)
-	for name, text := range map[string]string{"pointer": "Eine Nachricht aus Berlin.", "stopped-neutral": "BERLIN schweigt.", "confirm-neutral": "{group} fragt."} {
+	for name, text := range map[string]string{"pointer": "Eine Nachricht aus Berlin.", "stopped-neutral": "BERLIN schweigt.", "enrol-ask-neutral": "{group} fragt."} {
 		if p := w.want(422, put(name, text), nil).problem(t); p.Code != gateway.CodeInvalid {
 			t.Errorf("%s: %+v", name, p)
 		}

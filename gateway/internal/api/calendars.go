@@ -51,6 +51,20 @@ func (in *putCalendarFile) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
+type markEvent struct {
+	InCalendar
+	Body struct {
+		UID       string    `json:"uid" minLength:"1" maxLength:"1000" doc:"How the calendar names the event, or its series."`
+		Instance  string    `json:"instance,omitempty" maxLength:"64" doc:"Which of a series. Absent: all of it, those included that come into the calendar later, but for instances with a mark of their own."`
+		Sensitive bool      `json:"sensitive,omitempty" doc:"It leaves in full only over channels that are fit for it, over others as a pointer. Feeds and weeks ahead do not say what it is."`
+		PlaceFrom time.Time `json:"place_from,omitzero" doc:"Before this instant no member is told where it takes place. Absent: there is nothing to wait for."`
+	}
+}
+
+type markedEvents struct {
+	Events int `json:"events" doc:"That are to come, and meant."`
+}
+
 type listEvents struct {
 	InCalendar
 	Paging
@@ -88,7 +102,7 @@ const (
 func (s *server) addCalendars() {
 	sample := gateway.Calendar{ID: sampleID, GroupID: sampleID, Name: "meetings", Topic: "plenum", Host: "calendar.example", Zone: "Europe/Berlin", Every: 60,
 		Fresh: gateway.Freshness{Good: sampleTime, Tried: sampleTime, Next: sampleTime.Add(time.Hour), Events: 12}}
-	event := gateway.EventView{ID: sampleID, Start: "2026-04-01T18:00:00+02:00", End: "2026-04-01T20:00:00+02:00", Zone: "Europe/Berlin", Status: gateway.EventConfirmed, Summary: "Plenum", Location: "Harbour hall", Changed: sampleTime, Reminders: []gateway.Reminded{{BroadcastID: sampleID, Lead: "1d@18:00", At: sampleTime}, {Lead: "2h", At: sampleTime.Add(20 * time.Hour)}}}
+	event := gateway.EventView{ID: sampleID, UID: "4f2a@calendar.example", Start: "2026-04-01T18:00:00+02:00", End: "2026-04-01T20:00:00+02:00", Zone: "Europe/Berlin", Status: gateway.EventConfirmed, Summary: "Plenum", Location: "Harbour hall", Changed: sampleTime, Reminders: []gateway.Reminded{{BroadcastID: sampleID, Lead: "1d@18:00", At: sampleTime}, {Lead: "2h", At: sampleTime.Add(20 * time.Hour)}}}
 	path := "/api/v1/groups/{group}/calendars"
 	one := path + "/{calendar}"
 	add(s, route{ID: "list-calendars", Method: http.MethodGet, Path: path, Tag: calendarTag, Scope: ofGroup, Role: gateway.Viewer,
@@ -153,6 +167,18 @@ func (s *server) addReadings(one string, sample gateway.Calendar) {
 			}
 			s.Log.Info("missing events were cancelled", "request", requestID(ctx), "group", who.Group.ID, "count", n, "token", who.Token.ID)
 			return &body[confirmed]{confirmed{n}}, nil
+		})
+	add(s, route{ID: "mark-event", Method: http.MethodPost, Path: one + "/mark", Tag: calendarTag, Scope: ofGroup, Role: gateway.Author,
+		Summary: "Say what is kept back of an event", About: "That it is sensitive, that its place is withheld for a while, or (with neither) that nothing is kept back any more. It holds whatever is read of the calendar later. When the time has come, those who were reminded are told the place.",
+		Example: map[string]any{"uid": "4f2a@calendar.example", "sensitive": true, "place_from": sampleTime}, Answer: markedEvents{Events: 1}},
+		func(ctx context.Context, who caller, in *markEvent) (*body[markedEvents], error) {
+			b := in.Body
+			n, err := s.Calendars.Mark(ctx, who.Group.ID, in.Calendar, gateway.EventMark{UID: b.UID, Instance: b.Instance, Sensitive: b.Sensitive, PlaceFrom: b.PlaceFrom.UTC()})
+			if err != nil {
+				return nil, err
+			}
+			s.Log.Info("an event was marked", "request", requestID(ctx), "group", who.Group.ID, "count", n, "token", who.Token.ID)
+			return &body[markedEvents]{markedEvents{n}}, nil
 		})
 }
 

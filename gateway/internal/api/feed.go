@@ -32,6 +32,8 @@ type Readings interface {
 	Read(ctx context.Context, group gateway.ID, name string) (gateway.Calendar, error)
 	// Confirm cancels what two good answers lacked; it returns how many events.
 	Confirm(ctx context.Context, group gateway.ID, name string) (int, error)
+	// Mark keeps something back of an event or a series; it returns how many of those to come are meant.
+	Mark(ctx context.Context, group gateway.ID, name string, mark gateway.EventMark) (int, error)
 	// Issue makes a feed of a group, or of a member if one is named.
 	Issue(ctx context.Context, group, member gateway.ID, label string) (gateway.IssuedFeed, error)
 	// Feed gives the calendar of a secret address.

@@ -27,7 +27,7 @@ type Held struct {
 	Member   gateway.Member
 	Evidence []gateway.Consent        // the oldest first
 	Sent     []Sent                   // the newest first
-	Wrote    []gateway.InboundMessage // the newest first, as long as their texts are kept
+	Wrote    []gateway.InboundMessage // the newest first, as long as their texts are kept; nothing from an address that she shares
 }
 
 // Sent is a message that she was sent, or was to be.
@@ -83,7 +83,7 @@ func Gather(ctx context.Context, from Holdings, group gateway.Group, id gateway.
 			return h, fmt.Errorf("read what she wrote: %w", err)
 		}
 		for _, m := range page {
-			if m.Text != "" {
+			if m.Text != "" && len(m.MemberIDs) == 1 { // else somebody else who shares the address may have written it
 				h.Wrote = append(h.Wrote, m)
 			}
 		}
@@ -121,7 +121,7 @@ type memberExport struct {
 	Member   member                     `json:"member"`
 	Consents []consent                  `json:"consents" doc:"The evidence, oldest first."`
 	Sent     []sentToHer                `json:"sent" doc:"Messages to her, the newest first."`
-	Wrote    []writtenByHer             `json:"wrote" doc:"Messages from her whose texts are kept, the newest first."`
+	Wrote    []writtenByHer             `json:"wrote" doc:"Messages from her whose texts are kept, the newest first; nothing from an address that she shares."`
 	Inbox    []gateway.ConversationLine `json:"inbox" doc:"What she wrote that was no command, and what she was answered, as far as it is kept; nothing from an address that she shares."`
 }
 

@@ -308,7 +308,7 @@ func (s *services) Resume(ctx context.Context, group, id gateway.ID) error {
 
 func (s *services) Ask(ctx context.Context, group gateway.ID, _ []string, author string) (gateway.HandedIn, error) {
 	now := time.Now()
-	done, err := s.Store.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: group, Key: "ask", Kind: "confirm", Class: gateway.Account, Audience: gateway.Audience{Unconfirmed: true},
+	done, err := s.Store.Submit(ctx, gateway.Broadcast{ID: gateway.NewID(), GroupID: group, Key: "ask", Kind: "enrol-ask", Class: gateway.Account, Audience: gateway.Audience{Unconfirmed: true},
 		Author: author, Policy: gateway.PolicyOf(gateway.Account), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Minute)}, []byte("ask"), nil)
 	return gateway.HandedIn{Submission: done}, err
 }

@@ -63,7 +63,7 @@ func (f *Fanout) ofEvent(m gateway.EventMessage) gateway.Broadcast {
 	policy := gateway.PolicyOf(gateway.Reminder)
 	return gateway.Broadcast{
 		ID: gateway.NewID(), GroupID: e.GroupID, Key: m.Key, Kind: gateway.Kind(m.Wording), Class: gateway.Reminder, Audience: m.Audience, Words: words,
-		Author: "carillon", State: gateway.Planning, Policy: policy, CreatedAt: now, StartAt: now, ExpiresAt: earlier(m.Expires, now.Add(maxLife)),
+		Sensitive: e.Sensitive || m.Before != nil && m.Before.Sensitive, Author: "carillon", State: gateway.Planning, Policy: policy, CreatedAt: now, StartAt: now, ExpiresAt: earlier(m.Expires, now.Add(maxLife)),
 	}
 }
 

@@ -162,3 +162,29 @@ func TestARemindersReaders(t *testing.T) {
 		}
 	}
 }
+
+// A sensitive event leaves as a pointer over a channel that is not fit for it, without a file.
+func TestASensitiveEventIsAPointer(t *testing.T) {
+	st := newStage(t)
+	st.enrol(who{locale: "en", points: "sms"})
+	st.run(st.f)
+	for _, w := range st.wires {
+		w.limit = 2000
+	}
+	e := st.meeting(false)
+	e.Sensitive = true
+	m := gateway.EventMessage{Wording: gateway.EventReminder, Event: e, Calendar: "BEGIN:VCALENDAR", Key: "k", Expires: st.now().Add(time.Hour), Audience: gateway.Audience{Topic: "reports"}}
+	ready, err := st.f.ReadyEvent(t.Context(), m)
+	st.ok(err)
+	if !ready.Broadcast.Sensitive {
+		t.Error("the broadcast is not sensitive")
+	}
+	before := e
+	e.Sensitive = false
+	m.Wording, m.Event, m.Before = gateway.EventChangedNotice, e, &before
+	ready, err = st.f.ReadyEvent(t.Context(), m)
+	st.ok(err)
+	if !ready.Broadcast.Sensitive {
+		t.Error("what it was before is told")
+	}
+}

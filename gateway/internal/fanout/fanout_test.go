@@ -358,9 +358,12 @@ func TestReplayingDeadLetters(t *testing.T) {
 // Those without evidence are asked to confirm, and nobody else; a neutral member is asked without her group's name.
 func TestAskingToConfirm(t *testing.T) {
 	st := newStage(t)
+	for _, w := range st.wires {
+		w.limit = 1000 // bytes: scripts of three a letter ask too
+	}
 	st.enrol(who{locale: "sw", points: "?sms"}, who{locale: "xh", points: "sms ?telegram", neutral: true}, who{locale: "en", points: "sms"}, who{locale: "en", points: "-sms"})
 	st.run(st.f)
-	s, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: "confirm-1", Wording: templates.Confirm, Audience: gateway.Audience{Unconfirmed: true}})
+	s, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: "ask-1", Wording: templates.EnrolAsk, Data: map[string]string{"topics": "Reports"}, Audience: gateway.Audience{Unconfirmed: true}})
 	st.ok(err)
 	all := st.planned(s.ID)
 	if len(all) != 2 || all[0].Locale != "sw" || all[1].ChannelID != st.list[1].ID || all[1].Locale != "en-x-fallback" {
@@ -369,7 +372,7 @@ func TestAskingToConfirm(t *testing.T) {
 	if !strings.Contains(st.text(all[0], "sms"), "Harbour Union") || strings.Contains(st.text(all[1], "telegram"), "Harbour") {
 		t.Errorf("%s\n%s", st.text(all[0], "sms"), st.text(all[1], "telegram"))
 	}
-	again, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: "confirm-1", Wording: templates.Confirm, Audience: gateway.Audience{Unconfirmed: true}})
+	again, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: "ask-1", Wording: templates.EnrolAsk, Data: map[string]string{"topics": "Reports"}, Audience: gateway.Audience{Unconfirmed: true}})
 	if err != nil || again.Created || again.ID != s.ID {
 		t.Errorf("asked twice: %+v, %v", again, err)
 	}

@@ -80,7 +80,7 @@ type Note struct {
 	ID       gateway.ID // of the broadcast, if it is new; zero: it gets one
 	Group    gateway.ID
 	Key      string        // makes it happen once
-	Wording  string        // templates.Confirm, templates.Stopped, …
+	Wording  string        // templates.Welcome, templates.Stopped, …
 	Class    gateway.Class // zero: account
 	Audience gateway.Audience
 	Data     map[string]string // for the placeholders

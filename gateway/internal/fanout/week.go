@@ -56,7 +56,7 @@ func (f *Fanout) ReadyWeek(ctx context.Context, r Run, words gateway.WeekWords) 
 // week is what a week ahead says to each reader in her own way.
 type week struct {
 	words             *gateway.WeekWords
-	event, own, later *templates.Set
+	event, own, later, discreet *templates.Set
 }
 
 // withWeek puts the events of a week in; wording gives texts with the group's own words.
@@ -69,6 +69,8 @@ func (t *texts) withWeek(wording wordingSource) error {
 		"week-event":  {&w.event, templates.Data{"event": "?", "when": "2026-01-05T09:00", "all_day": "false", "place": "?"}},
 		"own-time":    {&w.own, templates.Data{"when": time.Unix(0, 0)}},
 		"place-later": {&w.later, nil},
+
+		templates.EventNeutral: {&w.discreet, nil},
 	} {
 		var err error
 		if *p.set, err = piece(wording, name, p.data); err != nil {
@@ -134,6 +136,13 @@ func (w *week) line(e *gateway.WeekEvent, r templates.Reader) (spans []content.S
 	there := r
 	there.Zone = place
 	data := templates.Data{"event": oneLine(e.Summary), "all_day": strconv.FormatBool(e.AllDay), "when": e.Start.Wall.Fields().Format("2006-01-02T15:04"), "place": oneLine(e.Location)}
+	if e.Sensitive { // one text goes out over all channels, and some of them are not fit for it
+		discreet, _, err := w.discreet.Render(r, nil)
+		if err != nil {
+			return nil, "", err
+		}
+		data["event"], data["place"] = discreet.Plain(), ""
+	}
 	if e.AllDay {
 		data["when"] = e.Start.Wall.Fields().Format(time.DateOnly)
 	}

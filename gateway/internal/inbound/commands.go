@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,12 +25,7 @@ const repeatWithin = 10 * time.Minute
 // could mean as a command.
 func (v *visit) understand(ctx context.Context, text string) (understood, []known, error) {
 	all := slices.Collect(maps.Keys(templates.Words().Names))
-	own := map[string][]string{}
-	for _, g := range v.groups {
-		for c, words := range wordsOf(g) {
-			own[c] = append(own[c], words...)
-		}
-	}
+	own := ownWords(v.groups)
 	may := understand(text, all, own)
 	whole := may.meaning != nothing || may.within
 	owners, err := v.owners(ctx, whole)
@@ -76,7 +72,7 @@ func (v *visit) stopAll(ctx context.Context, owners []known, provided bool) erro
 }
 
 // start undoes a STOP of this address by her own act, and ends her pause. What was stopped by text message from another of
-// her addresses, which anybody can forge, she undoes here too, unless others share it.
+// her addresses, which anybody can forge, she undoes here too, unless others share that or this.
 func (v *visit) start(ctx context.Context, owners []known, provided bool) error {
 	for _, g := range v.groups {
 		if _, err := v.Consents.StartAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("START", true, "member")); err != nil {
@@ -99,7 +95,7 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) error 
 				}
 			}
 			for _, p := range m.Points {
-				if point.State != gateway.PointActive || p.State != gateway.PointStopped || !forgeable(p.Kind) || p.Shared {
+				if point.State != gateway.PointActive || point.Shared || p.State != gateway.PointStopped || !forgeable(p.Kind) || p.Shared {
 					continue
 				}
 				returns = true
@@ -183,7 +179,11 @@ func (v *visit) wish(ctx context.Context, owners []known, w gateway.Wish, said, 
 			if holds != nil && !holds(m) {
 				continue
 			}
-			if err := v.Wishes.Wish(ctx, k.group.ID, m.ID, w, v.proof(said, true, "member")); err != nil {
+			err := v.Wishes.Wish(ctx, k.group.ID, m.ID, w, v.proof(said, true, "member"))
+			if v.hopeless(err) {
+				continue
+			}
+			if err != nil {
 				return fmt.Errorf("carry out a wish: %w", err)
 			}
 			done = true
@@ -211,6 +211,17 @@ func (v *visit) tell(ctx context.Context, k known, wording string, to gateway.Au
 	}
 }
 
+// hopeless says whether something cannot be done however often it is tried, and logs that. Then the event is done with: whoever
+// wrote it may have a STOP to say behind it.
+func (v *visit) hopeless(err error) bool {
+	var fault *gateway.Fault
+	if !errors.As(err, &fault) || fault.Code == gateway.CodeUnavailable || fault.Code == gateway.CodeInProgress || fault.Code == gateway.CodeInternal {
+		return false
+	}
+	v.Log.Error("what somebody wrote cannot be obeyed, and is not tried again", "channel", v.ch.ID, "error", err)
+	return true
+}
+
 // provides says whether the provider answers this message by itself: it says so, or it is one of the words that it reserves.
 // Those are English; a STOP in another language it passes on, and nobody else confirms it.
 func (v *visit) provides(signalled bool) bool {
@@ -231,7 +242,9 @@ func (v *visit) farewell(ctx context.Context, k known, wording string, provided 
 		if !provided {
 			v.tell(ctx, k, wording, gateway.Audience{Members: []gateway.ID{m.ID}, Point: point.ID}, nil)
 		}
-		other := slices.IndexFunc(m.Points, func(p gateway.ContactPoint) bool { return p.State == gateway.PointActive && p.Address != v.from })
+		other := slices.IndexFunc(m.Points, func(p gateway.ContactPoint) bool {
+			return p.State == gateway.PointActive && !p.Shared && p.Address != v.from
+		})
 		if other >= 0 && (provided || forgeable(v.ch.Kind)) {
 			v.tell(ctx, k, templates.StoppedElsewhere, gateway.Audience{Members: []gateway.ID{m.ID}, Point: m.Points[other].ID}, nil)
 		}

@@ -125,6 +125,7 @@ type Ears struct {
 	Parts
 	turns   *turns
 	crowds  sync.Map // channel → *sync.Mutex: of webhooks that say nothing urgent
+	own     sync.Map // channel → map[string][]string: words of its groups' own by command, as they were when somebody wrote last
 	done    *memory
 	look    chan struct{}
 	spooled chan struct{} // something was spooled
@@ -223,12 +224,14 @@ func (e *Ears) served(ctx context.Context, ch gateway.Channel) ([]gateway.Group,
 	if err != nil {
 		return nil, fmt.Errorf("list the groups: %w", err)
 	}
-	return slices.DeleteFunc(all, func(g gateway.Group) bool {
+	all = slices.DeleteFunc(all, func(g gateway.Group) bool {
 		if !ch.GroupID.IsZero() {
 			return g.ID != ch.GroupID
 		}
 		return len(ch.Groups) > 0 && !slices.Contains(ch.Groups, g.Slug)
-	}), nil
+	})
+	e.own.Store(ch.ID, ownWords(all))
+	return all, nil
 }
 
 // hearPerson takes one thing that a person wrote or did. What one person does is taken one after the other.
@@ -242,8 +245,8 @@ func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gate
 		return nil
 	}
 	defer take(ch.ID, from)()
-	key := keyOf(ch.ID, event.ID)
-	if event.ID != "" && e.done.has(key) {
+	key, hers := keyOf(ch.ID, event.ID), keyOf(ch.ID, event.ID+" "+from.Reveal())
+	if event.ID != "" && e.done.has(hers) {
 		e.Count(ch.ID, HeardAgain)
 		return nil
 	}
@@ -258,7 +261,7 @@ func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gate
 		err = v.message(ctx, signalled(from, beside))
 	}
 	if err == nil && event.ID != "" {
-		e.done.add(key)
+		e.done.add(hers)
 	}
 	return err
 }

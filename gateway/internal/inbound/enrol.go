@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/templates"
 )
@@ -56,9 +57,9 @@ func codeIn(text string) gateway.Private {
 	}
 	var code strings.Builder
 	for _, r := range strings.Join(words, "") {
-		switch {
-		case unicode.Is(unicode.Nd, r):
-			code.WriteByte('0' + digit(r))
+		switch d := content.Digit(r); {
+		case d >= 0:
+			code.WriteByte('0' + byte(d))
 		case r == '-' || unicode.Is(unicode.Cf, r):
 		default:
 			return ""
@@ -68,16 +69,6 @@ func codeIn(text string) gateway.Private {
 		return ""
 	}
 	return gateway.Private(code.String())
-}
-
-// digit gives the value of a decimal digit of any script: the digits of each stand side by side, from nought on (Unicode
-// Standard, section 4.6).
-func digit(r rune) byte {
-	first := r // of the digits that stand before it without a gap: those of one script, or of several one after the other
-	for unicode.Is(unicode.Nd, first-1) {
-		first--
-	}
-	return byte((r - first) % 10)
 }
 
 // invited finds the invitation whose code a message is; nil: it is none, or nobody listens to more guesses from there. A
@@ -157,17 +148,22 @@ func (v *visit) join(ctx context.Context, i gateway.Invitation) error {
 	case errors.Is(err, gateway.ErrNotFound):
 		v.Count(v.ch.ID, HeardGuess) // used up meanwhile: as good as a wrong one
 		return nil
+	case v.hopeless(err):
+		return nil
 	case err != nil:
 		return fmt.Errorf("take in who was invited: %w", err)
 	}
 	to := gateway.Audience{Members: []gateway.ID{done.Member}, Point: done.Point}
 	switch done.Outcome {
 	case gateway.EnrolAsk:
-		return v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAsk), templates.EnrolAsk, to, topicsData(g, done.Topics))
+		err = v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAsk), templates.EnrolAsk, to, topicsData(g, done.Topics))
 	case gateway.EnrolAlready:
-		return v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAlready), templates.EnrolAlready, to, nil)
+		err = v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAlready), templates.EnrolAlready, to, nil)
+	} // else a STOP stands against the address: START comes first
+	if v.hopeless(err) {
+		return nil
 	}
-	return nil // a STOP stands against the address: START comes first
+	return err
 }
 
 // mayJoin reports whether somebody from a country may join by message: those to which the group sends; of one that names

@@ -9,6 +9,3 @@ func Meant(text string, locales ...string) (meaning string, days int, locale str
 
 // CodeIn is what tests ask.
 func CodeIn(text string) string { return codeIn(text).Reveal() }
-
-// Emergency is what tests ask.
-func Emergency(text string) bool { return emergency(text) }

@@ -80,7 +80,11 @@ func (e *Ears) take(ctx context.Context, ch gateway.Channel, events []channels.E
 // the next one go on: so a STOP, which does not wait, finds one of them at work, however many others there are. Words that we
 // act upon, signals and receipts wait for nobody.
 func (e *Ears) queue(channel gateway.ID, events []channels.Event) (leave func()) {
-	if !slices.ContainsFunc(events, plain) || slices.ContainsFunc(events, func(ev channels.Event) bool { return !plain(ev) }) {
+	var own map[string][]string
+	if words, ok := e.own.Load(channel); ok {
+		own = words.(map[string][]string)
+	}
+	if len(events) == 0 || slices.ContainsFunc(events, func(ev channels.Event) bool { return !plain(ev, own) }) {
 		return func() {}
 	}
 	crowd, _ := e.crowds.LoadOrStore(channel, &sync.Mutex{})
@@ -89,12 +93,12 @@ func (e *Ears) queue(channel gateway.ID, events []channels.Event) (leave func())
 	return one.Unlock
 }
 
-// plain reports whether an event is a text that asks for nothing.
-func plain(e channels.Event) bool {
+// plain reports whether an event is a text that asks for nothing, where groups have words of their own.
+func plain(e channels.Event, own map[string][]string) bool {
 	if e.Inbound == nil || e.Inbound.Action != "" || emergency(e.Inbound.Text) {
 		return false
 	}
-	u := understand(e.Inbound.Text, slices.Collect(maps.Keys(templates.Words().Names)), nil)
+	u := understand(e.Inbound.Text, slices.Collect(maps.Keys(templates.Words().Names)), own)
 	return u.meaning == nothing && !u.within
 }
 
@@ -340,7 +344,7 @@ func written(events []channels.Event, now time.Time) []byte {
 			all[i].At = now
 		}
 		if in := ev.Inbound; in != nil {
-			all[i].Inbound = &keptText{From: in.From.Reveal(), To: in.To, Text: in.Text, Action: in.Action}
+			all[i].Inbound = &keptText{From: in.From.Reveal(), To: in.To, Text: in.Text, Action: in.Action, ReplyTo: in.ReplyTo}
 		}
 		if s := ev.Signal; s != nil {
 			all[i].Signal = &keptSignal{Address: s.Address.Reveal(), Kind: s.Kind, NewAddr: s.NewAddr.Reveal()}
@@ -370,7 +374,7 @@ func unkept(plain []byte) ([]channels.Event, error) {
 	for i, k := range all {
 		events[i] = channels.Event{ID: k.ID, At: k.At}
 		if in := k.Inbound; in != nil {
-			events[i].Inbound = &channels.Inbound{From: channels.Address(in.From), To: in.To, Text: in.Text, Action: in.Action}
+			events[i].Inbound = &channels.Inbound{From: channels.Address(in.From), To: in.To, Text: in.Text, Action: in.Action, ReplyTo: in.ReplyTo}
 		}
 		if s := k.Signal; s != nil {
 			events[i].Signal = &channels.Signal{Address: channels.Address(s.Address), Kind: s.Kind, NewAddr: channels.Address(s.NewAddr)}
@@ -411,10 +415,11 @@ type (
 		MovedTo    string           `json:"moved_to,omitempty"`
 	}
 	keptText struct {
-		From   string `json:"from"`
-		To     string `json:"to"`
-		Text   string `json:"text,omitempty"`
-		Action string `json:"action,omitempty"`
+		From    string `json:"from"`
+		To      string `json:"to"`
+		Text    string `json:"text,omitempty"`
+		Action  string `json:"action,omitempty"`
+		ReplyTo string `json:"reply_to,omitempty"`
 	}
 	keptSignal struct {
 		Address string              `json:"address"`

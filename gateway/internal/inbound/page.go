@@ -2,14 +2,15 @@ package inbound
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// sendPage answers ME: every member with this address is sent a link to her own page, where she wrote from. A stranger gets
-// no answer, and an address that is stopped none either.
+// sendPage answers ME: every member with this address is sent a link to her own page, where she wrote from, or, if others share
+// that, at another contact point of hers that is hers alone: on the page stand all her addresses. A stranger gets no answer, and
+// an address that is stopped none either.
 func (v *visit) sendPage(ctx context.Context, owners []known) error {
 	if v.Page == nil {
 		return nil
@@ -20,10 +21,11 @@ func (v *visit) sendPage(ctx context.Context, owners []known) error {
 			if !ok || point.State != gateway.PointActive && point.State != gateway.PointUnconfirmed {
 				continue
 			}
+			if i := slices.IndexFunc(m.Points, func(p gateway.ContactPoint) bool { return p.State == gateway.PointActive && !p.Shared }); point.Shared && i >= 0 {
+				point = m.Points[i]
+			}
 			err := v.Page(ctx, k.group.ID, m.ID, point.ID, v.replyKey("page:"+m.ID.String()))
-			var fault *gateway.Fault
-			if errors.As(err, &fault) { // it cannot be mended by asking again
-				v.Log.Warn("a member asked for her page and gets no link", "channel", v.ch.ID, "group", k.group.ID, "error", err)
+			if v.hopeless(err) {
 				continue
 			}
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -92,6 +93,11 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 			}
 		}
 	}
+	if fresh && word == start {
+		if late, err := v.stoppedSince(ctx, owners); err != nil || late {
+			return err
+		}
+	}
 	switch word {
 	case stop:
 		v.Count(v.ch.ID, HeardStop)
@@ -171,7 +177,7 @@ func (v *visit) keep(ctx context.Context, owners []known, text string, word mean
 	}
 	for _, k := range owners {
 		isNew, err := v.Inbox.Receive(ctx, gateway.InboundMessage{
-			ID: gateway.NewID(), GroupID: k.group.ID, ChannelID: v.ch.ID, EventID: v.event.ID, MemberIDs: k.ids, Kind: v.ch.Kind,
+			ID: gateway.NewID(), GroupID: k.group.ID, ChannelID: v.ch.ID, EventID: v.eventID(), MemberIDs: k.ids, Kind: v.ch.Kind,
 			From: v.from, Text: gateway.Private(text), Meaning: string(word), At: v.at,
 			ReplyTo: v.event.Inbound.ReplyTo, Waits: word == nothing, Urgent: word == nothing && emergency(text),
 		})
@@ -183,12 +189,37 @@ func (v *visit) keep(ctx context.Context, owners []known, text string, word mean
 	return fresh, nil
 }
 
-// overtaken says whether she did something about this contact point since. An event without a time can only be trusted
-// to stop.
+// eventID names the event for the ledger, which takes each once. It names her besides: what a provider numbers badly must not
+// let one person's words pass for another's.
+func (v *visit) eventID() string {
+	if v.event.ID == "" {
+		return ""
+	}
+	return v.event.ID + " " + v.from.Reveal()
+}
+
+// overtaken says whether she did something else about this contact point since. What this very event did does not count: it
+// may have been cut off after the first of several groups. An event without a time can only be trusted to stop.
 func (v *visit) overtaken(ctx context.Context, owners []known, word meaning) (bool, error) {
 	if v.event.At.IsZero() {
 		return word != stop && word != stopAll, nil
 	}
+	return v.anySince(ctx, owners, func(c gateway.Consent) bool {
+		return !c.At.Before(v.at.Truncate(time.Microsecond)) && !strings.HasSuffix(c.Proof.Reveal(), v.mark())
+	})
+}
+
+// stoppedSince says whether a STOP is newer than this event, which waited somewhere: at the provider, or in the spool of
+// another process.
+func (v *visit) stoppedSince(ctx context.Context, owners []known) (bool, error) {
+	if v.event.At.IsZero() {
+		return false, nil
+	}
+	return v.anySince(ctx, owners, func(c gateway.Consent) bool { return !c.Granted && c.At.After(v.at) })
+}
+
+// anySince looks for evidence about this contact point.
+func (v *visit) anySince(ctx context.Context, owners []known, is func(gateway.Consent) bool) (bool, error) {
 	for _, k := range owners {
 		for _, m := range k.members {
 			point, ok := v.point(m)
@@ -200,7 +231,7 @@ func (v *visit) overtaken(ctx context.Context, owners []known, word meaning) (bo
 				return false, fmt.Errorf("read what she did since: %w", err)
 			}
 			if slices.ContainsFunc(evidence, func(c gateway.Consent) bool {
-				return c.PointID == point.ID && !c.At.Before(v.at.Truncate(time.Microsecond))
+				return c.PointID == point.ID && is(c)
 			}) {
 				return true, nil
 			}
@@ -281,9 +312,12 @@ func (v *visit) wording(ctx context.Context, group gateway.ID, name string) (str
 func (v *visit) proof(said string, granted bool, source string) gateway.Consent {
 	return gateway.Consent{
 		Granted: granted, At: v.at, Source: source,
-		Proof: gateway.Private(fmt.Sprintf("%s, received over channel %s, event %s", said, v.ch.Name, hex.EncodeToString(v.key[:8]))),
+		Proof: gateway.Private(fmt.Sprintf("%s, received over channel %s", said, v.ch.Name) + v.mark()),
 	}
 }
+
+// mark ends the proofs of one event.
+func (v *visit) mark() string { return ", event " + hex.EncodeToString(v.key[:8]) }
 
 // replyKey makes one answer of one event, however often the event comes.
 func (v *visit) replyKey(what string) string {

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -53,8 +52,31 @@ func understand(text string, locales []string, own map[string][]string) understo
 		if u, ok := command(key, locales, own); ok {
 			return u
 		}
+		if word, ok := repeated(key); ok && find(word, locales, own) == templates.CommandStop {
+			return understood{meaning: stop}
+		}
 	}
-	return understood{within: stopsWithin(key, locales)}
+	return understood{within: stopsWithin(key, locales) || stopsFirst(text, locales, own)}
+}
+
+// repeated finds the word that a key says over and over, as somebody does who is angry.
+func repeated(key string) (word string, ok bool) {
+	words := strings.Fields(key)
+	if len(words) < 2 {
+		return "", false
+	}
+	return words[0], !slices.ContainsFunc(words, func(w string) bool { return w != words[0] })
+}
+
+// stopsFirst says whether the first of several lines is STOP and nothing else: telephones and mail programs sign what is
+// written with them.
+func stopsFirst(text string, locales []string, own map[string][]string) bool {
+	first, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	if rest == "" || len(first) > 4*maxCommand {
+		return false
+	}
+	c := find(spoken(first), locales, own)
+	return c == templates.CommandStop || c == templates.CommandStopAll
 }
 
 // spoken is the key of a message. A bot's command may name the bot: /stop@our_bot.
@@ -124,22 +146,13 @@ func stopsWithin(key string, locales []string) bool {
 	if utf8.RuneCountInString(key) > maxSentence {
 		return false
 	}
-	around := " " + key + " "
-	for _, w := range templates.Words().Words {
-		if !w.Within || w.Locale != templates.CodeWords && !slices.Contains(locales, w.Locale) {
-			continue
-		}
-		if unspaced(w.Key) && strings.Contains(key, w.Key) || strings.Contains(around, " "+w.Key+" ") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(templates.Words().Words, func(w templates.Word) bool {
+		return w.Within && (w.Locale == templates.CodeWords || slices.Contains(locales, w.Locale)) && w.StandsIn(key)
+	})
 }
 
-// unspaced says whether a word is in a script that sets no blanks between words.
-func unspaced(key string) bool {
-	return strings.ContainsFunc(key, func(r rune) bool { return unicode.In(r, unicode.Han, unicode.Myanmar) })
-}
+// emergency reports whether a message sounds like one.
+func emergency(text string) bool { return templates.Words().Emergency(templates.WordKey(text)) }
 
 // readsOf lists the shipped languages that one who wrote reads: hers with what she falls back to, and the group's.
 func readsOf(k known) []string {
@@ -158,6 +171,17 @@ func readsOf(k known) []string {
 	add(k.group.Locale)
 	add(k.group.Fallback...)
 	return all
+}
+
+// ownWords gives the words that groups have of their own, by command.
+func ownWords(groups []gateway.Group) map[string][]string {
+	own := map[string][]string{}
+	for _, g := range groups {
+		for c, words := range wordsOf(g) {
+			own[c] = append(own[c], words...)
+		}
+	}
+	return own
 }
 
 // wordsOf gives a group's own words.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
@@ -200,7 +201,7 @@ func mintCode() string {
 func digits(text string) string {
 	var out strings.Builder
 	for _, r := range text {
-		if d := digitOf(r); d >= 0 {
+		if d := content.Digit(r); d >= 0 {
 			out.WriteByte(byte('0' + d))
 		}
 	}
@@ -334,13 +335,22 @@ func (v *visit) take() {
 	v.done(v.Points.TakePoint(ctx, v.group.ID, v.member.ID, point, topics, v.proof("proven by codes to this address and another", true)), again, "home?saved")
 }
 
+// mostListed is how many deliveries are read at a time.
+const mostListed = 1000
+
 // wentTo says whether the code for a new address was sent there alone: a message that cannot be delivered may go on to another
 // contact point, where it proves nothing.
 func (v *visit) wentTo(point gateway.ID) (bool, error) {
 	ctx := v.r.Context()
-	found, err := v.Sent.Deliveries(ctx, gateway.DeliveryFilter{Group: v.group.ID, Member: v.member.ID, Limit: 1000})
-	if err != nil {
-		return false, err
+	var found []gateway.Delivery
+	for after, page := (gateway.ID{}), mostListed; page == mostListed; {
+		some, err := v.Sent.Deliveries(ctx, gateway.DeliveryFilter{Group: v.group.ID, Member: v.member.ID, After: after, Limit: mostListed})
+		if err != nil {
+			return false, err
+		}
+		if page = len(some); page > 0 {
+			found, after = append(found, some...), some[page-1].ID
+		}
 	}
 	there := false
 	for _, d := range found {

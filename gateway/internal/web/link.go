@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"unicode"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -42,20 +41,4 @@ func (s *Server) Issue(ctx context.Context, group, member, point gateway.ID, key
 	}
 	_, err := s.Tell(ctx, group, key, LinkText, map[string]string{"link": s.Public + "/m/" + token.Reveal()}, gateway.Audience{Members: []gateway.ID{member}, Point: point})
 	return err
-}
-
-// digitOf is the value of a decimal digit of any script; below zero: it is none. Digits of a script stand in rows of ten, from
-// zero (Unicode, section 4.6).
-func digitOf(r rune) int {
-	for _, run := range unicode.Nd.R16 {
-		if lo := rune(run.Lo); r >= lo && r <= rune(run.Hi) {
-			return int(r-lo) % 10
-		}
-	}
-	for _, run := range unicode.Nd.R32 {
-		if lo := rune(run.Lo); r >= lo && r <= rune(run.Hi) {
-			return int(r-lo) % 10
-		}
-	}
-	return -1
 }

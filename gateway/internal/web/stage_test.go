@@ -46,6 +46,7 @@ type stage struct {
 	left    []string // tokens by which mail was stopped
 	leaving int      // what the channel answers to that; zero: 200
 	asked   []string // calls of the ledger
+	takes   func()   // is called at each of them
 }
 
 type told struct {
@@ -67,7 +68,7 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := &stage{t: t, dir: t.TempDir(), now: time.Date(2026, 3, 28, 9, 0, 0, 0, time.UTC)}
+	st := &stage{t: t, dir: t.TempDir(), now: time.Date(2026, 3, 28, 9, 0, 0, 0, time.UTC), takes: func() {}}
 	st.s, err = sqlite.Open(t.Context(), sqlite.Options{Dir: st.dir, Ring: ring, Now: st.clock})
 	st.ok(err)
 	t.Cleanup(func() { st.ok(st.s.Close()) })
@@ -119,7 +120,10 @@ type counted struct {
 	st *stage
 }
 
-func (c counted) note(call string) { c.st.asked = append(c.st.asked, call) }
+func (c counted) note(call string) {
+	c.st.asked = append(c.st.asked, call)
+	c.st.takes()
+}
 
 func (c counted) PageLink(ctx context.Context, digest []byte) (gateway.PageLink, error) {
 	c.note("PageLink")

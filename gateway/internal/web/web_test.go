@@ -352,7 +352,7 @@ func TestPagesAreSmall(t *testing.T) {
 	st.group, err = st.s.PutGroup(t.Context(), g)
 	st.ok(err)
 	largest := 0
-	for i, locale := range slices.Sorted(maps.Keys(templates.ShippedText(templates.Confirm))) {
+	for i, locale := range slices.Sorted(maps.Keys(templates.ShippedText(templates.EnrolAsk))) {
 		var addresses []string
 		for k := range gateway.MaxPagePoints {
 			addresses = append(addresses, fmt.Sprintf("email:somebody-with-a-long-name-%d-%d@department.example.org", i, k))

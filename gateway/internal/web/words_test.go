@@ -16,7 +16,7 @@ func TestWordsAreWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shipped := slices.Sorted(maps.Keys(templates.ShippedText(templates.Confirm)))
+	shipped := slices.Sorted(maps.Keys(templates.ShippedText(templates.EnrolAsk)))
 	if have := slices.Sorted(maps.Keys(all)); !slices.Equal(have, shipped) {
 		t.Errorf("the pages speak %v, the catalogue %v", have, shipped)
 	}

@@ -111,7 +111,7 @@ var Tables = []Table{
 	{Name: "channel_errors", From: "channel_errors t", Key: "t.channel_id, t.class, t.scope, t.code, t.detail", Columns: columns("channel_id uuid", "class text", "scope text", "code text", "detail text", "trouble text",
 		"n int", "first_at int", "last_at int")},
 	{Name: "calendars", From: "calendars t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "name text", "topic text", "zone text", "every int", "fresh text", "next_at int", "edition int",
-		"url_sealed bytes", "file_sealed bytes")},
+		"url_sealed bytes", "file_sealed bytes", "marks_sealed bytes")},
 	{Name: "events", From: "events t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "calendar_id uuid", "start_at int", "end_at int", "revision int", "settled int", "event_sealed bytes",
 		"before_sealed bytes", "remind_at int")},
 	{Name: "reminders", From: "reminders t", Key: "t.group_id, t.event_id, t.broadcast_id", Columns: columns("group_id uuid", "event_id uuid", "broadcast_id uuid", "lead text", "at int", "start text", "early bool")},

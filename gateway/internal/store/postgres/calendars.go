@@ -66,14 +66,14 @@ func (t *txn) staleCalendar(group, id gateway.ID) error {
 	return err
 }
 
-const calendarColumns = "group_id, id, name, topic, zone, every, fresh, edition, url_sealed"
+const calendarColumns = "group_id, id, name, topic, zone, every, fresh, edition, url_sealed, marks_sealed"
 
 var dueCalendarsQuery = "SELECT " + calendarColumns + " FROM calendars WHERE next_at > 0 AND next_at <= " + nowSQL("$1") + " ORDER BY next_at LIMIT $2"
 
 func (s *Store) calendars(ctx context.Context, text string, args ...any) ([]gateway.Calendar, error) {
 	read, err := list(ctx, s, text, args, func(r *sealed.StoredCalendar) []any {
 		c := &r.Calendar
-		return []any{&c.GroupID, &c.ID, &c.Name, &c.Topic, &c.Zone, &c.Every, &r.Fresh, &c.Edition, &r.URL}
+		return []any{&c.GroupID, &c.ID, &c.Name, &c.Topic, &c.Zone, &c.Every, &r.Fresh, &c.Edition, &r.URL, &r.Marks}
 	})
 	if err != nil {
 		return nil, err
@@ -162,9 +162,13 @@ func (s *Store) SaveReading(ctx context.Context, r gateway.Reading) error {
 	if err != nil {
 		return err
 	}
+	marks, err := sealed.Marks(key, r)
+	if err != nil {
+		return err
+	}
 	return s.do(ctx, false, func(t *txn) error {
-		n, err := t.exec("UPDATE calendars SET fresh = $1, next_at = $2, edition = edition + 1 WHERE group_id = $3 AND id = $4 AND edition = $5",
-			row.JSON(r.Fresh), r.Fresh.Next, r.Group, r.Calendar, r.Edition)
+		n, err := t.exec("UPDATE calendars SET fresh = $1, next_at = $2, edition = edition + 1, marks_sealed = COALESCE($6, marks_sealed) WHERE group_id = $3 AND id = $4 AND edition = $5",
+			row.JSON(r.Fresh), r.Fresh.Next, r.Group, r.Calendar, r.Edition, marks)
 		if err == nil && n == 0 {
 			err = t.staleCalendar(r.Group, r.Calendar)
 		}

@@ -188,9 +188,9 @@ func (s *Store) Asked(ctx context.Context, group, member gateway.ID) (gateway.As
 }
 
 const (
-	guestAsked = `SELECT e.topics, e.wording, e.locale, e.at FROM enrolments e JOIN invitations i ON i.group_id = e.group_id AND i.id = e.invitation_id
-	WHERE e.group_id = $1 AND e.member_id = $2 AND e.confirmed_at = 0 AND i.revoked_at = 0`
-	everybodyAsked = `SELECT a.topics, a.wording, d.locale, a.at FROM asks a CROSS JOIN LATERAL (SELECT locale FROM deliveries WHERE group_id = a.group_id AND broadcast_id = a.broadcast_id AND member_id = $2 LIMIT 1) d
+	guestAsked = `SELECT e.topics, e.wording, e.locale, e.at, i.revoked_at <> 0 FROM enrolments e JOIN invitations i ON i.group_id = e.group_id AND i.id = e.invitation_id
+	WHERE e.group_id = $1 AND e.member_id = $2 AND e.confirmed_at = 0`
+	everybodyAsked = `SELECT a.topics, a.wording, d.locale, a.at, false FROM asks a CROSS JOIN LATERAL (SELECT locale FROM deliveries WHERE group_id = a.group_id AND broadcast_id = a.broadcast_id AND member_id = $2 LIMIT 1) d
 	WHERE a.group_id = $1 ORDER BY a.at DESC LIMIT 1`
 )
 

@@ -91,20 +91,22 @@ func OpenInvitations(rows []StoredInvitation) []gateway.Invitation {
 
 // StoredAsk is a row of what somebody was asked.
 type StoredAsk struct {
-	asked  gateway.Asked
-	topics string
+	asked   gateway.Asked
+	topics  string
+	revoked bool // with the invitation
 }
 
-// Into lists where topics, wording, locale and time go.
+// Into lists where topics, wording, locale, time and whether it was revoked go.
 func (a *StoredAsk) Into() []any {
-	return []any{&a.topics, &a.asked.Wording, &a.asked.Locale, &a.asked.At}
+	return []any{&a.topics, &a.asked.Wording, &a.asked.Locale, &a.asked.At, &a.revoked}
 }
 
-// LastAsk gives the newest of what somebody was asked; false: there is none.
+// LastAsk gives the newest of what somebody was asked; false: there is none. One that was revoked does not bring back the one
+// before: her yes was not to that.
 func LastAsk(rows []StoredAsk) (last gateway.Asked, ok bool) {
 	for _, r := range rows {
-		if !ok || r.asked.At.After(last.At) {
-			last, ok = r.asked, true
+		if last.At.IsZero() || r.asked.At.After(last.At) {
+			last, ok = r.asked, !r.revoked
 			last.Topics = Split(r.topics)
 			last.Locale, _, _ = strings.Cut(last.Locale, "-x-") // what sets a version of the text apart
 		}

@@ -37,6 +37,7 @@ type StoredCalendar struct {
 	Calendar gateway.Calendar
 	Fresh    string
 	URL      []byte
+	Marks    []byte
 }
 
 // OpenCalendars opens rows of any groups.
@@ -55,9 +56,22 @@ func OpenCalendars(rows []StoredCalendar, key func(group gateway.ID) (*seal.Grou
 		if err := json.Unmarshal([]byte(r.Fresh), &c.Fresh); err != nil {
 			return nil, err
 		}
+		if len(r.Marks) > 0 {
+			if err := open(k, Place(c.ID, "marks"), r.Marks, &c.Marks); err != nil {
+				return nil, err
+			}
+		}
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+// Marks seals the marks of a reading: UIDs may hold addresses. Nil: it leaves them.
+func Marks(key *seal.Group, r gateway.Reading) ([]byte, error) {
+	if r.Marks == nil {
+		return nil, nil
+	}
+	return document(key, Place(r.Calendar, "marks"), r.Marks)
 }
 
 // Events seals the events of a reading.

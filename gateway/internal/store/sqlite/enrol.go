@@ -185,9 +185,9 @@ func (s *Store) Asked(ctx context.Context, group, member gateway.ID) (gateway.As
 }
 
 const (
-	guestAsked = `SELECT e.topics, e.wording, e.locale, e.at FROM enrolments e JOIN invitations i ON i.group_id = e.group_id AND i.id = e.invitation_id
-	WHERE e.group_id = ? AND e.member_id = ? AND e.confirmed_at = 0 AND i.revoked_at = 0`
-	everybodyAsked = `SELECT a.topics, a.wording, d.locale, a.at FROM asks a JOIN broadcasts b ON b.group_id = a.group_id AND b.id = a.broadcast_id JOIN groups g ON g.id = a.group_id
+	guestAsked = `SELECT e.topics, e.wording, e.locale, e.at, i.revoked_at <> 0 FROM enrolments e JOIN invitations i ON i.group_id = e.group_id AND i.id = e.invitation_id
+	WHERE e.group_id = ? AND e.member_id = ? AND e.confirmed_at = 0`
+	everybodyAsked = `SELECT a.topics, a.wording, d.locale, a.at, 0 FROM asks a JOIN broadcasts b ON b.group_id = a.group_id AND b.id = a.broadcast_id JOIN groups g ON g.id = a.group_id
 	CROSS JOIN deliveries d INDEXED BY deliveries_once ON d.group_no = g.no AND d.broadcast_no = b.no AND d.member_id = ?2 WHERE a.group_id = ?1 ORDER BY a.at DESC LIMIT 1`
 )
 

@@ -77,6 +77,12 @@ func calendars(t *testing.T, open Open) {
 	equal(t, "events of a refused reading", len(must(w.Events(w.ctx, w.group.ID, gateway.ID{}, time.Time{}, 0))), 0)
 	w.clock.Wind(time.Hour)
 	equal(t, "due an hour later", len(must(w.DueCalendars(w.ctx, 10))), 1)
+	marks := []gateway.EventMark{{UID: "ana@example.org", Instance: "20260401T180000", Sensitive: true, PlaceFrom: w.clock.Now()}}
+	w.ok(w.SaveReading(w.ctx, gateway.Reading{Group: c.GroupID, Calendar: c.ID, Edition: again.Edition, Fresh: again.Fresh, Marks: marks}))
+	again = w.saveReading(must(w.Calendars(w.ctx, w.group.ID))[0])
+	if !reflect.DeepEqual(again.Marks, marks) {
+		t.Fatalf("marks after another reading: %+v", again.Marks)
+	}
 
 	again.URL, again.Every, again.Topic = "", 0, "alerts"
 	again.Fresh = gateway.Freshness{}
