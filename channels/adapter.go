@@ -108,7 +108,7 @@ type Capabilities struct {
 	Inbound        bool          // members can answer
 	Polled         bool          // answers come by Poll even where there is a webhook, as from a mailbox or in direct messages
 	Sensitive      bool          // fit for texts marked sensitive: nobody reads them on the way whom the group has not chosen
-	OptsOut        bool          // the provider itself confirms STOP and its other reserved words, and then blocks us
+	Reserved       []string      // messages that the provider answers itself, in capitals: after one of its words for STOP it blocks us
 	DedupeWindow   time.Duration // how long the provider honours Outbound.Key; zero: it does not
 	Rates          []Rate        // limits to keep, defaults of the provider
 	LongestAttempt time.Duration // Send has returned by then, whatever the provider does

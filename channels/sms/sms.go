@@ -102,10 +102,16 @@ func (a *Adapter) Close() error {
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind: Kind, TextLimit: maxText, TextUnit: channels.UTF16,
-		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: true, OptsOut: true,
+		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: true, Reserved: reserved(),
 		Rates:          []channels.Rate{{PerSecond: a.options.Rate, Burst: max(largestMessage, int(a.options.Rate/10))}},
 		LongestAttempt: longestAttempt,
 	}
+}
+
+// reserved lists the words that Twilio answers by itself unless an account says otherwise; one that it answers besides it
+// names in OptOutType (help.twilio.com/articles/223134027).
+func reserved() []string {
+	return []string{"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "START", "YES", "UNSTOP"}
 }
 
 // Compose writes the document as one text message; Cost is its number of segments.

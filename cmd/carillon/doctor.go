@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,7 +129,21 @@ func (sh *shell) examine(ctx context.Context) []finding {
 		}
 		out = append(out, finding{"channel " + ch.Name, (ch.Health.Paused == gateway.NotPaused || ch.Health.Paused == gateway.PauseThrottled) && ch.Incident == nil && ch.Breaker != "open" && ch.Gap == nil, text})
 	}
-	return append(append(out, sh.examineCalendars(ctx, api)...), sh.examineSpending(ctx, api)...)
+	return append(append(append(out, sh.examineOwners(ctx, api)...), sh.examineCalendars(ctx, api)...), sh.examineSpending(ctx, api)...)
+}
+
+// examineOwners names the groups in which nobody can be told that something needs a person.
+func (sh *shell) examineOwners(ctx context.Context, api *client.Client) (out []finding) {
+	groups, err := api.Groups(ctx)
+	if err != nil {
+		return nil // examineSpending says so
+	}
+	for _, g := range groups {
+		if !slices.ContainsFunc(g.Topics, func(t gateway.Topic) bool { return t.Name == gateway.OwnersTopic }) {
+			out = append(out, finding{"owners " + g.Slug, true, "nobody is told when a member waits for an answer, a run fails or a channel ails: give the group a topic owners, and subscribers to it"})
+		}
+	}
+	return out
 }
 
 // shared says who does what, and which role nobody has.

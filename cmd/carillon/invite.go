@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"image"
@@ -134,7 +135,8 @@ func (sh *shell) inviteCreate() *cobra.Command {
 			}
 		}
 		if ways[of] == "" {
-			return wrong("the invitation is made, but it has no way in that a QR code could open (%s)", of)
+			return fmt.Errorf("the invitation %s is made, but a QR code has nothing to open: %s", i.ID, cmp.Or(map[string]string{
+				"sms": "the group has no text channel with a number", "telegram": "the group has no bot on Telegram"}[of], "the group has neither a text channel with a number nor a bot on Telegram"))
 		}
 		return sh.drawQR(ways[of], file)
 	})
@@ -149,6 +151,9 @@ func waysIn(i gateway.IssuedInvitation) string {
 		if way[1] != "" {
 			fmt.Fprintf(b, "\n  %s%s", way[0], way[1])
 		}
+	}
+	if i.SMS == "" && i.Telegram == "" {
+		b.WriteString("\nNobody can use it yet: the group has neither a text channel with a number nor a bot on Telegram. Set one up with: carillon channel add")
 	}
 	return b.String()
 }

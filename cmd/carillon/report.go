@@ -196,12 +196,27 @@ func exported(series string, e gateway.EditionView) string {
 				fmt.Fprintf(&b, "\n%s, %s:\n\n> %s\n", printable(cmp.Or(c.Name, "anonymous")), locale, strings.Join(strings.Split(printable(c.Texts[locale]), "\n"), "\n> "))
 			}
 		}
-		if section != gateway.SectionCost {
-			continue
-		}
-		for _, f := range e.Figures {
+		for _, f := range e.Figures { // indicators stand under progress, Carillon's own figures under cost
+			if f.Indicated != nil && section != gateway.SectionProgress || f.Indicated == nil && section != gateway.SectionCost {
+				continue
+			}
 			b.WriteString(head)
 			head = ""
+			if i := f.Indicated; i != nil {
+				titles := make([]string, 0, len(i.Titles))
+				for _, locale := range slices.Sorted(maps.Keys(i.Titles)) {
+					titles = append(titles, printable(i.Titles[locale])+" ("+locale+")")
+				}
+				number := "no number: " + string(i.Gap)
+				if i.Value != "" {
+					number = strings.TrimSpace(i.Value + " " + i.Unit)
+				}
+				if i.Date != "" {
+					number += ", " + i.Date
+				}
+				fmt.Fprintf(&b, "\n- %s: %s (%s, %s)\n", strings.Join(titles, ", "), printable(number), printable(f.Source), f.At.Format("2006-01-02 15:04Z"))
+				continue
+			}
 			var money []string
 			for _, m := range f.Money {
 				money = append(money, m.String())

@@ -25,7 +25,10 @@ func (sh *shell) scheduleList() *cobra.Command {
 }
 
 func sendsWhat(s gateway.ScheduleView) string {
-	if s.Send == nil {
+	switch {
+	case s.Week != nil:
+		return "the week ahead to " + s.Week.Topic
+	case s.Send == nil:
 		return "editions of " + s.Report
 	}
 	return string(s.Send.Kind) + " to " + s.Send.Topic
@@ -123,7 +126,7 @@ func (sh *shell) schedulePut() *cobra.Command {
 	var start, starts, ends, late string
 	var window time.Duration
 	c := &cobra.Command{Use: "put NAME", Short: "make a schedule or change it", Args: cobra.ExactArgs(1),
-		Long:    "Make a schedule that sends a message at each of its runs, or change the one with this name. --dry-run lists its next runs\nand keeps nothing.",
+		Long:    "Make a schedule that sends a message at each of its runs, or change the one with this name. --dry-run lists its next runs\nand keeps nothing; who would get the message, and what is missing in it, says send --dry-run.",
 		Example: "  carillon schedule put weekly-report --cron '0 9 * * MON' --zone member --kind report --topic reports --wording weekly --dry-run"}
 	f := c.Flags()
 	f.StringVar(&d.Cron, "cron", "", "when it runs, as a cron line: minute hour day month weekday, as in \"0 9 * * MON\"")
@@ -171,6 +174,11 @@ func (sh *shell) schedulePut() *cobra.Command {
 		}
 		d.Late, d.Window = gateway.LatePolicy(late), int(window/time.Minute)
 		if m.dryRun {
+			if m.words+m.text != "" {
+				if _, err := sh.wordsOf(m); err != nil {
+					return err
+				}
+			}
 			runs, err := api.PreviewSchedule(ctx, group, d, client.Runs{})
 			if err != nil {
 				return err

@@ -222,10 +222,11 @@ func (v *visit) hopeless(err error) bool {
 	return true
 }
 
-// provides says whether the provider answers STOP and START by itself.
+// provides says whether the provider answers this message by itself: it says so, or it is one of the words that it reserves.
+// Those are English; a STOP in another language it passes on, and nobody else confirms it.
 func (v *visit) provides(signalled bool) bool {
 	adapter, ok := v.Channels.Adapter(v.ch.ID)
-	return signalled || ok && adapter.Capabilities().OptsOut
+	return signalled || ok && slices.Contains(adapter.Capabilities().Reserved, strings.ToUpper(strings.TrimSpace(v.event.Inbound.Text)))
 }
 
 // farewell answers a STOP that changed something, and says whether it did: where she wrote from, unless the provider answers

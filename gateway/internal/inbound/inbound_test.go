@@ -53,7 +53,7 @@ func TestStopAndStartByChat(t *testing.T) {
 // The text provider answers and blocks by itself: nothing is sent that way. If she has another channel she hears it there.
 func TestStopByTextIsAnsweredElsewhereOrByTheProvider(t *testing.T) {
 	st := newStage(t)
-	st.wires[st.own.ID].optsOut = true
+	st.wires[st.own.ID].reserves = []string{"STOP", "START"}
 	both := st.enrol(st.harbour, "sms:"+ann, "telegram:700")
 	only := st.enrol(st.harbour, "sms:"+bea)
 	st.say(st.own, told{ID: "1", From: ann, Text: "QUIT"}, told{ID: "1:stop", From: ann, Signal: "stopped"})

@@ -25,18 +25,21 @@ import (
 // wire is an adapter whose provider sends its events as JSON, with "good" as its signature.
 type wire struct {
 	channels.Adapter
-	optsOut bool
-	mailbox bool // it hears by polling alone
-	mu      sync.Mutex
-	pages   [][]channels.Event // of polling, by cursor: "", "x", "xx", …
-	polled  chan string        // cursors that were asked for
+	reserves []string
+	mailbox  bool // it hears by polling alone
+	mu       sync.Mutex
+	pages    [][]channels.Event // of polling, by cursor: "", "x", "xx", …
+	polled   chan string        // cursors that were asked for
 }
 
 func (w *wire) Capabilities() channels.Capabilities {
-	return channels.Capabilities{OptsOut: w.optsOut, Polled: w.mailbox}
+	return channels.Capabilities{Reserved: w.reserves, Polled: w.mailbox}
 }
 
 func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
+	if w.Adapter != nil {
+		return w.Adapter.Compose(doc)
+	}
 	return []channels.Part{{Text: doc.Plain(), Cost: 1}}, nil
 }
 

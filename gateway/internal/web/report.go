@@ -37,7 +37,7 @@ type Reports struct {
 }
 
 const (
-	reportStyle   = "body{margin:1.5rem auto;max-width:40rem;padding:0 1rem;font:1.1rem/1.5 sans-serif;color:#111;background:#fff}h1,h2{line-height:1.2}nav a{padding:.3rem}aside{border-inline-start:.3rem solid #a60;padding-inline-start:1rem}"
+	reportStyle   = "body{margin:1.5rem auto;max-width:40rem;padding:0 1rem;font:1.1rem/1.5 sans-serif;color:#111;background:#fff}h1,h2{line-height:1.2}nav a{padding:.3rem}aside{border-inline-start:.3rem solid #a60;padding-inline-start:1rem}@media(prefers-color-scheme:dark){body{color:#ececf0;background:#121214}a{color:#9cc2ff}}"
 	reportsAtOnce = 4  // that are put into words at a time
 	maxLanguages  = 8  // of a browser's that are looked at
 	seriesPage    = 50 // series that are read at a time

@@ -266,7 +266,7 @@ type held struct {
 	More                   bool // there is more than is shown
 }
 
-type shownConsent struct{ When, Topic, Said, Address, Wording, Proof string }
+type shownConsent struct{ When, Topic, Said, Kind, Address, Wording, Proof string }
 
 type shownSent struct{ When, State, Kind, Text string }
 
@@ -297,10 +297,10 @@ func (v *visit) data() {
 	}
 	m := all.Member
 	d := held{Name: m.Name.Reveal(), Ref: m.Ref.Reveal(), Tags: strings.Join(m.Tags, ", "), Since: v.day(m.CreatedAt)}
-	address := map[gateway.ID]string{}
+	points := map[gateway.ID]shownPoint{}
 	for _, p := range m.Points {
 		d.Points = append(d.Points, v.shown(p))
-		address[p.ID] = v.kind(p.Kind) + " " + p.Address.Reveal()
+		points[p.ID] = v.shown(p)
 	}
 	slices.Reverse(all.Evidence) // the newest first
 	for _, c := range all.Evidence[:min(mostConsents, len(all.Evidence))] {
@@ -308,7 +308,7 @@ func (v *visit) data() {
 		if c.Granted {
 			said = "said_yes"
 		}
-		d.Consents = append(d.Consents, shownConsent{v.day(c.At), v.topic(c.Topic), said, address[c.PointID], c.Wording, snippet(c.Proof.Reveal())})
+		d.Consents = append(d.Consents, shownConsent{v.day(c.At), v.topic(c.Topic), said, points[c.PointID].Kind, points[c.PointID].Address, c.Wording, snippet(c.Proof.Reveal())})
 	}
 	for _, sent := range all.Sent[:min(mostSent, len(all.Sent))] {
 		d.Sent = append(d.Sent, shownSent{v.time(sent.At), "sent_" + string(sent.State), v.kindOf(sent.Kind), snippet(sent.Text.Reveal())})
@@ -327,11 +327,8 @@ func (v *visit) kindOf(kind string) string {
 	return v.kind(kind)
 }
 
-// topic names a topic; a STOP is about all of them.
+// topic names a topic; a STOP and a START are about all of them, and name none.
 func (v *visit) topic(name string) string {
-	if name == "" {
-		return "*"
-	}
 	for _, t := range v.group.Topics {
 		if t.Name == name {
 			return orElse(t.Title, t.Name)

@@ -43,6 +43,10 @@ func TestHerPageShowsAllThatIsHeld(t *testing.T) {
 			t.Errorf("her data lack %q:\n%s", want, data)
 		}
 	}
+	plain := strings.ReplaceAll(data, "&#43;", "+") // in a line from right to left, a number that is not set apart has its + behind it
+	if n := strings.Count(plain, ann); n < 2 || n != strings.Count(plain, `<bdi dir="ltr">`+ann) || strings.Contains(data, "*:") {
+		t.Errorf("an address is not set apart, or a consent is to *:\n%s", data)
+	}
 	var export struct {
 		Member   struct{ Ref, Name string }
 		Consents []struct{ Proof string }
