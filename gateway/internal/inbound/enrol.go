@@ -27,14 +27,10 @@ type Guests interface {
 }
 
 // What a stranger may do. A code of eight digits is guessed by 200 tries an hour with a chance of one in 20,000 a day for
-// each live invitation; and no range of numbers, group or instance sends more questions than this, whoever asks for them.
+// each live invitation. How often strangers are answered is limited by gateway.AskLimits.
 const (
 	guessesOfNumber  = 6   // codes from one address in an hour
 	guessesOfChannel = 200 // wrong codes over one channel in an hour; then it is deaf to all codes
-	asksOfNumber     = 3   // answers to one address in a day
-	asksOfRange      = 30  // to numbers that differ in their last four digits, in an hour
-	asksOfGroup      = 500 // in a day
-	asksOfInstance   = 500 // in an hour
 )
 
 // codeIn finds the code of an invitation in a message: its eight digits, in any script and however they are set apart,
@@ -132,15 +128,7 @@ func (v *visit) join(ctx context.Context, i gateway.Invitation) error {
 		v.limited("a code came from a country to which the group does not send")
 		return nil
 	}
-	limits := []gateway.Limit{
-		{What: "ask", By: v.who(), Most: asksOfNumber, Within: 24 * time.Hour},
-		{What: "ask of group", By: g.ID.String(), Most: asksOfGroup, Within: 24 * time.Hour},
-		{What: "ask of all", Most: asksOfInstance, Within: time.Hour},
-	}
-	if number := v.from.Reveal(); country != "" && len(number) > 4 {
-		limits = append(limits, gateway.Limit{What: "ask of range", By: v.ch.Kind + " " + number[:len(number)-4], Most: asksOfRange, Within: time.Hour})
-	}
-	room, err := v.Guests.Try(ctx, 1, limits...)
+	room, err := v.Guests.Try(ctx, 1, gateway.AskLimits(g.ID, v.ch.Kind, v.from, country)...)
 	if err != nil {
 		return fmt.Errorf("count who is asked: %w", err)
 	}
