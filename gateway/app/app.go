@@ -197,7 +197,11 @@ func (a *App) build(ctx context.Context) error {
 	if a.pages, err = a.newPages(); err != nil {
 		return err
 	}
-	a.ears = a.newEars()
+	ring, err := keyRing(o.Config)
+	if err != nil {
+		return err
+	}
+	a.ears = a.newEars(ring)
 	a.agenda = a.newAgenda()
 	reports := report.NewDesk(s, publisher{a.fanout}, o.Now)
 	schedules := a.schedules(reports)

@@ -28,7 +28,7 @@ func (a *App) newPages() (*web.Server, error) {
 			return gateway.Private(address.Reveal()), err
 		},
 		Joining: web.Joining{Groups: a.store, Guests: a.store, Confirm: a.store, Ways: a.inviter.ways, Notice: a.store.PutNotice},
-		Wait: func(ctx context.Context, until time.Time) { pause(ctx, until.Sub(a.Now())) },
+		Wait:    func(ctx context.Context, until time.Time) { pause(ctx, until.Sub(a.Now())) },
 	})
 }
 

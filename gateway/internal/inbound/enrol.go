@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"golang.org/x/text/language"
@@ -47,6 +46,19 @@ func codeIn(text string) gateway.Private {
 			return gateway.Private(words[1])
 		}
 	}
+	if code := digitsIn(text); len(code) == gateway.CodeDigits {
+		return gateway.Private(code)
+	}
+	return ""
+}
+
+// digitsIn gives the digits of a message that is nothing but digits, in any script and however they are set apart, with or
+// without the word JOIN before them; empty: it says something else.
+func digitsIn(text string) string {
+	if len(text) > 128 {
+		return ""
+	}
+	words := strings.Fields(norm.NFKC.String(text))
 	if len(words) > 1 && strings.ToUpper(words[0]) == "JOIN" {
 		words = words[1:]
 	}
@@ -60,10 +72,7 @@ func codeIn(text string) gateway.Private {
 			return ""
 		}
 	}
-	if code.Len() != gateway.CodeDigits {
-		return ""
-	}
-	return gateway.Private(code.String())
+	return code.String()
 }
 
 // digit gives the value of a decimal digit of any script: the digits of each stand side by side, from nought on (Unicode
@@ -83,17 +92,8 @@ func (v *visit) invited(ctx context.Context, text string) (*gateway.Invitation, 
 	if code == "" {
 		return nil, nil
 	}
-	wrong := gateway.Limit{What: "wrong code", By: v.ch.ID.String(), Most: guessesOfChannel, Within: time.Hour}
-	room, err := v.Guests.Try(ctx, 0, wrong)
-	if err == nil && room {
-		room, err = v.Guests.Try(ctx, 1, gateway.Limit{What: "code", By: v.who(), Most: guessesOfNumber, Within: time.Hour})
-	}
-	if err != nil {
-		return nil, fmt.Errorf("count a code: %w", err)
-	}
-	if !room {
-		v.limited("codes are tried too often; nobody listens to them for an hour")
-		return nil, nil
+	if room, err := v.mayGuess(ctx); err != nil || !room {
+		return nil, err
 	}
 	for _, g := range v.groups {
 		i, err := v.Guests.InvitationByCode(ctx, g.ID, code)
@@ -104,9 +104,7 @@ func (v *visit) invited(ctx context.Context, text string) (*gateway.Invitation, 
 			return nil, fmt.Errorf("find an invitation: %w", err)
 		}
 	}
-	v.Count(v.ch.ID, HeardGuess)
-	_, err = v.Guests.Try(ctx, 1, wrong)
-	return nil, err
+	return nil, v.guessed(ctx)
 }
 
 // who names the address for counting.
@@ -134,6 +132,7 @@ func (v *visit) join(ctx context.Context, i gateway.Invitation) error {
 	}
 	if !room {
 		v.limited("codes come too often from one address, one range of numbers or for one group; who sent this one is not answered")
+		v.notice(ctx, g)
 		return nil
 	}
 	wording, err := v.wording(ctx, g.ID, templates.EnrolAsk)
