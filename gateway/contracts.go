@@ -300,6 +300,8 @@ type Notices interface {
 	// Untold lists what nobody was told yet, the oldest first. A notice is dropped after a day.
 	Untold(ctx context.Context, limit int) ([]OwnerNotice, error)
 	Told(ctx context.Context, id ID) error
+	// PutNotice keeps what owners must be told, unless there was one with the same Once.
+	PutNotice(ctx context.Context, n OwnerNotice) error
 }
 
 // Costs keeps prices, and what messages cost. Amounts are frozen when a delivery is claimed.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/big"
+	"strconv"
 	"time"
 )
 
@@ -32,6 +33,7 @@ type IssuedInvitation struct {
 	Code     string `json:"code,omitempty"`     // to text to the group's number; empty in the answer to a repeated request
 	Telegram string `json:"telegram,omitempty"` // opens the chat with the group's bot; empty where it has none
 	SMS      string `json:"sms,omitempty"`      // URI that opens a text message with the code; empty where the group has no number
+	Page     string `json:"page,omitempty"`     // the page that shows these ways, and joins by mail; empty where the instance has no public address
 }
 
 // InvitationView is an invitation with the members whom it brought in, as long as they are there.
@@ -47,6 +49,9 @@ const (
 	MaxInvitation = 366 * 24 * time.Hour // from making one to its end
 	// CodeDigits is the length of a code that is typed: 26.5 bits. Nobody may try many: see Tries.
 	CodeDigits = 8
+	// LinkDigits is the length of a code that links another address of a member. It is another than CodeDigits, so that a
+	// message that is a code says of which sort.
+	LinkDigits = 7
 	// KeepUnanswered is how long somebody who sent a code may take to say yes; then what is known of her is deleted.
 	KeepUnanswered = 3 * 24 * time.Hour
 )
@@ -57,14 +62,16 @@ const linkBytes = 16
 
 // MintInvitation makes a code to type and the secret of a link.
 func MintInvitation() (code, link Private) {
-	most := big.NewInt(1)
-	for range CodeDigits {
-		most.Mul(most, big.NewInt(10))
-	}
-	n, _ := rand.Int(rand.Reader, most) // never fails; see crypto/rand
 	var secret [linkBytes]byte
-	rand.Read(secret[:])
-	return Private(fmt.Sprintf("%0*d", CodeDigits, n)), Private(base64.RawURLEncoding.EncodeToString(secret[:]))
+	rand.Read(secret[:]) // never fails; see crypto/rand
+	return MintDigits(CodeDigits), Private(base64.RawURLEncoding.EncodeToString(secret[:]))
+}
+
+// MintDigits makes a random code of that many digits.
+func MintDigits(digits int) Private {
+	most := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)
+	n, _ := rand.Int(rand.Reader, most) // never fails; see crypto/rand
+	return Private(fmt.Sprintf("%0*d", digits, n))
 }
 
 // IsLinkSecret reports whether a text has the form of a link's secret.
@@ -144,6 +151,36 @@ type Tries interface {
 	// Try adds n to every limit, unless one of them has no room for as much: then it adds to none and answers false. Zero
 	// asks whether there is room for one.
 	Try(ctx context.Context, n int, limits ...Limit) (bool, error)
+}
+
+// How often somebody who wants to join is asked, whichever way she asks for it: no range of numbers, group or instance sends
+// more questions than this.
+const (
+	asksOfAddress  = 3   // in a day
+	asksOfRange    = 30  // to numbers that differ in their last four digits, in an hour
+	asksOfGroup    = 500 // in a day
+	asksOfInstance = 500 // in an hour
+)
+
+// AskLimits are the limits to asking an address of a kind whether its owner wants to join a group; country as of PointRef.
+func AskLimits(group ID, kind string, address Private, country string) []Limit {
+	limits := []Limit{
+		{What: "ask", By: kind + " " + address.Reveal(), Most: asksOfAddress, Within: 24 * time.Hour},
+		{What: "ask of group", By: group.String(), Most: asksOfGroup, Within: 24 * time.Hour},
+		{What: "ask of all", Most: asksOfInstance, Within: time.Hour},
+	}
+	if number := address.Reveal(); country != "" && len(number) > 4 {
+		limits = append(limits, Limit{What: "ask of range", By: kind + " " + number[:len(number)-4], Most: asksOfRange, Within: time.Hour})
+	}
+	return limits
+}
+
+// NoticeJoinLimited is the shipped text that tells owners that more want to join than may, or that codes are guessed.
+const NoticeJoinLimited = "join-limited"
+
+// LimitNotice tells a group's owners so, once an hour.
+func LimitNotice(group ID, at time.Time) OwnerNotice {
+	return OwnerNotice{Once: "join-limited/" + group.String() + "/" + strconv.FormatInt(at.Unix()/3600, 10), GroupID: group, Wording: NoticeJoinLimited}
 }
 
 // Limit is how often something may be done within a time that begins with the first.

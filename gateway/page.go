@@ -42,7 +42,8 @@ func MintPageToken() (text Private, digest []byte) {
 }
 
 // Pages keeps links to members' own pages, and the codes that what cannot be undone asks for besides. A STOP ends the links
-// that were sent to the address, erasing a member all of hers.
+// that were sent to the address, erasing a member all of hers. The links by which somebody joins by mail, and the codes by
+// which another address is linked, stand among them; whoever keeps one makes its digest such that it opens nothing else.
 type Pages interface {
 	// PutPageLink keeps a link. ErrNotFound: the group has no such member, or she no such contact point. CodeTooMany: she
 	// has MaxPageLinks that work.

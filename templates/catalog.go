@@ -36,7 +36,12 @@ const (
 	HelpHere         = "help-here"         // the same where a person reads the answers
 	EnrolAsk         = "enrol-ask"         // asks whether she wants {topics} of {group}
 	EnrolAlready     = "enrol-already"     // after the code of an invitation: she is a member
+	EnrolLink        = "enrol-link"        // asks by mail whether she wants {topics}, with a {link} to the page where she says yes
 	Welcome          = "welcome"           // after her yes: that she gets {topics}, and how to stop
+	LinkCode         = "link-code"         // the {code} that links another address of hers, and for how many {minutes}
+	LinkAsk          = "link-ask"          // the code came from {address}: is it hers?
+	Linked           = "linked"            // to both: {address} is hers now
+	Unlinked         = "unlinked"          // {address} is hers no more
 
 	EventNeutral    = "event-neutral"    // in a calendar: that there is an event, and nothing else
 	CalendarNeutral = "calendar-neutral" // the name of such a calendar

@@ -29,10 +29,12 @@ const (
 	CommandPause    Command = "pause"
 	CommandWho      Command = "who"
 	CommandYes      Command = "yes"
+	CommandLink     Command = "link"
+	CommandUnlink   Command = "unlink"
 )
 
 // Commands lists them, as documents do.
-var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandPage, CommandLanguage, CommandHelp, CommandWho, CommandYes}
+var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandPage, CommandLink, CommandUnlink, CommandLanguage, CommandHelp, CommandWho, CommandYes}
 
 // CodeWords is the locale of the words that are the same in every language.
 const CodeWords = "code"

@@ -62,7 +62,7 @@ func (sh *shell) invitations() *cobra.Command {
 		}
 		return sh.tellInvitation(v)
 	})
-	return holder("invite", "invite people to join by text message or on Telegram", sh.inviteCreate(), list, show, revoke)
+	return holder("invite", "invite people to join by text message, on Telegram or by mail", sh.inviteCreate(), list, show, revoke)
 }
 
 // tellInvitation shows an invitation with those whom it brought in.
@@ -106,7 +106,7 @@ func (sh *shell) inviteCreate() *cobra.Command {
 	f.IntVar(&n.Uses, "uses", 1, "how many may join")
 	f.DurationVar(&ends, "expires", 7*24*time.Hour, "how long it is good, as in 720h; a year at most")
 	f.StringVar(&file, "qr", "", "a new file for a QR code, NAME.png or NAME.svg; - draws it here")
-	f.StringVar(&of, "qr-of", "", "what the QR code opens: sms or telegram (absent: the first of these that there is)")
+	f.StringVar(&of, "qr-of", "", "what the QR code opens: sms, telegram or page (absent: the first of these that there is)")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, _ []string) error {
 		switch {
 		case n.Label == "":
@@ -115,8 +115,8 @@ func (sh *shell) inviteCreate() *cobra.Command {
 			return wrong("--topic is missing: what will whoever joins be asked about?")
 		case ends <= 0 || n.Uses < 1:
 			return wrong("--expires and --uses must be above zero")
-		case of != "" && of != "sms" && of != "telegram":
-			return wrong("--qr-of %q does not exist; use sms or telegram", of)
+		case of != "" && of != "sms" && of != "telegram" && of != "page":
+			return wrong("--qr-of %q does not exist; use sms, telegram or page", of)
 		case file != "" && file != "-" && filepath.Ext(file) != ".png" && filepath.Ext(file) != ".svg":
 			return wrong("--qr %s: name a file that ends in .png or .svg, or - to draw it here", file)
 		}
@@ -128,8 +128,8 @@ func (sh *shell) inviteCreate() *cobra.Command {
 		if err := sh.print(i, waysIn(i)); err != nil || file == "" {
 			return err
 		}
-		ways := map[string]string{"sms": i.SMS, "telegram": i.Telegram}
-		for _, way := range []string{"sms", "telegram"} {
+		ways := map[string]string{"sms": i.SMS, "telegram": i.Telegram, "page": i.Page}
+		for _, way := range []string{"sms", "telegram", "page"} {
 			if of == "" && ways[way] != "" {
 				of = way
 			}
@@ -147,7 +147,7 @@ func waysIn(i gateway.IssuedInvitation) string {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "Invitation %s, for %s, until %s. This is shown once:\n", i.ID, plural(i.Uses, "person"), clock(i.ExpiresAt))
 	fmt.Fprintf(b, "  by text message  send %s %s to the group's number", i.Code[:len(i.Code)/2], i.Code[len(i.Code)/2:])
-	for _, way := range [][2]string{{"a link for that  ", i.SMS}, {"on Telegram      ", i.Telegram}} {
+	for _, way := range [][2]string{{"a link for that  ", i.SMS}, {"on Telegram      ", i.Telegram}, {"a page, by mail  ", i.Page}} {
 		if way[1] != "" {
 			fmt.Fprintf(b, "\n  %s%s", way[0], way[1])
 		}

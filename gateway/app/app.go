@@ -81,6 +81,7 @@ type App struct {
 	ears       *inbound.Ears
 	listener   *inbound.Listener
 	pages      *web.Server
+	inviter    *inviter
 	spool      *spool.Spool // nil: this process hears nobody
 	agenda     *agenda.Agenda
 	duties     *duties
@@ -193,17 +194,22 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Asks: s, Wordings: s, Reviews: s}, a.live, planning)
 	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard, Gather: gather})
+	a.inviter = newInviter(s, a.live, o.Now)
 	if a.pages, err = a.newPages(); err != nil {
 		return err
 	}
-	a.ears = a.newEars()
+	ring, err := keyRing(o.Config)
+	if err != nil {
+		return err
+	}
+	a.ears = a.newEars(ring)
 	a.listener = a.newListener()
 	a.agenda = a.newAgenda()
 	reports := report.NewDesk(s, publisher{a.fanout}, o.Now)
 	schedules := a.schedules(reports)
 	handler, err := api.New(api.Options{
 		Groups: groupDesk{s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, Reports: reports, Inbox: a.newInbox(),
-		Inviter: inviter{s, a.live}, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
+		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
@@ -217,7 +223,7 @@ func (a *App) build(ctx context.Context) error {
 // parts lists what the roles of this process keep running. Whatever they are, it hears of its channels, and what it is
 // asked about receipts it writes.
 func (a *App) parts() []part {
-	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"changes", a.follow}, {"watchdog", a.watch}, {"findings", a.followFindings}, {"listening", a.listener.Run}}
+	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"changes", a.follow}, {"watchdog", a.watch}, {"findings", a.followFindings}, {"joins", a.pages.Run}, {"listening", a.listener.Run}}
 	if a.has(RoleInbound) {
 		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll}, part{"spool", a.noteSpool})
 	}

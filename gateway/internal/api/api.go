@@ -66,7 +66,7 @@ type Options struct {
 
 	OpenMetrics bool             // /metrics answers without a token
 	Hooks       http.Handler     // serves /hooks/{channel}; nil: nothing there
-	Pages       http.Handler     // serves /m/ and /u/; nil: nothing there
+	Pages       http.Handler     // serves /m/, /u/, /j/ and /y/; nil: nothing there
 	Editions    http.Handler     // serves /r/{edition}; nil: nothing there
 	BodyLimit   int64            // bytes of any other request's body; zero: 1 MiB
 	ImportLimit int64            // bytes of one file of members; zero: 1 GiB
@@ -225,7 +225,8 @@ func (s *server) addRoutes() {
 }
 
 // memberPages are the paths of pages that members open. Requests are told of by these patterns, never by the tokens.
-var memberPages = [...]string{"GET /m/{token}", "GET /m/{token}/{view}", "POST /m/{token}/{view}", "GET /u/{token}", "POST /u/{token}"}
+var memberPages = [...]string{"GET /m/{token}", "GET /m/{token}/{view}", "POST /m/{token}/{view}", "GET /u/{token}", "POST /u/{token}",
+	"GET /j/{token}", "POST /j/{token}", "GET /y/{token}", "POST /y/{token}"}
 
 // serveReady says whether requests can be served now, and if not, why. What the watchdog found stands beside it, by code
 // alone, for anybody may ask: it is about all processes together, and that none served any more would mend nothing. The spool

@@ -55,7 +55,7 @@ func (s *server) addInvitations() {
 	add(s, route{ID: "create-invitation", Method: http.MethodPost, Path: path, Tag: invitationTag, Scope: ofGroup, Role: gateway.Administrator, Status: http.StatusCreated, Keep: withoutWaysIn,
 		Summary: "Make an invitation", About: "Whoever texts its code to the group's number, or opens one of its links, is asked whether she wants the topics, and joins by saying yes. Code and links are shown in this answer and never again; a repeated request gets the answer without them.",
 		Example: invitationIn{Label: sample.Label, Topics: sample.Topics, Uses: 50},
-		Answer:  gateway.IssuedInvitation{Invitation: sample, Code: "48151623", Telegram: "https://t.me/example_bot?start=AAECAwQFBgcICQoLDA0ODw", SMS: "sms:+12025550142?body=48151623"}},
+		Answer:  gateway.IssuedInvitation{Invitation: sample, Code: "48151623", Telegram: "https://t.me/example_bot?start=AAECAwQFBgcICQoLDA0ODw", SMS: "sms:+12025550142?body=48151623", Page: "https://carillon.example.org/j/AAECAwQFBgcICQoLDA0ODw"}},
 		func(ctx context.Context, who caller, in *createInvitation) (*body[gateway.IssuedInvitation], error) {
 			i, err := s.checkInvitation(who.Group, in.Body)
 			if err != nil {

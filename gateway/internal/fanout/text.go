@@ -230,6 +230,9 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 		} else {
 			doc, err = t.render(result, reader, t.data)
 		}
+		if asks(t.b.Kind) {
+			doc.Buttons = []content.Button{{Label: yesIn(result.Locale), Action: yesAction}}
+		}
 		t.refer(&doc)
 		if !neutral && !t.shipped {
 			for _, w := range t.ways {

@@ -77,8 +77,10 @@ type Parts struct {
 	Country  func(kind string, address gateway.Private) string // as of gateway.PointRef
 
 	// Page sends a member a link to her own page, to that contact point; the key makes it happen once. Nil: there are no pages.
-	Page  func(ctx context.Context, group, member, point gateway.ID, key string) error
-	Spool *spool.Spool // keeps what webhooks bring while the ledger cannot; nil: the provider is to call again
+	Page    func(ctx context.Context, group, member, point gateway.ID, key string) error
+	Linking Linking
+	Notice  func(ctx context.Context, n gateway.OwnerNotice) error // keeps what owners must be told; nil: nobody is
+	Spool   *spool.Spool                                           // keeps what webhooks bring while the ledger cannot; nil: the provider is to call again
 	// Waiting is called when the first event of a channel is spooled, and after some were replayed; nil: nobody asks.
 	Waiting func()
 	Alive   func(ctx context.Context, channel gateway.ID) // called after every poll that succeeded; nil: nobody asks
@@ -105,6 +107,7 @@ const (
 	HeardLanguage Heard = "language"
 	HeardHelp     Heard = "help"
 	HeardPage     Heard = "page"
+	HeardLink     Heard = "link"     // LINK, UNLINK or the code of a link
 	HeardJoin     Heard = "join"     // the code of an invitation
 	HeardGuess    Heard = "guess"    // a code that is none
 	HeardLimited  Heard = "limited"  // a code that was not listened to, or not answered: there are too many, or from too far
@@ -120,7 +123,7 @@ const (
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardLimit, HeardSpooled, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardLink, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardLimit, HeardSpooled, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {

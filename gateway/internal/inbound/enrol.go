@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"golang.org/x/text/language"
@@ -28,14 +27,10 @@ type Guests interface {
 }
 
 // What a stranger may do. A code of eight digits is guessed by 200 tries an hour with a chance of one in 20,000 a day for
-// each live invitation; and no range of numbers, group or instance sends more questions than this, whoever asks for them.
+// each live invitation. How often strangers are answered is limited by gateway.AskLimits.
 const (
 	guessesOfNumber  = 6   // codes from one address in an hour
 	guessesOfChannel = 200 // wrong codes over one channel in an hour; then it is deaf to all codes
-	asksOfNumber     = 3   // answers to one address in a day
-	asksOfRange      = 30  // to numbers that differ in their last four digits, in an hour
-	asksOfGroup      = 500 // in a day
-	asksOfInstance   = 500 // in an hour
 )
 
 // codeIn finds the code of an invitation in a message: its eight digits, in any script and however they are set apart,
@@ -52,6 +47,19 @@ func codeIn(text string) gateway.Private {
 			return gateway.Private(words[1])
 		}
 	}
+	if code := digitsIn(text); len(code) == gateway.CodeDigits {
+		return gateway.Private(code)
+	}
+	return ""
+}
+
+// digitsIn gives the digits of a message that is nothing but digits, in any script and however they are set apart, with or
+// without the word JOIN before them; empty: it says something else.
+func digitsIn(text string) string {
+	if len(text) > 128 {
+		return ""
+	}
+	words := strings.Fields(norm.NFKC.String(text))
 	if len(words) > 1 && strings.ToUpper(words[0]) == "JOIN" {
 		words = words[1:]
 	}
@@ -65,10 +73,7 @@ func codeIn(text string) gateway.Private {
 			return ""
 		}
 	}
-	if code.Len() != gateway.CodeDigits {
-		return ""
-	}
-	return gateway.Private(code.String())
+	return code.String()
 }
 
 // invited finds the invitation whose code a message is; nil: it is none, or nobody listens to more guesses from there. A
@@ -78,17 +83,8 @@ func (v *visit) invited(ctx context.Context, text string) (*gateway.Invitation, 
 	if code == "" {
 		return nil, nil
 	}
-	wrong := gateway.Limit{What: "wrong code", By: v.ch.ID.String(), Most: guessesOfChannel, Within: time.Hour}
-	room, err := v.Guests.Try(ctx, 0, wrong)
-	if err == nil && room {
-		room, err = v.Guests.Try(ctx, 1, gateway.Limit{What: "code", By: v.who(), Most: guessesOfNumber, Within: time.Hour})
-	}
-	if err != nil {
-		return nil, fmt.Errorf("count a code: %w", err)
-	}
-	if !room {
-		v.limited("codes are tried too often; nobody listens to them for an hour")
-		return nil, nil
+	if room, err := v.mayGuess(ctx); err != nil || !room {
+		return nil, err
 	}
 	for _, g := range v.groups {
 		i, err := v.Guests.InvitationByCode(ctx, g.ID, code)
@@ -99,9 +95,7 @@ func (v *visit) invited(ctx context.Context, text string) (*gateway.Invitation, 
 			return nil, fmt.Errorf("find an invitation: %w", err)
 		}
 	}
-	v.Count(v.ch.ID, HeardGuess)
-	_, err = v.Guests.Try(ctx, 1, wrong)
-	return nil, err
+	return nil, v.guessed(ctx)
 }
 
 // who names the address for counting.
@@ -123,20 +117,13 @@ func (v *visit) join(ctx context.Context, i gateway.Invitation) error {
 		v.limited("a code came from a country to which the group does not send")
 		return nil
 	}
-	limits := []gateway.Limit{
-		{What: "ask", By: v.who(), Most: asksOfNumber, Within: 24 * time.Hour},
-		{What: "ask of group", By: g.ID.String(), Most: asksOfGroup, Within: 24 * time.Hour},
-		{What: "ask of all", Most: asksOfInstance, Within: time.Hour},
-	}
-	if number := v.from.Reveal(); country != "" && len(number) > 4 {
-		limits = append(limits, gateway.Limit{What: "ask of range", By: v.ch.Kind + " " + number[:len(number)-4], Most: asksOfRange, Within: time.Hour})
-	}
-	room, err := v.Guests.Try(ctx, 1, limits...)
+	room, err := v.Guests.Try(ctx, 1, gateway.AskLimits(g.ID, v.ch.Kind, v.from, country)...)
 	if err != nil {
 		return fmt.Errorf("count who is asked: %w", err)
 	}
 	if !room {
 		v.limited("codes come too often from one address, one range of numbers or for one group; who sent this one is not answered")
+		v.notice(ctx, g)
 		return nil
 	}
 	wording, err := v.wording(ctx, g.ID, templates.EnrolAsk)

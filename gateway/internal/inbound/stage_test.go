@@ -175,6 +175,7 @@ func (st *stage) channel(c gateway.Channel) gateway.Channel {
 
 func (st *stage) newEars() *inbound.Ears {
 	return inbound.New(inbound.Parts{
+		Linking: inbound.Linking{Pages: st.s, Points: st.s, Digest: newRing(st.t).Suppression().Of}, Notice: st.s.PutNotice,
 		Channels: st, Receipts: st, Members: st.s, Groups: st, Consents: st.s, Inbox: st, Cursors: st.s, Limits: st.s, Guests: st.s, Country: countryOf, Polls: true, Spool: st.spool, Now: st.now, Pause: time.Millisecond,
 		Wishes: st.s, Answer: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
 			_, err := st.f.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data})

@@ -74,6 +74,13 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	if invitation != nil {
 		u.meaning = joins
 	}
+	link, err := v.linkOf(ctx, text)
+	if err != nil {
+		return err
+	}
+	if link != nil {
+		u.meaning = proves
+	}
 	word := u.meaning
 	fresh, err := v.keep(ctx, owners, text, word)
 	if err != nil {
@@ -110,8 +117,20 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		return v.start(ctx, owners, provided)
 	case yes:
 		v.Count(v.ch.ID, HeardYes)
+		if taken, err := v.takeLinked(ctx, owners); err != nil || taken {
+			return err
+		}
 		_, err := v.confirm(ctx, owners)
 		return err
+	case links, unlinks, proves:
+		v.Count(v.ch.ID, HeardLink)
+		switch word {
+		case links:
+			return v.sendLinkCode(ctx, owners)
+		case unlinks:
+			return v.unlink(ctx, owners)
+		}
+		return v.askFirst(ctx, *link)
 	case pause:
 		v.Count(v.ch.ID, HeardPause)
 		return v.pause(ctx, owners, u.days)

@@ -106,6 +106,10 @@ func command(key string, locales []string, own map[string][]string) (understood,
 		return understood{meaning: tongue}, true
 	case templates.CommandPage:
 		return understood{meaning: page}, true
+	case templates.CommandLink:
+		return understood{meaning: links}, true
+	case templates.CommandUnlink:
+		return understood{meaning: unlinks}, true
 	case templates.CommandPause:
 		return understood{meaning: pause, days: pauseDays}, true
 	}

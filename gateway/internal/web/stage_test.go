@@ -47,6 +47,7 @@ type stage struct {
 	leaving int      // what the channel answers to that; zero: 200
 	asked   []string // calls of the ledger
 	takes   func()   // is called at each of them
+	noticed []string // what owners must be told
 }
 
 type told struct {
@@ -107,6 +108,15 @@ func newStage(t *testing.T) *stage {
 			} else if st.leaving != 0 {
 				w.WriteHeader(st.leaving)
 			}
+		},
+		Joining: web.Joining{Groups: st.s, Guests: st.s, Confirm: st.s,
+			Ways: func(_ context.Context, _ gateway.ID, link gateway.Private) web.Ways {
+				return web.Ways{Telegram: "https://t.me/harbour_bot?start=" + link.Reveal(), Number: "+12025550142", Mail: true}
+			},
+			Notice: func(_ context.Context, n gateway.OwnerNotice) error {
+				st.noticed = append(st.noticed, n.Once)
+				return nil
+			},
 		},
 		Wait: func(_ context.Context, until time.Time) { st.waited = append(st.waited, until.Sub(st.clock())) },
 	})

@@ -1,5 +1,6 @@
 // Package web serves pages: /m/{token}, where a member sees what is held of her and decides about it, /u/{token}, where mail is
-// stopped, and /r/{edition}, an edition of a report that everybody may read. They are plain HTML without script, cookies or
+// stopped, /j/{token}, where an invitation shows the ways into a group, /y/{token}, where whoever gave a mail address there
+// says yes, and /r/{edition}, an edition of a report that everybody may read. They are plain HTML without script, cookies or
 // anything of third parties, in the reader's language. A GET changes nothing; every change is a POST with a form's token.
 package web
 
@@ -53,6 +54,7 @@ type Options struct {
 	Public  string                                                     // the instance's public URL, without a slash at the end; empty: no link can be made
 	Now     func() time.Time
 	Log     *slog.Logger
+	Joining
 }
 
 // Sent reads what became of a message.
@@ -72,6 +74,7 @@ type Server struct {
 	style  template.CSS
 	policy string
 	mux    *http.ServeMux
+	asks   chan wish // of those who want to join by mail
 }
 
 // maxForm is the largest form that is read, in bytes.
@@ -82,7 +85,7 @@ const steady = 150 * time.Millisecond
 
 // New makes the pages.
 func New(o Options) (*Server, error) {
-	s := &Server{Options: o, mux: http.NewServeMux()}
+	s := &Server{Options: o, mux: http.NewServeMux(), asks: make(chan wish, asksWaiting)}
 	var err error
 	if s.pages, err = template.ParseFS(files, "pages.html"); err != nil {
 		return nil, fmt.Errorf("read the pages: %w", err)
@@ -103,6 +106,10 @@ func New(o Options) (*Server, error) {
 	s.mux.HandleFunc("POST /m/{token}/{view}", s.change)
 	s.mux.HandleFunc("GET /u/{token}", s.leaving)
 	s.mux.HandleFunc("POST /u/{token}", s.leave)
+	s.mux.HandleFunc("GET /j/{token}", s.invite)
+	s.mux.HandleFunc("POST /j/{token}", s.giveAddress)
+	s.mux.HandleFunc("GET /y/{token}", s.question)
+	s.mux.HandleFunc("POST /y/{token}", s.agree)
 	return s, nil
 }
 
@@ -150,8 +157,11 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) (*visit, bool) {
 	return nil, false
 }
 
-func (v *visit) find(ctx context.Context) (err error) {
-	if v.link, err = v.Pages.PageLink(ctx, gateway.DigestToken(v.token)); err != nil {
+func (v *visit) find(ctx context.Context) error { return v.findBy(ctx, gateway.DigestToken(v.token)) }
+
+// findBy finds the link of a digest, and whose it is.
+func (v *visit) findBy(ctx context.Context, digest []byte) (err error) {
+	if v.link, err = v.Pages.PageLink(ctx, digest); err != nil {
 		return err
 	}
 	if v.group, err = v.Members.GroupByID(ctx, v.link.GroupID); err != nil {

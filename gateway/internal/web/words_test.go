@@ -30,11 +30,11 @@ func TestWordsAreWhole(t *testing.T) {
 		}
 		say := speech{words: w, plain: locale, locale: locale, reader: templates.Reader{Zone: time.UTC, Now: time.Unix(0, 0)}}
 		for key, message := range w {
-			text, err := say.Say(key, "old", isolated("+1"), "new", isolated("+2"), "when", time.Unix(0, 0))
-			if err != nil || text == "" || strings.ContainsAny(text, "{}\uE000\uE002") {
+			text, err := say.Say(key, "old", isolated("+1"), "new", isolated("+2"), "when", time.Unix(0, 0), "group", isolated("Harbour"), "number", isolated("+3"))
+			if err != nil || text == "" || strings.ContainsAny(text, "{}\uE000\uE002\uE006\uE008") {
 				t.Errorf("%s, %s: %v, %q", locale, key, err, text)
 			}
-			for _, placeholder := range []string{"{old}", "{new}", "{when"} {
+			for _, placeholder := range []string{"{old}", "{new}", "{when", "{group}", "{number}"} {
 				if strings.Contains(message, placeholder) != strings.Contains(all["en"][key], placeholder) {
 					t.Errorf("%s, %s: %s", locale, key, placeholder)
 				}

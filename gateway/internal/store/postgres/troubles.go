@@ -163,6 +163,11 @@ func (t *txn) putNotice(n gateway.OwnerNotice) error {
 	return err
 }
 
+// PutNotice keeps what owners must be told.
+func (s *Store) PutNotice(ctx context.Context, n gateway.OwnerNotice) error {
+	return s.do(ctx, true, func(t *txn) error { return t.putNotice(n) })
+}
+
 // Untold lists the notices that nobody was told yet, and drops those that are too old.
 func (s *Store) Untold(ctx context.Context, limit int) (all []gateway.OwnerNotice, err error) {
 	err = s.do(ctx, false, func(t *txn) error {

@@ -154,6 +154,11 @@ func (t *txn) putNotice(n gateway.OwnerNotice) error {
 	return err
 }
 
+// PutNotice keeps what owners must be told.
+func (s *Store) PutNotice(ctx context.Context, n gateway.OwnerNotice) error {
+	return s.write.do(ctx, true, func(t *txn) error { return t.putNotice(n) })
+}
+
 const untoldQuery = "SELECT id, once, group_id, avoid, wording, data, at FROM owner_notices INDEXED BY owner_notices_untold WHERE told_at = 0 ORDER BY at LIMIT ?"
 
 // Untold lists the notices that nobody was told yet, and drops those that are too old.

@@ -201,3 +201,16 @@ func inboundOf(t *testing.T, open Open) {
 	equal(t, "the oldest", rest[0].Text, "one")
 	equal(t, "of another group", len(must(w.InboundOf(w.ctx, w.other.ID, m.ID, gateway.ID{}, 10))), 0)
 }
+
+// noticedOnce: whoever finds that a limit is reached says so; within the hour it is one notice.
+func noticedOnce(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	at := w.clock.Now().Truncate(time.Hour)
+	for _, when := range []time.Time{at, at.Add(59 * time.Minute), at.Add(time.Hour)} {
+		w.ok(w.PutNotice(w.ctx, gateway.LimitNotice(w.group.ID, when)))
+	}
+	notices := must(w.Untold(w.ctx, 10))
+	equal(t, "notices", len(notices), 2)
+	equal(t, "whose", notices[0].GroupID, w.group.ID)
+	equal(t, "words", notices[0].Wording, gateway.NoticeJoinLimited)
+}

@@ -148,6 +148,7 @@ func run(t *testing.T, open Open) {
 		{"a link to her page works for a time", pageLinks},
 		{"a code is used once", pageCodes},
 		{"an address is nobody's until it is proven", proving},
+		{"owners are told of one thing once", noticedOnce},
 		{"what a member wrote is hers to see", inboundOf},
 		{"a code leads to a yes, or to nothing", enrolments},
 		{"an address that is known is not enrolled anew", enrolKnown},
