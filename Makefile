@@ -18,7 +18,7 @@ static: ## the same binary without any dependency on the system, as the image ho
 test: ## all tests, with race detection and a real browser; installs what is missing
 	.ci/install /usr/lib/python3/dist-packages/icalendar=python3-icalendar chromium postfix dovecot=dovecot-imapd saslpasswd2=sasl2-bin:libsasl2-modules /usr/lib/python3/dist-packages/dkim=python3-dkim:python3-nacl /usr/lib/postgresql=postgresql pgbouncer redis-server redis-sentinel systemd-analyze=systemd
 	.ci/check
-	CARILLON_REQUIRE_SERVICES=1 $(GO) test -race -timeout 14m ./...
+	CARILLON_REQUIRE_SERVICES=1 $(GO) test -p 3 -race -timeout 14m ./...
 
 storm: ## 50,000 messages over three processes, a Redis Cluster and PostgreSQL, with everything failing in turn
 	CARILLON_REQUIRE_SERVICES=1 $(GO) test -count=1 -v -timeout 10m -run TestStorm ./gateway/app/apptest
