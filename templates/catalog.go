@@ -33,6 +33,8 @@ const (
 	LanguageSet      = "language-set"      // in the new language
 	LanguageUnknown  = "language-unknown"  // which ones there are
 	Help             = "help"              // who writes, and the group's contact
+	Genuine          = "genuine"           // that a message with {reference} was sent to her
+	NotGenuine       = "not-genuine"       // that none was
 	HelpHere         = "help-here"         // the same where a person reads the answers
 	EnrolAsk         = "enrol-ask"         // asks whether she wants {topics} of {group}
 	EnrolAlready     = "enrol-already"     // after the code of an invitation: she is a member

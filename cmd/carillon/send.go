@@ -183,6 +183,9 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 	if _, own := values["group"]; !own {
 		values["group"] = m.group // the gateway fills in the group's name
 	}
+	if _, own := values["reference"]; !own {
+		values["reference"] = gateway.Reference(gateway.ID{}) // and the message's reference
+	}
 	if _, own := values[templates.Name]; !own && set.CallsByName() {
 		if faults := set.NameFaults(); len(faults) > 0 {
 			return words, text{folder: m.words, sources: words.Sources}.place(faults)

@@ -105,6 +105,9 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	if _, own := t.data["group"]; !own {
 		t.data["group"] = g.Name
 	}
+	if _, own := t.data["reference"]; !own {
+		t.data["reference"] = gateway.Reference(b.ID)
+	}
 	var err error
 	if t.home.clock, err = civil.Zone(g.Zone); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's zone: %w", err)

@@ -36,6 +36,7 @@ type Receipts interface {
 type Members interface {
 	FindMembers(ctx context.Context, group gateway.ID, kind string, value gateway.Private) ([]gateway.ID, error)
 	Member(ctx context.Context, group, id gateway.ID) (gateway.Member, error)
+	Deliveries(ctx context.Context, f gateway.DeliveryFilter) ([]gateway.Delivery, error)
 	Evidence(ctx context.Context, group, member gateway.ID) ([]gateway.Consent, error)
 }
 

@@ -81,6 +81,22 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	if link != nil {
 		u.meaning = proves
 	}
+	reference, of, at := "", known{}, time.Time{}
+	if u.meaning == nothing {
+		reference = referenceIn(text)
+	}
+	if reference != "" {
+		if owners, err = v.owners(ctx, true); err != nil {
+			return err
+		}
+		found := false
+		if of, at, found, err = v.genuine(ctx, owners, reference); err != nil {
+			return err
+		}
+		if found {
+			u.meaning = asks
+		}
+	}
 	word := u.meaning
 	fresh, err := v.keep(ctx, owners, text, word)
 	if err != nil {
@@ -144,9 +160,16 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	case page:
 		v.Count(v.ch.ID, HeardPage)
 		return v.sendPage(ctx, owners)
+	case asks:
+		v.Count(v.ch.ID, HeardHelp)
+		v.tellGenuine(ctx, owners, of, reference, at, true)
+		return nil
 	case joins:
 		v.Count(v.ch.ID, HeardJoin)
 		return v.join(ctx, *invitation)
+	}
+	if reference != "" { // it may be something else, so people read it too
+		v.tellGenuine(ctx, owners, of, reference, at, false)
 	}
 	v.Count(v.ch.ID, HeardMessage)
 	if u.within {

@@ -21,8 +21,9 @@ const (
 	yes     meaning = "yes"
 	pause   meaning = "pause"
 	tongue  meaning = "language"
-	help    meaning = "help" // also who writes
-	page    meaning = "page" // her own
+	help    meaning = "help"      // also who writes
+	asks    meaning = "reference" // whether a message is genuine
+	page    meaning = "page"      // her own
 )
 
 // understood is what a text asks for.

@@ -1,0 +1,59 @@
+package inbound
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// mostAsked is how many deliveries of a member are looked through for a reference, the oldest first.
+const mostAsked = 20_000
+
+// referenceIn finds the reference of a message in what is nothing but its digits, in any script.
+func referenceIn(text string) string {
+	if digits := digitsIn(text); gateway.IsReference(digits) {
+		return digits
+	}
+	return ""
+}
+
+// genuine says when a message with this reference was sent to somebody with this address by the groups that know her; false:
+// never, or so long ago that nothing is kept of it.
+func (v *visit) genuine(ctx context.Context, owners []known, reference string) (of known, at time.Time, ok bool, err error) {
+	for _, k := range owners {
+		for _, member := range k.ids {
+			f := gateway.DeliveryFilter{Group: k.group.ID, Member: member, Limit: 1000}
+			for looked := 0; looked < mostAsked; looked += f.Limit {
+				page, err := v.Members.Deliveries(ctx, f)
+				if err != nil {
+					return of, at, false, fmt.Errorf("look for a message: %w", err)
+				}
+				for _, d := range page {
+					if gateway.Reference(d.BroadcastID) == reference {
+						return k, d.CreatedAt, true, nil
+					}
+				}
+				if len(page) < f.Limit {
+					break
+				}
+				f.After = page[len(page)-1].ID
+			}
+		}
+	}
+	return of, at, false, nil
+}
+
+// tellGenuine answers whoever asks about a reference. Of a message that she was not sent she hears the same, whether there is
+// one, of another group too, or not. A stranger gets no answer.
+func (v *visit) tellGenuine(ctx context.Context, owners []known, of known, reference string, at time.Time, ok bool) {
+	if ok {
+		v.answer(ctx, of, templates.Genuine, map[string]string{"reference": reference, "sent": at.UTC().Format(time.RFC3339)})
+		return
+	}
+	for _, k := range owners {
+		v.answer(ctx, k, templates.NotGenuine, map[string]string{"reference": reference})
+	}
+}
