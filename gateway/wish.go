@@ -25,6 +25,7 @@ type Wish struct {
 	Fallback    []string   // languages; empty but not nil: none
 	Zone        string     // IANA name
 	Quiet       string     // quiet hours as ParseQuiet reads them; NoQuiet: none
+	Leads       string     // when she is reminded of events, as ParseLeads reads it; DefaultRules: as her group says
 	Neutral     *bool      // neutral mode
 	PausedUntil *time.Time // until then she gets no routine messages; zero or past: she gets them again; Endless: until she says so
 	Order       []ID       // contact points in the order she prefers; those that are not named come behind, as they were
@@ -50,10 +51,11 @@ const (
 	OwnNeutral
 	OwnOrder  // of her contact points
 	OwnTopics // some that she dropped
+	OwnLeadTimes
 )
 
 // ownNames are the words for them, in order.
-var ownNames = [...]string{"language", "fallback", "zone", "quiet", "neutral", "order", "topics"}
+var ownNames = [...]string{"language", "fallback", "zone", "quiet", "neutral", "order", "topics", "leads"}
 
 // Names gives the words for what is her own.
 func (o Own) Names() (names []string) {
@@ -71,6 +73,9 @@ func (w Wish) Own() (o Own) {
 		if said {
 			o |= 1 << i
 		}
+	}
+	if w.Leads != "" {
+		o |= OwnLeadTimes
 	}
 	return o
 }
@@ -115,6 +120,13 @@ func (w Wish) Checked(now time.Time) (Wish, error) {
 			return w, Faultf(CodeInvalid, "quiet hours: %v", err)
 		}
 		w.Quiet = q.String()
+	}
+	if w.Leads != "" && w.Leads != DefaultRules {
+		rules, err := ParseLeads(w.Leads)
+		if err != nil {
+			return w, Faultf(CodeInvalid, "lead times: %v", err)
+		}
+		w.Leads = rules.String()
 	}
 	if u := w.PausedUntil; u != nil && !u.Equal(Endless) && u.Sub(now) > MaxPause {
 		return w, Faultf(CodeInvalid, "a pause lasts %d days at most; choose an earlier end, or none at all", int(MaxPause.Hours()/24))

@@ -137,6 +137,9 @@ func (v *visit) save() {
 	if w.Zone == v.member.Zone {
 		w.Zone = ""
 	}
+	if leads := form.Get("leads"); leads != "" && leads != cmp.Or(v.member.Leads, gateway.DefaultRules) {
+		w.Leads = leads
+	}
 	if neutral == v.member.Neutral {
 		w.Neutral = nil
 	}

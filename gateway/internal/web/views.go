@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"bytes"
 	"html/template"
 	"net/http"
@@ -116,6 +117,7 @@ type settings struct {
 	Zone           string
 	Rule, From, To string // quiet hours: Rule where they are more than From and To can say
 	Alerts, Danger bool   // they pass
+	Leads          []choice
 	Paused         bool
 	Until          any // when the pause ends; nil: when she says so
 	Days           []int
@@ -161,13 +163,31 @@ func (v *visit) home(fault string) {
 		shown.Up = i > 0
 		d.Points = append(d.Points, shown)
 	}
-	d.Languages = v.languages()
+	d.Languages, d.Leads = v.languages(), v.leads()
 	if m.PausedUntil.After(v.Now()) {
 		if d.Paused = true; !m.PausedUntil.Equal(gateway.Endless) {
 			d.Until = m.PausedUntil
 		}
 	}
 	v.answer(statusOf(fault), "home", note, fault, d)
+}
+
+// usualLeads are the lead times that the page offers, each with its word.
+var usualLeads = [...]struct{ rule, word string }{{gateway.DefaultRules, "leads_default"}, {"2h", "leads_hours"}, {"1d@18:00", "leads_day"}, {"1d@18:00, 2h", "leads_both"}, {"1w, 1d@18:00", "leads_week"}, {"none", "leads_none"}}
+
+// leads lists them, with hers, whatever they are.
+func (v *visit) leads() []choice {
+	had := cmp.Or(v.member.Leads, gateway.DefaultRules)
+	var all []choice
+	known := false
+	for _, l := range usualLeads {
+		known = known || l.rule == had
+		all = append(all, choice{Value: l.rule, Text: l.word, On: l.rule == had})
+	}
+	if !known {
+		all = append(all, choice{Value: had, Text: had, On: true})
+	}
+	return all
 }
 
 // languages lists those of the pages by their own names, with hers, whatever it is.

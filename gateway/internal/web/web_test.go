@@ -85,15 +85,15 @@ func TestWhatSheDecides(t *testing.T) {
 	if now := st.member(m.ID); now.Own != gateway.OwnNeutral {
 		t.Errorf("she changed one thing, and what is hers is %v", now.Own.Names())
 	}
-	if a := st.post(link, "home", "do", "save", "locale", "fa", "digits", "latn", "zone", "Asia/Tehran", "from", "22:00", "to", "07:00", "alerts", "1", "neutral", "1"); a.status != http.StatusSeeOther || a.header.Get("Location") != link+"/home?saved" {
+	if a := st.post(link, "home", "do", "save", "locale", "fa", "digits", "latn", "zone", "Asia/Tehran", "from", "22:00", "to", "07:00", "alerts", "1", "neutral", "1", "leads", "1d@18:00, 2h"); a.status != http.StatusSeeOther || a.header.Get("Location") != link+"/home?saved" {
 		t.Fatalf("%d to %q: %s", a.status, a.header.Get("Location"), a.body)
 	}
 	got := st.member(m.ID)
-	if got.Locale != "fa-u-nu-latn" || got.Zone != "Asia/Tehran" || !got.Neutral || got.Quiet != "22:00-07:00; danger waits" {
+	if got.Locale != "fa-u-nu-latn" || got.Zone != "Asia/Tehran" || !got.Neutral || got.Quiet != "22:00-07:00; danger waits" || got.Leads != "1d@18:00, 2h" {
 		t.Errorf("kept: %q, %q, neutral %v, %q", got.Locale, got.Zone, got.Neutral, got.Quiet)
 	}
 	home := st.get(link + "/home").body
-	if !strings.Contains(home, `<html lang="fa" dir="rtl">`) || strings.Contains(home, "Harbour") || !strings.Contains(home, `value="22:00"`) {
+	if !strings.Contains(home, `<html lang="fa" dir="rtl">`) || strings.Contains(home, "Harbour") || !strings.Contains(home, `value="22:00"`) || !strings.Contains(home, `<option value="1d@18:00, 2h" selected>روز پیش`) {
 		t.Errorf("her page now: %s", home)
 	}
 	st.post(link, "home", "do", "save", "locale", "en", "zone", "Asia/Tehran", "danger", "1")

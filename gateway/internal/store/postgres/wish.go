@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	wishStatement   = "UPDATE members SET locale = COALESCE($1, locale), fallback = COALESCE($2, fallback), zone = COALESCE($3, zone), quiet = COALESCE($4, quiet), neutral = COALESCE($5, neutral), paused_until = COALESCE($6, paused_until), own = own | $7 WHERE group_id = $8 AND id = $9"
+	wishStatement   = "UPDATE members SET locale = COALESCE($1, locale), fallback = COALESCE($2, fallback), zone = COALESCE($3, zone), quiet = COALESCE($4, quiet), neutral = COALESCE($5, neutral), paused_until = COALESCE($6, paused_until), leads = COALESCE($7, leads), own = own | $8 WHERE group_id = $9 AND id = $10"
 	wishPointsQuery = "SELECT id, state, topics, dropped FROM contact_points WHERE group_id = $1 AND member_id = $2 ORDER BY position FOR UPDATE"
 )
 
@@ -44,7 +44,7 @@ func (s *Store) Wish(ctx context.Context, group, member gateway.ID, w gateway.Wi
 		if n == 0 {
 			return missing("member")
 		}
-		if first {
+		if first || w.Leads != "" {
 			if err := t.wishesChanged(group); err != nil {
 				return err
 			}

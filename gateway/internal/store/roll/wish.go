@@ -60,7 +60,7 @@ func Wish(topics []Topic, points []Found, w gateway.Wish, proof gateway.Consent)
 	return out, nil
 }
 
-// WishColumns is what a wish writes to a member's row: locale, fallback, zone, quiet, neutral and paused_until, in this order
+// WishColumns is what a wish writes to a member's row: locale, fallback, zone, quiet, neutral, paused_until and leads, in this order
 // (nil: as it was), and what it adds to own.
 func WishColumns(w gateway.Wish) []any {
 	said := func(s string) any {
@@ -69,7 +69,7 @@ func WishColumns(w gateway.Wish) []any {
 		}
 		return s
 	}
-	columns := []any{said(w.Locale), nil, said(w.Zone), Quiet(w.Quiet), nil, nil, int64(w.Own())}
+	columns := []any{said(w.Locale), nil, said(w.Zone), Quiet(w.Quiet), nil, nil, Leads(w.Leads), int64(w.Own())}
 	if w.Fallback != nil {
 		columns[1] = strings.Join(w.Fallback, ",")
 	}
@@ -105,6 +105,9 @@ func Keep(own gateway.Own, row *gateway.StagedMember) (hers bool) {
 	}
 	if has(gateway.OwnQuiet, m.Quiet != "") {
 		m.Quiet = ""
+	}
+	if has(gateway.OwnLeadTimes, m.Leads != "") {
+		m.Leads = ""
 	}
 	if has(gateway.OwnNeutral, !row.KeepsNeutral) {
 		m.Neutral, row.KeepsNeutral = false, true

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	wishStatement   = "UPDATE members SET locale = COALESCE(?, locale), fallback = COALESCE(?, fallback), zone = COALESCE(?, zone), quiet = COALESCE(?, quiet), neutral = COALESCE(?, neutral), paused_until = COALESCE(?, paused_until), own = own | ? WHERE group_id = ? AND id = ?"
+	wishStatement   = "UPDATE members SET locale = COALESCE(?, locale), fallback = COALESCE(?, fallback), zone = COALESCE(?, zone), quiet = COALESCE(?, quiet), neutral = COALESCE(?, neutral), paused_until = COALESCE(?, paused_until), leads = COALESCE(?, leads), own = own | ? WHERE group_id = ? AND id = ?"
 	wishPointsQuery = "SELECT id, state, topics, dropped FROM contact_points WHERE group_id = ? AND member_id = ? ORDER BY position"
 )
 
@@ -40,7 +40,7 @@ func (s *Store) Wish(ctx context.Context, group, member gateway.ID, w gateway.Wi
 		if n == 0 {
 			return missing("member")
 		}
-		if first {
+		if first || w.Leads != "" {
 			if err := t.wishesChanged(group); err != nil {
 				return err
 			}

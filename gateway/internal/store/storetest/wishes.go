@@ -18,18 +18,18 @@ func wishes(t *testing.T, open Open) {
 	wish := func(what gateway.Wish) error { return w.Wish(w.ctx, w.group.ID, m.ID, what, proof) }
 	yes, no := true, false
 	until := w.clock.Now().Add(14 * 24 * time.Hour)
-	w.ok(wish(gateway.Wish{Locale: "pt-br", Fallback: []string{"es", "iw"}, Zone: "America/Bahia", Quiet: "22:00-07:00;alerts  wait", Neutral: &yes, PausedUntil: &until}))
+	w.ok(wish(gateway.Wish{Locale: "pt-br", Fallback: []string{"es", "iw"}, Zone: "America/Bahia", Quiet: "22:00-07:00;alerts  wait", Leads: "Reports  1W,2h; none", Neutral: &yes, PausedUntil: &until}))
 	for range 2 { // the second time after a wish that speaks of nothing
 		got := w.read(w.group.ID, m.ID)
-		equal(t, "what she wished", fmt.Sprint(got.Locale, got.Fallback, got.Zone, got.Quiet, got.Neutral, got.PausedUntil.Equal(until)), "pt-BR[es he]America/Bahia22:00-07:00; alerts waittrue true")
+		equal(t, "what she wished", fmt.Sprint(got.Locale, got.Fallback, got.Zone, got.Quiet, got.Leads, got.Neutral, got.PausedUntil.Equal(until)), "pt-BR[es he]America/Bahia22:00-07:00; alerts waitnone; reports 1w, 2htrue true")
 		w.ok(wish(gateway.Wish{}))
 	}
 	page, err := w.Recipients(w.ctx, w.group.ID, gateway.Audience{Topic: "reports"}, gateway.ID{}, 10)
 	w.ok(err)
 	equal(t, "as a recipient", page[0].PausedUntil.Equal(until), true)
-	w.ok(wish(gateway.Wish{Fallback: []string{}, Quiet: gateway.NoQuiet, Neutral: &no, PausedUntil: &time.Time{}}))
+	w.ok(wish(gateway.Wish{Fallback: []string{}, Quiet: gateway.NoQuiet, Leads: gateway.DefaultRules, Neutral: &no, PausedUntil: &time.Time{}}))
 	got := w.read(w.group.ID, m.ID)
-	equal(t, "what she took back", fmt.Sprint(got.Locale, len(got.Fallback), got.Quiet, got.Neutral, got.PausedUntil.IsZero()), "pt-BR0false true")
+	equal(t, "what she took back", fmt.Sprint(got.Locale, len(got.Fallback), got.Quiet+got.Leads, got.Neutral, got.PausedUntil.IsZero()), "pt-BR0false true")
 
 	before := len(must(w.Evidence(w.ctx, w.group.ID, m.ID)))
 	w.ok(wish(gateway.Wish{Order: []gateway.ID{chat}, Topics: []gateway.TopicWish{
@@ -57,7 +57,7 @@ func wishes(t *testing.T, open Open) {
 	w.fails(w.Wish(w.ctx, w.group.ID, fresh.ID, gateway.Wish{Topics: []gateway.TopicWish{{Point: fresh.Points[0].ID, Topic: "reports", Taken: true}}}, proof), gateway.CodeConflict)
 	far := w.clock.Now().Add(gateway.MaxPause + time.Minute)
 	for what, bad := range map[string]gateway.Wish{
-		"a language": {Locale: "klingonese-x"}, "a zone": {Zone: "Mars/Base"}, "quiet hours": {Quiet: "always"}, "a pause": {PausedUntil: &far},
+		"a language": {Locale: "klingonese-x"}, "a zone": {Zone: "Mars/Base"}, "quiet hours": {Quiet: "always"}, "lead times": {Leads: "soon"}, "a pause": {PausedUntil: &far},
 		"another's contact point": {Order: []gateway.ID{fresh.Points[0].ID}}, "a topic at another's": {Topics: []gateway.TopicWish{{Point: fresh.Points[0].ID, Topic: "reports"}}},
 		"no such topic": {Zone: "UTC", Topics: []gateway.TopicWish{{Point: text, Topic: "gossip", Taken: true}}},
 	} {
