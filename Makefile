@@ -28,8 +28,8 @@ test: ## all tests, with race detection (but for the slowest) and a real browser
 race: ## those that make test runs without it, with race detection
 	CARILLON_REQUIRE_SERVICES=1 $(GO) test -race -timeout 20m $(UNRACED)
 
-storm: ## 50,000 messages over three processes, a Redis Cluster and PostgreSQL, with everything failing in turn
-	CARILLON_REQUIRE_SERVICES=1 $(GO) test -count=1 -v -timeout 10m -run TestStorm ./gateway/app/apptest
+storm: ## 50,000 messages over three processes, a Redis Cluster and PostgreSQL, with everything failing in turn; and the main job with 100,000 members
+	CARILLON_FULL=1 CARILLON_REQUIRE_SERVICES=1 $(GO) test -count=1 -v -timeout 10m -run 'TestStorm|TestMainJob' ./gateway/app/apptest
 
 quick: ## the tests that pass on a bare machine with only Go
 	$(GO) test ./...

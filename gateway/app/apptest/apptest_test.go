@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 // whole says that the long form of a story is wanted.
 func whole() bool { return !testing.Short() && os.Getenv("CARILLON_REQUIRE_SERVICES") == "1" }
 
+// full says that the stories are to have the size that the promises name: make storm. Beside other tests they are smaller.
+func full() bool { return whole() && os.Getenv("CARILLON_FULL") == "1" }
+
 // clean fails the test for everything that an audit found.
 func clean(t *testing.T, a apptest.Books) {
 	t.Helper()
