@@ -46,13 +46,14 @@ func (v *visit) genuine(ctx context.Context, owners []known, reference string) (
 	return of, at, false, nil
 }
 
-// tellGenuine answers whoever asks about a reference. Of a message that she was not sent she hears the same, whether there is
-// one, of another group too, or not. A stranger gets no answer.
-func (v *visit) tellGenuine(ctx context.Context, owners []known, of known, reference string, at time.Time, ok bool) {
-	if ok {
-		v.answer(ctx, of, templates.Genuine, map[string]string{"reference": reference, "sent": at.UTC().Format(time.RFC3339)})
-		return
-	}
+// tellGenuine answers that a message with this reference was sent to her then.
+func (v *visit) tellGenuine(ctx context.Context, of known, reference string, at time.Time) {
+	v.answer(ctx, of, templates.Genuine, map[string]string{"reference": reference, "sent": at.UTC().Format(time.RFC3339)})
+}
+
+// tellNotGenuine answers whoever asks about a message that she was not sent: the same, whether there is one, of another group
+// too, or not. A stranger gets no answer.
+func (v *visit) tellNotGenuine(ctx context.Context, owners []known, reference string) {
 	for _, k := range owners {
 		v.answer(ctx, k, templates.NotGenuine, map[string]string{"reference": reference})
 	}

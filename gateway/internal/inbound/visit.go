@@ -138,14 +138,14 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		}
 		_, err := v.confirm(ctx, owners)
 		return err
-	case links, unlinks, proves:
+	case links:
 		v.Count(v.ch.ID, HeardLink)
-		switch word {
-		case links:
-			return v.sendLinkCode(ctx, owners)
-		case unlinks:
-			return v.unlink(ctx, owners)
-		}
+		return v.sendLinkCode(ctx, owners)
+	case unlinks:
+		v.Count(v.ch.ID, HeardLink)
+		return v.unlink(ctx, owners)
+	case proves:
+		v.Count(v.ch.ID, HeardLink)
 		return v.askFirst(ctx, *link)
 	case pause:
 		v.Count(v.ch.ID, HeardPause)
@@ -162,14 +162,14 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		return v.sendPage(ctx, owners)
 	case asks:
 		v.Count(v.ch.ID, HeardHelp)
-		v.tellGenuine(ctx, owners, of, reference, at, true)
+		v.tellGenuine(ctx, of, reference, at)
 		return nil
 	case joins:
 		v.Count(v.ch.ID, HeardJoin)
 		return v.join(ctx, *invitation)
 	}
 	if reference != "" { // it may be something else, so people read it too
-		v.tellGenuine(ctx, owners, of, reference, at, false)
+		v.tellNotGenuine(ctx, owners, reference)
 	}
 	v.Count(v.ch.ID, HeardMessage)
 	if u.within {
