@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/carillon-gateway/carillon/gateway"
-	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
@@ -95,14 +94,6 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 			var key []byte
 			err := r.Scan(&key)
 			forget("DELETE FROM tries WHERE key = $1", key)
-			return err
-		}); err != nil {
-			return err
-		}
-		if err := t.query(overAnswered, []any{t.now - row.KeepAnswered.Microseconds(), limit}, func(r pgx.Rows) error {
-			var key string
-			err := r.Scan(&group, &id, &key)
-			batch.Queue("DELETE FROM answered WHERE group_id = $1 AND to_id = $2 AND once = $3", group, id, key)
 			return err
 		}); err != nil {
 			return err

@@ -52,9 +52,8 @@ var hot = map[string]struct {
 	"unheard":    {unheardQuery, []string{"attempts USING INTEGER PRIMARY KEY (rowid>?)"}},
 	"hidden":     {hiddenQuery, []string{"imports USING COVERING INDEX imports_unfinished"}},
 
-	"guests":     {guestsQuery, []string{"enrolments USING INDEX enrolments_by (group_id=? AND invitation_id=?)"}},
-	"unanswered": {unansweredQuery, []string{"enrolments USING INDEX enrolments_open (at<?)"}},
-	"tried":      {forgetTries, []string{"tries USING COVERING INDEX tries_over (until_at<?)"}},
+	"guests": {guestsQuery, []string{"enrolments USING INDEX enrolments_by (group_id=? AND invitation_id=?)"}},
+	"tried":  {forgetTries, []string{"tries USING COVERING INDEX tries_over (until_at<?)"}},
 
 	"staged ref":     {stagedRefQuery, []string{"members USING INDEX members_ref (group_id=? AND ref_index=?)"}},
 	"staged address": {stagedAddressQuery, []string{"p USING COVERING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
@@ -84,8 +83,6 @@ var hot = map[string]struct {
 	"quiet wanted":    {anyQuietQuery, []string{"members USING COVERING INDEX members_quiet (group_id=? AND quiet>?)"}},
 	"retain told":     {forgetReminders, []string{"reminders USING COVERING INDEX reminders_age (at<?)"}},
 	"calendar events": {calendarEvents, []string{"events USING INDEX events_of (group_id=? AND calendar_id=? AND end_at>?)"}},
-	"forget answered": {forgetAnswered, []string{"answered USING COVERING INDEX answered_at (at<?)"}},
-	"answered":        {answeredQuery, []string{"answered USING PRIMARY KEY (group_id=? AND to_id=?)"}},
 	"retain events":   {forgetEvents, []string{"events USING COVERING INDEX events_over (end_at<?)"}},
 	"feed":            {feedQuery, []string{"feeds USING INDEX sqlite_autoindex_feeds_1 (digest=?)"}},
 	"erase feeds":     {eraseStatements[5], []string{"feeds USING INDEX feeds_member (group_id=? AND member_id=?)"}},

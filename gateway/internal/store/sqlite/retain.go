@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
-	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -67,9 +66,6 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 		return 0, false, err
 	}
 	if _, err := t.exec(forgetDuties, t.now-keepDuties.Microseconds()); err != nil {
-		return 0, false, err
-	}
-	if _, err := t.exec(forgetAnswered, t.now-row.KeepAnswered.Microseconds()); err != nil {
 		return 0, false, err
 	}
 	events, err := t.exec(forgetEvents, t.now-gateway.KeepEvents.Microseconds(), limit)
