@@ -78,11 +78,12 @@ func (v *visit) farewells(ctx context.Context, owners []known, wording string, p
 }
 
 // start undoes a STOP of this address by her own act, and ends her pause. What was stopped by text message from another of
-// her addresses, which anybody can forge, she undoes here too, unless others share that or this.
-func (v *visit) start(ctx context.Context, owners []known, provided bool) error {
+// her addresses, which anybody can forge, she undoes here too, unless others share that or this. Brought: it brought her back, and
+// she is told so.
+func (v *visit) start(ctx context.Context, owners []known, provided bool) (brought bool, err error) {
 	for _, g := range v.groups {
 		if _, err := v.Consents.StartAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("START", true, "member")); err != nil {
-			return fmt.Errorf("undo a STOP: %w", err)
+			return false, fmt.Errorf("undo a STOP: %w", err)
 		}
 	}
 	var back []known
@@ -97,7 +98,7 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) error 
 			if m.PausedUntil.After(v.Now()) {
 				returns = true
 				if err := v.Wishes.Wish(ctx, k.group.ID, m.ID, gateway.Wish{PausedUntil: &time.Time{}}, v.proof("START", true, "member")); err != nil {
-					return fmt.Errorf("end a pause: %w", err)
+					return false, fmt.Errorf("end a pause: %w", err)
 				}
 			}
 			for _, p := range m.Points {
@@ -106,7 +107,7 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) error 
 				}
 				returns = true
 				if _, err := v.Consents.StartAddress(ctx, k.group.ID, p.Kind, p.Address, v.proof("START over another address of hers", true, "member")); err != nil {
-					return fmt.Errorf("undo a STOP: %w", err)
+					return false, fmt.Errorf("undo a STOP: %w", err)
 				}
 			}
 		}
@@ -114,9 +115,9 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) error 
 			back = append(back, k)
 		}
 	}
-	owners, err := v.owners(ctx, true) // whom a STOP kept from agreeing is to be confirmed now
+	owners, err = v.owners(ctx, true) // whom a STOP kept from agreeing is to be confirmed now
 	if err != nil {
-		return err
+		return false, err
 	}
 	welcomed, err := v.confirm(ctx, owners)
 	for _, k := range back {
@@ -125,7 +126,7 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) error 
 			break // it speaks for all, as farewells do
 		}
 	}
-	return err
+	return len(back)+len(welcomed) > 0, err
 }
 
 // forgeable says whether anybody can write in the name of an address of a kind (threat T8).

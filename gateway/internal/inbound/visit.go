@@ -137,7 +137,11 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		return v.stopAll(ctx, owners, provided)
 	case start:
 		v.Count(v.ch.ID, HeardStart)
-		return v.start(ctx, owners, provided)
+		back, err := v.start(ctx, owners, provided)
+		if err == nil && !back && opens(text) {
+			v.greet(ctx)
+		}
+		return err
 	case yes:
 		v.Count(v.ch.ID, HeardYes)
 		if taken, err := v.takeLinked(ctx, owners); err != nil || taken {

@@ -52,8 +52,9 @@ var hot = map[string]struct {
 	"unheard":    {unheardQuery, []string{"attempts USING INTEGER PRIMARY KEY (rowid>?)"}},
 	"hidden":     {hiddenQuery, []string{"imports USING COVERING INDEX imports_unfinished"}},
 
-	"guests": {guestsQuery, []string{"enrolments USING INDEX enrolments_by (group_id=? AND invitation_id=?)"}},
-	"tried":  {forgetTries, []string{"tries USING COVERING INDEX tries_over (until_at<?)"}},
+	"guests":     {guestsQuery, []string{"enrolments USING INDEX enrolments_by (group_id=? AND invitation_id=?)"}},
+	"unanswered": {unansweredQuery, []string{"enrolments USING INDEX enrolments_open (at<?)"}},
+	"tried":      {forgetTries, []string{"tries USING COVERING INDEX tries_over (until_at<?)"}},
 
 	"staged ref":     {stagedRefQuery, []string{"members USING INDEX members_ref (group_id=? AND ref_index=?)"}},
 	"staged address": {stagedAddressQuery, []string{"p USING COVERING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
