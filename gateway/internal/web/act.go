@@ -79,6 +79,7 @@ func (v *visit) wish(w gateway.Wish, what string) {
 func (v *visit) done(err error, again func(fault string), next string) {
 	switch {
 	case err == nil:
+		v.tellOthers()
 		http.Redirect(v.w, v.r, next, http.StatusSeeOther)
 	case faulty(err) != "":
 		again(faulty(err))
