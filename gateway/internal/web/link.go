@@ -49,12 +49,17 @@ func (s *Server) Issue(ctx context.Context, group, member, point gateway.ID, key
 // tellOthers tells her other addresses that something was changed: the link may have come into hands that are not hers. It says
 // nothing of what, for those may be shared one day; once for each link and day; an address that she shares is not told at all.
 func (v *visit) tellOthers() {
-	for _, p := range v.member.Points {
+	m, err := v.Members.Member(v.r.Context(), v.group.ID, v.member.ID) // as she is now
+	if err != nil {
+		v.Log.Error("a member whose page was changed cannot be read", "group", v.group.ID, "error", err)
+		return
+	}
+	for _, p := range m.Points {
 		if p.ID == v.link.PointID || p.State != gateway.PointActive || p.Shared {
 			continue
 		}
 		key := "page-changed:" + v.link.ID.String() + ":" + p.ID.String() + ":" + v.Now().UTC().Format(time.DateOnly)
-		if _, err := v.Tell(v.r.Context(), v.group.ID, key, ChangedText, nil, gateway.Audience{Members: []gateway.ID{v.member.ID}, Point: p.ID, Only: true}); err != nil {
+		if _, err := v.Tell(v.r.Context(), v.group.ID, key, ChangedText, nil, gateway.Audience{Members: []gateway.ID{m.ID}, Point: p.ID, Only: true}); err != nil {
 			v.Log.Error("another address of a member is not told that her page was changed", "group", v.group.ID, "error", err)
 		}
 	}

@@ -261,14 +261,29 @@ func threadsRetained(t *testing.T, open Open) {
 	equal(t, "within a day", texts(), 2)
 	w.clock.Wind(2 * time.Second)
 	equal(t, "after a day", texts(), 1)
+	page, err := w.Inbound(w.ctx, w.group.ID, gateway.ID{}, 10)
+	w.ok(err)
+	hers, err := w.InboundOf(w.ctx, w.group.ID, m.ID, gateway.ID{}, 10)
+	w.ok(err)
+	owned := 0
+	for _, one := range page {
+		owned += len(one.MemberIDs)
+	}
+	equal(t, "whose they are: the command's nobody's", fmt.Sprint(len(page), owned, len(hers)), "2 1 1")
 	w.clock.Wind(gateway.KeepConversations - gateway.KeepCommands - time.Hour)
 	w.wrote(from, "still there?", m.ID)
 	w.clock.Wind(2 * time.Hour)
 	equal(t, "what is older than thirty days", texts(), 1)
 	th = w.only()
 	equal(t, "answers", len(th.Replies), 0)
-	w.clock.Wind(gateway.KeepConversations)
-	texts()
+	g := w.group
+	g.Replies = &gateway.Replies{KeepDays: 3}
+	_, err = w.PutGroup(w.ctx, g)
+	w.ok(err)
+	w.clock.Wind(2 * 24 * time.Hour)
+	equal(t, "within the three days that the group keeps messages", texts(), 1)
+	w.clock.Wind(2 * 24 * time.Hour)
+	equal(t, "behind them", texts(), 0)
 	left, err := w.Threads(w.ctx, w.group.ID, gateway.ID{}, 10)
 	w.ok(err)
 	equal(t, "conversations", len(left), 0)
