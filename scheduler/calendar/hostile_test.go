@@ -58,6 +58,17 @@ func TestHostileCalendarsAreBounded(t *testing.T) {
 	if c := read(t, "BEGIN:VEVENT\nUID:1\nDTSTART:20260301T000000Z\n"+rules.String()+"END:VEVENT"); len(c.Faults) != 1 {
 		t.Errorf("many rules: %v", c.Faults)
 	}
+	var worlds strings.Builder // 1800 rules that look through 2200 years and find nothing
+	for z := range 9 {
+		fmt.Fprintf(&worlds, "BEGIN:VTIMEZONE\nTZID:/x%d\n", z)
+		for range 199 {
+			worlds.WriteString("BEGIN:STANDARD\nDTSTART:00010101T000000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0200\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\nEND:STANDARD\n")
+		}
+		fmt.Fprintf(&worlds, "END:VTIMEZONE\nBEGIN:VEVENT\nUID:%[1]d\nDTSTART;TZID=/x%[1]d:20260301T000000\nEND:VEVENT\n", z)
+	}
+	if c := read(t, worlds.String()); len(c.Faults) != 9 || !strings.Contains(c.Faults[8].Error(), "repeats too often") {
+		t.Errorf("zones that look for ever: %v", c.Faults)
+	}
 	changed := read(t, "BEGIN:VEVENT\nUID:1\nDTSTART;TZID=Europe/Berlin:20260301T000000\nRRULE:FREQ=HOURLY\nEND:VEVENT\n"+overrides.String())
 	if all, _, err := changed.Expand(context.Background(), begin, end, nil); err != nil || len(all) < 2000 {
 		t.Errorf("many overrides: %d, %v", len(all), err)
