@@ -80,6 +80,23 @@ func TestHostileCalendarsAreBounded(t *testing.T) {
 	}
 }
 
+// TestOverridesThatMeanEachOther: two occurrences change places, a series is moved twice from different weeks on, and an occurrence of
+// the second stretch by itself; each occurrence takes place once.
+func TestOverridesThatMeanEachOther(t *testing.T) {
+	const series = "BEGIN:VEVENT\nUID:1\nDTSTART:20260302T090000Z\nRRULE:FREQ=WEEKLY;COUNT=5\nEND:VEVENT\n"
+	override := func(id, start string) string {
+		return "BEGIN:VEVENT\nUID:1\nRECURRENCE-ID" + id + "\nDTSTART:" + start + "\nEND:VEVENT\n"
+	}
+	for what, c := range map[string]struct{ text, want string }{
+		"a circle":    {override(":20260302T090000Z", "20260309T090000Z") + override(":20260309T090000Z", "20260302T090000Z"), "2026-03-02T09:00:00Z 2026-03-09T09:00:00Z 2026-03-16T09:00:00Z 2026-03-23T09:00:00Z 2026-03-30T09:00:00Z"},
+		"moved twice": {override(";RANGE=THISANDFUTURE:20260309T090000Z", "20260310T100000Z") + override(";RANGE=THISANDFUTURE:20260323T090000Z", "20260325T110000Z") + override(":20260330T090000Z", "20260403T120000Z"), "2026-03-02T09:00:00Z 2026-03-10T10:00:00Z 2026-03-17T10:00:00Z 2026-03-25T11:00:00Z 2026-04-03T12:00:00Z"},
+	} {
+		if got := starts(expand(t, read(t, series+c.text), "2026-03-01T00:00:00Z", "2026-05-01T00:00:00Z", "")); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", what, got, c.want)
+		}
+	}
+}
+
 // TestTwoEventsWithOneUID holds that an event which another one hides is named.
 func TestTwoEventsWithOneUID(t *testing.T) {
 	c := read(t, "BEGIN:VEVENT\nUID:1\nDTSTART:20260302\nEND:VEVENT\nBEGIN:VEVENT\nUID:1\nDTSTART:20260303\nEND:VEVENT\nBEGIN:VEVENT\nDTSTART:20260304\nEND:VEVENT\nBEGIN:VEVENT\nDTSTART:20260305\nEND:VEVENT")
