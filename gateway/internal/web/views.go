@@ -196,7 +196,7 @@ type topicLeads struct {
 	Leads       []choice
 }
 
-// topicLeads lists the topics that she gets anywhere, if there are several, with her lead times of each.
+// topicLeads lists the topics that she gets anywhere, with her lead times of each.
 func (v *visit) topicLeads() []topicLeads {
 	rules, err := gateway.ParseLeads(v.member.Leads)
 	if err != nil {
@@ -216,9 +216,6 @@ func (v *visit) topicLeads() []topicLeads {
 			had = gateway.LeadList(leads)
 		}
 		all = append(all, topicLeads{t.Name, orElse(t.Title, t.Name), leadChoices(offered, had)})
-	}
-	if len(all) == 1 && all[0].Leads[0].On {
-		return nil
 	}
 	return all
 }
