@@ -72,6 +72,11 @@ type (
 		InSchedule
 		Span
 	}
+	weekText struct {
+		InGroup
+		Topic  string `query:"topic" required:"true" maxLength:"40" doc:"Whose calendars it tells of."`
+		Locale string `query:"locale" maxLength:"35" doc:"The language of the reader. Absent: the group's."`
+	}
 	listOccurrences struct {
 		InSchedule
 		Paging
@@ -173,6 +178,13 @@ func (s *server) addSchedules() {
 			}
 			list, err := s.Schedules.Runs(ctx, who.Group, one, in.From, in.Zone, in.Number)
 			return &body[page[gateway.RunView]]{page[gateway.RunView]{Items: list}}, err
+		})
+	add(s, route{ID: "preview-week", Method: http.MethodGet, Path: "/api/v1/groups/{group}/week-ahead", Tag: scheduleTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "Say what a week ahead would tell now", About: "As a schedule with week sends it, to a reader of one language on the clocks of the group. It sends nothing.",
+		Answer: gateway.WeekText{Locale: "en", Subject: "The week ahead", Text: "The week ahead\n\n- Assembly, Tuesday at 18:00", Short: "This week: Assembly.", Events: 1}},
+		func(ctx context.Context, who caller, in *weekText) (*body[gateway.WeekText], error) {
+			text, err := s.WeekText(ctx, who.Group, in.Topic, in.Locale)
+			return &body[gateway.WeekText]{text}, err
 		})
 	s.addScheduleActs()
 }

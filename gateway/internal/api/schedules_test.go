@@ -110,6 +110,11 @@ func useSchedules(t *testing.T, w *world, c *client.Client, by string) {
 	if len(list) != 1 {
 		t.Errorf("listed are %+v", list)
 	}
+	week, err := c.WeekText(ctx, "berlin", "reports", "sw")
+	must(t, err)
+	if week.Locale != "sw" || week.Text != "reports" {
+		t.Errorf("the week ahead is %+v", week)
+	}
 	must(t, c.DeleteSchedule(ctx, "berlin", "weekly-report"))
 	if _, err := c.Schedule(ctx, "berlin", "weekly-report"); err == nil {
 		t.Error("it is still there")
