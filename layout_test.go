@@ -37,6 +37,7 @@ var rules = []rule{
 	{"channels", []string{"channels/content"}, "the contract knows one provider and one message"},
 	{"channels/compose", []string{"channels", "channels/content"}, "measuring and cutting serve every adapter"},
 	{"channels/httpsend", []string{"channels", "channels/content"}, "one HTTP attempt serves every adapter"},
+	{"channels/phone", []string{"channels", "channels/content"}, "telephone numbers are read alike for every adapter that sends to them"},
 	{"channels/twilio", []string{"channels", "channels/content", "channels/httpsend"}, "shared by text messages and voice"},
 	{"channels/sms", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/telegram", adapterMay, "an adapter never sees members, settings files or another adapter"},
@@ -68,7 +69,7 @@ var rules = []rule{
 }
 
 var (
-	adapterMay = []string{"channels", "channels/content", "channels/compose", "channels/httpsend", "channels/twilio"}
+	adapterMay = []string{"channels", "channels/content", "channels/compose", "channels/httpsend", "channels/phone", "channels/twilio"}
 	domainMay  = []string{"gateway", "gateway/civil", "channels", "channels/content"}
 )
 

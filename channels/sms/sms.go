@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/compose"
 	"github.com/carillon-gateway/carillon/channels/content"
+	"github.com/carillon-gateway/carillon/channels/phone"
 	"github.com/carillon-gateway/carillon/channels/twilio"
 )
 
@@ -37,7 +38,7 @@ func Factory() channels.Factory {
 		New:          func(s channels.Settings) (channels.Adapter, error) { return New(s) },
 		ParseAddress: func(region, raw string) (channels.Address, error) { return ParseNumber(raw, region) },
 		Compose:      (&Adapter{}).Compose,
-		Country:      Country,
+		Country:      phone.Country,
 	}
 }
 
