@@ -7,6 +7,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/sms"
 	"github.com/carillon-gateway/carillon/channels/telegram"
+	"github.com/carillon-gateway/carillon/channels/webhook"
 )
 
 // All lists the adapters, a line each.
@@ -16,5 +17,6 @@ func All() []channels.Factory {
 		telegram.Factory(),
 		mattermost.Factory(),
 		email.Factory(),
+		webhook.Factory(),
 	}
 }
