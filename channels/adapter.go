@@ -177,6 +177,7 @@ type Sent struct {
 type Query struct {
 	Attempt    string
 	PartNo     int
+	Key        string    // as in the Outbound
 	ProviderID string    // empty if the answer was lost
 	To         Address   //
 	Part       Part      //

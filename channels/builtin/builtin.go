@@ -3,6 +3,7 @@ package builtin
 
 import (
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/androidsms"
 	"github.com/carillon-gateway/carillon/channels/email"
 	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/sms"
@@ -18,5 +19,6 @@ func All() []channels.Factory {
 		mattermost.Factory(),
 		email.Factory(),
 		webhook.Factory(),
+		androidsms.Factory(),
 	}
 }

@@ -129,7 +129,7 @@ func (f *Fake) strike(message bool) (*sandbox.Fault, <-chan struct{}) {
 func (f *Fake) keep(s Said, kept bool) Seen {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	m := Seen{To: s.To, Text: s.Text, Kept: kept}
+	m := Seen{To: s.To, Text: s.Text, Key: s.Key, Kept: kept}
 	if id, known := f.byKey[s.Key]; known && s.Key != "" {
 		m.ID, m.Kept = id, false
 	} else if kept {
