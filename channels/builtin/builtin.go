@@ -5,6 +5,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/androidsms"
 	"github.com/carillon-gateway/carillon/channels/email"
+	"github.com/carillon-gateway/carillon/channels/matrix"
 	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/sms"
 	"github.com/carillon-gateway/carillon/channels/telegram"
@@ -20,5 +21,6 @@ func All() []channels.Factory {
 		email.Factory(),
 		webhook.Factory(),
 		androidsms.Factory(),
+		matrix.Factory(),
 	}
 }

@@ -11,9 +11,9 @@ import (
 // parentheses behind its text.
 func (c Chat) Plain(doc content.Document) ([]channels.Part, error) {
 	rtl := doc.Direction == content.RightToLeft
-	c.Measure = func(blocks []content.Block, _ int) int { return Length(plainBlocks(blocks, rtl), c.Unit) }
+	c.Measure = func(blocks []content.Block, _ int) int { return Length(PlainBlocks(blocks, rtl), c.Unit) }
 	return c.Compose(doc, func(piece []content.Block) channels.Part {
-		return channels.Part{Text: plainBlocks(piece, rtl), Cost: 1}
+		return channels.Part{Text: PlainBlocks(piece, rtl), Cost: 1}
 	})
 }
 
@@ -26,9 +26,9 @@ func FillPlain(p channels.Part, name string) (channels.Part, bool) {
 	return p, true
 }
 
-// plainBlocks writes blocks with an empty line between them, and none behind a heading. A line that a program would set from
+// PlainBlocks writes blocks without markup, with an empty line between them, and none behind a heading. A line that a program would set from
 // the wrong side begins with a mark of direction.
-func plainBlocks(blocks []content.Block, rtl bool) string {
+func PlainBlocks(blocks []content.Block, rtl bool) string {
 	var b strings.Builder
 	for i, block := range blocks {
 		switch {
