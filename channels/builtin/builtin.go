@@ -7,6 +7,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels/email"
 	"github.com/carillon-gateway/carillon/channels/matrix"
 	"github.com/carillon-gateway/carillon/channels/mattermost"
+	"github.com/carillon-gateway/carillon/channels/ntfy"
 	"github.com/carillon-gateway/carillon/channels/sms"
 	"github.com/carillon-gateway/carillon/channels/telegram"
 	"github.com/carillon-gateway/carillon/channels/webhook"
@@ -22,5 +23,6 @@ func All() []channels.Factory {
 		webhook.Factory(),
 		androidsms.Factory(),
 		matrix.Factory(),
+		ntfy.Factory(),
 	}
 }
