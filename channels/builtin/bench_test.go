@@ -55,6 +55,7 @@ func adapters(b *testing.B) map[string]channels.Adapter {
 		"androidsms": `{"base_url":"http://192.168.1.20:8080","username":"sms","password":"kit-password"}`,
 		"matrix":     `{"base_url":"https://matrix.example.org","token":"kit-token"}`,
 		"ntfy":       `{"base_url":"https://ntfy.example.org"}`,
+		"mastodon":   `{"base_url":"https://social.example.org","token":"kit-token"}`,
 		"webhook":    `{"url":"https://bridge.example.org","secret":"whsec_a2l0LXNlY3JldC1raXQtc2VjcmV0LWtpdC1zZWNyZXQt"}`,
 		"email":      `{"host":"127.0.0.1","port":2525,"tls":"none","from":"news@harbour.example","secret":"kit-secret-of-the-channel-x"}`,
 	}

@@ -5,6 +5,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/androidsms"
 	"github.com/carillon-gateway/carillon/channels/email"
+	"github.com/carillon-gateway/carillon/channels/mastodon"
 	"github.com/carillon-gateway/carillon/channels/matrix"
 	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/ntfy"
@@ -24,5 +25,6 @@ func All() []channels.Factory {
 		androidsms.Factory(),
 		matrix.Factory(),
 		ntfy.Factory(),
+		mastodon.Factory(),
 	}
 }
