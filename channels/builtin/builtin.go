@@ -9,6 +9,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels/matrix"
 	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/ntfy"
+	"github.com/carillon-gateway/carillon/channels/signal"
 	"github.com/carillon-gateway/carillon/channels/sms"
 	"github.com/carillon-gateway/carillon/channels/telegram"
 	"github.com/carillon-gateway/carillon/channels/webhook"
@@ -26,5 +27,6 @@ func All() []channels.Factory {
 		matrix.Factory(),
 		ntfy.Factory(),
 		mastodon.Factory(),
+		signal.Factory(),
 	}
 }
