@@ -28,9 +28,11 @@ func (a *Adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 		return channels.Sent{}, fail
 	}
 	if answer.Errors != nil && len(answer.Errors.Recipients) > 0 && !strings.HasPrefix(m.To.Reveal(), "group.") {
-		if fail := ofWords(answer.Errors.Recipients[0].Reason); fail != nil {
-			return channels.Sent{}, fail
+		fail := ofWords(answer.Errors.Recipients[0].Reason)
+		if fail == nil {
+			fail = &channels.Error{Class: channels.Unknown, Scope: channels.ScopeChannel, Detail: inPart}
 		}
+		return channels.Sent{}, fail
 	}
 	if n, err := strconv.ParseInt(answer.Timestamp, 10, 64); err != nil || n <= 0 {
 		return channels.Sent{}, &channels.Error{Class: channels.Unknown, Scope: channels.ScopeChannel, Detail: "the bridge took the message and did not say which it is"}
@@ -113,6 +115,8 @@ var verdicts = [...]verdict{
 	{"network_failure", channels.Unknown, channels.ScopeChannel, "the bridge could not reach Signal, and may have sent the message", ""},
 }
 
+const inPart = "the bridge could not send the message, and may have done so in part; its own log says more"
+
 // ofWords gives the error of an explanation, nil if its words are not known. They may hold a number, and are not told.
 func ofWords(words string) *channels.Error {
 	words = strings.ToLower(words)
@@ -137,7 +141,7 @@ func (a *Adapter) refusal(resp *httpsend.Response) *channels.Error {
 			known.Code, known.RetryAfter = e.Code, httpsend.RetryAfter(resp.Header, a.now())
 			return known
 		}
-		e.Class, e.Scope, e.Detail = channels.Unknown, channels.ScopeChannel, "the bridge could not send the message, and may have done so in part; its own log says more"
+		e.Class, e.Scope, e.Detail = channels.Unknown, channels.ScopeChannel, inPart
 	case resp.Status == http.StatusTooManyRequests:
 		e.Scope, e.Detail = channels.ScopeSender, "Signal asks to wait, or for a proof that a person sends; solve the challenge at the bridge"
 	case e.Class == channels.Permanent:

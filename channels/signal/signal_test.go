@@ -198,7 +198,7 @@ func TestRefusals(t *testing.T) {
 		body   string
 		class  channels.Class
 	}{{400, `{"error":"Failed to send message"}`, channels.Unknown}, {429, `{"error":"x","challenge_tokens":["t"]}`, channels.Throttled}, {404, "<html>", channels.Auth}, {500, "{}", channels.Unknown},
-		{201, `{}`, channels.Unknown}, {201, "", channels.Unknown}, {308, "", channels.Temporary}} {
+		{201, `{"timestamp":"17","errors":{"recipients":[{"reason":"A_NEW_FAILURE"}]}}`, channels.Unknown}, {201, `{}`, channels.Unknown}, {201, "", channels.Unknown}, {308, "", channels.Temporary}} {
 		status, body = c.status, c.body
 		if e := refuse(); e.Class != c.class {
 			t.Errorf("%d %q: %v, want %v", c.status, c.body, e, c.class)
