@@ -111,7 +111,7 @@ func (a *Adapter) Measure(p channels.Part) channels.Measure { return a.texts().M
 func (a *Adapter) Check(ctx context.Context) error {
 	var list []state
 	if _, fail := a.call(ctx, http.MethodGet, "/messages?limit=1", nil, &list); fail != nil {
-		return ofRead(fail)
+		return httpsend.Asked(fail, phoneName)
 	}
 	return nil
 }

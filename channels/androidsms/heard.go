@@ -132,7 +132,7 @@ func (a *Adapter) Subscribe(ctx context.Context) error {
 			if status == http.StatusBadRequest {
 				fail.Class, fail.Scope, fail.Detail = channels.Permanent, channels.ScopeChannel, "the app refuses the webhook's address; public_base_url must be https"
 			}
-			return ofRead(fail)
+			return httpsend.Asked(fail, phoneName)
 		}
 	}
 	return nil
@@ -199,7 +199,7 @@ func (a *Adapter) inbox(ctx context.Context, from time.Time) ([]channels.Event, 
 				Detail: "what is at base_url keeps no list of what came; update the app, or give the gateway a public URL",
 			}
 		case fail != nil:
-			return nil, ofRead(fail)
+			return nil, httpsend.Asked(fail, phoneName)
 		}
 		for _, e := range list {
 			if event, ok := e.event(); ok {

@@ -1,7 +1,6 @@
 package androidsms
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +13,9 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/httpsend"
 )
+
+// phoneName is what cannot be asked.
+const phoneName = "the phone"
 
 // settles is how long after an attempt its message may still be on its way to the app: nothing younger is said not to be there.
 const settles = time.Minute
@@ -94,7 +96,7 @@ func (a *Adapter) FindStatus(ctx context.Context, q channels.Query) (channels.Fi
 		}
 		return channels.Finding{Found: channels.CannotTell}, nil // or its log was cleared
 	case fail != nil:
-		return channels.Finding{}, ofRead(fail)
+		return channels.Finding{}, httpsend.Asked(fail, phoneName)
 	}
 	r := channels.Receipt{Attempt: q.Attempt, PartNo: q.PartNo, ProviderID: id}
 	switch s.State {
@@ -115,34 +117,9 @@ func (a *Adapter) FindStatus(ctx context.Context, q channels.Query) (channels.Fi
 
 // call makes one request. The status is zero if no answer came.
 func (a *Adapter) call(ctx context.Context, method, path string, in, into any) (int, *channels.Error) {
-	var body []byte
-	if in != nil {
-		var err error
-		if body, err = json.Marshal(in); err != nil {
-			return 0, &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: "the message cannot be written as JSON", Cause: err}
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, a.opts.BaseURL+path, bytes.NewReader(body))
-	if err != nil {
-		return 0, &channels.Error{Class: channels.Temporary, Scope: channels.ScopeChannel, Detail: "no request could be made; check the channel's base_url"}
-	}
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	req.SetBasicAuth(a.opts.Username, a.opts.Password.Reveal())
-	resp, err := a.sender.Do(req)
-	switch {
-	case resp != nil && resp.Status >= 300:
-		return resp.Status, a.refusal(resp)
-	case err != nil:
-		return 0, channels.AsError(err)
-	case into != nil && json.Unmarshal(resp.Body, into) != nil:
-		return resp.Status, &channels.Error{
-			Class: channels.Unknown, Scope: channels.ScopeChannel,
-			Detail: "the answer is not the app's; the message may have been taken; check the channel's base_url",
-		}
-	}
-	return resp.Status, nil
+	return a.sender.JSON(ctx, httpsend.Exchange{
+		Method: method, URL: a.opts.BaseURL + path, Header: httpsend.Basic(a.opts.Username, a.opts.Password), In: in, Into: into, Who: "the app", Refusal: a.refusal,
+	})
 }
 
 // refusal judges an answer that is no yes. App and server explain themselves in {"message": …}, which may quote a number; it is
@@ -165,14 +142,6 @@ func (a *Adapter) refusal(resp *httpsend.Response) *channels.Error {
 	}
 	if resp.Status == http.StatusNotFound {
 		e.Class, e.Scope, e.Detail = channels.Auth, channels.ScopeChannel, "neither the app nor a server for it is at the channel's base_url; check it"
-	}
-	return e
-}
-
-// ofRead gives the error of a failed look-up: nothing was at stake, so no doubt follows from it.
-func ofRead(e *channels.Error) *channels.Error {
-	if e.Class == channels.Unknown {
-		e.Class, e.Detail = channels.Temporary, "the phone could not be asked just now"
 	}
 	return e
 }

@@ -148,7 +148,7 @@ type account struct {
 func (a *Adapter) account(ctx context.Context) (account, *channels.Error) {
 	var me account
 	if fail := a.call(ctx, http.MethodGet, "/api/v1/accounts/verify_credentials", "", nil, &me); fail != nil {
-		return me, ofRead(fail)
+		return me, httpsend.Asked(fail, provider)
 	}
 	if me.ID == "" {
 		return me, &channels.Error{Class: channels.Temporary, Scope: channels.ScopeChannel, Detail: "what answers is no Mastodon server; check the channel's base_url"}

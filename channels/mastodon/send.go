@@ -1,9 +1,7 @@
 package mastodon
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +10,9 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/httpsend"
 )
+
+// provider is what answers.
+const provider = "the Mastodon server"
 
 // Send posts one part under its idempotency key (docs.joinmastodon.org/methods/statuses, "Post a new status"). A text with
 // anything personal does not come so far; should one, it is refused here again.
@@ -41,34 +42,12 @@ func (a *Adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 
 // call makes one request.
 func (a *Adapter) call(ctx context.Context, method, path, key string, in, into any) *channels.Error {
-	var body []byte
-	if in != nil {
-		var err error
-		if body, err = json.Marshal(in); err != nil {
-			return &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: "the post cannot be written as JSON", Cause: err}
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, a.opts.BaseURL+path, bytes.NewReader(body))
-	if err != nil {
-		return &channels.Error{Class: channels.Temporary, Scope: channels.ScopeChannel, Detail: "no request could be made; check the channel's base_url"}
-	}
-	req.Header.Set("Authorization", "Bearer "+a.opts.Token.Reveal())
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
+	header := httpsend.Bearer(a.opts.Token)
 	if key != "" {
-		req.Header.Set("Idempotency-Key", key)
+		header.Set("Idempotency-Key", key)
 	}
-	resp, err := a.sender.Do(req)
-	switch {
-	case resp != nil && resp.Status >= 300:
-		return a.refusal(resp)
-	case err != nil:
-		return channels.AsError(err)
-	case json.Unmarshal(resp.Body, into) != nil:
-		return &channels.Error{Class: channels.Unknown, Scope: channels.ScopeChannel, Detail: "the answer is not Mastodon's; the post may have been taken; check the channel's base_url"}
-	}
-	return nil
+	_, fail := a.sender.JSON(ctx, httpsend.Exchange{Method: method, URL: a.opts.BaseURL + path, Header: header, In: in, Into: into, Who: provider, Refusal: a.refusal})
+	return fail
 }
 
 // verdict says what one of Mastodon's statuses means.
@@ -101,14 +80,6 @@ func (a *Adapter) refusal(resp *httpsend.Response) *channels.Error {
 		if at, err := time.Parse(time.RFC3339, resp.Header.Get("X-RateLimit-Reset")); err == nil {
 			e.RetryAfter = min(max(at.Sub(a.now()), 0), httpsend.MaxRetryAfter)
 		}
-	}
-	return e
-}
-
-// ofRead gives the error of a request that posts nothing, so no doubt follows from it.
-func ofRead(e *channels.Error) *channels.Error {
-	if e.Class == channels.Unknown {
-		e.Class, e.Detail = channels.Temporary, "the server could not be asked just now"
 	}
 	return e
 }

@@ -118,7 +118,7 @@ func (a *Adapter) Names(ctx context.Context) ([]string, error) {
 		Name string `json:"displayname"`
 	}
 	if _, fail := a.call(ctx, a.sender, http.MethodGet, "/profile/"+segment(self), nil, &profile); fail != nil && fail.Code != "M_NOT_FOUND" {
-		return nil, ofRead(fail)
+		return nil, httpsend.Asked(fail, provider)
 	}
 	return []string{profile.Name, self}, nil
 }
@@ -135,7 +135,7 @@ func (a *Adapter) whoami(ctx context.Context) (string, *channels.Error) {
 		User string `json:"user_id"`
 	}
 	if _, fail := a.call(ctx, a.sender, http.MethodGet, "/account/whoami", nil, &me); fail != nil {
-		return "", ofRead(fail)
+		return "", httpsend.Asked(fail, provider)
 	}
 	if me.User == "" {
 		return "", &channels.Error{Class: channels.Temporary, Scope: channels.ScopeChannel, Detail: "what answers is no homeserver; check the channel's base_url"}

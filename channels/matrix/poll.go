@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/httpsend"
 )
 
 const (
@@ -79,7 +80,7 @@ func (a *Adapter) Poll(ctx context.Context, cursor string) ([]channels.Event, st
 	}
 	var s synced
 	if _, fail := a.call(ctx, a.syncing, http.MethodGet, "/sync?"+q.Encode(), nil, &s); fail != nil {
-		return nil, cursor, ofRead(fail)
+		return nil, cursor, httpsend.Asked(fail, provider)
 	}
 	if s.Next == "" {
 		return nil, cursor, &channels.Error{Class: channels.Temporary, Scope: channels.ScopeChannel, Detail: "the answer is not a homeserver's; check the channel's base_url"}
@@ -136,7 +137,7 @@ func (a *Adapter) between(ctx context.Context, room, after, before string) (out 
 			End   string     `json:"end"`
 		}
 		if _, fail := a.call(ctx, a.syncing, http.MethodGet, "/rooms/"+segment(room)+"/messages?"+q.Encode(), nil, &page); fail != nil {
-			return nil, ofRead(fail)
+			return nil, httpsend.Asked(fail, provider)
 		}
 		out = append(out, page.Chunk...)
 		if before = page.End; before == "" || len(page.Chunk) == 0 {
@@ -194,7 +195,7 @@ func (a *Adapter) accept(ctx context.Context, room, self string, state []happene
 	var joined json.RawMessage
 	_, fail := a.call(ctx, a.sender, http.MethodPost, "/rooms/"+segment(room)+"/join", struct{}{}, &joined)
 	if fail != nil && fail.Class != channels.Permanent {
-		return ofRead(fail)
+		return httpsend.Asked(fail, provider)
 	}
 	return nil
 }

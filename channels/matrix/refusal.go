@@ -68,11 +68,3 @@ func (a *Adapter) refusal(resp *httpsend.Response) *channels.Error {
 	}
 	return e
 }
-
-// ofRead gives the error of a request that sends nothing, so no doubt follows from it.
-func ofRead(e *channels.Error) *channels.Error {
-	if e.Class == channels.Unknown {
-		e.Class, e.Detail = channels.Temporary, "the homeserver could not be asked just now"
-	}
-	return e
-}

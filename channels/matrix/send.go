@@ -1,11 +1,9 @@
 package matrix
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,6 +14,9 @@ import (
 )
 
 const root = "/_matrix/client/v3"
+
+// provider is what answers.
+const provider = "the homeserver"
 
 // fresh is for how long a room counts as not encrypted once that was asked; a sync that tells otherwise ends it at once.
 const fresh = 10 * time.Minute
@@ -63,7 +64,7 @@ func (a *Adapter) room(ctx context.Context, address string) (string, *channels.E
 			Room string `json:"room_id"`
 		}
 		if _, fail := a.call(ctx, a.sender, http.MethodGet, "/directory/room/"+segment(address), nil, &found); fail != nil {
-			return "", ofRead(fail)
+			return "", httpsend.Asked(fail, provider)
 		}
 		if room = found.Room; !strings.HasPrefix(room, "!") {
 			return "", &channels.Error{Class: channels.Temporary, Scope: channels.ScopeChannel, Detail: "what answers is no homeserver; check the channel's base_url"}
@@ -77,7 +78,7 @@ func (a *Adapter) room(ctx context.Context, address string) (string, *channels.E
 			Detail: "the room is encrypted, and this channel cannot write there; use a room that is not, or another channel",
 		}
 	case fail.Code != "M_NOT_FOUND":
-		return "", ofRead(fail)
+		return "", httpsend.Asked(fail, provider)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -103,33 +104,7 @@ func segment(s string) string { return url.PathEscape(s) }
 
 // call makes one request. The status is zero if no answer came.
 func (a *Adapter) call(ctx context.Context, by *httpsend.Sender, method, path string, in, into any) (int, *channels.Error) {
-	var body bytes.Buffer
-	if in != nil {
-		e := json.NewEncoder(&body)
-		e.SetEscapeHTML(false) // or what is < would take six bytes of an event
-		if err := e.Encode(in); err != nil {
-			return 0, &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: "the message cannot be written as JSON", Cause: err}
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, a.opts.BaseURL+root+path, &body)
-	if err != nil {
-		return 0, &channels.Error{Class: channels.Temporary, Scope: channels.ScopeChannel, Detail: "no request could be made; check the channel's base_url"}
-	}
-	req.Header.Set("Authorization", "Bearer "+a.opts.Token.Reveal())
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := by.Do(req)
-	switch {
-	case resp != nil && resp.Status >= 300:
-		return resp.Status, a.refusal(resp)
-	case err != nil:
-		return 0, channels.AsError(err)
-	case json.Unmarshal(resp.Body, into) != nil:
-		return resp.Status, &channels.Error{
-			Class: channels.Unknown, Scope: channels.ScopeChannel,
-			Detail: "the answer is not a homeserver's; the message may have been taken; check the channel's base_url",
-		}
-	}
-	return resp.Status, nil
+	return by.JSON(ctx, httpsend.Exchange{
+		Method: method, URL: a.opts.BaseURL + root + path, Header: httpsend.Bearer(a.opts.Token), In: in, Into: into, Who: provider, Refusal: a.refusal,
+	})
 }

@@ -132,7 +132,7 @@ func (a *Adapter) Check(ctx context.Context) error {
 		Healthy bool `json:"healthy"`
 	}
 	if fail := a.call(ctx, http.MethodGet, "/v1/health", nil, &health); fail != nil {
-		return ofRead(fail)
+		return httpsend.Asked(fail, provider)
 	}
 	if !health.Healthy {
 		return &channels.Error{Class: channels.Temporary, Scope: channels.ScopeChannel, Detail: "the ntfy server says that it is not well, or is none; check the channel's base_url"}
@@ -142,7 +142,7 @@ func (a *Adapter) Check(ctx context.Context) error {
 	}
 	var account json.RawMessage
 	if fail := a.call(ctx, http.MethodGet, "/v1/account", nil, &account); fail != nil {
-		return ofRead(fail)
+		return httpsend.Asked(fail, provider)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package ntfy
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -10,6 +9,9 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/httpsend"
 )
+
+// provider is what answers.
+const provider = "the ntfy server"
 
 // outgoing is a message to publish (docs.ntfy.sh/publish/#publish-as-json).
 type outgoing struct {
@@ -64,33 +66,15 @@ func (a *Adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 
 // call makes one request.
 func (a *Adapter) call(ctx context.Context, method, path string, in, into any) *channels.Error {
-	var body []byte
-	if in != nil {
-		var err error
-		if body, err = json.Marshal(in); err != nil {
-			return &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: "the message cannot be written as JSON", Cause: err}
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, a.opts.BaseURL+path, bytes.NewReader(body))
-	if err != nil {
-		return &channels.Error{Class: channels.Temporary, Scope: channels.ScopeChannel, Detail: "no request could be made; check the channel's base_url"}
-	}
+	var header http.Header
 	switch {
 	case a.opts.Token != "":
-		req.Header.Set("Authorization", "Bearer "+a.opts.Token.Reveal())
+		header = httpsend.Bearer(a.opts.Token)
 	case a.opts.Username != "":
-		req.SetBasicAuth(a.opts.Username, a.opts.Password.Reveal())
+		header = httpsend.Basic(a.opts.Username, a.opts.Password)
 	}
-	resp, err := a.sender.Do(req)
-	switch {
-	case resp != nil && resp.Status >= 300:
-		return a.refusal(resp)
-	case err != nil:
-		return channels.AsError(err)
-	case json.Unmarshal(resp.Body, into) != nil:
-		return &channels.Error{Class: channels.Unknown, Scope: channels.ScopeChannel, Detail: "the answer is not an ntfy server's; it may have taken the message; check the channel's base_url"}
-	}
-	return nil
+	_, fail := a.sender.JSON(ctx, httpsend.Exchange{Method: method, URL: a.opts.BaseURL + path, Header: header, In: in, Into: into, Who: provider, Refusal: a.refusal})
+	return fail
 }
 
 // verdict says what one of the server's error codes means for the message.
@@ -140,14 +124,6 @@ func (a *Adapter) refusal(resp *httpsend.Response) *channels.Error {
 	case e.Class == channels.Permanent:
 		// The server explains itself in JSON, so it was another that refused.
 		e.Class, e.Scope, e.Detail = channels.Auth, channels.ScopeChannel, "what is at the channel's base_url is no ntfy server; check it"
-	}
-	return e
-}
-
-// ofRead gives the error of a request that sends nothing, so no doubt follows from it.
-func ofRead(e *channels.Error) *channels.Error {
-	if e.Class == channels.Unknown {
-		e.Class, e.Detail = channels.Temporary, "the ntfy server could not be asked just now"
 	}
 	return e
 }

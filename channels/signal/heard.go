@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/httpsend"
 )
 
 // received is what the bridge passes on of one message (signal-cli's JSON, man/signal-cli-jsonrpc.5).
@@ -117,7 +118,7 @@ func (a *Adapter) Poll(ctx context.Context, cursor string) ([]channels.Event, st
 		if fail.Class == channels.Auth && fail.Scope == channels.ScopeChannel {
 			fail.Class, fail.Detail = channels.Permanent, "the bridge cannot be polled: in mode json-rpc set RECEIVE_WEBHOOK_URL, or run it in mode normal or native"
 		}
-		return nil, cursor, ofRead(fail)
+		return nil, cursor, httpsend.Asked(fail, provider)
 	}
 	b := batch{before: cursor, next: fmt.Sprintf("%d-%d", a.now().UnixMilli(), len(list))}
 	for _, m := range list {

@@ -1,7 +1,6 @@
 package signal
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -12,6 +11,9 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/httpsend"
 )
+
+// provider is what answers.
+const provider = "the bridge"
 
 // Send sends one part. Signal knows a message by its time and its sender, and takes no key of ours.
 func (a *Adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent, error) {
@@ -44,7 +46,7 @@ func (a *Adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 func (a *Adapter) Check(ctx context.Context) error {
 	var accounts []string
 	if fail := a.call(ctx, a.sender, http.MethodGet, "/v1/accounts", nil, &accounts); fail != nil {
-		return ofRead(fail)
+		return httpsend.Asked(fail, provider)
 	}
 	if !slices.Contains(accounts, a.opts.Number) {
 		return &channels.Error{
@@ -57,33 +59,12 @@ func (a *Adapter) Check(ctx context.Context) error {
 
 // call makes one request.
 func (a *Adapter) call(ctx context.Context, by *httpsend.Sender, method, path string, in, into any) *channels.Error {
-	var body []byte
-	if in != nil {
-		var err error
-		if body, err = json.Marshal(in); err != nil {
-			return &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: "the message cannot be written as JSON", Cause: err}
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, a.opts.BaseURL+path, bytes.NewReader(body))
-	if err != nil {
-		return &channels.Error{Class: channels.Temporary, Scope: channels.ScopeChannel, Detail: "no request could be made; check the channel's base_url"}
-	}
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
+	var header http.Header
 	if a.opts.Username != "" {
-		req.SetBasicAuth(a.opts.Username, a.opts.Password.Reveal())
+		header = httpsend.Basic(a.opts.Username, a.opts.Password)
 	}
-	resp, err := by.Do(req)
-	switch {
-	case resp != nil && resp.Status >= 300:
-		return a.refusal(resp)
-	case err != nil:
-		return channels.AsError(err)
-	case json.Unmarshal(resp.Body, into) != nil:
-		return &channels.Error{Class: channels.Unknown, Scope: channels.ScopeChannel, Detail: "the answer is not the bridge's; it may have taken the message; check the channel's base_url"}
-	}
-	return nil
+	_, fail := by.JSON(ctx, httpsend.Exchange{Method: method, URL: a.opts.BaseURL + path, Header: header, In: in, Into: into, Who: provider, Refusal: a.refusal})
+	return fail
 }
 
 // verdict says what words of the bridge's mean: it answers whatever went wrong with 400 and a sentence of signal-cli's.
@@ -146,14 +127,6 @@ func (a *Adapter) refusal(resp *httpsend.Response) *channels.Error {
 		e.Scope, e.Detail = channels.ScopeSender, "Signal asks to wait, or for a proof that a person sends; solve the challenge at the bridge"
 	case e.Class == channels.Permanent:
 		e.Class, e.Scope, e.Detail = channels.Auth, channels.ScopeChannel, "what is at the channel's base_url is not the bridge; check it"
-	}
-	return e
-}
-
-// ofRead gives the error of a request that sends nothing, so no doubt follows from it.
-func ofRead(e *channels.Error) *channels.Error {
-	if e.Class == channels.Unknown {
-		e.Class, e.Detail = channels.Temporary, "the bridge could not be asked just now"
 	}
 	return e
 }

@@ -96,11 +96,3 @@ func (r refused) read() *channels.Error {
 	e.RetryAfter = min(time.Duration(max(r.RetryAfter, 0))*time.Second, httpsend.MaxRetryAfter)
 	return e
 }
-
-// ofRead gives the error of a failed check: nothing was at stake, so no doubt follows from it.
-func ofRead(e *channels.Error) *channels.Error {
-	if e.Class == channels.Unknown {
-		e.Class, e.Detail = channels.Temporary, "the receiver could not be asked just now"
-	}
-	return e
-}

@@ -124,7 +124,7 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 // Check sends the receiver a signed event of its own type, which concerns nobody.
 func (a *Adapter) Check(ctx context.Context) error {
 	if _, fail := a.post(ctx, "check-"+stamp(a.now()), typeCheck, nil, nil); fail != nil {
-		return ofRead(fail)
+		return httpsend.Asked(fail, "the receiver")
 	}
 	return nil
 }
