@@ -45,6 +45,7 @@ func TestJSON(t *testing.T) {
 		t.Errorf("a refusal: %d, %v", n, fail)
 	}
 	srv.Close()
+	s.Close() // a kept connection cannot know that nothing left
 	if n, fail := ask(); n != 0 || fail == nil || fail.Class != channels.Temporary || Asked(fail, "it").Detail == "it could not be asked just now" {
 		t.Errorf("nobody there: %d, %v", n, fail)
 	}
