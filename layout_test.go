@@ -25,7 +25,7 @@ type rule struct {
 	Reason string
 }
 
-var adapters = []string{"channels/sms", "channels/telegram", "channels/mattermost", "channels/email", "channels/webhook", "channels/androidsms", "channels/matrix", "channels/ntfy", "channels/mastodon", "channels/signal"}
+var adapters = []string{"channels/sms", "channels/telegram", "channels/mattermost", "channels/email", "channels/webhook", "channels/androidsms", "channels/matrix", "channels/ntfy", "channels/mastodon", "channels/signal", "channels/voice"}
 
 // The rows follow the design's section 5; a row changes by a decision record in docs/adr.
 var rules = []rule{
@@ -49,6 +49,7 @@ var rules = []rule{
 	{"channels/ntfy", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/mastodon", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/signal", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/voice", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/builtin", append([]string{"channels"}, adapters...), "the explicit list of adapters"},
 	{"gateway/client", []string{"gateway"}, "a client knows the nouns and HTTP"},
 	{"channels/sandbox", []string{"channels/content", "channels/compose"}, "a stand-in speaks the wire, never our contract"},

@@ -12,6 +12,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels/signal"
 	"github.com/carillon-gateway/carillon/channels/sms"
 	"github.com/carillon-gateway/carillon/channels/telegram"
+	"github.com/carillon-gateway/carillon/channels/voice"
 	"github.com/carillon-gateway/carillon/channels/webhook"
 )
 
@@ -28,5 +29,6 @@ func All() []channels.Factory {
 		ntfy.Factory(),
 		mastodon.Factory(),
 		signal.Factory(),
+		voice.Factory(),
 	}
 }
