@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -307,7 +308,9 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 func (a *App) kinds() []string {
 	var kinds []string
 	for _, f := range a.Factories {
-		kinds = append(kinds, f.Kind)
+		if !slices.Contains(kinds, f.Kind) { // two adapters may take one kind
+			kinds = append(kinds, f.Kind)
+		}
 	}
 	return kinds
 }
