@@ -138,9 +138,7 @@ func (v *visit) save() {
 	if w.Zone == v.member.Zone {
 		w.Zone = ""
 	}
-	if leads := form.Get("leads"); leads != "" && leads != cmp.Or(v.member.Leads, gateway.DefaultRules) {
-		w.Leads = leads
-	}
+	w.Leads = v.chosenLeads()
 	if neutral == v.member.Neutral {
 		w.Neutral = nil
 	}
