@@ -102,6 +102,7 @@ type Capabilities struct {
 	TextLimit      int           // longest text of a part, in TextUnit
 	TextUnit       Unit          // what TextLimit counts
 	RichText       bool          // bold, links, lists survive
+	Short          bool          // it carries the short form of a text, where there is one
 	Buttons        bool          // buttons are shown and come back as Inbound.Action
 	Receipts       Receipts      // how far receipts reach
 	ReceiptWithin  time.Duration // most receipts have come by then; zero without receipts

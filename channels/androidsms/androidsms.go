@@ -77,7 +77,7 @@ func (a *Adapter) Close() error {
 // the phone. A SIM sends slowly, and Android asks its holder when an app sends more than a few in a minute.
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
-		Kind: Kind, TextLimit: textLimit, TextUnit: channels.UTF16,
+		Kind: Kind, TextLimit: textLimit, TextUnit: channels.UTF16, Short: true,
 		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: true,
 		DedupeWindow:   remembers,
 		Rates:          []channels.Rate{{PerSecond: a.opts.PerMinute / 60, Burst: compose.LargestSMS}},

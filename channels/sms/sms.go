@@ -100,7 +100,7 @@ func (a *Adapter) Close() error {
 // them. The text limit is counted in UTF-16 code units, which is never more generous than Twilio's characters.
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
-		Kind: Kind, TextLimit: maxText, TextUnit: channels.UTF16,
+		Kind: Kind, TextLimit: maxText, TextUnit: channels.UTF16, Short: true,
 		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: true, Reserved: reserved(),
 		Rates:          []channels.Rate{{PerSecond: a.options.Rate, Burst: max(compose.LargestSMS, int(a.options.Rate/10))}},
 		LongestAttempt: longestAttempt,

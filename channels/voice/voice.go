@@ -88,7 +88,7 @@ func (a *Adapter) Close() error {
 // answering machine. Without a public URL nothing comes back: neither what became of a call, nor a key.
 func (a *Adapter) Capabilities() channels.Capabilities {
 	c := channels.Capabilities{
-		Kind: Kind, TextLimit: textLimit, TextUnit: channels.Characters, Buttons: a.hook,
+		Kind: Kind, TextLimit: textLimit, TextUnit: channels.Characters, Short: true, Buttons: a.hook,
 		Rates:          []channels.Rate{{PerSecond: a.rate, Burst: max(1, int(a.rate/10))}},
 		LongestAttempt: longestAttempt,
 	}

@@ -46,7 +46,7 @@ type wire struct {
 
 // Capabilities are those of a channel for short plain texts.
 func (w *wire) Capabilities() channels.Capabilities {
-	return channels.Capabilities{Public: w.public}
+	return channels.Capabilities{Short: true, Public: w.public}
 }
 
 func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {

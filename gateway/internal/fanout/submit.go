@@ -275,7 +275,8 @@ func (f *Fanout) ways(group, avoid gateway.ID) []way {
 			continue
 		}
 		if a, ok := f.channels.Adapter(c.ID); ok {
-			ways = append(ways, way{kind: c.Kind, channel: c, adapter: a, short: !a.Capabilities().RichText})
+			caps := a.Capabilities()
+			ways = append(ways, way{kind: c.Kind, channel: c, adapter: a, short: caps.Short, public: caps.Public})
 		}
 	}
 	return ways

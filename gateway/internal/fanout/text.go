@@ -31,6 +31,7 @@ type way struct {
 	channel gateway.Channel
 	adapter channels.Adapter
 	short   bool // it carries text messages: their short form, where there is one
+	public  bool // everybody reads what leaves over it
 }
 
 // texts is everything that is said in one broadcast, composed when first needed and then kept. It is used by one
@@ -284,7 +285,7 @@ func (t *texts) compose(doc content.Document, w way, key versionKey) (c composed
 			c = composed{err: fmt.Errorf("the adapter %s met a defect while writing it", w.channel.Adapter)}
 		}
 	}()
-	if w.adapter.Capabilities().Public && (key.neutral || t.b.Sensitive || t.b.Class == gateway.Account) {
+	if w.public && (key.neutral || t.b.Sensitive || t.b.Class == gateway.Account) {
 		return composed{err: errPublic}
 	}
 	parts, err := w.adapter.Compose(doc)
