@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels/content"
@@ -36,6 +38,11 @@ type Settings struct {
 	HTTP     *http.Client     // to be used for every request; nil: httpsend's default
 	Now      func() time.Time // nil: time.Now
 	PollWait time.Duration    // longest wait of one Poll; zero: return at once
+	Log      *slog.Logger     // for what no error tells, such as what a program writes; nil: nothing is logged
+	Operator bool             // it is the operator's own channel, which may start programs and be in any network
+	// Reach says which addresses may be dialled for a channel that is not the operator's, if somebody typed in where its
+	// provider is; nil: those of the open internet.
+	Reach func(netip.Addr) bool
 }
 
 // DecodeOptions reads a channel's options strictly into the adapter's struct: an unknown key is an error that names it.
