@@ -4,6 +4,7 @@ package builtin
 import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/email"
+	"github.com/carillon-gateway/carillon/channels/external"
 	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/sms"
 	"github.com/carillon-gateway/carillon/channels/telegram"
@@ -16,5 +17,6 @@ func All() []channels.Factory {
 		telegram.Factory(),
 		mattermost.Factory(),
 		email.Factory(),
+		external.Factory(),
 	}
 }
