@@ -44,7 +44,7 @@ var rules = []rule{
 	{"channels/mattermost", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/email", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/external", adapterMay, "an adapter never sees members, settings files or another adapter"},
-	{"channels/external/kit", []string{"channels", "channels/content", "channels/external", "channels/channeltest", "channels/httpsend"}, "what is asked of a program that is to be an adapter; a plain library that a command can run"},
+	{"channels/external/kit", []string{"channels", "channels/external", "channels/channeltest", "channels/httpsend", "channels/sandbox"}, "what is asked of a program that is to be an adapter; a plain library that a command can run"},
 	{"channels/builtin", append([]string{"channels"}, adapters...), "the explicit list of adapters"},
 	{"gateway/client", []string{"gateway"}, "a client knows the nouns and HTTP"},
 	{"channels/sandbox", []string{"channels/content", "channels/compose"}, "a stand-in speaks the wire, never our contract"},

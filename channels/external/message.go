@@ -244,8 +244,8 @@ func readBatch(batch *Batch, a *form, veil func(string) string) (events []channe
 
 var errUnreadable = errors.New("the adapter's answer is no JSON in UTF-8 of the protocol")
 
-// readAnswer reads a line or a body.
-func readAnswer(raw []byte) (Answer, error) {
+// ReadAnswer reads a line or a body. The error holds nothing of it.
+func ReadAnswer(raw []byte) (Answer, error) {
 	var a Answer
 	if !utf8.Valid(raw) || json.Unmarshal(raw, &a) != nil || (len(a.OK) == 0) == (a.Error == nil) {
 		return Answer{}, errUnreadable

@@ -153,7 +153,7 @@ func (r *run) listen() {
 
 // deliver gives a line to whoever waits for it; false if nobody can.
 func (r *run) deliver(text []byte) bool {
-	answer, err := readAnswer(text)
+	answer, err := ReadAnswer(text)
 	if err != nil { // who asked must not wait for nothing, if it can be told who did
 		var named struct {
 			ID string `json:"id"`

@@ -54,7 +54,7 @@ func (p *post) Exchange(ctx context.Context, do string, with any) (Answer, error
 		return Answer{}, err
 	}
 	if err == nil {
-		if a, unreadable := readAnswer(resp.Body); unreadable == nil && (a.Error != nil || resp.Status/100 == 2) {
+		if a, unreadable := ReadAnswer(resp.Body); unreadable == nil && (a.Error != nil || resp.Status/100 == 2) {
 			return a, nil
 		}
 	}
