@@ -15,11 +15,11 @@ import (
 // Factory makes adapters of one sort. Package builtin lists them.
 type Factory struct {
 	Name    string     // as in a channel's "adapter": "sms", "telegram", …
-	Kind    string     // the kind of contact point it takes
+	Kind    string     // the kind of contact point it takes; empty: each channel's own, in its Capabilities
 	Summary string     // one line for lists
 	Options func() any // a pointer to the zero value of the adapter's options struct, for schemas and documents
 	New     func(Settings) (Adapter, error)
-	// ParseAddress is the adapter's own, for members who come in before any channel is there. Region is the country of
+	// ParseAddress is the adapter's own, for members who come in before any channel is there; nil without Kind, as is Compose. Region is the country of
 	// numbers without a prefix, or empty; kinds without countries ignore it.
 	ParseAddress func(region, raw string) (Address, error)
 	// Compose is that of an adapter whose options are as short as they can be, for a look at texts before any channel is there.

@@ -53,6 +53,7 @@ func adapters(b *testing.B) map[string]channels.Adapter {
 		"telegram":   `{"token":"1:kit-token","webhook_secret":"kit-webhook-secret_1"}`,
 		"mattermost": `{"base_url":"https://chat.example.org","token":"kit-token-kit-token-kit1"}`,
 		"email":      `{"host":"127.0.0.1","port":2525,"tls":"none","from":"news@harbour.example","secret":"kit-secret-of-the-channel-x"}`,
+		"external":   `{"command":["/never/started"],"description":{"protocol":1,"kind":"chat","address":{"pattern":"[a-z]+","example":"anna"},"text":{"markup":"plain","limit":1000}}}`,
 	}
 	out := map[string]channels.Adapter{}
 	for _, f := range builtin.All() {

@@ -17,26 +17,18 @@ import (
 	"github.com/carillon-gateway/carillon/channels/httpsend"
 )
 
-// Kind is what a list of adapters shows in place of a kind of contact point: each channel's description names its own.
-const Kind = "external"
-
 const (
 	usualMemory = 512 << 20        // bytes that a program may have, unless the options say otherwise
 	usualStart  = 20 * time.Second // in which a program describes itself, unless the options say otherwise
 	pollRoom    = 2                // seconds of the longest attempt that are left for the answer to events
 )
 
-// Factory makes the adapter.
+// Factory makes the adapter. Each channel's description names its own kind of contact point.
 func Factory() channels.Factory {
-	plain := writer{TextForm: TextForm{Markup: Plain, Limit: 1_000_000, Unit: string(channels.Characters), Parts: 1}, name: "the adapter"}
 	return channels.Factory{
-		Name: "external", Kind: Kind, Summary: "An adapter of your own, in any language, by signed HTTP or as a program",
+		Name: "external", Summary: "An adapter of your own, in any language, by signed HTTP or as a program",
 		Options: func() any { return new(Options) },
 		New:     New,
-		ParseAddress: func(string, string) (channels.Address, error) {
-			return "", errors.New("addresses of this kind are read by a channel that describes them; add the channel first")
-		},
-		Compose: plain.compose,
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/httpsend"
-	"github.com/carillon-gateway/carillon/reach"
 )
 
 // A wire carries requests to an adapter. Every error is an *channels.Error that says whether the request may have arrived.
@@ -47,7 +46,7 @@ func (p *post) Exchange(ctx context.Context, do string, with any) (Answer, error
 	p.signer.Sign(req.Header, id, p.now(), body)
 	resp, err := p.sender.Do(req)
 	if resp == nil {
-		if errors.Is(err, reach.ErrPrivate) {
+		if errors.Is(err, httpsend.ErrPrivate) {
 			return Answer{}, &channels.Error{Class: channels.Auth, Scope: channels.ScopeChannel, Cause: err,
 				Detail: "the adapter's URL leads into a private network; only the operator can allow that, with private_networks"}
 		}

@@ -79,7 +79,7 @@ func Transport() *http.Transport {
 
 // GuardedTransport is Transport for an address that somebody else chose: it connects only to addresses that allowed permits
 // (nil: those of the open internet), and through no proxy, which would dial for it. What it refuses has the cause
-// reach.ErrPrivate.
+// ErrPrivate.
 func GuardedTransport(allowed func(netip.Addr) bool) *http.Transport {
 	return transport(reach.Dialer(dialTime, allowed), nil)
 }
@@ -154,6 +154,9 @@ func (s *Sender) Do(req *http.Request) (*Response, error) {
 	}
 	return out, nil
 }
+
+// ErrPrivate is the cause of an error about an address that a guarded transport does not connect to.
+var ErrPrivate = reach.ErrPrivate
 
 // ErrTooLong is the cause of an error about an answer of which more came than is taken.
 var ErrTooLong = errors.New("the answer is too long")

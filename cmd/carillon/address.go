@@ -24,7 +24,9 @@ func optionStructs() map[string]any {
 func anyOf(name func(channels.Factory) string) string {
 	var names []string
 	for _, f := range builtin.All() {
-		names = append(names, name(f))
+		if n := name(f); n != "" {
+			names = append(names, n)
+		}
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]
@@ -61,7 +63,7 @@ func (sh *shell) addressTools() *cobra.Command {
 // parserOf finds who reads addresses of a kind.
 func parserOf(kind, region string) (func(region, raw string) (channels.Address, error), error) {
 	factories := builtin.All()
-	i := slices.IndexFunc(factories, func(f channels.Factory) bool { return f.Kind == kind })
+	i := slices.IndexFunc(factories, func(f channels.Factory) bool { return f.Kind == kind && kind != "" })
 	if i < 0 {
 		return nil, wrong("--kind %q does not exist; use %s", kind, anyOf(func(f channels.Factory) string { return f.Kind }))
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/carillon-gateway/carillon/channels"
-	"github.com/carillon-gateway/carillon/channels/external"
 	"github.com/carillon-gateway/carillon/channels/httpsend"
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
@@ -311,7 +310,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 func (a *App) kinds() []string {
 	var kinds []string
 	for _, f := range a.Factories {
-		if f.Kind != external.Kind {
+		if f.Kind != "" { // else its channels name theirs
 			kinds = append(kinds, f.Kind)
 		}
 	}
@@ -347,7 +346,7 @@ func (a *App) countries() map[string]bool {
 // parseAddress gives the canonical form of an address by the rules of its kind's adapter.
 func (a *App) parseAddress(kind, region, raw string) (channels.Address, error) {
 	for _, f := range a.Factories {
-		if f.Kind == kind && kind != external.Kind {
+		if f.Kind == kind && f.ParseAddress != nil {
 			return f.ParseAddress(region, raw)
 		}
 	}
