@@ -80,7 +80,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-func arguments(t *testing.T, d Description, file string, more ...string) []string {
+func arguments(t testing.TB, d Description, file string, more ...string) []string {
 	t.Helper()
 	d.Receipts, d.Events = d.filled().Receipts, d.filled().Events
 	raw, err := json.Marshal(d)
@@ -90,7 +90,7 @@ func arguments(t *testing.T, d Description, file string, more ...string) []strin
 	return append([]string{binary, "-file", file, "-description", string(raw)}, more...)
 }
 
-func open(t *testing.T, o Options, change func(*channels.Settings)) (channels.Adapter, *buffer) {
+func open(t testing.TB, o Options, change func(*channels.Settings)) (channels.Adapter, *buffer) {
 	t.Helper()
 	raw, err := json.Marshal(o)
 	if err != nil {

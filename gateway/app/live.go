@@ -30,7 +30,7 @@ type live struct {
 	store     channelList
 	factories []channels.Factory
 	publicURL string // without a slash at the end; empty: channels are polled
-	http      *http.Client
+	http      *sandboxed
 	reach     func(netip.Addr) bool // which addresses adapters of groups may be at; nil: those of the open internet
 	now       func() time.Time
 	pollWait  time.Duration
@@ -158,7 +158,7 @@ func (l *live) make(record gateway.Channel) (channels.Adapter, error) {
 		return nil, fmt.Errorf("there is no adapter %q", record.Adapter)
 	}
 	settings := channels.Settings{
-		Name: record.Name, Options: record.Options, HTTP: l.http, Now: l.now, PollWait: l.pollWait, Log: l.log,
+		Name: record.Name, Options: record.Options, HTTP: &http.Client{Transport: l.http}, Now: l.now, PollWait: l.pollWait, Log: l.log,
 		Operator: record.GroupID.IsZero(), Reach: l.reach,
 	}
 	if l.publicURL != "" {

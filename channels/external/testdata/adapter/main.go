@@ -48,6 +48,8 @@ type adapter struct {
 	hook        string
 	bad         string
 	secret      string
+	provider    string
+	client      http.Client
 	post        sync.WaitGroup
 }
 
@@ -57,10 +59,12 @@ func main() {
 	file := flag.String("file", "", "what was sent, a line each")
 	description := flag.String("description", "", "what describe answers")
 	bad := flag.String("bad", "", "a way to break the protocol")
+	post := flag.String("post", "", "the provider: where every message is posted")
 	slow := flag.Duration("slow", 0, "time before the first answer")
 	flag.Parse()
 	time.Sleep(*slow)
-	a := &adapter{bad: *bad, secret: *secret}
+	a := &adapter{bad: *bad, secret: *secret, provider: *post}
+	a.client.Transport = &http.Transport{MaxIdleConnsPerHost: 256}
 	must(json.Unmarshal([]byte(*description), &a.description))
 	var err error
 	a.file, err = os.OpenFile(*file, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
@@ -219,6 +223,15 @@ func (a *adapter) send(m message, say func([]byte)) (ok, failure object) {
 	limit := int(a.description["text"].(object)["limit"].(float64))
 	if len([]rune(m.Text)) > limit && a.bad != "takes all" {
 		return nil, object{"class": "permanent", "scope": "content", "detail": "the text is too long"}
+	}
+	if a.provider != "" { // for the benchmark: nothing but the provider
+		resp, err := a.client.Post(a.provider, "text/plain", strings.NewReader(m.Text))
+		if err != nil {
+			return nil, object{}
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		return object{"id": m.Key}, nil
 	}
 	a.mu.Lock()
 	for _, s := range a.sent {
