@@ -25,18 +25,19 @@ type rule struct {
 	Reason string
 }
 
-var adapters = []string{"channels/sms", "channels/telegram", "channels/mattermost", "channels/email", "channels/webhook", "channels/androidsms", "channels/matrix", "channels/ntfy", "channels/mastodon", "channels/signal", "channels/voice"}
+var adapters = []string{"channels/sms", "channels/telegram", "channels/mattermost", "channels/email", "channels/webhook", "channels/androidsms", "channels/matrix", "channels/ntfy", "channels/mastodon", "channels/signal", "channels/voice", "channels/external"}
 
 // The rows follow the design's section 5; a row changes by a decision record in docs/adr.
 var rules = []rule{
 	{"gateway/civil", nil, "clock rules stand on the standard library, so everything may use them"},
 	{"channels/content", nil, "structured text is shared by words and channels, and belongs to neither"},
+	{"reach", nil, "which addresses may be dialled is asked by channels and by calendars, which do not know each other"},
 	{"config", nil, "the operator's file is read before anything exists"},
 	{"gateway/internal/seal", nil, "sealing knows bytes, not people"},
 	{"gateway", []string{"gateway/civil", "channels/content"}, "the nouns know no provider and no database"},
 	{"channels", []string{"channels/content"}, "the contract knows one provider and one message"},
 	{"channels/compose", []string{"channels", "channels/content"}, "measuring and cutting serve every adapter"},
-	{"channels/httpsend", []string{"channels", "channels/content"}, "one HTTP attempt serves every adapter"},
+	{"channels/httpsend", []string{"channels", "channels/content", "reach"}, "one HTTP attempt serves every adapter"},
 	{"channels/phone", []string{"channels", "channels/content"}, "telephone numbers are read alike for every adapter that sends to them"},
 	{"channels/twilio", []string{"channels", "channels/content", "channels/httpsend"}, "shared by text messages and voice"},
 	{"channels/sms", adapterMay, "an adapter never sees members, settings files or another adapter"},
@@ -50,6 +51,8 @@ var rules = []rule{
 	{"channels/mastodon", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/signal", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/voice", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/external", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/external/kit", []string{"channels", "channels/external", "channels/channeltest", "channels/httpsend", "channels/sandbox"}, "what is asked of a program that is to be an adapter; a plain library that a command can run"},
 	{"channels/builtin", append([]string{"channels"}, adapters...), "the explicit list of adapters"},
 	{"gateway/client", []string{"gateway"}, "a client knows the nouns and HTTP"},
 	{"channels/sandbox", []string{"channels/content", "channels/compose"}, "a stand-in speaks the wire, never our contract"},
@@ -57,7 +60,7 @@ var rules = []rule{
 	{"templates", []string{"channels/content", "gateway/civil", "templates/internal/cldr"}, "words become structured text, nothing else"},
 	{"templates/internal/cldr", nil, "the customs of a language know no templates"},
 	{"templates/internal/cldr/gen", []string{"templates/internal/cldr"}, "it writes the tables that cldr reads"},
-	{"scheduler/...", []string{"gateway", "gateway/civil", "scheduler/..."}, "time knows no provider and no words; its parts may build on each other"},
+	{"scheduler/...", []string{"gateway", "gateway/civil", "scheduler/...", "reach"}, "time knows no provider and no words; its parts may build on each other"},
 	{"gateway/internal/store/...", []string{"gateway", "gateway/civil", "gateway/internal/seal", "gateway/internal/store/..."}, "the ledger keeps nouns; nobody but the app knows which database"},
 	{"gateway/internal/model", []string{"gateway", "gateway/internal/store/row", "gateway/internal/store/roll"}, "it explores our decisions and our rows, not copies of them"},
 	{"gateway/internal/servers", nil, "it starts other people's programs for tests"},
@@ -72,7 +75,7 @@ var rules = []rule{
 	{"gateway/internal/limit", []string{"gateway", "channels"}, "rates"},
 	{"gateway/internal/api", []string{"gateway", "gateway/civil", "channels/content", "templates"}, "HTTP speaks nouns"},
 	{"gateway/internal/web", []string{"gateway", "gateway/civil", "channels/content", "channels/compose", "templates", "gateway/internal/api"}, "pages speak nouns, and write texts as channels do"},
-	{"cmd/carillon", []string{"config", "gateway", "gateway/app", "gateway/client", "channels", "channels/builtin", "channels/sandbox", "channels/channeltest", "templates", "scheduler/...", "channels/compose", "gateway/civil"}, "thin: the command line wires nothing itself"},
+	{"cmd/carillon", []string{"config", "gateway", "gateway/app", "gateway/client", "channels", "channels/builtin", "channels/external", "channels/external/kit", "channels/sandbox", "channels/channeltest", "templates", "scheduler/...", "channels/compose", "gateway/civil"}, "thin: the command line wires nothing itself"},
 }
 
 var (

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels/content"
@@ -13,11 +15,11 @@ import (
 // Factory makes adapters of one sort. Package builtin lists them.
 type Factory struct {
 	Name    string     // as in a channel's "adapter": "sms", "telegram", …
-	Kind    string     // the kind of contact point it takes
+	Kind    string     // the kind of contact point it takes; empty: each channel's own, in its Capabilities
 	Summary string     // one line for lists
 	Options func() any // a pointer to the zero value of the adapter's options struct, for schemas and documents
 	New     func(Settings) (Adapter, error)
-	// ParseAddress is the adapter's own, for members who come in before any channel is there. Region is the country of
+	// ParseAddress is the adapter's own, for members who come in before any channel is there; nil without Kind, as is Compose. Region is the country of
 	// numbers without a prefix, or empty; kinds without countries ignore it.
 	ParseAddress func(region, raw string) (Address, error)
 	// Compose is that of an adapter whose options are as short as they can be, for a look at texts before any channel is there.
@@ -36,6 +38,11 @@ type Settings struct {
 	HTTP     *http.Client     // to be used for every request; nil: httpsend's default
 	Now      func() time.Time // nil: time.Now
 	PollWait time.Duration    // longest wait of one Poll; zero: return at once
+	Log      *slog.Logger     // for what no error tells, such as what a program writes; nil: nothing is logged
+	Operator bool             // it is the operator's own channel, which may start programs and be in any network
+	// Reach says which addresses may be dialled for a channel that is not the operator's, if somebody typed in where its
+	// provider is; nil: those of the open internet.
+	Reach func(netip.Addr) bool
 }
 
 // DecodeOptions reads a channel's options strictly into the adapter's struct: an unknown key is an error that names it.

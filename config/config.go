@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,7 @@ type Config struct {
 	Languages     []string  `yaml:"languages" max:"20" doc:"the coalition's: tried behind those of a member and of her group, in order"`
 	Contacts      string    `yaml:"contacts" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the group whose members with the topic owners are told when a channel of the operator is ailing; absent: nobody is"`
 	Channels      []Channel `yaml:"channels" max:"1000" doc:"the operator's channels; groups enter their own through the API or apply"`
+	PrivateNets   []string  `yaml:"private_networks" max:"100" doc:"networks beside the open internet that groups' own adapters may be at, as in 10.1.0.0/16"`
 	Limits        Limits    `yaml:"limits" doc:"how much one request may bring, and one token see"`
 	Log           Log       `yaml:"log" doc:"what is logged, and how"`
 	OpenMetrics   bool      `yaml:"open_metrics" doc:"serve /metrics to whoever asks; without it, to the operator's tokens"`
@@ -121,6 +123,17 @@ func Default() *Config {
 // File is the path that the configuration was read from; empty for Default.
 func (c *Config) File() string { return c.file }
 
+// Private gives private_networks.
+func (c *Config) Private() []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range c.PrivateNets {
+		if p, err := netip.ParsePrefix(text); err == nil { // check has said so
+			all = append(all, p.Masked())
+		}
+	}
+	return all
+}
+
 // Database is the path of the ledger in the profile alone.
 func (c *Config) Database() string { return filepath.Join(c.Data, "carillon.db") }
 
@@ -141,6 +154,11 @@ func (c *Config) check(r *reader) {
 	c.Watchdog.check(r)
 	for i, l := range c.Languages {
 		r.locale(fmt.Sprintf("languages[%d]", i), l)
+	}
+	for i, text := range c.PrivateNets {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			r.faultAt(fmt.Sprintf("private_networks[%d]", i), "this is no network", "write an address and how many bits of it count, as in 10.1.0.0/16")
+		}
 	}
 	ids := map[string]int{}
 	for i, k := range c.Keys {

@@ -5,6 +5,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/androidsms"
 	"github.com/carillon-gateway/carillon/channels/email"
+	"github.com/carillon-gateway/carillon/channels/external"
 	"github.com/carillon-gateway/carillon/channels/mastodon"
 	"github.com/carillon-gateway/carillon/channels/matrix"
 	"github.com/carillon-gateway/carillon/channels/mattermost"
@@ -30,5 +31,6 @@ func All() []channels.Factory {
 		mastodon.Factory(),
 		signal.Factory(),
 		voice.Factory(),
+		external.Factory(),
 	}
 }

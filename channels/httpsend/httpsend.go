@@ -11,10 +11,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/netip"
+	"net/url"
 	"sync/atomic"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/reach"
 )
 
 // MaxBody is the longest answer that is read, in bytes, unless a Sender was told otherwise.
@@ -71,9 +74,21 @@ func (s *Sender) Close() {
 // request a connection makes it certain which requests a broken connection took with it, and whether a byte of them
 // had left.
 func Transport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	return transport(&net.Dialer{Timeout: dialTime, KeepAlive: 30 * time.Second}, http.ProxyFromEnvironment)
+}
+
+// GuardedTransport is Transport for an address that somebody else chose: it connects only to addresses that allowed permits
+// (nil: those of the open internet), and through no proxy, which would dial for it. What it refuses has the cause
+// ErrPrivate.
+func GuardedTransport(allowed func(netip.Addr) bool) *http.Transport {
+	return transport(reach.Dialer(dialTime, allowed), nil)
+}
+
+const dialTime = 5 * time.Second
+
+func transport(dialer *net.Dialer, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
+		Proxy: proxy,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, address)
 			if err != nil {
@@ -139,6 +154,9 @@ func (s *Sender) Do(req *http.Request) (*Response, error) {
 	}
 	return out, nil
 }
+
+// ErrPrivate is the cause of an error about an address that a guarded transport does not connect to.
+var ErrPrivate = reach.ErrPrivate
 
 // ErrTooLong is the cause of an error about an answer of which more came than is taken.
 var ErrTooLong = errors.New("the answer is too long")

@@ -10,12 +10,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/reach"
 )
 
 const marker = "marker-4711"
@@ -325,4 +327,29 @@ func BenchmarkDo(b *testing.B) {
 			_ = resp.Body.Close()
 		}
 	})
+}
+
+// A guarded transport does not reach this machine, whatever its name, and says so without sending.
+func TestGuarded(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer server.Close()
+	t.Setenv("HTTP_PROXY", server.URL)
+	for _, at := range []string{server.URL, strings.Replace(server.URL, "127.0.0.1", "localhost", 1)} {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, at, strings.NewReader("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = New(&http.Client{Transport: GuardedTransport(nil)}, 0).Do(req)
+		if e := channels.AsError(err); err == nil || e.Class != channels.Temporary || !errors.Is(err, reach.ErrPrivate) || asked != 0 {
+			t.Errorf("%v, asked %d times", err, asked)
+		}
+	}
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, server.URL, strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(&http.Client{Transport: GuardedTransport(netip.Addr.IsLoopback)}, 0).Do(req); err != nil || asked != 1 {
+		t.Errorf("what is allowed: %v, asked %d times", err, asked)
+	}
 }

@@ -9,24 +9,28 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/carillon-gateway/carillon/reach"
 )
 
 // failure is a cause that holds nothing of the request or the answer. net/http puts the URL, which may carry a token,
 // and bytes of a bad answer, which may repeat an address or a text, into its errors; so only known kinds are told.
 type failure struct {
 	text string
-	is   error // a context error, ErrTooLong or nil
+	is   error // a context error, ErrTooLong, reach.ErrPrivate or nil
 }
 
 func (f *failure) Error() string { return f.text }
 
-// Unwrap gives the context's error or ErrTooLong if that is what ended the attempt.
+// Unwrap gives the context's error, ErrTooLong or reach.ErrPrivate if that is what ended the attempt.
 func (f *failure) Unwrap() error { return f.is }
 
 func redact(ctx context.Context, err error) error {
 	is := ctx.Err()
-	if is == nil && errors.Is(err, ErrTooLong) {
-		is = ErrTooLong
+	for _, known := range []error{ErrTooLong, reach.ErrPrivate} {
+		if is == nil && errors.Is(err, known) {
+			is = known
+		}
 	}
 	return &failure{text: describe(ctx, err), is: is}
 }
@@ -46,6 +50,8 @@ func describe(ctx context.Context, err error) string {
 		return "the attempt was cancelled"
 	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "the time for the attempt ran out"
+	case errors.Is(err, reach.ErrPrivate):
+		return "the address leads into a private network, where groups' channels may not go"
 	case errors.As(err, &dns):
 		return "the provider's host name does not resolve"
 	case errors.As(err, &verify), errors.As(err, &unknown):

@@ -24,7 +24,7 @@ func optionStructs() map[string]any {
 func anyOf(name func(channels.Factory) string) string {
 	var names []string
 	for _, f := range builtin.All() {
-		if n := name(f); !slices.Contains(names, n) { // two adapters may take one kind
+		if n := name(f); n != "" && !slices.Contains(names, n) { // two adapters may take one kind, and some name none
 			names = append(names, n)
 		}
 	}
@@ -63,7 +63,7 @@ func (sh *shell) addressTools() *cobra.Command {
 // parserOf finds who reads addresses of a kind.
 func parserOf(kind, region string) (func(region, raw string) (channels.Address, error), error) {
 	factories := builtin.All()
-	i := slices.IndexFunc(factories, func(f channels.Factory) bool { return f.Kind == kind })
+	i := slices.IndexFunc(factories, func(f channels.Factory) bool { return f.Kind == kind && kind != "" })
 	if i < 0 {
 		return nil, wrong("--kind %q does not exist; use %s", kind, anyOf(func(f channels.Factory) string { return f.Kind }))
 	}

@@ -55,7 +55,7 @@ func unusable(file string, c *config.Config) error {
 			if f.Name != channel.Adapter {
 				continue
 			}
-			settings := channels.Settings{Name: channel.Name, Options: channel.Options.JSON()}
+			settings := channels.Settings{Name: channel.Name, Options: channel.Options.JSON(), Operator: true}
 			if c.PublicBaseURL != "" {
 				settings.HookURL = c.PublicBaseURL + "/hooks/" + channel.Name
 			}

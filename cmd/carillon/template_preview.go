@@ -146,7 +146,7 @@ func (l *look) read() error {
 
 func (sh *shell) preview(t text, l look) error {
 	factories := builtin.All()
-	i := slices.IndexFunc(factories, func(f channels.Factory) bool { return f.Kind == l.channel })
+	i := slices.IndexFunc(factories, func(f channels.Factory) bool { return f.Kind == l.channel && l.channel != "" })
 	if i < 0 {
 		return wrong("--channel %q does not exist; use %s", l.channel, anyOf(func(f channels.Factory) string { return f.Kind }))
 	}

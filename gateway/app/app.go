@@ -33,6 +33,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 	"github.com/carillon-gateway/carillon/gateway/internal/track"
 	"github.com/carillon-gateway/carillon/gateway/internal/web"
+	"github.com/carillon-gateway/carillon/reach"
 	"github.com/carillon-gateway/carillon/scheduler"
 	"github.com/carillon-gateway/carillon/scheduler/agenda"
 	"github.com/carillon-gateway/carillon/scheduler/report"
@@ -51,7 +52,8 @@ type Options struct {
 	At        func(string)     // called at each of FaultPoints, by tests that kill; nil in production
 	Senders   int              // of a channel that does not say; zero: the default
 	Roles     []Role           // of this process; none: all
-	// Fetchable says which addresses calendars may be fetched from; nil: those of the open internet. Tests have others.
+	// Fetchable says which addresses calendars may be fetched from, and groups' own adapters be at, beside those that
+	// private_networks allows to adapters; nil: those of the open internet. Tests have others.
 	Fetchable func(netip.Addr) bool
 }
 
@@ -165,7 +167,7 @@ func (a *App) build(ctx context.Context) error {
 			return fmt.Errorf("finishing imports that a crash interrupted: %w", err)
 		}
 	}
-	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs}
+	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs, reach: o.reach()}
 	a.desk = &channelDesk{store: s, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }, deaf: func(id gateway.ID) bool { return a.listener.Deaf(id) }}
 	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
 		return err
@@ -174,7 +176,7 @@ func (a *App) build(ctx context.Context) error {
 	if err := a.live.refresh(ctx); err != nil {
 		return err
 	}
-	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds(), Usable: a.live.Usable, Parse: a.parseAddress, Now: o.Now})
+	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds, Usable: a.live.Usable, Parse: a.parseAddress, Now: o.Now})
 	sending := dispatch.Options{
 		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL,
 		Deaf: a.deaf, Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
@@ -308,11 +310,28 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 func (a *App) kinds() []string {
 	var kinds []string
 	for _, f := range a.Factories {
-		if !slices.Contains(kinds, f.Kind) { // two adapters may take one kind
+		if f.Kind != "" && !slices.Contains(kinds, f.Kind) { // two adapters may take one kind; channels of others name theirs
 			kinds = append(kinds, f.Kind)
 		}
 	}
+	for _, kind := range a.live.kinds() {
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
 	return kinds
+}
+
+// reach says which addresses adapters of groups may be at.
+func (o Options) reach() func(netip.Addr) bool {
+	open := o.Fetchable
+	if open == nil {
+		open = reach.Public
+	}
+	private := o.Config.Private()
+	return func(a netip.Addr) bool {
+		return open(a) || slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Contains(a.Unmap().WithZone("")) })
+	}
 }
 
 // countries says of each kind whether its addresses have countries.
@@ -327,9 +346,12 @@ func (a *App) countries() map[string]bool {
 // parseAddress gives the canonical form of an address by the rules of its kind's adapter.
 func (a *App) parseAddress(kind, region, raw string) (channels.Address, error) {
 	for _, f := range a.Factories {
-		if f.Kind == kind {
+		if f.Kind == kind && f.ParseAddress != nil {
 			return f.ParseAddress(region, raw)
 		}
+	}
+	if adapter, ok := a.live.ofKind(kind); ok {
+		return adapter.ParseAddress(raw)
 	}
 	return "", fmt.Errorf("this instance has no channels of kind %q", kind)
 }

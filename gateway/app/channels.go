@@ -86,7 +86,6 @@ func (d *channelDesk) Try(ctx context.Context, c gateway.Channel) (gateway.Chann
 		}
 		return c, gateway.Faultf(gateway.CodeInvalid, "there is no adapter %q; this instance has %s", c.Adapter, strings.Join(names, ", "))
 	}
-	c.Kind = d.live.factories[i].Kind
 	trial := c
 	if len(trial.Options) == 0 {
 		known, err := d.named(ctx, c.Name)
@@ -99,7 +98,9 @@ func (d *channelDesk) Try(ctx context.Context, c gateway.Channel) (gateway.Chann
 	if err != nil {
 		return c, gateway.Faultf(gateway.CodeInvalid, "the channel %q cannot be used like this: %v", c.Name, err)
 	}
-	c.Sensitive = adapter.Capabilities().Sensitive
+	d.live.part(adapter)
+	caps := adapter.Capabilities()
+	c.Kind, c.Sensitive = caps.Kind, caps.Sensitive
 	return c, nil
 }
 

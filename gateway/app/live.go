@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"slices"
 	"sync"
@@ -29,6 +31,7 @@ type live struct {
 	factories []channels.Factory
 	publicURL string // without a slash at the end; empty: channels are polled
 	http      *sandboxed
+	reach     func(netip.Addr) bool // which addresses adapters of groups may be at; nil: those of the open internet
 	now       func() time.Time
 	pollWait  time.Duration
 	log       *slog.Logger
@@ -40,6 +43,9 @@ type live struct {
 	byID   map[gateway.ID]liveChannel
 	order  []gateway.ID
 	groups map[gateway.ID]string
+
+	parting sync.WaitGroup // of adapters that are let go
+
 	spoilt map[gateway.ID][sha256.Size]byte // channels that cannot be used, by the digest of what was tried
 }
 
@@ -87,8 +93,63 @@ func (l *live) refresh(ctx context.Context) error {
 	if changed || len(order) != len(l.order) || !maps.Equal(groups, l.groups) {
 		l.edition.Add(1)
 	}
+	for id, channel := range l.byID {
+		if n, kept := next[id]; !kept || n.digest != channel.digest {
+			l.part(channel.adapter)
+		}
+	}
 	l.byID, l.order, l.groups, l.spoilt = next, order, groups, spoilt
 	return nil
+}
+
+// part lets an adapter go that no channel has any more, once what it is doing has ended.
+func (l *live) part(adapter channels.Adapter) {
+	if closer, ok := adapter.(io.Closer); ok {
+		l.parting.Go(func() {
+			if err := closer.Close(); err != nil {
+				l.log.Warn("an adapter did not close", "error", err)
+			}
+		})
+	}
+}
+
+// close lets all adapters go, and returns when they are gone.
+func (l *live) close() {
+	l.mu.Lock()
+	for _, channel := range l.byID {
+		l.part(channel.adapter)
+	}
+	l.byID, l.order = nil, nil
+	l.mu.Unlock()
+	l.parting.Wait()
+}
+
+// kinds lists the kinds of contact point of the channels that there are, some of which no factory names.
+func (l *live) kinds() []string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var kinds []string
+	for _, id := range l.order {
+		kinds = append(kinds, l.byID[id].record.Kind)
+	}
+	return kinds
+}
+
+// ofKind gives the adapter of the oldest channel of a kind, the operator's before those of groups.
+func (l *live) ofKind(kind string) (channels.Adapter, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var found channels.Adapter
+	for _, id := range l.order {
+		switch c := l.byID[id]; {
+		case c.record.Kind != kind:
+		case c.record.GroupID.IsZero():
+			return c.adapter, true
+		case found == nil:
+			found = c.adapter
+		}
+	}
+	return found, found != nil
 }
 
 func (l *live) make(record gateway.Channel) (channels.Adapter, error) {
@@ -96,7 +157,10 @@ func (l *live) make(record gateway.Channel) (channels.Adapter, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("there is no adapter %q", record.Adapter)
 	}
-	settings := channels.Settings{Name: record.Name, Options: record.Options, HTTP: &http.Client{Transport: l.http}, Now: l.now, PollWait: l.pollWait}
+	settings := channels.Settings{
+		Name: record.Name, Options: record.Options, HTTP: &http.Client{Transport: l.http}, Now: l.now, PollWait: l.pollWait, Log: l.log,
+		Operator: record.GroupID.IsZero(), Reach: l.reach,
+	}
 	if l.publicURL != "" {
 		settings.HookURL, settings.LinkURL = l.publicURL+"/hooks/"+record.Name, l.publicURL+"/u/"+record.ID.String()
 	}

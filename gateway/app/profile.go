@@ -68,6 +68,9 @@ func (a *App) checkQueue(ctx context.Context) error {
 
 // close closes what was opened, the ledger last.
 func (a *App) close() error {
+	if a.live != nil {
+		a.live.close()
+	}
 	var errs []error
 	if q, ok := a.queue.(interface{ Close() error }); ok {
 		errs = append(errs, q.Close())

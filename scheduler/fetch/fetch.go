@@ -16,8 +16,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/carillon-gateway/carillon/reach"
 )
 
 // The most that one answer may take.
@@ -34,7 +35,7 @@ var (
 	// ErrAddress says that an address may not be fetched from, whatever is there.
 	ErrAddress = errors.New("this address cannot be used")
 	// ErrPrivate says that an address leads to this machine or into a private network.
-	ErrPrivate = fmt.Errorf("%w: it leads into a private network", ErrAddress)
+	ErrPrivate = fmt.Errorf("%w: %w", ErrAddress, reach.ErrPrivate)
 	// ErrTooBig says that the answer is longer than MaxBytes.
 	ErrTooBig = fmt.Errorf("the answer is longer than %d MiB", MaxBytes>>20)
 )
@@ -93,18 +94,9 @@ type Client struct {
 	transport *http.Transport
 }
 
-// New makes a client that names itself as agent. It fetches from the addresses that allowed permits; nil means Public.
+// New makes a client that names itself as agent. It fetches from the addresses that allowed permits; nil means reach.Public.
 func New(agent string, allowed func(netip.Addr) bool) *Client {
-	if allowed == nil {
-		allowed = Public
-	}
-	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		to, err := netip.ParseAddrPort(address)
-		if err != nil || !allowed(to.Addr()) {
-			return ErrPrivate // checked here, after the name was looked up, so that no name can lead elsewhere later
-		}
-		return nil
-	}}
+	dialer := reach.Dialer(10*time.Second, allowed)
 	return &Client{agent, &http.Transport{
 		DialContext:       dialer.DialContext, // and no proxy, which would dial for us
 		DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxHeader,
@@ -179,7 +171,7 @@ func (c *Client) once(ctx context.Context, u *url.URL, known Version) (Answer, *
 	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		if errors.Is(err, ErrPrivate) {
+		if errors.Is(err, reach.ErrPrivate) {
 			err = ErrPrivate // without the address that its name led to
 		}
 		return Answer{}, nil, err
@@ -228,29 +220,4 @@ func retryAfter(value string) time.Duration {
 		wait = time.Until(at)
 	}
 	return min(max(0, wait), maxRetry)
-}
-
-// Public tells whether an address is one of the open internet (the special-purpose registries of RFC 6890): not this
-// machine, a private or shared network, a group of receivers, or a wrapping of any of these.
-func Public(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	if netip.MustParsePrefix("64:ff9b::/96").Contains(a) { // NAT64 wraps an address of the older kind
-		b := a.As16()
-		a = netip.AddrFrom4([4]byte(b[12:]))
-	}
-	if !a.IsGlobalUnicast() || a.IsPrivate() {
-		return false
-	}
-	if a.Is6() && !netip.MustParsePrefix("2000::/3").Contains(a) {
-		return false
-	}
-	for _, p := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
-	} {
-		if netip.MustParsePrefix(p).Contains(a) {
-			return false
-		}
-	}
-	return true
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/app"
-	"github.com/carillon-gateway/carillon/scheduler/fetch"
+	"github.com/carillon-gateway/carillon/reach"
 )
 
 // What a test binary that is run as a gateway reads from its environment.
@@ -85,7 +85,7 @@ func serve(file, kill string) error {
 		return err
 	}
 	options := app.Options{Config: settings, Version: "test", Factories: builtin.All(), Log: app.NewLogger(os.Stderr, slog.LevelDebug, false), At: at, Roles: roles,
-		Fetchable: func(a netip.Addr) bool { return fetch.Public(a) || a.IsLoopback() }} // where the tests' own servers are
+		Fetchable: func(a netip.Addr) bool { return reach.Public(a) || a.IsLoopback() }} // where the tests' own servers are
 	if os.Getenv(envClock) == "" {
 		options.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	}

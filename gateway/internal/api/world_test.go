@@ -69,7 +69,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: w.clock.Now})
 	must(t, err)
 	w.fake = &services{Store: w.store, clock: w.clock, checked: gateway.CheckResult{OK: true}}
-	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{"sms"}, Now: w.clock.Now,
+	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: func() []string { return []string{"sms"} }, Now: w.clock.Now,
 		Usable: func(gateway.ID) []gateway.Channel { return nil }, Parse: parseSMS})
 	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, CheckSeries: reporting.Check, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now),
 		Inbox:   inbound.NewDesk(inbound.DeskParts{Conversations: w.store, Answers: w.store, Members: w.store, Groups: w.store, Deliveries: w.store, Post: posts{}}),

@@ -31,7 +31,7 @@ func imported(b testing.TB, n int) (*sqlite.Store, gateway.Group, gateway.Import
 		b.Fatal(err)
 	}
 	d := directory.New(directory.Parts{
-		Groups: s, Members: s, Audiences: s, Imports: s, Kinds: []string{"sms"},
+		Groups: s, Members: s, Audiences: s, Imports: s, Kinds: func() []string { return []string{"sms"} },
 		Parse: func(_, region, raw string) (channels.Address, error) { return sms.ParseNumber(raw, region) },
 	})
 	pr, pw := io.Pipe()

@@ -18,7 +18,7 @@ type Parts struct {
 	Audiences gateway.Audiences
 	Imports   gateway.Imports
 	// Kinds lists the kinds of contact point that this instance knows: "sms", "telegram", …
-	Kinds []string
+	Kinds func() []string
 	// Usable lists the channels that serve a group: its own first, then the operator's.
 	Usable func(group gateway.ID) []gateway.Channel
 	// Parse gives the canonical form of an address; region is the country of numbers without a prefix, or empty. The

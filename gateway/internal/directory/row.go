@@ -257,8 +257,8 @@ func (r *row) tags(c column, cell string) {
 func (r *row) kinds(c column, cell string) []string {
 	kinds := r.list(strings.ToLower(cell))
 	for _, k := range kinds {
-		if !slices.Contains(r.d.Kinds, k) {
-			r.flaw(c.title, gateway.FlawValue, "a kind of contact point is not known here; the kinds are %s", strings.Join(r.d.Kinds, ", "))
+		if known := r.d.Kinds(); !slices.Contains(known, k) {
+			r.flaw(c.title, gateway.FlawValue, "a kind of contact point is not known here; the kinds are %s", strings.Join(known, ", "))
 			return nil
 		}
 	}

@@ -1,0 +1,179 @@
+package kit
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/carillon-gateway/carillon/channels/external"
+	"github.com/carillon-gateway/carillon/channels/httpsend"
+)
+
+// peer is one conversation with the adapter, closer to the bytes than the gateway's own.
+type peer interface {
+	ask(ctx context.Context, do string, with any) (external.Answer, error)
+	// nonsense sends what is no request.
+	nonsense(ctx context.Context, raw []byte) error
+	close()
+}
+
+// posting talks by signed HTTP.
+type posting struct {
+	url    string
+	signer *httpsend.Signer
+	sender *httpsend.Sender
+}
+
+func (p *posting) post(ctx context.Context, body []byte, at time.Time, sign *httpsend.Signer) (*httpsend.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, errors.New("the URL cannot be used")
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if sign != nil {
+		sign.Sign(req.Header, "kit_"+rand.Text(), at, body)
+	}
+	return p.sender.Do(req)
+}
+
+func (p *posting) ask(ctx context.Context, do string, with any) (external.Answer, error) {
+	body, err := json.Marshal(external.Request{ID: "kit_" + rand.Text(), Do: do, With: with})
+	if err != nil {
+		return external.Answer{}, err
+	}
+	resp, err := p.post(ctx, body, time.Now(), p.signer)
+	if err != nil {
+		return external.Answer{}, err
+	}
+	answer, err := external.ReadAnswer(resp.Body)
+	if err != nil {
+		err = fmt.Errorf("status %d: %w", resp.Status, err)
+	}
+	return answer, err
+}
+
+func (p *posting) nonsense(ctx context.Context, raw []byte) error {
+	_, err := p.post(ctx, raw, time.Now(), p.signer)
+	return err
+}
+
+func (p *posting) close() { p.sender.Close() }
+
+// piping talks in lines of JSON to a program of its own.
+type piping struct {
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	dead  chan struct{}
+	leave time.Duration // from the end of its input to its own
+
+	mu      sync.Mutex
+	number  int
+	waiting map[string]chan external.Answer
+	junk    []string
+}
+
+func startProgram(command, env []string, leave time.Duration) (*piping, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = env
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		return nil, err
+	}
+	p := &piping{cmd: cmd, in: in, dead: make(chan struct{}), leave: leave, waiting: map[string]chan external.Answer{}}
+	go func() {
+		defer close(p.dead)
+		lines := bufio.NewReaderSize(out, 64<<10)
+		for {
+			text, err := lines.ReadBytes('\n')
+			if err != nil {
+				_ = cmd.Wait() // how it ended does not matter: that it ended does
+				return
+			}
+			p.hear(bytes.TrimSpace(text))
+		}
+	}()
+	return p, nil
+}
+
+func (p *piping) hear(text []byte) {
+	answer, err := external.ReadAnswer(text)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	to := p.waiting[answer.ID]
+	if err != nil || to == nil {
+		if len(text) > 0 && len(p.junk) < 10 {
+			p.junk = append(p.junk, fmt.Sprintf("%.80q", text))
+		}
+		return
+	}
+	delete(p.waiting, answer.ID)
+	to <- answer
+}
+
+func (p *piping) begin(do string, with any) (chan external.Answer, error) {
+	p.mu.Lock()
+	p.number++
+	id, to := strconv.Itoa(p.number), make(chan external.Answer, 1)
+	p.waiting[id] = to
+	p.mu.Unlock()
+	body, err := json.Marshal(external.Request{ID: id, Do: do, With: with})
+	if err != nil {
+		return nil, err
+	}
+	return to, p.nonsense(context.Background(), append(body, '\n'))
+}
+
+func (p *piping) ask(ctx context.Context, do string, with any) (external.Answer, error) {
+	to, err := p.begin(do, with)
+	if err != nil {
+		return external.Answer{}, err
+	}
+	select {
+	case a := <-to:
+		return a, nil
+	case <-p.dead:
+		return external.Answer{}, errors.New("the program ended without an answer")
+	case <-ctx.Done():
+		return external.Answer{}, errors.New("no answer came in time")
+	}
+}
+
+// nonsense writes as a whole, so that two lines are never mixed.
+func (p *piping) nonsense(_ context.Context, raw []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.in.Write(raw); err != nil {
+		return errors.New("the program's input is closed")
+	}
+	return nil
+}
+
+func (p *piping) kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.dead
+}
+
+func (p *piping) close() {
+	_ = p.in.Close()
+	select {
+	case <-p.dead:
+	case <-time.After(p.leave):
+		p.kill()
+	}
+}
+
+// errorOf reads a refusal.
+func errorOf(f *external.Failure) string {
+	return fmt.Sprintf("class %q, scope %q: %s", f.Class, f.Scope, f.Detail)
+}

@@ -1,0 +1,334 @@
+package external
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// run is one life of a program.
+type run struct {
+	program *program
+	cmd     *exec.Cmd
+	in      *os.File
+	began   time.Time
+	slots   chan struct{} // one for every request that the program has, answered late ones included
+	writing chan struct{} // held by whoever writes
+	number  atomic.Uint64
+	lastly  atomic.Int64 // when it last answered something, in nanoseconds since began
+
+	mu      sync.Mutex
+	waiting map[string]*asked
+	why     error
+	dead    chan struct{} // closed when nothing will be answered any more
+	heard   chan struct{} // closed when its output was read to the end
+	over    chan struct{} // closed when it is reaped
+	out     *os.File
+}
+
+// asked is a request that waits for its answer.
+type asked struct {
+	written time.Duration // since the run began
+	answer  chan Answer   // holds one
+	given   bool          // nobody waits for it any more
+}
+
+const (
+	mostJunk   = 100              // lines that answer nothing, in one life
+	mostStderr = 500              // bytes of a line of standard error that are kept
+	stderrRate = 20               // lines of standard error that are logged in stderrSpan; others are counted
+	stderrSpan = 10 * time.Second //
+	looks      = 50               // looks for hanging requests while the longest one lasts
+)
+
+// exchange writes one line and waits for the one that answers it.
+func (r *run) exchange(ctx context.Context, do string, with any) (Answer, error) {
+	id := strconv.FormatUint(r.number.Add(1), 10)
+	text, err := line(id, do, with)
+	if err != nil {
+		return Answer{}, unsent("the request cannot be written as JSON", err)
+	}
+	select {
+	case r.slots <- struct{}{}:
+	case <-r.dead:
+		return Answer{}, unsent("the adapter's program ended", r.cause())
+	case <-ctx.Done():
+		return Answer{}, unsent("the adapter is busy with other messages", ctx.Err())
+	}
+	select {
+	case r.writing <- struct{}{}:
+	case <-r.dead:
+		return Answer{}, unsent("the adapter's program ended", r.cause())
+	case <-ctx.Done():
+		<-r.slots
+		return Answer{}, unsent("the adapter does not read what it is sent", ctx.Err())
+	}
+	if err := ctx.Err(); err != nil {
+		<-r.writing
+		<-r.slots
+		return Answer{}, unsent("the time for the attempt ran out", err)
+	}
+	a := &asked{answer: make(chan Answer, 1), written: time.Since(r.began)}
+	r.mu.Lock()
+	if r.isDead() {
+		r.mu.Unlock()
+		return Answer{}, unsent("the adapter's program ended", r.cause())
+	}
+	r.waiting[id] = a
+	r.mu.Unlock()
+	err = r.write(ctx, text)
+	<-r.writing
+	if err != nil {
+		r.end(err)
+		return Answer{}, inDoubt("the adapter did not read the whole request", err)
+	}
+	select {
+	case answer := <-a.answer:
+		return answer, nil
+	case <-r.dead:
+		select {
+		case answer := <-a.answer: // it was the last thing that it said
+			return answer, nil
+		default:
+			return Answer{}, inDoubt("the adapter's program ended in the middle of it", r.cause())
+		}
+	case <-ctx.Done():
+		r.mu.Lock()
+		a.given = true
+		r.mu.Unlock()
+		return Answer{}, inDoubt("the adapter did not answer in time", ctx.Err())
+	}
+}
+
+// write writes a whole line or an error; after an error the stream is torn.
+func (r *run) write(ctx context.Context, text []byte) error {
+	until := time.Now().Add(r.program.longest)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
+		until = deadline
+	}
+	if err := r.in.SetWriteDeadline(until); err != nil {
+		return fmt.Errorf("the program's input cannot be bounded in time: %w", err)
+	}
+	if _, err := r.in.Write(text); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return errors.New("it does not read its input")
+		}
+		return errors.New("its input is closed")
+	}
+	return nil
+}
+
+// listen reads answers until the output ends, and ends the program where it floods.
+func (r *run) listen() {
+	defer close(r.heard)
+	defer func() { _ = r.out.Close() }()
+	lines := bufio.NewReaderSize(r.out, 64<<10)
+	junk := 0
+	for {
+		text, err := readLine(lines)
+		if err != nil {
+			r.end(err)
+			return
+		}
+		if len(bytes.TrimSpace(text)) == 0 {
+			continue
+		}
+		if !r.deliver(text) {
+			if junk++; junk > mostJunk {
+				r.end(fmt.Errorf("it wrote more than %d lines that answer nothing to its standard output; logs belong on standard error", mostJunk))
+				return
+			}
+		}
+	}
+}
+
+// deliver gives a line to whoever waits for it; false if nobody can.
+func (r *run) deliver(text []byte) bool {
+	answer, err := ReadAnswer(text)
+	if err != nil { // who asked must not wait for nothing, if it can be told who did
+		var named struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(text, &named) != nil {
+			return false
+		}
+		answer = Answer{ID: named.ID, Error: &Failure{Detail: "the adapter's answer cannot be read"}}
+	}
+	r.mu.Lock()
+	a := r.waiting[answer.ID]
+	delete(r.waiting, answer.ID)
+	r.mu.Unlock()
+	if a == nil {
+		return false
+	}
+	r.lastly.Store(int64(time.Since(r.began)))
+	a.answer <- answer
+	<-r.slots
+	return err == nil
+}
+
+var errLong = fmt.Errorf("it wrote a line of more than %d bytes", mostLine)
+
+// readLine reads up to the end of a line, in bounded memory. The bytes are good until the next call.
+func readLine(from *bufio.Reader) ([]byte, error) {
+	text, err := from.ReadSlice('\n')
+	if err == nil {
+		return text, nil
+	}
+	whole := bytes.Clone(text)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		if len(whole) > mostLine {
+			return nil, errLong
+		}
+		text, err = from.ReadSlice('\n')
+		whole = append(whole, text...)
+	}
+	if err != nil {
+		return nil, errors.New("it ended, or closed its output")
+	}
+	return whole, nil
+}
+
+// watch ends a program that hangs: that answers nothing although it was asked long ago, or whose every slot is taken by requests
+// that nobody waits for any more.
+func (r *run) watch() {
+	tick := time.NewTicker(max(r.program.longest/looks, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.dead:
+			return
+		case <-tick.C:
+		}
+		now, given, hangs := time.Since(r.began), 0, false
+		r.mu.Lock()
+		for _, a := range r.waiting {
+			if age := now - a.written; age > r.program.longest {
+				hangs = hangs || age > 2*r.program.longest && a.written > time.Duration(r.lastly.Load())
+				if a.given {
+					given++
+				}
+			}
+		}
+		r.mu.Unlock()
+		if hangs || given >= cap(r.slots) {
+			r.end(errors.New("it does not answer"))
+			return
+		}
+	}
+}
+
+// complain reads standard error and logs it: a line at a time, shortened, veiled, and not too many.
+func (r *run) complain(from *os.File) {
+	defer func() { _ = from.Close() }()
+	lines := bufio.NewReaderSize(from, 4<<10)
+	var since time.Time
+	told, dropped := 0, 0
+	for {
+		text, err := lines.ReadSlice('\n')
+		said := string(bytes.TrimSpace(text[:min(len(text), mostStderr)]))
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = lines.ReadSlice('\n')
+		}
+		if now := time.Now(); now.Sub(since) > stderrSpan {
+			if dropped > 0 {
+				r.program.log.Warn("an adapter wrote more to its log than is kept", "channel", r.program.channel, "count", dropped)
+			}
+			since, told, dropped = now, 0, 0
+		}
+		switch {
+		case said == "":
+		case told >= stderrRate:
+			dropped++
+		default:
+			told++
+			r.program.log.Info("an adapter says", "channel", r.program.channel, "line", r.program.veil.over(said))
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// end says that nothing will be answered any more, and kills the program with all that it started.
+func (r *run) end(why error) {
+	r.mu.Lock()
+	if !r.isDead() {
+		r.why = why
+		close(r.dead)
+	}
+	r.mu.Unlock()
+	_ = r.in.Close() // closing twice only says so
+	select {
+	case <-r.over:
+	default:
+		kill(r.cmd)
+	}
+}
+
+func (r *run) isDead() bool {
+	select {
+	case <-r.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *run) cause() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.why
+}
+
+// wait returns when the program is gone, with the reason.
+func (r *run) wait() error {
+	err := r.cmd.Wait()
+	kill(r.cmd) // what it started ends with it, and lets go of its output
+	last := time.NewTimer(parting)
+	defer last.Stop()
+	select {
+	case <-r.heard: // what it said last counts
+	case <-last.C:
+	}
+	r.end(errors.New("it ended"))
+	close(r.over)
+	why := r.cause()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return fmt.Errorf("%w (%s)", why, exit.ProcessState)
+	}
+	return why
+}
+
+// part waits for the answers that are due, ends the input, and kills the program if it stays.
+func (r *run) part(longest time.Duration) {
+	late := time.NewTimer(longest)
+	defer late.Stop()
+	for range cap(r.slots) {
+		select {
+		case r.slots <- struct{}{}: // nothing is asked any more once all are held
+			continue
+		case <-r.dead:
+		case <-late.C:
+		}
+		break
+	}
+	_ = r.in.Close()
+	last := time.NewTimer(parting)
+	defer last.Stop()
+	select {
+	case <-r.over:
+	case <-last.C:
+	}
+	r.end(errors.New("the channel was changed or the gateway stops"))
+}
