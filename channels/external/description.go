@@ -196,7 +196,7 @@ func (d Description) same(other Description) string {
 
 func (d Description) capabilities(pushed bool) channels.Capabilities {
 	c := channels.Capabilities{
-		Kind: d.Kind, TextLimit: d.Text.Limit, TextUnit: channels.Unit(d.Text.Unit), RichText: d.Text.Markup == HTML, Buttons: d.Buttons > 0,
+		Kind: d.Kind, TextLimit: d.Text.Limit, TextUnit: channels.Unit(d.Text.Unit), RichText: d.Text.Markup == HTML, Short: d.Text.Markup == TextMessage, Buttons: d.Buttons > 0,
 		Receipts: reaches[d.Receipts], ReceiptWithin: seconds(d.ReceiptWithin), Inbound: d.Inbound, Polled: d.Events != byNone && !pushed,
 		Sensitive: d.Sensitive, Reserved: slices.Clone(d.Reserved), DedupeWindow: seconds(d.Dedupe), LongestAttempt: seconds(d.Attempt),
 	}
