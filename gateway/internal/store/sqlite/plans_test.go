@@ -87,6 +87,8 @@ var hot = map[string]struct {
 	"forget answered": {forgetAnswered, []string{"answered USING COVERING INDEX answered_at (at<?)"}},
 	"answered":        {answeredQuery, []string{"answered USING PRIMARY KEY (group_id=? AND to_id=?)"}},
 	"retain events":   {forgetEvents, []string{"events USING COVERING INDEX events_over (end_at<?)"}},
+	"rota":            {rotaQuery + rotaByName, []string{"rotas USING INDEX sqlite_autoindex_rotas_2 (group_id=? AND name=?)"}},
+	"due rotas":       {rotaQuery + dueRotas, []string{"rotas USING INDEX rotas_due (next_at>? AND next_at<?)"}},
 	"feed":            {feedQuery, []string{"feeds USING INDEX sqlite_autoindex_feeds_1 (digest=?)"}},
 	"erase feeds":     {eraseStatements[5], []string{"feeds USING INDEX feeds_member (group_id=? AND member_id=?)"}},
 	"page":            {pageLinkQuery, []string{"page_links USING INDEX sqlite_autoindex_page_links_1 (digest=?)"}},
