@@ -178,18 +178,18 @@ type DutyMessage struct {
 const (
 	DutyBegins      = "duty-begins"       // to who is on duty for {rota} from now on, until {until}
 	DutyEnds        = "duty-ends"         // to who no longer is
-	DutyAskCover    = "duty-ask-cover"    // will she take over {rota} from {from} until {until}?
+	DutyAskCover    = "duty-ask-cover"    // will she take over {rota} from {when} until {until}?
 	DutyAskSwap     = "duty-ask-swap"     // the same, for her turn that begins at {take}
 	DutySwapAgreed  = "duty-swap-agreed"  // to who asked: yes
 	DutySwapRefused = "duty-swap-refused" // to who asked: no
-	NoticeGap       = "duty-gap"          // to owners: nobody is on duty for {rota} from {from} until {until}
+	NoticeGap       = "duty-gap"          // to owners: nobody is on duty for {rota} from {when} until {until}
 )
 
 // GapAhead is what owners are told of a time for which nobody is on duty.
 func GapAhead(r *Rota, from, to time.Time) OwnerNotice {
 	once := "gap/" + hex.EncodeToString(r.ID[:]) + "/" + strconv.FormatInt(from.Unix(), 10) + "/" + strconv.FormatInt(to.Unix(), 10)
 	return OwnerNotice{Once: once, GroupID: r.GroupID, Wording: NoticeGap,
-		Data: map[string]string{"rota": r.Shown(), "from": from.UTC().Format(time.RFC3339), "until": to.UTC().Format(time.RFC3339)}}
+		Data: map[string]string{"rota": r.Shown(), "when": from.UTC().Format(time.RFC3339), "until": to.UTC().Format(time.RFC3339)}}
 }
 
 // Rotas says who is on duty.

@@ -39,9 +39,9 @@ func (d *Desk) AskSwap(ctx context.Context, group gateway.ID, name string, s gat
 			return err
 		}
 		msg := gateway.DutyMessage{Group: group, Member: s.With, Key: "duty-ask-" + s.ID.String(), Wording: gateway.DutyAskCover, Expires: give.From,
-			Data: map[string]string{"rota": r.Shown(), "from": stamp(give.From), "until": stamp(give.To)}}
+			Data: map[string]string{"rota": r.Shown(), "when": stamp(give.From), "until": stamp(give.To)}}
 		if take != nil {
-			msg.Wording, msg.Data["take"] = gateway.DutyAskSwap, stamp(take.From)
+			msg.Wording, msg.Data["next"] = gateway.DutyAskSwap, stamp(take.From)
 			if take.From.Before(msg.Expires) {
 				msg.Expires = take.From
 			}
