@@ -179,7 +179,7 @@ const (
 	DutyBegins      = "duty-begins"       // to who is on duty for {rota} from now on, until {until}
 	DutyEnds        = "duty-ends"         // to who no longer is
 	DutyAskCover    = "duty-ask-cover"    // will she take over {rota} from {when} until {until}?
-	DutyAskSwap     = "duty-ask-swap"     // the same, for her turn that begins at {take}
+	DutyAskSwap     = "duty-ask-swap"     // the same, for her turn that begins at {next}
 	DutySwapAgreed  = "duty-swap-agreed"  // to who asked: yes
 	DutySwapRefused = "duty-swap-refused" // to who asked: no
 	NoticeGap       = "duty-gap"          // to owners: nobody is on duty for {rota} from {when} until {until}

@@ -62,7 +62,7 @@ func (sh *shell) rotaPut() *cobra.Command {
 			}
 		}
 		for _, m := range members {
-			id, err := memberOf(ctx, api, group, m)
+			id, err := memberID(ctx, api, group, m)
 			if err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func (sh *shell) rotaPut() *cobra.Command {
 				return err
 			}
 			if who != "" {
-				if one.Member, err = memberOf(ctx, api, group, who); err != nil {
+				if one.Member, err = memberID(ctx, api, group, who); err != nil {
 					return err
 				}
 			}
@@ -102,21 +102,6 @@ func wallOf(flag, text string) (civil.Wall, error) {
 		return 0, wrong("--%s: %w", flag, err)
 	}
 	return w, nil
-}
-
-// memberOf finds a member by her id, or by the group's own name for her.
-func memberOf(ctx context.Context, api *client.Client, group, arg string) (gateway.ID, error) {
-	if id, err := gateway.ParseID(arg); err == nil {
-		return id, nil
-	}
-	found, err := api.FindMembers(ctx, group, "ref", gateway.Private(arg))
-	if err != nil {
-		return gateway.ID{}, err
-	}
-	if len(found) != 1 {
-		return gateway.ID{}, wrong("the group has no member that it calls so; member list shows the ids of all")
-	}
-	return found[0], nil
 }
 
 // turnLine writes a turn on the clocks of its rota.
@@ -187,7 +172,7 @@ func (sh *shell) rotaOverride() *cobra.Command {
 			return err
 		}
 		if member != "" {
-			if o.Member, err = memberOf(ctx, api, group, member); err != nil {
+			if o.Member, err = memberID(ctx, api, group, member); err != nil {
 				return err
 			}
 		}
@@ -220,7 +205,7 @@ func (sh *shell) rotaAway() *cobra.Command {
 		if a.From, a.To, err = stretch(from, to); err != nil {
 			return err
 		}
-		if a.Member, err = memberOf(ctx, api, group, args[0]); err != nil {
+		if a.Member, err = memberID(ctx, api, group, args[0]); err != nil {
 			return err
 		}
 		names, err := api.NoteAbsence(ctx, group, a)
@@ -251,10 +236,10 @@ func (sh *shell) rotaSwap() *cobra.Command {
 		if s.Take, err = wallOf("take", take); err != nil {
 			return err
 		}
-		if s.From, err = memberOf(ctx, api, group, from); err != nil {
+		if s.From, err = memberID(ctx, api, group, from); err != nil {
 			return err
 		}
-		if s.With, err = memberOf(ctx, api, group, with); err != nil {
+		if s.With, err = memberID(ctx, api, group, with); err != nil {
 			return err
 		}
 		if s, err = api.AskSwap(ctx, group, args[0], s); err != nil {
