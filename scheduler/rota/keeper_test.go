@@ -23,8 +23,9 @@ type shelf struct {
 
 func (s *shelf) PutRota(_ context.Context, r gateway.Rota, say gateway.RotaSayings) (gateway.Rota, error) {
 	if s.meddled != nil {
-		s.meddled()
+		meddle := s.meddled
 		s.meddled = nil
+		meddle()
 	}
 	if r.Revision != s.rota.Revision {
 		return r, gateway.ErrStale

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -13,9 +14,9 @@ import (
 func (w *world) onDuty(c *client.Client, ok func(string, error), is func(string, bool, any, error)) {
 	ctx := w.t.Context()
 	other := w.another()
-	start := civil.At(2026, 3, 28, 8, 0, 0)
-	r, err := c.PutRota(ctx, "berlin", "telephone", gateway.DocumentRota{Title: "Telephone", Kind: gateway.RotaDays, Start: start, Members: []gateway.ID{w.member, other}})
-	is("put rota", r.Zone == "Europe/Berlin" && r.Every == 1, r, err)
+	start := civil.Of(w.clock.Now(), time.UTC).Wall.Midnight()
+	r, err := c.PutRota(ctx, "berlin", "telephone", gateway.DocumentRota{Title: "Telephone", Kind: gateway.RotaDays, Zone: "UTC", Start: start, Members: []gateway.ID{w.member, other}})
+	is("put rota", r.Zone == "UTC" && r.Every == 1, r, err)
 	rotas, err := c.Rotas(ctx, "berlin")
 	is("rotas", len(rotas) == 1 && rotas[0].Title == "Telephone", rotas, err)
 	table, err := c.Rota(ctx, "berlin", "telephone", w.clock.Now(), 2)
@@ -66,4 +67,37 @@ func TestARotaIsRefused(t *testing.T) {
 	if all, err := c.Rotas(t.Context(), "berlin"); err != nil || len(all) != 0 {
 		t.Errorf("kept are %v, %v", all, err)
 	}
+}
+
+// onDutyAt is what can be asked about rotas that are there.
+type onDutyAt struct {
+	other, swap, override gateway.ID
+	give                  string
+}
+
+// duties makes rotas with an open question and an override.
+func (w *world) duties() (d onDutyAt) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	start := civil.Of(w.clock.Now(), time.UTC).Wall.Midnight()
+	found, err := w.store.FindMembers(ctx, w.berlin.ID, "ref", "K-31")
+	must(w.t, err)
+	if len(found) == 0 {
+		c, _ := w.client("berlin administrator")
+		_, err := c.ImportMembers(ctx, "berlin", strings.NewReader(people+row("K-31", "Somebody", "+447700900131")), gateway.ImportOptions{})
+		must(w.t, err)
+		found, err = w.store.FindMembers(ctx, w.berlin.ID, "ref", "K-31")
+		must(w.t, err)
+	}
+	d.other, d.give = found[0], (start + 2*civil.Day).String()
+	for _, name := range []string{"kept", "spare", "asked"} {
+		_, _, err := w.server.Rotas.Put(ctx, w.berlin, gateway.Rota{Name: name, Rotation: gateway.Rotation{Kind: gateway.RotaDays, Zone: "UTC", Start: start, Members: []gateway.ID{w.member, d.other}}})
+		must(w.t, err)
+	}
+	s, err := w.server.Rotas.AskSwap(ctx, w.berlin.ID, "kept", gateway.Swap{From: w.member, With: d.other, Give: start + 4*civil.Day})
+	must(w.t, err)
+	r, err := w.server.Rotas.Override(ctx, w.berlin.ID, "kept", gateway.RotaOverride{From: start, To: start + civil.Hour})
+	must(w.t, err)
+	d.swap, d.override = s.ID, r.Overrides[len(r.Overrides)-1].ID
+	return d
 }
