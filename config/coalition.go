@@ -45,6 +45,7 @@ type Group struct {
 // Replies is a group's own about what its members write.
 type Replies struct {
 	Contact  string         `yaml:"contact" doc:"how members reach a person; HELP says it; absent: it says that a person reads the answers"`
+	Rota     string         `yaml:"rota" doc:"the rota whose holder is told that somebody waits for an answer; absent: the group's owners are"`
 	Words    []CommandWords `yaml:"words" max:"12" doc:"more words for commands"`
 	KeepDays int            `yaml:"keep_days" doc:"for how many days messages and the answers to them are kept, 1 to 30; absent: 30"`
 	Acks     []AckWords     `yaml:"acks" max:"100" doc:"words that acknowledge an alert, by language"`

@@ -241,6 +241,7 @@ type Feed struct {
 	ID        ID        `json:"id"`
 	GroupID   ID        `json:"group_id"`
 	MemberID  ID        `json:"member_id,omitzero"` // whose topics it holds; zero: it holds all that the group has
+	RotaID    ID        `json:"rota_id,omitzero"`   // whose turns it holds; zero: it is one of events
 	Label     string    `json:"label,omitempty"`    // what it is for
 	Digest    []byte    `json:"-"`                  // SHA-256 of the token in its address; the token has 256 random bits
 	CreatedAt time.Time `json:"created_at"`
@@ -254,7 +255,7 @@ type IssuedFeed struct {
 
 // Feeds keeps feeds. Erasing a member deletes hers.
 type Feeds interface {
-	// PutFeed keeps a feed; ErrNotFound: the group has no such member.
+	// PutFeed keeps a feed; ErrNotFound: the group has no such member or rota.
 	PutFeed(ctx context.Context, f Feed) error
 	// Feeds lists a group's in order of id, behind after.
 	Feeds(ctx context.Context, group, after ID, limit int) ([]Feed, error)

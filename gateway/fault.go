@@ -59,6 +59,7 @@ func Faultf(code Code, format string, args ...any) *Fault {
 var (
 	ErrNotFound  = &Fault{Code: CodeNotFound}
 	ErrConflict  = &Fault{Code: CodeConflict}
+	ErrNobody    = &Fault{Code: CodeNobody}
 	ErrKeyReused = &Fault{Code: CodeKeyReused}
 )
 

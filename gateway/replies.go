@@ -5,6 +5,9 @@ type Replies struct {
 	// Contact is how members reach a person, such as a telephone number or an office hour; HELP and WHO say it. Empty: they
 	// say that a person reads the answers. At most MaxContact characters.
 	Contact string `json:"contact,omitempty" maxLength:"60"`
+	// Rota names the rota whose holder is told that somebody waits for an answer. Empty, or nobody is on duty: the group's
+	// owners are.
+	Rota string `json:"rota,omitempty" maxLength:"40"`
 	// Words are other ways to say a command, by the command: stop, stop-all, start, pause, language, help, who, yes.
 	Words map[string][]string `json:"words,omitempty"`
 	// KeepDays is for how many days messages, the answers to them and their conversations are kept, 1 to 30; zero: 30. Commands

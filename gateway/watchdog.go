@@ -30,6 +30,8 @@ const (
 	CalendarFailing FindingCode = "calendar-failing"
 	InboxUnread     FindingCode = "inbox-unread"
 	NotHeard        FindingCode = "not-heard"
+	RoleEnds        FindingCode = "role-ends"
+	RoleAlone       FindingCode = "role-alone"
 )
 
 // Watch is one thing that the watchdog looks for.
@@ -73,8 +75,15 @@ func Watched() []Watch {
 			Text: "somebody wrote, and nobody has read it for more than a day: see inbox list"},
 		{Code: NotHeard, Looks: 1, Silent: true,
 			Text: "what members sent to the channel {name} while nobody listened is not all heard ({part}), STOP perhaps among it, and routine messages leave again: see channel list for when that was, and look at the provider who wrote then"},
+		{Code: RoleEnds, Looks: 1, Silent: true,
+			Text: "a token with the role {name} ends on {part}: see token list, and issue another before then if its holder goes on"},
+		{Code: RoleAlone, Patience: 7 * 24 * time.Hour, Looks: 1, Silent: true,
+			Text: "one token only has the role {name}: if it is lost, nobody of the group can act for it. Issue a second one, for somebody else, with token create"},
 	}
 }
+
+// RoleNotice is how long before a role ends its holders are told.
+const RoleNotice = 7 * 24 * time.Hour
 
 // WatchFor gives what Watched says of a code; one that it does not know is for an older or newer release to explain.
 func WatchFor(code FindingCode) Watch {

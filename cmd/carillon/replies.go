@@ -10,14 +10,14 @@ import (
 
 // repliesOf reads a coalition file's replies of a group; nil: it has none.
 func repliesOf(c config.Replies) *gateway.Replies {
-	r := gateway.Replies{Contact: c.Contact, KeepDays: c.KeepDays, Words: map[string][]string{}, Acks: map[string][]string{}}
+	r := gateway.Replies{Contact: c.Contact, Rota: c.Rota, KeepDays: c.KeepDays, Words: map[string][]string{}, Acks: map[string][]string{}}
 	for _, w := range c.Words {
 		r.Words[w.Command] = append(r.Words[w.Command], w.Words...)
 	}
 	for _, a := range c.Acks {
 		r.Acks[a.Language] = append(r.Acks[a.Language], a.Words...)
 	}
-	if r.Contact == "" && len(r.Words)+len(r.Acks)+r.KeepDays == 0 {
+	if r.Contact == "" && r.Rota == "" && len(r.Words)+len(r.Acks)+r.KeepDays == 0 {
 		return nil
 	}
 	return &r
@@ -27,6 +27,7 @@ func repliesOf(c config.Replies) *gateway.Replies {
 func writtenReplies(r gateway.Replies) map[string]any {
 	out := map[string]any{}
 	given(out, "contact", r.Contact)
+	given(out, "rota", r.Rota)
 	list := func(name, of string, all map[string][]string) {
 		var lists []map[string]any
 		for _, key := range slices.Sorted(maps.Keys(all)) {

@@ -67,8 +67,22 @@ func (a *App) tell(ctx context.Context, n gateway.OwnerNotice) error {
 	}
 	note := fanout.Note{Group: group, Key: "notice-" + n.ID.String(), Wording: n.Wording, Class: gateway.Alert, Data: n.Data, Author: "carillon",
 		Audience: gateway.Audience{Topic: gateway.OwnersTopic, Avoid: n.Avoid}}
-	if _, err := a.fanout.Tell(ctx, note); err != nil {
+	_, err := a.toDuty(ctx, note, n)
+	if errors.Is(err, gateway.ErrNobody) {
+		_, err = a.fanout.Tell(ctx, note)
+	}
+	if err != nil {
 		return err
 	}
 	return a.store.Told(ctx, n.ID)
+}
+
+// toDuty sends a notice to who is on duty for it instead; ErrNobody: nobody is, or she cannot be told.
+func (a *App) toDuty(ctx context.Context, note fanout.Note, n gateway.OwnerNotice) (gateway.Submission, error) {
+	holder := a.onDuty(ctx, n)
+	if holder.IsZero() {
+		return gateway.Submission{}, gateway.ErrNobody
+	}
+	note.Class, note.Audience = gateway.Account, gateway.Audience{Members: []gateway.ID{holder}}
+	return a.fanout.Tell(ctx, note)
 }

@@ -50,6 +50,7 @@ func deeds(w *world) map[string]deed {
 	why := map[string]string{"reason": "incident"}
 	weekly := map[string]any{"cron": "0 9 * * MON", "send": map[string]any{"kind": "report", "topic": "reports", "words": map[string]string{"en": "Hello."}}}
 	kept := w.schedule("kept")
+	duty := w.duties()
 	w.schedule("spare")
 	freeze, approve := w.server.Reports.Freeze, w.server.Reports.Approve
 	return map[string]deed{
@@ -84,7 +85,12 @@ func deeds(w *world) map[string]deed {
 		"list-schedules": {}, "get-schedule": {path: "schedules/kept"}, "put-schedule": {path: "schedules/weekly", body: weekly}, "delete-schedule": {path: "schedules/spare"},
 		"preview-schedule": {body: weekly}, "next-runs": {path: "schedules/kept/next"}, "preview-week": {query: "?topic=reports"}, "list-occurrences": {path: "schedules/kept/occurrences"},
 		"pause-schedule": {path: "schedules/kept/pause"}, "resume-schedule": {path: "schedules/kept/resume"}, "run-schedule": {path: "schedules/kept/run"},
-		"skip-run":    {path: "schedules/kept/skip", query: "?run=" + url.QueryEscape(kept)},
+		"skip-run":   {path: "schedules/kept/skip", query: "?run=" + url.QueryEscape(kept)},
+		"list-rotas": {}, "get-rota": {path: "rotas/kept"}, "put-rota": {path: "rotas/new", body: map[string]any{"rotation": "days", "start": "2026-03-28T08:00"}}, "delete-rota": {path: "rotas/spare"},
+		"override-rota": {path: "rotas/kept/overrides", body: map[string]any{"from": "2026-03-28T08:00", "to": "2026-03-29T08:00"}},
+		"note-absence":  {path: "absences", body: map[string]any{"member_id": w.member, "from": "2026-03-28T08:00", "to": "2026-03-29T08:00"}},
+		"ask-swap":      {path: "rotas/asked/swaps", body: map[string]any{"from_id": w.member, "with_id": duty.other, "give": duty.give}},
+		"answer-swap":   {path: "rotas/kept/swaps/" + duty.swap.String() + "/answer", body: map[string]any{"yes": false}}, "withdraw-from-rota": {path: "rotas/kept/changes/" + duty.override.String()},
 		"list-series": {}, "put-series": {path: "series/new", body: map[string]any{"title": "News", "topic": "reports"}}, "list-editions": {path: path.Dir(w.edition("listed"))}, "get-edition": {path: w.edition("read")},
 		"put-indicators": {path: w.counting("counting"), body: strings.NewReader("meals\n412\n"), header: map[string]string{"Content-Type": "text/csv"}},
 		"contribute":     {body: map[string]any{"series": "listed", "section": "lessons", "texts": map[string]string{"en": "More chairs."}}},

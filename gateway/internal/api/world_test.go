@@ -26,6 +26,7 @@ import (
 	"github.com/carillon-gateway/carillon/scheduler"
 	"github.com/carillon-gateway/carillon/scheduler/agenda"
 	reporting "github.com/carillon-gateway/carillon/scheduler/report"
+	"github.com/carillon-gateway/carillon/scheduler/rota"
 )
 
 // world is an instance as its users meet it: a real server, a real ledger, and three groups. Berlin has an
@@ -71,7 +72,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	w.fake = &services{Store: w.store, clock: w.clock, checked: gateway.CheckResult{OK: true}}
 	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: func() []string { return []string{"sms"} }, Now: w.clock.Now,
 		Usable: func(gateway.ID) []gateway.Channel { return nil }, Parse: parseSMS})
-	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, CheckSeries: reporting.Check, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now),
+	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, CheckSeries: reporting.Check, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now), Rotas: rota.NewDesk(w.store, sends{}, w.clock.Now),
 		Inbox:   inbound.NewDesk(inbound.DeskParts{Conversations: w.store, Answers: w.store, Members: w.store, Groups: w.store, Deliveries: w.store, Post: posts{}}),
 		Inviter: invites{w.store}, Invitations: w.store, Access: w.store, Replays: w.store, Applied: w.store, Countries: map[string]bool{"sms": true, "telegram": false}, Status: w.fake.status, Ready: func(context.Context) []string { return w.fake.unready }, Metrics: prometheus.NewRegistry(),
 		WeekText: func(_ context.Context, _ gateway.Group, topic, locale string) (gateway.WeekText, error) {
@@ -423,3 +424,10 @@ var (
 	_ Ledger     = (*sqlite.Store)(nil)
 	_ Wordings   = (*sqlite.Store)(nil)
 )
+
+// ReadyDuty makes ready what is said of duty.
+func (sends) ReadyDuty(_ context.Context, m gateway.DutyMessage) (*gateway.ReadyBroadcast, error) {
+	now := time.Date(2026, 3, 28, 9, 0, 0, 0, time.UTC)
+	return &gateway.ReadyBroadcast{Fingerprint: []byte(m.Key), Broadcast: gateway.Broadcast{ID: gateway.NewID(), GroupID: m.Group, Key: m.Key, Kind: gateway.Kind(m.Wording), Class: gateway.Account, Audience: gateway.Audience{Members: []gateway.ID{m.Member}},
+		Words: gateway.Words{Sources: map[string]string{"en": "Duty"}}, State: gateway.Planning, Policy: gateway.PolicyOf(gateway.Account), CreatedAt: now, StartAt: now, ExpiresAt: m.Expires}}, nil
+}

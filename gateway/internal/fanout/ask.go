@@ -8,7 +8,9 @@ import (
 )
 
 // asks reports whether a shipped text asks for YES. Where there are buttons one says it.
-func asks(k gateway.Kind) bool { return k == templates.EnrolAsk || k == templates.LinkAsk }
+func asks(k gateway.Kind) bool {
+	return k == templates.EnrolAsk || k == templates.LinkAsk || k == gateway.DutyAskCover || k == gateway.DutyAskSwap
+}
 
 // yesAction is what the button brings back: the word that counts in every language.
 const yesAction = "YES"

@@ -75,6 +75,7 @@ type Parts struct {
 	Limits   gateway.Tries // of Answer; nil: nothing limits it
 	Duty     Duty
 	Guests   Guests
+	Swaps    Duties                                            // nil: a yes is never one to a swap of duty
 	Country  func(kind string, address gateway.Private) string // as of gateway.PointRef
 
 	// Page sends a member a link to her own page, to that contact point; the key makes it happen once. Nil: there are no pages.

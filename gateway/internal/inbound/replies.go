@@ -16,12 +16,12 @@ import (
 // command or a carrier has in any shipped language cannot acknowledge an alert, nor mean another command: where a carrier
 // takes it, the message never comes, and she is cut off (providers.md 4.5).
 func CheckReplies(given *gateway.Replies) (*gateway.Replies, error) {
-	if given == nil || given.Contact == "" && len(given.Words) == 0 && len(given.Acks) == 0 && given.KeepDays == 0 {
+	if given == nil || given.Contact == "" && given.Rota == "" && len(given.Words) == 0 && len(given.Acks) == 0 && given.KeepDays == 0 {
 		return nil, nil
 	}
 	var wrong []string
 	say := func(form string, args ...any) { wrong = append(wrong, fmt.Sprintf(form, args...)) }
-	r := &gateway.Replies{Contact: strings.TrimSpace(given.Contact), KeepDays: given.KeepDays}
+	r := &gateway.Replies{Contact: strings.TrimSpace(given.Contact), KeepDays: given.KeepDays, Rota: given.Rota}
 	if most := int(gateway.KeepConversations.Hours() / 24); r.KeepDays < 0 || r.KeepDays > most {
 		say("replies.keep_days: 1 to %d days; leave it out for %d", most, most)
 	}

@@ -147,6 +147,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		if taken, err := v.takeLinked(ctx, owners); err != nil || taken {
 			return err
 		}
+		if taken, err := v.swapDuty(ctx, owners); err != nil || taken {
+			return err
+		}
 		_, err := v.confirm(ctx, owners)
 		return err
 	case links:

@@ -39,6 +39,7 @@ type Store interface {
 	gateway.Events
 	gateway.Reminders
 	gateway.Feeds
+	gateway.RotaBook
 	gateway.Invitations
 	gateway.Enrolments
 	gateway.Tries

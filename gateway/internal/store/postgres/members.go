@@ -144,6 +144,7 @@ var eraseStatements = [...]string{
 	"DELETE FROM feeds WHERE group_id = $1 AND member_id = $2",
 	"DELETE FROM page_links WHERE group_id = $1 AND member_id = $2",
 	"DELETE FROM enrolments WHERE group_id = $1 AND member_id = $2",
+	"UPDATE rotas SET next_at = 1 WHERE group_id = $1 AND $2::uuid IS NOT NULL", // a turn of hers is a gap now
 }
 
 // Evidence lists a member's consents, oldest first.

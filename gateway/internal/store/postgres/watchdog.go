@@ -27,6 +27,8 @@ var watchQueries = [...]struct {
 		WHERE NOT EXISTS (SELECT FROM occurrences n WHERE n.group_id = o.group_id AND n.schedule_id = o.schedule_id AND n.id > o.id) ORDER BY o.recorded_at DESC LIMIT 100`},
 	{gateway.CalendarFailing, `SELECT group_id, id, name, fresh, 0::bigint, '' FROM calendars WHERE position('"failing_since":' IN fresh) > 0 AND $1::bigint > 0 ORDER BY group_id, id LIMIT 1000`},
 	{gateway.InboxUnread, "SELECT group_id, group_id, '', '', min(unread_at), '' FROM threads WHERE unread_at > 0 AND unread_at <= $1 GROUP BY group_id LIMIT 1000"},
+	{gateway.RoleEnds, row.RoleEndsQuery("$1::bigint")},
+	{gateway.RoleAlone, row.RoleAloneQuery("$1::bigint", nobody)},
 	{gateway.NotHeard, row.GapQuery("$1")},
 }
 

@@ -40,6 +40,8 @@ func Signs(code gateway.FindingCode, now time.Time, found []Overdue) ([]gateway.
 				return nil, fmt.Errorf("reading how fresh a calendar is: %w", err)
 			}
 			o.At, o.Part = fresh.Since, ""
+		case gateway.RoleEnds:
+			o.Part, o.At = o.At.UTC().Format(time.DateOnly), o.At.Add(-gateway.RoleNotice)
 		}
 		if !o.At.After(latest) {
 			signs = append(signs, gateway.Sign{Finding: gateway.Finding{Code: code, GroupID: o.Group, About: o.About, Name: o.Name, Part: o.Part, Since: o.At}, Mark: o.Mark})
@@ -49,6 +51,17 @@ func Signs(code gateway.FindingCode, now time.Time, found []Overdue) ([]gateway.
 		signs = []gateway.Sign{slices.MinFunc(signs, func(a, b gateway.Sign) int { return a.Since.Compare(b.Since) })}
 	}
 	return signs, nil
+}
+
+// RoleEndsQuery finds the tokens whose role ends within gateway.RoleNotice; until is the place of the time among the arguments.
+func RoleEndsQuery(until string) string {
+	return fmt.Sprintf("SELECT group_id, id, role, '', expires_at, '' FROM tokens WHERE expires_at > %[1]s AND expires_at <= %[1]s + %[2]d ORDER BY expires_at LIMIT 100", until, gateway.RoleNotice.Microseconds())
+}
+
+// RoleAloneQuery finds the groups with one administrator, since when she can have been the only one; none is what no group is.
+func RoleAloneQuery(until, none string) string {
+	return fmt.Sprintf("SELECT group_id, group_id, 'administrator', '', max(created_at), '' FROM tokens WHERE role = 'administrator' AND group_id <> %s AND (expires_at = 0 OR expires_at > %s + %d) GROUP BY group_id HAVING count(*) = 1 LIMIT 100",
+		none, until, gateway.WatchFor(gateway.RoleAlone).Patience.Microseconds())
 }
 
 // FindingColumns are the columns of a finding; FindingInto names where they go.

@@ -196,22 +196,22 @@ func (s *Store) SaveReading(ctx context.Context, r gateway.Reading) error {
 // PutFeed keeps a feed.
 func (s *Store) PutFeed(ctx context.Context, f gateway.Feed) error {
 	return s.write.do(ctx, true, func(t *txn) error {
-		n, err := t.exec("INSERT INTO feeds (group_id, id, member_id, label, digest, created_at) SELECT ?1,?2,?3,?4,?5,?6 WHERE ?7 OR EXISTS (SELECT 1 FROM members WHERE group_id = ?1 AND id = ?3)",
-			f.GroupID, f.ID, f.MemberID[:], f.Label, f.Digest, row.ToMicros(f.CreatedAt), f.MemberID.IsZero())
+		n, err := t.exec("INSERT INTO feeds (group_id, id, member_id, label, digest, created_at, rota_id) SELECT ?1,?2,?3,?4,?5,?6,?8 WHERE (?7 OR EXISTS (SELECT 1 FROM members WHERE group_id = ?1 AND id = ?3)) AND (?9 OR EXISTS (SELECT 1 FROM rotas WHERE group_id = ?1 AND id = ?8))",
+			f.GroupID, f.ID, f.MemberID[:], f.Label, f.Digest, row.ToMicros(f.CreatedAt), f.MemberID.IsZero(), f.RotaID[:], f.RotaID.IsZero())
 		if err == nil && n == 0 {
-			err = missing("member")
+			err = missing("member or rota")
 		}
 		return err
 	})
 }
 
 const (
-	feedColumns = "group_id, id, member_id, label, digest, created_at"
+	feedColumns = "group_id, id, member_id, label, digest, created_at, rota_id"
 	feedQuery   = "SELECT " + feedColumns + " FROM feeds WHERE digest = ?"
 )
 
 func feedInto(f *gateway.Feed) []any {
-	return []any{&f.GroupID, &f.ID, &f.MemberID, &f.Label, &f.Digest, &f.CreatedAt}
+	return []any{&f.GroupID, &f.ID, &f.MemberID, &f.Label, &f.Digest, &f.CreatedAt, &f.RotaID}
 }
 
 // Feeds lists a group's.

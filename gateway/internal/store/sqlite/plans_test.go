@@ -85,6 +85,8 @@ var hot = map[string]struct {
 	"retain told":     {forgetReminders, []string{"reminders USING COVERING INDEX reminders_age (at<?)"}},
 	"calendar events": {calendarEvents, []string{"events USING INDEX events_of (group_id=? AND calendar_id=? AND end_at>?)"}},
 	"retain events":   {forgetEvents, []string{"events USING COVERING INDEX events_over (end_at<?)"}},
+	"rota":            {rotaQuery + rotaByName, []string{"rotas USING INDEX sqlite_autoindex_rotas_2 (group_id=? AND name=?)"}},
+	"due rotas":       {rotaQuery + dueRotas, []string{"rotas USING INDEX rotas_due (next_at>? AND next_at<?)"}},
 	"feed":            {feedQuery, []string{"feeds USING INDEX sqlite_autoindex_feeds_1 (digest=?)"}},
 	"erase feeds":     {eraseStatements[5], []string{"feeds USING INDEX feeds_member (group_id=? AND member_id=?)"}},
 	"page":            {pageLinkQuery, []string{"page_links USING INDEX sqlite_autoindex_page_links_1 (digest=?)"}},

@@ -145,6 +145,8 @@ func run(t *testing.T, open Open) {
 		{"members have wishes about reminders", reminderWishes},
 		{"the first quiet hours of a group move its reminders", firstQuiet},
 		{"feeds are secret and end", feeds},
+		{"a rota is kept, and what is said with it", rotas},
+		{"a role that ends, or has one holder, is found", roleSigns},
 		{"a link to her page works for a time", pageLinks},
 		{"a code is used once", pageCodes},
 		{"an address is nobody's until it is proven", proving},

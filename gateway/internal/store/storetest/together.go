@@ -35,6 +35,7 @@ func runTogether(t *testing.T, open Open, shared bool) {
 		{"an erasure meets what she writes", false, eraseMeetsInbound},
 		{"two processes let go what a cap held", false, uncappedTwice},
 		{"two schedulers see the same run", false, firedTwice},
+		{"two keepers see duty pass on", false, handedOverTwice},
 		{"an import outlives another process's start", true, importLives},
 		{"an import that was left behind is undone", true, importLeft},
 		{"a group is known everywhere", true, knownEverywhere},

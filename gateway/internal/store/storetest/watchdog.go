@@ -123,6 +123,34 @@ func signs(t *testing.T, open Open) {
 	same(t, "decided", w.signs(), []string{})
 }
 
+// A role is found before it ends, and an administrator who has been the only one for long.
+func roleSigns(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	token := func(role gateway.Role, lasts time.Duration) gateway.Token {
+		_, digest := gateway.MintToken()
+		k := gateway.Token{ID: gateway.NewID(), GroupID: w.group.ID, Role: role, Label: "the office", Digest: digest, CreatedAt: w.clock.Now()}
+		if lasts > 0 {
+			k.ExpiresAt = w.clock.Now().Add(lasts)
+		}
+		w.ok(w.PutToken(w.ctx, k))
+		return k
+	}
+	only := token(gateway.Administrator, 0)
+	token(gateway.Approver, gateway.RoleNotice+time.Hour)
+	same(t, "at first", w.signs(), []string{})
+	w.clock.Wind(time.Hour)
+	same(t, "a week before it ends", w.signs(), []string{"role-ends approver 2026-04-04"})
+	w.clock.Wind(gateway.RoleNotice)
+	same(t, "it has ended, and the administrator is alone", w.signs(), []string{"role-alone administrator "})
+	second := token(gateway.Administrator, 30*24*time.Hour)
+	same(t, "a second one", w.signs(), []string{})
+	w.clock.Wind(30 * 24 * time.Hour)
+	same(t, "the second one has ended", w.signs(), []string{"role-alone administrator "})
+	w.ok(w.RevokeToken(w.ctx, w.group.ID, second.ID))
+	w.ok(w.RevokeToken(w.ctx, w.group.ID, only.ID))
+	same(t, "nobody: the operator acts for the group", w.signs(), []string{})
+}
+
 // What is found is open until it is well; those concerned are told of both, once each.
 func findings(t *testing.T, open Open) {
 	w := newWorld(t, open)
