@@ -144,6 +144,8 @@ type HandedIn struct {
 	Drafts []DraftText `json:"drafts,omitempty"` // what it may say although nobody has reviewed it
 	// Pointers of a new sensitive text: who, by the channel that she prefers, gets only a pointer.
 	Pointers []PointerCount `json:"pointers,omitempty"`
+	// Release says that a second person is needed: it waits for her, or it went without her.
+	Release *ReleaseNeed `json:"release,omitempty"`
 }
 
 // DraftText is a text that would be sent although nobody has reviewed it.

@@ -87,8 +87,8 @@ type EditionStep struct {
 
 // Hand is who does something: a token, or with a zero id something that is no person.
 type Hand struct {
-	Label string
-	Token ID
+	Label string `json:"label"`
+	Token ID     `json:"token_id,omitzero"`
 }
 
 // Contribution is what one group says in one section of an edition.

@@ -46,6 +46,7 @@ type Store interface {
 	gateway.Schedules
 	gateway.Timetable
 	gateway.Reports
+	gateway.Releases
 	gateway.Indicators
 	gateway.PublicEditions
 	gateway.Watchdog

@@ -55,7 +55,7 @@ const (
 // Tables lists all tables of a ledger, in the order in which they are copied.
 var Tables = []Table{
 	{Name: "groups", From: "groups t", Key: "t.no", Columns: columns("id uuid", "slug text", "name text", "locale text", "fallback text", "zone text", "region text", "topics text", "floor int",
-		"key_id text", "key_sealed bytes", "created_at int", "budget text", "countries text", "replies text")},
+		"key_id text", "key_sealed bytes", "created_at int", "budget text", "countries text", "replies text", "release text")},
 	{Name: "members", From: "members t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "import_id uuid", "line int", "locale text", "fallback text", "zone text", "neutral bool",
 		"tags text", "key_sealed bytes", "name_sealed bytes", "ref_sealed bytes", "ref_index bytes", "created_at int", "quiet text", "leads text", "paused_until int", "own int")},
 	{Name: "contact_points", From: "contact_points t", Key: "t.group_id, t.member_id, t.id", Columns: columns("group_id uuid", "member_id uuid", "id uuid", "position int", "kind text", "state int",
@@ -88,6 +88,8 @@ var Tables = []Table{
 		"paused bool", "paused_until int", "next_run text", "next_at int", "changed_at int")},
 	{Name: "occurrences", From: "occurrences t", Key: "t.group_id, t.schedule_id, t.run", Columns: columns("group_id uuid", "schedule_id uuid", "run text", "id uuid", "at int", "state text",
 		"reason text", "detail text", "decided_by text", "broadcast_id uuid", "recorded_at int")},
+	{Name: "releases", From: "releases t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "key text", "fingerprint bytes", "state text", "revision int", "digest text", "created_at int",
+		"expires_at int", "forget_at int", "record_sealed bytes", "draft_sealed bytes")},
 	{Name: "series", From: "series t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "name text", "revision int", "next_at int", "body_sealed bytes")},
 	{Name: "editions", From: "editions t", Key: "t.group_id, t.series_id, t.number", Columns: columns("group_id uuid", "series_id uuid", "number int", "id uuid", "state text", "revision int",
 		"broadcast_id uuid", "body_sealed bytes")},

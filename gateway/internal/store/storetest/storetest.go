@@ -156,6 +156,7 @@ func run(t *testing.T, open Open) {
 		{"what is tried often is refused", tries},
 		{"schedules are kept, changed and deleted", schedules},
 		{"an edition is written by steps, and sent once", reports},
+		{"what needs a second person waits for her", releases},
 		{"a correction is for those who were told", told},
 		{"a run has one outcome", firing},
 		{"a person decides about a run", deciding},
