@@ -91,6 +91,16 @@ type Hand struct {
 	Token ID     `json:"token_id,omitzero"`
 }
 
+// ApprovedByPerson reports whether the last to approve it was a person, and not the rule of its series.
+func (e *Edition) ApprovedByPerson() bool {
+	for _, s := range slices.Backward(e.Steps) {
+		if s.To == EditionApproved {
+			return !s.Token.IsZero()
+		}
+	}
+	return false
+}
+
 // Contribution is what one group says in one section of an edition.
 type Contribution struct {
 	Group   string            `json:"group"` // slug of the group that says it
