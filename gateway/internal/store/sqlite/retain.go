@@ -112,6 +112,10 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
+	alerts, err := t.retainAlerts(limit)
+	if err != nil {
+		return 0, false, err
+	}
 	said, most, err := t.retainThreads(limit)
-	return n + answers + texts + events + told + guests + tries + runs + links + claims + drafts + released + said, max(len(over), answers, texts, events, told, guests, tries, runs, links, claims, drafts, released, most) >= limit, err
+	return n + alerts + answers + texts + events + told + guests + tries + runs + links + claims + drafts + released + said, max(len(over), alerts, answers, texts, events, told, guests, tries, runs, links, claims, drafts, released, most) >= limit, err
 }
