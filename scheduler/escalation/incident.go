@@ -41,7 +41,7 @@ func (i Incident) Draft() string {
 		say("Ended %s, after %s.", at(i.Alert.EndedAt), i.Alert.EndedAt.Sub(i.Alert.RaisedAt).Round(time.Second))
 	}
 	say("\n## Timeline\n\n| when | what | who |\n|---|---|---|")
-	people := cast{}
+	people := persons{}
 	var taken time.Time
 	seen := map[gateway.AlertEventKind]int{}
 	for _, e := range i.Events {
@@ -130,10 +130,10 @@ func (i Incident) reach(say func(string, ...any)) (doubt, failed int) {
 	return doubt, failed
 }
 
-// cast gives those who come up in a report a letter each.
-type cast []gateway.AlertHand
+// persons gives those who come up in a report a letter each.
+type persons []gateway.AlertHand
 
-func (c *cast) role(h gateway.AlertHand) string {
+func (c *persons) role(h gateway.AlertHand) string {
 	kind := "member"
 	switch {
 	case len(h.Members) > 1:
