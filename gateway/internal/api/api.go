@@ -44,6 +44,7 @@ type Options struct {
 	Calendars  Calendars
 	Feeds      gateway.Feeds
 	Schedules  Schedules
+	WeekText   func(ctx context.Context, g gateway.Group, topic, locale string) (gateway.WeekText, error)
 	Reports    Reports
 	Inbox      Inbox
 	Access     gateway.Access
