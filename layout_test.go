@@ -70,6 +70,7 @@ var rules = []rule{
 	{"gateway/internal/fanout", append([]string{"templates"}, domainMay...), "what to whom"},
 	{"gateway/internal/dispatch", append([]string{"gateway/internal/queue", "gateway/internal/limit"}, domainMay...), "sending"},
 	{"gateway/internal/track", domainMay, "receipts"},
+	{"gateway/internal/release", []string{"gateway"}, "a second person decides about nouns, before fan-out"},
 	{"gateway/internal/spool", nil, "a spool keeps bytes, and knows nobody"},
 	{"gateway/internal/inbound", append([]string{"templates", "channels/compose", "gateway/internal/spool"}, domainMay...), "what members send, and their pages"},
 	{"gateway/internal/limit", []string{"gateway", "channels"}, "rates"},

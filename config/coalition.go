@@ -31,6 +31,7 @@ type Group struct {
 	Floor     int            `yaml:"floor" min:"2" max:"1000" doc:"smallest number of people that others are shown; absent: 10"`
 	Countries []string       `yaml:"countries" max:"250" pattern:"[A-Z]{2}" like:"DE" doc:"text messages go to these countries only, as in DE; absent: to all"`
 	Replies   Replies        `yaml:"replies" doc:"the group's own about what its members write"`
+	Release   Release        `yaml:"release" doc:"what needs a second person; absent: nothing"`
 	Budget    Budget         `yaml:"budget" doc:"what the group means to spend within a month of its zone"`
 	Prices    []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
 	Channels  []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
@@ -40,6 +41,13 @@ type Group struct {
 
 	// Words is what the wording folder holds: text, then locale, then source.
 	Words map[string]map[string]string `yaml:"-"`
+}
+
+// Release is a group's rule for what one person alone does not send.
+type Release struct {
+	Alerts  bool `yaml:"alerts" doc:"every alert that is no exercise"`
+	Above   int  `yaml:"above" min:"1" max:"10000000" doc:"whatever is meant for more members than this"`
+	Minutes int  `yaml:"minutes" min:"1" max:"10080" doc:"how long it waits for a second person; absent: 120 for an alert, 1440 for anything else"`
 }
 
 // Replies is a group's own about what its members write.

@@ -23,6 +23,7 @@ type DocumentGroup struct {
 	Budget    *Budget                      `json:"budget,omitempty"`
 	Countries []string                     `json:"countries,omitempty"`
 	Replies   *Replies                     `json:"replies,omitempty"`
+	Release   *ReleaseRule                 `json:"release,omitempty"`
 	Prices    []Price                      `json:"prices,omitempty"` // in place of all that the group has; none: they stay
 	Channels  []DocumentChannel            `json:"channels,omitempty"`
 	Calendars []DocumentCalendar           `json:"calendars,omitempty"`
@@ -33,7 +34,7 @@ type DocumentGroup struct {
 
 // Group gives the group itself, without an id.
 func (d DocumentGroup) Group() Group {
-	return Group{Slug: d.Slug, Name: d.Name, Locale: d.Locale, Fallback: d.Fallback, Zone: d.Zone, Region: d.Region, Topics: d.Topics, Floor: d.Floor, Budget: d.Budget, Countries: d.Countries, Replies: d.Replies}
+	return Group{Slug: d.Slug, Name: d.Name, Locale: d.Locale, Fallback: d.Fallback, Zone: d.Zone, Region: d.Region, Topics: d.Topics, Floor: d.Floor, Budget: d.Budget, Countries: d.Countries, Replies: d.Replies, Release: d.Release}
 }
 
 // DocumentChannel is a channel of a Document. Without options, a channel that exists keeps the ones it has.

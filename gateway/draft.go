@@ -15,10 +15,12 @@ type Draft struct {
 	Audience     Audience  `json:"audience"`
 	Words        Words     `json:"words"`
 	Sensitive    bool      `json:"sensitive,omitempty"`
-	Fallback     *bool     `json:"fallback,omitempty"`  // send although some lack their language, a placeholder or a plural form; nil: as FallsBack says
-	StartAt      time.Time `json:"start_at,omitzero"`   // zero: at once
-	ExpiresAt    time.Time `json:"expires_at,omitzero"` // zero: the class's time after the start
-	Author       string    `json:"-"`                   // label of the token
+	Fallback     *bool     `json:"fallback,omitempty"`    // send although some lack their language, a placeholder or a plural form; nil: as FallsBack says
+	StartAt      time.Time `json:"start_at,omitzero"`     // zero: at once
+	ExpiresAt    time.Time `json:"expires_at,omitzero"`   // zero: the class's time after the start
+	Author       string    `json:"-"`                     // label of the token
+	Token        ID        `json:"-"`                     // the token
+	Glass        string    `json:"break_glass,omitempty"` // of an alert about danger to life: why it goes without the second person that it needs
 
 	LocalAt civil.Wall    `json:"-"` // of Broadcast, for runs of schedules; StartAt and ExpiresAt are then left out
 	LateFor time.Duration `json:"-"`
@@ -70,6 +72,7 @@ type Preview struct {
 	Missing   []Missing         `json:"missing"`            // those whom it concerns most first; what is sent without a fallback is refused for it
 	Pointers  []PointerCount    `json:"pointers,omitempty"` // of a sensitive text: who gets only a pointer because of the channel
 	Quiet     []PreviewQuiet    `json:"quiet,omitempty"`    // of those who are reached: who waits for the end of her quiet hours, the first end first
+	Release   *ReleaseNeed      `json:"release,omitempty"`  // a second person is needed
 	Examples  []PreviewExample  `json:"examples"`           // the first few who would be reached
 	Costs     []PreviewCost     `json:"costs"`              // of everything that has a price or a country
 	Total     Total             `json:"total"`              // of Costs

@@ -13,18 +13,19 @@ import (
 
 // Group is an autonomous part of the coalition. It owns its members, channels, words and schedules.
 type Group struct {
-	ID        ID       `json:"id"`
-	Slug      string   `json:"slug"`               // a-z 0-9 -, 2 to 40 characters; unique on the instance
-	Name      string   `json:"name"`               // as its members know it
-	Locale    string   `json:"locale"`             // BCP 47; the language of members without one
-	Fallback  []string `json:"fallback,omitempty"` // languages to try after the member's own chain, in order
-	Zone      string   `json:"zone"`               // IANA name
-	Region    string   `json:"region,omitempty"`   // ISO 3166 country of numbers without a prefix
-	Topics    []Topic  `json:"topics"`
-	Floor     int      `json:"floor,omitempty"`     // smallest number shown to others; zero: 10
-	Budget    *Budget  `json:"budget,omitempty"`    // caps of a month; nil: none
-	Countries []string `json:"countries,omitempty"` // ISO 3166, to which text messages may go, of every class; none: to all
-	Replies   *Replies `json:"replies,omitempty"`   // its own about what members write; nil: none
+	ID        ID           `json:"id"`
+	Slug      string       `json:"slug"`               // a-z 0-9 -, 2 to 40 characters; unique on the instance
+	Name      string       `json:"name"`               // as its members know it
+	Locale    string       `json:"locale"`             // BCP 47; the language of members without one
+	Fallback  []string     `json:"fallback,omitempty"` // languages to try after the member's own chain, in order
+	Zone      string       `json:"zone"`               // IANA name
+	Region    string       `json:"region,omitempty"`   // ISO 3166 country of numbers without a prefix
+	Topics    []Topic      `json:"topics"`
+	Floor     int          `json:"floor,omitempty"`     // smallest number shown to others; zero: 10
+	Budget    *Budget      `json:"budget,omitempty"`    // caps of a month; nil: none
+	Countries []string     `json:"countries,omitempty"` // ISO 3166, to which text messages may go, of every class; none: to all
+	Replies   *Replies     `json:"replies,omitempty"`   // its own about what members write; nil: none
+	Release   *ReleaseRule `json:"release,omitempty"`   // what needs a second person; nil: nothing
 }
 
 // longName is from how many letters on a name is found inside longer words too: endings are attached to names in many

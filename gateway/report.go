@@ -87,8 +87,18 @@ type EditionStep struct {
 
 // Hand is who does something: a token, or with a zero id something that is no person.
 type Hand struct {
-	Label string
-	Token ID
+	Label string `json:"label"`
+	Token ID     `json:"token_id,omitzero"`
+}
+
+// ApprovedByPerson reports whether the last to approve it was a person, and not the rule of its series.
+func (e *Edition) ApprovedByPerson() bool {
+	for _, s := range slices.Backward(e.Steps) {
+		if s.To == EditionApproved {
+			return !s.Token.IsZero()
+		}
+	}
+	return false
 }
 
 // Contribution is what one group says in one section of an edition.

@@ -60,7 +60,7 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 		return doc, err
 	}
 	for _, g := range coalition.Groups {
-		d := gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region, Floor: g.Floor, Countries: g.Countries, Replies: repliesOf(g.Replies), Wordings: g.Words}
+		d := gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region, Floor: g.Floor, Countries: g.Countries, Replies: repliesOf(g.Replies), Release: releaseOf(g.Release), Wordings: g.Words}
 		if d.Budget, err = budget(g.Budget); err != nil {
 			return doc, err
 		}
@@ -180,6 +180,15 @@ func writeCoalition(dir string, doc gateway.Document) error {
 		}
 		if len(g.Countries) > 0 {
 			out["countries"] = g.Countries
+		}
+		if g.Release != nil {
+			rule := map[string]any{}
+			if g.Release.Alerts {
+				rule["alerts"] = true
+			}
+			given(rule, "above", g.Release.Above)
+			given(rule, "minutes", g.Release.Minutes)
+			out["release"] = rule
 		}
 		if g.Replies != nil {
 			out["replies"] = writtenReplies(*g.Replies)

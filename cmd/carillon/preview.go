@@ -18,6 +18,11 @@ func (sh *shell) showPreview(p gateway.Preview) error {
 	if err := sh.say("%s meant, %d can be reached.\n", plural(p.Members, "member"), p.Reached); err != nil {
 		return err
 	}
+	if p.Release != nil {
+		if err := sh.say("%s\n", needs(p.Release, gateway.ID{}, "", false)); err != nil {
+			return err
+		}
+	}
 	if p.Members == 0 && len(p.LeftOut) == 0 {
 		return sh.say("Nobody of this group subscribed to the topic and has these tags and languages too. See who is there: carillon member list\n")
 	}

@@ -21,6 +21,7 @@ const many = 20
 // message is what the flags of send say.
 type message struct {
 	group, kind, topic, words, text, locale, at, key string
+	glass, replace                                   string
 	danger, sensitive, dryRun, yes, wait             bool
 	fallback, noFallback                             bool
 	tags, languages, data                            []string
@@ -56,6 +57,8 @@ func (sh *shell) send() *cobra.Command {
 	f.StringVar(&m.at, "at", "", "send later, at an instant to come, as in 2026-11-24T09:00:00+01:00")
 	f.StringVar(&m.key, "key", "", "name of the message; one that was sent already is not sent again")
 	f.BoolVar(&m.dryRun, "dry-run", false, "show what would happen, and send nothing")
+	f.StringVar(&m.glass, "break-glass", "", "with --danger-to-life: why no second person can be waited for, where one is needed; all who may approve are told")
+	f.StringVar(&m.replace, "replace", "", "put it in the place of the one with this id, which waits for a second person")
 	f.BoolVarP(&m.yes, "yes", "y", false, "do not ask before sending to many")
 	f.BoolVar(&m.wait, "wait", false, "wait until nothing is left to send, and show what became of it")
 	c.RunE = func(c *cobra.Command, _ []string) error { return sh.runSend(c.Context(), m) }
@@ -106,9 +109,12 @@ func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft 
 			}
 		}
 	}
-	submission, err := c.Submit(ctx, m.group, draft)
+	submission, err := sh.submit(ctx, c, m, draft)
 	if err != nil {
 		return sh.incomplete(err, told)
+	}
+	if submission.Release != nil {
+		return sh.print(submission, needs(submission.Release, submission.ID, m.group, m.danger))
 	}
 	if m.yes && !sh.json() { // otherwise the preview has said so
 		if err := sh.pointers(submission.Pointers); err != nil {
@@ -128,11 +134,26 @@ func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft 
 	return sh.follow(ctx, c, m.group, submission.ID)
 }
 
+// submit hands a message in, or puts it in the place of one that waits for a second person.
+func (sh *shell) submit(ctx context.Context, c *client.Client, m message, draft gateway.Draft) (gateway.HandedIn, error) {
+	if m.replace == "" {
+		return c.Submit(ctx, m.group, draft)
+	}
+	r, err := findRelease(ctx, c, m.group, m.replace)
+	if err != nil {
+		return gateway.HandedIn{}, err
+	}
+	return c.ReplaceRelease(ctx, m.group, r.ID, draft)
+}
+
 // draft turns flags into a draft and checks its words, so that every fault of a text is named with its line.
 func (sh *shell) draft(m message) (gateway.Draft, error) {
 	kind := gateway.Kind(m.kind)
 	if _, err := gateway.ClassOf(kind, m.danger); err != nil {
 		return gateway.Draft{}, wrong("--kind: %w", err)
+	}
+	if m.glass != "" && !m.danger {
+		return gateway.Draft{}, wrong("--break-glass is for danger to life; add --danger-to-life if it is")
 	}
 	if m.topic == "" {
 		return gateway.Draft{}, wrong("--topic is missing; it says to whom: those who subscribed to it")
@@ -141,7 +162,7 @@ func (sh *shell) draft(m message) (gateway.Draft, error) {
 	if err != nil {
 		return gateway.Draft{}, err
 	}
-	d := gateway.Draft{Key: m.key, Kind: kind, DangerToLife: m.danger, Sensitive: m.sensitive, Words: words,
+	d := gateway.Draft{Key: m.key, Kind: kind, DangerToLife: m.danger, Sensitive: m.sensitive, Glass: m.glass, Words: words,
 		Audience: gateway.Audience{Topic: m.topic, Tags: m.tags, Locales: m.languages}}
 	if m.fallback || m.noFallback {
 		d.Fallback = &m.fallback

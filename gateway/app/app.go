@@ -27,6 +27,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
 	"github.com/carillon-gateway/carillon/gateway/internal/limit"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
+	"github.com/carillon-gateway/carillon/gateway/internal/release"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/spool"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
@@ -81,6 +82,7 @@ type App struct {
 	desk       *channelDesk
 	directory  *directory.Directory
 	fanout     *fanout.Fanout
+	releases   *release.Desk
 	dispatch   *dispatch.Dispatcher
 	track      *track.Tracker
 	ears       *inbound.Ears
@@ -212,10 +214,11 @@ func (a *App) build(ctx context.Context) error {
 	a.ears = a.newEars(ring)
 	a.listener = a.newListener()
 	a.agenda = a.newAgenda()
+	a.releases = a.newReleases()
 	reports := report.NewDesk(s, publisher{a.fanout}, o.Now)
 	schedules := a.schedules(reports)
 	handler, err := api.New(api.Options{
-		Groups: groupDesk{s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, WeekText: performer{a.fanout, s, s, reports}.WeekText, Reports: reports, Rotas: a.rotas, Inbox: a.newInbox(),
+		Groups: groupDesk{s, s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, Directory: a.directory, Importer: a.directory, Broadcasts: broadcasts{a.releases, a.fanout}, Releases: a.releases, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, WeekText: performer{a.fanout, s, s, reports}.WeekText, Reports: reports, Rotas: a.rotas, Inbox: a.newInbox(),
 		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})

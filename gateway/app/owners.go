@@ -18,6 +18,9 @@ func (a *App) tellOwners(ctx context.Context) error {
 	defer tick.Stop()
 	logged := said{}
 	for {
+		if err := a.releases.Lapse(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Error("what nobody released in time cannot be ended; it is tried again", "error", err)
+		}
 		a.tellUntold(ctx, logged)
 		select {
 		case <-a.notices:
@@ -52,7 +55,8 @@ func (a *App) tellUntold(ctx context.Context, logged said) {
 // errNobody says that the operator named nobody to be told.
 var errNobody = errors.New("nobody is told about the operator's channels; name a group under contacts in carillon.yaml")
 
-// tell sends one notice to those of a group who subscribe to its owners' topic, never over the channel that it is about.
+// tell sends one notice to those of a group who subscribe to its topics (see gateway.OwnerNotice), never over the channel that
+// it is about. Topics that the group does not have, or that nobody subscribed to, are left out; somebody must be told.
 func (a *App) tell(ctx context.Context, n gateway.OwnerNotice) error {
 	group := n.GroupID
 	if group.IsZero() {
@@ -65,14 +69,33 @@ func (a *App) tell(ctx context.Context, n gateway.OwnerNotice) error {
 		}
 		group = g.ID
 	}
-	note := fanout.Note{Group: group, Key: "notice-" + n.ID.String(), Wording: n.Wording, Class: gateway.Alert, Data: n.Data, Author: "carillon",
-		Audience: gateway.Audience{Topic: gateway.OwnersTopic, Avoid: n.Avoid}}
-	_, err := a.toDuty(ctx, note, n)
-	if errors.Is(err, gateway.ErrNobody) {
-		_, err = a.fanout.Tell(ctx, note)
+	topics, all := n.Topics()
+	var unheard error
+	heard := false
+	for i, topic := range topics {
+		note := fanout.Note{Group: group, Key: "notice-" + n.ID.String(), Wording: n.Wording, Class: gateway.Alert, Data: n.Data, Author: "carillon",
+			Audience: gateway.Audience{Topic: topic, Avoid: n.Avoid}}
+		if i > 0 {
+			note.Key += "-" + topic
+		}
+		var fault *gateway.Fault
+		_, err := a.toDuty(ctx, note, n)
+		if errors.Is(err, gateway.ErrNobody) {
+			_, err = a.fanout.Tell(ctx, note)
+		}
+		switch {
+		case err == nil && !all:
+			return a.store.Told(ctx, n.ID)
+		case err == nil:
+			heard = true
+		case len(topics) == 1, !errors.As(err, &fault), fault.Code != gateway.CodeNobody && fault.Code != gateway.CodeInvalid:
+			return err
+		default:
+			unheard = err
+		}
 	}
-	if err != nil {
-		return err
+	if !heard {
+		return unheard
 	}
 	return a.store.Told(ctx, n.ID)
 }

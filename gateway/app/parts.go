@@ -39,6 +39,7 @@ func countries(factories []channels.Factory) func(kind string, address gateway.P
 // groupDesk keeps what is live in step with the groups: a channel of the operator may name a group before it exists.
 type groupDesk struct {
 	groupStore
+	told     gateway.Notices
 	live     *live
 	uncap    chan struct{} // its cap may have changed
 	announce func()
@@ -54,6 +55,9 @@ func (d groupDesk) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group
 		return g, err
 	}
 	if g, err = d.groupStore.PutGroup(ctx, g); err != nil {
+		return g, err
+	}
+	if err := noteRule(ctx, d.told, before, g); err != nil {
 		return g, err
 	}
 	if before.Zone != "" && before.Zone != g.Zone { // its schedules keep their hours

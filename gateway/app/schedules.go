@@ -189,6 +189,9 @@ func checkGroup(g gateway.Group) (gateway.Group, error) {
 	if g.Replies, err = inbound.CheckReplies(g.Replies); err != nil {
 		return g, err
 	}
+	if g.Release, err = gateway.CheckRelease(g.Release); err != nil {
+		return g, err
+	}
 	return scheduler.CheckLeads(g)
 }
 

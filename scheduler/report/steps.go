@@ -61,8 +61,13 @@ func (d *Desk) Approve(ctx context.Context, g gateway.Group, series string, numb
 	if err != nil {
 		return e, err
 	}
-	wrote := slices.ContainsFunc(e.Entries, func(c gateway.Contribution) bool { return c.WrittenBy(who.Token) })
-	froze := len(e.Steps) > 0 && e.Steps[len(e.Steps)-1].Token == who.Token
+	wrote := slices.ContainsFunc(e.Entries, func(c gateway.Contribution) bool {
+		return c.WrittenBy(who.Token) || who.SamePerson(gateway.Hand{Label: c.Author, Token: c.Token})
+	})
+	froze := false
+	if n := len(e.Steps); n > 0 {
+		froze = who.SamePerson(gateway.Hand{Label: e.Steps[n-1].By, Token: e.Steps[n-1].Token})
+	}
 	if wrote || froze {
 		return e, gateway.Faultf(gateway.CodeForbidden, "whoever wrote a part of an edition or froze it does not approve it; ask another approver of the group")
 	}
@@ -190,19 +195,6 @@ func (d *Desk) turn(ctx context.Context, r Run) (*gateway.ReadyBroadcast, error)
 
 // ready makes ready what an edition sends, with its last step.
 func (d *Desk) ready(ctx context.Context, g gateway.Group, s gateway.Series, e gateway.Edition, t gateway.Telling, who gateway.Hand) (*gateway.ReadyBroadcast, error) {
-	if e.State == gateway.EditionFrozen {
-		if s.Approve != gateway.ApproveNone {
-			return nil, gateway.Faultf(gateway.CodeConflict, "edition %d of %s is frozen and %w; approve it first", e.Number, s.Name, gateway.ErrUnapproved)
-		}
-		var err error
-		if e, err = d.step(ctx, e, gateway.EditionApproved, gateway.Hand{Label: "the rule of the series"}); err != nil {
-			return nil, err
-		}
-	}
-	now := d.now().UTC()
-	if err := e.Step(gateway.EditionStep{To: gateway.EditionSent, At: now, By: who.Label, Token: who.Token}); err != nil {
-		return nil, err
-	}
 	t.Series, t.Edition, t.By = s, e, who.Label
 	if e.Corrects != 0 {
 		var err error
@@ -218,6 +210,22 @@ func (d *Desk) ready(ctx context.Context, g gateway.Group, s gateway.Series, e g
 			return nil, err
 		}
 	}
+	if e.State == gateway.EditionFrozen {
+		if s.Approve != gateway.ApproveNone {
+			return nil, gateway.Faultf(gateway.CodeConflict, "edition %d of %s is frozen and %w; approve it first", e.Number, s.Name, gateway.ErrUnapproved)
+		}
+		if _, err := d.publisher.Edition(ctx, t); err != nil { // the group's rule may want a person all the same
+			return nil, err
+		}
+		var err error
+		if e, err = d.step(ctx, e, gateway.EditionApproved, gateway.Hand{Label: "the rule of the series"}); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.Step(gateway.EditionStep{To: gateway.EditionSent, At: d.now().UTC(), By: who.Label, Token: who.Token}); err != nil {
+		return nil, err
+	}
+	t.Edition = e
 	send, err := d.publisher.Edition(ctx, t)
 	if err != nil {
 		return nil, err

@@ -97,8 +97,12 @@ func deeds(w *world) map[string]deed {
 		"freeze-edition": {path: w.edition("to-freeze") + "/freeze"}, "reopen-edition": {path: w.edition("to-reopen", freeze) + "/reopen"}, "approve-edition": {path: w.edition("to-approve", freeze) + "/approve"},
 		"send-edition": {path: w.edition("to-send", freeze, approve) + "/send"}, "correct-edition": {path: w.edition("to-correct", freeze, approve, w.server.Reports.Send) + "/correct"}, "withdraw-edition": {path: w.edition("to-withdraw") + "/withdraw"},
 		"list-inbox": {}, "read-inbox": {path: of("inbox", w.wrote("to read")) + "/read"}, "close-inbox": {path: of("inbox", w.wrote("to close")) + "/close"},
-		"reply-inbox": {path: of("inbox", w.wrote("to answer")) + "/reply", body: map[string]any{"text": "Help comes."}},
-		"apply":       {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
+		"reply-inbox":   {path: of("inbox", w.wrote("to answer")) + "/reply", body: map[string]any{"text": "Help comes."}},
+		"list-releases": {}, "get-release": {path: of("releases", w.wait(gateway.NewID().String(), false))}, "replace-release": {path: of("releases", w.wait(gateway.NewID().String(), false)), body: draft},
+		"approve-release": {path: of("releases", w.wait(gateway.NewID().String(), false)) + "/approve", body: map[string]string{"digest": w.waitingDigest()}},
+		"refuse-release":  {path: of("releases", w.wait(gateway.NewID().String(), false, "berlin author")) + "/refuse", body: map[string]string{}},
+		"break-glass":     {path: of("releases", w.wait(gateway.NewID().String(), true)) + "/break-glass", body: map[string]string{"reason": "Nobody answers."}},
+		"apply":           {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
 	}
 }
 

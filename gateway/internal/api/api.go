@@ -35,6 +35,7 @@ type Options struct {
 	Directory  Directory
 	Importer   Importer
 	Broadcasts Broadcasts
+	Releases   Releases
 	Ledger     Ledger
 	Costs      Costs
 	Channels   Channels
@@ -124,7 +125,7 @@ func Document() ([]byte, error) {
 func (s *server) complete() error {
 	needs := map[string]bool{
 		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "CheckSeries": s.CheckSeries == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
-		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Reviews": s.Reviews == nil,
+		"Broadcasts": s.Broadcasts == nil, "Releases": s.Releases == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Reviews": s.Reviews == nil,
 		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil, "Reports": s.Reports == nil, "Rotas": s.Rotas == nil, "Inbox": s.Inbox == nil, "Inviter": s.Inviter == nil, "Invitations": s.Invitations == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
 		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
@@ -188,6 +189,7 @@ func (s *server) addRoutes() {
 	s.addMembers()
 	s.addImports()
 	s.addBroadcasts()
+	s.addReleases()
 	s.addDeliveries()
 	s.addChannels()
 	s.addPrices()

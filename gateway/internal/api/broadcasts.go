@@ -18,6 +18,7 @@ type draftIn struct {
 	Words        wordsIn      `json:"words"`
 	Sensitive    bool         `json:"sensitive,omitempty" doc:"Leaves in full only over channels that are fit for it, over others as a pointer."`
 	Fallback     *bool        `json:"fallback,omitempty" doc:"Send it although some lack their language, or the text lacks a placeholder or a plural form. Absent: an alert is sent, a report or reminder is refused as incomplete, with what is missing and how many members it concerns."`
+	Glass        string       `json:"break_glass,omitempty" maxLength:"300" doc:"Of an alert about danger to life that needs a second person: why nobody can be waited for, in 10 characters at least. It goes at once, everybody who may approve is told, and somebody else looks at it afterwards."`
 	StartAt      time.Time    `json:"start_at,omitzero" doc:"Absent: at once. In the past by more than a minute: refused."`
 	ExpiresAt    time.Time    `json:"expires_at,omitzero" doc:"Absent: so long after the start as its class says."`
 }
@@ -38,7 +39,7 @@ func (d draftIn) draft(who caller) gateway.Draft {
 	return gateway.Draft{Group: who.Group.ID, Key: d.Key, Kind: d.Kind, DangerToLife: d.DangerToLife,
 		Audience: gateway.Audience{Topic: d.Audience.Topic, Tags: d.Audience.Tags, Locales: d.Audience.Locales, Members: d.Audience.Members},
 		Words:    gateway.Words{Sources: d.Words.Sources, Data: d.Words.Data}, Sensitive: d.Sensitive, Fallback: d.Fallback,
-		StartAt: d.StartAt, ExpiresAt: d.ExpiresAt, Author: who.Token.Label}
+		StartAt: d.StartAt, ExpiresAt: d.ExpiresAt, Author: who.Token.Label, Token: who.Token.ID, Glass: d.Glass}
 }
 
 type submitBroadcast struct {
@@ -81,7 +82,7 @@ func (s *server) addBroadcasts() {
 		Author: "weekly report", State: gateway.Planned, CreatedAt: sampleTime, StartAt: sampleTime, ExpiresAt: sampleTime.Add(24 * time.Hour), Planned: 120}
 
 	add(s, route{ID: "submit-broadcast", Method: http.MethodPost, Path: "/api/v1/groups/{group}/broadcasts", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Author, Status: http.StatusCreated,
-		Summary: "Send a broadcast", About: "Checked whole, then stored; it is sent after the answer. 201: it is new. 200: its key was known, and nothing was recorded. Of a new sensitive text the answer counts who gets only a pointer because of the channel. Drafts in the answer are texts that nobody has reviewed; they are sent all the same.",
+		Summary: "Send a broadcast", About: "Checked whole, then stored; it is sent after the answer. 201: it is new. 200: its key was known, and nothing was recorded. 202: by the rule of the group it waits for a second person, and nothing of it is sent before (see Releases); the id is that of the release and of the broadcast that it becomes. Of a new sensitive text the answer counts who gets only a pointer because of the channel. Drafts in the answer are texts that nobody has reviewed; they are sent all the same.",
 		Example: draft, Answer: gateway.HandedIn{Submission: gateway.Submission{ID: sampleID, Created: true}, Drafts: []gateway.DraftText{{Locale: "fa"}}}},
 		func(ctx context.Context, who caller, in *submitBroadcast) (*submitted, error) {
 			d := in.Body.draft(who)
@@ -91,7 +92,10 @@ func (s *server) addBroadcasts() {
 			}
 			done, err := s.Broadcasts.Submit(ctx, d)
 			status := http.StatusOK
-			if done.Created {
+			switch {
+			case done.Release != nil && done.Release.State == string(gateway.ReleaseWaiting):
+				status = http.StatusAccepted
+			case done.Created:
 				status = http.StatusCreated
 			}
 			return &submitted{Status: status, Body: done}, err

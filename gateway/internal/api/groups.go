@@ -13,17 +13,18 @@ type InGroup struct {
 }
 
 type groupIn struct {
-	Slug      string           `json:"slug,omitempty" doc:"If it is here, it must be that of the path."`
-	Name      string           `json:"name" minLength:"1" maxLength:"100" doc:"As its members know it."`
-	Locale    string           `json:"locale" minLength:"2" maxLength:"35" doc:"Language of members without one; a BCP 47 tag."`
-	Fallback  []string         `json:"fallback,omitempty" maxItems:"10" doc:"Languages to try after the member's own, in order."`
-	Zone      string           `json:"zone" minLength:"1" maxLength:"64" doc:"IANA name of the time zone."`
-	Region    string           `json:"region,omitempty" maxLength:"2" doc:"ISO 3166 country of numbers without a prefix."`
-	Topics    []gateway.Topic  `json:"topics,omitempty" maxItems:"62" doc:"What members may subscribe to."`
-	Floor     int              `json:"floor,omitempty" minimum:"0" maximum:"1000" doc:"Smallest number shown to others; 0 means 10."`
-	Countries []string         `json:"countries,omitempty" maxItems:"250" doc:"ISO 3166: text messages of every class go to these only. Absent: to all."`
-	Replies   *gateway.Replies `json:"replies,omitempty" doc:"The group's own about what members write: its contact for HELP, more words for commands, and acknowledgement words by language."`
-	Budget    *gateway.Budget  `json:"budget,omitempty" doc:"Caps of a month of the group's zone, amounts in millionths. Absent: none."`
+	Slug      string               `json:"slug,omitempty" doc:"If it is here, it must be that of the path."`
+	Name      string               `json:"name" minLength:"1" maxLength:"100" doc:"As its members know it."`
+	Locale    string               `json:"locale" minLength:"2" maxLength:"35" doc:"Language of members without one; a BCP 47 tag."`
+	Fallback  []string             `json:"fallback,omitempty" maxItems:"10" doc:"Languages to try after the member's own, in order."`
+	Zone      string               `json:"zone" minLength:"1" maxLength:"64" doc:"IANA name of the time zone."`
+	Region    string               `json:"region,omitempty" maxLength:"2" doc:"ISO 3166 country of numbers without a prefix."`
+	Topics    []gateway.Topic      `json:"topics,omitempty" maxItems:"62" doc:"What members may subscribe to."`
+	Floor     int                  `json:"floor,omitempty" minimum:"0" maximum:"1000" doc:"Smallest number shown to others; 0 means 10."`
+	Countries []string             `json:"countries,omitempty" maxItems:"250" doc:"ISO 3166: text messages of every class go to these only. Absent: to all."`
+	Replies   *gateway.Replies     `json:"replies,omitempty" doc:"The group's own about what members write: its contact for HELP, more words for commands, and acknowledgement words by language."`
+	Release   *gateway.ReleaseRule `json:"release,omitempty" doc:"What needs a second person: alerts, and what is meant for more members than above. Absent: nothing."`
+	Budget    *gateway.Budget      `json:"budget,omitempty" doc:"Caps of a month of the group's zone, amounts in millionths. Absent: none."`
 }
 
 type putGroup struct {
@@ -53,7 +54,7 @@ func (s *server) addGroups() {
 			if b.Slug != "" && b.Slug != in.Group {
 				return nil, gateway.Faultf(gateway.CodeInvalid, "body.slug is not the group of the path; leave it out, because a slug cannot be changed")
 			}
-			group, err := s.CheckGroup(gateway.Group{Slug: in.Group, Name: b.Name, Locale: b.Locale, Fallback: b.Fallback, Zone: b.Zone, Region: b.Region, Topics: b.Topics, Floor: b.Floor, Budget: b.Budget, Countries: b.Countries, Replies: b.Replies})
+			group, err := s.CheckGroup(gateway.Group{Slug: in.Group, Name: b.Name, Locale: b.Locale, Fallback: b.Fallback, Zone: b.Zone, Region: b.Region, Topics: b.Topics, Floor: b.Floor, Budget: b.Budget, Countries: b.Countries, Replies: b.Replies, Release: b.Release})
 			if err != nil {
 				return nil, err
 			}

@@ -31,7 +31,7 @@ func (w *world) edition(series string, steps ...takeStep) string {
 		must(w.t, err)
 	}
 	for i, step := range steps {
-		_, err := step(ctx, w.berlin, series, number, gateway.Hand{Label: "test", Token: gateway.ID{15: byte(i + 1)}})
+		_, err := step(ctx, w.berlin, series, number, gateway.Hand{Label: fmt.Sprint("test ", i), Token: gateway.ID{15: byte(i + 1)}})
 		must(w.t, err)
 	}
 	return fmt.Sprintf("series/%s/editions/%d", series, number)

@@ -44,7 +44,11 @@ func (f *Fanout) ReadyEdition(ctx context.Context, e gateway.Telling) (*gateway.
 		return nil, err
 	}
 	b.Audience.Had = e.Corrected
-	if _, _, err := f.ready(ctx, &b); err != nil {
+	t, first, err := f.ready(ctx, &b)
+	if err == nil && !e.Edition.ApprovedByPerson() {
+		err = f.alone(ctx, t, first, e.By, "")
+	}
+	if err != nil {
 		return nil, err
 	}
 	print := sha256.Sum256([]byte(b.Key)) // an edition that may be sent does not change any more

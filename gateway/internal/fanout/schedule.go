@@ -63,6 +63,11 @@ func (f *Fanout) Ready(ctx context.Context, r Run) (*gateway.ReadyBroadcast, err
 			return nil, incomplete(missing)
 		}
 	}
+	if !r.Trial {
+		if err := f.alone(ctx, t, first, r.Schedule.Author, r.Occurrence.By); err != nil {
+			return nil, err
+		}
+	}
 	print := sha256.Sum256([]byte("run " + b.Key)) // what the schedule sends may be changed between two tries of one run
 	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:]}, nil
 }

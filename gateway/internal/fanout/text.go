@@ -48,6 +48,7 @@ type texts struct {
 	data     templates.Data
 	event    *about  // nil: it is about none
 	week     *week   // it is about none
+	alert    *frames // it is of none
 	edition  *pieces // adds to data what is said in each language; nil: nothing
 	group    gateway.Group
 	home     place // the group's
@@ -123,6 +124,11 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	}
 	if b.Words.Event != nil {
 		if err := t.withEvent(b.Words.Event, neutral); err != nil {
+			return nil, err
+		}
+	}
+	if b.Words.Alert != nil {
+		if err := t.withAlert(neutral); err != nil {
 			return nil, err
 		}
 	}

@@ -46,9 +46,13 @@ type Store interface {
 	gateway.Schedules
 	gateway.Timetable
 	gateway.Reports
+	gateway.Releases
 	gateway.Indicators
 	gateway.PublicEditions
 	gateway.Watchdog
+	gateway.Alerts
+	gateway.AlertClock
+	gateway.AlertPolicies
 	gateway.Pages
 	gateway.Points
 	Close() error

@@ -13,11 +13,11 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
-const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies FROM groups"
+const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies, release FROM groups"
 
 func scanGroup(r pgx.Rows) (g gateway.Group, topics []roll.Topic, err error) {
-	var fallback, list, budget, countries, replies string
-	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries, &replies); err != nil {
+	var fallback, list, budget, countries, replies, release string
+	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries, &replies, &release); err != nil {
 		return g, nil, err
 	}
 	g.Countries = roll.Split(countries)
@@ -30,6 +30,12 @@ func scanGroup(r pgx.Rows) (g gateway.Group, topics []roll.Topic, err error) {
 	if replies != "" {
 		g.Replies = &gateway.Replies{}
 		if err = json.Unmarshal([]byte(replies), g.Replies); err != nil {
+			return g, nil, err
+		}
+	}
+	if release != "" {
+		g.Release = &gateway.ReleaseRule{}
+		if err = json.Unmarshal([]byte(release), g.Release); err != nil {
 			return g, nil, err
 		}
 	}
@@ -60,8 +66,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 			}
 			if !known.ID.IsZero() {
 				g.ID = known.ID
-				if _, err := t.exec("UPDATE groups SET name = $1, locale = $2, fallback = $3, zone = $4, region = $5, topics = $6, floor = $7, budget = $8, countries = $9, replies = $10 WHERE id = $11",
-					g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), roll.RepliesText(g), g.ID); err != nil {
+				if _, err := t.exec("UPDATE groups SET name = $1, locale = $2, fallback = $3, zone = $4, region = $5, topics = $6, floor = $7, budget = $8, countries = $9, replies = $10, release = $11 WHERE id = $12",
+					g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), roll.RepliesText(g), roll.ReleaseText(g), g.ID); err != nil {
 					return err
 				}
 				if !roll.SameLeads(topics, list) {
@@ -78,8 +84,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 				g.ID = gateway.NewID()
 			}
 			keyID, wrapped := s.keys.New(g.ID)
-			n, err := t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, key_id, key_sealed, created_at, replies) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15) ON CONFLICT (slug) DO NOTHING",
-				g.ID, g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), keyID, wrapped, t.now, roll.RepliesText(g))
+			n, err := t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, key_id, key_sealed, created_at, replies, release) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16) ON CONFLICT (slug) DO NOTHING",
+				g.ID, g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), keyID, wrapped, t.now, roll.RepliesText(g), roll.ReleaseText(g))
 			if err != nil || n > 0 {
 				return err
 			}

@@ -49,6 +49,9 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 		}); err != nil {
 			return err
 		}
+		if err := t.retainAlerts(limit, forget); err != nil {
+			return err
+		}
 		if err := t.retainThreads(limit, forget); err != nil {
 			return err
 		}
@@ -74,6 +77,19 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 			return err
 		}); err != nil {
 			return err
+		}
+		for _, old := range [...]struct {
+			over, forget string
+			at           int64
+		}{{overDrafts, "UPDATE releases SET draft_sealed = NULL WHERE group_id = $1 AND id = $2", t.now},
+			{overReleases, "DELETE FROM releases WHERE group_id = $1 AND id = $2", t.now - gateway.KeepReleases.Microseconds()}} {
+			if err := t.query(old.over, []any{old.at, limit}, func(r pgx.Rows) error {
+				err := r.Scan(&group, &id)
+				forget(old.forget, group, id)
+				return err
+			}); err != nil {
+				return err
+			}
 		}
 		if err := t.query(overLinks, []any{t.now, limit}, func(r pgx.Rows) error {
 			err := r.Scan(&group, &id)

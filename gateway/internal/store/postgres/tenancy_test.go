@@ -7,7 +7,7 @@ import (
 )
 
 // owned are the tables whose rows belong to a group.
-var owned = regexp.MustCompile(`\b(FROM|JOIN|INTO|UPDATE) (members|contact_points|consents|suppressions|imports|import_changes|broadcasts|renderings|deliveries|attempts|refs|tallies|charges|spends|inbounds|inbound_members|threads|thread_replies|wordings|reviews|schedules|occurrences|applied|tokens|calendars|events|feeds|rotas|reminders|series|editions|page_links|invitations|enrolments|asks)\b`)
+var owned = regexp.MustCompile(`\b(FROM|JOIN|INTO|UPDATE) (members|contact_points|consents|suppressions|imports|import_changes|broadcasts|renderings|deliveries|attempts|refs|tallies|charges|spends|inbounds|inbound_members|threads|thread_replies|wordings|reviews|schedules|occurrences|applied|tokens|calendars|events|feeds|rotas|reminders|series|editions|releases|page_links|invitations|enrolments|asks|alerts|alert_events|alert_broadcasts|alert_policies)\b`)
 
 // groupless are parts of statements that need not name a group, and why.
 var groupless = map[string]string{
@@ -16,6 +16,7 @@ var groupless = map[string]string{
 	"ORDER BY move_at LIMIT":        "work for all groups, as above",
 	"WHERE a.id > $1 ORDER BY a.id": "work for all groups, as above",
 	"next_at FROM schedules WHERE":  "work for all groups, as above",
+	"due_at FROM alerts WHERE":      "work for all groups: when the next is due, not whose",
 	"ORDER BY start_at LIMIT 1":     "of all groups, for the watchdog: that somebody's is late, not whose",
 	"ORDER BY next_at LIMIT":        "as above",
 	"FROM refs WHERE channel_id":    "a provider's identifier leads to an attempt, and that to its group",

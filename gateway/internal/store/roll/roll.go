@@ -102,3 +102,12 @@ func RepliesText(g gateway.Group) string {
 	text, _ := json.Marshal(g.Replies) // texts alone
 	return string(text)
 }
+
+// ReleaseText is what is stored of a group's rule for what needs a second person; empty: none.
+func ReleaseText(g gateway.Group) string {
+	if g.Release == nil {
+		return ""
+	}
+	text, _ := json.Marshal(g.Release) // numbers alone
+	return string(text)
+}

@@ -11,11 +11,11 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies FROM groups"
+const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies, release FROM groups"
 
 func scanGroup(r *lite.Stmt) (g gateway.Group, topics []roll.Topic, err error) {
-	var fallback, list, budget, countries, replies string
-	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries, &replies); err != nil {
+	var fallback, list, budget, countries, replies, release string
+	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries, &replies, &release); err != nil {
 		return g, nil, err
 	}
 	g.Countries = roll.Split(countries)
@@ -28,6 +28,12 @@ func scanGroup(r *lite.Stmt) (g gateway.Group, topics []roll.Topic, err error) {
 	if replies != "" {
 		g.Replies = &gateway.Replies{}
 		if err = fromJSON(replies, g.Replies); err != nil {
+			return g, nil, err
+		}
+	}
+	if release != "" {
+		g.Release = &gateway.ReleaseRule{}
+		if err = fromJSON(release, g.Release); err != nil {
 			return g, nil, err
 		}
 	}
@@ -62,8 +68,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 		}
 		if found {
 			g.ID = known.ID
-			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ?, budget = ?, countries = ?, replies = ? WHERE id = ?",
-				g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), roll.RepliesText(g), g.ID[:])
+			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ?, budget = ?, countries = ?, replies = ?, release = ? WHERE id = ?",
+				g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), roll.RepliesText(g), roll.ReleaseText(g), g.ID[:])
 			if err == nil && !roll.SameLeads(topics, list) {
 				_, err = t.exec(lookAgain, t.now, g.ID)
 			}
@@ -73,8 +79,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 			g.ID = gateway.NewID()
 		}
 		keyID, wrapped := s.keys.New(g.ID)
-		_, err = t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies, key_id, key_sealed, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-			g.ID[:], g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), roll.RepliesText(g), keyID, wrapped, t.now)
+		_, err = t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies, release, key_id, key_sealed, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+			g.ID[:], g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), roll.RepliesText(g), roll.ReleaseText(g), keyID, wrapped, t.now)
 		return err
 	})
 	return g, err

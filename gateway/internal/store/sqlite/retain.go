@@ -97,6 +97,18 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
+	drafts, err := t.exec(forgetDrafts, t.now, limit)
+	if err != nil {
+		return 0, false, err
+	}
+	released, err := t.exec(forgetReleases, t.now-gateway.KeepReleases.Microseconds(), limit)
+	if err != nil {
+		return 0, false, err
+	}
+	alerts, err := t.retainAlerts(limit)
+	if err != nil {
+		return 0, false, err
+	}
 	said, most, err := t.retainThreads(limit)
-	return n + answers + events + told + guests + tries + runs + links + claims + said, max(len(over), answers, events, told, guests, tries, runs, links, claims, most) >= limit, err
+	return n + alerts + answers + events + told + guests + tries + runs + links + claims + drafts + released + said, max(len(over), alerts, answers, events, told, guests, tries, runs, links, claims, drafts, released, most) >= limit, err
 }

@@ -47,6 +47,11 @@ func tenancy(t *testing.T, open Open) {
 	missing(err)
 	missing(w.RevokeToken(w.ctx, foreign, token.ID))
 	missing(w.DropReview(w.ctx, foreign, "d"))
+	held := w.held("theirs")
+	_, err = w.ReleaseByID(w.ctx, foreign, held.ID)
+	missing(err)
+	_, err = w.ReleaseByKey(w.ctx, foreign, held.Key)
+	missing(err)
 	_, err = w.CalendarFile(w.ctx, foreign, calendar.ID)
 	missing(err)
 	_, err = w.PutCalendar(w.ctx, as, []byte("BEGIN:VCALENDAR"))
@@ -86,6 +91,7 @@ func tenancy(t *testing.T, open Open) {
 		"tokens":      len(must(w.Tokens(w.ctx, foreign))),
 		"wordings":    len(must(w.Wordings(w.ctx, foreign))),
 		"reviews":     len(must(w.Reviews(w.ctx, foreign))),
+		"releases":    len(must(w.ReleasesOf(w.ctx, foreign, gateway.ID{}, 10))),
 		"calendars":   len(must(w.Calendars(w.ctx, foreign))),
 		"events":      len(must(w.Events(w.ctx, foreign, gateway.ID{}, time.Time{}, 0))),
 		"feeds":       len(must(w.Feeds(w.ctx, foreign, gateway.ID{}, 10))),

@@ -1,0 +1,36 @@
+package app
+
+import (
+	"context"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/release"
+)
+
+// broadcasts is what people do with broadcasts: what they hand in may need a second person.
+type broadcasts struct {
+	*release.Desk
+	sent
+}
+
+// sent is what is done to broadcasts that were sent.
+type sent interface {
+	Stop(ctx context.Context, group, broadcast gateway.ID) error
+	Resume(ctx context.Context, group, broadcast gateway.ID) error
+	Replay(ctx context.Context, group, broadcast gateway.ID) (int, error)
+	Ask(ctx context.Context, group gateway.ID, topics []string, author string) (gateway.HandedIn, error)
+}
+
+// newReleases makes the desk of what needs a second person.
+func (a *App) newReleases() *release.Desk {
+	return release.New(release.Options{Store: a.store, Sender: a.fanout, Look: func() { look(a.fanout) }, Told: func() { signal(a.notices) }, Now: a.Now, Log: a.Log})
+}
+
+// noteRule has owners and approvers told when the rule asks for a second person less often than before: one person alone could
+// otherwise free herself of it unseen.
+func noteRule(ctx context.Context, store gateway.Notices, before, now gateway.Group) error {
+	if !now.Release.Weaker(before.Release) {
+		return nil
+	}
+	return store.PutNotice(ctx, gateway.OwnerNotice{Once: gateway.NoticeReleaseRule + "/" + gateway.NewID().String(), GroupID: now.ID, Wording: gateway.NoticeReleaseRule})
+}
