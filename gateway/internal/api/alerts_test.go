@@ -50,6 +50,33 @@ func (d alertsOf) ActOnAlert(ctx context.Context, g gateway.Group, name, what st
 	return d.Act(ctx, g, name, e)
 }
 
+// alertDraft is an alert that may be raised.
+func (w *world) alertDraft() gateway.AlertDraft {
+	text := map[string]gateway.AlertText{"en": {Source: "the office", What: "Flood", Where: "harbour", Do: "Go uphill."}}
+	return gateway.AlertDraft{Audience: gateway.Audience{Topic: "reports"}, Saying: gateway.AlertSaying{Texts: text, Update: text, Until: w.clock.Now().Add(time.Hour)}}
+}
+
+// raised gives the path of an alert that was raised, and taken charge of.
+func (w *world) raised(taken bool) string {
+	w.t.Helper()
+	a, err := w.server.Alerts.RaiseAlert(w.t.Context(), w.berlin, w.alertDraft(), gateway.AlertHand{Label: "test"})
+	must(w.t, err)
+	if taken {
+		_, err = w.server.Alerts.Acknowledge(w.t.Context(), gateway.Acknowledgement{Group: w.berlin.ID, Alert: a.ID, By: gateway.AlertHand{Label: "test"}, Proven: true})
+		must(w.t, err)
+	}
+	return "alerts/" + a.Reference
+}
+
+// alertPolicy is a policy that is kept.
+func (w *world) alertPolicy(name string) gateway.AlertPolicy {
+	w.t.Helper()
+	p := gateway.AlertPolicy{Name: name, Steps: []gateway.AlertStep{{Targets: []gateway.AlertTarget{{Topic: "reports"}}, Wait: 5}}, Last: []gateway.AlertTarget{{Topic: "reports"}}}
+	p, err := w.server.Alerts.PutPolicy(w.t.Context(), w.berlin, p)
+	must(w.t, err)
+	return p
+}
+
 // useAlerts raises an alert by a policy, takes charge, hands it over, updates it and gives the all-clear; another was a mistake.
 func useAlerts(t *testing.T, w *world, c *client.Client) {
 	t.Helper()
