@@ -25,7 +25,7 @@ type rule struct {
 	Reason string
 }
 
-var adapters = []string{"channels/sms", "channels/telegram", "channels/mattermost", "channels/email"}
+var adapters = []string{"channels/sms", "channels/telegram", "channels/mattermost", "channels/email", "channels/webhook", "channels/androidsms", "channels/matrix", "channels/ntfy", "channels/mastodon", "channels/signal", "channels/voice"}
 
 // The rows follow the design's section 5; a row changes by a decision record in docs/adr.
 var rules = []rule{
@@ -37,11 +37,19 @@ var rules = []rule{
 	{"channels", []string{"channels/content"}, "the contract knows one provider and one message"},
 	{"channels/compose", []string{"channels", "channels/content"}, "measuring and cutting serve every adapter"},
 	{"channels/httpsend", []string{"channels", "channels/content"}, "one HTTP attempt serves every adapter"},
+	{"channels/phone", []string{"channels", "channels/content"}, "telephone numbers are read alike for every adapter that sends to them"},
 	{"channels/twilio", []string{"channels", "channels/content", "channels/httpsend"}, "shared by text messages and voice"},
 	{"channels/sms", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/telegram", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/mattermost", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/email", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/webhook", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/androidsms", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/matrix", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/ntfy", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/mastodon", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/signal", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/voice", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/builtin", append([]string{"channels"}, adapters...), "the explicit list of adapters"},
 	{"gateway/client", []string{"gateway"}, "a client knows the nouns and HTTP"},
 	{"channels/sandbox", []string{"channels/content", "channels/compose"}, "a stand-in speaks the wire, never our contract"},
@@ -68,7 +76,7 @@ var rules = []rule{
 }
 
 var (
-	adapterMay = []string{"channels", "channels/content", "channels/compose", "channels/httpsend", "channels/twilio"}
+	adapterMay = []string{"channels", "channels/content", "channels/compose", "channels/httpsend", "channels/phone", "channels/twilio"}
 	domainMay  = []string{"gateway", "gateway/civil", "channels", "channels/content"}
 )
 

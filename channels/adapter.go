@@ -108,6 +108,7 @@ type Capabilities struct {
 	Inbound        bool          // members can answer
 	Polled         bool          // answers come by Poll even where there is a webhook, as from a mailbox or in direct messages
 	Sensitive      bool          // fit for texts marked sensitive: nobody reads them on the way whom the group has not chosen
+	Public         bool          // everybody can read it: only reports, reminders and alerts that are neither sensitive nor for one member leave here
 	Reserved       []string      // messages that the provider answers itself, in capitals: after one of its words for STOP it blocks us
 	DedupeWindow   time.Duration // how long the provider honours Outbound.Key; zero: it does not
 	Rates          []Rate        // limits to keep, defaults of the provider
@@ -151,6 +152,7 @@ type Part struct {
 	Cost     int              `json:"cost"`               // what it takes from a Rate: segments of a text message, else 1
 	Buttons  []content.Button `json:"buttons,omitempty"`
 	Calendar string           `json:"calendar,omitempty"` // an iCalendar file to attach
+	Locale   string           `json:"locale,omitempty"`   // language of Text, BCP 47, for channels that have to tell it
 }
 
 // Outbound is one part on its way to one address.
@@ -177,6 +179,7 @@ type Sent struct {
 type Query struct {
 	Attempt    string
 	PartNo     int
+	Key        string    // as in the Outbound
 	ProviderID string    // empty if the answer was lost
 	To         Address   //
 	Part       Part      //

@@ -44,14 +44,15 @@ type Group struct {
 
 // Replies is a group's own about what its members write.
 type Replies struct {
-	Contact string         `yaml:"contact" doc:"how members reach a person; HELP says it; absent: it says that a person reads the answers"`
-	Words   []CommandWords `yaml:"words" max:"8" doc:"more words for commands"`
-	Acks    []AckWords     `yaml:"acks" max:"100" doc:"words that acknowledge an alert, by language"`
+	Contact  string         `yaml:"contact" doc:"how members reach a person; HELP says it; absent: it says that a person reads the answers"`
+	Words    []CommandWords `yaml:"words" max:"12" doc:"more words for commands"`
+	KeepDays int            `yaml:"keep_days" doc:"for how many days messages and the answers to them are kept, 1 to 30; absent: 30"`
+	Acks     []AckWords     `yaml:"acks" max:"100" doc:"words that acknowledge an alert, by language"`
 }
 
 // CommandWords are more words for one command.
 type CommandWords struct {
-	Command string   `yaml:"command" required:"true" doc:"stop, stop-all, start, pause, language, help, who or yes"`
+	Command string   `yaml:"command" required:"true" doc:"stop, stop-all, start, pause, page, link, unlink, language, help, who, yes or no"`
 	Words   []string `yaml:"words" required:"true" min:"1" max:"20" doc:"the words"`
 }
 

@@ -150,7 +150,7 @@ type Consent struct {
 	Locale   string    `json:"locale"`  // language of those words
 	At       time.Time `json:"at"`
 	Proof    Private   `json:"proof"`  // how it is known: paper form, web form, her message …
-	Source   string    `json:"source"` // import, member, provider, administrator
+	Source   string    `json:"source"` // import, member, provider, administrator; wish: how she is written to, not whether
 }
 
 // Channel is one configured adapter with its owner.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// ID is a UUIDv7: it sorts by the time it was made. The zero value means "none". An ID is no secret.
+// ID is a UUIDv7: it sorts by the time it was made; that of evidence is a RandomID. The zero value means "none". An ID is no secret.
 type ID [16]byte
 
 // NewID makes an identifier. IDs of one process rise strictly.
@@ -17,6 +17,15 @@ func NewID() ID {
 	u, err := uuid.NewV7()
 	if err != nil {
 		panic("gateway: the system's random source failed: " + err.Error()) // nothing can go on without it
+	}
+	return ID(u)
+}
+
+// RandomID makes an identifier that tells no time, for what must not be told by it: a UUIDv4.
+func RandomID() ID {
+	u, err := uuid.NewRandom()
+	if err != nil {
+		panic("gateway: the system's random source failed: " + err.Error())
 	}
 	return ID(u)
 }

@@ -153,6 +153,7 @@ const (
 	RunPaused     RunReason = "paused"
 	RunExcepted   RunReason = "excepted" // on one of the dates left out
 	RunHoliday    RunReason = "holiday"
+	RunChanged    RunReason = "changed"    // it was due when the schedule was changed, which has no such run any more
 	RunNobody     RunReason = "nobody"     // nobody is meant, or nothing takes place in the week ahead
 	RunByHand     RunReason = "by hand"    // a person decided
 	RunFault      RunReason = "fault"      // Detail says what is wrong

@@ -14,7 +14,7 @@ type Status struct {
 	Version  string          `json:"version"`
 	Profile  string          `json:"profile"`  // "alone" or "scaled"
 	Roles    []string        `json:"roles"`    // of the process that answers
-	Sandbox  bool            `json:"sandbox"`  // a channel speaks to the sandbox: nobody gets anything from it, and every screen says so
+	Sandbox  bool            `json:"sandbox"`  // since the process that answers started, a channel spoke to the sandbox: nobody gets anything from it, and every screen says so
 	Backlog  int             `json:"backlog"`  // deliveries that are due and not handed over
 	Channels []ChannelStatus `json:"channels"` // those that the asker may see
 	// Findings are what should have happened by itself and has not. The operator sees her own and those of the groups that she acts

@@ -32,3 +32,12 @@ type WeekEvent struct {
 
 	Sensitive bool `json:"sensitive,omitempty"` // no text says what it is
 }
+
+// WeekText is what a reader of one language would be told of the week ahead.
+type WeekText struct {
+	Locale  string `json:"locale"` // of the text: another, where there is none in the language that was asked for
+	Subject string `json:"subject,omitempty"`
+	Text    string `json:"text"`  // without markup, the subject first
+	Short   string `json:"short"` // as a text message has it
+	Events  int    `json:"events"`
+}

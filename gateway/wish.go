@@ -15,7 +15,7 @@ type Wishes interface {
 	// Wish carries out all of a wish or nothing. ErrNotFound: the group has no such member. CodeInvalid: Wish.Checked says
 	// why, Order names what is not hers, or Topics a contact point or topic that is not there. CodeConflict: she takes a
 	// topic at a contact point that is not confirmed. Every topic that she takes or drops leaves the proof as evidence, with
-	// the topic's name; one that she had, or had not, leaves none. What she decides is her Own from then on. No wish changes the state of a contact point: a STOP stands.
+	// the topic's name; a proof of source "wish" that names a contact point leaves one piece besides; one that she had, or had not, leaves none. What she decides is her Own from then on. No wish changes the state of a contact point: a STOP stands.
 	Wish(ctx context.Context, group, member ID, w Wish, proof Consent) error
 }
 

@@ -50,10 +50,7 @@ func (t *timing) decide(s *gateway.Schedule, now time.Time) (d decision, due boo
 
 // outcome judges one run that is due.
 func (t *timing) outcome(s *gateway.Schedule, r run, now time.Time) (gateway.OccurrenceState, gateway.RunReason, time.Duration) {
-	if s.Paused && (s.PausedUntil.IsZero() || r.first().Before(s.PausedUntil)) {
-		return gateway.OccurrenceSkipped, gateway.RunPaused, 0
-	}
-	if why := t.leftOut(r); why != "" {
+	if why := t.heldBack(s, r); why != "" {
 		return gateway.OccurrenceSkipped, why, 0
 	}
 	window := gateway.OnTime
@@ -81,6 +78,14 @@ func (t *timing) outcome(s *gateway.Schedule, r run, now time.Time) (gateway.Occ
 	return gateway.OccurrenceFired, gateway.RunLate, late
 }
 
+// heldBack says why a run does not take place, whenever it is looked at.
+func (t *timing) heldBack(s *gateway.Schedule, r run) gateway.RunReason {
+	if s.Paused && (s.PausedUntil.IsZero() || r.first().Before(s.PausedUntil)) {
+		return gateway.RunPaused
+	}
+	return t.leftOut(r)
+}
+
 // followed says whether a later run, which is to take place, is due as well.
 func (t *timing) followed(s *gateway.Schedule, r run, now time.Time) bool {
 	for range lookedAt {
@@ -88,7 +93,7 @@ func (t *timing) followed(s *gateway.Schedule, r run, now time.Time) bool {
 		if !more || next.first().After(now) {
 			return false
 		}
-		if t.leftOut(next) == "" && !(s.Paused && (s.PausedUntil.IsZero() || next.first().Before(s.PausedUntil))) {
+		if t.heldBack(s, next) == "" {
 			return true
 		}
 		r = next
@@ -115,4 +120,36 @@ func (t *timing) placed(r run) run {
 		return r
 	}
 	return run{Moment: civil.In(r.Wall, t.loc)}
+}
+
+// retimed gives where a schedule stands after a change of when it runs, and the runs that were due and are none any more. One that
+// is due and stays a run is still to be done: a change takes none away that it does not name.
+func retimed(have, s gateway.Schedule, group string, now time.Time) (name string, look time.Time, dropped []gateway.Occurrence, err error) {
+	if name, look, err = First(s.Timing, group, now); err != nil || have.Run == "" || have.At.After(now) {
+		return name, look, nil, err
+	}
+	was, err := read(have.Timing, group)
+	if err != nil {
+		return name, look, nil, nil // an older release kept what this one cannot read
+	}
+	is, err := read(s.Timing, group)
+	if err != nil {
+		return name, look, nil, err
+	}
+	r, err := was.named(have.Run)
+	if err != nil {
+		return name, look, nil, err
+	}
+	stands := false
+	for more, n := true, 0; more && n < lookedAt && !r.look().After(now); n++ {
+		if same, ok := is.next(r.Instant().Add(-time.Second)); ok && same.name() == r.name() {
+			if !stands {
+				stands, name, look = true, r.name(), r.look()
+			}
+		} else {
+			dropped = append(dropped, gateway.Occurrence{GroupID: have.GroupID, ScheduleID: have.ID, Run: r.name(), At: r.first(), State: gateway.OccurrenceSkipped, Reason: gateway.RunChanged, By: s.Author})
+		}
+		r, more = was.after(r)
+	}
+	return name, look, dropped, nil
 }

@@ -79,8 +79,8 @@ func (d *Desk) CheckTiming(g gateway.Group, t gateway.Timing) (gateway.Timing, e
 	return Check(t, g.Zone, d.now())
 }
 
-// Put makes a schedule, or changes the one with its name in all but its pause. A change of when it runs holds from now on;
-// any other leaves the next run as it is.
+// Put makes a schedule, or changes the one with its name in all but its pause. A change of when it runs holds from now on, and a run
+// that was due and is none any more is recorded as left out; any other change leaves the next run as it is.
 func (d *Desk) Put(ctx context.Context, g gateway.Group, s gateway.Schedule) (done gateway.Schedule, created bool, err error) {
 	if s, err = d.Check(ctx, g, s); err != nil {
 		return s, false, err
@@ -93,8 +93,9 @@ func (d *Desk) Put(ctx context.Context, g gateway.Group, s gateway.Schedule) (do
 		}
 		s.ID, s.Revision, s.Paused, s.PausedUntil = have.ID, have.Revision, have.Paused, have.PausedUntil
 		retime := created || !reflect.DeepEqual(have.Timing, s.Timing)
+		var dropped []gateway.Occurrence
 		if retime {
-			if s.Run, s.At, err = First(s.Timing, g.Zone, d.now()); err != nil {
+			if s.Run, s.At, dropped, err = retimed(have, s, g.Zone, d.now()); err != nil {
 				return s, false, err
 			}
 		}
@@ -102,12 +103,22 @@ func (d *Desk) Put(ctx context.Context, g gateway.Group, s gateway.Schedule) (do
 		switch {
 		case err == nil:
 			d.wake()
-			return done, created, nil
+			return done, created, d.drop(ctx, dropped)
 		case !errors.Is(err, gateway.ErrStale) && !(created && errors.Is(err, gateway.ErrConflict)):
 			return s, false, err
 		}
 	}
 	return s, false, errBusy
+}
+
+// drop records runs as left out, but those that a scheduler has done meanwhile.
+func (d *Desk) drop(ctx context.Context, runs []gateway.Occurrence) error {
+	for _, o := range runs {
+		if err := d.Decide(ctx, o, nil); err != nil && !errors.Is(err, gateway.ErrConflict) {
+			return err
+		}
+	}
+	return nil
 }
 
 var errBusy = gateway.Faultf(gateway.CodeUnavailable, "others change this schedule at the same time; try again")
@@ -234,18 +245,19 @@ func (d *Desk) Preview(ctx context.Context, g gateway.Group, t gateway.Timing, f
 	if err != nil {
 		return nil, err
 	}
-	return d.Runs(ctx, g, t, from, zone, n)
+	return d.Runs(ctx, g, gateway.Schedule{Timing: t}, from, zone, n)
 }
 
-// Runs lists the next n runs strictly after a time (zero: now), with the clocks of a zone (empty: that of the schedule,
-// or the group's where it runs at each member's own time).
-func (d *Desk) Runs(ctx context.Context, g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error) {
+// Runs lists the next n runs of a schedule strictly after a time (zero: now), with the clocks of a zone (empty: that of the
+// schedule, or the group's where it runs at each member's own time), and says which are left out, because of a pause too.
+func (d *Desk) Runs(ctx context.Context, g gateway.Group, s gateway.Schedule, from time.Time, zone string, n int) ([]gateway.RunView, error) {
 	if n < 1 || n > maxRuns {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "list 1 to %d runs", maxRuns)
 	}
 	if from.IsZero() {
 		from = d.now()
 	}
+	t := s.Timing
 	tt, err := read(t, g.Zone)
 	if err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "%w", err)
@@ -270,7 +282,7 @@ func (d *Desk) Runs(ctx context.Context, g gateway.Group, t gateway.Timing, from
 		after = time.Unix(int64(civil.Of(from, loc).Wall), 0)
 	}
 	for r, more := tt.next(after); more && len(runs) < n; r, more = tt.after(r) {
-		v := gateway.RunView{Run: r.name(), Nominal: r.Wall, Zone: zone, UTC: r.Instant(), Note: r.Note, LeftOut: tt.leftOut(r)}
+		v := gateway.RunView{Run: r.name(), Nominal: r.Wall, Zone: zone, UTC: r.Instant(), Note: r.Note, LeftOut: tt.heldBack(&s, r)}
 		if tt.own {
 			m := civil.In(r.Wall, loc)
 			if v.UTC, v.Note = m.Instant(), m.Note; !v.UTC.After(from) {

@@ -77,3 +77,34 @@ func FuzzRecurrence(f *testing.F) {
 		}
 	})
 }
+
+// TestRulesThatEndInADoubledHour: what a rule counts are its wall times, each of which takes place once; its end in UTC may lie
+// between the two times that clocks show the same.
+func TestRulesThatEndInADoubledHour(t *testing.T) {
+	berlin, err := civil.Zone("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"FREQ=DAILY;COUNT=3":                                          "2026-10-24T02:30+02:00 2026-10-25T02:30+02:00 2026-10-26T02:30+01:00",
+		"FREQ=DAILY;UNTIL=20261025T003000Z":                           "2026-10-24T02:30+02:00 2026-10-25T02:30+02:00",
+		"FREQ=DAILY;UNTIL=20261025T002959Z":                           "2026-10-24T02:30+02:00",
+		"FREQ=DAILY;UNTIL=20261025T010000Z;BYHOUR=2;BYMINUTE=0,30,59": "2026-10-24T02:30+02:00 2026-10-24T02:59+02:00 2026-10-25T02:00+02:00 2026-10-25T02:30+02:00 2026-10-25T02:59+02:00",
+		"FREQ=DAILY;UNTIL=20261025T023000":                            "2026-10-24T02:30+02:00 2026-10-25T02:30+02:00",
+		"FREQ=DAILY;COUNT=4;BYHOUR=2,3;BYMINUTE=30":                   "2026-10-24T02:30+02:00 2026-10-24T03:30+02:00 2026-10-25T02:30+02:00 2026-10-25T03:30+01:00",
+	} {
+		rule, err := scheduler.ParseRecurrence(text, civil.At(2026, 10, 24, 2, 30, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		m, ok := rule.Next(civil.At(2026, 10, 20, 0, 0, 0).Fields(), berlin)
+		for ok && len(got) < 9 {
+			got = append(got, m.String())
+			m, ok = rule.Next(m.Instant(), berlin)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s:\n got %s\nwant %s", text, strings.Join(got, " "), want)
+		}
+	}
+}

@@ -34,6 +34,8 @@ const (
 	LanguageUnknown  = "language-unknown"  // which ones there are
 	Help             = "help"              // who writes, and the group's contact
 	Genuine          = "genuine"           // that a message with {reference} was sent to her
+	HowToJoin        = "how-to-join"       // to whoever opens a chat with a bot, member or not
+	PageChanged      = "page-changed"      // to her other addresses: something was changed on her page
 	NotGenuine       = "not-genuine"       // that none was
 	HelpHere         = "help-here"         // the same where a person reads the answers
 	EnrolAsk         = "enrol-ask"         // asks whether she wants {topics} of {group}

@@ -31,10 +31,11 @@ const (
 	CommandYes      Command = "yes"
 	CommandLink     Command = "link"
 	CommandUnlink   Command = "unlink"
+	CommandNo       Command = "no" // the answer to whoever asks whether STOP in a sentence was meant
 )
 
 // Commands lists them, as documents do.
-var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandPage, CommandLink, CommandUnlink, CommandLanguage, CommandHelp, CommandWho, CommandYes}
+var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandPage, CommandLink, CommandUnlink, CommandLanguage, CommandHelp, CommandWho, CommandYes, CommandNo}
 
 // CodeWords is the locale of the words that are the same in every language.
 const CodeWords = "code"

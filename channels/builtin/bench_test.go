@@ -52,6 +52,13 @@ func adapters(b *testing.B) map[string]channels.Adapter {
 		"sms":        `{"account_sid":"AC00000000000000000000000000000000","auth_token":"00000000000000000000000000000000","from":"+12025550100"}`,
 		"telegram":   `{"token":"1:kit-token","webhook_secret":"kit-webhook-secret_1"}`,
 		"mattermost": `{"base_url":"https://chat.example.org","token":"kit-token-kit-token-kit1"}`,
+		"androidsms": `{"base_url":"http://192.168.1.20:8080","username":"sms","password":"kit-password"}`,
+		"matrix":     `{"base_url":"https://matrix.example.org","token":"kit-token"}`,
+		"ntfy":       `{"base_url":"https://ntfy.example.org"}`,
+		"mastodon":   `{"base_url":"https://social.example.org","token":"kit-token"}`,
+		"signal":     `{"base_url":"http://127.0.0.1:8080","number":"+12025550100"}`,
+		"voice":      `{"account_sid":"AC00000000000000000000000000000000","auth_token":"00000000000000000000000000000000","from":"+12025550100"}`,
+		"webhook":    `{"url":"https://bridge.example.org","secret":"whsec_a2l0LXNlY3JldC1raXQtc2VjcmV0LWtpdC1zZWNyZXQt"}`,
 		"email":      `{"host":"127.0.0.1","port":2525,"tls":"none","from":"news@harbour.example","secret":"kit-secret-of-the-channel-x"}`,
 	}
 	out := map[string]channels.Adapter{}

@@ -40,6 +40,7 @@ type Seen struct {
 	Text string // as people read it
 	ID   string // the provider's id, if it kept the message
 	Kept bool
+	Key  string // idempotency key of the request, as the provider got it; empty: none, or the double does not tell
 }
 
 // Subject is the adapter under test: the four answers.
@@ -63,6 +64,8 @@ type Subject struct {
 	SignsBody bool
 	// Prompt makes the provider call the webhook for a person that was written to. Nil: her reply does.
 	Prompt func(d Double, address channels.Address) error
+	// Nameless says that the provider cannot carry our attempt: its receipts name a message by its id alone.
+	Nameless bool
 	// Definite says that whatever the provider answers says whether it has the message: only silence and nonsense are doubt.
 	Definite bool
 	// OptOut makes a person opt out at the provider, after which sending to her is Gone. Nil: people cannot.

@@ -30,6 +30,9 @@ func checkCapabilities(p *probe) {
 	if (c.Receipts == channels.NoReceipts) != (c.ReceiptWithin == 0) {
 		p.Errorf("receipts reach %d and come within %v", c.Receipts, c.ReceiptWithin)
 	}
+	if _, fills := p.adapter.(channels.Filler); c.Public && (c.Sensitive || fills) {
+		p.Errorf("everybody reads what leaves, and yet it is fit for sensitive texts (%v), or for names (%v)", c.Sensitive, fills)
+	}
 	for _, r := range c.Rates {
 		if r.PerSecond <= 0 || r.Burst < 1 {
 			p.Errorf("the rate %+v lets nothing through", r)

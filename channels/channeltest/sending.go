@@ -31,6 +31,29 @@ func checkSend(p *probe) {
 			p.Errorf("message %d reached another person, or with another text", i)
 		}
 	}
+	if p.adapter.Capabilities().DedupeWindow > 0 {
+		p.repeated()
+	}
+}
+
+// repeated sends a message twice under one key, where the provider is said to know keys: after doubt the gateway does so.
+func (p *probe) repeated() {
+	kept := func() (n int) {
+		for _, s := range p.double.Seen() {
+			if s.Kept {
+				n++
+			}
+		}
+		return n
+	}
+	before, m := kept(), p.message(0, text)
+	first, second := p.send(m), p.send(m)
+	if first.ProviderID != second.ProviderID {
+		p.Errorf("a message that was repeated under its key has two ids, %q and %q", first.ProviderID, second.ProviderID)
+	}
+	if n := kept() - before; n != 1 {
+		p.Errorf("a message that was repeated under its key was kept %d times", n)
+	}
 }
 
 // idsAreUnique says whether ids must differ between people too: where receipts name a message by its id alone.

@@ -15,6 +15,9 @@ import (
 	"time"
 )
 
+// Header is in every answer over HTTP, so that a gateway notices to whom it speaks.
+const Header = "Carillon-Sandbox"
+
 // routes lays out the whole of the sandbox.
 func (s *Sandbox) routes() http.Handler {
 	control := http.NewServeMux()
@@ -35,6 +38,7 @@ func (s *Sandbox) routes() http.Handler {
 	s.wallRoutes(control)
 	guarded := http.NewCrossOriginProtection().Handler(control)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(Header, "1")
 		switch {
 		case strings.HasPrefix(r.URL.Path, twilioRoot):
 			s.serveTwilio(w, r)

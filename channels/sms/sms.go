@@ -9,13 +9,13 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	api "github.com/twilio/twilio-go/rest/api/v2010"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/compose"
 	"github.com/carillon-gateway/carillon/channels/content"
+	"github.com/carillon-gateway/carillon/channels/phone"
 	"github.com/carillon-gateway/carillon/channels/twilio"
 )
 
@@ -26,7 +26,6 @@ const (
 	maxText        = 1600             // https://www.twilio.com/docs/api/errors/21617
 	longestAttempt = 20 * time.Second // Twilio itself gives up on its callers after 15
 	receiptWithin  = 2 * time.Minute
-	largestMessage = 24 // segments of the longest text in UCS-2
 )
 
 // Factory makes the adapter.
@@ -37,7 +36,7 @@ func Factory() channels.Factory {
 		New:          func(s channels.Settings) (channels.Adapter, error) { return New(s) },
 		ParseAddress: func(region, raw string) (channels.Address, error) { return ParseNumber(raw, region) },
 		Compose:      (&Adapter{}).Compose,
-		Country:      Country,
+		Country:      phone.Country,
 	}
 }
 
@@ -103,7 +102,7 @@ func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind: Kind, TextLimit: maxText, TextUnit: channels.UTF16,
 		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: true, Reserved: reserved(),
-		Rates:          []channels.Rate{{PerSecond: a.options.Rate, Burst: max(largestMessage, int(a.options.Rate/10))}},
+		Rates:          []channels.Rate{{PerSecond: a.options.Rate, Burst: max(compose.LargestSMS, int(a.options.Rate/10))}},
 		LongestAttempt: longestAttempt,
 	}
 }
@@ -116,55 +115,18 @@ func reserved() []string {
 
 // Compose writes the document as one text message; Cost is its number of segments.
 func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
-	text := a.smart(compose.TextMessage(doc))
-	switch n := compose.Length(text, channels.UTF16); {
-	case n == 0:
-		return nil, &channels.Error{Class: channels.Permanent, Scope: channels.ScopeContent, Detail: "there is no text to send"}
-	case n > maxText:
-		return nil, &channels.Error{
-			Class: channels.Permanent, Scope: channels.ScopeContent,
-			Detail: fmt.Sprintf("the text message is %d characters long and may have at most %d; shorten it, or give it a short form", n, maxText),
-		}
-	}
-	return []channels.Part{counted(text)}, nil
+	return a.texts().Compose(doc)
 }
 
-func (a *Adapter) smart(text string) string {
-	if a.options.Smart {
-		return compose.Smart(text)
-	}
-	return text
-}
-
-func counted(text string) channels.Part {
-	encoding, _, segments, _ := compose.Count(text)
-	return channels.Part{Text: text, Encoding: encoding, Cost: segments}
-}
+func (a *Adapter) texts() compose.SMS { return compose.SMS{Limit: maxText, Smart: a.options.Smart} }
 
 // Fill puts a name into a text message, which is encoded and counted anew.
 func (a *Adapter) Fill(p channels.Part, _ channels.Address, name string) (channels.Part, bool) {
-	if name = compose.Name(name); name == "" {
-		return p, false
-	}
-	if !content.HasHole(p.Text) {
-		return p, true
-	}
-	return counted(a.smart(compose.FillTextMessage(p.Text, name))), true
+	return a.texts().Fill(p, name)
 }
 
 // Measure says how a text message is encoded.
-func (a *Adapter) Measure(p channels.Part) channels.Measure {
-	encoding, units, segments, offending := compose.Count(p.Text)
-	m := channels.Measure{Encoding: encoding, Units: units}
-	for _, sign := range offending {
-		r, _ := utf8.DecodeRuneInString(sign)
-		m.Offending = append(m.Offending, channels.Sign{Text: sign, Instead: compose.Instead(r)})
-	}
-	if _, _, fewer, _ := compose.Count(compose.Smart(p.Text)); fewer < segments {
-		m.Smart = fewer
-	}
-	return m
-}
+func (a *Adapter) Measure(p channels.Part) channels.Measure { return a.texts().Measure(p) }
 
 // Send hands one text message to Twilio. The time that the message may wait there follows from Outbound.Expires, in
 // whole seconds rounded down, so that nothing arrives late (domain rule R20). Twilio's own smart encoding stays off: it

@@ -88,6 +88,12 @@ func (c *Client) CreateMessage(ctx context.Context, p *api.CreateMessageParams) 
 	return m, failure(err)
 }
 
+// CreateCall begins one call with one request.
+func (c *Client) CreateCall(ctx context.Context, p *api.CreateCallParams) (*api.ApiV2010Call, error) {
+	made, err := c.service(ctx).CreateCall(p)
+	return made, failure(err)
+}
+
 // FetchMessage reads one message.
 func (c *Client) FetchMessage(ctx context.Context, sid string) (*api.ApiV2010Message, error) {
 	m, err := c.service(ctx).FetchMessage(url.PathEscape(sid), nil)

@@ -20,11 +20,13 @@ func optionStructs() map[string]any {
 	return all
 }
 
-// anyOf writes a name of every adapter as a choice, as in "sms, telegram or email".
+// anyOf writes the names of adapters, or of kinds, as a choice: "sms, telegram or email".
 func anyOf(name func(channels.Factory) string) string {
 	var names []string
 	for _, f := range builtin.All() {
-		names = append(names, name(f))
+		if n := name(f); !slices.Contains(names, n) { // two adapters may take one kind
+			names = append(names, n)
+		}
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]

@@ -129,7 +129,8 @@ func (sh *shell) examine(ctx context.Context) []finding {
 		}
 		out = append(out, finding{"channel " + ch.Name, (ch.Health.Paused == gateway.NotPaused || ch.Health.Paused == gateway.PauseThrottled) && ch.Incident == nil && ch.Breaker != "open" && ch.Gap == nil, text})
 	}
-	return append(append(append(out, sh.examineOwners(ctx, api)...), sh.examineCalendars(ctx, api)...), sh.examineSpending(ctx, api)...)
+	out = append(append(out, sh.examineSenders(ctx, api)...), sh.examineOwners(ctx, api)...)
+	return append(append(out, sh.examineCalendars(ctx, api)...), sh.examineSpending(ctx, api)...)
 }
 
 // examineOwners names the groups in which nobody can be told that something needs a person.

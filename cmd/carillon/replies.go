@@ -10,14 +10,14 @@ import (
 
 // repliesOf reads a coalition file's replies of a group; nil: it has none.
 func repliesOf(c config.Replies) *gateway.Replies {
-	r := gateway.Replies{Contact: c.Contact, Words: map[string][]string{}, Acks: map[string][]string{}}
+	r := gateway.Replies{Contact: c.Contact, KeepDays: c.KeepDays, Words: map[string][]string{}, Acks: map[string][]string{}}
 	for _, w := range c.Words {
 		r.Words[w.Command] = append(r.Words[w.Command], w.Words...)
 	}
 	for _, a := range c.Acks {
 		r.Acks[a.Language] = append(r.Acks[a.Language], a.Words...)
 	}
-	if r.Contact == "" && len(r.Words)+len(r.Acks) == 0 {
+	if r.Contact == "" && len(r.Words)+len(r.Acks)+r.KeepDays == 0 {
 		return nil
 	}
 	return &r
@@ -35,6 +35,9 @@ func writtenReplies(r gateway.Replies) map[string]any {
 		if len(lists) > 0 {
 			out[name] = lists
 		}
+	}
+	if r.KeepDays > 0 {
+		out["keep_days"] = r.KeepDays
 	}
 	list("words", "command", r.Words)
 	list("acks", "language", r.Acks)

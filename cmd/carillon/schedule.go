@@ -10,7 +10,7 @@ import (
 )
 
 func (sh *shell) schedules() *cobra.Command {
-	return holder("schedule", "what is sent by the clock, and when", sh.scheduleList(), sh.scheduleShow(), sh.scheduleNext(), sh.schedulePut(), sh.scheduleRun(), sh.scheduleSkip(),
+	return holder("schedule", "what is sent by the clock, and when", sh.scheduleList(), sh.scheduleShow(), sh.scheduleNext(), sh.scheduleWeek(), sh.schedulePut(), sh.scheduleRun(), sh.scheduleSkip(),
 		sh.schedulePause(), sh.scheduleResume(), sh.scheduleDelete(), sh.schedulePreview())
 }
 

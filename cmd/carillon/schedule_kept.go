@@ -120,6 +120,23 @@ func (sh *shell) showRuns(runs []gateway.RunView) error {
 	})
 }
 
+func (sh *shell) scheduleWeek() *cobra.Command {
+	var topic, locale string
+	c := &cobra.Command{Use: "week", Short: "show what a week ahead would tell now, and send nothing", Args: cobra.NoArgs}
+	c.Flags().StringVar(&topic, "topic", "", "of the calendars of this topic")
+	c.Flags().StringVar(&locale, "locale", "", "in this language, as in en or pt-BR (absent: the group's)")
+	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, _ []string) error {
+		if topic == "" {
+			return wrong("--topic is missing; it says which calendars")
+		}
+		w, err := api.WeekText(ctx, group, topic, locale)
+		if err != nil {
+			return err
+		}
+		return sh.print(w, printable(w.Text+"\n\nAs a text message: "+w.Short))
+	})
+}
+
 func (sh *shell) schedulePut() *cobra.Command {
 	var d gateway.DocumentSchedule
 	var m message

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -167,7 +168,7 @@ func (a *App) build(ctx context.Context) error {
 			return fmt.Errorf("finishing imports that a crash interrupted: %w", err)
 		}
 	}
-	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), http: &http.Client{Transport: httpsend.Transport()}, now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs}
+	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs}
 	a.desk = &channelDesk{store: s, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }, deaf: func(id gateway.ID) bool { return a.listener.Deaf(id) }}
 	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
 		return err
@@ -212,7 +213,7 @@ func (a *App) build(ctx context.Context) error {
 	reports := report.NewDesk(s, publisher{a.fanout}, o.Now)
 	schedules := a.schedules(reports)
 	handler, err := api.New(api.Options{
-		Groups: groupDesk{s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, Reports: reports, Alerts: alertDesk{a.alerts}, Inbox: a.newInbox(),
+		Groups: groupDesk{s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, WeekText: performer{a.fanout, s, s, reports}.WeekText, Reports: reports, Alerts: alertDesk{a.alerts}, Inbox: a.newInbox(),
 		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
@@ -311,7 +312,9 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 func (a *App) kinds() []string {
 	var kinds []string
 	for _, f := range a.Factories {
-		kinds = append(kinds, f.Kind)
+		if !slices.Contains(kinds, f.Kind) { // two adapters may take one kind
+			kinds = append(kinds, f.Kind)
+		}
 	}
 	return kinds
 }

@@ -28,7 +28,7 @@ type live struct {
 	store     channelList
 	factories []channels.Factory
 	publicURL string // without a slash at the end; empty: channels are polled
-	http      *http.Client
+	http      *sandboxed
 	now       func() time.Time
 	pollWait  time.Duration
 	log       *slog.Logger
@@ -96,7 +96,7 @@ func (l *live) make(record gateway.Channel) (channels.Adapter, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("there is no adapter %q", record.Adapter)
 	}
-	settings := channels.Settings{Name: record.Name, Options: record.Options, HTTP: l.http, Now: l.now, PollWait: l.pollWait}
+	settings := channels.Settings{Name: record.Name, Options: record.Options, HTTP: &http.Client{Transport: l.http}, Now: l.now, PollWait: l.pollWait}
 	if l.publicURL != "" {
 		settings.HookURL, settings.LinkURL = l.publicURL+"/hooks/"+record.Name, l.publicURL+"/u/"+record.ID.String()
 	}

@@ -141,7 +141,7 @@ func counting[E comparable](find func(E) prometheus.Counter) func(E) {
 
 // status says how the instance is.
 func (a *App) status(ctx context.Context) (gateway.Status, error) {
-	status := gateway.Status{Version: a.Version, Profile: string(a.Config.Storage.Profile), Spool: a.spooled()}
+	status := gateway.Status{Version: a.Version, Profile: string(a.Config.Storage.Profile), Spool: a.spooled(), Sandbox: a.live.http.seen.Load()}
 	for _, r := range a.Roles {
 		status.Roles = append(status.Roles, string(r))
 	}
@@ -169,11 +169,6 @@ func (a *App) status(ctx context.Context) (gateway.Status, error) {
 		}
 		status.Backlog += n
 		status.Channels = append(status.Channels, gateway.ChannelStatus{ID: c.ID, Name: c.Name, Kind: c.Kind, Backlog: n, Health: c.Health, Breaker: c.Breaker, Incident: c.Incident, CatchingUp: c.CatchingUp, Gap: c.Gap})
-		if adapter, ok := a.live.Adapter(c.ID); ok {
-			if s, ok := adapter.(interface{ Sandbox() bool }); ok && s.Sandbox() {
-				status.Sandbox = true
-			}
-		}
 	}
 	return status, nil
 }

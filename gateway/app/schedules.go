@@ -129,6 +129,17 @@ func (p performer) week(ctx context.Context, run scheduler.Performance, local ci
 	return w, nil
 }
 
+// WeekText says what subscribers of a topic would be told of the week ahead now.
+func (p performer) WeekText(ctx context.Context, g gateway.Group, topic, locale string) (gateway.WeekText, error) {
+	s := gateway.Schedule{ID: gateway.NewID(), GroupID: g.ID, Author: "preview", Timing: gateway.Timing{Zone: gateway.ZoneGroup}, Action: gateway.Action{Kind: gateway.ActWeek, Week: &gateway.ActionWeek{Topic: topic}}}
+	o := gateway.Occurrence{GroupID: g.ID, ScheduleID: s.ID, Run: "preview", At: p.Now()}
+	words, err := p.week(ctx, scheduler.Performance{Schedule: s, Occurrence: o}, 0)
+	if err != nil {
+		return gateway.WeekText{}, err
+	}
+	return p.Fanout.WeekText(ctx, fanout.Run{Schedule: s, Occurrence: o}, words, locale)
+}
+
 // ReadyEvent checks a message about an event, with the event as a file.
 func (p performer) ReadyEvent(ctx context.Context, m gateway.EventMessage) (*gateway.ReadyBroadcast, error) {
 	m.Calendar = string(agenda.File(m.Event))

@@ -64,6 +64,15 @@ func (c *Client) NextRuns(ctx context.Context, group, name string, r Runs) ([]ga
 	return p.Items, err
 }
 
+// WeekText says what subscribers of a topic would be told of the week ahead now, in a language or (empty) the group's.
+func (c *Client) WeekText(ctx context.Context, group, topic, locale string) (gateway.WeekText, error) {
+	query := url.Values{"topic": {topic}}
+	if locale != "" {
+		query.Set("locale", locale)
+	}
+	return fetch[gateway.WeekText](ctx, c, call{method: http.MethodGet, path: groupPath(group, "week-ahead"), query: query})
+}
+
 // Occurrences lists what became of the runs of a schedule, the newest first.
 func (c *Client) Occurrences(ctx context.Context, group, name string, most int) ([]gateway.Occurrence, error) {
 	return list[gateway.Occurrence](ctx, c, groupPath(group, "schedules", name, "occurrences"), nil, most, false)

@@ -22,8 +22,9 @@ func Read(r io.Reader) (*Calendar, error) {
 	}
 	c := &Calendar{Cut: cut}
 	byUID := map[string]int{} // index in series
+	years := maxYears
 	for _, o := range objects {
-		zones := newZones(o.zones)
+		zones := newZones(o.zones, &years)
 		for _, b := range o.events {
 			e, err := b.event(zones)
 			if err != nil {

@@ -58,6 +58,17 @@ func TestHostileCalendarsAreBounded(t *testing.T) {
 	if c := read(t, "BEGIN:VEVENT\nUID:1\nDTSTART:20260301T000000Z\n"+rules.String()+"END:VEVENT"); len(c.Faults) != 1 {
 		t.Errorf("many rules: %v", c.Faults)
 	}
+	var worlds strings.Builder // 1800 rules that look through 2200 years and find nothing
+	for z := range 9 {
+		fmt.Fprintf(&worlds, "BEGIN:VTIMEZONE\nTZID:/x%d\n", z)
+		for range 199 {
+			worlds.WriteString("BEGIN:STANDARD\nDTSTART:00010101T000000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0200\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\nEND:STANDARD\n")
+		}
+		fmt.Fprintf(&worlds, "END:VTIMEZONE\nBEGIN:VEVENT\nUID:%[1]d\nDTSTART;TZID=/x%[1]d:20260301T000000\nEND:VEVENT\n", z)
+	}
+	if c := read(t, worlds.String()); len(c.Faults) != 9 || !strings.Contains(c.Faults[8].Error(), "repeats too often") {
+		t.Errorf("zones that look for ever: %v", c.Faults)
+	}
 	changed := read(t, "BEGIN:VEVENT\nUID:1\nDTSTART;TZID=Europe/Berlin:20260301T000000\nRRULE:FREQ=HOURLY\nEND:VEVENT\n"+overrides.String())
 	if all, _, err := changed.Expand(context.Background(), begin, end, nil); err != nil || len(all) < 2000 {
 		t.Errorf("many overrides: %d, %v", len(all), err)
@@ -66,6 +77,23 @@ func TestHostileCalendarsAreBounded(t *testing.T) {
 	cancel()
 	if _, _, err := c.Expand(ctx, begin, end, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("a time that is over: %v", err)
+	}
+}
+
+// TestOverridesThatMeanEachOther: two occurrences change places, a series is moved twice from different weeks on, and an occurrence of
+// the second stretch by itself; each occurrence takes place once.
+func TestOverridesThatMeanEachOther(t *testing.T) {
+	const series = "BEGIN:VEVENT\nUID:1\nDTSTART:20260302T090000Z\nRRULE:FREQ=WEEKLY;COUNT=5\nEND:VEVENT\n"
+	override := func(id, start string) string {
+		return "BEGIN:VEVENT\nUID:1\nRECURRENCE-ID" + id + "\nDTSTART:" + start + "\nEND:VEVENT\n"
+	}
+	for what, c := range map[string]struct{ text, want string }{
+		"a circle":    {override(":20260302T090000Z", "20260309T090000Z") + override(":20260309T090000Z", "20260302T090000Z"), "2026-03-02T09:00:00Z 2026-03-09T09:00:00Z 2026-03-16T09:00:00Z 2026-03-23T09:00:00Z 2026-03-30T09:00:00Z"},
+		"moved twice": {override(";RANGE=THISANDFUTURE:20260309T090000Z", "20260310T100000Z") + override(";RANGE=THISANDFUTURE:20260323T090000Z", "20260325T110000Z") + override(":20260330T090000Z", "20260403T120000Z"), "2026-03-02T09:00:00Z 2026-03-10T10:00:00Z 2026-03-17T10:00:00Z 2026-03-25T11:00:00Z 2026-04-03T12:00:00Z"},
+	} {
+		if got := starts(expand(t, read(t, series+c.text), "2026-03-01T00:00:00Z", "2026-05-01T00:00:00Z", "")); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", what, got, c.want)
+		}
 	}
 }
 

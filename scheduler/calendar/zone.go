@@ -17,6 +17,7 @@ import (
 type zones struct {
 	described map[string]block // the calendar's own VTIMEZONEs, by TZID
 	found     map[string]found
+	years     *int // that may still be looked at for changes of clocks, of all zones of the file together
 }
 
 type found struct {
@@ -24,8 +25,8 @@ type found struct {
 	err error
 }
 
-func newZones(blocks []block) *zones {
-	z := &zones{map[string]block{}, map[string]found{}}
+func newZones(blocks []block, years *int) *zones {
+	z := &zones{map[string]block{}, map[string]found{}, years}
 	for _, b := range blocks {
 		for _, line := range b.lines {
 			if i := headEnd(line); i >= 4 && strings.EqualFold(line[:4], "TZID") && (line[4] == ':' || line[4] == ';') {
@@ -67,7 +68,7 @@ func (z *zones) search(tzid string) (*time.Location, error) {
 			return loc, nil
 		}
 		var loc *time.Location
-		if loc, err = evaluate(c); err == nil {
+		if loc, err = evaluate(c, z.years); err == nil {
 			return loc, nil
 		}
 	}
@@ -101,10 +102,13 @@ const (
 	maxZones  = 200    // that one calendar may name
 	maxOnsets = 10_000 // of one zone; two a year since 1601 are 1200
 	maxParts  = 200    // STANDARD and DAYLIGHT of one zone
+	// maxYears bounds the years that the rules of all zones of a file are followed through, whether or not they find anything: each
+	// takes some 2 µs. Two rules since 1601, as some programs write, are 1200.
+	maxYears = 300_000
 )
 
 // evaluate makes a zone of what a VTIMEZONE describes (section 3.6.5).
-func evaluate(c *ical.Component) (*time.Location, error) {
+func evaluate(c *ical.Component, years *int) (*time.Location, error) {
 	var all []onset
 	var initial, earliest int64
 	budget := maxOnsets
@@ -120,7 +124,7 @@ func evaluate(c *ical.Component) (*time.Location, error) {
 		if err != nil {
 			return nil, err
 		}
-		walls, err := onsets(child, from, &budget)
+		walls, err := onsets(child, from, &budget, years)
 		if err != nil {
 			return nil, err
 		}
@@ -140,12 +144,12 @@ func evaluate(c *ical.Component) (*time.Location, error) {
 }
 
 // onsets gives the wall times, in the offset that was kept until then, at which a STANDARD or DAYLIGHT begins.
-func onsets(c *ical.Component, from int64, budget *int) ([]civil.Wall, error) {
+func onsets(c *ical.Component, from int64, budget, years *int) ([]civil.Wall, error) {
 	p := c.Props.Get("DTSTART")
 	if p == nil {
 		return nil, fmt.Errorf("its description has no DTSTART")
 	}
-	none := newZones(nil)
+	none := newZones(nil, nil)
 	start, err := readStamp(p.Value, ical.Prop{Name: "DTSTART"}, none)
 	if err != nil {
 		return nil, err
@@ -170,6 +174,9 @@ func onsets(c *ical.Component, from int64, budget *int) ([]civil.Wall, error) {
 		}
 		if !rule.Yearly() {
 			return nil, fmt.Errorf("its clocks change otherwise than by the year")
+		}
+		if *years -= max(0, lastYear-start.wall.Fields().Year()); *years < 0 {
+			return nil, recur.ErrTooMany
 		}
 		err = rule.Walk(start.wall, start.wall, civil.At(lastYear, 12, 31, 0, 0, 0), budget, func(w civil.Wall) bool {
 			if rule.Over(civil.Moment{Wall: w, Offset: from}) {

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -240,4 +241,42 @@ func FuzzSource(f *testing.F) {
 			t.Errorf("the refusal quotes its source: %v", err)
 		}
 	})
+}
+
+// hanging is a fetcher whose addresses do not answer before the last one was asked, but for that one.
+type hanging struct {
+	last  string
+	asked chan struct{}
+}
+
+func (h hanging) Get(ctx context.Context, address string, _ fetch.Version) (fetch.Answer, error) {
+	if address == h.last {
+		close(h.asked)
+		return fetch.Answer{Body: []byte(`{"boats": [12]}`)}, nil
+	}
+	select {
+	case <-h.asked:
+	case <-ctx.Done():
+	}
+	return fetch.Answer{}, context.DeadlineExceeded
+}
+
+// Sources that hang do not make one silent that answers.
+func TestSourcesThatHang(t *testing.T) {
+	w := newWorld(t)
+	var all []gateway.Indicator
+	for _, name := range []string{"one", "two", "three", "four", "five", "boats"} {
+		i := boats().At(gateway.Private("https://" + name + ".example/"))
+		i.Name = name
+		all = append(all, i)
+	}
+	w.make(gateway.Series{Indicators: all})
+	r := report.NewReader(w, hanging{"https://boats.example/", make(chan struct{})}, func() time.Time { return w.now }, func(_ gateway.Series, err error) { t.Error(err) })
+	_, err := r.Read(t.Context())
+	w.ok(err)
+	for n, i := range w.series["news"].Indicators {
+		if good := n == 5; i.Measure.Mute == good || (i.Measure.Value == "12") != good {
+			t.Errorf("%s: %+v", i.Name, i.Measure)
+		}
+	}
 }

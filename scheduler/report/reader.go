@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -45,6 +46,8 @@ const (
 	atOnce    = 20               // series that are looked up at a time
 	together  = 4                // and asked side by side
 	forOne    = 2 * time.Minute  // that the addresses of one series may take
+
+	sideBySide = 8 // addresses of one series: as many as it may have are asked in forOne, though all of them hang
 )
 
 // Run asks whatever is due until the context ends.
@@ -98,21 +101,16 @@ func (r *Reader) series(ctx context.Context, s gateway.Series) error {
 	bounded, cancel := context.WithTimeout(ctx, forOne)
 	defer cancel()
 	now, wait := r.now().UTC(), readEvery
-	answers := map[string]*reply{}
+	answers := r.askAll(bounded, s.Indicators)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	for n := range s.Indicators {
 		i := &s.Indicators[n]
 		if i.URL == "" {
 			continue
 		}
-		a := answers[i.URL.Reveal()]
-		if a == nil {
-			a = r.ask(bounded, s.Indicators, i)
-			answers[i.URL.Reveal()] = a
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		measure(i, a, now)
+		measure(i, answers[i.URL.Reveal()], now)
 		if i.Measure.Fault != "" {
 			wait = min(wait, retry)
 		}
@@ -149,8 +147,30 @@ type reply struct {
 	wait  time.Duration // that the server asks for
 }
 
+// askAll asks all addresses, some side by side: one that hangs keeps no others from being heard.
+func (r *Reader) askAll(ctx context.Context, all []gateway.Indicator) map[string]*reply {
+	answers := map[string]*reply{}
+	places := make(chan struct{}, sideBySide)
+	var done sync.WaitGroup
+	for n := range all {
+		i := &all[n]
+		if i.URL == "" || answers[i.URL.Reveal()] != nil {
+			continue
+		}
+		a := &reply{}
+		answers[i.URL.Reveal()] = a
+		places <- struct{}{}
+		done.Go(func() {
+			defer func() { <-places }()
+			*a = r.ask(ctx, all, i)
+		})
+	}
+	done.Wait()
+	return answers
+}
+
 // ask fetches what an address holds. It is unchanged only if all that is read from it was read well.
-func (r *Reader) ask(ctx context.Context, all []gateway.Indicator, i *gateway.Indicator) *reply {
+func (r *Reader) ask(ctx context.Context, all []gateway.Indicator, i *gateway.Indicator) reply {
 	known := fetch.Version{ETag: i.Measure.ETag, LastModified: i.Measure.Mod}
 	for _, o := range all {
 		if o.URL == i.URL && (o.Measure.Fault != "" || o.Measure.ETag != known.ETag || o.Measure.Mod != known.LastModified) {
@@ -160,9 +180,9 @@ func (r *Reader) ask(ctx context.Context, all []gateway.Indicator, i *gateway.In
 	answer, err := r.fetcher.Get(ctx, i.URL.Reveal(), known)
 	if err != nil {
 		fault, wait := fetch.Explain(err)
-		return &reply{fault: fault, wait: wait}
+		return reply{fault: fault, wait: wait}
 	}
-	return &reply{Answer: answer}
+	return reply{Answer: answer}
 }
 
 // measure lays what came of asking into an indicator. A number without a date of its own is of the day when it was read, by

@@ -27,7 +27,9 @@ func TestAnAlertClimbs(t *testing.T) {
 		}
 		return ids
 	}
-	ask := func(ref string) []gateway.AlertTarget { return []gateway.AlertTarget{{Topic: "reports", Members: find(ref)}} }
+	ask := func(ref string) []gateway.AlertTarget {
+		return []gateway.AlertTarget{{Topic: "reports", Members: find(ref)}}
+	}
 	if _, err := w.API.PutAlertPolicy(t.Context(), "harbour", gateway.AlertPolicy{Name: "night", Steps: []gateway.AlertStep{{Targets: ask("ann"), Wait: 5}, {Targets: ask("ben"), Wait: 5}}, Last: ask("ann")}); err != nil {
 		t.Fatal(err)
 	}

@@ -131,9 +131,12 @@ func TestNobodyDecides(t *testing.T) {
 	w.to(s.NextAt.Add(time.Hour))
 	w.Start()
 	w.Until(20*time.Second, "for the run to be asked about", func() bool { return len(w.runs("harbour", "daily")) == 1 })
-	w.passing(30*time.Second, "for the watchdog", func() bool { return len(w.findings()) == 1 })
-	f := w.findings()[0]
-	if f.Code != gateway.RunUndecided || f.Name != "daily" || f.Part != s.Next || !strings.Contains(f.Text, "schedule skip") {
+	undecided := func() (found []gateway.Finding) { // and nothing else: after a day without Telegram it is also said what nobody heard
+		return slices.DeleteFunc(w.findings(), func(f gateway.Finding) bool { return f.Code != gateway.RunUndecided })
+	}
+	w.passing(30*time.Second, "for the watchdog", func() bool { return len(undecided()) == 1 })
+	f := undecided()[0]
+	if f.Name != "daily" || f.Part != s.Next || !strings.Contains(f.Text, "schedule skip") {
 		t.Errorf("found is %+v", f)
 	}
 	w.UntilBox(20*time.Second, "for the owner to be told", func() bool { return len(w.read(owner)) > 0 })
@@ -142,7 +145,7 @@ func TestNobodyDecides(t *testing.T) {
 	if _, err := w.API.SkipRun(t.Context(), "harbour", "daily", s.Next); err != nil {
 		t.Fatal(err)
 	}
-	w.passing(30*time.Second, "for nothing to be left", func() bool { return len(w.findings()) == 0 })
+	w.passing(30*time.Second, "for nothing to be left", func() bool { return len(undecided()) == 0 })
 	if texts := w.read(owner); len(texts) != 1 || !strings.Contains(texts[0], "waits for you to decide") {
 		t.Errorf("the owner read %q", texts)
 	}

@@ -82,7 +82,7 @@ func deeds(w *world) map[string]deed {
 		"delete-calendar":   {path: "calendars/over"}, "read-calendar": {path: "calendars/meetings/read"}, "confirm-calendar": {path: "calendars/lost/confirm"}, "mark-event": {path: "calendars/meetings/mark", body: map[string]any{"uid": "1"}},
 		"create-feed": {body: map[string]any{"label": "website"}}, "list-feeds": {}, "revoke-feed": {path: of("feeds", feed.ID)},
 		"list-schedules": {}, "get-schedule": {path: "schedules/kept"}, "put-schedule": {path: "schedules/weekly", body: weekly}, "delete-schedule": {path: "schedules/spare"},
-		"preview-schedule": {body: weekly}, "next-runs": {path: "schedules/kept/next"}, "list-occurrences": {path: "schedules/kept/occurrences"},
+		"preview-schedule": {body: weekly}, "next-runs": {path: "schedules/kept/next"}, "preview-week": {query: "?topic=reports"}, "list-occurrences": {path: "schedules/kept/occurrences"},
 		"pause-schedule": {path: "schedules/kept/pause"}, "resume-schedule": {path: "schedules/kept/resume"}, "run-schedule": {path: "schedules/kept/run"},
 		"skip-run":    {path: "schedules/kept/skip", query: "?run=" + url.QueryEscape(kept)},
 		"list-series": {}, "put-series": {path: "series/new", body: map[string]any{"title": "News", "topic": "reports"}}, "list-editions": {path: path.Dir(w.edition("listed"))}, "get-edition": {path: w.edition("read")},

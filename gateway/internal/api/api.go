@@ -43,6 +43,7 @@ type Options struct {
 	Calendars  Calendars
 	Feeds      gateway.Feeds
 	Schedules  Schedules
+	WeekText   func(ctx context.Context, g gateway.Group, topic, locale string) (gateway.WeekText, error)
 	Reports    Reports
 	Alerts     Alerts
 	Inbox      Inbox

@@ -52,8 +52,10 @@ func (s *server) serveFeed(w http.ResponseWriter, r *http.Request) {
 	if ok {
 		select {
 		case s.writing <- struct{}{}:
-			feed, err = s.Calendars.Feed(r.Context(), token)
-			<-s.writing
+			feed, err = func() ([]byte, error) {
+				defer func() { <-s.writing }() // also if it meets a defect
+				return s.Calendars.Feed(r.Context(), token)
+			}()
 		case <-r.Context().Done():
 			return
 		}

@@ -19,7 +19,7 @@ type Schedules interface {
 	Put(ctx context.Context, g gateway.Group, s gateway.Schedule) (done gateway.Schedule, created bool, err error)
 	// Preview lists the runs of a schedule that is not kept yet; Runs those of one that is.
 	Preview(ctx context.Context, g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error)
-	Runs(ctx context.Context, g gateway.Group, t gateway.Timing, from time.Time, zone string, n int) ([]gateway.RunView, error)
+	Runs(ctx context.Context, g gateway.Group, s gateway.Schedule, from time.Time, zone string, n int) ([]gateway.RunView, error)
 	ScheduleActs
 	ScheduleLog
 }
@@ -71,6 +71,11 @@ type (
 	nextRuns struct {
 		InSchedule
 		Span
+	}
+	weekText struct {
+		InGroup
+		Topic  string `query:"topic" required:"true" maxLength:"40" doc:"Whose calendars it tells of."`
+		Locale string `query:"locale" maxLength:"35" doc:"The language of the reader. Absent: the group's."`
 	}
 	listOccurrences struct {
 		InSchedule
@@ -165,14 +170,21 @@ func (s *server) addSchedules() {
 			return &body[page[gateway.RunView]]{page[gateway.RunView]{Items: list}}, err
 		})
 	add(s, route{ID: "next-runs", Method: http.MethodGet, Path: "/api/v1/groups/{group}/schedules/{schedule}/next", Tag: scheduleTag, Scope: ofGroup, Role: gateway.Viewer,
-		Summary: "List the next runs of a schedule", About: "As a preview does. A pause is not looked at.", Answer: runs},
+		Summary: "List the next runs of a schedule", About: "As a preview does. Those that fall into a pause are left out, with the reason paused.", Answer: runs},
 		func(ctx context.Context, who caller, in *nextRuns) (*body[page[gateway.RunView]], error) {
 			one, err := s.Schedules.Schedule(ctx, who.Group.ID, in.Schedule)
 			if err != nil {
 				return nil, err
 			}
-			list, err := s.Schedules.Runs(ctx, who.Group, one.Timing, in.From, in.Zone, in.Number)
+			list, err := s.Schedules.Runs(ctx, who.Group, one, in.From, in.Zone, in.Number)
 			return &body[page[gateway.RunView]]{page[gateway.RunView]{Items: list}}, err
+		})
+	add(s, route{ID: "preview-week", Method: http.MethodGet, Path: "/api/v1/groups/{group}/week-ahead", Tag: scheduleTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "Say what a week ahead would tell now", About: "As a schedule with week sends it, to a reader of one language on the clocks of the group. It sends nothing.",
+		Answer: gateway.WeekText{Locale: "en", Subject: "The week ahead", Text: "The week ahead\n\n- Assembly, Tuesday at 18:00", Short: "This week: Assembly.", Events: 1}},
+		func(ctx context.Context, who caller, in *weekText) (*body[gateway.WeekText], error) {
+			text, err := s.WeekText(ctx, who.Group, in.Topic, in.Locale)
+			return &body[gateway.WeekText]{text}, err
 		})
 	s.addScheduleActs()
 }

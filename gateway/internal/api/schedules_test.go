@@ -79,6 +79,11 @@ func useSchedules(t *testing.T, w *world, c *client.Client, by string) {
 	if !paused.Paused || !paused.PausedUntil.Equal(until) || paused.Next != s.Next {
 		t.Errorf("paused it is %+v", paused)
 	}
+	held, err := c.NextRuns(ctx, "berlin", "weekly-report", client.Runs{Number: 2})
+	must(t, err)
+	if first := held[0].Nominal.Fields().Add(-gateway.FarthestAhead); first.Before(until) != (held[0].LeftOut == gateway.RunPaused) || held[1].LeftOut == gateway.RunPaused {
+		t.Errorf("paused until %s its next runs are %+v", until, held)
+	}
 	resumed, err := c.ResumeSchedule(ctx, "berlin", "weekly-report")
 	must(t, err)
 	if resumed.Paused {
@@ -104,6 +109,11 @@ func useSchedules(t *testing.T, w *world, c *client.Client, by string) {
 	must(t, err)
 	if len(list) != 1 {
 		t.Errorf("listed are %+v", list)
+	}
+	week, err := c.WeekText(ctx, "berlin", "reports", "sw")
+	must(t, err)
+	if week.Locale != "sw" || week.Text != "reports" {
+		t.Errorf("the week ahead is %+v", week)
 	}
 	must(t, c.DeleteSchedule(ctx, "berlin", "weekly-report"))
 	if _, err := c.Schedule(ctx, "berlin", "weekly-report"); err == nil {
@@ -132,6 +142,36 @@ func TestRefusedSchedules(t *testing.T) {
 		r := w.want(422, ask{method: http.MethodPut, path: "/api/v1/groups/berlin/schedules/weekly", token: "berlin author", body: body}, nil)
 		if !strings.Contains(string(r.body), why) {
 			t.Errorf("%s: %s, want something about %q", body, r.body, why)
+		}
+	}
+}
+
+// No scheduler ran for two days when somebody changes the hour: the runs that were due have their outcomes, and one that is due by the
+// old rule and by the new is still to be done.
+func TestAChangeLosesNoRun(t *testing.T) {
+	w := newWorld(t)
+	c, ctx := client.New(w.url, gateway.Private(w.tokens["berlin author"]), nil), t.Context()
+	d := gateway.DocumentSchedule{Cron: "0 9 * * *", Send: &gateway.DocumentSend{Kind: gateway.KindReport, Topic: "reports", Words: map[string]string{"en": "All is well."}}}
+	first, err := c.PutSchedule(ctx, "berlin", "daily", d)
+	must(t, err)
+	w.clock.wind(first.NextAt.Add(25 * time.Hour).Sub(w.clock.Now()))
+	d.Except = []string{"2040-01-01"}
+	kept, err := c.PutSchedule(ctx, "berlin", "daily", d)
+	must(t, err)
+	all, err := c.Occurrences(ctx, "berlin", "daily", 10)
+	must(t, err)
+	if kept.Next != first.Next || len(all) != 0 {
+		t.Errorf("with the same hours it stands at %s, not at %s, and recorded is %+v", kept.Next, first.Next, all)
+	}
+	d.Cron = "0 17 * * *"
+	moved, err := c.PutSchedule(ctx, "berlin", "daily", d)
+	must(t, err)
+	if all, err = c.Occurrences(ctx, "berlin", "daily", 10); err != nil || len(all) != 2 || !moved.NextAt.After(w.clock.Now()) {
+		t.Fatalf("at another hour it stands at %s, and recorded is %+v, %v", moved.Next, all, err)
+	}
+	for _, o := range all {
+		if o.State != gateway.OccurrenceSkipped || o.Reason != gateway.RunChanged || !strings.Contains(o.Run, "T09:00") {
+			t.Errorf("a run that was due became %+v", o)
 		}
 	}
 }

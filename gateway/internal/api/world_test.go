@@ -75,6 +75,9 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, CheckSeries: reporting.Check, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Alerts: alertsOf{escalation.NewDesk(w.store, w.store, cries{w.clock.Now}, w.clock.Now, escalation.Options{})}, Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now),
 		Inbox:   inbound.NewDesk(inbound.DeskParts{Conversations: w.store, Answers: w.store, Members: w.store, Groups: w.store, Deliveries: w.store, Post: posts{}}),
 		Inviter: invites{w.store}, Invitations: w.store, Access: w.store, Replays: w.store, Applied: w.store, Countries: map[string]bool{"sms": true, "telegram": false}, Status: w.fake.status, Ready: func(context.Context) []string { return w.fake.unready }, Metrics: prometheus.NewRegistry(),
+		WeekText: func(_ context.Context, _ gateway.Group, topic, locale string) (gateway.WeekText, error) {
+			return gateway.WeekText{Locale: locale, Text: topic}, nil
+		},
 		Hooks: http.HandlerFunc(w.fake.hook), Holdings: w.store, Link: func(context.Context, gateway.ID, gateway.ID) error { return nil }, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Now: w.clock.Now}
 	for _, c := range change {
 		c(&o)

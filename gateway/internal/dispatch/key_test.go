@@ -77,3 +77,20 @@ func TestMovedWhileItsHintLay(t *testing.T) {
 		}
 	})
 }
+
+// What is for one member is not posted where everybody reads, whoever planned it; what is for all is.
+func TestNothingPrivateLeavesInPublic(t *testing.T) {
+	story(t, func(w *world) {
+		p := &provider{caps: channels.Capabilities{Public: true}}
+		feed := w.add("feed", p)
+		code, report := w.l.plan(w.l.announce(gateway.Account, 1), feed), w.l.plan(w.l.announce(gateway.Report, 1), feed)
+		w.start(w.options())
+		w.pass(time.Minute)
+		if d := w.is(code); d.State != gateway.Ended || len(d.Attempts) != 1 || d.Attempts[0].Refusal.Scope != string(channels.ScopeContent) {
+			t.Errorf("a code is %v, %+v", d.State, d.Attempts)
+		}
+		if d := w.is(report); d.State != gateway.DeliveryAccepted || p.count() != 1 {
+			t.Errorf("after %d posts a report is %v", p.count(), d.State)
+		}
+	})
+}

@@ -246,7 +246,7 @@ func (m *mender) find(ctx context.Context, finder channels.StatusFinder, caps ch
 	if !c.SettledAt.IsZero() && c.SettledAt.Before(until) {
 		until = c.SettledAt // not what it may take at most: it may have begun late, and a part behind others does
 	}
-	q := channels.Query{Attempt: c.Attempt.String(), PartNo: c.FirstPart, To: channels.Address(c.Address.Reveal()), Since: c.ClaimedAt.Add(-time.Minute), Until: until}
+	q := channels.Query{Attempt: c.Attempt.String(), PartNo: c.FirstPart, Key: key(c, c.FirstPart), To: channels.Address(c.Address.Reveal()), Since: c.ClaimedAt.Add(-time.Minute), Until: until}
 	if text, err := m.d.texts.of(ctx, c); err == nil && c.FirstPart < len(text.parts) {
 		q.Part = text.parts[c.FirstPart]
 	}

@@ -64,6 +64,11 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeChannel), Detail: "its address cannot be opened; the log says why"}})
 		return
 	}
+	if caps.Public && private(c) {
+		l.limits.Unused()
+		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeContent), Detail: "it is not for the public, and everybody can read what leaves over this channel"}})
+		return
+	}
 	m := channels.Outbound{Attempt: c.Attempt.String(), To: channels.Address(c.Address.Reveal()), Expires: c.Expires, Urgent: s.outcome.Urgent,
 		Neutral: c.Neutral, Protected: c.Neutral || c.Sensitive}
 	longest := caps.LongestAttempt
@@ -115,6 +120,12 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 	} else if caps.Receipts == channels.DeliveryReceipts {
 		s.outcome.ConfirmBy = gateway.Situation{Claim: *c, Now: l.d.o.Now()}.ConfirmBy()
 	}
+}
+
+// private says whether what a claim is for is meant for one member, or for those only whom the group knows. Fan-out writes no such
+// text for a public channel; one that lies there all the same, as of a release before, stops here.
+func private(c *gateway.Claim) bool {
+	return c.Class == gateway.Account || c.Neutral || c.Sensitive || c.Pointer
 }
 
 // left is how long it is until a time, by the clock that a machine's sleep stops or by the one that somebody may set,

@@ -166,7 +166,7 @@ func incomplete(missing []gateway.Missing) *gateway.Fault {
 	if more := len(missing) - len(said); more > 0 {
 		said = append(said, fmt.Sprintf("and %d more", more))
 	}
-	fault := gateway.Faultf(gateway.CodeIncomplete, "something is missing in the text, so it is refused: %s. Write what is missing, or say that it may fall back: then others of their languages are sent instead, and the form other", strings.Join(said, "; "))
+	fault := gateway.Faultf(gateway.CodeIncomplete, "something is missing in the text, so it is refused: %s. Write what is missing, or say that it may fall back (--fallback; fallback in the API): then others of their languages are sent instead, and the form other", strings.Join(said, "; "))
 	fault.Missing = missing
 	return fault
 }

@@ -39,12 +39,15 @@ type stage struct {
 type wire struct {
 	channels.Adapter
 	limit  int
+	public bool
 	panics string // on texts in this language
 	wrote  atomic.Int64
 }
 
 // Capabilities are those of a channel for short plain texts.
-func (w *wire) Capabilities() channels.Capabilities { return channels.Capabilities{} }
+func (w *wire) Capabilities() channels.Capabilities {
+	return channels.Capabilities{Public: w.public}
+}
 
 func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
 	w.wrote.Add(1)

@@ -279,6 +279,10 @@ func (t *texts) refer(doc *content.Document) {
 	}
 }
 
+// errPublic says that a text is for one member, or for those only whom the group knows, and the channel is read by everybody. It
+// is no fault of the text: whoever has another contact point gets it there.
+var errPublic = errors.New("it is not for the public, and everybody can read what leaves over this channel")
+
 // compose writes a document for one kind. An adapter that panics spoils this text on its own channel and nothing else.
 func (t *texts) compose(doc content.Document, w way, key versionKey) (c composed) {
 	defer func() {
@@ -286,6 +290,9 @@ func (t *texts) compose(doc content.Document, w way, key versionKey) (c composed
 			c = composed{err: fmt.Errorf("the adapter %s met a defect while writing it", w.channel.Adapter)}
 		}
 	}()
+	if w.adapter.Capabilities().Public && (key.neutral || t.b.Sensitive || t.b.Class == gateway.Account) {
+		return composed{err: errPublic}
+	}
 	parts, err := w.adapter.Compose(doc)
 	if err == nil && len(parts) == 0 {
 		err = errors.New("nothing is left of it")
@@ -346,7 +353,7 @@ func (t *texts) checkVersion(v *version, locale string) error {
 		if err == nil && c.named != nil {
 			err = c.named.err
 		}
-		if err != nil && (v.neutral || t.fit(i)) {
+		if err != nil && !errors.Is(err, errPublic) && (v.neutral || t.fit(i)) {
 			return gateway.Faultf(gateway.CodeInvalid, "the text in %s cannot be sent over channel %s (%s): %w", locale, t.ways[i].channel.Name, t.ways[i].kind, err)
 		}
 	}

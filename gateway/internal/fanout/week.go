@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -25,13 +26,53 @@ const (
 // ReadyWeek checks what a run of a schedule tells of the week ahead, and stores nothing. CodeNobody: nobody is meant, or nothing takes
 // place.
 func (f *Fanout) ReadyWeek(ctx context.Context, r Run, words gateway.WeekWords) (*gateway.ReadyBroadcast, error) {
+	b, err := f.weekAhead(ctx, r, words)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := f.ready(ctx, &b); err != nil {
+		return nil, err
+	}
+	print := sha256.Sum256([]byte("week " + b.Key)) // what takes place may change between two tries of one run
+	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:]}, nil
+}
+
+// WeekText says what a run would tell of the week ahead to somebody who reads a language (empty: the group's) and lives where
+// the group does.
+func (f *Fanout) WeekText(ctx context.Context, r Run, words gateway.WeekWords, locale string) (gateway.WeekText, error) {
+	b, err := f.weekAhead(ctx, r, words)
+	if err != nil {
+		return gateway.WeekText{}, err
+	}
+	t, err := f.texts(ctx, b)
+	if err == nil {
+		err = checkTopic(t.group, b.Audience.Topic)
+	}
+	if err != nil {
+		return gateway.WeekText{}, err
+	}
+	reader := templates.Reader{Chain: append(t.chain(cmp.Or(locale, t.group.Locale), nil), lastResort), Zone: t.home.clock, Now: b.StartAt}
+	found, err := t.main.Choose(reader)
+	if err != nil {
+		return gateway.WeekText{}, gateway.Faultf(gateway.CodeInvalid, "locale: %w", err)
+	}
+	doc, err := t.render(found, reader, t.data)
+	if err != nil {
+		return gateway.WeekText{}, err
+	}
+	_, _, events := t.week.of(t.weekStart(reader.Chain[0]))
+	return gateway.WeekText{Locale: found.Locale, Subject: doc.Subject, Text: doc.Plain(), Short: doc.Short, Events: len(events)}, nil
+}
+
+// weekAhead is the message of a run.
+func (f *Fanout) weekAhead(ctx context.Context, r Run, words gateway.WeekWords) (b gateway.Broadcast, err error) {
 	a := r.Schedule.Action.Week
 	if a == nil {
-		return nil, gateway.Faultf(gateway.CodeInvalid, "week: say of which topic")
+		return b, gateway.Faultf(gateway.CodeInvalid, "week: say of which topic")
 	}
 	own, err := f.store.Wordings.Wordings(ctx, r.Schedule.GroupID)
 	if err != nil {
-		return nil, fmt.Errorf("read the group's wordings: %w", err)
+		return b, fmt.Errorf("read the group's wordings: %w", err)
 	}
 	sources := templates.ShippedText(gateway.WeekAhead)
 	maps.Copy(sources, own[gateway.WeekAhead])
@@ -41,16 +82,9 @@ func (f *Fanout) ReadyWeek(ctx context.Context, r Run, words gateway.WeekWords) 
 	if r.Occurrence.By != "" {
 		d.Author = r.Occurrence.By
 	}
-	b, err := f.broadcast(d)
-	if err != nil {
-		return nil, err
-	}
+	b, err = f.broadcast(d)
 	b.Kind = gateway.WeekAhead
-	if _, _, err := f.ready(ctx, &b); err != nil {
-		return nil, err
-	}
-	print := sha256.Sum256([]byte("week " + b.Key)) // what takes place may change between two tries of one run
-	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:]}, nil
+	return b, err
 }
 
 // week is what a week ahead says to each reader in her own way.

@@ -20,14 +20,39 @@ func (st *stage) takesPlace(title, start, zone, place string) gateway.WeekEvent 
 	return gateway.WeekEvent{Summary: title, Location: place, Zone: zone, AllDay: len(start) == 10, Start: civil.In(w, loc)}
 }
 
+// sunday is the day of the runs here.
+var sunday = civil.At(2026, 12, 6, 0, 0, 0)
+
 // weekAhead makes a run on Sunday, 6 December 2026, ready.
 func (st *stage) weekAhead(empty bool, events ...gateway.WeekEvent) (*gateway.ReadyBroadcast, error) {
 	st.t.Helper()
-	date, err := civil.ParseWall("2026-12-06")
-	st.ok(err)
+	return st.f.ReadyWeek(st.t.Context(), st.weekRun(empty), gateway.WeekWords{Date: sunday, Events: events})
+}
+
+func (st *stage) weekRun(empty bool) fanout.Run {
 	s := gateway.Schedule{ID: gateway.NewID(), GroupID: st.group.ID, Action: gateway.Action{Kind: gateway.ActWeek, Week: &gateway.ActionWeek{Topic: "reports", Empty: empty}}}
-	run := fanout.Run{Schedule: s, Occurrence: gateway.Occurrence{GroupID: st.group.ID, ScheduleID: s.ID, Run: gateway.NewID().String()}}
-	return st.f.ReadyWeek(st.t.Context(), run, gateway.WeekWords{Date: date, Events: events})
+	return fanout.Run{Schedule: s, Occurrence: gateway.Occurrence{GroupID: st.group.ID, ScheduleID: s.ID, Run: gateway.NewID().String()}}
+}
+
+// TestAWeekAheadIsShown: what would be told now is shown in any language, with nobody there to tell; nothing is kept.
+func TestAWeekAheadIsShown(t *testing.T) {
+	st := newStage(t)
+	words := gateway.WeekWords{Date: sunday, Events: []gateway.WeekEvent{
+		st.takesPlace("Bake sale", "2026-12-06", "Europe/Berlin", ""), st.takesPlace("Plenum", "2026-12-08T18:00", "Europe/Berlin", "Hall"), st.takesPlace("March", "2026-12-13T11:00", "Europe/Berlin", "Harbour")}}
+	for locale, c := range map[string]struct {
+		has, reads string
+		events     int
+	}{"de": {"Dienstag, 8. Dezember 2026, 18:00: Plenum, Hall", "de", 2}, "en-US": {"Bake sale", "en", 2}, "tlh": {"Plenum", "en", 2}} {
+		w, err := st.f.WeekText(t.Context(), st.weekRun(false), words, locale)
+		if st.ok(err); !strings.Contains(w.Text, c.has) || w.Locale != c.reads || w.Events != c.events || !strings.Contains(w.Short, "Plenum") {
+			t.Errorf("%s: %+v", locale, w)
+		}
+	}
+	run := st.weekRun(false)
+	run.Schedule.Action.Week = &gateway.ActionWeek{Topic: "nothing"}
+	if _, err := st.f.WeekText(t.Context(), run, words, ""); !errors.Is(err, &gateway.Fault{Code: gateway.CodeInvalid}) {
+		t.Errorf("of a topic that is none: %v", err)
+	}
 }
 
 // TestAWeekAhead: each reads of the week that begins on her first day of the week, by her customs, with the time of each place and hers

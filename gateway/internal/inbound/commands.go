@@ -63,20 +63,27 @@ func (v *visit) stopAll(ctx context.Context, owners []known, provided bool) erro
 			return fmt.Errorf("stop an address: %w", err)
 		}
 	}
-	for _, k := range owners {
-		if v.farewell(ctx, k, templates.StoppedAll, provided) {
-			break // it speaks for all
-		}
-	}
+	v.farewells(ctx, owners, templates.StoppedAll, provided)
 	return nil
 }
 
+// farewells says farewell in the name of the first group that knew her. The words name no group, so it speaks for all; and answers of
+// two groups to one message would tell, by their times, that both know her (ADR 57).
+func (v *visit) farewells(ctx context.Context, owners []known, wording string, provided bool) {
+	for _, k := range owners {
+		if v.farewell(ctx, k, wording, provided) {
+			return
+		}
+	}
+}
+
 // start undoes a STOP of this address by her own act, and ends her pause. What was stopped by text message from another of
-// her addresses, which anybody can forge, she undoes here too, unless others share that or this.
-func (v *visit) start(ctx context.Context, owners []known, provided bool) error {
+// her addresses, which anybody can forge, she undoes here too, unless others share that or this. Brought: it brought her back, and
+// she is told so.
+func (v *visit) start(ctx context.Context, owners []known, provided bool) (brought bool, err error) {
 	for _, g := range v.groups {
 		if _, err := v.Consents.StartAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("START", true, "member")); err != nil {
-			return fmt.Errorf("undo a STOP: %w", err)
+			return false, fmt.Errorf("undo a STOP: %w", err)
 		}
 	}
 	var back []known
@@ -91,7 +98,7 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) error 
 			if m.PausedUntil.After(v.Now()) {
 				returns = true
 				if err := v.Wishes.Wish(ctx, k.group.ID, m.ID, gateway.Wish{PausedUntil: &time.Time{}}, v.proof("START", true, "member")); err != nil {
-					return fmt.Errorf("end a pause: %w", err)
+					return false, fmt.Errorf("end a pause: %w", err)
 				}
 			}
 			for _, p := range m.Points {
@@ -100,7 +107,7 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) error 
 				}
 				returns = true
 				if _, err := v.Consents.StartAddress(ctx, k.group.ID, p.Kind, p.Address, v.proof("START over another address of hers", true, "member")); err != nil {
-					return fmt.Errorf("undo a STOP: %w", err)
+					return false, fmt.Errorf("undo a STOP: %w", err)
 				}
 			}
 		}
@@ -108,17 +115,18 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) error 
 			back = append(back, k)
 		}
 	}
-	owners, err := v.owners(ctx, true) // whom a STOP kept from agreeing is to be confirmed now
+	owners, err = v.owners(ctx, true) // whom a STOP kept from agreeing is to be confirmed now
 	if err != nil {
-		return err
+		return false, err
 	}
 	welcomed, err := v.confirm(ctx, owners)
 	for _, k := range back {
 		if !slices.Contains(welcomed, k.group.ID) {
 			v.answer(ctx, k, templates.Started, nil)
+			break // it speaks for all, as farewells do
 		}
 	}
-	return err
+	return len(back)+len(welcomed) > 0, err
 }
 
 // forgeable says whether anybody can write in the name of an address of a kind (threat T8).
@@ -127,18 +135,56 @@ func forgeable(kind string) bool { return kind == "sms" }
 // holdBack stops what is routine when a word for STOP stands in a sentence, and asks back once what she meant. The message
 // is for people besides.
 func (v *visit) holdBack(ctx context.Context, owners []known) error {
-	return v.wish(ctx, owners, gateway.Wish{PausedUntil: &gateway.Endless}, "a word for STOP in a sentence", templates.StopAsked, nil, func(m gateway.Member) bool {
+	return v.wish(ctx, owners, gateway.Wish{PausedUntil: &gateway.Endless}, saidWithin, templates.StopAsked, nil, func(m gateway.Member) bool {
 		return !m.PausedUntil.Equal(gateway.Endless)
 	})
 }
 
+// saidWithin is the evidence of a word for STOP in a sentence.
+const saidWithin = "a word for STOP in a sentence"
+
+// wished is the source of evidence of what she wishes that is neither STOP nor START.
+const wished = "wish"
+
+// heldBack says whether the last that she said from here was a word for STOP in a sentence, to at least one of the groups.
+func (v *visit) heldBack(ctx context.Context, owners []known) (bool, error) {
+	for _, k := range owners {
+		for _, m := range k.members {
+			point, ok := v.point(m)
+			if !ok || !m.PausedUntil.Equal(gateway.Endless) {
+				continue
+			}
+			evidence, err := v.Members.Evidence(ctx, k.group.ID, m.ID)
+			if err != nil {
+				return false, fmt.Errorf("read what she said before: %w", err)
+			}
+			last := ""
+			for _, c := range evidence {
+				if c.PointID == point.ID && !strings.HasSuffix(c.Proof.Reveal(), v.mark()) {
+					last = c.Proof.Reveal()
+				}
+			}
+			if strings.HasPrefix(last, saidWithin) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// pause holds back what is routine until the beginning of the day, in UTC, that follows so many days: an end to the microsecond, in each
+// of several groups, would tell that it is one person's (ADR 57).
 func (v *visit) pause(ctx context.Context, owners []known, days int) error {
 	if days == 0 {
 		return v.wish(ctx, owners, gateway.Wish{PausedUntil: &time.Time{}}, "PAUSE 0", templates.Started, nil, nil)
 	}
-	until := v.at.Add(time.Duration(days) * 24 * time.Hour)
+	const day = 24 * time.Hour
+	until := v.at.Add(time.Duration(days) * day)
+	if whole := until.Truncate(day); whole.Before(until) {
+		until = whole.Add(day)
+	}
 	if latest := v.Now().Add(gateway.MaxPause); until.After(latest) {
-		until = latest
+		until = latest.Truncate(day)
 	}
 	return v.wish(ctx, owners, gateway.Wish{PausedUntil: &until}, "PAUSE", templates.Paused, map[string]string{"until": until.UTC().Format(time.RFC3339)}, nil)
 }
@@ -151,8 +197,8 @@ func (v *visit) language(ctx context.Context, owners []known, locale string) err
 			codes = append(codes, strings.ToUpper(base))
 		}
 		slices.Sort(codes)
-		for _, k := range owners {
-			v.answer(ctx, k, templates.LanguageUnknown, map[string]string{"codes": strings.Join(codes, ", ")})
+		if len(owners) > 0 {
+			v.answer(ctx, owners[0], templates.LanguageUnknown, map[string]string{"codes": strings.Join(codes, ", ")})
 		}
 		return nil
 	}
@@ -170,16 +216,27 @@ func (v *visit) help(ctx context.Context, owners []known) {
 	}
 }
 
-// wish carries out what she wishes in every group that knows her, for all who share the address, and answers once in each
-// group where it holds for somebody.
+// answerAgain is how long somebody who wishes for what she has already is not answered again.
+const answerAgain = 10 * time.Minute
+
+// wish carries out what she wishes in every group that knows her, for all who share the address, and answers once, in the first
+// group where it holds for somebody: as of farewells. Who says again what holds already is not answered twice within
+// answerAgain.
 func (v *visit) wish(ctx context.Context, owners []known, w gateway.Wish, said, wording string, data map[string]string, holds func(gateway.Member) bool) error {
-	for _, k := range owners {
+	var first *known
+	news := false
+	for i, k := range owners {
 		done := false
 		for _, m := range k.members {
 			if holds != nil && !holds(m) {
 				continue
 			}
-			err := v.Wishes.Wish(ctx, k.group.ID, m.ID, w, v.proof(said, true, "member"))
+			proof := v.proof(said, true, wished)
+			if point, ok := v.point(m); ok {
+				proof.PointID = point.ID
+			}
+			news = news || w.Locale != "" && w.Locale != m.Locale || w.PausedUntil != nil && !w.PausedUntil.Equal(m.PausedUntil)
+			err := v.Wishes.Wish(ctx, k.group.ID, m.ID, w, proof)
 			if v.hopeless(err) {
 				continue
 			}
@@ -188,9 +245,19 @@ func (v *visit) wish(ctx context.Context, owners []known, w gateway.Wish, said, 
 			}
 			done = true
 		}
-		if done {
-			v.answer(ctx, k, wording, data)
+		if done && first == nil {
+			first = &owners[i]
 		}
+	}
+	if first == nil {
+		return nil
+	}
+	room, err := v.Guests.Try(ctx, 1, gateway.Limit{What: "wish", By: v.who() + " " + wording, Most: 1, Within: answerAgain})
+	if err != nil {
+		return fmt.Errorf("count an answer: %w", err)
+	}
+	if room || news {
+		v.answer(ctx, *first, wording, data)
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func TestAFeaturePhone(t *testing.T) {
 	}
 	st.has(st.said(st.harbour), 1, "language-set sms my: ")
 	say("ခဏရပ် ၁၄")
-	if left := time.Until(st.member(st.harbour, id).PausedUntil); left < 13*24*time.Hour || left > 14*24*time.Hour {
+	if left := time.Until(st.member(st.harbour, id).PausedUntil); left < 13*24*time.Hour || left > 15*24*time.Hour {
 		t.Errorf("paused for %s", left)
 	}
 	st.has(st.said(st.harbour), 2, "paused sms my: ")

@@ -72,7 +72,7 @@ type Parts struct {
 	Cursors  Cursors
 	Wishes   gateway.Wishes
 	Answer   Answer
-	Limits   gateway.AnswerLimits // of Answer; nil: nothing limits it
+	Limits   gateway.Tries // of Answer; nil: nothing limits it
 	Duty     Duty
 	Guests   Guests
 	Alerts   gateway.Acknowledger                              // takes answers to alerts; nil: nobody does
@@ -177,7 +177,7 @@ func limited(p Parts) Answer {
 			whom = to.Members[0]
 		}
 		if !whom.IsZero() {
-			may, err := p.Limits.MayAnswer(ctx, group, whom, key)
+			may, err := gateway.MayAnswer(ctx, p.Limits, group, whom, key)
 			if err != nil {
 				return fmt.Errorf("count an answer: %w", err)
 			}

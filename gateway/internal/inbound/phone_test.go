@@ -66,7 +66,7 @@ func (p phone) walk(t *testing.T) {
 	id := st.memberAt(st.harbour, "sms", p.number).ID
 	next(p.language, "language-set", p.reads)
 	next(p.pause, "paused", p.reads)
-	if left := time.Until(st.member(st.harbour, id).PausedUntil); left < 13*24*time.Hour || left > 14*24*time.Hour {
+	if left := time.Until(st.member(st.harbour, id).PausedUntil); left < 13*24*time.Hour || left > 15*24*time.Hour {
 		t.Errorf("paused for %s", left)
 	}
 	next(p.who, "help-here", p.reads)

@@ -24,6 +24,9 @@ func referenceIn(text string) string {
 // never, or so long ago that nothing is kept of it.
 func (v *visit) genuine(ctx context.Context, owners []known, reference string) (of known, at time.Time, ok bool, err error) {
 	for _, k := range owners {
+		if room, err := v.mayAsk(ctx, k); err != nil || !room {
+			return of, at, false, err
+		}
 		for _, member := range k.ids {
 			f := gateway.DeliveryFilter{Group: k.group.ID, Member: member, Limit: 1000}
 			for looked := 0; looked < mostAsked; looked += f.Limit {
@@ -44,6 +47,23 @@ func (v *visit) genuine(ctx context.Context, owners []known, reference string) (
 		}
 	}
 	return of, at, false, nil
+}
+
+// mayAsk says whether she may be answered once more, before anything is looked up.
+func (v *visit) mayAsk(ctx context.Context, k known) (bool, error) {
+	if v.Limits == nil {
+		return true, nil
+	}
+	for _, m := range k.members {
+		if point, ok := v.point(m); ok {
+			room, err := v.Limits.Try(ctx, 0, gateway.AnswerLimits(k.group.ID, point.ID)...)
+			if err != nil {
+				return false, fmt.Errorf("count a question: %w", err)
+			}
+			return room, nil
+		}
+	}
+	return true, nil
 }
 
 // tellGenuine answers that a message with this reference was sent to her then.

@@ -16,12 +16,15 @@ import (
 // command or a carrier has in any shipped language cannot acknowledge an alert, nor mean another command: where a carrier
 // takes it, the message never comes, and she is cut off (providers.md 4.5).
 func CheckReplies(given *gateway.Replies) (*gateway.Replies, error) {
-	if given == nil || given.Contact == "" && len(given.Words) == 0 && len(given.Acks) == 0 {
+	if given == nil || given.Contact == "" && len(given.Words) == 0 && len(given.Acks) == 0 && given.KeepDays == 0 {
 		return nil, nil
 	}
 	var wrong []string
 	say := func(form string, args ...any) { wrong = append(wrong, fmt.Sprintf(form, args...)) }
-	r := &gateway.Replies{Contact: strings.TrimSpace(given.Contact)}
+	r := &gateway.Replies{Contact: strings.TrimSpace(given.Contact), KeepDays: given.KeepDays}
+	if most := int(gateway.KeepConversations.Hours() / 24); r.KeepDays < 0 || r.KeepDays > most {
+		say("replies.keep_days: 1 to %d days; leave it out for %d", most, most)
+	}
 	if n := utf8.RuneCountInString(r.Contact); n > gateway.MaxContact || strings.ContainsFunc(r.Contact, unicode.IsControl) {
 		say("replies.contact: at most %d characters in one line", gateway.MaxContact)
 	}

@@ -30,6 +30,14 @@ type wire struct {
 	mu       sync.Mutex
 	pages    [][]channels.Event // of polling, by cursor: "", "x", "xx", …
 	polled   chan string        // cursors that were asked for
+	sent     []channels.Outbound
+}
+
+func (w *wire) Send(_ context.Context, m channels.Outbound) (channels.Sent, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sent = append(w.sent, m)
+	return channels.Sent{ProviderID: m.Key}, nil
 }
 
 func (w *wire) Capabilities() channels.Capabilities {

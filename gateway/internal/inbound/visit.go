@@ -106,6 +106,13 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 			u.meaning = asks
 		}
 	}
+	if u.meaning == no {
+		if asked, err := v.heldBack(ctx, owners); err != nil {
+			return err
+		} else if !asked {
+			u.meaning = nothing // she says no to somebody else
+		}
+	}
 	word := u.meaning
 	fresh, err := v.keep(ctx, owners, text, word)
 	if err != nil {
@@ -139,7 +146,11 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		return v.stopAll(ctx, owners, provided)
 	case start:
 		v.Count(v.ch.ID, HeardStart)
-		return v.start(ctx, owners, provided)
+		back, err := v.start(ctx, owners, provided)
+		if err == nil && !back && opens(text) {
+			v.greet(ctx)
+		}
+		return err
 	case yes:
 		v.Count(v.ch.ID, HeardYes)
 		if taken, err := v.takeLinked(ctx, owners); err != nil || taken {
@@ -156,6 +167,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	case proves:
 		v.Count(v.ch.ID, HeardLink)
 		return v.askFirst(ctx, *link)
+	case no:
+		v.Count(v.ch.ID, HeardPause)
+		return v.wish(ctx, owners, gateway.Wish{PausedUntil: &time.Time{}}, "NO", templates.Started, nil, nil)
 	case pause:
 		v.Count(v.ch.ID, HeardPause)
 		return v.pause(ctx, owners, u.days)
@@ -260,7 +274,7 @@ func (v *visit) overtaken(ctx context.Context, owners []known, word meaning) (bo
 		return word != stop && word != stopAll, nil
 	}
 	return v.anySince(ctx, owners, func(c gateway.Consent) bool {
-		return !c.At.Before(v.at.Truncate(time.Microsecond)) && !strings.HasSuffix(c.Proof.Reveal(), v.mark())
+		return c.Source != wished && !c.At.Before(v.at.Truncate(time.Microsecond)) && !strings.HasSuffix(c.Proof.Reveal(), v.mark())
 	})
 }
 
@@ -308,16 +322,14 @@ func (v *visit) point(m gateway.Member) (gateway.ContactPoint, bool) {
 }
 
 // stop stops the address in every group of the channel: who writes STOP to a number that several groups share means
-// whoever writes from it. Those that knew her then say once how to return.
+// whoever writes from it. One of those that knew her then says how to return.
 func (v *visit) stop(ctx context.Context, owners []known, provided bool) error {
 	for _, g := range v.groups {
 		if _, err := v.Consents.StopAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("STOP", false, "member")); err != nil {
 			return fmt.Errorf("stop an address: %w", err)
 		}
 	}
-	for _, k := range owners {
-		v.farewell(ctx, k, templates.Stopped, provided)
-	}
+	v.farewells(ctx, owners, templates.Stopped, provided)
 	return nil
 }
 

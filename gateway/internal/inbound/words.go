@@ -25,6 +25,7 @@ const (
 	asks    meaning = "reference" // whether a message is genuine
 	page    meaning = "page"      // her own
 	takes   meaning = "ack"       // takes charge of an alert
+	no      meaning = "no"        // she was asked whether STOP in a sentence was meant, and it was not
 )
 
 // understood is what a text asks for.
@@ -112,6 +113,8 @@ func command(key string, locales []string, own map[string][]string) (understood,
 		return understood{meaning: links}, true
 	case templates.CommandUnlink:
 		return understood{meaning: unlinks}, true
+	case templates.CommandNo:
+		return understood{meaning: no}, true
 	case templates.CommandPause:
 		return understood{meaning: pause, days: pauseDays}, true
 	}

@@ -27,7 +27,6 @@ type Store interface {
 	gateway.Inbox
 	gateway.Conversations
 	gateway.Answers
-	gateway.AnswerLimits
 	gateway.Renderings
 	gateway.Reviews
 	gateway.Access

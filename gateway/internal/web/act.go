@@ -79,6 +79,7 @@ func (v *visit) wish(w gateway.Wish, what string) {
 func (v *visit) done(err error, again func(fault string), next string) {
 	switch {
 	case err == nil:
+		v.tellOthers()
 		http.Redirect(v.w, v.r, next, http.StatusSeeOther)
 	case faulty(err) != "":
 		again(faulty(err))
@@ -137,9 +138,7 @@ func (v *visit) save() {
 	if w.Zone == v.member.Zone {
 		w.Zone = ""
 	}
-	if leads := form.Get("leads"); leads != "" && leads != cmp.Or(v.member.Leads, gateway.DefaultRules) {
-		w.Leads = leads
-	}
+	w.Leads = v.chosenLeads()
 	if neutral == v.member.Neutral {
 		w.Neutral = nil
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -10,6 +11,8 @@ import (
 const (
 	LinkText = "page-link"
 	CodeText = "enrol-code"
+	// ChangedText says that something was changed on her page.
+	ChangedText = "page-changed"
 )
 
 // Issue makes a link to a member's own page and sends it to one of her contact points; zero: the first that is active. The
@@ -41,4 +44,18 @@ func (s *Server) Issue(ctx context.Context, group, member, point gateway.ID, key
 	}
 	_, err := s.Tell(ctx, group, key, LinkText, map[string]string{"link": s.Public + "/m/" + token.Reveal()}, gateway.Audience{Members: []gateway.ID{member}, Point: point})
 	return err
+}
+
+// tellOthers tells her other addresses that something was changed: the link may have come into hands that are not hers. It says
+// nothing of what, for those may be shared one day; once for each link and day; an address that she shares is not told at all.
+func (v *visit) tellOthers() {
+	for _, p := range v.member.Points {
+		if p.ID == v.link.PointID || p.State != gateway.PointActive || p.Shared {
+			continue
+		}
+		key := "page-changed:" + v.link.ID.String() + ":" + p.ID.String() + ":" + v.Now().UTC().Format(time.DateOnly)
+		if _, err := v.Tell(v.r.Context(), v.group.ID, key, ChangedText, nil, gateway.Audience{Members: []gateway.ID{v.member.ID}, Point: p.ID, Only: true}); err != nil {
+			v.Log.Error("another address of a member is not told that her page was changed", "group", v.group.ID, "error", err)
+		}
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels/compose"
 	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
 )
 
 // Archive is what is read of editions.
@@ -125,7 +126,7 @@ func (p *Reports) page(r *http.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	article, err := compose.Page(doc)
+	article, err := compose.Page(titledOnce(doc))
 	if err != nil {
 		return "", err
 	}
@@ -137,12 +138,21 @@ func (p *Reports) page(r *http.Request) (string, error) {
 	if others := e.Locales(); len(others) > 1 {
 		b.WriteString("<nav>")
 		for _, l := range others {
+			name := html.EscapeString(cmp.Or(templates.LanguageName(l, l), l))
 			l = html.EscapeString(l)
-			b.WriteString(`<a href="?lang=` + l + `" hreflang="` + l + `" lang="` + l + `">` + l + "</a> ")
+			b.WriteString(`<a href="?lang=` + l + `" hreflang="` + l + `" lang="` + l + `">` + name + "</a> ")
 		}
 		b.WriteString("</nav>\n")
 	}
 	return document(cmp.Or(doc.Locale, "en"), string(cmp.Or(doc.Direction, content.LeftToRight)), s.Title, b.String()), nil
+}
+
+// titledOnce drops the heading that a text begins with where its subject, which stands above it on a page, says the same.
+func titledOnce(doc content.Document) content.Document {
+	if len(doc.Blocks) > 0 && doc.Blocks[0].Kind == content.Heading && strings.HasPrefix(doc.Subject, doc.Blocks[0].Plain()) {
+		doc.Blocks = doc.Blocks[1:]
+	}
+	return doc
 }
 
 // corrected shows the corrections of an edition before it, the newest first.
@@ -164,7 +174,7 @@ func (p *Reports) corrected(ctx context.Context, b *strings.Builder, g gateway.G
 			if err != nil {
 				return err
 			}
-			text, err := compose.Page(doc)
+			text, err := compose.Page(titledOnce(doc))
 			if err != nil {
 				return err
 			}

@@ -64,10 +64,10 @@ func TestThePageOfAnEdition(t *testing.T) {
 	unsent, other := edition(public, 4, gateway.EditionApproved, 1, "en", "Not yet."), edition(closed, 1, gateway.EditionSent, 0, "en", "Ours.")
 	a := &archive{series: []gateway.Series{closed, public}, editions: []gateway.Edition{unsent, correction, edition(public, 2, gateway.EditionSent, 0, "en", "Another week."), first, other}}
 	words := func(_ context.Context, _ gateway.Group, _ gateway.Series, e gateway.Edition, locales []string) (content.Document, error) {
-		doc := content.Document{Locale: "en", Direction: content.LeftToRight}
+		doc := content.Document{Locale: "en", Direction: content.LeftToRight, Subject: "Harbour <report>, 26 November"}
 		for _, l := range append(locales, "en") {
 			if text, ok := e.Entries[0].Texts[l]; ok {
-				doc.Locale, doc.Blocks = l, []content.Block{{Kind: content.Paragraph, Spans: []content.Span{{Text: text}}}}
+				doc.Locale, doc.Blocks = l, []content.Block{{Kind: content.Heading, Spans: []content.Span{{Text: "Harbour <report>"}}}, {Kind: content.Paragraph, Spans: []content.Span{{Text: text}}}}
 				break
 			}
 		}
@@ -96,8 +96,11 @@ func TestThePageOfAnEdition(t *testing.T) {
 	if right < 0 || right > wrong || strings.Contains(text, "Not yet.") || strings.Contains(text, "Another week.") {
 		t.Errorf("its correction stands at %d, it itself at %d", right, wrong)
 	}
-	if !strings.Contains(text, `<a href="?lang=ar" hreflang="ar" lang="ar">`) {
-		t.Error("it does not say that it is there in Arabic too")
+	if !strings.Contains(text, `<a href="?lang=ar" hreflang="ar" lang="ar">العربية</a>`) {
+		t.Error("it does not say in Arabic that it is there in Arabic too")
+	}
+	if shown := text[wrong-200 : wrong]; strings.Count(shown, "Harbour &lt;report&gt;") != 1 || strings.Count(shown, "<h") != 1 {
+		t.Errorf("its title does not stand above it once: %s", shown)
 	}
 	if csp := page.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
 		t.Errorf("its policy is %q", csp)

@@ -118,6 +118,7 @@ type settings struct {
 	Rule, From, To string // quiet hours: Rule where they are more than From and To can say
 	Alerts, Danger bool   // they pass
 	Leads          []choice
+	TopicLeads     []topicLeads
 	Paused         bool
 	Until          any // when the pause ends; nil: when she says so
 	Days           []int
@@ -163,7 +164,7 @@ func (v *visit) home(fault string) {
 		shown.Up = i > 0
 		d.Points = append(d.Points, shown)
 	}
-	d.Languages, d.Leads = v.languages(), v.leads()
+	d.Languages, d.Leads, d.TopicLeads = v.languages(), v.leads(), v.topicLeads()
 	if m.PausedUntil.After(v.Now()) {
 		if d.Paused = true; !m.PausedUntil.Equal(gateway.Endless) {
 			d.Until = m.PausedUntil
@@ -172,15 +173,58 @@ func (v *visit) home(fault string) {
 	v.answer(statusOf(fault), "home", note, fault, d)
 }
 
-// usualLeads are the lead times that the page offers, each with its word.
-var usualLeads = [...]struct{ rule, word string }{{gateway.DefaultRules, "leads_default"}, {"2h", "leads_hours"}, {"1d@18:00", "leads_day"}, {"1d@18:00, 2h", "leads_both"}, {"1w, 1d@18:00", "leads_week"}, {"none", "leads_none"}}
+// usualLead is one of the lead times that the page offers, with its word.
+type usualLead struct{ rule, word string }
 
-// leads lists them, with hers, whatever they are.
+var usualLeads = [...]usualLead{{gateway.DefaultRules, "leads_default"}, {"2h", "leads_hours"}, {"1d@18:00", "leads_day"}, {"1d@18:00, 2h", "leads_both"}, {"1w, 1d@18:00", "leads_week"}, {"none", "leads_none"}}
+
+// leads lists them for all topics that have none of their own, with hers, whatever they are.
 func (v *visit) leads() []choice {
 	had := cmp.Or(v.member.Leads, gateway.DefaultRules)
+	if rules, err := gateway.ParseLeads(v.member.Leads); err == nil {
+		had = gateway.DefaultRules
+		if leads, ok := rules[""]; ok {
+			had = gateway.LeadList(leads)
+		}
+	}
+	return leadChoices(usualLeads[:], had)
+}
+
+// topicLeads is what she chooses for one topic.
+type topicLeads struct {
+	Name, Title string
+	Leads       []choice
+}
+
+// topicLeads lists the topics that she gets anywhere, with her lead times of each.
+func (v *visit) topicLeads() []topicLeads {
+	rules, err := gateway.ParseLeads(v.member.Leads)
+	if err != nil {
+		return nil
+	}
+	offered := slices.Clone(usualLeads[:])
+	offered[0].rule, offered[0].word = "", "leads_same"
+	var all []topicLeads
+	for _, t := range v.group.Topics {
+		if !slices.ContainsFunc(v.member.Points, func(p gateway.ContactPoint) bool {
+			return p.State == gateway.PointActive && slices.Contains(p.Topics, t.Name)
+		}) {
+			continue
+		}
+		had := ""
+		if leads, ok := rules[t.Name]; ok {
+			had = gateway.LeadList(leads)
+		}
+		all = append(all, topicLeads{t.Name, orElse(t.Title, t.Name), leadChoices(offered, had)})
+	}
+	return all
+}
+
+// leadChoices offers lead times, and those that somebody has besides.
+func leadChoices(offered []usualLead, had string) []choice {
 	var all []choice
 	known := false
-	for _, l := range usualLeads {
+	for _, l := range offered {
 		known = known || l.rule == had
 		all = append(all, choice{Value: l.rule, Text: l.word, On: l.rule == had})
 	}
@@ -188,6 +232,41 @@ func (v *visit) leads() []choice {
 		all = append(all, choice{Value: had, Text: had, On: true})
 	}
 	return all
+}
+
+// chosenLeads reads what she chose: a topic that the form does not show keeps what it has. Empty: it is what she has.
+func (v *visit) chosenLeads() string {
+	form := v.r.PostForm
+	main := form.Get("leads")
+	if main == "" {
+		return ""
+	}
+	had, err := gateway.ParseLeads(v.member.Leads)
+	if err != nil && main == v.member.Leads {
+		return ""
+	}
+	var entries []string
+	if main != gateway.DefaultRules {
+		entries = append(entries, main)
+	}
+	for name, leads := range had {
+		if name != "" && !form.Has("leads-"+name) {
+			entries = append(entries, name+" "+gateway.LeadList(leads))
+		}
+	}
+	for _, t := range v.group.Topics {
+		if leads := form.Get("leads-" + t.Name); leads != "" {
+			entries = append(entries, t.Name+" "+leads)
+		}
+	}
+	chosen := strings.Join(entries, "; ")
+	if rules, err := gateway.ParseLeads(chosen); err == nil {
+		chosen = rules.String()
+	}
+	if chosen == v.member.Leads {
+		return ""
+	}
+	return cmp.Or(chosen, gateway.DefaultRules)
 }
 
 // languages lists those of the pages by their own names, with hers, whatever it is.

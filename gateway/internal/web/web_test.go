@@ -96,6 +96,15 @@ func TestWhatSheDecides(t *testing.T) {
 	if !strings.Contains(home, `<html lang="fa" dir="rtl">`) || strings.Contains(home, "Harbour") || !strings.Contains(home, `value="22:00"`) || !strings.Contains(home, `<option value="1d@18:00, 2h" selected>روز پیش`) {
 		t.Errorf("her page now: %s", home)
 	}
+	for _, step := range [][3]string{{"2h", "none", "2h; reports none"}, {"default", "1w, 1d@18:00", "reports 1w, 1d@18:00"}, {"1d@18:00", "", "1d@18:00"}} {
+		st.post(link, "home", "do", "save", "locale", "fa", "digits", "latn", "zone", "Asia/Tehran", "from", "22:00", "to", "07:00", "alerts", "1", "neutral", "1", "leads", step[0], "leads-reports", step[1])
+		if got := st.member(m.ID).Leads; got != step[2] {
+			t.Errorf("with %q, and %q for reports, her lead times are %q, want %q", step[0], step[1], got, step[2])
+		}
+		if want := `<option value="` + step[1] + `" selected>`; step[1] != "" && !strings.Contains(st.get(link+"/home").body, want) {
+			t.Errorf("her page does not show %q for reports", step[1])
+		}
+	}
 	st.post(link, "home", "do", "save", "locale", "en", "zone", "Asia/Tehran", "danger", "1")
 	if got = st.member(m.ID); got.Locale != "en" || got.Quiet != "" || got.Neutral {
 		t.Errorf("without quiet hours: %+v", got)

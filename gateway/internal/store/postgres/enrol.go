@@ -245,6 +245,11 @@ const unansweredQuery = "SELECT group_id, member_id, invitation_id, made FROM en
 func (s *Store) Try(ctx context.Context, n int, limits ...gateway.Limit) (room bool, err error) {
 	err = s.do(ctx, true, func(t *txn) error {
 		room = true
+		if n > 0 { // several processes that count the same take turns
+			if err := t.lockTries(limits); err != nil {
+				return err
+			}
+		}
 		for _, l := range limits {
 			had := 0
 			if err := t.query("SELECT n FROM tries WHERE key = $1 AND until_at > $2", []any{roll.TryKey(s.ring, l), t.now}, func(r pgx.Rows) error { return r.Scan(&had) }); err != nil {

@@ -330,7 +330,9 @@ func (a *applier) change(batch *pgx.Batch, member gateway.ID, row gateway.Staged
 			there.State, there.Topics, news = roll.Granted(a.desk.Topics, there.Found, p.ID, row.Consents)
 			there.position = roll.Position(own, there.Position, i, false)
 			for _, c := range news {
-				a.write.consents.add(c, sealed.Text(box, c.Proof, c.ID, "proof"), a.now)
+				id, proof := sealed.Evidence(box, c, a.now)
+				c.ID = id
+				a.write.consents.add(c, proof)
 			}
 			if !there.listed {
 				there.listed = true

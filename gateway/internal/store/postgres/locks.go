@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
 )
 
 // Some rules span rows that are not there yet, so no row can be locked for them. Their locks are numbers, which the server
@@ -23,7 +24,7 @@ const (
 	addressLock = "address"
 	channelLock = "channel"
 	budgetLock  = "budget"
-	answerLock  = "answer"
+	tryLock     = "try"
 )
 
 func lockNumber(what string, id gateway.ID, more []byte) int64 {
@@ -52,6 +53,21 @@ func (t *txn) lockAddresses(group gateway.ID, indexes ...[]byte) error {
 	numbers := make([]int64, len(indexes))
 	for i, index := range indexes {
 		numbers[i] = lockNumber(addressLock, group, index)
+	}
+	slices.Sort(numbers)
+	for _, n := range slices.Compact(numbers) {
+		if _, err := t.exec("SELECT pg_advisory_xact_lock($1)", n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lockTries waits for what limits count, in an order that all keep to.
+func (t *txn) lockTries(limits []gateway.Limit) error {
+	numbers := make([]int64, len(limits))
+	for i, l := range limits {
+		numbers[i] = lockNumber(tryLock, gateway.ID{}, roll.TryKey(t.s.ring, l))
 	}
 	slices.Sort(numbers)
 	for _, n := range slices.Compact(numbers) {

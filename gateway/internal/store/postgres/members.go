@@ -156,7 +156,7 @@ func (s *Store) Evidence(ctx context.Context, group, member gateway.ID) ([]gatew
 	if err := s.one(ctx, "member", "SELECT key_sealed FROM members WHERE group_id = $1 AND id = $2", []any{group, member}, &wrapped); err != nil {
 		return nil, err
 	}
-	read, err := list(ctx, s, "SELECT id, point_id, topic, granted, wording, locale, at, proof_sealed, source FROM consents WHERE group_id = $1 AND member_id = $2 ORDER BY id", []any{group, member}, func(r *roll.StoredConsent) []any {
+	read, err := list(ctx, s, "SELECT id, point_id, topic, granted, wording, locale, at, proof_sealed, source FROM consents WHERE group_id = $1 AND member_id = $2", []any{group, member}, func(r *roll.StoredConsent) []any {
 		c := &r.Consent
 		return []any{&c.ID, &c.PointID, &c.Topic, &c.Granted, &c.Wording, &c.Locale, &c.At, &r.Proof, &c.Source}
 	})

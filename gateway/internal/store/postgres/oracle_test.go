@@ -51,13 +51,15 @@ func takeAll(t *testing.T, url string) (taken storetest.Taken) {
 		for rows.Next() {
 			values, err := rows.Values()
 			ok(err)
-			row := storetest.TakenRow{Table: table, Values: map[string]string{}}
+			row := storetest.TakenRow{Table: table, Values: map[string]string{}, Numbers: map[string]int64{}}
 			for i, field := range rows.FieldDescriptions() {
 				switch v := values[i].(type) {
 				case string:
 					row.Values[field.Name] = v
 				case []byte:
 					row.Values[field.Name] = string(v)
+				case int64:
+					row.Numbers[field.Name] = v
 				case [16]byte:
 					row.Values[field.Name] = string(v[:])
 				}

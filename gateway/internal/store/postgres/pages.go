@@ -205,14 +205,9 @@ func (s *Store) TakePoint(ctx context.Context, group, member, point gateway.ID, 
 		}
 		batch := &pgx.Batch{}
 		batch.Queue("UPDATE contact_points SET state = $1, topics = $2, address_index = $3 WHERE group_id = $4 AND member_id = $5 AND id = $6", roll.Active, roll.Bits(known, topics), index, group, member, point)
-		at := row.ToMicros(proof.At)
-		if at == 0 {
-			at = t.now
-		}
 		for _, topic := range topics {
-			id := gateway.NewID()
-			batch.Queue("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
-				group, member, id, point, topic, true, proof.Wording, proof.Locale, at, sealed.Text(box, proof.Proof, id, "proof"), proof.Source)
+			proof.ID, proof.PointID, proof.Topic, proof.Granted = gateway.NewID(), point, topic, true
+			t.queueConsent(batch, box, group, member, proof)
 		}
 		return t.send(batch)
 	})

@@ -8,7 +8,6 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
-	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
@@ -40,17 +39,17 @@ func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, 
 	})
 }
 
-// suppress writes that a STOP stands against an address, which is locked.
+// suppress writes that a STOP stands against an address, which is locked; since when stands in the evidence, sealed.
 func (t *txn) suppress(key *seal.Group, group gateway.ID, kind string, address gateway.Private, source string) error {
-	_, err := t.exec("INSERT INTO suppressions AS s (group_id, kind, address_index, at, source) VALUES ($1,$2,$3,$4,$5) ON CONFLICT (group_id, kind, address_index) DO UPDATE SET at = excluded.at, source = excluded.source WHERE s.source = '"+roll.Lifted+"'",
-		group, kind, key.Suppression.Of(kind, address.Reveal()), t.now, source)
+	_, err := t.exec("INSERT INTO suppressions AS s (group_id, kind, address_index, at, source) VALUES ($1,$2,$3,0,$4) ON CONFLICT (group_id, kind, address_index) DO UPDATE SET source = excluded.source WHERE s.source = '"+roll.Lifted+"'",
+		group, kind, key.Suppression.Of(kind, address.Reveal()), source)
 	return err
 }
 
 // StopEverywhere suppresses an address in every group.
 func (s *Store) StopEverywhere(ctx context.Context, kind string, address gateway.Private) error {
 	return s.do(ctx, true, func(t *txn) error {
-		_, err := t.exec("INSERT INTO suppressions_everywhere (kind, address_index, at) VALUES ($1,$2,$3) ON CONFLICT DO NOTHING", kind, s.ring.Suppression().Of(kind, address.Reveal()), t.now)
+		_, err := t.exec("INSERT INTO suppressions_everywhere (kind, address_index, at) VALUES ($1,$2,0) ON CONFLICT DO NOTHING", kind, s.ring.Suppression().Of(kind, address.Reveal()))
 		return err
 	})
 }
@@ -62,7 +61,7 @@ func (s *Store) StartAddress(ctx context.Context, group gateway.ID, kind string,
 		if _, err := t.exec("DELETE FROM suppressions WHERE group_id = $1 AND kind = $2 AND address_index = $3", group, kind, at.Group); err != nil {
 			return nil, err
 		}
-		if _, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) SELECT $1::uuid, kind, $3::bytea, $4::bigint, '"+roll.Lifted+"' FROM suppressions_everywhere WHERE kind = $2 AND address_index = $5", group, kind, at.Group, t.now, at.Everywhere); err != nil {
+		if _, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) SELECT $1::uuid, kind, $3::bytea, 0, '"+roll.Lifted+"' FROM suppressions_everywhere WHERE kind = $2 AND address_index = $4", group, kind, at.Group, at.Everywhere); err != nil {
 			return nil, err
 		}
 		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStart)
@@ -140,14 +139,11 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proof
 	return members, t.send(batch)
 }
 
-// queueConsent queues a piece of evidence.
+// queueConsent queues a piece of evidence, whose time is sealed with its proof.
 func (t *txn) queueConsent(batch *pgx.Batch, box seal.Box, group, member gateway.ID, c gateway.Consent) {
-	at := row.ToMicros(c.At)
-	if at == 0 {
-		at = t.now
-	}
-	batch.Queue("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
-		group, member, c.ID, c.PointID, c.Topic, c.Granted, c.Wording, c.Locale, at, sealed.Text(box, c.Proof, c.ID, "proof"), c.Source)
+	id, proof := sealed.Evidence(box, c, t.now)
+	batch.Queue("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,0,$9,$10)",
+		group, member, id, c.PointID, c.Topic, c.Granted, c.Wording, c.Locale, proof, c.Source)
 }
 
 // memberBox opens the key of a member who must be there.

@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/carillon-gateway/carillon/gateway"
-	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
@@ -17,12 +16,12 @@ import (
 const (
 	overWords       = "SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= $1 ORDER BY forget_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overAnswers     = "SELECT token_id, key FROM requests WHERE begun_at <= $1 ORDER BY begun_at LIMIT $2 FOR UPDATE SKIP LOCKED"
-	overInbounds    = "SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	overInbounds    = "SELECT group_id, id, members FROM inbounds WHERE text_sealed IS NOT NULL AND at <= $1 AND ($2::uuid IS NULL OR group_id = $2) ORDER BY at LIMIT $3 FOR UPDATE SKIP LOCKED"
 	overReminders   = "SELECT group_id, event_id, broadcast_id FROM reminders WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overEvents      = "SELECT group_id, id FROM events WHERE end_at <= $1 ORDER BY end_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overOccurrences = "SELECT group_id, schedule_id, run FROM occurrences WHERE recorded_at <= $1 ORDER BY recorded_at LIMIT $2 FOR UPDATE SKIP LOCKED"
 	overTries       = "SELECT key FROM tries WHERE until_at <= $1 ORDER BY until_at LIMIT $2 FOR UPDATE SKIP LOCKED"
-	forgetInbound   = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE group_id = $1 AND id = $2"
+	forgetInbound   = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL, sealed_for = NULL, members = '[]', reply_to = '' WHERE group_id = $1 AND id = $2"
 )
 
 // Retain deletes texts and answers whose time is over. Any number of processes may do so at once.
@@ -46,13 +45,6 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 			var key string
 			err := r.Scan(&id, &key)
 			forget("DELETE FROM requests WHERE token_id = $1 AND key = $2", id, key)
-			return err
-		}); err != nil {
-			return err
-		}
-		if err := t.query(overInbounds, []any{t.now - gateway.KeepConversations.Microseconds(), limit}, func(r pgx.Rows) error {
-			err := r.Scan(&group, &id)
-			forget(forgetInbound, group, id)
 			return err
 		}); err != nil {
 			return err
@@ -105,14 +97,6 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 			var key []byte
 			err := r.Scan(&key)
 			forget("DELETE FROM tries WHERE key = $1", key)
-			return err
-		}); err != nil {
-			return err
-		}
-		if err := t.query(overAnswered, []any{t.now - row.KeepAnswered.Microseconds(), limit}, func(r pgx.Rows) error {
-			var key string
-			err := r.Scan(&group, &id, &key)
-			batch.Queue("DELETE FROM answered WHERE group_id = $1 AND to_id = $2 AND once = $3", group, id, key)
 			return err
 		}); err != nil {
 			return err

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
-	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 func (s *Store) desk(ctx context.Context, group gateway.ID) (roll.Desk, error) {
@@ -19,7 +19,11 @@ func (s *Store) desk(ctx context.Context, group gateway.ID) (roll.Desk, error) {
 		return roll.Desk{}, err
 	}
 	key, err := s.groupKey(ctx, group)
-	return roll.Desk{Ring: s.ring, Key: key, Topics: topics, Group: group, Country: s.country}, err
+	now := s.fixed()
+	if now == 0 {
+		now = time.Now().UnixMicro()
+	}
+	return roll.Desk{Ring: s.ring, Key: key, Topics: topics, Group: group, Country: s.country, Now: now}, err
 }
 
 // Stage writes a chunk of rows that nobody sees yet, all of them or none.
@@ -301,7 +305,7 @@ func (w *memberWriter) addPoint(member gateway.ID, position int, p *roll.Point, 
 	w.states, w.topics = append(w.states, int16(state)), append(w.topics, topics)
 	w.addresses, w.addressKeys = append(w.addresses, p.Address), append(w.addressKeys, p.Index)
 	for i, c := range p.Consents {
-		w.consents.add(c, p.Proofs[i], w.now)
+		w.consents.add(c, p.Proofs[i])
 	}
 }
 
@@ -324,25 +328,21 @@ type consentRows struct {
 	members, ids, points              []gateway.ID
 	topics, wordings, locales, source []string
 	granted                           []bool
-	at                                []int64
 	proofs                            [][]byte
 }
 
-func (c *consentRows) add(p gateway.Consent, proof []byte, now int64) {
-	at := row.ToMicros(p.At)
-	if at == 0 {
-		at = now
-	}
+// add takes evidence whose proof holds its time: none stands in clear, see sealed.Evidence.
+func (c *consentRows) add(p gateway.Consent, proof []byte) {
 	c.members, c.ids, c.points = append(c.members, p.MemberID), append(c.ids, p.ID), append(c.points, p.PointID)
 	c.topics, c.wordings, c.locales, c.source = append(c.topics, p.Topic), append(c.wordings, p.Wording), append(c.locales, p.Locale), append(c.source, p.Source)
-	c.granted, c.at, c.proofs = append(c.granted, p.Granted), append(c.at, at), append(c.proofs, proof)
+	c.granted, c.proofs = append(c.granted, p.Granted), append(c.proofs, proof)
 }
 
 func (c *consentRows) queue(batch *pgx.Batch, group gateway.ID) {
 	if len(c.ids) == 0 {
 		return
 	}
-	batch.Queue(`INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source)
-		SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::boolean[], $7::text[], $8::text[], $9::bigint[], $10::bytea[], $11::text[])`,
-		group, c.members, c.ids, c.points, c.topics, c.granted, c.wordings, c.locales, c.at, c.proofs, c.source)
+	batch.Queue(`INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, proof_sealed, source, at)
+		SELECT $1, *, 0 FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::boolean[], $7::text[], $8::text[], $9::bytea[], $10::text[])`,
+		group, c.members, c.ids, c.points, c.topics, c.granted, c.wordings, c.locales, c.proofs, c.source)
 }

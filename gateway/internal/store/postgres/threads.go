@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -232,34 +233,65 @@ func (t *txn) eraseThreads(group, member gateway.ID, batch *pgx.Batch) error {
 }
 
 const (
-	overCommands = "SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND thread_id IS NULL AND meaning <> '' AND at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED"
-	overReplies  = "SELECT group_id, thread_id, id FROM thread_replies WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED"
-	overThreads  = "SELECT group_id, id FROM threads WHERE changed_at <= $1 ORDER BY changed_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+	overCommands = "SELECT group_id, id, members FROM inbounds WHERE text_sealed IS NOT NULL AND thread_id IS NULL AND meaning <> '' AND at <= $1 AND ($2::uuid IS NULL OR group_id = $2) ORDER BY at LIMIT $3 FOR UPDATE SKIP LOCKED"
+	overReplies  = "SELECT group_id, thread_id, id FROM thread_replies WHERE at <= $1 AND ($2::uuid IS NULL OR group_id = $2) ORDER BY at LIMIT $3 FOR UPDATE SKIP LOCKED"
+	overThreads  = "SELECT group_id, id FROM threads WHERE changed_at <= $1 AND ($2::uuid IS NULL OR group_id = $2) ORDER BY changed_at LIMIT $3 FOR UPDATE SKIP LOCKED"
 )
 
-// retainThreads has deleted what of conversations is over, at most limit rows of each kind.
+// retainThreads has deleted what of conversations is over, and of commands, at most limit rows of each kind.
 func (t *txn) retainThreads(limit int, forget func(text string, args ...any)) error {
+	keeps := []roll.Retention{{Messages: gateway.KeepConversations, Commands: gateway.KeepCommands}}
+	if err := t.query("SELECT id, replies FROM groups WHERE replies <> ''", nil, func(r pgx.Rows) error {
+		var group gateway.ID
+		var replies string
+		if err := r.Scan(&group, &replies); err != nil {
+			return err
+		}
+		return roll.Shorter(&keeps, group, replies)
+	}); err != nil {
+		return err
+	}
 	var group, id, thread gateway.ID
-	if err := t.query(overCommands, []any{t.now - gateway.KeepCommands.Microseconds(), limit}, func(r pgx.Rows) error {
-		err := r.Scan(&group, &id)
+	// What is left of a message, so that a provider's repetition is known, belongs to nobody.
+	inbound := func(r pgx.Rows) error {
+		var list string
+		if err := r.Scan(&group, &id, &list); err != nil {
+			return err
+		}
+		var members []gateway.ID
+		if err := json.Unmarshal([]byte(list), &members); err != nil {
+			return err
+		}
+		for _, m := range members {
+			forget("DELETE FROM inbound_members WHERE group_id = $1 AND member_id = $2 AND inbound_id = $3", group, m, id)
+		}
 		forget(forgetInbound, group, id)
-		return err
-	}); err != nil {
-		return err
+		return nil
 	}
-	over := t.now - gateway.KeepConversations.Microseconds()
-	if err := t.query(overReplies, []any{over, limit}, func(r pgx.Rows) error {
-		err := r.Scan(&group, &thread, &id)
-		forget("DELETE FROM thread_replies WHERE group_id = $1 AND thread_id = $2 AND id = $3", group, thread, id)
-		return err
-	}); err != nil {
-		return err
+	for _, k := range keeps {
+		var of any
+		if !k.Group.IsZero() {
+			of = k.Group
+		}
+		for _, over := range [...]struct {
+			text string
+			keep time.Duration
+			each func(pgx.Rows) error
+		}{{overCommands, k.Commands, inbound}, {overInbounds, k.Messages, inbound}, {overReplies, k.Messages, func(r pgx.Rows) error {
+			err := r.Scan(&group, &thread, &id)
+			forget("DELETE FROM thread_replies WHERE group_id = $1 AND thread_id = $2 AND id = $3", group, thread, id)
+			return err
+		}}, {overThreads, k.Messages, func(r pgx.Rows) error {
+			err := r.Scan(&group, &id)
+			forget("DELETE FROM threads WHERE group_id = $1 AND id = $2", group, id)
+			return err
+		}}} {
+			if err := t.query(over.text, []any{t.now - over.keep.Microseconds(), of, limit}, over.each); err != nil {
+				return err
+			}
+		}
 	}
-	return t.query(overThreads, []any{over, limit}, func(r pgx.Rows) error {
-		err := r.Scan(&group, &id)
-		forget("DELETE FROM threads WHERE group_id = $1 AND id = $2", group, id)
-		return err
-	})
+	return nil
 }
 
 var (

@@ -37,6 +37,7 @@ type Desk struct {
 	Topics  []Topic
 	Group   gateway.ID
 	Country func(kind string, address gateway.Private) string
+	Now     int64 // of evidence that names no time, in microseconds
 }
 
 // Row makes a row ready. It is done outside the transaction: sealing costs as much as writing.
@@ -75,7 +76,9 @@ func (d Desk) Point(box seal.Box, member gateway.ID, p gateway.ContactPoint, con
 			granted = append(granted, c.Topic)
 		}
 		c.ID, c.GroupID, c.MemberID, c.PointID = gateway.NewID(), d.Group, member, r.ID
-		r.Consents, r.Proofs = append(r.Consents, c), append(r.Proofs, sealed.Text(box, c.Proof, c.ID, "proof"))
+		id, proof := sealed.Evidence(box, c, d.Now)
+		c.ID = id
+		r.Consents, r.Proofs = append(r.Consents, c), append(r.Proofs, proof)
 	}
 	r.Topics = Bits(d.Topics, granted)
 	return r

@@ -1,8 +1,10 @@
 package roll
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
@@ -87,20 +89,34 @@ type StoredConsent struct {
 	Proof   []byte
 }
 
-// OpenEvidence makes a member's evidence of what is stored.
+// OpenEvidence makes a member's evidence of what is stored, the oldest first.
 func OpenEvidence(key *seal.Group, group, member gateway.ID, wrapped []byte, stored []StoredConsent) ([]gateway.Consent, error) {
 	box, err := sealed.Member(key, member, wrapped)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]gateway.Consent, 0, len(stored))
+	type placed struct {
+		gateway.Consent
+		place gateway.ID
+	}
+	all := make([]placed, 0, len(stored))
 	for _, s := range stored {
-		c := s.Consent
+		c, place := s.Consent, s.Consent.ID
 		c.GroupID, c.MemberID = group, member
-		if c.Proof, err = sealed.Open(box, s.Proof, c.ID, "proof"); err != nil {
+		if c.At.IsZero() {
+			place, err = sealed.OpenEvidence(box, s.Proof, &c)
+		} else { // as before migration 34, with its time in clear
+			c.Proof, err = sealed.Open(box, s.Proof, c.ID, "proof")
+		}
+		if err != nil {
 			return nil, err
 		}
-		all = append(all, c)
+		all = append(all, placed{c, place})
 	}
-	return all, nil
+	slices.SortFunc(all, func(a, b placed) int { return bytes.Compare(a.place[:], b.place[:]) })
+	ordered := make([]gateway.Consent, len(all))
+	for i := range all {
+		ordered[i] = all[i].Consent
+	}
+	return ordered, nil
 }

@@ -7,6 +7,9 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
+// Wishes is the source of evidence of a wish that concerns how a member is written to.
+const Wishes = "wish"
+
 // Wished is what a wish makes of a member's contact points.
 type Wished struct {
 	Points   []Found // in their new order
@@ -50,6 +53,11 @@ func Wish(topics []Topic, points []Found, w gateway.Wish, proof gateway.Consent)
 		}
 		c := proof
 		c.ID, c.PointID, c.Topic, c.Granted = gateway.NewID(), p.ID, t.Topic, t.Taken
+		out.Evidence = append(out.Evidence, c)
+	}
+	if proof.Source == Wishes && !proof.PointID.IsZero() {
+		c := proof
+		c.ID = gateway.NewID()
 		out.Evidence = append(out.Evidence, c)
 	}
 	for _, p := range out.Points {

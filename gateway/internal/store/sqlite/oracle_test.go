@@ -262,16 +262,21 @@ func TestTheDumpAloneTellsNothing(t *testing.T) {
 			}
 			for _, table := range tables {
 				var columns []string
-				if err := queryOnce(c, "SELECT name FROM pragma_table_info('"+table+"') WHERE type IN ('BLOB', 'TEXT')", nil, func(r *lite.Stmt) error { columns = append(columns, r.ColText(0)); return nil }); err != nil {
+				var texts []bool
+				if err := queryOnce(c, "SELECT name, type IN ('BLOB', 'TEXT') FROM pragma_table_info('"+table+"')", nil, func(r *lite.Stmt) error {
+					columns, texts = append(columns, r.ColText(0)), append(texts, r.ColInt(1) != 0)
+					return nil
+				}); err != nil {
 					return err
 				}
-				if len(columns) == 0 {
-					continue
-				}
 				if err := queryOnce(c, "SELECT "+strings.Join(columns, ", ")+" FROM "+table, nil, func(r *lite.Stmt) error {
-					row := storetest.TakenRow{Table: table, Values: map[string]string{}}
+					row := storetest.TakenRow{Table: table, Values: map[string]string{}, Numbers: map[string]int64{}}
 					for i, column := range columns {
-						row.Values[column] = r.ColText(i)
+						if texts[i] {
+							row.Values[column] = r.ColText(i)
+						} else {
+							row.Numbers[column] = r.ColInt(i)
+						}
 					}
 					taken.Rows = append(taken.Rows, row)
 					return nil

@@ -75,7 +75,7 @@ var hot = map[string]struct {
 	"hers":           {hersQuery, []string{"threads USING COVERING INDEX threads_who (group_id=? AND who=?)", "t USING COVERING INDEX threads_who (group_id=? AND who=?)", "m USING PRIMARY KEY (group_id=? AND member_id=?)"}},
 	"open threads":   {openThreads, []string{"threads USING COVERING INDEX threads_open"}},
 	"unread threads": {watchQueries[6].text, []string{"threads USING COVERING INDEX threads_unread (unread_at>? AND unread_at<?)"}},
-	"over commands":  {forgetCommands, []string{"inbounds USING INDEX inbounds_commands (at<?)"}},
+	"over commands":  {overCommands, []string{"inbounds USING INDEX inbounds_commands (at<?)"}},
 	"over replies":   {forgetReplies, []string{"thread_replies USING COVERING INDEX thread_replies_over (at<?)"}},
 	"over threads":   {forgetThreads, []string{"threads USING COVERING INDEX threads_over (changed_at<?)"}},
 
@@ -89,8 +89,6 @@ var hot = map[string]struct {
 	"quiet wanted":    {anyQuietQuery, []string{"members USING COVERING INDEX members_quiet (group_id=? AND quiet>?)"}},
 	"retain told":     {forgetReminders, []string{"reminders USING COVERING INDEX reminders_age (at<?)"}},
 	"calendar events": {calendarEvents, []string{"events USING INDEX events_of (group_id=? AND calendar_id=? AND end_at>?)"}},
-	"forget answered": {forgetAnswered, []string{"answered USING COVERING INDEX answered_at (at<?)"}},
-	"answered":        {answeredQuery, []string{"answered USING PRIMARY KEY (group_id=? AND to_id=?)"}},
 	"retain events":   {forgetEvents, []string{"events USING COVERING INDEX events_over (end_at<?)"}},
 	"feed":            {feedQuery, []string{"feeds USING INDEX sqlite_autoindex_feeds_1 (digest=?)"}},
 	"erase feeds":     {eraseStatements[5], []string{"feeds USING INDEX feeds_member (group_id=? AND member_id=?)"}},
@@ -118,7 +116,7 @@ var hot = map[string]struct {
 
 	"retain texts":    {overQuery, []string{"broadcasts USING INDEX broadcasts_forgetting (forget_at<?)"}},
 	"retain answers":  {forgetAnswers, []string{"requests USING COVERING INDEX requests_age (begun_at<?)", "requests USING PRIMARY KEY (token_id=? AND key=?)"}},
-	"retain inbounds": {forgetInbounds, []string{"inbounds USING INDEX inbounds_forgetting (at<?)", "inbounds USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"retain inbounds": {overInbounds, []string{"inbounds USING INDEX inbounds_forgetting (at<?)"}},
 	"erase points":    {eraseStatements[0], []string{"contact_points USING PRIMARY KEY (group_id=? AND member_id=?)"}},
 	"erase consents":  {eraseStatements[1], []string{"consents USING PRIMARY KEY (group_id=? AND member_id=?)"}},
 	"erase changes":   {eraseStatements[2], []string{"import_changes USING PRIMARY KEY (group_id=? AND import_id=? AND member_id=?)", "imports USING COVERING INDEX imports_unfinished"}},

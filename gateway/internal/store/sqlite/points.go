@@ -6,7 +6,6 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
-	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
@@ -41,17 +40,17 @@ func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, 
 	})
 }
 
-// suppress writes that a STOP stands against an address.
+// suppress writes that a STOP stands against an address; since when stands in the evidence, sealed.
 func (t *txn) suppress(key *seal.Group, group gateway.ID, kind string, address gateway.Private, source string) error {
-	_, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at, source = excluded.source WHERE suppressions.source = '"+roll.Lifted+"'",
-		group[:], kind, key.Suppression.Of(kind, address.Reveal()), t.now, source)
+	_, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) VALUES (?,?,?,0,?) ON CONFLICT DO UPDATE SET source = excluded.source WHERE suppressions.source = '"+roll.Lifted+"'",
+		group[:], kind, key.Suppression.Of(kind, address.Reveal()), source)
 	return err
 }
 
 // StopEverywhere suppresses an address in every group.
 func (s *Store) StopEverywhere(ctx context.Context, kind string, address gateway.Private) error {
 	return s.write.do(ctx, true, func(t *txn) error {
-		_, err := t.exec("INSERT INTO suppressions_everywhere (kind, address_index, at) VALUES (?,?,?) ON CONFLICT DO NOTHING", kind, s.ring.Suppression().Of(kind, address.Reveal()), t.now)
+		_, err := t.exec("INSERT INTO suppressions_everywhere (kind, address_index, at) VALUES (?,?,0) ON CONFLICT DO NOTHING", kind, s.ring.Suppression().Of(kind, address.Reveal()))
 		return err
 	})
 }
@@ -63,7 +62,7 @@ func (s *Store) StartAddress(ctx context.Context, group gateway.ID, kind string,
 		if _, err := t.exec("DELETE FROM suppressions WHERE group_id = ? AND kind = ? AND address_index = ?", group[:], kind, at.Group); err != nil {
 			return nil, err
 		}
-		if _, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) SELECT ?, ?, ?, ?, '"+roll.Lifted+"' FROM suppressions_everywhere WHERE kind = ?2 AND address_index = ?5", group[:], kind, at.Group, t.now, at.Everywhere); err != nil {
+		if _, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) SELECT ?, ?, ?, 0, '"+roll.Lifted+"' FROM suppressions_everywhere WHERE kind = ?2 AND address_index = ?4", group[:], kind, at.Group, at.Everywhere); err != nil {
 			return nil, err
 		}
 		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStart)
@@ -161,16 +160,15 @@ func (t *txn) boxOf(key *seal.Group, group, member gateway.ID) (box seal.Box, th
 }
 
 func (t *txn) putConsent(box seal.Box, c gateway.Consent) error {
-	return t.writeConsent(c, sealed.Text(box, c.Proof, c.ID, "proof"))
+	id, proof := sealed.Evidence(box, c, t.now)
+	c.ID = id
+	return t.writeConsent(c, proof)
 }
 
+// writeConsent writes evidence whose proof holds its time: none stands in clear, see sealed.Evidence.
 func (t *txn) writeConsent(c gateway.Consent, proof []byte) error {
-	at := row.ToMicros(c.At)
-	if at == 0 {
-		at = t.now
-	}
-	_, err := t.exec("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-		c.GroupID[:], c.MemberID[:], c.ID[:], c.PointID[:], c.Topic, c.Granted, c.Wording, c.Locale, at, proof, c.Source)
+	_, err := t.exec("INSERT INTO consents (group_id, member_id, id, point_id, topic, granted, wording, locale, at, proof_sealed, source) VALUES (?,?,?,?,?,?,?,?,0,?,?)",
+		c.GroupID[:], c.MemberID[:], c.ID[:], c.PointID[:], c.Topic, c.Granted, c.Wording, c.Locale, proof, c.Source)
 	return err
 }
 

@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
-	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
 const (
-	overQuery      = "SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= ? LIMIT ?"
-	forgetAnswers  = "DELETE FROM requests WHERE (token_id, key) IN (SELECT token_id, key FROM requests WHERE begun_at <= ? LIMIT ?)"
-	forgetInbounds = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE (group_id, id) IN (SELECT group_id, id FROM inbounds WHERE text_sealed IS NOT NULL AND at <= ? LIMIT ?)"
+	overQuery     = "SELECT group_id, id FROM broadcasts WHERE words_sealed IS NOT NULL AND forget_at <= ? LIMIT ?"
+	forgetAnswers = "DELETE FROM requests WHERE (token_id, key) IN (SELECT token_id, key FROM requests WHERE begun_at <= ? LIMIT ?)"
+	overInbounds  = "SELECT group_id, id, members FROM inbounds WHERE text_sealed IS NOT NULL AND at <= ?1 AND (?2 IS NULL OR group_id = ?2) LIMIT ?3"
+	forgetInbound = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL, sealed_for = NULL, members = '[]', reply_to = '' WHERE group_id = ? AND id = ?"
 )
 
 // Retain deletes texts and answers whose time is over. Once there is no more of them, it empties the journal too, and
@@ -68,13 +68,6 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if _, err := t.exec(forgetDuties, t.now-keepDuties.Microseconds()); err != nil {
 		return 0, false, err
 	}
-	if _, err := t.exec(forgetAnswered, t.now-row.KeepAnswered.Microseconds()); err != nil {
-		return 0, false, err
-	}
-	texts, err := t.exec(forgetInbounds, t.now-gateway.KeepConversations.Microseconds(), limit)
-	if err != nil {
-		return 0, false, err
-	}
 	events, err := t.exec(forgetEvents, t.now-gateway.KeepEvents.Microseconds(), limit)
 	if err != nil {
 		return 0, false, err
@@ -109,5 +102,5 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 		return 0, false, err
 	}
 	said, most, err := t.retainThreads(limit)
-	return n + alerts + answers + texts + events + told + guests + tries + runs + links + claims + said, max(len(over), alerts, answers, texts, events, told, guests, tries, runs, links, claims, most) >= limit, err
+	return n + alerts + answers + events + told + guests + tries + runs + links + claims + said, max(len(over), alerts, answers, events, told, guests, tries, runs, links, claims, most) >= limit, err
 }

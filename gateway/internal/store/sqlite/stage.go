@@ -60,7 +60,7 @@ func (s *Store) Stage(ctx context.Context, group, imp gateway.ID, rows []gateway
 }
 
 func (s *Store) desk(group gateway.ID, key *seal.Group, topics []roll.Topic) roll.Desk {
-	return roll.Desk{Ring: s.ring, Key: key, Topics: topics, Group: group, Country: s.country}
+	return roll.Desk{Ring: s.ring, Key: key, Topics: topics, Group: group, Country: s.country, Now: s.micros()}
 }
 
 type stager struct {

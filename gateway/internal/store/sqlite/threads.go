@@ -233,24 +233,69 @@ func (t *txn) eraseThreads(group, member gateway.ID) error {
 }
 
 const (
-	forgetCommands = "UPDATE inbounds SET from_sealed = NULL, text_sealed = NULL WHERE (group_id, id) IN (SELECT group_id, id FROM inbounds INDEXED BY inbounds_commands WHERE text_sealed IS NOT NULL AND thread_id IS NULL AND meaning <> '' AND at <= ? LIMIT ?)"
-	forgetReplies  = "DELETE FROM thread_replies WHERE (group_id, thread_id, id) IN (SELECT group_id, thread_id, id FROM thread_replies WHERE at <= ? LIMIT ?)"
-	forgetThreads  = "DELETE FROM threads WHERE (group_id, id) IN (SELECT group_id, id FROM threads WHERE changed_at <= ? LIMIT ?)"
+	overCommands  = "SELECT group_id, id, members FROM inbounds INDEXED BY inbounds_commands WHERE text_sealed IS NOT NULL AND thread_id IS NULL AND meaning <> '' AND at <= ?1 AND (?2 IS NULL OR group_id = ?2) LIMIT ?3"
+	forgetReplies = "DELETE FROM thread_replies WHERE (group_id, thread_id, id) IN (SELECT group_id, thread_id, id FROM thread_replies WHERE at <= ?1 AND (?2 IS NULL OR group_id = ?2) LIMIT ?3)"
+	forgetThreads = "DELETE FROM threads WHERE (group_id, id) IN (SELECT group_id, id FROM threads WHERE changed_at <= ?1 AND (?2 IS NULL OR group_id = ?2) LIMIT ?3)"
 )
 
-// retainThreads deletes what of conversations is over, at most limit rows of each kind; most is the largest number of one.
+// retainThreads deletes what of conversations is over, and of commands, at most limit rows of each kind; most is the largest
+// number of one.
 func (t *txn) retainThreads(limit int) (n, most int, err error) {
-	for _, over := range []struct {
-		text string
-		keep time.Duration
-	}{{forgetCommands, gateway.KeepCommands}, {forgetReplies, gateway.KeepConversations}, {forgetThreads, gateway.KeepConversations}} {
-		deleted, err := t.exec(over.text, t.now-over.keep.Microseconds(), limit)
-		if err != nil {
-			return n, most, err
+	keeps := []roll.Retention{{Messages: gateway.KeepConversations, Commands: gateway.KeepCommands}}
+	if err := t.query("SELECT id, replies FROM groups WHERE replies <> ''", nil, func(r *lite.Stmt) error {
+		return roll.Shorter(&keeps, r.ColID(0), r.ColText(1))
+	}); err != nil {
+		return 0, 0, err
+	}
+	for _, k := range keeps {
+		var group any
+		if !k.Group.IsZero() {
+			group = k.Group[:]
 		}
-		n, most = n+deleted, max(most, deleted)
+		for _, over := range [...]struct {
+			text string
+			keep time.Duration
+			do   func(text string, args ...any) (int, error)
+		}{{overCommands, k.Commands, t.forgetInbounds}, {overInbounds, k.Messages, t.forgetInbounds}, {forgetReplies, k.Messages, t.exec}, {forgetThreads, k.Messages, t.exec}} {
+			deleted, err := over.do(over.text, t.now-over.keep.Microseconds(), group, limit)
+			if err != nil {
+				return n, most, err
+			}
+			n, most = n+deleted, max(most, deleted)
+		}
 	}
 	return n, most, nil
+}
+
+// forgetInbounds takes out of the messages that a query finds what they said and who may have said it: what is left, so that a
+// provider's repetition is known, belongs to nobody.
+func (t *txn) forgetInbounds(text string, args ...any) (int, error) {
+	type found struct {
+		group, id gateway.ID
+		members   string
+	}
+	var over []found
+	if err := t.query(text, args, func(r *lite.Stmt) error {
+		over = append(over, found{r.ColID(0), r.ColID(1), r.ColText(2)})
+		return nil
+	}); err != nil {
+		return 0, err
+	}
+	for _, f := range over {
+		var members []gateway.ID
+		if err := fromJSON(f.members, &members); err != nil {
+			return 0, err
+		}
+		for _, m := range members {
+			if _, err := t.exec("DELETE FROM inbound_members WHERE group_id = ? AND member_id = ? AND inbound_id = ?", f.group[:], m[:], f.id[:]); err != nil {
+				return 0, err
+			}
+		}
+		if _, err := t.exec(forgetInbound, f.group[:], f.id[:]); err != nil {
+			return 0, err
+		}
+	}
+	return len(over), nil
 }
 
 var (

@@ -45,7 +45,7 @@ func (s *Store) Wish(ctx context.Context, group, member gateway.ID, w gateway.Wi
 				return err
 			}
 		}
-		if w.Order == nil && w.Topics == nil {
+		if w.Order == nil && w.Topics == nil && proof.Source != roll.Wishes {
 			return nil
 		}
 		var points []roll.Found

@@ -17,7 +17,7 @@ func answered(t *testing.T, open Open) {
 	her, other := gateway.NewID(), gateway.NewID()
 	may := func(group, to gateway.ID, key string) bool {
 		t.Helper()
-		ok, err := w.MayAnswer(w.ctx, group, to, key)
+		ok, err := gateway.MayAnswer(w.ctx, w, group, to, key)
 		w.ok(err)
 		return ok
 	}
@@ -53,7 +53,7 @@ func answered(t *testing.T, open Open) {
 	var all sync.WaitGroup
 	for i := range 12 {
 		all.Go(func() {
-			ok, err := w.MayAnswer(w.ctx, w.group.ID, gateway.ID{9}, fmt.Sprint(i))
+			ok, err := gateway.MayAnswer(w.ctx, w, w.group.ID, gateway.ID{9}, fmt.Sprint(i))
 			if err != nil {
 				t.Error(err)
 			}

@@ -29,8 +29,9 @@ type Taken struct {
 
 // TakenRow is one row of a table.
 type TakenRow struct {
-	Table  string
-	Values map[string]string // by column; bytes as they are
+	Table   string
+	Values  map[string]string // by column; bytes as they are
+	Numbers map[string]int64
 }
 
 // oracleStem begins every number of the test, so that traces of any are found in one pass.
@@ -80,6 +81,7 @@ func TellNothing(t *testing.T, s store.Store, take func() Taken) {
 		ok(s.Publish(ctx, g.ID, imp))
 	}
 	// What a person does who is in both groups, over a channel that both use: the provider's event is one, the rows are two.
+	visits := time.Now()
 	for i, number := range members[:people/2] {
 		for _, g := range groups {
 			ids, err := s.FindMembers(ctx, g.ID, "sms", gateway.Private(number))
@@ -92,11 +94,14 @@ func TellNothing(t *testing.T, s store.Store, take func() Taken) {
 			ok(s.PutPageLink(ctx, gateway.PageLink{ID: gateway.NewID(), GroupID: g.ID, MemberID: m.ID, PointID: m.Points[0].ID, Digest: digest, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}))
 			ok(s.ProvePoint(ctx, g.ID, m.ID, gateway.ContactPoint{ID: gateway.NewID(), Kind: "email", Address: gateway.Private(number + "@example.org")}))
 			if i%2 == 0 {
-				_, err = s.StopAddress(ctx, g.ID, "sms", gateway.Private(number), gateway.Consent{Source: "member", Proof: gateway.Private("STOP from " + number)})
+				_, err = s.StopAddress(ctx, g.ID, "sms", gateway.Private(number), gateway.Consent{Source: "member", At: time.Now(), Proof: gateway.Private("STOP from " + number)})
 				ok(err)
+			} else {
+				ok(s.Wish(ctx, g.ID, m.ID, gateway.Wish{Topics: []gateway.TopicWish{{Point: m.Points[0].ID, Topic: "reports"}}}, gateway.Consent{Source: "member", Proof: gateway.Private("a wish of " + number)}))
 			}
 		}
 	}
+	began, ended := visits.UnixMilli(), time.Now().UnixMilli()
 	taken := take()
 	if len(taken.Rows) < 10*people {
 		t.Fatalf("only %d rows were taken", len(taken.Rows))
@@ -117,6 +122,45 @@ func TellNothing(t *testing.T, s store.Store, take func() Taken) {
 		}
 	}
 	linked(t, taken, groups)
+	moments(t, taken, groups, began, ended)
+}
+
+// passing are the tables whose rows do tell when something was said, and why that passes.
+var passing = map[string]string{
+	"inbounds":        "commands are nobody's after a day, messages after thirty or as the group says",
+	"inbound_members": "as inbounds",
+	"page_links":      "a link ends by itself, and who asks for one asks each group",
+}
+
+// moments fails if a row of one group that stays tells to the millisecond when somebody did something: with the row of another
+// group that the same visit left it would tell that both are hers. Times are numbers, in seconds or finer, or stand in a UUIDv7.
+func moments(t *testing.T, taken Taken, groups [2]gateway.Group, began, ended int64) {
+	t.Helper()
+	found, looked := map[string]int{}, map[string]int{}
+	within := func(at int64) bool { return at > began && at <= ended }
+	for _, row := range taken.Rows {
+		if passing[row.Table] != "" || !slices.ContainsFunc(groups[:], func(g gateway.Group) bool { return row.Values["group_id"] == string(g.ID[:]) }) {
+			continue
+		}
+		looked[row.Table]++
+		for column, n := range row.Numbers {
+			if within(n) || within(n/1000) {
+				found[row.Table+"."+column]++
+			}
+		}
+		for column, value := range row.Values {
+			var id gateway.ID
+			if copy(id[:], value) == len(id) && len(value) == len(id) && id[6]>>4 == 7 && within(id.Time().UnixMilli()) && row.Table+"."+column != "contact_points.id" { // of an address that she adds on the page of one group
+				found[row.Table+"."+column]++
+			}
+		}
+	}
+	for at, n := range found {
+		t.Errorf("%s tells in %d rows when somebody did something", at, n)
+	}
+	if looked["consents"] < 100 || looked["suppressions"] < 20 {
+		t.Errorf("only %d pieces of evidence and %d STOPs were looked at", looked["consents"], looked["suppressions"])
+	}
 }
 
 // linked fails if a value that is somebody's own in one group stands in the other. What is short or the group's or the

@@ -1,0 +1,7 @@
+-- +goose Up
+-- When a STOP was said stands in the evidence alone, sealed (ADR 57). Evidence from before keeps its time in clear; new
+-- evidence has 0 there, a random id, and its time beside the proof.
+UPDATE suppressions SET at = 0;
+UPDATE suppressions_everywhere SET at = 0;
+-- What people are answered is counted by tries, like all else that nobody may do often.
+DROP TABLE answered;
