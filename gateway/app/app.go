@@ -37,6 +37,7 @@ import (
 	"github.com/carillon-gateway/carillon/reach"
 	"github.com/carillon-gateway/carillon/scheduler"
 	"github.com/carillon-gateway/carillon/scheduler/agenda"
+	"github.com/carillon-gateway/carillon/scheduler/escalation"
 	"github.com/carillon-gateway/carillon/scheduler/report"
 	"github.com/carillon-gateway/carillon/scheduler/rota"
 )
@@ -64,6 +65,7 @@ func FaultPoints() []string {
 	points := append([]string{}, sqlite.FaultPoints[:]...)
 	points = append(points, fanout.FaultPoints[:]...)
 	points = append(points, scheduler.FaultPoints[:]...)
+	points = append(points, escalation.FaultPoints[:]...)
 	points = append(points, scheduler.NotifyFaultPoints[:]...)
 	points = append(points, rota.FaultPoints[:]...)
 	return append(points, dispatch.FaultPoints()...)
@@ -91,6 +93,7 @@ type App struct {
 	inviter    *inviter
 	spool      *spool.Spool // nil: this process hears nobody
 	agenda     *agenda.Agenda
+	alerts     *escalation.Desk
 	duties     *duties
 	ticker     *scheduler.Ticker
 	rotas      *rota.Desk
@@ -211,6 +214,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.rotas = a.newRotas()
+	a.alerts = a.newAlerts()
 	a.ears = a.newEars(ring)
 	a.listener = a.newListener()
 	a.agenda = a.newAgenda()
@@ -218,7 +222,7 @@ func (a *App) build(ctx context.Context) error {
 	reports := report.NewDesk(s, publisher{a.fanout}, o.Now)
 	schedules := a.schedules(reports)
 	handler, err := api.New(api.Options{
-		Groups: groupDesk{s, s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, Directory: a.directory, Importer: a.directory, Broadcasts: broadcasts{a.releases, a.fanout}, Releases: a.releases, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, WeekText: performer{a.fanout, s, s, reports}.WeekText, Reports: reports, Rotas: a.rotas, Inbox: a.newInbox(),
+		Groups: groupDesk{s, s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, Directory: a.directory, Importer: a.directory, Broadcasts: broadcasts{a.releases, a.fanout}, Releases: a.releases, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, WeekText: performer{a.fanout, s, s, reports}.WeekText, Reports: reports, Alerts: alertDesk{a.alerts}, Rotas: a.rotas, Inbox: a.newInbox(),
 		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
@@ -238,7 +242,7 @@ func (a *App) parts() []part {
 		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll}, part{"spool", a.noteSpool})
 	}
 	if a.has(RoleScheduler) {
-		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners}, part{"calendars", a.readCalendars}, part{"indicators", a.readIndicators}, part{"schedules", a.ticker.Run}, part{"reminders", a.notifier().Run}, part{"rotas", a.keeper().Run})
+		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners}, part{"calendars", a.readCalendars}, part{"indicators", a.readIndicators}, part{"schedules", a.ticker.Run}, part{"alerts", a.alerts.Run}, part{"reminders", a.notifier().Run}, part{"rotas", a.keeper().Run})
 	}
 	if a.has(RoleScheduler) || a.has(RoleAPI) {
 		parts = append(parts, part{"caps", a.watchCaps})

@@ -47,6 +47,7 @@ type Options struct {
 	WeekText   func(ctx context.Context, g gateway.Group, topic, locale string) (gateway.WeekText, error)
 	Reports    Reports
 	Rotas      Rotas
+	Alerts     Alerts
 	Inbox      Inbox
 	Access     gateway.Access
 	Replays    gateway.Replays
@@ -126,7 +127,7 @@ func (s *server) complete() error {
 	needs := map[string]bool{
 		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "CheckSeries": s.CheckSeries == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
 		"Broadcasts": s.Broadcasts == nil, "Releases": s.Releases == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Reviews": s.Reviews == nil,
-		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil, "Reports": s.Reports == nil, "Rotas": s.Rotas == nil, "Inbox": s.Inbox == nil, "Inviter": s.Inviter == nil, "Invitations": s.Invitations == nil,
+		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil, "Reports": s.Reports == nil, "Alerts": s.Alerts == nil, "Rotas": s.Rotas == nil, "Inbox": s.Inbox == nil, "Inviter": s.Inviter == nil, "Invitations": s.Invitations == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
 		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
 	}
@@ -199,6 +200,7 @@ func (s *server) addRoutes() {
 	s.addSchedules()
 	s.addReports()
 	s.addRotas()
+	s.addAlerts()
 	s.addInvitations()
 	s.addInbox()
 	s.addTokens()

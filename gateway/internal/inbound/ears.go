@@ -76,6 +76,7 @@ type Parts struct {
 	Duty     Duty
 	Guests   Guests
 	Swaps    Duties                                            // nil: a yes is never one to a swap of duty
+	Alerts   gateway.Acknowledger                              // takes answers to alerts; nil: nobody does
 	Country  func(kind string, address gateway.Private) string // as of gateway.PointRef
 
 	// Page sends a member a link to her own page, to that contact point; the key makes it happen once. Nil: there are no pages.
@@ -110,6 +111,7 @@ const (
 	HeardHelp     Heard = "help"
 	HeardPage     Heard = "page"
 	HeardLink     Heard = "link"     // LINK, UNLINK or the code of a link
+	HeardAck      Heard = "ack"      // an answer to an alert
 	HeardJoin     Heard = "join"     // the code of an invitation
 	HeardGuess    Heard = "guess"    // a code that is none
 	HeardLimited  Heard = "limited"  // a code that was not listened to, or not answered: there are too many, or from too far
@@ -125,7 +127,7 @@ const (
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardLink, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardLimit, HeardSpooled, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardLink, HeardAck, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardLimit, HeardSpooled, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {

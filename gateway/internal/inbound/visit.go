@@ -81,6 +81,15 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	if link != nil {
 		u.meaning = proves
 	}
+	var answers []ackOf
+	if u.meaning == nothing {
+		if answers, err = v.answersAlert(ctx, text); err != nil {
+			return err
+		}
+		if len(answers) > 0 {
+			u.meaning, owners = takes, ownersOf(answers)
+		}
+	}
 	reference, of, at := "", known{}, time.Time{}
 	if u.meaning == nothing {
 		reference = referenceIn(text)
@@ -116,7 +125,7 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 			if late, err := v.overtaken(ctx, owners, word); err != nil || late {
 				return err
 			}
-		case joins: // asking again is no harm: its key makes it happen once
+		case joins, takes: // asking again is no harm: its key makes it happen once
 		default:
 			if word == nothing && !u.within || v.Now().Sub(v.at) > repeatWithin {
 				return nil
@@ -181,6 +190,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		v.Count(v.ch.ID, HeardHelp)
 		v.tellGenuine(ctx, of, reference, at)
 		return nil
+	case takes:
+		v.Count(v.ch.ID, HeardAck)
+		return v.takeCharge(ctx, answers)
 	case joins:
 		v.Count(v.ch.ID, HeardJoin)
 		return v.join(ctx, *invitation)

@@ -24,6 +24,7 @@ const (
 	help    meaning = "help"      // also who writes
 	asks    meaning = "reference" // whether a message is genuine
 	page    meaning = "page"      // her own
+	takes   meaning = "ack"       // takes charge of an alert
 	no      meaning = "no"        // she was asked whether STOP in a sentence was meant, and it was not
 )
 

@@ -29,6 +29,8 @@ var watchQueries = [...]struct {
 	{gateway.InboxUnread, "SELECT group_id, group_id, '', '', min(unread_at), '' FROM threads WHERE unread_at > 0 AND unread_at <= $1 GROUP BY group_id LIMIT 1000"},
 	{gateway.RoleEnds, row.RoleEndsQuery("$1::bigint")},
 	{gateway.RoleAlone, row.RoleAloneQuery("$1::bigint", nobody)},
+	{gateway.AlertsLate, "SELECT " + nobody + ", " + nobody + ", '', '', due_at, id::text || revision FROM alerts WHERE due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT 1"},
+	{gateway.AlertUnheard, "SELECT group_id, id, '', reference, $1::bigint, '' FROM alerts WHERE state = 'nobody acknowledged' LIMIT 100"},
 	{gateway.NotHeard, row.GapQuery("$1")},
 }
 

@@ -26,6 +26,8 @@ var watchQueries = [...]struct {
 	{gateway.InboxUnread, "SELECT group_id, group_id, '', '', min(unread_at), '' FROM threads INDEXED BY threads_unread WHERE unread_at > 0 AND unread_at <= ?1 GROUP BY group_id LIMIT 1000"},
 	{gateway.RoleEnds, row.RoleEndsQuery("?1")},
 	{gateway.RoleAlone, row.RoleAloneQuery("?1", "zeroblob(16)")},
+	{gateway.AlertsLate, "SELECT zeroblob(16), zeroblob(16), '', '', due_at, hex(id) || revision FROM alerts WHERE due_at > 0 AND due_at <= ?1 ORDER BY due_at LIMIT 1"},
+	{gateway.AlertUnheard, "SELECT group_id, id, '', reference, ?1, '' FROM alerts INDEXED BY alerts_unanswered WHERE state = 'nobody acknowledged' LIMIT 100"},
 	{gateway.NotHeard, row.GapQuery("?1")},
 }
 
