@@ -56,7 +56,7 @@ type settings struct {
 	Validity                                int
 	ContentRetention, AddressRetention      string
 	Rate                                    float64
-	Smart                                   bool
+	Smart, Hears                            bool
 }
 
 // New makes an adapter from a channel's settings, without any I/O. The error names every option that is wrong and how
@@ -82,7 +82,7 @@ func New(s channels.Settings) (*Adapter, error) {
 	return &Adapter{
 		options: settings{
 			o.AccountSID, o.From, o.NeutralFrom, o.MessagingServiceSID, o.Region, o.ValiditySeconds, o.ContentRetention, o.AddressRetention,
-			o.SegmentsPerSecond, o.SmartEncoding,
+			o.SegmentsPerSecond, o.SmartEncoding, o.hears(),
 		},
 		client:    client,
 		validator: twilio.NewValidator(s.HookURL, o.AuthToken, o.PreviousAuthToken),
@@ -102,7 +102,7 @@ func (a *Adapter) Close() error {
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind: Kind, TextLimit: maxText, TextUnit: channels.UTF16,
-		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: true, Reserved: reserved(),
+		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: a.options.Hears, Reserved: reserved(),
 		Rates:          []channels.Rate{{PerSecond: a.options.Rate, Burst: max(largestMessage, int(a.options.Rate/10))}},
 		LongestAttempt: longestAttempt,
 	}

@@ -191,13 +191,15 @@ func limited(p Parts) Answer {
 // Hear takes events of one channel, in their order, and returns once everything that matters of them is in the ledger.
 // After an error the same events are to come again: what was done is not done twice.
 func (e *Ears) Hear(ctx context.Context, ch gateway.Channel, events []channels.Event) error {
-	return e.hear(ctx, ch, events, e.turns.take)
+	_, err := e.hear(ctx, ch, events, e.turns.take)
+	return err
 }
 
 // turn waits for a person's turn and returns what ends it.
 type turn func(channel gateway.ID, from channels.Address) (end func())
 
-func (e *Ears) hear(ctx context.Context, ch gateway.Channel, events []channels.Event, take turn) error {
+// hear says besides what became of what somebody did last among the events.
+func (e *Ears) hear(ctx context.Context, ch gateway.Channel, events []channels.Event, take turn) (said channels.Outcome, err error) {
 	var receipts []channels.Receipt
 	people := false
 	for _, event := range events {
@@ -209,22 +211,22 @@ func (e *Ears) hear(ctx context.Context, ch gateway.Channel, events []channels.E
 	}
 	if len(receipts) > 0 {
 		if err := e.Receipts.Observe(ctx, ch.ID, receipts); err != nil {
-			return fmt.Errorf("apply receipts: %w", err)
+			return said, fmt.Errorf("apply receipts: %w", err)
 		}
 	}
 	if !people {
-		return nil
+		return said, nil
 	}
 	groups, err := e.served(ctx, ch)
 	if err != nil {
-		return err
+		return said, err
 	}
 	for i := range events {
-		if err := e.hearPerson(ctx, ch, groups, &events[i], events, take); err != nil {
-			return err
+		if err := e.hearPerson(ctx, ch, groups, &events[i], events, take, &said); err != nil {
+			return said, err
 		}
 	}
-	return nil
+	return said, nil
 }
 
 // served lists the groups that use a channel.
@@ -244,7 +246,7 @@ func (e *Ears) served(ctx context.Context, ch gateway.Channel) ([]gateway.Group,
 }
 
 // hearPerson takes one thing that a person wrote or did. What one person does is taken one after the other.
-func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gateway.Group, event *channels.Event, beside []channels.Event, take turn) error {
+func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gateway.Group, event *channels.Event, beside []channels.Event, take turn, said *channels.Outcome) error {
 	from, ok := personOf(event)
 	if !ok {
 		return nil
@@ -259,7 +261,7 @@ func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gate
 		e.Count(ch.ID, HeardAgain)
 		return nil
 	}
-	v := visit{Ears: e, ch: ch, groups: groups, from: gateway.Private(from.Reveal()), event: event, key: key, at: event.At}
+	v := visit{Ears: e, ch: ch, groups: groups, from: gateway.Private(from.Reveal()), event: event, key: key, at: event.At, said: said}
 	if v.at.IsZero() {
 		v.at = e.Now()
 	}

@@ -24,6 +24,7 @@ type visit struct {
 	event  *channels.Event
 	key    memoryKey
 	at     time.Time
+	said   *channels.Outcome // to her at once, where her provider shows it
 }
 
 // known is a group that has this address, and whose it is.

@@ -28,6 +28,7 @@ type Store interface {
 	gateway.Conversations
 	gateway.Answers
 	gateway.AnswerLimits
+	gateway.AlertReports
 	gateway.Renderings
 	gateway.Reviews
 	gateway.Access

@@ -144,6 +144,7 @@ var eraseStatements = [...]string{
 	"DELETE FROM feeds WHERE group_id = $1 AND member_id = $2",
 	"DELETE FROM page_links WHERE group_id = $1 AND member_id = $2",
 	"DELETE FROM enrolments WHERE group_id = $1 AND member_id = $2",
+	"DELETE FROM alert_reports WHERE group_id = $1 AND member_id = $2",
 }
 
 // Evidence lists a member's consents, oldest first.

@@ -180,6 +180,7 @@ var eraseStatements = [...]string{
 	"DELETE FROM feeds INDEXED BY feeds_member WHERE group_id = ?1 AND member_id = ?2",
 	"DELETE FROM page_links INDEXED BY page_links_member WHERE group_id = ?1 AND member_id = ?2",
 	"DELETE FROM enrolments WHERE group_id = ?1 AND member_id = ?2",
+	"DELETE FROM alert_reports INDEXED BY alert_reports_member WHERE group_id = ?1 AND member_id = ?2",
 }
 
 // Evidence lists a member's consents, oldest first.

@@ -104,6 +104,10 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
+	reports, err := t.exec(forgetReports, t.now-gateway.KeepAlertReports.Microseconds(), limit)
+	if err != nil {
+		return 0, false, err
+	}
 	said, most, err := t.retainThreads(limit)
-	return n + answers + texts + events + told + guests + tries + runs + links + claims + said, max(len(over), answers, texts, events, told, guests, tries, runs, links, claims, most) >= limit, err
+	return n + answers + texts + events + told + guests + tries + runs + links + claims + reports + said, max(len(over), answers, texts, events, told, guests, tries, runs, links, claims, reports, most) >= limit, err
 }
