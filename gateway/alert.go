@@ -398,6 +398,11 @@ const (
 	AckNotYet     AckOutcome = "not yet"    // it is not released
 )
 
+// Settles reports whether nothing more is wanted of whoever gave the answer.
+func (o AckOutcome) Settles() bool {
+	return o == AckTaken || o == AckCounted || o == AckYours || o == AckOthers || o == AckOver
+}
+
 // AckResult is the answer to an answer.
 type AckResult struct {
 	Outcome   AckOutcome `json:"outcome"`

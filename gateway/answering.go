@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -105,4 +106,26 @@ type RollMember struct {
 	Shared bool        `json:"shared,omitempty"`
 	Way    string      `json:"way,omitempty"` // kind of contact point
 	At     time.Time   `json:"at,omitzero"`
+}
+
+// Words gives the shipped text that says what became of an answer, and its data.
+func (r AckResult) Words() (wording string, data map[string]string) {
+	data = map[string]string{"code": r.Reference}
+	switch r.Outcome {
+	case AckTaken:
+		return "ack-thanks", data
+	case AckCounted:
+		data["count"] = strconv.Itoa(r.Needs)
+		return "ack-counted", data
+	case AckYours:
+		return "ack-again", data
+	case AckOthers:
+		data["who"] = r.Charge.Role()
+		return "ack-taken", data
+	case AckOver:
+		return "ack-over", data
+	case AckUnverified:
+		return "ack-unverified", data
+	}
+	return "ack-unknown", data
 }

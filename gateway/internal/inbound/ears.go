@@ -80,6 +80,7 @@ type Parts struct {
 	// Page sends a member a link to her own page, to that contact point; the key makes it happen once. Nil: there are no pages.
 	Page    func(ctx context.Context, group, member, point gateway.ID, key string) error
 	Linking Linking
+	Alerts  Alerts                                                  // the zero value: there are none
 	Notice  func(ctx context.Context, n gateway.OwnerNotice) error // keeps what owners must be told; nil: nobody is
 	Spool   *spool.Spool                                           // keeps what webhooks bring while the ledger cannot; nil: the provider is to call again
 	// Waiting is called when the first event of a channel is spooled, and after some were replayed; nil: nobody asks.
@@ -109,6 +110,9 @@ const (
 	HeardHelp     Heard = "help"
 	HeardPage     Heard = "page"
 	HeardLink     Heard = "link"     // LINK, UNLINK or the code of a link
+	HeardAck      Heard = "ack"      // somebody takes charge of an alert
+	HeardReport   Heard = "report"   // somebody says how she is
+	HeardCall     Heard = "call"     // for help, which raised an alert
 	HeardJoin     Heard = "join"     // the code of an invitation
 	HeardGuess    Heard = "guess"    // a code that is none
 	HeardLimited  Heard = "limited"  // a code that was not listened to, or not answered: there are too many, or from too far
@@ -124,11 +128,12 @@ const (
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardLink, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardLimit, HeardSpooled, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardLink, HeardAck, HeardReport, HeardCall, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardLimit, HeardSpooled, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {
 	Parts
+	loud    Answer // as Parts.Answer was given: not limited
 	turns   *turns
 	crowds  sync.Map // channel → *sync.Mutex: of webhooks that say nothing urgent
 	own     sync.Map // channel → map[string][]string: words of its groups' own by command, as they were when somebody wrote last
@@ -161,10 +166,11 @@ func New(p Parts) *Ears {
 	if p.Count == nil {
 		p.Count = func(gateway.ID, Heard) {}
 	}
+	loud := p.Answer
 	if p.Limits != nil {
 		p.Answer = limited(p)
 	}
-	return &Ears{Parts: p, turns: newTurns(), done: newMemory(), look: make(chan struct{}, 1), spooled: make(chan struct{}, 1)}
+	return &Ears{Parts: p, loud: loud, turns: newTurns(), done: newMemory(), look: make(chan struct{}, 1), spooled: make(chan struct{}, 1)}
 }
 
 // limited is Answer, so often at most for each contact point: two machines must not answer each other for ever.

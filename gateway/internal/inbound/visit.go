@@ -82,6 +82,17 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	if link != nil {
 		u.meaning = proves
 	}
+	var answer *reply
+	switch u.meaning {
+	case nothing, takes, isSafe, needs:
+		answer = v.replyIn(text, u, owners)
+		if u.meaning = nothing; answer != nil {
+			u.meaning = meaning(answer.AlertAnswer)
+			if answer.AlertAnswer == gateway.AnswerHelp {
+				u.meaning = needs
+			}
+		}
+	}
 	reference, of, at := "", known{}, time.Time{}
 	if u.meaning == nothing {
 		reference = referenceIn(text)
@@ -99,6 +110,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		}
 	}
 	word := u.meaning
+	if answer != nil && answer.bare { // it may be something else, which people read
+		word = nothing
+	}
 	fresh, err := v.keep(ctx, owners, text, word)
 	if err != nil {
 		return err
@@ -115,6 +129,18 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 			if word == nothing && !u.within || v.Now().Sub(v.at) > repeatWithin {
 				return nil
 			}
+		}
+	}
+	if answer != nil {
+		taken, err := v.replies(ctx, owners, *answer)
+		if err != nil || taken {
+			return err
+		}
+		word = nothing
+	}
+	if word == help || word == nothing && emergency(text) {
+		if err := v.cry(ctx, owners); err != nil {
+			return err
 		}
 	}
 	if fresh && (word == start || word == yes || word == joins) {
@@ -218,12 +244,12 @@ func (v *visit) keep(ctx context.Context, owners []known, text string, word mean
 		}
 		owners = []known{{group: v.groups[0]}}
 	}
-	waits := word == nothing || word == help && cries(text)
+	waits := word == nothing || word == needs || word == help && cries(text)
 	for _, k := range owners {
 		isNew, err := v.Inbox.Receive(ctx, gateway.InboundMessage{
 			ID: gateway.NewID(), GroupID: k.group.ID, ChannelID: v.ch.ID, EventID: v.eventID(), MemberIDs: k.ids, Kind: v.ch.Kind,
 			From: v.from, Text: gateway.Private(text), Meaning: string(word), At: v.at,
-			ReplyTo: v.event.Inbound.ReplyTo, Waits: waits, Urgent: waits && emergency(text),
+			ReplyTo: v.event.Inbound.ReplyTo, Waits: waits, Urgent: waits && (word == needs || emergency(text)),
 		})
 		if err != nil {
 			return false, fmt.Errorf("keep a message: %w", err)
