@@ -59,7 +59,8 @@ type AskWords struct {
 	Alert   ID            `json:"alert_id"`
 	Number  string        `json:"number"` // what a text message names: the reference, or the code that she alone was sent
 	Answers []AlertAnswer `json:"answers"`
-	Contact string        `json:"contact,omitempty"` // the other way; empty: there is none
+	Contact string        `json:"contact,omitempty"` // the other way; empty: the group's own
+	Cost    string        `json:"cost,omitempty"`    // of a reply, as its reader sees it; empty: nobody knows
 }
 
 // AlertReport is what a member said of herself during an alert.
@@ -128,4 +129,16 @@ func (r AckResult) Words() (wording string, data map[string]string) {
 		return "ack-unverified", data
 	}
 	return "ack-unknown", data
+}
+
+// AlertOfKey says which alert a broadcast belongs to by its key, and whether it asks somebody to take charge; false: to none, or it
+// asks nothing.
+func AlertOfKey(key string) (alert ID, asks, ok bool) {
+	rest, is := strings.CutPrefix(key, AlertKeys)
+	name, _, _ := strings.Cut(rest, ":")
+	id, err := ParseID(name)
+	if !is || err != nil || !strings.HasPrefix(key, AlertToldKey(id)) {
+		return ID{}, false, false
+	}
+	return id, strings.HasPrefix(key, AlertAskedKey(id)), true
 }

@@ -16,3 +16,9 @@ func Short(name string, own map[string]string, r Reader, data Data) (string, err
 	}
 	return doc.Plain(), nil
 }
+
+// AnswerLabel is what a button says that answers an alert, in a language: answer is take, safe or help.
+func AnswerLabel(answer, locale string) string {
+	c := map[string]Command{"take": CommandTake, "safe": CommandSafe, "help": CommandNeed}[answer]
+	return Words().Label(c, locale)
+}

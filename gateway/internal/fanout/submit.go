@@ -275,7 +275,7 @@ func (f *Fanout) ways(group, avoid gateway.ID) []way {
 			continue
 		}
 		if a, ok := f.channels.Adapter(c.ID); ok {
-			ways = append(ways, way{kind: c.Kind, channel: c, adapter: a, short: !a.Capabilities().RichText})
+			ways = append(ways, way{kind: c.Kind, channel: c, adapter: a, short: !a.Capabilities().RichText, answers: f.answersOver(a.Capabilities())})
 		}
 	}
 	return ways

@@ -80,7 +80,7 @@ type Parts struct {
 	// Page sends a member a link to her own page, to that contact point; the key makes it happen once. Nil: there are no pages.
 	Page    func(ctx context.Context, group, member, point gateway.ID, key string) error
 	Linking Linking
-	Alerts  Alerts                                                  // the zero value: there are none
+	Alerts  Alerts                                                 // the zero value: there are none
 	Notice  func(ctx context.Context, n gateway.OwnerNotice) error // keeps what owners must be told; nil: nobody is
 	Spool   *spool.Spool                                           // keeps what webhooks bring while the ledger cannot; nil: the provider is to call again
 	// Waiting is called when the first event of a channel is spooled, and after some were replayed; nil: nobody asks.

@@ -80,7 +80,9 @@ func (t told) event() channels.Event {
 	return e
 }
 
-func (w *wire) WebhookReply(context.Context, []byte, channels.Outcome) (string, []byte) { return "text/xml", []byte("<Response/>") }
+func (w *wire) WebhookReply(context.Context, []byte, channels.Outcome) (string, []byte) {
+	return "text/xml", []byte("<Response/>")
+}
 
 func (w *wire) Poll(ctx context.Context, cursor string) ([]channels.Event, string, error) {
 	select {
