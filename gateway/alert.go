@@ -273,6 +273,30 @@ func AlertToldKey(alert ID) string { return AlertKeys + alert.String() + ":t/" }
 // AlertAskedKey begins the keys of the broadcasts that ask somebody to take charge.
 func AlertAskedKey(alert ID) string { return AlertToldKey(alert) + "q/" }
 
+// AlertCast tells by its key what a broadcast of an alert says: the alert's text, and with it the request to take charge.
+func AlertCast(key string) (says, asks bool) {
+	id := len(AlertKeys) + len(ID{}.String())
+	if len(key) <= id {
+		return false, false
+	}
+	return strings.HasPrefix(key[id:], ":t/"), strings.HasPrefix(key[id:], ":t/q/")
+}
+
+// AlertTold is who was told of an alert.
+type AlertTold struct {
+	Alert ID   `json:"alert"`
+	Asked bool `json:"asked,omitempty"` // and asked to take charge
+	But   []ID `json:"but,omitempty"`   // not these
+}
+
+// AlertWords is what a message of an alert says, for Words: in each language its own.
+type AlertWords struct {
+	Texts    map[string]AlertText `json:"texts"`
+	Details  map[string]string    `json:"details,omitempty"` // in the place of those of Texts
+	Exercise bool                 `json:"exercise,omitempty"`
+	Ask      bool                 `json:"ask,omitempty"` // with the request to take charge
+}
+
 // AlertEvent is something that happened to an alert. Events are only added.
 type AlertEvent struct {
 	No        int            `json:"no"` // from 1
@@ -341,8 +365,9 @@ type AlertClock interface {
 	// DueAlerts lists at most limit alerts that are to be looked at by the store's clock, the longest due first. Its cost
 	// does not grow with the alerts that are not due.
 	DueAlerts(ctx context.Context, limit int) (AlertsDue, error)
-	// AskedAlerts lists the newest recent alerts of a group, at most limit, in which one of these members was asked to take charge.
-	AskedAlerts(ctx context.Context, group ID, members []ID, limit int) ([]AlertCase, error)
+	// AskedAlerts lists the newest recent alerts of a group, at most limit, in which one of these members was asked to take
+	// charge; of one alert, if it is named.
+	AskedAlerts(ctx context.Context, group, alert ID, members []ID, limit int) ([]AlertCase, error)
 }
 
 // AlertsDue is an answer of DueAlerts.

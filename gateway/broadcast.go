@@ -10,17 +10,18 @@ import (
 
 // Audience is the rule that says who is meant. All parts that are set must hold. The members of one group only.
 type Audience struct {
-	Topic       string   `json:"topic"`                 // subscribed, with consent, on at least one contact point
-	Tags        []string `json:"tags,omitempty"`        // has every one of them
-	Locales     []string `json:"locales,omitempty"`     // one of these languages
-	Members     []ID     `json:"members,omitempty"`     // one of these, at most 1,000
-	Unconfirmed bool     `json:"unconfirmed,omitempty"` // those who have not confirmed yet: account messages only
-	Told        ID       `json:"told,omitzero"`         // has, or may have, got a reminder of this event
-	Had         ID       `json:"had,omitzero"`          // this broadcast has left for her: corrections only
-	Unless      Announce `json:"unless,omitzero"`       // not who has this reminder already, or gets it
-	Avoid       ID       `json:"avoid,omitzero"`        // a channel that carries none of it: Carillon's own notices about that channel
-	Point       ID       `json:"point,omitzero"`        // this contact point only, for account messages that answer what came from it; it may be stopped
-	Only        bool     `json:"only,omitempty"`        // with Point: nor may it be stopped, nor does any other carry it later
+	Topic       string     `json:"topic"`                 // subscribed, with consent, on at least one contact point
+	Tags        []string   `json:"tags,omitempty"`        // has every one of them
+	Locales     []string   `json:"locales,omitempty"`     // one of these languages
+	Members     []ID       `json:"members,omitempty"`     // one of these, at most 1,000
+	Unconfirmed bool       `json:"unconfirmed,omitempty"` // those who have not confirmed yet: account messages only
+	Told        ID         `json:"told,omitzero"`         // has, or may have, got a reminder of this event
+	Had         ID         `json:"had,omitzero"`          // this broadcast has left for her: corrections only
+	Unless      Announce   `json:"unless,omitzero"`       // not who has this reminder already, or gets it
+	Alert       *AlertTold `json:"alert,omitempty"`       // the text of an alert has left for her, or may have: what ends it, and who took charge
+	Avoid       ID         `json:"avoid,omitzero"`        // a channel that carries none of it: Carillon's own notices about that channel
+	Point       ID         `json:"point,omitzero"`        // this contact point only, for account messages that answer what came from it; it may be stopped
+	Only        bool       `json:"only,omitempty"`        // with Point: nor may it be stopped, nor does any other carry it later
 }
 
 // Reads reports whether the rule applies to who reads a locale, as far as languages go: with the digits and the calendar that
@@ -82,6 +83,7 @@ type Words struct {
 	Ask     *AskWords         `json:"ask,omitempty"`   // of a message that asks for an answer; else nil
 	Event   *EventWords       `json:"event,omitempty"` // of a message about an event; else nil
 	Week    *WeekWords        `json:"-"`               // of a week ahead: only a schedule puts it there
+	Alert   *AlertWords       `json:"-"`               // of an alert: only the engine puts it there
 	Edition *EditionWords     `json:"-"`               // for the placeholders summary and sections: only a series' desk puts it there
 }
 

@@ -25,6 +25,10 @@ const (
 		WHERE r.group_id = $1 AND r.event_id = %s AND r.lead <> '' AND (d.state = 3 OR a.state IN (1, 2, 3, 5)))`
 	// meantHad: a broadcast has left, or may have, for her.
 	meantHad = " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.group_id = $1 AND d.broadcast_id = %s AND d.member_id = m.id AND d.state IN (1, 3))" // row.Follows, row.Arrived
+	// meantAlert: the text of an alert has left, or may have, for her.
+	meantAlert = ` AND EXISTS (SELECT 1 FROM alert_broadcasts ab JOIN deliveries d ON d.group_id = ab.group_id AND d.broadcast_id = ab.broadcast_id AND d.member_id = m.id LEFT JOIN attempts a ON a.group_id = d.group_id AND a.id = d.attempt_id
+		WHERE ab.group_id = $1 AND ab.alert_id = %s AND ab.says AND (d.state IN (1, 3) OR a.state IN (1, 2, 3, 5) OR d.attempts > 1)%s)`
+	meantNotThese = " AND NOT m.id = ANY(%s)"
 	// meantUnless: without a delivery of a reminder that arrived, or may have, or that is still on its way.
 	meantUnless = ` AND NOT EXISTS (SELECT 1 FROM reminders r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id JOIN deliveries d ON d.group_id = r.group_id AND d.broadcast_id = r.broadcast_id AND d.member_id = m.id
 		LEFT JOIN attempts a ON a.group_id = d.group_id AND a.id = d.attempt_id WHERE r.group_id = $1 AND r.event_id = $%d AND r.lead = $%d AND r.start = $%d AND (d.state = 3 OR a.state IN (1, 2, 3, 5) OR d.state <> 2 AND NOT b.stopped))`
@@ -59,6 +63,17 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		only(meantHad, a.Had)
 	}
 	ask := s.queryPage
+	if told := a.Alert; told != nil {
+		args = append(args, told.Alert)
+		asked := ""
+		if told.Asked {
+			asked = " AND ab.asks"
+		}
+		text += fmt.Sprintf(meantAlert, "$"+strconv.Itoa(len(args)), asked)
+		if len(told.But) > 0 {
+			only(meantNotThese, told.But)
+		}
+	}
 	if a.Unless != (gateway.Announce{}) {
 		n := len(args)
 		args = append(args, a.Unless.Event, a.Unless.Lead, a.Unless.Start)

@@ -12,7 +12,7 @@ import (
 
 // Words seals what a broadcast says.
 func Words(key *seal.Group, broadcast gateway.ID, words gateway.Words) ([]byte, error) {
-	return document(key, Place(broadcast, "words"), wordsDocument{words, words.Edition, words.Week})
+	return document(key, Place(broadcast, "words"), wordsDocument{words, words.Edition, words.Week, words.Alert})
 }
 
 // OpenWords opens what Words sealed. Nothing is sealed any more once a broadcast's texts were forgotten: it says nothing.
@@ -23,7 +23,7 @@ func OpenWords(key *seal.Group, broadcast gateway.ID, sealed []byte) (words gate
 	var d wordsDocument
 	err = open(key, Place(broadcast, "words"), sealed, &d)
 	words = d.Words
-	words.Edition, words.Week = d.Edition, d.Week
+	words.Edition, words.Week, words.Alert = d.Edition, d.Week, d.Alert
 	return words, err
 }
 
@@ -32,6 +32,7 @@ type wordsDocument struct {
 	gateway.Words
 	Edition *gateway.EditionWords `json:"edition,omitempty"`
 	Week    *gateway.WeekWords    `json:"week,omitempty"`
+	Alert   *gateway.AlertWords   `json:"alert,omitempty"`
 }
 
 // Parts seals the parts of a rendering.

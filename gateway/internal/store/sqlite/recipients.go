@@ -41,6 +41,12 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 				return err
 			}
 		}
+		if a.Alert != nil {
+			if rule.alert, err = alertCasts(c, s.groups, group, a.Alert.Alert, a.Alert.Asked); err != nil {
+				return err
+			}
+			rule.alert.but = a.Alert.But
+		}
 		if a.Unless != (gateway.Announce{}) {
 			rule.unless = &unless{c: c, group: group, what: a.Unless}
 		}
@@ -67,6 +73,7 @@ type rule struct {
 	tags   []string // each between commas, as in the row
 	had    *had     // nil: whoever
 	unless *unless  // nil: whoever
+	alert  *casts   // nil: whoever
 }
 
 // had knows for whom a broadcast has left.
@@ -134,7 +141,7 @@ func (u rule) holds(r *lite.Stmt) bool {
 			return false
 		}
 	}
-	return (u.had == nil || u.had.has(r.ColID(0))) && (u.unless == nil || !u.unless.has(r.ColID(0)))
+	return (u.had == nil || u.had.has(r.ColID(0))) && (u.unless == nil || !u.unless.has(r.ColID(0))) && (u.alert == nil || u.alert.has(r.ColID(0)))
 }
 
 // fill appends the members that are meant to a page.
@@ -150,6 +157,9 @@ func (u rule) fill(r *lite.Stmt, page []gateway.Recipient, limit int) ([]gateway
 	}
 	if u.unless != nil && err == nil {
 		err = u.unless.err
+	}
+	if u.alert != nil && err == nil {
+		err = u.alert.err
 	}
 	return page, err
 }

@@ -108,6 +108,10 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
+	alerts, err := t.retainAlerts(limit)
+	if err != nil {
+		return 0, false, err
+	}
 	said, most, err := t.retainThreads(limit)
-	return n + answers + texts + events + told + guests + tries + runs + links + claims + reports + said, max(len(over), answers, texts, events, told, guests, tries, runs, links, claims, reports, most) >= limit, err
+	return n + alerts + reports + answers + texts + events + told + guests + tries + runs + links + claims + said, max(len(over), alerts, reports, answers, texts, events, told, guests, tries, runs, links, claims, most) >= limit, err
 }
