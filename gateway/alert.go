@@ -294,7 +294,15 @@ type AlertWords struct {
 	Texts    map[string]AlertText `json:"texts"`
 	Details  map[string]string    `json:"details,omitempty"` // in the place of those of Texts
 	Exercise bool                 `json:"exercise,omitempty"`
-	Ask      bool                 `json:"ask,omitempty"` // with the request to take charge
+}
+
+// AlertMessage is a message of an alert that is to be made ready.
+type AlertMessage struct {
+	Alert    AlertCase
+	Effect   AlertEffect
+	Key      string
+	Audience Audience
+	Code     string // that answers it
 }
 
 // AlertEvent is something that happened to an alert. Events are only added.
@@ -337,6 +345,18 @@ const (
 	EventWithdrawn  AlertEventKind = "cancelled"
 	EventNoted      AlertEventKind = "noted" // by a person
 )
+
+// AlertDraft is an alert as its author hands it in.
+type AlertDraft struct {
+	Exercise     bool        `json:"exercise,omitempty"`
+	DangerToLife bool        `json:"danger_to_life,omitempty"`
+	Policy       string      `json:"policy,omitempty"`  // its name. Absent: the group's policy "default", or its owners are asked
+	Audience     Audience    `json:"audience,omitzero"` // who is told at once. Absent: only those whom the policy asks
+	Saying       AlertSaying `json:"saying"`
+	DryRun       bool        `json:"dry_run,omitempty"` // it is checked, and nothing leaves
+	Reason       string      `json:"-"`
+	Released     bool        `json:"-"` // although the policy wants a second person
+}
 
 // AlertWrite is one change of an alert: all of it is kept, or nothing.
 type AlertWrite struct {

@@ -21,6 +21,7 @@ type Audience struct {
 	Alert       *AlertTold `json:"alert,omitempty"`       // the text of an alert has left for her, or may have: what ends it, and who took charge
 	Avoid       ID         `json:"avoid,omitzero"`        // a channel that carries none of it: Carillon's own notices about that channel
 	Point       ID         `json:"point,omitzero"`        // this contact point only, for account messages that answer what came from it; it may be stopped
+	Kinds       []string   `json:"kinds,omitempty"`       // of contact point that it is planned for: steps of alerts only
 	Only        bool       `json:"only,omitempty"`        // with Point: nor may it be stopped, nor does any other carry it later
 }
 

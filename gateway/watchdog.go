@@ -30,6 +30,8 @@ const (
 	CalendarFailing FindingCode = "calendar-failing"
 	InboxUnread     FindingCode = "inbox-unread"
 	NotHeard        FindingCode = "not-heard"
+	AlertsLate      FindingCode = "alerts-late"
+	AlertUnheard    FindingCode = "alert-unanswered"
 )
 
 // Watch is one thing that the watchdog looks for.
@@ -57,6 +59,8 @@ func Watched() []Watch {
 			Text: "the channel {name} is not polled: replies, STOP among them, are not heard. See in the log what a process with the role inbound says, and channel check for its provider"},
 		{Code: SpoolWaiting, Looks: 5,
 			Text: "the process {name} keeps on its disk what providers and members told it, STOP perhaps among it, and the ledger does not take it: see in its log why"},
+		{Code: AlertsLate, Patience: time.Minute, Looks: 2,
+			Text: "an alert is due for its next step and does not climb: see in the log what a process with the role scheduler says, or start one"},
 		{Code: CalendarsLate, Patience: 30 * time.Minute, Looks: 2,
 			Text: "calendars are not read: see in the log what a process with the role scheduler says, or start one"},
 		{Code: RoleMissing, Looks: 3,
@@ -67,6 +71,8 @@ func Watched() []Watch {
 		// These are for the people of one group.
 		{Code: RunUndecided, Looks: 1, Silent: true,
 			Text: "the run {part} of the schedule {name} was not done and waits for a person: see schedule show {name}, then schedule run or schedule skip with --occurrence {part}"},
+		{Code: AlertUnheard, Looks: 1, Silent: true,
+			Text: "nobody acknowledged the alert {part}, and every step of its policy is over: see alert timeline {part}, and take charge with alert ack {part}"},
 		{Code: CalendarFailing, Patience: 24 * time.Hour, Looks: 1, Silent: true,
 			Text: "the calendar {name} cannot be read for more than a day; what was read before stands. See calendar list, and mend its address"},
 		{Code: InboxUnread, Patience: 24 * time.Hour, Looks: 1, Silent: true,

@@ -59,7 +59,7 @@ func (d *Directory) Routes(ctx context.Context, group, member gateway.ID, topic 
 	usable := d.Usable(group)
 	var routes []gateway.Route
 	for _, p := range found[0].Points {
-		open := p.State == gateway.PointActive && p.Subscribed
+		open := p.State == gateway.PointActive && (p.Subscribed || topic == "") // what says how an alert ends has none
 		if class == gateway.Account {
 			open = p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed
 		}

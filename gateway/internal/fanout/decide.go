@@ -1,6 +1,8 @@
 package fanout
 
 import (
+	"slices"
+
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
@@ -16,6 +18,7 @@ const (
 	whyCountry     = "has a number in a country to which the group does not send"
 	whyNoLanguage  = "reads none of the languages of the text"
 	whyNoWriting   = "the text cannot be written for her channel"
+	whyOtherKind   = "has no contact point of the kinds that this step uses"
 	whyDefect      = "a defect on our side; the log has the cause"
 )
 
@@ -95,6 +98,12 @@ func (t *texts) admits(p *gateway.PointRef) (open, meant bool, why string) {
 			return true, p.State == gateway.PointUnconfirmed, ""
 		}
 		return p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed, true, whyOf(p.State)
+	}
+	switch {
+	case a.Alert != nil: // she heard of the alert, and hears of its end whatever she takes now
+		return p.State == gateway.PointActive, true, whyOf(p.State)
+	case len(a.Kinds) > 0 && p.State == gateway.PointActive && !slices.Contains(a.Kinds, p.Kind):
+		return false, p.Subscribed, whyOtherKind
 	}
 	return p.State == gateway.PointActive, p.Subscribed, whyOf(p.State)
 }

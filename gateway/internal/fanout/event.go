@@ -174,6 +174,9 @@ func earlier(a, b time.Time) time.Time {
 func (t *texts) render(text templates.Result, r templates.Reader, base templates.Data) (content.Document, error) {
 	a := t.event
 	plain, _, _ := strings.Cut(text.Version(), "-x-") // pieces are in its language: whoever reads the same version reads the same pieces
+	if t.alert != nil {
+		return t.renderAlert(text, r, base)
+	}
 	if t.week != nil {
 		data, err := t.weekFor(base, t.weekStart(r.Chain[0]), templates.Reader{Chain: append(t.chain(plain, nil), lastResort), Zone: r.Zone, Now: r.Now})
 		if err != nil {

@@ -187,7 +187,7 @@ func (f *Fanout) ready(ctx context.Context, b *gateway.Broadcast) (*texts, []gat
 		return nil, nil, err
 	}
 	b.Personal = t.personal
-	if b.Class != gateway.Account {
+	if b.Class != gateway.Account && b.Audience.Alert == nil {
 		if err := checkTopic(t.group, b.Audience.Topic); err != nil {
 			return nil, nil, err
 		}
@@ -258,7 +258,7 @@ func (f *Fanout) texts(ctx context.Context, b gateway.Broadcast) (*texts, error)
 		return nil, fmt.Errorf("read the group's wordings: %w", unread)
 	}
 	g.Fallback = append(slices.Clone(g.Fallback), f.Languages...)
-	if b.Kind.Shipped() && len(b.Words.Sources) == 1 { // what a person wrote is in one language, whatever is hers
+	if b.Kind.Shipped() && len(b.Words.Sources) == 1 || b.Words.Alert != nil { // what a person wrote is in one language, whatever is hers
 		g.Fallback = slices.AppendSeq(g.Fallback, maps.Keys(b.Words.Sources))
 	}
 	return newTexts(b, g, f.neutral(g, wordings), f.ways(b.GroupID, b.Audience.Avoid))
@@ -329,6 +329,9 @@ func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
 	if utf8.RuneCountInString(b.Key) > maxKey || !utf8.ValidString(b.Key) || strings.ContainsFunc(b.Key, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		say("key: use 1 to %d printable characters", maxKey)
 	}
+	if strings.HasPrefix(b.Key, gateway.AlertKeys) {
+		say("key: what begins with %s belongs to alerts", gateway.AlertKeys)
+	}
 	switch {
 	case b.StartAt.Sub(now) > maxAhead:
 		say("start_at is more than a year ahead")
@@ -352,7 +355,7 @@ func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
 }
 
 func checkAudience(a gateway.Audience, say func(string, ...any)) gateway.Audience {
-	if a.Unconfirmed || !a.Point.IsZero() || a.Only || !a.Avoid.IsZero() || !a.Told.IsZero() || !a.Had.IsZero() || a.Unless != (gateway.Announce{}) {
+	if a.Unconfirmed || !a.Point.IsZero() || a.Only || !a.Avoid.IsZero() || !a.Told.IsZero() || !a.Had.IsZero() || a.Alert != nil || len(a.Kinds) > 0 || a.Unless != (gateway.Announce{}) {
 		say("audience: only Carillon's own account messages, notices and corrections go to those who have not confirmed, to one contact point, around a channel, or to those who were told before")
 	}
 	if len(a.Members) > maxListed {

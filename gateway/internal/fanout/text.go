@@ -49,6 +49,7 @@ type texts struct {
 	asking   []*templates.Set // the requests beneath the text, for Words.Ask
 	event    *about           // nil: it is about none
 	week     *week            // it is about none
+	alert    *frames          // it is of none
 	edition  *pieces          // adds to data what is said in each language; nil: nothing
 	group    gateway.Group
 	home     place // the group's
@@ -129,6 +130,11 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	}
 	if b.Words.Event != nil {
 		if err := t.withEvent(b.Words.Event, neutral); err != nil {
+			return nil, err
+		}
+	}
+	if b.Words.Alert != nil {
+		if err := t.withAlert(neutral); err != nil {
 			return nil, err
 		}
 	}

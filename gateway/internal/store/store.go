@@ -50,6 +50,9 @@ type Store interface {
 	gateway.Indicators
 	gateway.PublicEditions
 	gateway.Watchdog
+	gateway.Alerts
+	gateway.AlertClock
+	gateway.AlertPolicies
 	gateway.Pages
 	gateway.Points
 	Close() error

@@ -1,0 +1,301 @@
+package escalation
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
+)
+
+// Store is what a Desk keeps alerts in.
+type Store interface {
+	gateway.Alerts
+	gateway.AlertClock
+	gateway.AlertPolicies
+}
+
+// Groups reads groups.
+type Groups interface {
+	GroupByID(ctx context.Context, id gateway.ID) (gateway.Group, error)
+}
+
+// Messenger puts alerts into words and knows how far they are.
+type Messenger interface {
+	// ReadyAlert checks a message of an alert. A fault says what is wrong with it: CodeNobody if nobody is meant.
+	ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gateway.ReadyBroadcast, error)
+	// Reach says how far broadcasts of a step are.
+	Reach(ctx context.Context, group gateway.ID, broadcasts []gateway.ID) (Reach, error)
+	// Meant lists members who are meant by a rule, at most limit of them.
+	Meant(ctx context.Context, group gateway.ID, a gateway.Audience, limit int) ([]gateway.ID, error)
+	// Look has whoever plans broadcasts look for new ones at once.
+	Look()
+}
+
+// Options are the parts of a Desk that may be left out.
+type Options struct {
+	Rotas  gateway.OnDuty                                         // nil: there are none
+	Notice func(ctx context.Context, n gateway.OwnerNotice) error // keeps what owners must be told; nil: nobody is
+	Log    *slog.Logger                                           // nil: nothing is logged
+	At     func(point string)                                     // called at each of FaultPoints; nil in production
+}
+
+// FaultPoints names the steps at which tests kill the process; the transactions between them have those of the store.
+var FaultPoints = [...]string{"escalation: decided", "escalation: before submitting", "escalation: submitted"}
+
+// Desk is what people do with alerts, and what has them climb. It is safe for concurrent use, in any number of processes.
+type Desk struct {
+	Store
+	groups    Groups
+	messenger Messenger
+	now       func() time.Time
+	Options
+	wake chan struct{}
+}
+
+// NewDesk makes a desk. Alerts climb while Run runs, here or in another process.
+func NewDesk(store Store, groups Groups, messenger Messenger, now func() time.Time, o Options) *Desk {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.At == nil {
+		o.At = func(string) {}
+	}
+	return &Desk{Store: store, groups: groups, messenger: messenger, now: now, Options: o, wake: make(chan struct{}, 1)}
+}
+
+// tries is how often a change is made that meets another.
+const tries = 10
+
+var errBusy = gateway.Faultf(gateway.CodeUnavailable, "others change this alert at the same time; try again")
+
+// change applies an event to an alert as it stands, and submits what follows from it. What came before is no fault: known says
+// so, and nothing is changed.
+func (d *Desk) change(ctx context.Context, read func() (gateway.AlertCase, error), e Event) (done gateway.AlertCase, result gateway.AckResult, known bool, err error) {
+	for range tries {
+		a, err := read()
+		if err != nil {
+			return a, result, false, err
+		}
+		at := d.now().UTC()
+		decided, err := Decide(a, e, at)
+		if err != nil {
+			return a, result, false, err
+		}
+		d.At(FaultPoints[0])
+		if len(decided.Events) == 0 && a.State == decided.Alert.State {
+			return a, decided.Result, false, nil
+		}
+		done, err = d.PutAlert(ctx, gateway.AlertWrite{Alert: decided.Alert, Events: decided.Events, Stops: decided.Stops})
+		switch {
+		case err == nil:
+			d.submit(ctx, done)
+			return done, decided.Result, false, nil
+		case errors.Is(err, gateway.ErrStale):
+			continue
+		case errors.Is(err, gateway.ErrConflict) && e.Once != "":
+			if heard, lookup := d.heard(ctx, a, e.Once); lookup != nil || heard {
+				return a, decided.Result, heard, lookup
+			}
+		}
+		return a, result, false, err
+	}
+	return done, result, false, errBusy
+}
+
+// heard says whether an event is recorded.
+func (d *Desk) heard(ctx context.Context, a gateway.AlertCase, once string) (bool, error) {
+	for after := 0; ; {
+		page, err := d.AlertEvents(ctx, a.GroupID, a.ID, after, 500)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(page, func(e gateway.AlertEvent) bool { return e.Key == once }) {
+			return true, nil
+		}
+		if len(page) < 500 {
+			return false, nil
+		}
+		after = page[len(page)-1].No
+	}
+}
+
+// Raise makes an alert and lets it go; with Draft.DryRun it is only checked. Author and what it says are set by the caller.
+func (d *Desk) Raise(ctx context.Context, g gateway.Group, draft gateway.AlertDraft, by gateway.AlertHand) (gateway.AlertCase, error) {
+	a, err := d.Check(ctx, g, draft)
+	if err != nil {
+		return a, err
+	}
+	a.Author = by.Label
+	zone, err := civil.Zone(g.Zone)
+	if err != nil {
+		return a, fmt.Errorf("the group's zone: %w", err)
+	}
+	for range 50 {
+		if a.Reference, err = reference(); err != nil {
+			return a, err
+		}
+		decided, err := Decide(a, Event{Kind: Raise, By: by, Zone: zone, Detail: draft.Reason, Released: draft.Released}, d.now().UTC())
+		if err != nil {
+			return a, err
+		}
+		if draft.DryRun {
+			return decided.Alert, d.rehearse(ctx, decided.Alert)
+		}
+		done, err := d.PutAlert(ctx, gateway.AlertWrite{Alert: decided.Alert, Events: decided.Events})
+		if errors.Is(err, gateway.ErrConflict) {
+			continue // the reference is another's
+		}
+		if err != nil {
+			return a, err
+		}
+		d.submit(ctx, done)
+		return d.Alert(ctx, done.GroupID, done.ID)
+	}
+	return a, gateway.Faultf(gateway.CodeUnavailable, "no reference was free in fifty tries; the group has very many recent alerts")
+}
+
+// rehearse checks the text in every language over every channel, and that the alert would reach somebody.
+func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase) error {
+	reached := false
+	for _, e := range a.Climb.Pending {
+		_, err := d.ready(ctx, &a, &e)
+		switch {
+		case errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}):
+		case err != nil:
+			return err
+		default:
+			reached = true
+		}
+	}
+	if !reached && len(a.Climb.Pending) > 0 {
+		return gateway.Faultf(gateway.CodeNobody, "nobody is meant by the audience or by the first step of the policy %q", a.Policy.Name)
+	}
+	return nil
+}
+
+// reference is four digits that are easy on a keypad, none of them zero.
+func reference() (string, error) {
+	n, err := rand.Int(rand.Reader, big.NewInt(9*9*9*9))
+	if err != nil {
+		return "", fmt.Errorf("make a reference: %w", err)
+	}
+	digits := strconv.FormatInt(n.Int64(), 9)
+	digits = strings.Repeat("0", gateway.AlertDigits-len(digits)) + digits
+	return strings.Map(func(r rune) rune { return r + 1 }, digits), nil
+}
+
+// find reads an alert by its id or its reference.
+func (d *Desk) find(ctx context.Context, group gateway.ID, name string) (gateway.AlertCase, error) {
+	if id, err := gateway.ParseID(name); err == nil {
+		return d.Alert(ctx, group, id)
+	}
+	a, err := d.AlertByReference(ctx, group, name)
+	if errors.Is(err, gateway.ErrNotFound) {
+		err = gateway.Faultf(gateway.CodeNotFound, "there is no recent alert %.40q; alert list shows them", name)
+	}
+	return a, err
+}
+
+// Find reads an alert by its id or its reference.
+func (d *Desk) Find(ctx context.Context, group gateway.ID, name string) (gateway.AlertCase, error) {
+	return d.find(ctx, group, name)
+}
+
+// Act does what a person decided: Update, Clear, Cancel, Offer or Release. Update takes the draft that was kept with the alert where
+// nothing else is said.
+func (d *Desk) Act(ctx context.Context, g gateway.Group, name string, e Event) (gateway.AlertCase, error) {
+	zone, err := civil.Zone(g.Zone)
+	if err != nil {
+		return gateway.AlertCase{}, fmt.Errorf("the group's zone: %w", err)
+	}
+	e.Zone = zone
+	said := e.Saying
+	done, _, _, err := d.change(ctx, func() (gateway.AlertCase, error) {
+		a, err := d.find(ctx, g.ID, name)
+		if err != nil || e.Kind != Update {
+			return a, err
+		}
+		e.Saying, err = renewed(a.Saying, said, d.now())
+		return a, err
+	}, e)
+	if err != nil {
+		return done, err
+	}
+	return d.Alert(ctx, done.GroupID, done.ID)
+}
+
+// Acknowledge takes that somebody takes charge.
+func (d *Desk) Acknowledge(ctx context.Context, k gateway.Acknowledgement) (gateway.AckResult, error) {
+	code := ""
+	number := k.Reference
+	if len(number) == gateway.AlertCodeDigits {
+		number, code = number[:gateway.AlertDigits], number[gateway.AlertDigits:]
+	}
+	by := k.By
+	by.Members = slices.Clone(by.Members)
+	slices.SortFunc(by.Members, func(a, b gateway.ID) int { return slices.Compare(a[:], b[:]) })
+	read := func() (gateway.AlertCase, error) {
+		if !k.Alert.IsZero() {
+			return d.Alert(ctx, k.Group, k.Alert)
+		}
+		return d.AlertByReference(ctx, k.Group, number)
+	}
+	a, err := read()
+	if errors.Is(err, gateway.ErrNotFound) {
+		return gateway.AckResult{Outcome: gateway.AckUnknown}, nil
+	}
+	if err != nil {
+		return gateway.AckResult{}, err
+	}
+	asked := len(by.Members) == 0 // a token of the group
+	if !asked {
+		found, err := d.AskedAlerts(ctx, k.Group, a.ID, by.Members, 1)
+		if err != nil {
+			return gateway.AckResult{}, err
+		}
+		asked = len(found) > 0
+	}
+	once := k.Once
+	if once != "" {
+		once = "answer/" + once
+	}
+	done, result, known, err := d.change(ctx, func() (gateway.AlertCase, error) { return d.Alert(ctx, k.Group, a.ID) }, Event{Kind: Ack, Once: once, By: by, Code: code, Proven: k.Proven, Asked: asked})
+	if known { // it was taken before: the answer is how it stands
+		result = gateway.AckResult{Outcome: gateway.AckOthers, Alert: done.ID, Reference: done.Reference, State: done.State}
+		switch {
+		case !done.State.Open():
+			result.Outcome = gateway.AckOver
+		case in(done.Climb.Charge, by):
+			result.Outcome = gateway.AckYours
+		}
+		if n := len(done.Climb.Charge); n > 0 {
+			result.Charge = done.Climb.Charge[n-1]
+		}
+	}
+	return result, err
+}
+
+// Asked lists the newest alerts in which one of these members was asked.
+func (d *Desk) Asked(ctx context.Context, group gateway.ID, members []gateway.ID) ([]gateway.AlertCase, error) {
+	return d.AskedAlerts(ctx, group, gateway.ID{}, members, 10)
+}
+
+// Note adds something to the timeline of an alert, once.
+func (d *Desk) Note(ctx context.Context, group, alert gateway.ID, once, detail string, by gateway.AlertHand) error {
+	if once != "" {
+		once = "note/" + once
+	}
+	_, _, _, err := d.change(ctx, func() (gateway.AlertCase, error) { return d.Alert(ctx, group, alert) }, Event{Kind: Note, Once: once, Detail: detail, By: by})
+	return err
+}
+
+var _ gateway.Acknowledger = (*Desk)(nil)
