@@ -24,6 +24,9 @@ const pageKind = "page"
 // ErrNotFound: there is no such alert.
 func (e *Ears) AnswerOnPage(ctx context.Context, a PageAnswer) (channels.Outcome, error) {
 	var said channels.Outcome
+	if e.Alerts.Acknowledger == nil {
+		return said, gateway.ErrNotFound
+	}
 	ch := gateway.Channel{Name: pageKind, Kind: pageKind}
 	defer e.turns.take(a.Group.ID, channels.Address(a.Member.ID.String()))()
 	v := visit{Ears: e, ch: ch, groups: []gateway.Group{a.Group}, key: keyOf(a.Group.ID, a.Once), at: e.Now(), said: &said,
