@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
@@ -22,8 +21,9 @@ const callFor = 2 * time.Hour
 // answering is what the pages stand on at which alerts are answered.
 func (a *App) answering(ring *seal.Ring) web.Answering {
 	return web.Answering{Alerts: a.store, Broadcasts: a.store, Seal: ring.Suppression().Of,
-		Answer: func(ctx context.Context, g gateway.Group, m gateway.Member, alert gateway.ID, answer gateway.AlertAnswer, once string) (channels.Outcome, error) {
-			return a.ears.AnswerOnPage(ctx, inbound.PageAnswer{Group: g, Member: m, Alert: alert, Answer: answer, Once: once})
+		Answer: func(ctx context.Context, g gateway.Group, m gateway.Member, alert gateway.ID, answer gateway.AlertAnswer, once string) (string, error) {
+			said, err := a.ears.AnswerOnPage(ctx, inbound.PageAnswer{Group: g, Member: m, Alert: alert, Answer: answer, Once: once})
+			return said.Text, err
 		}}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/templates"
 )
@@ -22,7 +21,7 @@ type Answering struct {
 		Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error)
 	}
 	// Answer takes what she says, and gives what became of it in her language; the same once is one answer.
-	Answer func(ctx context.Context, g gateway.Group, m gateway.Member, alert gateway.ID, answer gateway.AlertAnswer, once string) (channels.Outcome, error)
+	Answer func(ctx context.Context, g gateway.Group, m gateway.Member, alert gateway.ID, answer gateway.AlertAnswer, once string) (string, error)
 	Seal   func(kind, value string) []byte // of links, under a key of the instance
 }
 
@@ -153,5 +152,5 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, r, "an answer to an alert cannot be taken", err)
 		return
 	}
-	s.write(w, http.StatusOK, "answered", page{speech: a.say, Title: "alert_title", Token: a.token, Data: said.Text})
+	s.write(w, http.StatusOK, "answered", page{speech: a.say, Title: "alert_title", Token: a.token, Data: said})
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/web"
 )
@@ -57,12 +56,12 @@ func newAsker(t *testing.T, locale string) *asker {
 	o.Sent = a
 	o.Answering = web.Answering{Alerts: a, Broadcasts: a,
 		Seal: func(kind, value string) []byte { return []byte((kind + value + strings.Repeat("x", 200))[40:80]) },
-		Answer: func(_ context.Context, g gateway.Group, m gateway.Member, alert gateway.ID, answer gateway.AlertAnswer, once string) (channels.Outcome, error) {
+		Answer: func(_ context.Context, g gateway.Group, m gateway.Member, alert gateway.ID, answer gateway.AlertAnswer, once string) (string, error) {
 			if g.ID != st.group.ID || m.ID != a.member.ID || alert != a.alert.ID || once == "" {
 				t.Errorf("an answer of %s of %s to %s", m.ID, g.ID, alert)
 			}
 			a.taken = append(a.taken, string(answer))
-			return channels.Outcome{Text: "We know <" + string(answer) + ">", Settled: true}, a.broken
+			return "We know <" + string(answer) + ">", a.broken
 		}}
 	var err error
 	st.pages, err = web.New(o)
