@@ -128,7 +128,7 @@ func (sh *shell) root() *cobra.Command {
 		&cobra.Group{ID: helpDaily, Title: "Day to day:"},
 		&cobra.Group{ID: helpScripts, Title: "Tools for scripts:"},
 	)
-	sh.add(root, helpFirst, sh.demo(), sh.initialise(), sh.serve(), sh.send(), sh.doctor())
+	sh.add(root, helpFirst, sh.demo(), sh.initialise(), sh.serve(), sh.send(), sh.alerts(), sh.doctor())
 	sh.add(root, helpDaily, sh.broadcasts(), sh.deliveries(), sh.inbox(), sh.schedules(), sh.reports(), sh.members(), sh.invitations(), sh.calendars(), sh.channels(), sh.prices(), sh.spending(), sh.apply(), sh.export(), sh.tokens(), sh.move(), sh.sandbox())
 	sh.add(root, helpScripts, sh.configTools(), sh.smsTools(), sh.addressTools(), sh.templateTools(), sh.versionTool())
 	root.SetHelpCommandGroupID(helpScripts)

@@ -34,6 +34,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/web"
 	"github.com/carillon-gateway/carillon/scheduler"
 	"github.com/carillon-gateway/carillon/scheduler/agenda"
+	"github.com/carillon-gateway/carillon/scheduler/escalation"
 	"github.com/carillon-gateway/carillon/scheduler/report"
 )
 
@@ -59,6 +60,7 @@ func FaultPoints() []string {
 	points := append([]string{}, sqlite.FaultPoints[:]...)
 	points = append(points, fanout.FaultPoints[:]...)
 	points = append(points, scheduler.FaultPoints[:]...)
+	points = append(points, escalation.FaultPoints[:]...)
 	points = append(points, scheduler.NotifyFaultPoints[:]...)
 	return append(points, dispatch.FaultPoints()...)
 }
@@ -84,6 +86,7 @@ type App struct {
 	inviter    *inviter
 	spool      *spool.Spool // nil: this process hears nobody
 	agenda     *agenda.Agenda
+	alerts     *escalation.Desk
 	duties     *duties
 	ticker     *scheduler.Ticker
 	metrics    *prometheus.Registry
@@ -202,13 +205,14 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.alerts = a.newAlerts()
 	a.ears = a.newEars(ring)
 	a.listener = a.newListener()
 	a.agenda = a.newAgenda()
 	reports := report.NewDesk(s, publisher{a.fanout}, o.Now)
 	schedules := a.schedules(reports)
 	handler, err := api.New(api.Options{
-		Groups: groupDesk{s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, Reports: reports, Inbox: a.newInbox(),
+		Groups: groupDesk{s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, Directory: a.directory, Importer: a.directory, Broadcasts: a.fanout, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, Reports: reports, Alerts: alertDesk{a.alerts}, Inbox: a.newInbox(),
 		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
@@ -228,7 +232,7 @@ func (a *App) parts() []part {
 		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll}, part{"spool", a.noteSpool})
 	}
 	if a.has(RoleScheduler) {
-		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners}, part{"calendars", a.readCalendars}, part{"indicators", a.readIndicators}, part{"schedules", a.ticker.Run}, part{"reminders", a.notifier().Run})
+		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners}, part{"calendars", a.readCalendars}, part{"indicators", a.readIndicators}, part{"schedules", a.ticker.Run}, part{"alerts", a.alerts.Run}, part{"reminders", a.notifier().Run})
 	}
 	if a.has(RoleScheduler) || a.has(RoleAPI) {
 		parts = append(parts, part{"caps", a.watchCaps})

@@ -79,9 +79,9 @@ var errBusy = gateway.Faultf(gateway.CodeUnavailable, "others change this alert 
 
 // change applies an event to an alert as it stands, and submits what follows from it. What came before is no fault: known says
 // so, and nothing is changed.
-func (d *Desk) change(ctx context.Context, read func() (gateway.AlertCase, error), e Event) (done gateway.AlertCase, result gateway.AckResult, known bool, err error) {
+func (d *Desk) change(ctx context.Context, read func() (gateway.AlertCase, Event, error)) (done gateway.AlertCase, result gateway.AckResult, known bool, err error) {
 	for range tries {
-		a, err := read()
+		a, e, err := read()
 		if err != nil {
 			return a, result, false, err
 		}
@@ -219,14 +219,14 @@ func (d *Desk) Act(ctx context.Context, g gateway.Group, name string, e Event) (
 	}
 	e.Zone = zone
 	said := e.Saying
-	done, _, _, err := d.change(ctx, func() (gateway.AlertCase, error) {
+	done, _, _, err := d.change(ctx, func() (gateway.AlertCase, Event, error) {
 		a, err := d.find(ctx, g.ID, name)
 		if err != nil || e.Kind != Update {
-			return a, err
+			return a, e, err
 		}
 		e.Saying, err = renewed(a.Saying, said, d.now())
-		return a, err
-	}, e)
+		return a, e, err
+	})
 	if err != nil {
 		return done, err
 	}
@@ -268,7 +268,10 @@ func (d *Desk) Acknowledge(ctx context.Context, k gateway.Acknowledgement) (gate
 	if once != "" {
 		once = "answer/" + once
 	}
-	done, result, known, err := d.change(ctx, func() (gateway.AlertCase, error) { return d.Alert(ctx, k.Group, a.ID) }, Event{Kind: Ack, Once: once, By: by, Code: code, Proven: k.Proven, Asked: asked})
+	done, result, known, err := d.change(ctx, func() (gateway.AlertCase, Event, error) {
+		now, err := d.Alert(ctx, k.Group, a.ID)
+		return now, Event{Kind: Ack, Once: once, By: by, Code: code, Proven: k.Proven, Asked: asked}, err
+	})
 	if known { // it was taken before: the answer is how it stands
 		result = gateway.AckResult{Outcome: gateway.AckOthers, Alert: done.ID, Reference: done.Reference, State: done.State}
 		switch {
@@ -294,7 +297,10 @@ func (d *Desk) Note(ctx context.Context, group, alert gateway.ID, once, detail s
 	if once != "" {
 		once = "note/" + once
 	}
-	_, _, _, err := d.change(ctx, func() (gateway.AlertCase, error) { return d.Alert(ctx, group, alert) }, Event{Kind: Note, Once: once, Detail: detail, By: by})
+	_, _, _, err := d.change(ctx, func() (gateway.AlertCase, Event, error) {
+		now, err := d.Alert(ctx, group, alert)
+		return now, Event{Kind: Note, Once: once, Detail: detail, By: by}, err
+	})
 	return err
 }
 

@@ -92,7 +92,10 @@ func deeds(w *world) map[string]deed {
 		"send-edition": {path: w.edition("to-send", freeze, approve) + "/send"}, "correct-edition": {path: w.edition("to-correct", freeze, approve, w.server.Reports.Send) + "/correct"}, "withdraw-edition": {path: w.edition("to-withdraw") + "/withdraw"},
 		"list-inbox": {}, "read-inbox": {path: of("inbox", w.wrote("to read")) + "/read"}, "close-inbox": {path: of("inbox", w.wrote("to close")) + "/close"},
 		"reply-inbox": {path: of("inbox", w.wrote("to answer")) + "/reply", body: map[string]any{"text": "Help comes."}},
-		"apply":       {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
+		"list-alerts": {}, "raise-alert": {body: w.alertDraft()}, "get-alert": {path: w.raised(false)}, "alert-timeline": {path: w.raised(false) + "/timeline"}, "acknowledge-alert": {path: w.raised(false) + "/ack"},
+		"update-alert": {path: w.raised(true) + "/update", body: map[string]any{"reason": "new"}}, "clear-alert": {path: w.raised(true) + "/clear", body: map[string]any{"reason": "over"}}, "cancel-alert": {path: w.raised(false) + "/cancel", body: map[string]any{"reason": "wrong"}},
+		"handover-alert": {path: w.raised(true) + "/handover", body: map[string]any{"to": w.member}}, "list-alert-policies": {}, "put-alert-policy": {path: "alert-policies/day", body: w.alertPolicy("day")}, "delete-alert-policy": {path: "alert-policies/" + w.alertPolicy("night").Name},
+		"apply": {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
 	}
 }
 

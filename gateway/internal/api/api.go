@@ -44,6 +44,7 @@ type Options struct {
 	Feeds      gateway.Feeds
 	Schedules  Schedules
 	Reports    Reports
+	Alerts     Alerts
 	Inbox      Inbox
 	Access     gateway.Access
 	Replays    gateway.Replays
@@ -123,7 +124,7 @@ func (s *server) complete() error {
 	needs := map[string]bool{
 		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "CheckSeries": s.CheckSeries == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
 		"Broadcasts": s.Broadcasts == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Reviews": s.Reviews == nil,
-		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil, "Reports": s.Reports == nil, "Inbox": s.Inbox == nil, "Inviter": s.Inviter == nil, "Invitations": s.Invitations == nil,
+		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil, "Reports": s.Reports == nil, "Alerts": s.Alerts == nil, "Inbox": s.Inbox == nil, "Inviter": s.Inviter == nil, "Invitations": s.Invitations == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
 		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
 	}
@@ -194,6 +195,7 @@ func (s *server) addRoutes() {
 	s.addCalendars()
 	s.addSchedules()
 	s.addReports()
+	s.addAlerts()
 	s.addInvitations()
 	s.addInbox()
 	s.addTokens()

@@ -25,6 +25,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 	"github.com/carillon-gateway/carillon/scheduler"
 	"github.com/carillon-gateway/carillon/scheduler/agenda"
+	"github.com/carillon-gateway/carillon/scheduler/escalation"
 	reporting "github.com/carillon-gateway/carillon/scheduler/report"
 )
 
@@ -71,7 +72,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	w.fake = &services{Store: w.store, clock: w.clock, checked: gateway.CheckResult{OK: true}}
 	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: []string{"sms"}, Now: w.clock.Now,
 		Usable: func(gateway.ID) []gateway.Channel { return nil }, Parse: parseSMS})
-	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, CheckSeries: reporting.Check, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now),
+	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, CheckSeries: reporting.Check, Directory: d, Importer: d, Broadcasts: w.fake, Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Alerts: alertsOf{escalation.NewDesk(w.store, w.store, cries{w.clock.Now}, w.clock.Now, escalation.Options{})}, Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now),
 		Inbox:   inbound.NewDesk(inbound.DeskParts{Conversations: w.store, Answers: w.store, Members: w.store, Groups: w.store, Deliveries: w.store, Post: posts{}}),
 		Inviter: invites{w.store}, Invitations: w.store, Access: w.store, Replays: w.store, Applied: w.store, Countries: map[string]bool{"sms": true, "telegram": false}, Status: w.fake.status, Ready: func(context.Context) []string { return w.fake.unready }, Metrics: prometheus.NewRegistry(),
 		Hooks: http.HandlerFunc(w.fake.hook), Holdings: w.store, Link: func(context.Context, gateway.ID, gateway.ID) error { return nil }, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Now: w.clock.Now}

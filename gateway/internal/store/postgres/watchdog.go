@@ -27,6 +27,8 @@ var watchQueries = [...]struct {
 		WHERE NOT EXISTS (SELECT FROM occurrences n WHERE n.group_id = o.group_id AND n.schedule_id = o.schedule_id AND n.id > o.id) ORDER BY o.recorded_at DESC LIMIT 100`},
 	{gateway.CalendarFailing, `SELECT group_id, id, name, fresh, 0::bigint, '' FROM calendars WHERE position('"failing_since":' IN fresh) > 0 AND $1::bigint > 0 ORDER BY group_id, id LIMIT 1000`},
 	{gateway.InboxUnread, "SELECT group_id, group_id, '', '', min(unread_at), '' FROM threads WHERE unread_at > 0 AND unread_at <= $1 GROUP BY group_id LIMIT 1000"},
+	{gateway.AlertsLate, "SELECT " + nobody + ", " + nobody + ", '', '', due_at, id::text || revision FROM alerts WHERE due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT 1"},
+	{gateway.AlertUnheard, "SELECT group_id, id, '', reference, $1::bigint, '' FROM alerts WHERE state = 'nobody acknowledged' LIMIT 100"},
 	{gateway.NotHeard, row.GapQuery("$1")},
 }
 

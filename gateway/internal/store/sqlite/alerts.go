@@ -16,7 +16,7 @@ const (
 	alertQuery   = "SELECT " + row.AlertColumns + ", body_sealed, saying_sealed FROM alerts WHERE "
 	alertByRef   = "group_id = ? AND reference = ? AND recent = 1"
 	dueAlerts    = "due_at > 0 AND due_at <= ? ORDER BY due_at LIMIT ?"
-	nextAlert    = "SELECT due_at FROM alerts WHERE due_at > ? ORDER BY due_at LIMIT 1"
+	nextAlert    = "SELECT due_at FROM alerts WHERE due_at > 0 AND due_at > ? ORDER BY due_at LIMIT 1"
 	eventsOf     = "SELECT key, body_sealed FROM alert_events WHERE group_id = ? AND alert_id = ? AND no > ? ORDER BY no LIMIT ?"
 	castsOf      = "SELECT b.no, a.asks FROM alert_broadcasts a JOIN broadcasts b ON b.group_id = a.group_id AND b.id = a.broadcast_id WHERE a.group_id = ? AND a.alert_id = ? AND a.says = 1"
 	askedQuery   = "SELECT 1 FROM deliveries WHERE group_no = ? AND broadcast_no = ? AND member_id = ?"

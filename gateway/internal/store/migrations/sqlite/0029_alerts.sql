@@ -15,6 +15,7 @@ CREATE TABLE alerts (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX alerts_reference ON alerts (group_id, reference) WHERE recent = 1;
 CREATE INDEX alerts_due ON alerts (due_at) WHERE due_at > 0;
+CREATE INDEX alerts_unanswered ON alerts (group_id) WHERE state = 'nobody acknowledged';
 CREATE INDEX alerts_forget ON alerts (forget_at) WHERE forget_at > 0;
 
 -- What happened to an alert: rows are only added.

@@ -1,0 +1,51 @@
+package gateway
+
+import "time"
+
+// AlertView is an alert as screens show it.
+type AlertView struct {
+	ID           ID          `json:"id"`
+	Reference    string      `json:"reference"`
+	Exercise     bool        `json:"exercise,omitempty"`
+	DangerToLife bool        `json:"danger_to_life,omitempty"`
+	State        AlertState  `json:"state"`
+	Audience     Audience    `json:"audience"`
+	Saying       AlertSaying `json:"saying"`
+	Policy       AlertPolicy `json:"policy"`
+	Step         int         `json:"step,omitempty"`  // that was taken last, from 1
+	Round        int         `json:"round,omitempty"` // from 1
+	NextAt       time.Time   `json:"next_step_at,omitzero"`
+	Charge       []AlertHand `json:"in_charge"` // the last is the one in charge
+	Offer        *AlertOffer `json:"offer,omitempty"`
+	Updates      int         `json:"updates,omitempty"`
+	Author       string      `json:"author"`
+	RaisedAt     time.Time   `json:"raised_at"`
+	ExpiresAt    time.Time   `json:"expires_at"`
+	EndedAt      time.Time   `json:"ended_at,omitzero"`
+}
+
+// View gives an alert as screens show it: without what codes are made of.
+func (a AlertCase) View() AlertView {
+	v := AlertView{ID: a.ID, Reference: a.Reference, Exercise: a.Exercise, DangerToLife: a.DangerToLife, State: a.State, Audience: a.Audience, Saying: a.Saying, Policy: a.Policy,
+		Charge: append([]AlertHand{}, a.Climb.Charge...), Offer: a.Climb.Offer, Updates: a.Climb.Text, Author: a.Author, RaisedAt: a.RaisedAt, ExpiresAt: a.ExpiresAt, EndedAt: a.EndedAt}
+	if a.Climb.Asked > 0 {
+		v.Step, v.Round = a.Climb.Step+1, a.Climb.Round+1
+	}
+	if a.State == AlertClimbing {
+		v.NextAt = a.Climb.StepAt
+	}
+	return v
+}
+
+// AlertAct is what a person does to an alert.
+type AlertAct struct {
+	Saying *AlertSaying `json:"saying,omitempty"` // of an update. Absent: the draft that was kept with the alert
+	To     ID           `json:"to,omitzero"`      // of a handover: the member
+	Reason string       `json:"reason,omitempty"` // stands in the timeline
+}
+
+// TimelineEntry is a line of an alert's timeline, with what became of the broadcast that it tells of.
+type TimelineEntry struct {
+	AlertEvent
+	Tallies []Tally `json:"tallies,omitempty"`
+}

@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+
+	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/api"
+	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
+	"github.com/carillon-gateway/carillon/scheduler/escalation"
+)
+
+// crier puts alerts into words, and knows how far they are.
+type crier struct {
+	*fanout.Fanout
+	ledger     gateway.Tracking
+	broadcasts interface {
+		Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error)
+	}
+	live *live
+}
+
+// Reach says how far the messages of a step are. Who was handed one over a channel that reports nothing more is reached.
+func (c crier) Reach(ctx context.Context, group gateway.ID, broadcasts []gateway.ID) (r escalation.Reach, err error) {
+	for _, b := range broadcasts {
+		tallies, err := c.ledger.Tallies(ctx, group, b)
+		if err != nil {
+			return r, err
+		}
+		for _, t := range tallies {
+			switch {
+			case t.State == gateway.Delivered, t.State == gateway.DeliveryAccepted && c.silent(t.ChannelID):
+				r.Reached += t.Count
+			case t.State != gateway.Ended:
+				r.Moving += t.Count
+			}
+		}
+	}
+	if r.Reached == 0 && r.Moving == 0 { // it may not be planned yet
+		all, err := c.planned(ctx, group, broadcasts)
+		if err != nil || !all {
+			r.Moving = 1
+		}
+		return r, err
+	}
+	return r, nil
+}
+
+func (c crier) planned(ctx context.Context, group gateway.ID, broadcasts []gateway.ID) (bool, error) {
+	for _, id := range broadcasts {
+		b, err := c.broadcasts.Broadcast(ctx, group, id)
+		if err != nil || b.State == gateway.Planning {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (c crier) silent(channel gateway.ID) bool {
+	a, ok := c.live.Adapter(channel)
+	return !ok || a.Capabilities().Receipts < channels.DeliveryReceipts
+}
+
+// Look has whoever plans look for the broadcasts of alerts.
+func (c crier) Look() { look(c.Fanout) }
+
+// newAlerts builds what has alerts climb, and what people do with them.
+func (a *App) newAlerts() *escalation.Desk {
+	return escalation.NewDesk(a.store, a.store, crier{a.fanout, a.store, a.store, a.live}, a.Now, escalation.Options{Notice: a.store.PutNotice, Log: a.Log, At: a.At})
+}
+
+// alertDesk is what the API does with alerts.
+type alertDesk struct{ *escalation.Desk }
+
+// RaiseAlert raises one.
+func (d alertDesk) RaiseAlert(ctx context.Context, g gateway.Group, draft gateway.AlertDraft, by gateway.AlertHand) (gateway.AlertCase, error) {
+	return d.Raise(ctx, g, draft, by)
+}
+
+// FindAlert reads one.
+func (d alertDesk) FindAlert(ctx context.Context, group gateway.ID, name string) (gateway.AlertCase, error) {
+	return d.Find(ctx, group, name)
+}
+
+// ActOnAlert does what a person decided.
+func (d alertDesk) ActOnAlert(ctx context.Context, g gateway.Group, name, what string, act gateway.AlertAct, by gateway.AlertHand) (gateway.AlertCase, error) {
+	e := escalation.Event{By: by, Detail: act.Reason}
+	switch what {
+	case "update":
+		e.Kind = escalation.Update
+		if act.Saying != nil {
+			e.Saying = *act.Saying
+		}
+	case "clear":
+		e.Kind = escalation.Clear
+	case "cancel":
+		e.Kind = escalation.Cancel
+	case "handover":
+		e.Kind, e.To = escalation.Offer, gateway.AlertHand{Members: []gateway.ID{act.To}}
+	default:
+		return gateway.AlertCase{}, gateway.Faultf(gateway.CodeInvalid, "nothing like %q can be done to an alert", what)
+	}
+	return d.Act(ctx, g, name, e)
+}
+
+var (
+	_ escalation.Messenger = crier{}
+	_ api.Alerts           = alertDesk{}
+)

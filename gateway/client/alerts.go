@@ -1,0 +1,55 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Alerts lists a group's alerts, the newest first, at most so many; 0: all.
+func (c *Client) Alerts(ctx context.Context, group string, most int) ([]gateway.AlertView, error) {
+	return list[gateway.AlertView](ctx, c, groupPath(group, "alerts"), nil, most, false)
+}
+
+// Alert reads one by its reference or id.
+func (c *Client) Alert(ctx context.Context, group, name string) (gateway.AlertView, error) {
+	return fetch[gateway.AlertView](ctx, c, call{method: http.MethodGet, path: groupPath(group, "alerts", name)})
+}
+
+// RaiseAlert raises one, or checks it if the draft says so.
+func (c *Client) RaiseAlert(ctx context.Context, group string, d gateway.AlertDraft) (gateway.AlertView, error) {
+	return fetch[gateway.AlertView](ctx, c, call{method: http.MethodPost, path: groupPath(group, "alerts"), in: d})
+}
+
+// AckAlert takes charge of one.
+func (c *Client) AckAlert(ctx context.Context, group, name string) (gateway.AckResult, error) {
+	return fetch[gateway.AckResult](ctx, c, call{method: http.MethodPost, path: groupPath(group, "alerts", name, "ack")})
+}
+
+// ActOnAlert updates, clears or cancels one, or hands it over: update, clear, cancel, handover.
+func (c *Client) ActOnAlert(ctx context.Context, group, name, what string, act gateway.AlertAct) (gateway.AlertView, error) {
+	return fetch[gateway.AlertView](ctx, c, call{method: http.MethodPost, path: groupPath(group, "alerts", name, what), in: act})
+}
+
+// AlertTimeline lists what happened to one.
+func (c *Client) AlertTimeline(ctx context.Context, group, name string) ([]gateway.TimelineEntry, error) {
+	p, err := fetch[page[gateway.TimelineEntry]](ctx, c, call{method: http.MethodGet, path: groupPath(group, "alerts", name, "timeline")})
+	return p.Items, err
+}
+
+// AlertPolicies lists a group's policies.
+func (c *Client) AlertPolicies(ctx context.Context, group string) ([]gateway.AlertPolicy, error) {
+	p, err := fetch[page[gateway.AlertPolicy]](ctx, c, call{method: http.MethodGet, path: groupPath(group, "alert-policies")})
+	return p.Items, err
+}
+
+// PutAlertPolicy makes a policy or changes it.
+func (c *Client) PutAlertPolicy(ctx context.Context, group string, p gateway.AlertPolicy) (gateway.AlertPolicy, error) {
+	return fetch[gateway.AlertPolicy](ctx, c, call{method: http.MethodPut, path: groupPath(group, "alert-policies", p.Name), in: p})
+}
+
+// DeleteAlertPolicy takes a policy away.
+func (c *Client) DeleteAlertPolicy(ctx context.Context, group, name string) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: groupPath(group, "alert-policies", name)})
+}

@@ -1,0 +1,188 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Alerts is what people do with alerts.
+type Alerts interface {
+	// RaiseAlert makes an alert and lets it go, or with DryRun says what is wrong with it.
+	RaiseAlert(ctx context.Context, g gateway.Group, d gateway.AlertDraft, by gateway.AlertHand) (gateway.AlertCase, error)
+	// FindAlert reads one by its id or its reference.
+	FindAlert(ctx context.Context, group gateway.ID, name string) (gateway.AlertCase, error)
+	// ActOnAlert does what a person decided: update, clear, cancel or handover.
+	ActOnAlert(ctx context.Context, g gateway.Group, name, what string, act gateway.AlertAct, by gateway.AlertHand) (gateway.AlertCase, error)
+	AlertLog
+	AlertPolicies
+}
+
+// AlertLog is what the API reads of alerts, and how they are answered.
+type AlertLog interface {
+	Alerts(ctx context.Context, group, before gateway.ID, limit int) ([]gateway.AlertCase, error)
+	AlertEvents(ctx context.Context, group, alert gateway.ID, after, limit int) ([]gateway.AlertEvent, error)
+	Acknowledge(ctx context.Context, a gateway.Acknowledgement) (gateway.AckResult, error)
+}
+
+// AlertPolicies keeps the policies of a group.
+type AlertPolicies interface {
+	AlertPolicies(ctx context.Context, group gateway.ID) ([]gateway.AlertPolicy, error)
+	PutPolicy(ctx context.Context, g gateway.Group, p gateway.AlertPolicy) (gateway.AlertPolicy, error)
+	DeleteAlertPolicy(ctx context.Context, group, id gateway.ID) error
+}
+
+// InAlert is a path to an alert.
+type InAlert struct {
+	InGroup
+	Alert string `path:"alert" minLength:"4" maxLength:"36" example:"4711" doc:"Its reference or its id."`
+}
+
+// InPolicy is a path to a policy.
+type InPolicy struct {
+	InGroup
+	Policy string `path:"policy" minLength:"2" maxLength:"40" example:"night"`
+}
+
+type (
+	listAlerts struct {
+		InGroup
+		Paging
+	}
+	raiseAlert struct {
+		InGroup
+		Body gateway.AlertDraft
+	}
+	actOnAlert struct {
+		InAlert
+		Body gateway.AlertAct
+	}
+	putPolicy struct {
+		InPolicy
+		Body gateway.AlertPolicy
+	}
+	alertRaised struct {
+		Status int
+		Body   gateway.AlertView
+	}
+)
+
+const alertTag = "Alerts"
+
+// mostEvents bounds a timeline.
+const mostEvents = 2000
+
+func (s *server) addAlerts() {
+	text := gateway.AlertText{Source: "Harbour office", What: "Flood", Where: "Harbour", Do: "Go uphill now."}
+	said := gateway.AlertSaying{Texts: map[string]gateway.AlertText{"en": text}, Until: sampleTime, Next: sampleTime}
+	policy := gateway.AlertPolicy{Name: "night", Steps: []gateway.AlertStep{{Targets: []gateway.AlertTarget{{Tags: []string{"medic"}}}, Wait: 5, Repeat: 1}}, Last: []gateway.AlertTarget{{Topic: gateway.OwnersTopic}}}
+	draft := gateway.AlertDraft{Policy: "night", Audience: gateway.Audience{Topic: gateway.AlertsTopic}, Saying: said}
+	sample := gateway.AlertCase{ID: sampleID, Reference: "4711", State: gateway.AlertClimbing, Audience: draft.Audience, Saying: said, Policy: policy, Author: "harbour office", RaisedAt: sampleTime, ExpiresAt: sampleTime}.View()
+	hand := func(who caller) gateway.AlertHand {
+		return gateway.AlertHand{Token: who.Token.ID, Label: who.Token.Label, Way: "api"}
+	}
+
+	add(s, route{ID: "list-alerts", Method: http.MethodGet, Path: "/api/v1/groups/{group}/alerts", Tag: alertTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "List alerts, the newest first", Answer: page[gateway.AlertView]{Items: []gateway.AlertView{sample}}},
+		func(ctx context.Context, who caller, in *listAlerts) (*body[page[gateway.AlertView]], error) {
+			list, err := s.Alerts.Alerts(ctx, who.Group.ID, in.After, in.Limit+1)
+			views := make([]gateway.AlertView, len(list))
+			for i := range list {
+				views[i] = list[i].View()
+			}
+			return &body[page[gateway.AlertView]]{pageOf(views, in.Limit, func(v gateway.AlertView) gateway.ID { return v.ID })}, err
+		})
+	add(s, route{ID: "raise-alert", Method: http.MethodPost, Path: "/api/v1/groups/{group}/alerts", Tag: alertTag, Scope: ofGroup, Role: gateway.Author, Status: http.StatusCreated,
+		Summary: "Raise an alert", About: "Everything is checked first. It tells its audience at once and climbs by its policy until somebody takes charge. With `dry_run` it is only checked, and its reference means nothing. Whether it is an exercise is settled here for ever.", Example: draft, Answer: sample},
+		func(ctx context.Context, who caller, in *raiseAlert) (*alertRaised, error) {
+			a, err := s.Alerts.RaiseAlert(ctx, who.Group, in.Body, hand(who))
+			if err != nil {
+				return nil, err
+			}
+			status := http.StatusCreated
+			if in.Body.DryRun {
+				status = http.StatusOK
+			} else {
+				s.Log.Info("an alert was raised", "request", requestID(ctx), "group", who.Group.ID, "alert", a.ID, "token", who.Token.ID, "exercise", a.Exercise)
+			}
+			return &alertRaised{status, a.View()}, nil
+		})
+	add(s, route{ID: "get-alert", Method: http.MethodGet, Path: "/api/v1/groups/{group}/alerts/{alert}", Tag: alertTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "Read an alert", Answer: sample},
+		func(ctx context.Context, who caller, in *InAlert) (*body[gateway.AlertView], error) {
+			a, err := s.Alerts.FindAlert(ctx, who.Group.ID, in.Alert)
+			return &body[gateway.AlertView]{a.View()}, err
+		})
+	add(s, route{ID: "alert-timeline", Method: http.MethodGet, Path: "/api/v1/groups/{group}/alerts/{alert}/timeline", Tag: alertTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "List what happened to an alert", About: "The oldest first, with what became of each message by channel and state.", Answer: page[gateway.TimelineEntry]{Items: []gateway.TimelineEntry{{AlertEvent: gateway.AlertEvent{No: 1, Kind: gateway.EventRaised, At: sampleTime}}}}},
+		func(ctx context.Context, who caller, in *InAlert) (*body[page[gateway.TimelineEntry]], error) {
+			a, err := s.Alerts.FindAlert(ctx, who.Group.ID, in.Alert)
+			if err != nil {
+				return nil, err
+			}
+			events, err := s.Alerts.AlertEvents(ctx, who.Group.ID, a.ID, 0, mostEvents)
+			lines := make([]gateway.TimelineEntry, len(events))
+			for i := 0; i < len(events) && err == nil; i++ {
+				lines[i].AlertEvent = events[i]
+				if !events[i].Broadcast.IsZero() {
+					lines[i].Tallies, err = s.Ledger.Tallies(ctx, who.Group.ID, events[i].Broadcast)
+				}
+			}
+			return &body[page[gateway.TimelineEntry]]{page[gateway.TimelineEntry]{Items: lines}}, err
+		})
+	add(s, route{ID: "acknowledge-alert", Method: http.MethodPost, Path: "/api/v1/groups/{group}/alerts/{alert}/ack", Tag: alertTag, Scope: ofGroup, Role: gateway.Author,
+		Summary: "Take charge of an alert", About: "The first who does is in charge, and it climbs no further; what became of a later answer is in `outcome`.", Answer: gateway.AckResult{Outcome: gateway.AckTaken, Alert: sampleID, Reference: "4711", State: gateway.AlertTaken}},
+		func(ctx context.Context, who caller, in *InAlert) (*body[gateway.AckResult], error) {
+			a, err := s.Alerts.FindAlert(ctx, who.Group.ID, in.Alert)
+			if err != nil {
+				return nil, err
+			}
+			done, err := s.Alerts.Acknowledge(ctx, gateway.Acknowledgement{Group: who.Group.ID, Alert: a.ID, By: hand(who), Proven: true})
+			return &body[gateway.AckResult]{done}, err
+		})
+	for _, act := range []struct{ what, summary, about string }{
+		{"update", "Have an alert say something else", "What is queued of the old text is not sent any more; whoever was told hears the new one. Without `saying` it is the draft that was kept with the alert."},
+		{"clear", "Give the all-clear", "What is queued of the alert is not sent any more. Whoever was told, or may have been, hears that it is over."},
+		{"cancel", "Withdraw an alert that was a mistake", "As the all-clear, in other words."},
+		{"handover", "Offer an alert to another member", "She is asked, and is in charge once she answers; until then nothing changes."},
+	} {
+		add(s, route{ID: act.what + "-alert", Method: http.MethodPost, Path: "/api/v1/groups/{group}/alerts/{alert}/" + act.what, Tag: alertTag, Scope: ofGroup, Role: gateway.Author,
+			Summary: act.summary, About: act.about, Example: gateway.AlertAct{Reason: "the water has gone down"}, Answer: sample},
+			func(ctx context.Context, who caller, in *actOnAlert) (*body[gateway.AlertView], error) {
+				a, err := s.Alerts.ActOnAlert(ctx, who.Group, in.Alert, act.what, in.Body, hand(who))
+				return &body[gateway.AlertView]{a.View()}, err
+			})
+	}
+
+	add(s, route{ID: "list-alert-policies", Method: http.MethodGet, Path: "/api/v1/groups/{group}/alert-policies", Tag: alertTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "List how a group's alerts climb", Answer: page[gateway.AlertPolicy]{Items: []gateway.AlertPolicy{policy}}},
+		func(ctx context.Context, who caller, _ *InGroup) (*body[page[gateway.AlertPolicy]], error) {
+			all, err := s.Alerts.AlertPolicies(ctx, who.Group.ID)
+			return &body[page[gateway.AlertPolicy]]{page[gateway.AlertPolicy]{Items: all}}, err
+		})
+	add(s, route{ID: "put-alert-policy", Method: http.MethodPut, Path: "/api/v1/groups/{group}/alert-policies/{policy}", Tag: alertTag, Scope: ofGroup, Role: gateway.Administrator,
+		Summary: "Make or change a policy", About: "Alerts that were raised keep the one that they were raised by.", Example: policy, Answer: policy},
+		func(ctx context.Context, who caller, in *putPolicy) (*body[gateway.AlertPolicy], error) {
+			if in.Body.Name != "" && in.Body.Name != in.Policy {
+				return nil, gateway.Faultf(gateway.CodeInvalid, "body.name is not the name of the path; leave it out")
+			}
+			in.Body.Name = in.Policy
+			done, err := s.Alerts.PutPolicy(ctx, who.Group, in.Body)
+			return &body[gateway.AlertPolicy]{done}, err
+		})
+	add(s, route{ID: "delete-alert-policy", Method: http.MethodDelete, Path: "/api/v1/groups/{group}/alert-policies/{policy}", Tag: alertTag, Scope: ofGroup, Role: gateway.Administrator,
+		Summary: "Delete a policy"},
+		func(ctx context.Context, who caller, in *InPolicy) (*nothing, error) {
+			all, err := s.Alerts.AlertPolicies(ctx, who.Group.ID)
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range all {
+				if p.Name == in.Policy {
+					return &nothing{}, s.Alerts.DeleteAlertPolicy(ctx, who.Group.ID, p.ID)
+				}
+			}
+			return nil, gateway.Faultf(gateway.CodeNotFound, "there is no such policy")
+		})
+}
