@@ -52,8 +52,16 @@ type Subscriber interface {
 // Replier is implemented by adapters whose provider reads the answer to its webhook.
 type Replier interface {
 	// WebhookReply gives the answer to a request that ParseWebhook has accepted, to be written with status 200 once its
-	// events are stored. It is pure. An empty reply means that the status is all the provider wants.
-	WebhookReply(body []byte) (contentType string, reply []byte)
+	// events are stored, and o says what became of them. It may ask the provider about a message whose buttons go, within the
+	// context's deadline, and answers without that if it fails. An empty reply means that the status is all the provider wants.
+	WebhookReply(ctx context.Context, body []byte, o Outcome) (contentType string, reply []byte)
+}
+
+// Outcome is what became of what a person did, where her provider can show it at once. Its zero value says that it was
+// heard, and nothing more.
+type Outcome struct {
+	Text    string // to her, in her language: a sentence or two; empty: none
+	Settled bool   // the message that she answered asks for nothing any more: its buttons go, and Text takes their place
 }
 
 // StatusFinder is implemented by adapters that can ask what became of a part whose answer was lost.
@@ -104,6 +112,7 @@ type Capabilities struct {
 	RichText       bool          // bold, links, lists survive
 	Short          bool          // it carries the short form of a text, where there is one
 	Buttons        bool          // buttons are shown and come back as Inbound.Action
+	Links          bool          // beneath a text that has buttons, Outbound.AnswerURL is written in their place
 	Receipts       Receipts      // how far receipts reach
 	ReceiptWithin  time.Duration // most receipts have come by then; zero without receipts
 	Inbound        bool          // members can answer
@@ -168,6 +177,7 @@ type Outbound struct {
 	Neutral     bool      // to a member in neutral mode: nothing beside the text may tell who writes
 	Protected   bool      // ask the client not to forward or save it, where the provider can
 	CallbackURL string    // where the provider is to report; empty: nowhere, we poll
+	AnswerURL   string    // of the page where she can say, in a browser, what the part's buttons say; empty: there is none
 }
 
 // Sent is the provider's acceptance of one part.

@@ -294,7 +294,6 @@ type AlertWords struct {
 	Texts    map[string]AlertText `json:"texts"`
 	Details  map[string]string    `json:"details,omitempty"` // in the place of those of Texts
 	Exercise bool                 `json:"exercise,omitempty"`
-	Ask      bool                 `json:"ask,omitempty"` // with the request to take charge
 }
 
 // AlertMessage is a message of an alert that is to be made ready.
@@ -443,6 +442,11 @@ const (
 	AckUnknown    AckOutcome = "unknown"    // there is no such alert
 	AckNotYet     AckOutcome = "not yet"    // it is not released
 )
+
+// Settles reports whether nothing more is wanted of whoever gave the answer.
+func (o AckOutcome) Settles() bool {
+	return o == AckTaken || o == AckCounted || o == AckYours || o == AckOthers || o == AckOver
+}
 
 // AckResult is the answer to an answer.
 type AckResult struct {

@@ -81,6 +81,7 @@ func (b Broadcast) CheckStart() error {
 type Words struct {
 	Sources map[string]string `json:"sources"` // locale → Markdown with front matter
 	Data    map[string]string `json:"data,omitempty"`
+	Ask     *AskWords         `json:"ask,omitempty"`   // of a message that asks for an answer; else nil
 	Event   *EventWords       `json:"event,omitempty"` // of a message about an event; else nil
 	Week    *WeekWords        `json:"-"`               // of a week ahead: only a schedule puts it there
 	Alert   *AlertWords       `json:"-"`               // of an alert: only the engine puts it there

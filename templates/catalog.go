@@ -47,6 +47,21 @@ const (
 	Linked           = "linked"            // to both: {address} is hers now
 	Unlinked         = "unlinked"          // {address} is hers no more
 
+	AckRequest    = "ack-request"    // beneath an alert: can you take charge? {way} says how one answers where it is read, {cost} what a reply costs
+	AckThanks     = "ack-thanks"     // she is in charge of alert {code}
+	AckTaken      = "ack-taken"      // {who} is in charge of alert {code}
+	AckAgain      = "ack-again"      // she is already
+	AckCounted    = "ack-counted"    // so many more people it needs: {count}
+	AckOver       = "ack-over"       // it has ended
+	AckUnknown    = "ack-unknown"    // there is no such alert, or it did not ask her
+	AckUnverified = "ack-unverified" // the code is missing or wrong
+	AckWhich      = "ack-which"      // which of these {codes}?
+	AskSafe       = "roll-call"      // beneath an alert: are you safe? as ack-request
+	SafeNoted     = "safe-noted"     // that she is safe
+	HelpNoted     = "help-noted"     // that she needs help
+	HelpHeard     = "help-heard"     // to those on duty: that {who} needs help
+	HelpCall      = "help-call"      // of the alert that {who} raises: its subject says what, its text message what to do, its body where
+
 	EventNeutral    = "event-neutral"    // in a calendar: that there is an event, and nothing else
 	CalendarNeutral = "calendar-neutral" // the name of such a calendar
 )
@@ -101,7 +116,7 @@ func Wording(name string, own map[string]string) (*Set, error) {
 
 // pieces are the shipped texts that stand in others, and so are the same for everybody.
 var pieces = map[string]bool{"report-section": true, "report-entry": true, "report-silent": true, "report-figure": true, "week-event": true, "own-time": true, "place-later": true,
-	"exercise-prefix": true, "exercise-suffix": true, "ack-request": true}
+	"exercise-prefix": true, "exercise-suffix": true, AckRequest: true, AskSafe: true, HelpCall: true}
 
 // strangers finds what is wrong in a group's own words by themselves: what cannot be read, and placeholders that the
 // shipped text does not have, for which there never is a value.

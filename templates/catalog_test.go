@@ -108,7 +108,7 @@ func TestShippedTextsRender(t *testing.T) {
 	for _, locale := range locales {
 		d := samples(t, locale)
 		other := maps.Clone(d)
-		other["all_day"], other["danger"], other["replies"], other["kind"] = true, "life", false, "own"
+		other["all_day"], other["danger"], other["way"], other["kind"] = true, "life", "contact", "own"
 		for name := range sources() {
 			for _, d := range []templates.Data{d, other} {
 				doc := rendered(t, locale, name, d)

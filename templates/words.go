@@ -32,10 +32,15 @@ const (
 	CommandLink     Command = "link"
 	CommandUnlink   Command = "unlink"
 	CommandNo       Command = "no" // the answer to whoever asks whether STOP in a sentence was meant
+
+	// What somebody says to an alert.
+	CommandTake Command = "take"      // I take charge
+	CommandSafe Command = "safe"      // I am safe
+	CommandNeed Command = "need-help" // I need help; it raises an alert where there is none
 )
 
 // Commands lists them, as documents do.
-var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandPage, CommandLink, CommandUnlink, CommandLanguage, CommandHelp, CommandWho, CommandYes, CommandNo}
+var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandPage, CommandLink, CommandUnlink, CommandLanguage, CommandHelp, CommandWho, CommandYes, CommandNo, CommandTake, CommandSafe, CommandNeed}
 
 // CodeWords is the locale of the words that are the same in every language.
 const CodeWords = "code"
@@ -107,6 +112,20 @@ func readWords() *Lexicon {
 
 // Find gives the words with a key, of any language.
 func (l *Lexicon) Find(key string) []Word { return l.byKey[key] }
+
+// Label is the word that a button shows for a command in a language: the first of its list, else of the English one.
+func (l *Lexicon) Label(c Command, locale string) string {
+	label := string(c)
+	for _, w := range l.Words {
+		switch {
+		case w.Command == c && w.Locale == locale:
+			return w.Text
+		case w.Command == c && w.Locale == "en" && label == string(c):
+			label = w.Text
+		}
+	}
+	return label
+}
 
 // Emergency reports whether a message, given as its key, sounds like an emergency in any language.
 func (l *Lexicon) Emergency(message string) bool {

@@ -17,8 +17,8 @@ const (
 	madeSubject    = 100
 )
 
-// Compose writes a document as one message: plain text and, beside it, HTML. It ends with the document's reference.
-// Buttons are left out, because mail has none that could be believed.
+// Compose writes a document as one message: plain text and, beside it, HTML. It ends with the document's reference. Mail has
+// no buttons that could be believed: they become a link when it is sent, if there is a page with them.
 func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 	rtl := doc.Direction == content.RightToLeft
 	tag := clip(oneLine(doc.Tag), madeSubject)
@@ -38,7 +38,24 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 	if n := compose.Length(text, channels.Characters); n > textLimit {
 		return nil, contentError(fmt.Sprintf("the text is %d characters long and may have at most %d; shorten it", n, textLimit))
 	}
-	return []channels.Part{{Text: text, HTML: page(doc, subject, blocks, tag, reference), Subject: subject, Cost: 1, Calendar: doc.Calendar}}, nil
+	return []channels.Part{{Text: text, HTML: page(doc, subject, blocks, tag, reference), Subject: subject, Cost: 1, Calendar: doc.Calendar, Buttons: doc.Buttons}}, nil
+}
+
+// answered writes the page with a text's buttons beneath it: what can be said there, and its address.
+func answered(p channels.Part, address string) channels.Part {
+	if address == "" || len(p.Buttons) == 0 {
+		return p
+	}
+	labels := make([]string, len(p.Buttons))
+	for i, b := range p.Buttons {
+		labels[i] = oneLine(b.Label)
+	}
+	what := strings.Join(labels, " · ")
+	p.Text += "\n" + what + ":\n" + address + "\n"
+	if at := strings.LastIndex(p.HTML, pageEnd); at >= 0 {
+		p.HTML = p.HTML[:at] + "<p" + style("p") + `><a href="` + html.EscapeString(address) + `"><bdi>` + html.EscapeString(what) + "</bdi></a></p>\n" + p.HTML[at:]
+	}
+	return p
 }
 
 // Fill puts a name into both forms of a text. Subjects have no room for one.

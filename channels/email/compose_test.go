@@ -101,3 +101,22 @@ func TestDirections(t *testing.T) {
 		t.Errorf("the subject is %q", p.Subject)
 	}
 }
+
+// What can be answered becomes a link to the page with the answers, if there is one: in both forms, and only there.
+func TestButtonsBecomeALink(t *testing.T) {
+	p := one(t, content.Document{Blocks: []content.Block{content.Text("Can you come?")}, Buttons: []content.Button{{Label: "I take\ncharge", Action: "a"}, {Label: "I am <safe>", Action: "b"}}})
+	if got := answered(p, ""); got.Text != p.Text || got.HTML != p.HTML {
+		t.Errorf("without a page: %q", got.Text)
+	}
+	got := answered(p, "https://x.example/a/T&1")
+	if got.Text != "Can you come?\n\nI take charge · I am <safe>:\nhttps://x.example/a/T&1\n" {
+		t.Errorf("%q", got.Text)
+	}
+	if !strings.Contains(got.HTML, `<a href="https://x.example/a/T&amp;1"><bdi>I take charge · I am &lt;safe&gt;</bdi></a></p>`+"\n"+pageEnd) {
+		t.Errorf("%s", got.HTML)
+	}
+	p.Buttons = nil
+	if got := answered(p, "https://x.example/a/T"); got.Text != p.Text {
+		t.Errorf("without an answer to give: %q", got.Text)
+	}
+}

@@ -87,7 +87,7 @@ func (a *Adapter) Names(context.Context) ([]string, error) {
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind: Kind, TextLimit: textLimit, TextUnit: channels.Characters, RichText: true,
-		Inbound: a.hears(), Polled: a.hears(),
+		Inbound: a.hears(), Polled: a.hears(), Links: true,
 		Rates:          []channels.Rate{{PerSecond: a.opts.PerSecond, Burst: max(1, int(a.opts.PerSecond/10))}},
 		LongestAttempt: longestSend,
 	}

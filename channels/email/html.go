@@ -33,6 +33,9 @@ func style(element string) string {
 	return ""
 }
 
+// pageEnd ends every page.
+const pageEnd = "</div>\n</body>\n</html>\n"
+
 // page writes the HTML. Direction and language stand on the outermost element and once more inside, because some
 // programs keep the body's children only.
 func page(doc content.Document, title string, blocks []content.Block, tag, reference string) string {
@@ -51,6 +54,6 @@ func page(doc content.Document, title string, blocks []content.Block, tag, refer
 	if reference != "" {
 		b.WriteString(`<p style="` + smallStyle + `"><bdi>` + html.EscapeString(reference) + "</bdi></p>\n")
 	}
-	b.WriteString("</div>\n</body>\n</html>\n")
+	b.WriteString(pageEnd)
 	return b.String()
 }

@@ -78,7 +78,7 @@ func (a *Adapter) write(m channels.Outbound) (envelope, error) {
 		header("Importance", "high") // RFC 4021, section 2.1.54
 	}
 	header("MIME-Version", "1.0")
-	writeParts(&out, m.Part)
+	writeParts(&out, answered(m.Part, m.AnswerURL))
 	var err error
 	e.data, err = a.sign(out.Bytes())
 	return e, err

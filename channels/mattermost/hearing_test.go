@@ -219,7 +219,7 @@ func TestTheSlashCommand(t *testing.T) {
 	if _, err := w.ParseWebhook(r, body); !errors.Is(err, channels.ErrForged) {
 		t.Errorf("by GET, which puts the token into logs: %v", err)
 	}
-	if _, reply := w.WebhookReply([]byte("command=%2Fcarillon&text=+")); len(reply) > 0 {
+	if _, reply := w.WebhookReply(t.Context(), []byte("command=%2Fcarillon&text=+"), channels.Outcome{}); len(reply) > 0 {
 		t.Errorf("a command that says nothing is answered with %s", reply)
 	}
 	for _, empty := range []string{"text=+&user_id=" + anna, "text=STOP&user_id=nobody"} {
@@ -457,6 +457,6 @@ func FuzzParseWebhook(f *testing.F) {
 		if events, err := a.ParseWebhook(r, raw); !errors.Is(err, channels.ErrForged) || len(events) > 0 {
 			t.Errorf("%q was taken: %+v, %v", body, events, err)
 		}
-		a.WebhookReply(raw)
+		a.WebhookReply(t.Context(), raw, channels.Outcome{})
 	})
 }

@@ -1,10 +1,12 @@
 package mattermost
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -13,6 +15,7 @@ import (
 	"github.com/mattermost/mattermost/server/public/model"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/compose"
 )
 
 // errLate is told to the server, which shows the person that her press did not work.
@@ -77,23 +80,53 @@ func (a *Adapter) command(r *http.Request, body []byte) ([]channels.Event, error
 	return []channels.Event{e}, nil
 }
 
-// WebhookReply shows the person who pressed a button its label with a tick, and one who used the command a tick, to her
-// alone. The post stays as it is: what it said cannot be known here, and others of a channel may have to press as well.
-func (a *Adapter) WebhookReply(body []byte) (contentType string, reply []byte) {
-	var answer any = model.CommandResponse{ResponseType: model.CommandResponseTypeEphemeral, Text: tick}
+// WebhookReply shows the person who pressed a button what became of that, or its label with a tick, and one who used the
+// command the same or a tick, to her alone. The post stays as it is, for others of a channel may have to press as well; but
+// where it is settled its buttons go, and beneath it stands for everybody what became of it.
+func (a *Adapter) WebhookReply(ctx context.Context, body []byte, o channels.Outcome) (contentType string, reply []byte) {
+	said := tick
+	if o.Text != "" {
+		said = writer{}.text(o.Text)
+	}
+	var answer any = model.CommandResponse{ResponseType: model.CommandResponseTypeEphemeral, Text: said}
 	if form, err := url.ParseQuery(string(body)); err == nil && form.Has("command") && strings.TrimSpace(form.Get("text")) == "" {
 		return "", nil // nothing was said, and nothing heard
 	}
 	var r model.PostActionIntegrationRequest
 	if err := json.Unmarshal(body, &r); err == nil {
-		label, _ := r.Context["label"].(string)
-		answer = model.PostActionIntegrationResponse{EphemeralText: tick + " " + writer{}.text(label), SkipSlackParsing: true}
+		if label, _ := r.Context["label"].(string); o.Text == "" {
+			said += " " + writer{}.text(label)
+		}
+		response := model.PostActionIntegrationResponse{EphemeralText: said, SkipSlackParsing: true}
+		if o.Settled {
+			response.Update = a.settled(ctx, r.PostId, said)
+		}
+		answer = response
 	}
 	reply, err := json.Marshal(answer)
 	if err != nil {
 		return "", nil
 	}
 	return "application/json", reply
+}
+
+// settled gives a post of ours without its buttons and with what became of it beneath. The server takes the place of the whole
+// message and of all properties by it (server/channels/app/integration_action.go, DoPostActionWithCookie), so it is read
+// first. Nil: it cannot be had, or is not ours; then it stays as it is.
+func (a *Adapter) settled(ctx context.Context, id, note string) *model.Post {
+	post, _, err := a.api.GetPost(ctx, id, "")
+	if err != nil || post == nil || post.GetProp(marker) == nil {
+		return nil
+	}
+	props := maps.Clone(post.GetProps())
+	delete(props, model.PostPropsAttachments)
+	with := post.Message + "\n\n" + note
+	if compose.Length(with, channels.Characters) > a.opts.TextLimit {
+		with = post.Message
+	}
+	settled := &model.Post{Message: with}
+	settled.SetProps(props)
+	return settled
 }
 
 const tick = "✓"

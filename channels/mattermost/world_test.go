@@ -69,6 +69,7 @@ type world struct {
 	hook  string
 	heard chan heardHook
 	asked *requests
+	said  channels.Outcome // to whoever presses or says something
 }
 
 // heardHook is what came to our hook, and what the adapter made of it.
@@ -157,7 +158,7 @@ func (w *world) take(rw http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		rw.WriteHeader(http.StatusForbidden)
 	default:
-		kind, reply := w.WebhookReply(body)
+		kind, reply := w.WebhookReply(r.Context(), body, w.said)
 		rw.Header().Set("Content-Type", kind)
 		_, _ = rw.Write(reply)
 	}

@@ -21,6 +21,7 @@ type Options struct {
 	From                string          `json:"from,omitempty" doc:"sender: a number (+12025550100), a short code, or a name of at most 11 letters and digits"`
 	NeutralFrom         string          `json:"neutral_from,omitempty" doc:"sender for members in neutral mode, as from, where from or what the service chooses tells who writes; default from"`
 	MessagingServiceSID string          `json:"messaging_service_sid,omitempty" doc:"messaging service that chooses the sender: MG and 32 hexadecimal digits"`
+	OneWay              bool            `json:"one_way,omitempty" doc:"nothing that people answer reaches this sender, so nobody is asked to reply; a sender that is a name is so in any case"`
 	Region              string          `json:"region,omitempty" doc:"country of numbers written without +, such as DE"`
 	BaseURL             string          `json:"base_url,omitempty" doc:"where Twilio answers, for the sandbox; default https://api.twilio.com"`
 	ValiditySeconds     int             `json:"validity_seconds,omitempty" doc:"longest that a message may wait at Twilio, 1 to 36000; default 36000"`
@@ -124,6 +125,12 @@ func isSID(s, prefix string) bool {
 func isSender(s string) bool {
 	return regexp.MustCompile(`^(\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 +_&-]{0,10}[A-Za-z][A-Za-z0-9 +_&-]{0,10})$`).MatchString(s) &&
 		(strings.HasPrefix(s, "+") || len(s) <= 11)
+}
+
+// hears says whether answers reach the sender. Nobody can write to a name (twilio.com/docs/glossary/what-alphanumeric-sender-id).
+func (o *Options) hears() bool {
+	isNumber := strings.Trim(o.From, "+0123456789") == "" // or the service chooses
+	return !o.OneWay && isNumber
 }
 
 // usualRate is what Twilio gives a sender in segments a second when nothing else was agreed: one for a long number of

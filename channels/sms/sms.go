@@ -55,7 +55,7 @@ type settings struct {
 	Validity                                int
 	ContentRetention, AddressRetention      string
 	Rate                                    float64
-	Smart                                   bool
+	Smart, Hears                            bool
 }
 
 // New makes an adapter from a channel's settings, without any I/O. The error names every option that is wrong and how
@@ -81,7 +81,7 @@ func New(s channels.Settings) (*Adapter, error) {
 	return &Adapter{
 		options: settings{
 			o.AccountSID, o.From, o.NeutralFrom, o.MessagingServiceSID, o.Region, o.ValiditySeconds, o.ContentRetention, o.AddressRetention,
-			o.SegmentsPerSecond, o.SmartEncoding,
+			o.SegmentsPerSecond, o.SmartEncoding, o.hears(),
 		},
 		client:    client,
 		validator: twilio.NewValidator(s.HookURL, o.AuthToken, o.PreviousAuthToken),
@@ -101,7 +101,7 @@ func (a *Adapter) Close() error {
 func (a *Adapter) Capabilities() channels.Capabilities {
 	return channels.Capabilities{
 		Kind: Kind, TextLimit: maxText, TextUnit: channels.UTF16, Short: true,
-		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: true, Reserved: reserved(),
+		Receipts: channels.DeliveryReceipts, ReceiptWithin: receiptWithin, Inbound: a.options.Hears, Reserved: reserved(),
 		Rates:          []channels.Rate{{PerSecond: a.options.Rate, Burst: max(compose.LargestSMS, int(a.options.Rate/10))}},
 		LongestAttempt: longestAttempt,
 	}

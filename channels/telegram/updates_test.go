@@ -139,14 +139,37 @@ func reveal(e channels.Event) string {
 
 func TestAPressIsAnsweredInTheReplyToTheWebhook(t *testing.T) {
 	a := hooked(t)
-	kind, reply := a.WebhookReply([]byte(`{"update_id":7,"callback_query":{"id":"q1","from":{"id":5},"data":"a"}}`))
+	kind, reply := a.WebhookReply(context.Background(), []byte(`{"update_id":7,"callback_query":{"id":"q1","from":{"id":5},"data":"a"}}`), channels.Outcome{})
 	if kind != "application/json" || string(reply) != `{"callback_query_id":"q1","method":"answerCallbackQuery"}` {
 		t.Errorf("%s %s", kind, reply)
 	}
 	for _, body := range []string{`{"update_id":7,"message":{"text":"x"}}`, `{`, ``} {
-		if _, reply := a.WebhookReply([]byte(body)); len(reply) != 0 {
+		if _, reply := a.WebhookReply(context.Background(), []byte(body), channels.Outcome{}); len(reply) != 0 {
 			t.Errorf("%s is answered %s", body, reply)
 		}
+	}
+}
+
+// Who takes charge by a button sees so at once, and the buttons go; that they cannot be taken away changes nothing.
+func TestASettledMessageLosesItsButtons(t *testing.T) {
+	d := newDouble(t, func(_ call, w http.ResponseWriter) { _, _ = io.WriteString(w, `{"ok":true,"result":true}`) })
+	a := d.adapter(t, channels.Settings{HookURL: "https://example.org/hooks/tg"}, map[string]any{"webhook_secret": secret})
+	body := []byte(`{"update_id":7,"callback_query":{"id":"q1","from":{"id":5},"data":"a","message":{"message_id":31,"chat":{"id":5}}}}`)
+	_, reply := a.WebhookReply(t.Context(), body, channels.Outcome{Text: "You are in charge.", Settled: true})
+	if got := d.last(t); got.method != "editMessageReplyMarkup" || got.params.Get("chat_id") != "5" || got.params.Get("message_id") != "31" || got.params.Has("reply_markup") {
+		t.Errorf("%+v", got)
+	}
+	if !strings.Contains(string(reply), `"text":"You are in charge."`) {
+		t.Errorf("%s", reply)
+	}
+	d.answer = refuse(400, "Bad Request: message can't be edited", "")
+	long := strings.Repeat("ကျေးဇူး ", 60)
+	var answer map[string]string
+	if _, reply = a.WebhookReply(t.Context(), body, channels.Outcome{Text: long, Settled: true}); json.Unmarshal(reply, &answer) != nil {
+		t.Fatalf("%s", reply)
+	}
+	if n := len([]rune(answer["text"])); n == 0 || n > 200 || !strings.HasPrefix(long, answer["text"]) {
+		t.Errorf("%d characters are shown: %q", n, answer["text"])
 	}
 }
 
@@ -166,7 +189,7 @@ func FuzzParseWebhook(f *testing.F) {
 		if err != nil && len(events) > 0 {
 			t.Fatal("events beside an error")
 		}
-		a.WebhookReply(body)
+		a.WebhookReply(context.Background(), body, channels.Outcome{})
 		for _, e := range events {
 			set := 0
 			for _, on := range []bool{e.Receipt != nil, e.Inbound != nil, e.Signal != nil} {
@@ -220,7 +243,7 @@ func TestAWebhookOverTheSandboxAndBackToPolling(t *testing.T) {
 		for _, e := range got {
 			events <- e
 		}
-		kind, reply := a.WebhookReply(body)
+		kind, reply := a.WebhookReply(context.Background(), body, channels.Outcome{})
 		w.Header().Set("Content-Type", kind)
 		_, _ = w.Write(reply)
 	}))

@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -59,7 +60,7 @@ func ended(form url.Values, sid string, q url.Values) []channels.Event {
 }
 
 // WebhookReply hangs up once a key was pressed (twilio.com/docs/voice/twiml/hangup). What became of a call wants no answer.
-func (a *Adapter) WebhookReply(body []byte) (contentType string, reply []byte) {
+func (a *Adapter) WebhookReply(_ context.Context, body []byte, _ channels.Outcome) (contentType string, reply []byte) {
 	form, err := url.ParseQuery(string(body))
 	if err != nil || form.Get("Digits") == "" {
 		return "", nil

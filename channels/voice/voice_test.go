@@ -320,10 +320,10 @@ func TestEndingsAndKeys(t *testing.T) {
 	if got := hear("a=a1&p=0&k1=yes", key); len(got) != 0 {
 		t.Errorf("a key without an answer: %+v", got)
 	}
-	if kind, reply := a.WebhookReply([]byte(key.Encode())); kind != "text/xml" || !strings.Contains(string(reply), "Hangup") {
+	if kind, reply := a.WebhookReply(t.Context(), []byte(key.Encode()), channels.Outcome{}); kind != "text/xml" || !strings.Contains(string(reply), "Hangup") {
 		t.Errorf("after a key: %s %s", kind, reply)
 	}
-	if kind, _ := a.WebhookReply([]byte("CallStatus=completed")); kind != "" {
+	if kind, _ := a.WebhookReply(t.Context(), []byte("CallStatus=completed"), channels.Outcome{}); kind != "" {
 		t.Errorf("after a call: %s", kind)
 	}
 }

@@ -186,7 +186,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds, Usable: a.live.Usable, Parse: a.parseAddress, Now: o.Now})
 	sending := dispatch.Options{
-		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL,
+		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL, AnswerURL: func(group, delivery gateway.ID) string { return a.pages.AnswerLink(group, delivery) },
 		Deaf: a.deaf, Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
 	}
 	var gather time.Duration
@@ -196,7 +196,7 @@ func (a *App) build(ctx context.Context) error {
 	if a.dispatch, err = dispatch.New(sending); err != nil {
 		return err
 	}
-	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, Planned: a.dispatch.Planned, At: o.At, Rivals: !alone, Languages: o.Config.Languages}
+	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, Planned: a.dispatch.Planned, At: o.At, Rivals: !alone, Languages: o.Config.Languages, Pages: a.live.publicURL != ""}
 	if !o.has(RoleScheduler) {
 		planning.Elsewhere = a.callPlanners
 	}

@@ -27,8 +27,9 @@ func (a *App) newPages() (*web.Server, error) {
 			address, err := a.parseAddress(kind, region, raw)
 			return gateway.Private(address.Reveal()), err
 		},
-		Joining: web.Joining{Groups: a.store, Guests: a.store, Confirm: a.store, Ways: a.inviter.ways, Notice: a.store.PutNotice},
-		Wait:    func(ctx context.Context, until time.Time) { pause(ctx, until.Sub(a.Now())) },
+		Joining:   web.Joining{Groups: a.store, Guests: a.store, Confirm: a.store, Ways: a.inviter.ways, Notice: a.store.PutNotice},
+		Answering: a.answering(ring),
+		Wait:      func(ctx context.Context, until time.Time) { pause(ctx, until.Sub(a.Now())) },
 	})
 }
 

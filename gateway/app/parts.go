@@ -195,7 +195,7 @@ func (a *App) newEars(ring *seal.Ring) *inbound.Ears {
 			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data, Author: "carillon"})
 			return err
 		},
-		Alerts: a.alerts, Spool: a.spool, Waiting: a.dispatch.Refresh, Guests: a.store, Swaps: a.rotas.TakeYes, Country: countries(a.Factories), Page: a.pages.Issue, Linking: inbound.Linking{Pages: a.store, Points: a.store, Digest: ring.Suppression().Of}, Notice: a.store.PutNotice, Alive: a.polledAlive(), PolledAll: func(channel gateway.ID, all bool) { a.listener.Polled(channel, all) }, Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
+		Alerts: a.answersTo(a.alerts), Spool: a.spool, Waiting: a.dispatch.Refresh, Guests: a.store, Swaps: a.rotas.TakeYes, Country: countries(a.Factories), Page: a.pages.Issue, Linking: inbound.Linking{Pages: a.store, Points: a.store, Digest: ring.Suppression().Of}, Notice: a.store.PutNotice, Alive: a.polledAlive(), PolledAll: func(channel gateway.ID, all bool) { a.listener.Polled(channel, all) }, Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
 		Count: func(channel gateway.ID, heard inbound.Heard) { count(event{channel, heard}) },
 	})
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/scheduler/rota"
@@ -32,6 +33,17 @@ func (a *App) onDuty(ctx context.Context, n gateway.OwnerNotice) gateway.ID {
 		a.Log.Warn("who is on duty for the inbox cannot be found; the group's owners are told", "group", n.GroupID, "error", err)
 	}
 	return turn.Member
+}
+
+// atDuty finds whom an alert asks by a rota.
+type atDuty struct{ rotas *rota.Desk }
+
+func (d atDuty) OnDuty(ctx context.Context, group gateway.ID, name string, at time.Time) ([]gateway.ID, error) {
+	turn, err := d.rotas.OnDuty(ctx, group, name, at)
+	if err != nil || turn.Member.IsZero() {
+		return nil, err
+	}
+	return []gateway.ID{turn.Member}, nil
 }
 
 var _ rota.Messenger = performer{}

@@ -233,7 +233,7 @@ func (s *server) addRoutes() {
 
 // memberPages are the paths of pages that members open. Requests are told of by these patterns, never by the tokens.
 var memberPages = [...]string{"GET /m/{token}", "GET /m/{token}/{view}", "POST /m/{token}/{view}", "GET /u/{token}", "POST /u/{token}",
-	"GET /j/{token}", "POST /j/{token}", "GET /y/{token}", "POST /y/{token}"}
+	"GET /j/{token}", "POST /j/{token}", "GET /y/{token}", "POST /y/{token}", "GET /a/{token}", "POST /a/{token}"}
 
 // serveReady says whether requests can be served now, and if not, why. What the watchdog found stands beside it, by code
 // alone, for anybody may ask: it is about all processes together, and that none served any more would mend nothing. The spool

@@ -101,6 +101,8 @@ type Options struct {
 	Heard func(ctx context.Context, channel gateway.ID, receipts []channels.Receipt) error
 	// CallbackURL is where a provider reports on one part of an attempt; empty: nowhere. Nil: nowhere ever.
 	CallbackURL func(channel, attempt gateway.ID, part int) string
+	// AnswerURL is the page where a member answers a message of hers that asks something; empty: there is none. Nil: nowhere ever.
+	AnswerURL func(group, delivery gateway.ID) string
 	// Deaf says whether a STOP on a channel may not be in the ledger yet: what is not urgent waits. Whoever sees that change
 	// calls Refresh. Nil: never.
 	Deaf    func(channel gateway.ID) bool
@@ -149,6 +151,9 @@ func (o *Options) complete() {
 	lasting(&o.Lease, 5*time.Minute)
 	lasting(&o.Grace, 10*time.Second)
 	lasting(&o.Forced, 5*time.Second)
+	if o.AnswerURL == nil {
+		o.AnswerURL = func(_, _ gateway.ID) string { return "" }
+	}
 	if o.CallbackURL == nil {
 		o.CallbackURL = func(_, _ gateway.ID, _ int) string { return "" }
 	}

@@ -95,6 +95,9 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 			return
 		}
 		m.Key = key(c, i)
+		if m.AnswerURL = ""; caps.Links && len(m.Part.Buttons) > 0 && c.Class != gateway.Account {
+			m.AnswerURL = l.d.o.AnswerURL(c.Group, c.Delivery)
+		}
 		m.CallbackURL = l.d.o.CallbackURL(c.Channel, c.Attempt, i)
 		begun := time.Now()
 		sent, err := sendSafely(l.clock.until(begun.Add(limit)), adapter, m)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +22,6 @@ const (
 	alertClear     = "all-clear"
 	alertWithdrawn = "alert-withdrawn"
 	alertQuestion  = "alert-question"
-	ackRequest     = "ack-request"
 	ackTaken       = "ack-taken"
 	ackThanks      = "ack-thanks"
 	exercisePrefix = "exercise-prefix"
@@ -53,13 +51,14 @@ func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gatew
 	if e.Window > 0 {
 		policy.Window = e.Window
 	}
-	words := gateway.Words{Sources: sources, Data: alertData(a, e, m.Code, &g, now), Alert: &gateway.AlertWords{Texts: a.Saying.Texts, Exercise: a.Exercise, Ask: e.Kind.Requests()}}
+	words := gateway.Words{Sources: sources, Data: alertData(a, e, m.Code, &g, now), Alert: &gateway.AlertWords{Texts: a.Saying.Texts, Exercise: a.Exercise}}
 	switch e.Kind {
 	case gateway.AlertSayClear:
 		words.Alert.Details = a.Saying.Clear
 	case gateway.AlertWithdraw:
 		words.Alert.Details = a.Saying.Withdrawn
 	}
+	words.Ask = asking(a, e, cmp.Or(m.Code, a.Reference))
 	expires := now.Add(policy.Expires)
 	if e.Kind.Says() && a.Saying.Until.Before(expires) { // or the alert's end
 		expires = a.Saying.Until
@@ -71,6 +70,18 @@ func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gatew
 	}
 	print := sha256.Sum256([]byte(b.Key)) // what is decided under a key does not change
 	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:]}, nil
+}
+
+// asking says what a message of an alert asks: whom the policy asks, to take charge; whoever is told of a danger to life, how
+// she is. No message asks both.
+func asking(a *gateway.AlertCase, e *gateway.AlertEffect, number string) *gateway.AskWords {
+	switch {
+	case e.Kind.Requests():
+		return &gateway.AskWords{Alert: a.ID, Number: number, Answers: []gateway.AlertAnswer{gateway.AnswerTake}}
+	case e.Kind.Says() && a.DangerToLife:
+		return &gateway.AskWords{Alert: a.ID, Number: a.Reference, Answers: []gateway.AlertAnswer{gateway.AnswerSafe, gateway.AnswerHelp}}
+	}
+	return nil
 }
 
 // wordingOf names the text of an effect; new steps of an alert that was updated say the update.
@@ -127,7 +138,7 @@ func alertData(a *gateway.AlertCase, e *gateway.AlertEffect, code string, g *gat
 		ended = a.EndedAt
 	}
 	data := map[string]string{"danger": danger, "until": instant(a.Saying.Until), "next": instant(a.Saying.Next), "ended": instant(ended), "code": cmp.Or(code, a.Reference),
-		"who": e.Who.Role(), "contact": contact, "replies": strconv.FormatBool(true)}
+		"who": e.Who.Role(), "contact": contact}
 	for _, locale := range slices.Sorted(maps.Keys(a.Saying.Texts)) {
 		maps.Copy(data, partsOf(a.Saying.Texts[locale], contact))
 		break
@@ -140,11 +151,11 @@ func partsOf(t gateway.AlertText, contact string) map[string]string {
 }
 
 // frames are the texts around an alert's.
-type frames struct{ request, prefix, suffix *templates.Set }
+type frames struct{ prefix, suffix *templates.Set }
 
 func (t *texts) withAlert(wording wordingSource) error {
 	t.alert, t.shipped = &frames{}, true
-	for name, set := range map[string]**templates.Set{ackRequest: &t.alert.request, exercisePrefix: &t.alert.prefix, exerciseSuffix: &t.alert.suffix} {
+	for name, set := range map[string]**templates.Set{exercisePrefix: &t.alert.prefix, exerciseSuffix: &t.alert.suffix} {
 		var err error
 		if *set, err = piece(wording, name, t.data); err != nil {
 			return gateway.Faultf(gateway.CodeInvalid, "the group's own text %q cannot be used: %w", name, err)
@@ -153,7 +164,7 @@ func (t *texts) withAlert(wording wordingSource) error {
 	return nil
 }
 
-// renderAlert writes an alert in one language: an exercise says so first and last, and a request stands behind the text.
+// renderAlert writes an alert in one language: an exercise says so first and last.
 func (t *texts) renderAlert(text templates.Result, r templates.Reader, base templates.Data) (content.Document, error) {
 	w := t.b.Words.Alert
 	data := maps.Clone(base)
@@ -183,13 +194,6 @@ func (t *texts) renderAlert(text templates.Result, r templates.Reader, base temp
 			return ""
 		}
 		return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
-	}
-	if w.Ask {
-		request, err := frame(t.alert.request)
-		if err != nil {
-			return doc, err
-		}
-		doc.Blocks, doc.Short = append(slices.Clone(doc.Blocks), request.Blocks...), short(doc.Short, request.Short)
 	}
 	if w.Exercise {
 		first, err := frame(t.alert.prefix)

@@ -67,6 +67,7 @@ type Options struct {
 
 	Languages []string // the coalition's: tried behind those of a reader and her group
 
+	Pages     bool   // members can answer alerts on pages of this instance
 	Rivals    bool   // other processes may plan the same broadcast: whoever finds that another is ahead leaves it to him
 	Elsewhere func() // has the processes that plan look; nil: this one plans
 }

@@ -36,7 +36,7 @@ func (t *texts) call(v *version, text templates.Result, reader templates.Reader,
 		case err != nil:
 			named.err = err
 		case fills:
-			named = t.compose(doc, w, v.versionKey)
+			named = t.composeAsking(doc, w, v.versionKey, false)
 		default:
 			named = composed{rendering: c.rendering, parts: c.parts}
 		}

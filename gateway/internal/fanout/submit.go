@@ -276,7 +276,7 @@ func (f *Fanout) ways(group, avoid gateway.ID) []way {
 		}
 		if a, ok := f.channels.Adapter(c.ID); ok {
 			caps := a.Capabilities()
-			ways = append(ways, way{kind: c.Kind, channel: c, adapter: a, short: caps.Short, public: caps.Public})
+			ways = append(ways, way{kind: c.Kind, channel: c, adapter: a, short: caps.Short, public: caps.Public, answers: f.answersOver(caps)})
 		}
 	}
 	return ways

@@ -32,6 +32,7 @@ type way struct {
 	adapter channels.Adapter
 	short   bool // it carries text messages: their short form, where there is one
 	public  bool // everybody reads what leaves over it
+	answers gateway.AnswerWay
 }
 
 // texts is everything that is said in one broadcast, composed when first needed and then kept. It is used by one
@@ -46,10 +47,11 @@ type texts struct {
 	personal bool           // main calls members by name
 	shipped  bool           // main is a shipped text
 	data     templates.Data
-	event    *about  // nil: it is about none
-	week     *week   // it is about none
-	alert    *frames // it is of none
-	edition  *pieces // adds to data what is said in each language; nil: nothing
+	asking   []*templates.Set // the requests beneath the text, for Words.Ask
+	event    *about           // nil: it is about none
+	week     *week            // it is about none
+	alert    *frames          // it is of none
+	edition  *pieces          // adds to data what is said in each language; nil: nothing
 	group    gateway.Group
 	home     place // the group's
 	ways     []way
@@ -121,6 +123,11 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 	}
 	if t.main, err = templates.NewLooseSet(b.Words.Sources); err != nil {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the text cannot be read: %w", err)
+	}
+	if b.Words.Ask != nil {
+		if err := t.withAsk(b.Words.Ask, neutral); err != nil {
+			return nil, err
+		}
 	}
 	if b.Words.Event != nil {
 		if err := t.withEvent(b.Words.Event, neutral); err != nil {
@@ -251,7 +258,7 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 		}
 		for i, w := range t.ways {
 			if v.byKind[i].err = err; err == nil {
-				v.byKind[i] = t.compose(doc, w, key)
+				v.byKind[i] = t.composeAsking(doc, w, key, neutral)
 				t.count(&v.byKind[i])
 			}
 		}

@@ -76,12 +76,12 @@ type Parts struct {
 	Duty     Duty
 	Guests   Guests
 	Swaps    Duties                                            // nil: a yes is never one to a swap of duty
-	Alerts   gateway.Acknowledger                              // takes answers to alerts; nil: nobody does
 	Country  func(kind string, address gateway.Private) string // as of gateway.PointRef
 
 	// Page sends a member a link to her own page, to that contact point; the key makes it happen once. Nil: there are no pages.
 	Page    func(ctx context.Context, group, member, point gateway.ID, key string) error
 	Linking Linking
+	Alerts  Alerts                                                 // the zero value: there are none
 	Notice  func(ctx context.Context, n gateway.OwnerNotice) error // keeps what owners must be told; nil: nobody is
 	Spool   *spool.Spool                                           // keeps what webhooks bring while the ledger cannot; nil: the provider is to call again
 	// Waiting is called when the first event of a channel is spooled, and after some were replayed; nil: nobody asks.
@@ -111,7 +111,9 @@ const (
 	HeardHelp     Heard = "help"
 	HeardPage     Heard = "page"
 	HeardLink     Heard = "link"     // LINK, UNLINK or the code of a link
-	HeardAck      Heard = "ack"      // an answer to an alert
+	HeardAck      Heard = "ack"      // somebody takes charge of an alert
+	HeardReport   Heard = "report"   // somebody says how she is
+	HeardCall     Heard = "call"     // for help, which raised an alert
 	HeardJoin     Heard = "join"     // the code of an invitation
 	HeardGuess    Heard = "guess"    // a code that is none
 	HeardLimited  Heard = "limited"  // a code that was not listened to, or not answered: there are too many, or from too far
@@ -127,11 +129,12 @@ const (
 )
 
 // Heards lists all of them, so that counters can begin at zero.
-var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardLink, HeardAck, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardLimit, HeardSpooled, HeardFailure, HeardSilence}
+var Heards = [...]Heard{HeardReceipt, HeardSignal, HeardStop, HeardStart, HeardYes, HeardPause, HeardLanguage, HeardHelp, HeardPage, HeardLink, HeardAck, HeardReport, HeardCall, HeardJoin, HeardGuess, HeardLimited, HeardMessage, HeardStranger, HeardAgain, HeardForgery, HeardNonsense, HeardLimit, HeardSpooled, HeardFailure, HeardSilence}
 
 // Ears hear. They are safe for concurrent use.
 type Ears struct {
 	Parts
+	loud    Answer // as Parts.Answer was given: not limited
 	turns   *turns
 	crowds  sync.Map // channel → *sync.Mutex: of webhooks that say nothing urgent
 	own     sync.Map // channel → map[string][]string: words of its groups' own by command, as they were when somebody wrote last
@@ -164,10 +167,11 @@ func New(p Parts) *Ears {
 	if p.Count == nil {
 		p.Count = func(gateway.ID, Heard) {}
 	}
+	loud := p.Answer
 	if p.Limits != nil {
 		p.Answer = limited(p)
 	}
-	return &Ears{Parts: p, turns: newTurns(), done: newMemory(), look: make(chan struct{}, 1), spooled: make(chan struct{}, 1)}
+	return &Ears{Parts: p, loud: loud, turns: newTurns(), done: newMemory(), look: make(chan struct{}, 1), spooled: make(chan struct{}, 1)}
 }
 
 // limited is Answer, so often at most for each contact point: two machines must not answer each other for ever.
@@ -194,13 +198,15 @@ func limited(p Parts) Answer {
 // Hear takes events of one channel, in their order, and returns once everything that matters of them is in the ledger.
 // After an error the same events are to come again: what was done is not done twice.
 func (e *Ears) Hear(ctx context.Context, ch gateway.Channel, events []channels.Event) error {
-	return e.hear(ctx, ch, events, e.turns.take)
+	_, err := e.hear(ctx, ch, events, e.turns.take)
+	return err
 }
 
 // turn waits for a person's turn and returns what ends it.
 type turn func(channel gateway.ID, from channels.Address) (end func())
 
-func (e *Ears) hear(ctx context.Context, ch gateway.Channel, events []channels.Event, take turn) error {
+// hear says besides what became of what somebody did last among the events.
+func (e *Ears) hear(ctx context.Context, ch gateway.Channel, events []channels.Event, take turn) (said channels.Outcome, err error) {
 	var receipts []channels.Receipt
 	people := false
 	for _, event := range events {
@@ -212,22 +218,22 @@ func (e *Ears) hear(ctx context.Context, ch gateway.Channel, events []channels.E
 	}
 	if len(receipts) > 0 {
 		if err := e.Receipts.Observe(ctx, ch.ID, receipts); err != nil {
-			return fmt.Errorf("apply receipts: %w", err)
+			return said, fmt.Errorf("apply receipts: %w", err)
 		}
 	}
 	if !people {
-		return nil
+		return said, nil
 	}
 	groups, err := e.served(ctx, ch)
 	if err != nil {
-		return err
+		return said, err
 	}
 	for i := range events {
-		if err := e.hearPerson(ctx, ch, groups, &events[i], events, take); err != nil {
-			return err
+		if err := e.hearPerson(ctx, ch, groups, &events[i], events, take, &said); err != nil {
+			return said, err
 		}
 	}
-	return nil
+	return said, nil
 }
 
 // served lists the groups that use a channel.
@@ -247,7 +253,7 @@ func (e *Ears) served(ctx context.Context, ch gateway.Channel) ([]gateway.Group,
 }
 
 // hearPerson takes one thing that a person wrote or did. What one person does is taken one after the other.
-func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gateway.Group, event *channels.Event, beside []channels.Event, take turn) error {
+func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gateway.Group, event *channels.Event, beside []channels.Event, take turn, said *channels.Outcome) error {
 	from, ok := personOf(event)
 	if !ok {
 		return nil
@@ -262,7 +268,7 @@ func (e *Ears) hearPerson(ctx context.Context, ch gateway.Channel, groups []gate
 		e.Count(ch.ID, HeardAgain)
 		return nil
 	}
-	v := visit{Ears: e, ch: ch, groups: groups, from: gateway.Private(from.Reveal()), event: event, key: key, at: event.At}
+	v := visit{Ears: e, ch: ch, groups: groups, from: gateway.Private(from.Reveal()), event: event, key: key, at: event.At, said: said}
 	if v.at.IsZero() {
 		v.at = e.Now()
 	}

@@ -21,6 +21,9 @@ const usualBody = 16 << 10
 // (www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides), and whoever comes second may have to wait for the first.
 const hookTime = 5 * time.Second
 
+// replyTime is how long an adapter may ask its provider before a webhook is answered.
+const replyTime = 3 * time.Second
+
 // ServeHTTP takes the webhook of the channel that the path's wildcard "channel" names. It answers 200 once everything is
 // stored or spooled, 503 if the provider is to call again, 403 to a forgery and 404 for a channel that is not there, the last two
 // without a word that helps anybody who tries. Whoever serves it may have set X-Request-Id; the log names that.
@@ -56,7 +59,8 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not understood", http.StatusBadRequest)
 		return
 	}
-	if err := e.take(context.WithoutCancel(r.Context()), ch, events); err != nil { // a provider that hangs up does not undo what it said
+	said, err := e.take(context.WithoutCancel(r.Context()), ch, events)
+	if err != nil { // a provider that hangs up does not undo what it said
 		e.Count(ch.ID, HeardFailure)
 		e.Log.Error("what a provider reports cannot be stored; it is to call again", "request", id, "channel", ch.ID, "error", err)
 		w.Header().Set("Retry-After", "5")
@@ -64,7 +68,10 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if replier, ok := adapter.(channels.Replier); ok {
-		if kind, reply := replier.WebhookReply(body); len(reply) > 0 {
+		ctx, cancel := context.WithTimeout(r.Context(), replyTime)
+		kind, reply := replier.WebhookReply(ctx, body, said)
+		cancel()
+		if len(reply) > 0 {
 			w.Header().Set("Content-Type", kind)
 			_, _ = w.Write(reply) // the provider has hung up: nothing is lost
 			return

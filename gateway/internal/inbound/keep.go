@@ -37,13 +37,13 @@ func (e *Ears) behind(channel gateway.ID) bool {
 
 // take hears the events of one webhook. What the ledger cannot store is spooled; and so is, while anything of its channel
 // waits there, what comes behind it, except for receipts, whose order means nothing. Nobody overtakes herself: her turn
-// lasts until her events have their place.
-func (e *Ears) take(ctx context.Context, ch gateway.Channel, events []channels.Event) error {
+// lasts until her events have their place. It says what became of what she did, if that is known yet.
+func (e *Ears) take(ctx context.Context, ch gateway.Channel, events []channels.Event) (said channels.Outcome, err error) {
 	defer e.queue(ch.ID, events)()
 	if e.Spool == nil {
 		ctx, cancel := context.WithTimeout(ctx, hookTime)
 		defer cancel()
-		return e.Hear(ctx, ch, events)
+		return e.hear(ctx, ch, events, e.turns.take)
 	}
 	named(events)
 	defer e.turns.takeAll(ch.ID, events)()
@@ -51,9 +51,9 @@ func (e *Ears) take(ctx context.Context, ch gateway.Channel, events []channels.E
 	if !waits {
 		bounded, cancel := context.WithTimeout(ctx, hookTime)
 		defer cancel()
-		cause := e.hear(bounded, ch, events, noTurn)
+		said, cause := e.hear(bounded, ch, events, noTurn)
 		if cause == nil {
-			return nil
+			return said, nil
 		}
 		e.Log.Warn("the ledger cannot store what a provider reports; it goes to the spool", "channel", ch.ID, "error", cause)
 		first := !e.behind(ch.ID)
@@ -66,14 +66,14 @@ func (e *Ears) take(ctx context.Context, ch gateway.Channel, events []channels.E
 	}
 	if err != nil {
 		e.Waiting()
-		return err
+		return said, err
 	}
 	e.Count(ch.ID, HeardSpooled)
 	select {
 	case e.spooled <- struct{}{}:
 	default:
 	}
-	return nil
+	return said, nil
 }
 
 // queue has webhooks of a channel wait for one another that hold nothing but what people write to be read, and returns what lets
@@ -265,7 +265,7 @@ func (r *round) begin(ctx context.Context, record spool.Record) error {
 			return
 		}
 		bounded, cancel := context.WithTimeout(ctx, hookTime)
-		err := r.e.hear(bounded, ch, events, noTurn)
+		_, err := r.e.hear(bounded, ch, events, noTurn)
 		cancel()
 		if err == nil {
 			err = r.e.Spool.Remove(record)

@@ -53,8 +53,8 @@ func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
 
 // told is an event on the wire; addresses do not survive encoding by themselves.
 type told struct {
-	ID, From, Text, Signal, Moved, Receipt, ReplyTo string
-	At                                              time.Time
+	ID, From, Text, Action, Signal, Moved, Receipt, ReplyTo string
+	At                                                      time.Time
 }
 
 func (w *wire) ParseWebhook(r *http.Request, body []byte) ([]channels.Event, error) {
@@ -83,12 +83,14 @@ func (t told) event() channels.Event {
 	case t.Signal != "":
 		e.Signal = &channels.Signal{Kind: channels.SignalKind(t.Signal), Address: channels.Address(t.From), NewAddr: channels.Address(t.Moved)}
 	default:
-		e.Inbound = &channels.Inbound{From: channels.Address(t.From), Text: t.Text, ReplyTo: t.ReplyTo}
+		e.Inbound = &channels.Inbound{From: channels.Address(t.From), Text: t.Text, Action: t.Action, ReplyTo: t.ReplyTo}
 	}
 	return e
 }
 
-func (w *wire) WebhookReply([]byte) (string, []byte) { return "text/xml", []byte("<Response/>") }
+func (w *wire) WebhookReply(context.Context, []byte, channels.Outcome) (string, []byte) {
+	return "text/xml", []byte("<Response/>")
+}
 
 func (w *wire) Poll(ctx context.Context, cursor string) ([]channels.Event, string, error) {
 	select {
@@ -121,7 +123,9 @@ type stage struct {
 	heard           map[inbound.Heard]int
 	receipts        []channels.Receipt
 	later           time.Duration // by which the ledger's clock is wound
-	broken          error         // what the store answers, if anything is wrong with it
+	alerts          inbound.Alerts
+	out             []string // of alerts, and the number and who it was
+	broken          error    // what the store answers, if anything is wrong with it
 }
 
 func newRing(t *testing.T) *seal.Ring {
@@ -184,8 +188,11 @@ func (st *stage) channel(c gateway.Channel) gateway.Channel {
 func (st *stage) newEars() *inbound.Ears {
 	return inbound.New(inbound.Parts{
 		Linking: inbound.Linking{Pages: st.s, Points: st.s, Digest: newRing(st.t).Suppression().Of}, Notice: st.s.PutNotice,
-		Channels: st, Receipts: st, Members: st.s, Groups: st, Consents: st.s, Inbox: st, Cursors: st.s, Limits: st.s, Guests: st.s, Country: countryOf, Polls: true, Spool: st.spool, Now: st.now, Pause: time.Millisecond,
+		Alerts: st.alerts, Channels: st, Receipts: st, Members: st.s, Groups: st, Consents: st.s, Inbox: st, Cursors: st.s, Limits: st.s, Guests: st.s, Country: countryOf, Polls: true, Spool: st.spool, Now: st.now, Pause: time.Millisecond,
 		Wishes: st.s, Answer: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
+			st.mu.Lock()
+			st.out = append(st.out, strings.Join(strings.Fields(strings.Join([]string{wording, data["code"], data["codes"], data["who"]}, " ")), " "))
+			st.mu.Unlock()
 			_, err := st.f.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data})
 			return err
 		},

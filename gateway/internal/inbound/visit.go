@@ -24,6 +24,7 @@ type visit struct {
 	event  *channels.Event
 	key    memoryKey
 	at     time.Time
+	said   *channels.Outcome // to her at once, where her provider shows it
 }
 
 // known is a group that has this address, and whose it is.
@@ -81,13 +82,15 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	if link != nil {
 		u.meaning = proves
 	}
-	var answers []ackOf
-	if u.meaning == nothing {
-		if answers, err = v.answersAlert(ctx, text); err != nil {
-			return err
-		}
-		if len(answers) > 0 {
-			u.meaning, owners = takes, ownersOf(answers)
+	var answer *reply
+	switch u.meaning {
+	case nothing, takes, isSafe, needs:
+		answer = v.replyIn(text, u, owners)
+		if u.meaning = nothing; answer != nil {
+			u.meaning = meaning(answer.AlertAnswer)
+			if answer.AlertAnswer == gateway.AnswerHelp {
+				u.meaning = needs
+			}
 		}
 	}
 	reference, of, at := "", known{}, time.Time{}
@@ -114,6 +117,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		}
 	}
 	word := u.meaning
+	if answer != nil && answer.bare { // it may be something else, which people read
+		word = nothing
+	}
 	fresh, err := v.keep(ctx, owners, text, word)
 	if err != nil {
 		return err
@@ -125,11 +131,23 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 			if late, err := v.overtaken(ctx, owners, word); err != nil || late {
 				return err
 			}
-		case joins, takes: // asking again is no harm: its key makes it happen once
+		case joins: // asking again is no harm: its key makes it happen once
 		default:
 			if word == nothing && !u.within || v.Now().Sub(v.at) > repeatWithin {
 				return nil
 			}
+		}
+	}
+	if answer != nil {
+		taken, err := v.replies(ctx, owners, *answer)
+		if err != nil || taken {
+			return err
+		}
+		word = nothing
+	}
+	if word == help || word == nothing && emergency(text) {
+		if err := v.cry(ctx, owners); err != nil {
+			return err
 		}
 	}
 	if fresh && (word == start || word == yes || word == joins) {
@@ -190,9 +208,6 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		v.Count(v.ch.ID, HeardHelp)
 		v.tellGenuine(ctx, of, reference, at)
 		return nil
-	case takes:
-		v.Count(v.ch.ID, HeardAck)
-		return v.takeCharge(ctx, answers)
 	case joins:
 		v.Count(v.ch.ID, HeardJoin)
 		return v.join(ctx, *invitation)
@@ -246,12 +261,12 @@ func (v *visit) keep(ctx context.Context, owners []known, text string, word mean
 		}
 		owners = []known{{group: v.groups[0]}}
 	}
-	waits := word == nothing || word == help && cries(text)
+	waits := word == nothing || word == needs || word == help && cries(text)
 	for _, k := range owners {
 		isNew, err := v.Inbox.Receive(ctx, gateway.InboundMessage{
 			ID: gateway.NewID(), GroupID: k.group.ID, ChannelID: v.ch.ID, EventID: v.eventID(), MemberIDs: k.ids, Kind: v.ch.Kind,
 			From: v.from, Text: gateway.Private(text), Meaning: string(word), At: v.at,
-			ReplyTo: v.event.Inbound.ReplyTo, Waits: waits, Urgent: waits && emergency(text),
+			ReplyTo: v.event.Inbound.ReplyTo, Waits: waits, Urgent: waits && (word == needs || emergency(text)),
 		})
 		if err != nil {
 			return false, fmt.Errorf("keep a message: %w", err)

@@ -24,7 +24,6 @@ const (
 	help    meaning = "help"      // also who writes
 	asks    meaning = "reference" // whether a message is genuine
 	page    meaning = "page"      // her own
-	takes   meaning = "ack"       // takes charge of an alert
 	no      meaning = "no"        // she was asked whether STOP in a sentence was meant, and it was not
 )
 
@@ -33,6 +32,7 @@ type understood struct {
 	meaning meaning
 	days    int    // of a pause, from 0
 	locale  string // of tongue; empty: none that we have
+	number  string // of an alert that is answered; empty: none
 	within  bool   // with no other meaning: somewhere in it stands a word for STOP
 }
 
@@ -117,6 +117,22 @@ func command(key string, locales []string, own map[string][]string) (understood,
 		return understood{meaning: no}, true
 	case templates.CommandPause:
 		return understood{meaning: pause, days: pauseDays}, true
+	case templates.CommandTake:
+		return understood{meaning: takes}, true
+	case templates.CommandSafe:
+		return understood{meaning: isSafe}, true
+	case templates.CommandNeed:
+		return understood{meaning: needs}, true
+	}
+	if word, number := behind(key); number != "" {
+		switch find(word, locales, own) {
+		case templates.CommandTake:
+			return understood{meaning: takes, number: number}, true
+		case templates.CommandSafe:
+			return understood{meaning: isSafe, number: number}, true
+		case templates.CommandNeed:
+			return understood{meaning: needs, number: number}, true
+		}
 	}
 	words := strings.Fields(key)
 	for i := len(words) - 1; i > 0; i-- { // a command and what belongs to it

@@ -27,6 +27,7 @@ type Store interface {
 	gateway.Inbox
 	gateway.Conversations
 	gateway.Answers
+	gateway.AlertReports
 	gateway.Renderings
 	gateway.Reviews
 	gateway.Access

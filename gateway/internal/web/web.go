@@ -1,6 +1,6 @@
 // Package web serves pages: /m/{token}, where a member sees what is held of her and decides about it, /u/{token}, where mail is
 // stopped, /j/{token}, where an invitation shows the ways into a group, /y/{token}, where whoever gave a mail address there
-// says yes, and /r/{edition}, an edition of a report that everybody may read. They are plain HTML without script, cookies or
+// says yes, /a/{token}, where an alert is answered, and /r/{edition}, an edition of a report that everybody may read. They are plain HTML without script, cookies or
 // anything of third parties, in the reader's language. A GET changes nothing; every change is a POST with a form's token.
 package web
 
@@ -55,6 +55,7 @@ type Options struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	Joining
+	Answering
 }
 
 // Sent reads what became of a message.
@@ -108,6 +109,8 @@ func New(o Options) (*Server, error) {
 	s.mux.HandleFunc("POST /u/{token}", s.leave)
 	s.mux.HandleFunc("GET /j/{token}", s.invite)
 	s.mux.HandleFunc("POST /j/{token}", s.giveAddress)
+	s.mux.HandleFunc("GET /a/{token}", s.alertPage)
+	s.mux.HandleFunc("POST /a/{token}", s.reply)
 	s.mux.HandleFunc("GET /y/{token}", s.question)
 	s.mux.HandleFunc("POST /y/{token}", s.agree)
 	return s, nil

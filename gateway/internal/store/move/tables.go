@@ -127,6 +127,7 @@ var Tables = []Table{
 	{Name: "rotas", From: "rotas t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "name text", "revision int", "next_at int", "body_sealed bytes")},
 	{Name: "page_links", From: "page_links t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "member_id uuid", "point_id uuid", "digest bytes", "created_at int", "expires_at int", "codes int",
 		"code_digest bytes", "code_until int", "code_tries int")},
+	{Name: "alert_reports", From: "alert_reports t", Key: "t.group_id, t.alert_id, t.member_id", Columns: columns("group_id uuid", "alert_id uuid", "member_id uuid", "answer int", "way text", "shared bool", "at int")},
 	{Name: "invitations", From: "invitations t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "code_index bytes", "link_digest bytes", "label text", "author text", "topics text", "tags text",
 		"locale text", "uses int", "used int", "created_at int", "expires_at int", "revoked_at int")},
 	{Name: "enrolments", From: "enrolments t", Key: "t.group_id, t.member_id", Columns: columns("group_id uuid", "member_id uuid", "invitation_id uuid", "point_id uuid", "topics text", "wording text", "locale text",

@@ -14,7 +14,7 @@ import (
 )
 
 // big are the tables with a row for each member or message. No statement may read one from end to end.
-var big = []string{"members", "contact_points", "consents", "suppressions", "suppressions_everywhere", "import_changes", "broadcasts", "renderings", "schedules", "occurrences", "deliveries", "attempts", "refs", "inbounds", "inbound_members", "threads", "thread_replies", "requests", "tallies"}
+var big = []string{"members", "contact_points", "consents", "suppressions", "suppressions_everywhere", "import_changes", "broadcasts", "renderings", "schedules", "occurrences", "deliveries", "attempts", "refs", "inbounds", "inbound_members", "threads", "thread_replies", "requests", "tallies", "alert_reports"}
 
 // texts gathers the statements that ledgers ran.
 type texts struct {

@@ -114,6 +114,14 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 		}); err != nil {
 			return err
 		}
+		if err := t.query(overReports, []any{t.now - gateway.KeepAlertReports.Microseconds(), limit}, func(r pgx.Rows) error {
+			var member gateway.ID
+			err := r.Scan(&group, &id, &member)
+			forget("DELETE FROM alert_reports WHERE group_id = $1 AND alert_id = $2 AND member_id = $3", group, id, member)
+			return err
+		}); err != nil {
+			return err
+		}
 		if err := t.send(batch); err != nil {
 			return err
 		}

@@ -181,6 +181,7 @@ var eraseStatements = [...]string{
 	"DELETE FROM page_links INDEXED BY page_links_member WHERE group_id = ?1 AND member_id = ?2",
 	"DELETE FROM enrolments WHERE group_id = ?1 AND member_id = ?2",
 	"UPDATE rotas SET next_at = 1 WHERE group_id = ?1 AND ?2 IS NOT NULL", // a turn of hers is a gap now
+	"DELETE FROM alert_reports INDEXED BY alert_reports_member WHERE group_id = ?1 AND member_id = ?2",
 }
 
 // Evidence lists a member's consents, oldest first.

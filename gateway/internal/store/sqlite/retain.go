@@ -97,6 +97,10 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
+	reports, err := t.exec(forgetReports, t.now-gateway.KeepAlertReports.Microseconds(), limit)
+	if err != nil {
+		return 0, false, err
+	}
 	drafts, err := t.exec(forgetDrafts, t.now, limit)
 	if err != nil {
 		return 0, false, err
@@ -110,5 +114,5 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 		return 0, false, err
 	}
 	said, most, err := t.retainThreads(limit)
-	return n + alerts + answers + events + told + guests + tries + runs + links + claims + drafts + released + said, max(len(over), alerts, answers, events, told, guests, tries, runs, links, claims, drafts, released, most) >= limit, err
+	return n + alerts + reports + answers + events + told + guests + tries + runs + links + claims + drafts + released + said, max(len(over), alerts, reports, answers, events, told, guests, tries, runs, links, claims, drafts, released, most) >= limit, err
 }

@@ -124,6 +124,7 @@ func run(t *testing.T, open Open) {
 		{"conversations go with a member", threadsErased},
 		{"conversations are forgotten in time", threadsRetained},
 		{"what left for a member is found", sentTo},
+		{"what members say of themselves during an alert", alertReports},
 		{"wordings and renderings", wordings},
 		{"reviews of texts", reviews},
 		{"tokens", tokens},

@@ -1,0 +1,35 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+)
+
+const (
+	putReport = "INSERT INTO alert_reports (group_id, alert_id, member_id, answer, way, shared, at) SELECT ?1,?2,?3,?4,?5,?6,?7 WHERE EXISTS (SELECT 1 FROM members WHERE group_id = ?1 AND id = ?3) " +
+		"ON CONFLICT (group_id, alert_id, member_id) DO UPDATE SET answer = excluded.answer, way = excluded.way, shared = excluded.shared, at = excluded.at WHERE excluded.at > alert_reports.at OR excluded.at = alert_reports.at AND excluded.answer <> alert_reports.answer"
+	reportsQuery  = "SELECT group_id, alert_id, member_id, answer, way, shared, at FROM alert_reports WHERE group_id = ? AND alert_id = ? AND member_id > ? ORDER BY member_id LIMIT ?"
+	forgetReports = "DELETE FROM alert_reports WHERE (group_id, alert_id, member_id) IN (SELECT group_id, alert_id, member_id FROM alert_reports WHERE at <= ? LIMIT ?)"
+)
+
+// PutAlertReport keeps what a member said of herself.
+func (s *Store) PutAlertReport(ctx context.Context, r gateway.AlertReport) (kept bool, err error) {
+	err = s.write.do(ctx, true, func(t *txn) error {
+		n, err := t.exec(putReport, r.GroupID[:], r.AlertID[:], r.MemberID[:], row.PlaceOf(r.Answer), r.Way, r.Shared, row.ToMicros(r.At))
+		kept = n > 0
+		return err
+	})
+	return kept, err
+}
+
+// AlertReports lists what was said during an alert.
+func (s *Store) AlertReports(ctx context.Context, group, alert, after gateway.ID, limit int) ([]gateway.AlertReport, error) {
+	kept, err := list(ctx, s, reportsQuery, []any{group[:], alert[:], after[:], limit}, func(r *row.Report) []any {
+		return []any{&r.GroupID, &r.AlertID, &r.MemberID, &r.Place, &r.Way, &r.Shared, &r.At}
+	})
+	return row.Reports(kept), err
+}
+
+var _ gateway.AlertReports = (*Store)(nil)
