@@ -16,6 +16,8 @@ import (
 // plain is an adapter that writes documents as they are.
 type plain struct{ channels.Adapter }
 
+func (plain) Capabilities() channels.Capabilities { return channels.Capabilities{} }
+
 func (plain) Compose(doc content.Document) ([]channels.Part, error) {
 	return []channels.Part{{Text: doc.Plain(), Cost: 1}}, nil
 }

@@ -13,15 +13,16 @@ import (
 )
 
 const (
-	alertQuery   = "SELECT " + row.AlertColumns + ", body_sealed, saying_sealed FROM alerts WHERE "
-	alertByRef   = "group_id = ? AND reference = ? AND recent = 1"
-	dueAlerts    = "due_at > 0 AND due_at <= ? ORDER BY due_at LIMIT ?"
-	nextAlert    = "SELECT due_at FROM alerts WHERE due_at > 0 AND due_at > ? ORDER BY due_at LIMIT 1"
-	eventsOf     = "SELECT key, body_sealed FROM alert_events WHERE group_id = ? AND alert_id = ? AND no > ? ORDER BY no LIMIT ?"
-	castsOf      = "SELECT b.no, a.asks FROM alert_broadcasts a JOIN broadcasts b ON b.group_id = a.group_id AND b.id = a.broadcast_id WHERE a.group_id = ? AND a.alert_id = ? AND a.says = 1"
-	askedQuery   = "SELECT 1 FROM deliveries WHERE group_no = ? AND broadcast_no = ? AND member_id = ?"
-	recentAlerts = "SELECT id FROM alerts WHERE group_id = ? AND recent = 1 AND id < ? ORDER BY id DESC LIMIT ?"
-	overAlerts   = "SELECT group_id, id, recent FROM alerts WHERE forget_at > 0 AND forget_at <= ? ORDER BY forget_at LIMIT ?"
+	alertQuery    = "SELECT " + row.AlertColumns + ", body_sealed, saying_sealed FROM alerts WHERE "
+	alertByRef    = "group_id = ? AND reference = ? AND recent = 1"
+	dueAlerts     = "due_at > 0 AND due_at <= ? ORDER BY due_at LIMIT ?"
+	nextAlert     = "SELECT due_at FROM alerts WHERE due_at > 0 AND due_at > ? ORDER BY due_at LIMIT 1"
+	eventsOf      = "SELECT key, body_sealed FROM alert_events WHERE group_id = ? AND alert_id = ? AND no > ? ORDER BY no LIMIT ?"
+	castsOf       = "SELECT b.no, a.asks FROM alert_broadcasts a JOIN broadcasts b ON b.group_id = a.group_id AND b.id = a.broadcast_id WHERE a.group_id = ? AND a.alert_id = ? AND a.says = 1"
+	askedQuery    = "SELECT 1 FROM deliveries WHERE group_no = ? AND broadcast_no = ? AND member_id = ?"
+	policiesQuery = "SELECT id, name, revision, body FROM alert_policies WHERE group_id = ? ORDER BY name"
+	recentAlerts  = "SELECT id FROM alerts WHERE group_id = ? AND recent = 1 AND id < ? ORDER BY id DESC LIMIT ?"
+	overAlerts    = "SELECT group_id, id, recent FROM alerts WHERE forget_at > 0 AND forget_at <= ? ORDER BY forget_at LIMIT ?"
 )
 
 // PutAlert keeps an alert with what happened to it, submits and stops, in one transaction.
@@ -328,7 +329,7 @@ func (s *Store) PutAlertPolicy(ctx context.Context, p gateway.AlertPolicy) (gate
 func (s *Store) AlertPolicies(ctx context.Context, group gateway.ID) ([]gateway.AlertPolicy, error) {
 	all := []gateway.AlertPolicy{}
 	err := s.reading(ctx, func(c *lite.Conn) error {
-		return query(c, "SELECT id, name, revision, body FROM alert_policies WHERE group_id = ? ORDER BY name", []any{group[:]}, func(r *lite.Stmt) error {
+		return query(c, policiesQuery, []any{group[:]}, func(r *lite.Stmt) error {
 			var p gateway.AlertPolicy
 			var id gateway.ID
 			var name, body string

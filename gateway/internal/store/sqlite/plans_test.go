@@ -59,6 +59,8 @@ var hot = map[string]struct {
 	"due alerts":  {alertQuery + dueAlerts, []string{"alerts USING INDEX alerts_due (due_at>? AND due_at<?)"}},
 	"next alert":  {nextAlert, []string{"alerts USING COVERING INDEX alerts_due (due_at>?)"}},
 	"over alerts": {overAlerts, []string{"alerts USING INDEX alerts_forget (forget_at>? AND forget_at<?)"}},
+	"unanswered":  {"SELECT reference FROM alerts INDEXED BY alerts_unanswered WHERE state = 'nobody acknowledged'", []string{"alerts USING INDEX alerts_unanswered"}},
+	"policies":    {policiesQuery, []string{"alert_policies USING INDEX alert_policies_name (group_id=?)"}},
 	"alert left":  {leftQuery, []string{"d USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id=?)", "a USING INTEGER PRIMARY KEY"}},
 
 	"guests":     {guestsQuery, []string{"enrolments USING INDEX enrolments_by (group_id=? AND invitation_id=?)"}},
@@ -169,7 +171,7 @@ func TestHotStatementsUseTheirIndexes(t *testing.T) {
 		t.Fatalf("the ledger has %d indexes only", len(indexes))
 	}
 	for _, index := range indexes {
-		if slices.Contains([]string{"broadcasts_id", "broadcasts_key", "inbounds_once", "members_import"}, index) {
+		if slices.Contains([]string{"broadcasts_id", "broadcasts_key", "inbounds_once", "alert_events_once", "members_import"}, index) {
 			continue
 		}
 		h.ok(conn.Exec("BEGIN IMMEDIATE"))
