@@ -54,6 +54,10 @@ func useHeldAlerts(t *testing.T, w *world, c *client.Client) {
 	if err != nil || a.State != gateway.AlertClimbing {
 		t.Fatalf("released: %+v, %v", a, err)
 	}
+	glass, err := c.ActOnAlert(ctx, "berlin", strings.TrimPrefix(w.held("glass", true), "alerts/"), "break-glass", gateway.AlertAct{Reason: "Nobody answers."})
+	if err != nil || glass.State != gateway.AlertClimbing {
+		t.Errorf("sent for danger to life: %+v, %v", glass, err)
+	}
 	roll, err := c.AlertRollCall(ctx, "berlin", name)
 	if err != nil || roll.Reference != name || roll.Told != 0 {
 		t.Errorf("the roll: %+v, %v", roll, err)
@@ -82,7 +86,7 @@ func (w *world) untold() string {
 func (w *world) raise(role string, status int, change map[string]any) string {
 	w.t.Helper()
 	text := map[string]any{"en": map[string]string{"source": "the office", "what": "Flood", "where": "harbour", "do": "Go uphill."}}
-	draft := map[string]any{"audience": map[string]any{"topic": "reports"}, "saying": map[string]any{"texts": text, "until": w.clock.Now().Add(3 * time.Hour)}}
+	draft := map[string]any{"audience": map[string]any{"topic": "reports"}, "saying": map[string]any{"texts": text, "until": w.clock.Now().Add(3 * time.Hour), "next": w.clock.Now().Add(3 * time.Hour)}}
 	for name, value := range change {
 		draft[name] = value
 	}
@@ -128,7 +132,7 @@ func TestASecondPersonReleasesAnAlertByPolicy(t *testing.T) {
 	}
 
 	text := map[string]any{"en": map[string]string{"source": "the office", "what": "High water", "where": "harbour", "do": "Go uphill."}}
-	w.want(http.StatusOK, ask{method: "POST", path: path + "/update", token: "berlin author", body: map[string]any{"saying": map[string]any{"texts": text}}}, nil)
+	w.want(http.StatusOK, ask{method: "POST", path: path + "/update", token: "berlin author", body: map[string]any{"saying": map[string]any{"texts": text, "until": first.Alert.Saying.Until, "next": first.Alert.Saying.Until}}}, nil)
 	second := waiting()
 	if second.Need.Digest == first.Need.Digest || len(second.Hands) != 2 || second.Alert.Updates != 0 || w.untold() != "[alert-waits alert-waits]" {
 		t.Fatalf("changed: %+v, told %s", second, w.untold())
