@@ -96,6 +96,7 @@ type Event struct {
 	Changed  time.Time // when the revision was made
 	Missing  time.Time // since when the calendar has it no more; zero: it has it
 	Misses   int       // good answers that lacked it, one after the other
+	Behind   time.Time `json:",omitzero"` // since when the calendar gives an older one, which is not believed; zero: it does not
 
 	Sensitive bool      `json:",omitempty"` // and PlaceFrom: as EventMark
 	PlaceFrom time.Time `json:",omitzero"`

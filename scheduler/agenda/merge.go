@@ -35,6 +35,7 @@ type merging struct {
 	upcoming        int
 	marks           []gateway.EventMark
 	marked          bool // marks have become more
+	behind          bool // something is older than what is kept, and is not believed yet
 }
 
 // merge compares. Nothing that merely is missing is cancelled: only an answer of the calendar itself does that, or confirm.
@@ -113,15 +114,29 @@ func (m *merging) event(o calendar.Occurrence) gateway.Event {
 	return e
 }
 
+// believeOlder is how long a calendar must give an older event before it is taken for what is meant: caches are behind for
+// hours, but a program that counts from the beginning again stays so.
+const believeOlder = 24 * time.Hour
+
 // update takes what was read in the place of what is kept, unless it is older: a stale answer of a cache.
 func (m *merging) update(old *gateway.Event, e gateway.Event) {
 	stale := e.Sequence < old.Sequence && e.Modified <= old.Modified
+	behind := time.Time{}
+	if stale && !e.SameShown(*old) {
+		if behind = old.Behind; behind.IsZero() {
+			behind = m.now
+		}
+		if stale = m.now.Sub(behind) < believeOlder; !stale {
+			behind = time.Time{}
+		}
+	}
 	if stale || !old.End.Instant().After(m.now) && !e.End.Instant().After(m.now) {
 		e = *old
 	}
 	was := *old
 	e.ID, e.Revision, e.Changed = was.ID, was.Revision, was.Changed
-	e.Missing, e.Misses = time.Time{}, 0
+	e.Missing, e.Misses, e.Behind = time.Time{}, 0, behind
+	m.behind = m.behind || !behind.IsZero()
 	e.Sensitive, e.PlaceFrom = was.Sensitive, was.PlaceFrom
 	m.follow(was, e)
 	kept := true

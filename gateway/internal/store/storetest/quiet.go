@@ -137,6 +137,45 @@ func merged(t *testing.T, open Open) {
 	}
 }
 
+// mergedOverChange: in a night in which clocks are put forward quiet hours end an hour sooner. Whatever is claimed before or
+// after the change waits for that one end, and is merged there; what is over by then ends, and what would be over only by the
+// hours of another night does not.
+func mergedOverChange(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	ann := w.quietly("22:00-07:00", "sms")
+	end := time.Date(2026, 3, 29, 5, 0, 0, 0, time.UTC) // 07:00 in summer time
+	report := func(hours time.Duration, expires time.Time) (gateway.Broadcast, gateway.ID) {
+		b := w.submit(gateway.Report, func(b *gateway.Broadcast) { b.StartAt, b.ExpiresAt = b.StartAt.Add(hours*time.Hour), expires })
+		return b, w.plan(b, 1, ann)[0]
+	}
+	_, evening := report(0, end.Add(time.Hour))
+	_, barely := report(1, end.Add(30*time.Minute)) // by winter time it would be over
+	newest, night := report(2, end.Add(time.Hour))
+	_, over := report(3, end)
+	w.clock.Wind(12*time.Hour + 30*time.Minute) // 22:30
+	waits := func(what string, id gateway.ID) {
+		t.Helper()
+		equal(t, what, w.claim(id).Verdict, gateway.NotDue)
+		d, err := w.Delivery(w.ctx, w.group.ID, id)
+		w.ok(err)
+		equal(t, what+" waits until", d.QuietUntil, end)
+	}
+	waits("in the evening", evening)
+	waits("what expires in the morning", barely)
+	equal(t, "what is over when they end", w.claim(over).Verdict, gateway.Lapsed)
+	w.clock.Wind(3 * time.Hour) // 02:30, which no clock shows: 03:30
+	waits("behind the change", night)
+	w.clock.Wind(end.Sub(w.clock.Now()))
+	w.claim(evening)
+	w.claim(barely)
+	w.granted(night)
+	for what, id := range map[string]gateway.ID{"the first": evening, "the second": barely} {
+		d, err := w.Delivery(w.ctx, w.group.ID, id)
+		w.ok(err)
+		equal(t, what, string(d.State)+" "+string(d.Reason)+": "+d.Detail, "ended merged: a newer report on the same topic came when her quiet hours ended: "+newest.ID.String())
+	}
+}
+
 // quietKept: a member's quiet hours are hers: a file that does not speak of them leaves them as they are.
 func quietKept(t *testing.T, open Open) {
 	w := newWorld(t, open)
