@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A program that counts SEQUENCE from the beginning again, and says of nothing when it was changed, is believed after a day: a
@@ -63,4 +64,33 @@ func TestAnEventStaysItself(t *testing.T) {
 	if err != nil || len(after) != 1 || after[0].ID != before[0].ID || after[0].Start.Wall != before[0].Start.Wall {
 		t.Errorf("it was %+v and is %+v: %v", before, after, err)
 	}
+}
+
+// The dates of whole days are kept with a calendar, for quiet hours that name it: each once, without those of what is cancelled or
+// over for two days; what is missing still counts until a person says that it is cancelled.
+func TestDatesOfACalendar(t *testing.T) {
+	w := newWorld(t)
+	day := func(uid, from, to, rest string) string {
+		return "BEGIN:VEVENT\nUID:" + uid + "\nDTSTART;VALUE=DATE:" + from + "\nDTEND;VALUE=DATE:" + to + "\nSUMMARY:Free\n" + rest + "END:VEVENT\n"
+	}
+	easter, may := day("e", "20260403", "20260407", ""), day("m", "20260501", "20260502", "")
+	dates := func(want ...string) {
+		t.Helper()
+		c, _ := w.again()
+		w.same("dates", c.Fresh.Holidays, want...)
+	}
+	w.add(meeting, easter, day("g", "20260403", "20260404", ""), may, day("x", "20260601", "20260602", "STATUS:CANCELLED\n"))
+	all := []string{"2026-04-03", "2026-04-04", "2026-04-05", "2026-04-06", "2026-05-01"}
+	dates(all...)
+	w.holds(meeting, easter)
+	dates(all...)
+	dates(all...)
+	if n, err := w.Confirm(w.ctx, w.group.ID, "meetings"); err != nil || n != 2 {
+		t.Fatal(n, err)
+	}
+	dates(all[:4]...)
+	w.now = time.Date(2026, 4, 8, 20, 0, 0, 0, time.UTC)
+	dates(all[:4]...) // by the clocks farthest behind, a day and more ago
+	w.now = w.now.AddDate(0, 0, 2)
+	dates()
 }

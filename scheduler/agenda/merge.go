@@ -35,7 +35,8 @@ type merging struct {
 	upcoming        int
 	marks           []gateway.EventMark
 	marked          bool // marks have become more
-	behind          bool // something is older than what is kept, and is not believed yet
+	days            []civil.Wall // that whole events take
+	behind          bool         // something is older than what is kept, and is not believed yet
 }
 
 // merge compares. Nothing that merely is missing is cancelled: only an answer of the calendar itself does that, or confirm.
@@ -243,6 +244,7 @@ func (m *merging) renamed(fresh []gateway.Event) []gateway.Event {
 func (m *merging) absent(old *gateway.Event, named bool) {
 	switch {
 	case !old.Start.Instant().After(m.now), old.Status == gateway.EventCancelled:
+		m.holiday(*old) // some programs leave out what has begun
 	case m.blind, m.spoilt[old.UID], !old.Start.Instant().Before(m.end):
 		m.count(*old)
 	case named && old.Instance != "":
@@ -286,6 +288,7 @@ func (m *merging) put(e gateway.Event, before *gateway.Event) {
 }
 
 func (m *merging) count(e gateway.Event) {
+	m.holiday(e)
 	if e.Status == gateway.EventCancelled || !e.End.Instant().After(m.now) {
 		return
 	}
@@ -295,6 +298,13 @@ func (m *merging) count(e gateway.Event) {
 	}
 	if e.Misses >= agreeing {
 		m.agreed++
+	}
+}
+
+// holiday notes the dates of an event that lasts whole days, for quiet hours that name its calendar.
+func (m *merging) holiday(e gateway.Event) {
+	if e.End.Instant().After(m.now.Add(-gateway.KeepHolidays)) {
+		m.days = append(m.days, e.WholeDays()...)
 	}
 }
 

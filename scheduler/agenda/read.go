@@ -152,7 +152,7 @@ func (a *Agenda) unchanged(ctx context.Context, r *gateway.Reading, now time.Tim
 	if r.Fresh.Missing == r.Fresh.Agreed {
 		return nil
 	}
-	kept, err := a.Ledger.Events(ctx, r.Group, r.Calendar, now, 0)
+	kept, err := a.Ledger.Events(ctx, r.Group, r.Calendar, now.Add(-gateway.KeepHolidays), 0)
 	if err != nil {
 		return err
 	}
@@ -222,6 +222,7 @@ func (a *Agenda) take(ctx context.Context, c gateway.Calendar, body []byte, r *g
 // into writes what a comparison found.
 func (m *merging) into(r *gateway.Reading) {
 	r.Events, r.Fresh.Events, r.Fresh.Missing, r.Fresh.Agreed = m.updates, m.upcoming, m.missing, m.agreed
+	r.Fresh.Holidays = gateway.HolidayDates(m.days)
 	if m.marked {
 		r.Marks = m.marks
 	}
@@ -248,7 +249,7 @@ func (a *Agenda) Confirm(ctx context.Context, group gateway.ID, name string) (in
 			return 0, err
 		}
 		now := a.Now().UTC()
-		kept, err := a.Ledger.Events(ctx, group, c.ID, now, 0)
+		kept, err := a.Ledger.Events(ctx, group, c.ID, now.Add(-gateway.KeepHolidays), 0)
 		if err != nil {
 			return 0, err
 		}
@@ -258,6 +259,13 @@ func (a *Agenda) Confirm(ctx context.Context, group gateway.ID, name string) (in
 			return 0, gateway.Faultf(gateway.CodeConflict, "two good answers must lack an event before it can be cancelled, and there is none; read the calendar again, or wait until it is read")
 		}
 		r.Fresh.Events, r.Fresh.Missing, r.Fresh.Agreed = max(0, c.Fresh.Events-n), max(0, c.Fresh.Missing-n), 0
+		m := merging{now: now}
+		for i := range kept {
+			if !slices.ContainsFunc(r.Events, func(u gateway.EventUpdate) bool { return u.Event.ID == kept[i].ID }) {
+				m.holiday(kept[i])
+			}
+		}
+		r.Fresh.Holidays = gateway.HolidayDates(m.days)
 		if err := a.Ledger.SaveReading(ctx, r); !errors.Is(err, gateway.ErrStale) {
 			return n, err
 		}

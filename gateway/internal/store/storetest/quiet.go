@@ -176,6 +176,42 @@ func mergedOverChange(t *testing.T, open Open) {
 	}
 }
 
+// quietOfCalendar: quiet hours that name a calendar are on its dates as it has them now, also for what was planned before; those of
+// another group's calendar, or of one that is gone, are none.
+func quietOfCalendar(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	ann, bea, cal := w.quietly("holidays school 08:00-20:00", "sms"), w.quietly("reports 12:00-13:00; holidays harbour", "sms"), w.quietly("holidays nowhere", "sms")
+	school := w.calendar("school")
+	_, err := w.PutCalendar(w.ctx, gateway.Calendar{GroupID: w.other.ID, Name: "harbour", Topic: "reports", Zone: "Europe/Berlin", Fresh: gateway.Freshness{Holidays: []string{"2026-03-28"}}}, []byte("BEGIN:VCALENDAR"))
+	w.ok(err)
+	hours := func(m gateway.Member) string {
+		t.Helper()
+		page, err := w.Recipients(w.ctx, w.group.ID, gateway.Audience{Topic: "reports", Members: []gateway.ID{m.ID}}, gateway.ID{}, 10)
+		w.ok(err)
+		equal(t, "members", len(page), 1)
+		return page[0].Quiet
+	}
+	equal(t, "without dates", hours(ann), "")
+	report := w.plan(w.submit(gateway.Report), 3, ann, bea, cal)
+	school.Fresh.Holidays = []string{"2026-03-28", "2026-03-30"}
+	school = w.saveReading(school)
+	equal(t, "with dates", hours(ann), "2026-03-28 08:00-20:00; 2026-03-30 08:00-20:00")
+	equal(t, "another group's calendar", hours(bea), "reports 12:00-13:00")
+	equal(t, "no calendar", hours(cal), "")
+	equal(t, "on the day", w.claim(report[0]).Verdict, gateway.NotDue)
+	d, err := w.Delivery(w.ctx, w.group.ID, report[0])
+	w.ok(err)
+	equal(t, "until", d.QuietUntil, time.Date(2026, 3, 28, 19, 0, 0, 0, time.UTC))
+	w.granted(report[1])
+	w.granted(report[2])
+	got, err := w.Member(w.ctx, w.group.ID, ann.ID)
+	w.ok(err)
+	equal(t, "what she said", got.Quiet, "holidays school 08:00-20:00")
+	later := w.plan(w.submit(gateway.Report), 1, ann)
+	w.ok(w.RemoveCalendar(w.ctx, w.group.ID, school.ID))
+	w.granted(later[0])
+}
+
 // quietKept: a member's quiet hours are hers: a file that does not speak of them leaves them as they are.
 func quietKept(t *testing.T, open Open) {
 	w := newWorld(t, open)

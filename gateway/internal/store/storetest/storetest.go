@@ -62,6 +62,7 @@ func run(t *testing.T, open Open) {
 		{"nothing is sent in quiet hours", quietHours},
 		{"what waited for one end is merged", merged},
 		{"it is in a night of a clock change", mergedOverChange},
+		{"quiet hours follow a calendar", quietOfCalendar},
 		{"quiet hours are kept", quietKept},
 		{"a member wishes", wishes},
 		{"a pause holds what is routine", pauses},
