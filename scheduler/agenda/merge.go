@@ -34,7 +34,7 @@ type merging struct {
 	missing, agreed int
 	upcoming        int
 	marks           []gateway.EventMark
-	marked          bool // marks have become more
+	marked          bool         // marks have become more
 	days            []civil.Wall // that whole events take
 	behind          bool         // something is older than what is kept, and is not believed yet
 }
