@@ -58,7 +58,7 @@ type Freshness struct {
 	Missing int       `json:"missing,omitempty"`      // events that it has no more, kept until a person says that they are cancelled
 	Agreed  int       `json:"agreed,omitempty"`       // of these, those that two good answers lacked: they can be confirmed
 
-	// Holidays are the dates that it has as whole days, the first MaxHolidays of those that are not over: quiet hours may name a calendar.
+	// Holidays are the dates that it has as whole days, the first MaxHolidays of those of events that did not end more than KeepHolidays ago: quiet hours may name a calendar.
 	Holidays []string `json:"holidays,omitempty"`
 
 	ETag         string    `json:"etag,omitempty"` // and LastModified: the state that was read, as its server names it
