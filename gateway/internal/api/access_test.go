@@ -42,7 +42,7 @@ func deeds(w *world) map[string]deed {
 	invitation := gateway.NewID()
 	code, link := gateway.MintInvitation()
 	must(w.t, w.store.PutInvitation(w.t.Context(), gateway.Invitation{ID: invitation, GroupID: w.berlin.ID, Label: "hall", Topics: []string{"reports"}, Uses: 1, ExpiresAt: w.clock.Now().Add(time.Hour)}, code, link))
-	feed, err := w.server.Calendars.Issue(w.t.Context(), w.berlin.ID, gateway.ID{}, "")
+	feed, err := w.server.Calendars.Issue(w.t.Context(), w.berlin.ID, gateway.ID{}, "", "")
 	must(w.t, err)
 	of := func(kind string, id gateway.ID) string { return kind + "/" + id.String() }
 	draft := map[string]any{"kind": "report", "audience": map[string]any{"topic": "reports"}, "words": map[string]any{"sources": map[string]string{"en": "Hello."}}}

@@ -170,7 +170,7 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 	ok("remove calendar", c.RemoveCalendar(ctx, "berlin", "file"))
 	calendars, err := c.Calendars(ctx, "berlin")
 	is("calendars", len(calendars) == 1, calendars, err)
-	feed, err := c.CreateFeed(ctx, "berlin", w.member, "telephone")
+	feed, err := c.CreateFeed(ctx, "berlin", w.member, "", "telephone")
 	is("create feed", strings.Contains(feed.Address, "/cal/"), feed.ID, err)
 	feeds, err := c.Feeds(ctx, "berlin")
 	is("feeds", len(feeds) == 1 && feeds[0].MemberID == w.member, feeds, err)
