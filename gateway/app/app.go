@@ -175,7 +175,8 @@ func (a *App) build(ctx context.Context) error {
 			return fmt.Errorf("finishing imports that a crash interrupted: %w", err)
 		}
 	}
-	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs, reach: o.reach()}
+	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs, reach: o.reach(),
+		http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, guarded: &sandboxed{Transport: httpsend.GuardedTransport(o.reach()), log: o.Log}}
 	a.desk = &channelDesk{store: s, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }, deaf: func(id gateway.ID) bool { return a.listener.Deaf(id) }}
 	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
 		return err

@@ -30,8 +30,9 @@ type live struct {
 	store     channelList
 	factories []channels.Factory
 	publicURL string // without a slash at the end; empty: channels are polled
-	http      *sandboxed
-	reach     func(netip.Addr) bool // which addresses adapters of groups may be at; nil: those of the open internet
+	http      *sandboxed              // for the operator's channels
+	guarded   *sandboxed              // for those of groups: it dials what reach allows, whatever adapter asks
+	reach     func(netip.Addr) bool // where channels of groups may find their providers
 	now       func() time.Time
 	pollWait  time.Duration
 	log       *slog.Logger
@@ -157,8 +158,12 @@ func (l *live) make(record gateway.Channel) (channels.Adapter, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("there is no adapter %q", record.Adapter)
 	}
+	transport := l.guarded
+	if record.GroupID.IsZero() {
+		transport = l.http
+	}
 	settings := channels.Settings{
-		Name: record.Name, Options: record.Options, HTTP: &http.Client{Transport: l.http}, Now: l.now, PollWait: l.pollWait, Log: l.log,
+		Name: record.Name, Options: record.Options, HTTP: &http.Client{Transport: transport}, Now: l.now, PollWait: l.pollWait, Log: l.log,
 		Operator: record.GroupID.IsZero(), Reach: l.reach,
 	}
 	if l.publicURL != "" {
