@@ -29,9 +29,9 @@ type channelList interface {
 type live struct {
 	store     channelList
 	factories []channels.Factory
-	publicURL string // without a slash at the end; empty: channels are polled
-	http      *sandboxed              // for the operator's channels
-	guarded   *sandboxed              // for those of groups: it dials what reach allows, whatever adapter asks
+	publicURL string                // without a slash at the end; empty: channels are polled
+	http      *sandboxed            // for the operator's channels
+	guarded   *sandboxed            // for those of groups: it dials what reach allows, whatever adapter asks
 	reach     func(netip.Addr) bool // where channels of groups may find their providers
 	now       func() time.Time
 	pollWait  time.Duration
