@@ -143,7 +143,7 @@ func (l *live) ofKind(kind string) (channels.Adapter, bool) {
 	var found channels.Adapter
 	for _, id := range l.order {
 		switch c := l.byID[id]; {
-		case c.record.Kind != kind:
+		case c.record.Kind != kind || !c.record.ReplacedBy.IsZero():
 		case c.record.GroupID.IsZero():
 			return c.adapter, true
 		case found == nil:
@@ -199,7 +199,7 @@ func (l *live) All() []gateway.Channel {
 	return all
 }
 
-// Usable lists the channels that serve a group: its own first, then the operator's, in the order they were made.
+// Usable lists the channels that serve a group and have not been replaced: its own first, then the operator's, in the order they were made.
 func (l *live) Usable(group gateway.ID) []gateway.Channel {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -207,6 +207,7 @@ func (l *live) Usable(group gateway.ID) []gateway.Channel {
 	var own, shared []gateway.Channel
 	for _, id := range l.order {
 		switch record := l.byID[id].record; {
+		case !record.ReplacedBy.IsZero():
 		case record.GroupID == group:
 			own = append(own, record)
 		case record.GroupID.IsZero() && (len(record.Groups) == 0 || slices.Contains(record.Groups, slug)):

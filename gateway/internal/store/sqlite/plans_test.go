@@ -18,6 +18,7 @@ var hot = map[string]struct {
 }{
 	"due":           {dueQuery, []string{"deliveries USING INDEX deliveries_due (channel_no=? AND lane=? AND group_no=? AND due_at<?)"}},
 	"due groups":    {groupsQuery, []string{"deliveries USING COVERING INDEX deliveries_due (channel_no=? AND lane=? AND group_no>?)"}},
+	"inherited":     {inheritedQuery, []string{"d USING INDEX deliveries_due (channel_no=? AND lane=? AND group_no=?)", "a USING INTEGER PRIMARY KEY"}},
 	"claim":         {claimQuery, []string{"d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"quiet":         {quietToo, []string{"deliveries USING INDEX deliveries_quiet (group_no=? AND member_id=? AND quiet_until=?)"}},
 	"case":          {caseQuery, []string{"a USING INTEGER PRIMARY KEY", "d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
@@ -59,7 +60,7 @@ var hot = map[string]struct {
 	"due alerts":  {alertQuery + dueAlerts, []string{"alerts USING INDEX alerts_due (due_at>? AND due_at<?)"}},
 	"next alert":  {nextAlert, []string{"alerts USING COVERING INDEX alerts_due (due_at>?)"}},
 	"over alerts": {overAlerts, []string{"alerts USING INDEX alerts_forget (forget_at>? AND forget_at<?)"}},
-	"unanswered":  {"SELECT reference FROM alerts INDEXED BY alerts_unanswered WHERE state = 'nobody acknowledged'", []string{"alerts USING INDEX alerts_unanswered"}},
+	"cried out":   {"SELECT reference FROM alerts INDEXED BY alerts_unanswered WHERE state = 'nobody acknowledged'", []string{"alerts USING INDEX alerts_unanswered"}},
 	"policies":    {policiesQuery, []string{"alert_policies USING INDEX alert_policies_name (group_id=?)"}},
 	"alert left":  {leftQuery, []string{"d USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id=?)", "a USING INTEGER PRIMARY KEY"}},
 
