@@ -35,13 +35,13 @@ type Settings struct {
 	Options  json.RawMessage  // the adapter's own section, secrets resolved to plain strings
 	HookURL  string           // public URL of this channel's webhook, without query; empty: none, so the channel is polled
 	LinkURL  string           // a page that members open, under an opaque name; what it posts reaches ParseWebhook; empty: HookURL
-	HTTP     *http.Client     // to be used for every request; nil: httpsend's default
+	HTTP     *http.Client     // to be used for every request; of a group's channel it keeps to Reach; nil: httpsend's default
 	Now      func() time.Time // nil: time.Now
 	PollWait time.Duration    // longest wait of one Poll; zero: return at once
 	Log      *slog.Logger     // for what no error tells, such as what a program writes; nil: nothing is logged
 	Operator bool             // it is the operator's own channel, which may start programs and be in any network
-	// Reach says which addresses may be dialled for a channel that is not the operator's, if somebody typed in where its
-	// provider is; nil: those of the open internet.
+	// Reach says which addresses may be dialled for a channel that is not the operator's, since somebody typed in where its
+	// provider is; nil: those of the open internet. An adapter that dials itself keeps to it by httpsend.Dialer.
 	Reach func(netip.Addr) bool
 }
 

@@ -29,7 +29,7 @@ type Config struct {
 	Languages     []string  `yaml:"languages" max:"20" doc:"the coalition's: tried behind those of a member and of her group, in order"`
 	Contacts      string    `yaml:"contacts" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"north-coast" doc:"the group whose members with the topic owners are told when a channel of the operator is ailing; absent: nobody is"`
 	Channels      []Channel `yaml:"channels" max:"1000" doc:"the operator's channels; groups enter their own through the API or apply"`
-	PrivateNets   []string  `yaml:"private_networks" max:"100" doc:"networks beside the open internet that groups' own adapters may be at, as in 10.1.0.0/16"`
+	PrivateNets   []string  `yaml:"private_networks" max:"100" doc:"networks beside the open internet where groups' channels may find their providers, as in 10.1.0.0/16"`
 	Limits        Limits    `yaml:"limits" doc:"how much one request may bring, and one token see"`
 	Log           Log       `yaml:"log" doc:"what is logged, and how"`
 	OpenMetrics   bool      `yaml:"open_metrics" doc:"serve /metrics to whoever asks; without it, to the operator's tokens"`

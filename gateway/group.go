@@ -168,6 +168,8 @@ type Channel struct {
 	Sensitive bool          `json:"sensitive,omitempty"`
 	Trip      Trip          `json:"trip,omitzero"`
 	Health    ChannelHealth `json:"health"`
+	// ReplacedBy is the channel in whose favour nothing new is planned over this one; zero: none. Only read.
+	ReplacedBy ID `json:"replaced_by,omitzero"`
 	// Incident is the open one; only read.
 	Incident *Incident `json:"incident,omitempty"`
 	// Gap is what of the last seven days may not have been heard; only read.

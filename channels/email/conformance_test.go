@@ -54,7 +54,7 @@ func made(o map[string]any, hook string) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(channels.Settings{Name: "email-kit", Options: raw, HookURL: hook})
+	return New(channels.Settings{Name: "email-kit", Options: raw, HookURL: hook, Operator: true})
 }
 
 // subject gives the kit its four answers.

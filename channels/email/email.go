@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/channels/httpsend"
 )
 
 // Kind is the kind of contact point that the adapter takes.
@@ -61,10 +62,11 @@ func New(s channels.Settings) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
+	dialer := httpsend.Dialer(s)
 	a := &Adapter{
 		opts: opts, keys: newKeys(opts.Secret, opts.PreviousSecret), domain: domainOf(opts.From), signers: signers, now: s.Now,
-		server:  newServer(opts.Host, opts.Port, opts.TLS, roots),
-		mailbox: newServer(opts.IMAPHost, opts.IMAPPort, opts.IMAPTLS, roots),
+		server:  newServer(dialer, opts.Host, opts.Port, opts.TLS, roots),
+		mailbox: newServer(dialer, opts.IMAPHost, opts.IMAPPort, opts.IMAPTLS, roots),
 	}
 	if a.hook = cmp.Or(s.LinkURL, s.HookURL); !secure(a.hook) {
 		a.hook = ""
@@ -127,6 +129,9 @@ func (a *Adapter) Close() error {
 
 // failing is an error of the way to a server: certainly not sent.
 func failing(cause error, detail string) *channels.Error {
+	if e := httpsend.Refused(cause); e != nil {
+		return e
+	}
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var expired x509.CertificateInvalidError

@@ -17,12 +17,14 @@ type server struct {
 	address string
 	secured string
 	tls     *tls.Config
+	dialer  *net.Dialer
 }
 
-func newServer(host string, port int, secured string, roots *x509.CertPool) server {
+func newServer(dialer *net.Dialer, host string, port int, secured string, roots *x509.CertPool) server {
 	return server{
 		address: net.JoinHostPort(host, strconv.Itoa(port)), secured: secured,
-		tls: &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12},
+		tls:    &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12},
+		dialer: dialer,
 	}
 }
 
@@ -30,7 +32,7 @@ func newServer(host string, port int, secured string, roots *x509.CertPool) serv
 func (s server) connect(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.address)
+	conn, err := s.dialer.DialContext(ctx, "tcp", s.address)
 	if err != nil || s.secured != implicitTLS {
 		return conn, err
 	}

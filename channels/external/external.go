@@ -122,7 +122,7 @@ func (a *adapter) overHTTP(o Options, s channels.Settings) error {
 	}
 	a.greeting.Hook = a.hook
 	client := s.HTTP
-	if !s.Operator {
+	if client == nil && !s.Operator {
 		client = &http.Client{Transport: httpsend.GuardedTransport(s.Reach)}
 	}
 	a.signer, a.veil.secrets = signer, []string{o.Secret.Reveal(), o.PreviousSecret.Reveal()}

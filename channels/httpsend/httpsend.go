@@ -78,8 +78,7 @@ func Transport() *http.Transport {
 }
 
 // GuardedTransport is Transport for an address that somebody else chose: it connects only to addresses that allowed permits
-// (nil: those of the open internet), and through no proxy, which would dial for it. What it refuses has the cause
-// ErrPrivate.
+// (nil: those of the open internet), and through no proxy, which would dial for it. See Refused.
 func GuardedTransport(allowed func(netip.Addr) bool) *http.Transport {
 	return transport(reach.Dialer(dialTime, allowed), nil)
 }
@@ -155,8 +154,26 @@ func (s *Sender) Do(req *http.Request) (*Response, error) {
 	return out, nil
 }
 
-// ErrPrivate is the cause of an error about an address that a guarded transport does not connect to.
-var ErrPrivate = reach.ErrPrivate
+// Dialer gives what a channel dials with if its provider does not speak HTTP: for a group's channel a guarded one, as
+// GuardedTransport has it. What it refuses is for Refused to tell.
+func Dialer(s channels.Settings) *net.Dialer {
+	if s.Operator {
+		return &net.Dialer{}
+	}
+	return reach.Dialer(0, s.Reach)
+}
+
+// Refused gives the error of a channel whose address a guarded dialler did not connect to, or nil if err is of another
+// kind. Nothing was sent. It pauses the channel: nothing goes over it until somebody has changed the address.
+func Refused(err error) *channels.Error {
+	if !errors.Is(err, reach.ErrPrivate) {
+		return nil
+	}
+	return &channels.Error{Class: channels.Auth, Scope: channels.ScopeChannel, Cause: &failure{text: private, is: reach.ErrPrivate},
+		Detail: "the address in the channel's options leads into a private network; give a public one, or ask the operator, who can allow that network with private_networks"}
+}
+
+const private = "the address leads into a private network, where groups' channels may not go"
 
 // ErrTooLong is the cause of an error about an answer of which more came than is taken.
 var ErrTooLong = errors.New("the answer is too long")
@@ -215,6 +232,9 @@ func (w *wire) mayHaveLeft() bool {
 }
 
 func (w *wire) failure(ctx context.Context, err error) *channels.Error {
+	if e := Refused(err); e != nil && ctx.Err() == nil {
+		return e
+	}
 	e := &channels.Error{Scope: channels.ScopeChannel, Cause: redact(ctx, err)}
 	if w.mayHaveLeft() {
 		e.Class, e.Detail = channels.Unknown, "the provider did not answer; it may have taken the message"

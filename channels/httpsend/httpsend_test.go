@@ -341,7 +341,7 @@ func TestGuarded(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = New(&http.Client{Transport: GuardedTransport(nil)}, 0).Do(req)
-		if e := channels.AsError(err); err == nil || e.Class != channels.Temporary || !errors.Is(err, reach.ErrPrivate) || asked != 0 {
+		if e := channels.AsError(err); err == nil || e.Class != channels.Auth || !errors.Is(err, reach.ErrPrivate) || asked != 0 {
 			t.Errorf("%v, asked %d times", err, asked)
 		}
 	}

@@ -51,7 +51,7 @@ func describe(ctx context.Context, err error) string {
 	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "the time for the attempt ran out"
 	case errors.Is(err, reach.ErrPrivate):
-		return "the address leads into a private network, where groups' channels may not go"
+		return private
 	case errors.As(err, &dns):
 		return "the provider's host name does not resolve"
 	case errors.As(err, &verify), errors.As(err, &unknown):

@@ -115,7 +115,7 @@ func (a *Adapter) Poll(ctx context.Context, cursor string) ([]channels.Event, st
 	var list []received
 	path := "/v1/receive/" + url.PathEscape(a.opts.Number) + "?timeout=1&ignore_attachments=true&ignore_stories=true"
 	if fail := a.call(ctx, a.polling, http.MethodGet, path, nil, &list); fail != nil {
-		if fail.Class == channels.Auth && fail.Scope == channels.ScopeChannel {
+		if fail.Class == channels.Auth && fail.Scope == channels.ScopeChannel && httpsend.Refused(fail) == nil {
 			fail.Class, fail.Detail = channels.Permanent, "the bridge cannot be polled: in mode json-rpc set RECEIVE_WEBHOOK_URL, or run it in mode normal or native"
 		}
 		return nil, cursor, httpsend.Asked(fail, provider)

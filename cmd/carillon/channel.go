@@ -21,7 +21,7 @@ func (sh *shell) channels() *cobra.Command {
 		}
 		return sh.listChannels(all)
 	})
-	return holder("channel", "set up, check, pause and resume channels", list, sh.channelAdd(), sh.channelCheck(), sh.channelPause(), sh.channelResume())
+	return holder("channel", "set up, check, pause, resume and replace channels", list, sh.channelAdd(), sh.channelCheck(), sh.channelPause(), sh.channelResume(), sh.channelReplace())
 }
 
 // ofOwner adds --group to a command about channels or tokens: of a group, or without it the operator's.
@@ -144,6 +144,27 @@ func (sh *shell) channelResume() *cobra.Command {
 			return err
 		}
 		return sh.print(map[string]any{"id": ch.ID, "name": ch.Name}, ch.Name+" sends again.")
+	})
+}
+
+func (sh *shell) channelReplace() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "replace OLD NEW",
+		Short: "put another channel in the place of one: what waits leaves over the new one",
+		Long: "Put another channel of the same owner, for the same kind of address, in the place of one. What waits on the old one leaves over\n" +
+			"the new one, and nothing new is planned over the old one. What is under way or in doubt stays with the old one, and so do receipts\n" +
+			"and answers, so nothing is sent twice. carillon channel replace NEW OLD takes it back.",
+		Args: cobra.ExactArgs(2),
+	}
+	return sh.ofOwner(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
+		old, err := findChannel(ctx, api, group, args[0])
+		if err != nil {
+			return err
+		}
+		if err := api.ReplaceChannel(ctx, group, old.ID, args[1]); err != nil {
+			return err
+		}
+		return sh.print(map[string]any{"id": old.ID, "name": old.Name, "by": args[1]}, printable(args[1])+" takes the place of "+old.Name+": what waits there leaves over it within a few seconds.")
 	})
 }
 

@@ -17,7 +17,7 @@ func (sh *shell) listChannels(all []gateway.ChannelView) error {
 		} else if serves == "" {
 			serves = "all groups"
 		}
-		return []string{c.Name, c.Adapter, c.Kind, owner, serves, senders(c), waiting(c.Backlog), rates(c.Rates), sensitive(c.Sensitive), condition(c.Health, c.Incident, c.Breaker, c.Problem, c.CatchingUp, c.Gap)}
+		return []string{c.Name, c.Adapter, c.Kind, owner, serves, senders(c), waiting(c.Backlog), rates(c.Rates), sensitive(c.Sensitive), replaced(all, c) + condition(c.Health, c.Incident, c.Breaker, c.Problem, c.CatchingUp, c.Gap)}
 	}); err != nil || sh.json() {
 		return err
 	}
@@ -84,6 +84,16 @@ func rates(all []gateway.ChannelRate) string {
 		return "none"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// replaced names the channel that has taken this one's place.
+func replaced(all []gateway.ChannelView, c gateway.ChannelView) string {
+	for _, heir := range all {
+		if !c.ReplacedBy.IsZero() && heir.ID == c.ReplacedBy {
+			return "replaced by " + heir.Name + "; "
+		}
+	}
+	return ""
 }
 
 // condition says in a few words how a channel is, the worst first.

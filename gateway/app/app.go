@@ -175,7 +175,8 @@ func (a *App) build(ctx context.Context) error {
 			return fmt.Errorf("finishing imports that a crash interrupted: %w", err)
 		}
 	}
-	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs, reach: o.reach()}
+	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs, reach: o.reach(),
+		http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, guarded: &sandboxed{Transport: httpsend.GuardedTransport(o.reach()), log: o.Log}}
 	a.desk = &channelDesk{store: s, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }, deaf: func(id gateway.ID) bool { return a.listener.Deaf(id) }}
 	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
 		return err
@@ -186,7 +187,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds, Usable: a.live.Usable, Parse: a.parseAddress, Now: o.Now})
 	sending := dispatch.Options{
-		Ledger: s, Mender: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL, AnswerURL: func(group, delivery gateway.ID) string { return a.pages.AnswerLink(group, delivery) },
+		Ledger: s, Mender: s, Succession: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL, AnswerURL: func(group, delivery gateway.ID) string { return a.pages.AnswerLink(group, delivery) },
 		Deaf: a.deaf, Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
 	}
 	var gather time.Duration

@@ -27,6 +27,7 @@ type channelStore interface {
 	gateway.Troubles
 	Backlog(ctx context.Context) (map[gateway.ID][len(gateway.Lanes)]int, error)
 	Groups(ctx context.Context) ([]gateway.Group, error)
+	Replace(ctx context.Context, old, by gateway.ID) error
 }
 
 // Views lists all channels with all that shows how they are.
@@ -132,6 +133,14 @@ func (d *channelDesk) PutChannel(ctx context.Context, c gateway.Channel) (gatewa
 // SetChannelHealth pauses or resumes a channel.
 func (d *channelDesk) SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error {
 	if err := d.store.SetChannelHealth(ctx, id, h); err != nil {
+		return err
+	}
+	return d.changed(ctx)
+}
+
+// Replace puts a channel in the place of another.
+func (d *channelDesk) Replace(ctx context.Context, old, by gateway.ID) error {
+	if err := d.store.Replace(ctx, old, by); err != nil {
 		return err
 	}
 	return d.changed(ctx)

@@ -29,9 +29,10 @@ type channelList interface {
 type live struct {
 	store     channelList
 	factories []channels.Factory
-	publicURL string // without a slash at the end; empty: channels are polled
-	http      *sandboxed
-	reach     func(netip.Addr) bool // which addresses adapters of groups may be at; nil: those of the open internet
+	publicURL string                // without a slash at the end; empty: channels are polled
+	http      *sandboxed            // for the operator's channels
+	guarded   *sandboxed            // for those of groups: it dials what reach allows, whatever adapter asks
+	reach     func(netip.Addr) bool // where channels of groups may find their providers
 	now       func() time.Time
 	pollWait  time.Duration
 	log       *slog.Logger
@@ -142,7 +143,7 @@ func (l *live) ofKind(kind string) (channels.Adapter, bool) {
 	var found channels.Adapter
 	for _, id := range l.order {
 		switch c := l.byID[id]; {
-		case c.record.Kind != kind:
+		case c.record.Kind != kind || !c.record.ReplacedBy.IsZero():
 		case c.record.GroupID.IsZero():
 			return c.adapter, true
 		case found == nil:
@@ -157,8 +158,12 @@ func (l *live) make(record gateway.Channel) (channels.Adapter, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("there is no adapter %q", record.Adapter)
 	}
+	transport := l.guarded
+	if record.GroupID.IsZero() {
+		transport = l.http
+	}
 	settings := channels.Settings{
-		Name: record.Name, Options: record.Options, HTTP: &http.Client{Transport: l.http}, Now: l.now, PollWait: l.pollWait, Log: l.log,
+		Name: record.Name, Options: record.Options, HTTP: &http.Client{Transport: transport}, Now: l.now, PollWait: l.pollWait, Log: l.log,
 		Operator: record.GroupID.IsZero(), Reach: l.reach,
 	}
 	if l.publicURL != "" {
@@ -194,7 +199,7 @@ func (l *live) All() []gateway.Channel {
 	return all
 }
 
-// Usable lists the channels that serve a group: its own first, then the operator's, in the order they were made.
+// Usable lists the channels that serve a group and have not been replaced: its own first, then the operator's, in the order they were made.
 func (l *live) Usable(group gateway.ID) []gateway.Channel {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -202,6 +207,7 @@ func (l *live) Usable(group gateway.ID) []gateway.Channel {
 	var own, shared []gateway.Channel
 	for _, id := range l.order {
 		switch record := l.byID[id].record; {
+		case !record.ReplacedBy.IsZero():
 		case record.GroupID == group:
 			own = append(own, record)
 		case record.GroupID.IsZero() && (len(record.Groups) == 0 || slices.Contains(record.Groups, slug)):

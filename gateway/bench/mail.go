@@ -204,7 +204,7 @@ func mailAdapter(port int, dkim []map[string]string) (*email.Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return email.New(channels.Settings{Name: "mail", Options: raw, HookURL: "https://gateway.example/hooks/mail"})
+	return email.New(channels.Settings{Name: "mail", Options: raw, HookURL: "https://gateway.example/hooks/mail", Operator: true})
 }
 
 func (r *run) mail() error {

@@ -57,6 +57,11 @@ func (c *Client) ResumeChannel(ctx context.Context, group string, id gateway.ID,
 	return c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "resume"), query: on("force", force)})
 }
 
+// ReplaceChannel puts another channel in the place of one; by is its name or id. What waits leaves over the other.
+func (c *Client) ReplaceChannel(ctx context.Context, group string, id gateway.ID, by string) error {
+	return c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "replace"), query: url.Values{"by": {by}}})
+}
+
 // on is a query of one switch.
 func on(name string, set bool) url.Values {
 	if !set {

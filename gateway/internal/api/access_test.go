@@ -44,6 +44,10 @@ func deeds(w *world) map[string]deed {
 	must(w.t, w.store.PutInvitation(w.t.Context(), gateway.Invitation{ID: invitation, GroupID: w.berlin.ID, Label: "hall", Topics: []string{"reports"}, Uses: 1, ExpiresAt: w.clock.Now().Add(time.Hour)}, code, link))
 	feed, err := w.server.Calendars.Issue(w.t.Context(), w.berlin.ID, gateway.ID{}, "", "")
 	must(w.t, err)
+	for name, group := range map[string]gateway.ID{"sms-berlin-2": w.berlin.ID, "sms-shared-2": {}} {
+		_, err := w.store.PutChannel(w.t.Context(), gateway.Channel{GroupID: group, Name: name, Adapter: "sms", Kind: "sms"})
+		must(w.t, err)
+	}
 	of := func(kind string, id gateway.ID) string { return kind + "/" + id.String() }
 	draft := map[string]any{"kind": "report", "audience": map[string]any{"topic": "reports"}, "words": map[string]any{"sources": map[string]string{"en": "Hello."}}}
 	group := map[string]any{"name": "X", "locale": "de", "zone": "Europe/Berlin", "topics": []map[string]string{{"name": "reports"}}}
@@ -70,6 +74,7 @@ func deeds(w *world) map[string]deed {
 		"put-channel":         {body: map[string]any{"name": "sms-new-shared", "adapter": "sms"}},
 		"check-group-channel": {path: "channels/sms-berlin/check"}, "pause-group-channel": {path: of("channels", w.channel.ID) + "/pause"}, "resume-group-channel": {path: "channels/sms-berlin/resume"},
 		"check-channel": {path: "channels/sms-shared/check"}, "pause-channel": {path: "channels/sms-shared/pause"}, "resume-channel": {path: "channels/sms-shared/resume"},
+		"replace-group-channel": {path: "channels/sms-berlin/replace", query: "?by=sms-berlin-2"}, "replace-channel": {path: "channels/sms-shared/replace", query: "?by=sms-shared-2"},
 		"list-group-prices": {}, "list-prices": {}, "get-spend": {},
 		"set-group-prices": {body: map[string]any{"set": []any{map[string]any{"kind": "sms", "country": "DE", "currency": "EUR", "micros": 95_000}}}},
 		"set-prices":       {body: map[string]any{"set": []any{map[string]any{"kind": "sms", "currency": "EUR", "micros": 80_000}}, "remove": []any{map[string]any{"kind": "sms", "country": "KE"}}}},

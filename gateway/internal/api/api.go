@@ -359,6 +359,8 @@ type Channels interface {
 	// Check asks the provider, disturbing nobody. A good answer lifts a pause for refused credentials.
 	Check(ctx context.Context, id gateway.ID) (gateway.CheckResult, error)
 	SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error
+	// Replace puts a channel in the place of another: what waits on the old one leaves over the new one.
+	Replace(ctx context.Context, old, by gateway.ID) error
 	// Views lists all channels with all that shows how they are.
 	Views(ctx context.Context) ([]gateway.ChannelView, error)
 	// CloseIncident ends a channel's open incident, if there is one, because somebody says so.

@@ -92,12 +92,13 @@ func (s *server) addChannels() {
 func (s *server) addChannelActs() {
 	check := route{ID: "check", Method: http.MethodPost, Path: "/check", Role: gateway.Administrator,
 		Summary: "Prove a channel's credentials", About: "Asks the provider and disturbs nobody. A good answer lifts a pause for refused credentials, and ends an incident for them or for the account's standing.", Fresh: true, Answer: gateway.CheckResult{OK: true}}
-	addForChannel[GroupChannel, InChannel](s, check, func(ctx context.Context, _ caller, c gateway.Channel, _ bool) (*body[gateway.CheckResult], error) {
+	addForChannel[GroupChannel, InChannel](s, check, func(ctx context.Context, _ caller, c gateway.Channel, _ channelAct) (*body[gateway.CheckResult], error) {
 		result, err := s.Channels.Check(ctx, c.ID)
 		return &body[gateway.CheckResult]{result}, err
 	})
 	pause := route{ID: "pause", Method: http.MethodPost, Path: "/pause", Role: gateway.Author, Summary: "Pause a channel", About: "Nothing new leaves over it until it is resumed: not even what saves lives, unless routine_only is set."}
-	addForChannel[PauseGroupChannel, PauseChannel](s, pause, func(ctx context.Context, who caller, c gateway.Channel, routine bool) (*nothing, error) {
+	addForChannel[PauseGroupChannel, PauseChannel](s, pause, func(ctx context.Context, who caller, c gateway.Channel, in channelAct) (*nothing, error) {
+		_, routine := in.asked()
 		if c.Health.Paused == gateway.PauseManual && c.Health.RoutineOnly == routine {
 			return &nothing{}, nil
 		}
@@ -110,7 +111,8 @@ func (s *server) addChannelActs() {
 	})
 	resume := route{ID: "resume", Method: http.MethodPost, Path: "/resume", Role: gateway.Author, Summary: "Resume a paused channel",
 		About: "Lifts a coordinator's pause, and ends an incident if a check passes or force is set. A provider's own demand to wait ends by itself; refused credentials need a check."}
-	addForChannel[ResumeGroupChannel, ResumeChannel](s, resume, func(ctx context.Context, who caller, c gateway.Channel, force bool) (*nothing, error) {
+	addForChannel[ResumeGroupChannel, ResumeChannel](s, resume, func(ctx context.Context, who caller, c gateway.Channel, in channelAct) (*nothing, error) {
+		_, force := in.asked()
 		switch {
 		case c.Health.Paused == gateway.PauseAuth:
 			return nil, gateway.Faultf(gateway.CodeConflict, "the provider refuses the credentials of %s; put good ones, then check the channel", c.Name)
@@ -123,6 +125,44 @@ func (s *server) addChannelActs() {
 		s.Log.Info("a channel was resumed", "request", requestID(ctx), "channel", c.Name, "token", who.Token.ID)
 		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{})
 	})
+	replace := route{ID: "replace", Method: http.MethodPost, Path: "/replace", Role: gateway.Administrator, Summary: "Put another channel in the place of a channel",
+		About: "What waits on it leaves over the channel named by by, and nothing new is planned over it. What is under way or in doubt stays with it, and so do receipts and answers, so nothing is sent twice; keep it until they are in. The reverse call takes it back."}
+	addForChannel[ReplaceGroupChannel, ReplaceChannel](s, replace, func(ctx context.Context, who caller, c gateway.Channel, in channelAct) (*nothing, error) {
+		return s.replaceChannel(ctx, who, c, in.(replacement).heir())
+	})
+}
+
+// ReplaceChannel is a request to put another channel in the place of one.
+type ReplaceChannel struct {
+	InChannel
+	By string `query:"by" required:"true" minLength:"2" maxLength:"40" example:"sms-berlin-2" doc:"Name or id of the channel that takes its place: of the same owner, for the same kind of address."`
+}
+
+func (in ReplaceChannel) heir() string { return in.By }
+
+// ReplaceGroupChannel is the same of a group.
+type ReplaceGroupChannel struct {
+	InGroup
+	ReplaceChannel
+}
+
+// replacement is a request that names the channel in whose favour it is.
+type replacement interface{ heir() string }
+
+func (s *server) replaceChannel(ctx context.Context, who caller, old gateway.Channel, by string) (*nothing, error) {
+	heir, err := s.ownChannel(ctx, who, by)
+	switch {
+	case err != nil:
+		return nil, err
+	case heir.ID == old.ID:
+		return nil, gateway.Faultf(gateway.CodeInvalid, "%s cannot take its own place; name another channel with by", old.Name)
+	case heir.Kind != old.Kind:
+		return nil, gateway.Faultf(gateway.CodeConflict, "%s is for addresses of the kind %s and %s for %s; what waits on one cannot leave over the other", old.Name, old.Kind, heir.Name, heir.Kind)
+	case !heir.ReplacedBy.IsZero() && heir.ReplacedBy != old.ID:
+		return nil, gateway.Faultf(gateway.CodeConflict, "%s was itself replaced; name the channel that is in its place", heir.Name)
+	}
+	s.Log.Info("a channel was replaced", "request", requestID(ctx), "channel", old.Name, "by", heir.Name, "token", who.Token.ID)
+	return &nothing{}, s.Channels.Replace(ctx, old.ID, heir.ID)
 }
 
 // endIncident closes a channel's incident, if there is one, after a check that may be forced aside.
@@ -179,17 +219,17 @@ type ResumeGroupChannel struct {
 }
 
 // addForChannel adds a deed twice: for a group's own channels (G) and for the operator's (I).
-func addForChannel[G, I channelAct, O any](s *server, rt route, do func(context.Context, caller, gateway.Channel, bool) (*O, error)) {
+func addForChannel[G, I channelAct, O any](s *server, rt route, do func(context.Context, caller, gateway.Channel, channelAct) (*O, error)) {
 	rt.Tag = channelTag
 	ours, own := rt, rt
 	own.ID, own.Path, own.Scope = rt.ID+"-group-channel", "/api/v1/groups/{group}/channels/{channel}"+rt.Path, ofGroup
 	act := func(ctx context.Context, who caller, in channelAct) (*O, error) {
-		name, on := in.asked()
+		name, _ := in.asked()
 		c, err := s.ownChannel(ctx, who, name)
 		if err != nil {
 			return nil, err
 		}
-		return do(ctx, who, c, on)
+		return do(ctx, who, c, in)
 	}
 	add(s, own, func(ctx context.Context, who caller, in *G) (*O, error) { return act(ctx, who, *in) })
 	ours.ID, ours.Path, ours.Scope, ours.Role, ours.Summary = rt.ID+"-channel", "/api/v1/channels/{channel}"+rt.Path, ofInstance, gateway.Operator, rt.Summary+" of the operator"

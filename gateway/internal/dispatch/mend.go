@@ -24,7 +24,7 @@ type mender struct {
 	d        *Dispatcher
 	claimant gateway.Claimant
 	unusable chan gateway.Claim
-	wakes    [4]chan struct{}
+	wakes    [5]chan struct{}
 
 	passed   gateway.ID // the last attempt that unheard, whose goroutine alone uses both, has seen
 	searched time.Time  // when it last found no more
@@ -81,7 +81,7 @@ func (m *mender) run(ctx context.Context) {
 
 // search looks for what cannot go on. Several processes may: what is looked up is claimed, and a move is made once.
 func (m *mender) search(ctx context.Context, all *sync.WaitGroup) {
-	for i, round := range []func(context.Context) (more bool, err error){m.overdue, m.doubtful, m.lapse, m.unheard} {
+	for i, round := range []func(context.Context) (more bool, err error){m.overdue, m.doubtful, m.lapse, m.unheard, m.succeed} {
 		all.Go(func() {
 			for {
 				for range mostRounds {
@@ -121,6 +121,22 @@ func (m *mender) orphans(ctx context.Context) {
 func (m *mender) lapse(ctx context.Context) (bool, error) {
 	n, err := m.d.o.Mender.Lapse(ctx, gateway.MaxChunk)
 	return n > 0, err
+}
+
+// succeed moves what waits on replaced channels to those in their place.
+func (m *mender) succeed(ctx context.Context) (bool, error) {
+	if m.d.o.Succession == nil {
+		return false, nil
+	}
+	got, err := m.d.o.Succession.TakeOver(ctx, gateway.MaxChunk)
+	for _, id := range got {
+		for _, lane := range gateway.Lanes {
+			var c gateway.Claim
+			c.Policy.Lane = lane
+			m.d.nudgeFor(gateway.Step{Kind: gateway.StepPoint, Channel: id, Due: m.d.o.Now()}, &c)()
+		}
+	}
+	return len(got) > 0, err
 }
 
 // moveOn decides one case and carries out the move, which lacks only what is decided; false: it could not be.

@@ -99,7 +99,7 @@ func (r *real) plan(kind gateway.Kind, class gateway.Class, n int) {
 }
 
 func (r *real) start() {
-	d, err := dispatch.New(dispatch.Options{Ledger: r.s, Mender: r.s, Routes: r, Deliveries: r.s, Texts: r.s, Health: r.s, Live: r, Queue: memq.New(queue.Window), Alone: true})
+	d, err := dispatch.New(dispatch.Options{Ledger: r.s, Mender: r.s, Succession: r.s, Routes: r, Deliveries: r.s, Texts: r.s, Health: r.s, Live: r, Queue: memq.New(queue.Window), Alone: true})
 	r.ok(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -146,6 +146,27 @@ func TestOnDisk(t *testing.T) {
 	r.ok(err)
 	if len(tallies) != 1 || tallies[0].State != gateway.DeliveryAccepted || tallies[0].Count != 2000 {
 		t.Errorf("tallies are %v", tallies)
+	}
+}
+
+// A report waits on a channel that no longer works at all. Another takes its place and sends the whole of it, each once.
+func TestAnotherChannelTakesOver(t *testing.T) {
+	c := &counting{want: 700, all: make(chan struct{})}
+	r := onDisk(t, 700, c)
+	r.plan(gateway.KindReport, gateway.Report, 700)
+	heir, err := r.s.PutChannel(t.Context(), gateway.Channel{Name: "sms-new", Adapter: "sms", Kind: "sms", Senders: 64})
+	r.ok(err)
+	r.ok(r.s.Replace(t.Context(), r.channel.ID, heir.ID))
+	r.channel = heir // the old one has no adapter any more
+	r.start()
+	<-c.all
+	r.stop()
+	broadcasts, err := r.s.Broadcasts(t.Context(), r.group.ID, gateway.ID{}, 1)
+	r.ok(err)
+	tallies, err := r.s.Tallies(t.Context(), r.group.ID, broadcasts[0].ID)
+	r.ok(err)
+	if len(tallies) != 1 || tallies[0].ChannelID != heir.ID || tallies[0].State != gateway.DeliveryAccepted || tallies[0].Count != 700 || c.n.Load() != 700 {
+		t.Errorf("sent %d, tallies are %v", c.n.Load(), tallies)
 	}
 }
 

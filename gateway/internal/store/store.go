@@ -21,6 +21,7 @@ type Store interface {
 	gateway.Wishes
 	gateway.Channels
 	gateway.Listening
+	gateway.Successions
 	gateway.Troubles
 	gateway.Notices
 	gateway.Costs

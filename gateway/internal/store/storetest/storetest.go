@@ -117,6 +117,7 @@ func run(t *testing.T, open Open) {
 		{"a provider marks an address", mark},
 		{"channels and their health", channels},
 		{"listening", listening},
+		{"a channel takes the place of another", succession},
 		{"a duty has one holder", duties},
 		{"a paused poller writes nothing", pausedPoller},
 		{"inbound messages come once", inbound},
