@@ -53,6 +53,7 @@ type Store interface {
 	gateway.Watchdog
 	gateway.Alerts
 	gateway.AlertClock
+	gateway.Drills
 	gateway.AlertPolicies
 	gateway.Pages
 	gateway.Points
