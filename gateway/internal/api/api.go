@@ -201,6 +201,7 @@ func (s *server) addRoutes() {
 	s.addReports()
 	s.addRotas()
 	s.addAlerts()
+	s.addDrills()
 	s.addInvitations()
 	s.addInbox()
 	s.addTokens()
