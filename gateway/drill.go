@@ -119,10 +119,5 @@ type Drills interface {
 	DueDrills(ctx context.Context, limit int) ([]Drill, error)
 }
 
-// Over reports whether nothing more happens with a drill.
-func (s DrillState) Over() bool {
-	return s == DrillOver || s == DrillMissed || s == DrillFailed || s == DrillWithdrawn
-}
-
 // KeepDrills is how long a drill and what it has shown are kept behind the time for which it was planned.
 const KeepDrills = 3 * 366 * 24 * time.Hour

@@ -105,7 +105,7 @@ func deeds(w *world) map[string]deed {
 		"list-alerts":     {}, "raise-alert": {body: w.alertDraft()}, "get-alert": {path: w.raised(false)}, "alert-timeline": {path: w.raised(false) + "/timeline"}, "acknowledge-alert": {path: w.raised(false) + "/ack"},
 		"update-alert": {path: w.raised(true) + "/update", body: map[string]any{"reason": "new"}}, "clear-alert": {path: w.raised(true) + "/clear", body: map[string]any{"reason": "over"}}, "cancel-alert": {path: w.raised(false) + "/cancel", body: map[string]any{"reason": "wrong"}},
 		"handover-alert": {path: w.raised(true) + "/handover", body: map[string]any{"to": w.member}}, "list-alert-policies": {}, "put-alert-policy": {path: "alert-policies/day", body: w.alertPolicy("day")}, "delete-alert-policy": {path: "alert-policies/" + w.alertPolicy("night").Name},
-		"list-drills": {}, "plan-drill": {body: w.drillDraft()}, "get-drill": {path: w.planned()}, "withdraw-drill": {path: w.planned() + "/withdraw"},
+		"list-drills": {}, "plan-drill": {body: w.drillDraft()}, "get-drill": {path: w.drill()}, "withdraw-drill": {path: w.drill() + "/withdraw"},
 		"apply": {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
 	}
 }
