@@ -56,7 +56,14 @@ type Replies struct {
 	Rota     string         `yaml:"rota" doc:"the rota whose holder is told that somebody waits for an answer; absent: the group's owners are"`
 	Words    []CommandWords `yaml:"words" max:"12" doc:"more words for commands"`
 	KeepDays int            `yaml:"keep_days" doc:"for how many days messages and the answers to them are kept, 1 to 30; absent: 30"`
+	Costs    []ReplyCost    `yaml:"costs" max:"100" doc:"what a reply costs whoever sends it, by language: texts that ask for one say it"`
 	Acks     []AckWords     `yaml:"acks" max:"100" doc:"words that acknowledge an alert, by language"`
+}
+
+// ReplyCost is what a reply costs, in one language.
+type ReplyCost struct {
+	Language string `yaml:"language" required:"true" doc:"a shipped language, as in pt-BR"`
+	Cost     string `yaml:"cost" required:"true" doc:"at most 20 characters, as in 0.10 EUR"`
 }
 
 // CommandWords are more words for one command.

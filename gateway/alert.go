@@ -325,13 +325,14 @@ type AlertEventKind string
 // What happens to an alert.
 const (
 	EventRaised     AlertEventKind = "raised"
-	EventReleased   AlertEventKind = "released"       // a second person let it go
-	EventGlass      AlertEventKind = "break-glass"    // it went without her, for danger to life; Detail says why
-	EventSent       AlertEventKind = "sent"           // a broadcast was submitted; Detail says which
-	EventNobody     AlertEventKind = "nobody reached" // what was to be sent has nobody to go to, or cannot be sent
-	EventLeftOut    AlertEventKind = "step left out"  // it is not for this hour
-	EventWaits      AlertEventKind = "channel silent" // no receipt yet: the same person's next channel, before the next person
-	EventAcked      AlertEventKind = "acknowledged"   // one more has taken charge
+	EventReleased   AlertEventKind = "released"           // a second person let it go
+	EventGlass      AlertEventKind = "break-glass"        // it went without her, for danger to life; Detail says why
+	EventSent       AlertEventKind = "sent"               // a broadcast was submitted; Detail says which
+	EventNobody     AlertEventKind = "nobody reached"     // what was to be sent has nobody to go to, or cannot be sent
+	EventLeftOut    AlertEventKind = "step left out"      // it is not for this hour
+	EventWaits      AlertEventKind = "channel silent"     // no receipt yet: the same person's next channel, before the next person
+	EventOneWay     AlertEventKind = "no answer possible" // whoever was asked reads it where she cannot answer: the next step, after half of the wait
+	EventAcked      AlertEventKind = "acknowledged"       // one more has taken charge
 	EventAckLate    AlertEventKind = "acknowledged late"
 	EventAckAgain   AlertEventKind = "acknowledged again" // by somebody in charge
 	EventAckOther   AlertEventKind = "acknowledged by another"

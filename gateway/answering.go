@@ -60,7 +60,6 @@ type AskWords struct {
 	Number  string        `json:"number"` // what a text message names: the reference, or the code that she alone was sent
 	Answers []AlertAnswer `json:"answers"`
 	Contact string        `json:"contact,omitempty"` // the other way; empty: the group's own
-	Cost    string        `json:"cost,omitempty"`    // of a reply, as its reader sees it; empty: nobody knows
 }
 
 // AlertReport is what a member said of herself during an alert.

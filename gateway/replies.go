@@ -13,6 +13,9 @@ type Replies struct {
 	// KeepDays is for how many days messages, the answers to them and their conversations are kept, 1 to 30; zero: 30. Commands
 	// are kept for one day in any case.
 	KeepDays int `json:"keep_days,omitempty" minimum:"0" maximum:"30"`
+	// Costs say what a reply costs whoever sends it, by language, as in "0.10 EUR": texts that ask for one say it. At most
+	// MaxReplyCost characters each.
+	Costs map[string]string `json:"costs,omitempty"`
 	// Acks are words that acknowledge an alert, by language.
 	Acks map[string][]string `json:"acks,omitempty"`
 }
@@ -22,4 +25,5 @@ const (
 	MaxContact     = 60 // characters
 	MaxReplyWords  = 20 // of one command, or one language
 	MaxReplyLetter = 40 // characters of one word
+	MaxReplyCost   = 20 // characters
 )

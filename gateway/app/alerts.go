@@ -28,6 +28,9 @@ func (c crier) Reach(ctx context.Context, group gateway.ID, broadcasts []gateway
 			return r, err
 		}
 		for _, t := range tallies {
+			if t.State != gateway.Ended && c.oneWay(t.ChannelID) {
+				r.OneWay += t.Count
+			}
 			switch {
 			case t.State == gateway.Delivered, t.State == gateway.DeliveryAccepted && c.silent(t.ChannelID):
 				r.Reached += t.Count
@@ -59,6 +62,12 @@ func (c crier) planned(ctx context.Context, group gateway.ID, broadcasts []gatew
 func (c crier) silent(channel gateway.ID) bool {
 	a, ok := c.live.Adapter(channel)
 	return !ok || a.Capabilities().Receipts < channels.DeliveryReceipts
+}
+
+// oneWay reports whether nobody can answer over a channel. Of one that is not known yet it is not said.
+func (c crier) oneWay(channel gateway.ID) bool {
+	a, ok := c.live.Adapter(channel)
+	return ok && fanout.AnswersOver(a.Capabilities(), c.Pages) == gateway.ByContact
 }
 
 // Look has whoever plans look for the broadcasts of alerts.

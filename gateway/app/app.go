@@ -243,7 +243,7 @@ func (a *App) parts() []part {
 		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll}, part{"spool", a.noteSpool})
 	}
 	if a.has(RoleScheduler) {
-		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners}, part{"calendars", a.readCalendars}, part{"indicators", a.readIndicators}, part{"schedules", a.ticker.Run}, part{"alerts", a.alerts.Run}, part{"reminders", a.notifier().Run}, part{"rotas", a.keeper().Run})
+		parts = append(parts, part{"housekeeping", a.keepHouse}, part{"owners", a.tellOwners}, part{"calendars", a.readCalendars}, part{"indicators", a.readIndicators}, part{"schedules", a.ticker.Run}, part{"alerts", a.alerts.Run}, part{"drills", a.alerts.RunDrills}, part{"reminders", a.notifier().Run}, part{"rotas", a.keeper().Run})
 	}
 	if a.has(RoleScheduler) || a.has(RoleAPI) {
 		parts = append(parts, part{"caps", a.watchCaps})

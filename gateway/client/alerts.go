@@ -68,3 +68,23 @@ func (c *Client) PutAlertPolicy(ctx context.Context, group string, p gateway.Ale
 func (c *Client) DeleteAlertPolicy(ctx context.Context, group, name string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: groupPath(group, "alert-policies", name)})
 }
+
+// Drills lists a group's drills, the newest first, at most so many; 0: all.
+func (c *Client) Drills(ctx context.Context, group string, most int) ([]gateway.Drill, error) {
+	return list[gateway.Drill](ctx, c, groupPath(group, "drills"), nil, most, false)
+}
+
+// Drill reads one, with the one before.
+func (c *Client) Drill(ctx context.Context, group string, id gateway.ID) (gateway.Drill, error) {
+	return fetch[gateway.Drill](ctx, c, call{method: http.MethodGet, path: groupPath(group, "drills", id.String())})
+}
+
+// PlanDrill plans a drill, or begins one.
+func (c *Client) PlanDrill(ctx context.Context, group string, d gateway.DrillDraft) (gateway.Drill, error) {
+	return fetch[gateway.Drill](ctx, c, call{method: http.MethodPost, path: groupPath(group, "drills"), in: d})
+}
+
+// WithdrawDrill takes back one that has not begun.
+func (c *Client) WithdrawDrill(ctx context.Context, group string, id gateway.ID) (gateway.Drill, error) {
+	return fetch[gateway.Drill](ctx, c, call{method: http.MethodPost, path: groupPath(group, "drills", id.String(), "withdraw")})
+}

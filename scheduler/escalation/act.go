@@ -251,10 +251,13 @@ func (d *decider) settle() error {
 	c.Tries = 0
 	d.event.By = gateway.AlertHand{}
 	if e.Kind == Submitted {
-		n := d.note(gateway.EventSent, "sent/"+effect.Key)
-		n.Detail, n.Step = string(effect.Kind), effect.Step
-		for _, id := range e.Broadcasts {
-			n.Broadcast = id
+		for i, id := range e.Broadcasts {
+			key := "sent/" + effect.Key
+			if i > 0 {
+				key += fmt.Sprintf("/%d", i)
+			}
+			n := d.note(gateway.EventSent, key)
+			n.Detail, n.Step, n.Broadcast = string(effect.Kind), effect.Step, id
 			c.Sent = append(c.Sent, gateway.AlertSent{ID: id, Kind: effect.Kind, Asked: effect.Asked})
 		}
 		return nil

@@ -59,7 +59,11 @@ type Event struct {
 type Reach struct {
 	Reached int // delivered, or handed over where nobody reports more
 	Moving  int // on their way, or without a receipt yet
+	OneWay  int // of both: over channels where nobody can answer
 }
+
+// deaf reports whether nobody to whom something goes can answer there.
+func (r *Reach) deaf() bool { return r.OneWay > 0 && r.OneWay == r.Reached+r.Moving }
 
 // Decision is what follows from an event.
 type Decision struct {
@@ -305,15 +309,22 @@ func (d *decider) tick() {
 	r := d.event.Reach
 	switch {
 	case passed(c.StepAt):
-		if r != nil && r.Reached == 0 && r.Moving > 0 && c.Extended < mostExtensions {
+		if r != nil && r.Reached == 0 && r.Moving > 0 && !r.deaf() && c.Extended < mostExtensions {
 			d.extend()
 			return
 		}
 		d.climb()
 	case passed(c.LookAt):
 		c.LookAt = time.Time{}
-		if r != nil && r.Reached == 0 && r.Moving == 0 && !asking { // everything has ended: there is nothing to wait for
-			n := d.note(gateway.EventNobody, "")
+		if r == nil || asking {
+			return
+		}
+		kind := gateway.EventNobody // everything has ended: there is nothing to wait for
+		if r.deaf() {
+			kind = gateway.EventOneWay // and here no answer can come, whatever was delivered
+		}
+		if r.Reached+r.Moving == 0 || r.deaf() {
+			n := d.note(kind, "")
 			n.Step, n.Round = c.Step+1, c.Round+1
 			d.climb()
 		}

@@ -22,6 +22,7 @@ type Store interface {
 	gateway.AlertClock
 	gateway.AlertPolicies
 	gateway.AlertCasts
+	gateway.Drills
 	Roll
 }
 
@@ -32,6 +33,7 @@ type Roll interface {
 	AlertReports(ctx context.Context, group, alert, after gateway.ID, limit int) ([]gateway.AlertReport, error)
 	Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Tally, error)
 	Channels(ctx context.Context) ([]gateway.Channel, error)
+	Deliveries(ctx context.Context, f gateway.DeliveryFilter) ([]gateway.Delivery, error)
 }
 
 // Groups reads groups.
@@ -154,6 +156,11 @@ func (d *Desk) Raise(ctx context.Context, g gateway.Group, draft gateway.AlertDr
 	if err != nil {
 		return a, err
 	}
+	return d.raise(ctx, g, a, draft, by)
+}
+
+// raise makes an alert that was checked. One that is there already, by its id, is not raised again.
+func (d *Desk) raise(ctx context.Context, g gateway.Group, a gateway.AlertCase, draft gateway.AlertDraft, by gateway.AlertHand) (gateway.AlertCase, error) {
 	a.Author = by.Label
 	zone, err := civil.Zone(g.Zone)
 	if err != nil {
@@ -184,6 +191,9 @@ func (d *Desk) Raise(ctx context.Context, g gateway.Group, draft gateway.AlertDr
 		}
 		done, err := d.PutAlert(ctx, gateway.AlertWrite{Alert: decided.Alert, Events: decided.Events, Notices: decided.Notices})
 		if errors.Is(err, gateway.ErrConflict) {
+			if raised, err := d.Alert(ctx, a.GroupID, a.ID); !errors.Is(err, gateway.ErrNotFound) {
+				return raised, err
+			}
 			continue // the reference is another's
 		}
 		if err != nil {

@@ -40,7 +40,7 @@ var (
 	noon  = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	ann   = gateway.AlertHand{Members: []gateway.ID{{1}}, Way: "sms"}
 	ben   = gateway.AlertHand{Members: []gateway.ID{{2}}, Way: "sms"}
-	moves = []string{"ann", "ann again", "ben", "forged", "time", "time, silent", "prepare", "write", "dies", "nobody", "claim", "receipt", "update", "offer", "clear", "cancel"}
+	moves = []string{"ann", "ann again", "ben", "forged", "time", "time, silent", "time, one way", "prepare", "write", "dies", "nobody", "claim", "receipt", "update", "offer", "clear", "cancel"}
 )
 
 func newWorld(quorum, progress int) *world {
@@ -101,7 +101,7 @@ func (w *world) move(what string) {
 		if was.State != w.Alert.State || len(was.Climb.Charge) != len(w.Alert.Climb.Charge) {
 			w.broken = "a wrong code changed it"
 		}
-	case "time", "time, silent":
+	case "time", "time, silent", "time, one way":
 		if w.Alert.DueAt.IsZero() {
 			return
 		}
@@ -109,8 +109,11 @@ func (w *world) move(what string) {
 			w.Now = w.Alert.DueAt
 		}
 		e := Event{Kind: Tick, Reach: &Reach{Reached: 1}}
-		if what == "time, silent" {
+		switch what {
+		case "time, silent":
 			e.Reach = &Reach{Moving: 1}
+		case "time, one way":
+			e.Reach = &Reach{Reached: 1, OneWay: 1}
 		}
 		w.do(e)
 	case "prepare":

@@ -111,6 +111,7 @@ func deeds(w *world) map[string]deed {
 		"update-alert": {path: w.raised(true) + "/update", body: map[string]any{"reason": "new"}}, "clear-alert": {path: w.raised(true) + "/clear", body: map[string]any{"reason": "over"}}, "cancel-alert": {path: w.raised(false) + "/cancel", body: map[string]any{"reason": "wrong"}},
 		"handover-alert": {path: w.raised(true) + "/handover", body: map[string]any{"to": w.member}}, "list-alert-policies": {}, "get-alert-release": {path: w.held("read", false) + "/release"}, "alert-rollcall": {path: w.raised(false) + "/rollcall"}, "alert-report": {path: w.raised(false) + "/report"},
 		"release-alert": {path: w.held("release", false) + "/release", body: map[string]any{"digest": w.heldDigest("release")}}, "break-glass-alert": {path: w.held("glass", true) + "/break-glass", body: map[string]any{"reason": "Nobody answers."}}, "put-alert-policy": {path: "alert-policies/day", body: w.alertPolicy("day")}, "delete-alert-policy": {path: "alert-policies/" + w.alertPolicy("night").Name},
+		"list-drills": {}, "plan-drill": {body: w.drillDraft()}, "get-drill": {path: w.drill()}, "withdraw-drill": {path: w.drill() + "/withdraw"},
 		"apply": {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
 	}
 }

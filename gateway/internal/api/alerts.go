@@ -15,6 +15,7 @@ type Alerts interface {
 	FindAlert(ctx context.Context, group gateway.ID, name string) (gateway.AlertCase, error)
 	// ActOnAlert does what a person decided: update, clear, cancel, handover, release or break-glass.
 	ActOnAlert(ctx context.Context, g gateway.Group, name, what string, act gateway.AlertAct, by gateway.AlertHand) (gateway.AlertCase, error)
+	Drills
 	AlertLog
 	AlertPolicies
 	AlertRecords

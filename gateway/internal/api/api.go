@@ -202,6 +202,7 @@ func (s *server) addRoutes() {
 	s.addReports()
 	s.addRotas()
 	s.addAlerts()
+	s.addDrills()
 	s.addInvitations()
 	s.addInbox()
 	s.addTokens()

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -37,7 +38,7 @@ func (t *texts) withAsk(ask *gateway.AskWords, wording wordingSource) error {
 		names = append(names, templates.AskSafe)
 	}
 	for _, name := range names {
-		set, err := piece(wording, name, t.requestData(gateway.ByReply))
+		set, err := piece(wording, name, t.requestData(gateway.ByReply, ""))
 		if err != nil {
 			return err
 		}
@@ -46,14 +47,19 @@ func (t *texts) withAsk(ask *gateway.AskWords, wording wordingSource) error {
 	return nil
 }
 
-// requestData says how one answers where one is told.
-func (t *texts) requestData(by gateway.AnswerWay) templates.Data {
+// requestData says how one answers where one is told, in a language, and what that costs where the group says it.
+func (t *texts) requestData(by gateway.AnswerWay, locale string) templates.Data {
 	ask := t.b.Words.Ask
-	contact := ask.Contact
-	if contact == "" && t.group.Replies != nil {
-		contact = t.group.Replies.Contact
+	contact, cost := ask.Contact, "none"
+	if own := t.group.Replies; own != nil {
+		contact = cmp.Or(contact, own.Contact)
+		for _, in := range slices.Sorted(maps.Keys(own.Costs)) {
+			if in == locale || cost == "none" && same(in, locale) {
+				cost = own.Costs[in]
+			}
+		}
 	}
-	return templates.Data{"way": string(by), "code": ask.Number, "contact": cmp.Or(contact, t.group.Name), "cost": cmp.Or(ask.Cost, "none")}
+	return templates.Data{"way": string(by), "code": ask.Number, "contact": cmp.Or(contact, t.group.Name), "cost": cost}
 }
 
 // composeAsking writes a document for one way, with the requests beneath that say how one answers there, and buttons. The
@@ -67,7 +73,7 @@ func (t *texts) composeAsking(doc content.Document, w way, key versionKey, neutr
 	reader := templates.Reader{Chain: append(t.chain(doc.Locale, nil), lastResort), Zone: t.home.clock, Now: t.b.StartAt}
 	doc.Blocks = slices.Clone(doc.Blocks)
 	for _, set := range t.asking {
-		request, _, err := set.Render(reader, t.requestData(by))
+		request, _, err := set.Render(reader, t.requestData(by, doc.Locale))
 		if err != nil {
 			return composed{err: err}
 		}

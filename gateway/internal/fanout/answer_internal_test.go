@@ -14,12 +14,13 @@ import (
 // where nobody hears her, another way. The buttons bring back the alert and the answer.
 func TestARequestSaysHowOneAnswersHere(t *testing.T) {
 	alert := gateway.NewID()
+	group := gateway.Group{Name: "Harbour", Locale: "en", Zone: "UTC"}
 	wording := func(name string) (*templates.Set, error) { return templates.Wording(name, nil) }
 	read := func(ask gateway.AskWords, by gateway.AnswerWay, locale string) content.Document {
 		t.Helper()
 		seen := &asked{}
 		b := gateway.Broadcast{Class: gateway.Alert, Words: gateway.Words{Sources: map[string]string{"en": "---\nsms: Leave.\n---\n\nLeave the pier.", "ar": "---\nsms: غادروا\n---\n\nغادروا."}, Ask: &ask}}
-		texts, err := newTexts(b, gateway.Group{Name: "Harbour", Locale: "en", Zone: "UTC"}, wording, []way{{kind: "sms", adapter: seen, answers: by}})
+		texts, err := newTexts(b, group, wording, []way{{kind: "sms", adapter: seen, answers: by}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +40,8 @@ func TestARequestSaysHowOneAnswersHere(t *testing.T) {
 			t.Errorf("buttons: %v", doc.Buttons)
 		}
 	}
-	take.Cost, take.Contact = "0.10 GBP", "+4420"
+	take.Contact = "+4420"
+	group.Replies = &gateway.Replies{Costs: map[string]string{"en": "0.10 GBP", "de": "12 Cent"}}
 	if doc := read(take, gateway.ByReply, "en"); !strings.HasSuffix(doc.Short, "Reply 1 4711. A reply costs 0.10 GBP.") {
 		t.Errorf("%q", doc.Short)
 	}
@@ -48,7 +50,7 @@ func TestARequestSaysHowOneAnswersHere(t *testing.T) {
 	}
 	how := gateway.AskWords{Alert: alert, Number: "4711", Answers: []gateway.AlertAnswer{gateway.AnswerSafe, gateway.AnswerHelp}}
 	doc := read(how, gateway.ByReply, "ar")
-	if !strings.Contains(doc.Short, "2 4711") || !strings.Contains(doc.Short, "3 4711") || strings.Contains(doc.Short, "1 4711") || len(doc.Buttons) != 2 {
+	if !strings.Contains(doc.Short, "2 4711") || !strings.Contains(doc.Short, "3 4711") || strings.Contains(doc.Short, "1 4711") || strings.Contains(doc.Short, "GBP") || len(doc.Buttons) != 2 {
 		t.Errorf("%q, %v", doc.Short, doc.Buttons)
 	}
 	for _, b := range doc.Buttons {

@@ -1,6 +1,7 @@
 package inbound_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -167,9 +168,14 @@ func TestStrangersAreNotAnswered(t *testing.T) {
 // A group says how to reach a person, and adds words of its own; what would cut members off is refused.
 func TestAGroupsOwnWords(t *testing.T) {
 	st := newStage(t)
-	replies, err := inbound.CheckReplies(&gateway.Replies{Contact: " 030 555 0100 ", Words: map[string][]string{"stop": {"Feierabend", "STOPP"}}, Acks: map[string][]string{"de": {"dabei", " ich  komme "}, "en": {"coming"}}})
+	replies, err := inbound.CheckReplies(&gateway.Replies{Contact: " 030 555 0100 ", Words: map[string][]string{"stop": {"Feierabend", "STOPP"}}, Acks: map[string][]string{"de": {"dabei", " ich  komme "}, "en": {"coming"}}, Costs: map[string]string{"de": " 12 Cent "}})
 	st.ok(err)
-	if replies.Contact != "030 555 0100" || replies.Acks["de"][1] != "ich komme" {
+	for _, costs := range []map[string]string{{"de": ""}, {"de": "one text message, as your contract has it"}, {"tlh": "1"}} {
+		if _, err := inbound.CheckReplies(&gateway.Replies{Costs: costs}); !errors.Is(err, &gateway.Fault{Code: gateway.CodeInvalid}) {
+			t.Errorf("%v is a cost: %v", costs, err)
+		}
+	}
+	if replies.Costs["de"] != "12 Cent" || replies.Contact != "030 555 0100" || replies.Acks["de"][1] != "ich komme" {
 		t.Errorf("%+v", replies)
 	}
 	g := st.harbour

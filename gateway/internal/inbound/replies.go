@@ -16,7 +16,7 @@ import (
 // command or a carrier has in any shipped language cannot acknowledge an alert, nor mean another command: where a carrier
 // takes it, the message never comes, and she is cut off (providers.md 4.5).
 func CheckReplies(given *gateway.Replies) (*gateway.Replies, error) {
-	if given == nil || given.Contact == "" && given.Rota == "" && len(given.Words) == 0 && len(given.Acks) == 0 && given.KeepDays == 0 {
+	if given == nil || given.Contact == "" && given.Rota == "" && len(given.Words) == 0 && len(given.Acks) == 0 && len(given.Costs) == 0 && given.KeepDays == 0 {
 		return nil, nil
 	}
 	var wrong []string
@@ -54,6 +54,19 @@ func CheckReplies(given *gateway.Replies) (*gateway.Replies, error) {
 			}
 			r.Acks[locale] = words
 		}
+	}
+	for _, locale := range slices.Sorted(maps.Keys(given.Costs)) {
+		cost := strings.TrimSpace(given.Costs[locale])
+		if _, known := templates.Words().Locale(templates.WordKey(locale)); !known {
+			say("replies.costs.%s: this is none of the shipped languages", locale)
+		}
+		if n := utf8.RuneCountInString(cost); n == 0 || n > gateway.MaxReplyCost || strings.ContainsFunc(cost, unicode.IsControl) {
+			say("replies.costs.%s: 1 to %d characters in one line, as in 0.10 EUR", locale, gateway.MaxReplyCost)
+		}
+		if r.Costs == nil {
+			r.Costs = map[string]string{}
+		}
+		r.Costs[locale] = cost
 	}
 	if len(wrong) > 0 {
 		return nil, gateway.Faultf(gateway.CodeInvalid, "%s", strings.Join(wrong, "; "))

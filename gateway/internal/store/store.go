@@ -54,6 +54,7 @@ type Store interface {
 	gateway.Watchdog
 	gateway.Alerts
 	gateway.AlertClock
+	gateway.Drills
 	gateway.AlertPolicies
 	gateway.AlertCasts
 	gateway.Pages

@@ -52,6 +52,9 @@ func (s *Store) Retain(ctx context.Context, limit int) (n int, err error) {
 		if err := t.retainAlerts(limit, forget); err != nil {
 			return err
 		}
+		if err := t.retainDrills(limit, forget); err != nil {
+			return err
+		}
 		if err := t.retainThreads(limit, forget); err != nil {
 			return err
 		}

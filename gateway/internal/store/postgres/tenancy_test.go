@@ -7,7 +7,7 @@ import (
 )
 
 // owned are the tables whose rows belong to a group.
-var owned = regexp.MustCompile(`\b(FROM|JOIN|INTO|UPDATE) (members|contact_points|consents|suppressions|imports|import_changes|broadcasts|renderings|deliveries|attempts|refs|tallies|charges|spends|inbounds|inbound_members|threads|thread_replies|wordings|reviews|schedules|occurrences|applied|tokens|calendars|events|feeds|rotas|reminders|series|editions|releases|page_links|invitations|enrolments|asks|alerts|alert_events|alert_broadcasts|alert_policies|alert_reports)\b`)
+var owned = regexp.MustCompile(`\b(FROM|JOIN|INTO|UPDATE) (members|contact_points|consents|suppressions|imports|import_changes|broadcasts|renderings|deliveries|attempts|refs|tallies|charges|spends|inbounds|inbound_members|threads|thread_replies|wordings|reviews|schedules|occurrences|applied|tokens|calendars|events|feeds|rotas|reminders|series|editions|releases|page_links|invitations|enrolments|asks|alerts|alert_events|alert_broadcasts|alert_policies|drills|alert_reports)\b`)
 
 // groupless are parts of statements that need not name a group, and why.
 var groupless = map[string]string{

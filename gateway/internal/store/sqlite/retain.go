@@ -109,10 +109,14 @@ func (t *txn) retain(limit int) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
+	drills, err := t.exec(forgetDrills, t.now-gateway.KeepDrills.Microseconds(), limit)
+	if err != nil {
+		return 0, false, err
+	}
 	alerts, err := t.retainAlerts(limit)
 	if err != nil {
 		return 0, false, err
 	}
 	said, most, err := t.retainThreads(limit)
-	return n + alerts + reports + answers + events + told + guests + tries + runs + links + claims + drafts + released + said, max(len(over), alerts, reports, answers, events, told, guests, tries, runs, links, claims, drafts, released, most) >= limit, err
+	return n + alerts + drills + reports + answers + events + told + guests + tries + runs + links + claims + drafts + released + said, max(len(over), alerts, drills, reports, answers, events, told, guests, tries, runs, links, claims, drafts, released, most) >= limit, err
 }

@@ -167,6 +167,7 @@ func run(t *testing.T, open Open) {
 		{"the end of an alert is for those who were told", alertTold},
 		{"policies of alerts", alertPolicies},
 		{"alerts are forgotten in time", alertsRetained},
+		{"a drill is kept, found when it is due, and forgotten", drills},
 		{"a correction is for those who were told", told},
 		{"a run has one outcome", firing},
 		{"a person decides about a run", deciding},
