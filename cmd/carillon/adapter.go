@@ -36,7 +36,6 @@ func (sh *shell) adapterNew() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&language, "lang", "", "its language: "+strings.Join(external.Languages(), ", "))
-	_ = c.MarkFlagRequired("lang") // it is defined above
 	return c
 }
 

@@ -176,6 +176,7 @@ def listen(adapter, where, secrets):
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 60
+        wbufsize = 1 << 16  # an answer leaves in one piece
 
         def do_POST(self):
             size = self.headers.get("content-length", "")

@@ -45,8 +45,6 @@ ok() { printf '{"id":%s,"ok":%s}\n' "$id" "$1"; }
 # refuse CLASS SCOPE CODE DETAIL [MORE]
 refuse() { printf '{"id":%s,"error":{"class":"%s","scope":"%s","code":"%s","detail":"%s"%s}}\n' "$id" "$1" "$2" "$3" "$4" "${5-}"; }
 
-digest() { sha256sum | cut -c 1-32; }
-
 send() {
   case $fault in
   incomplete) refuse permanent content incomplete "key, to or text is missing"; return ;;
@@ -55,7 +53,6 @@ send() {
   nobody) refuse permanent address no-such-user "there is no such user at the provider"; return ;;
   esac
   # The key is taken before the attempt and gets its id after it: whoever finds it without one does not send again.
-  name=$(printf '%s\n' "$line" | jq -j .with.key | digest)
   record=$folder/keys/$name
   if ! (set -C && : >"$record") 2>/dev/null; then
     if [ -s "$record" ]; then
@@ -79,7 +76,6 @@ send() {
 }
 
 find_out() {
-  name=$(printf '%s\n' "$line" | jq -j '.with | "\(.attempt):\(.part // 0)"' | digest)
   if [ -s "$folder/keys/$name" ]; then
     printf '%s\n' "$line" | jq -c --arg sent "$(cat "$folder/keys/$name")" \
       '{id, ok: {found: "sent", receipt: {id: $sent, attempt: .with.attempt, part: (.with.part // 0), status: "accepted"}}}'
@@ -93,7 +89,9 @@ while IFS= read -r line; do
   id=
   eval "$(printf '%s\n' "$line" | jq -r --argjson limit "$limit" --arg people "$people" --arg nobody "$nobody" '
     select(type == "object" and (.id | type) == "string" and (.do | type) == "string") | (.with // {}) as $with |
-    @sh "id=\(.id | tojson) do=\(.do) fault=\(
+    @sh "id=\(.id | tojson) do=\(.do) key=\(
+      if .do == "send" then $with.key | tostring elif .do == "find" then "\($with.attempt):\($with.part // 0)" else "" end | @base64
+    ) fault=\(
       if .do != "send" then ""
       elif ([$with | .key?, .to?, .text? | type] != ["string", "string", "string"]) then "incomplete"
       elif ($with.expires | type) == "string" and ($with.expires[:19] + "Z" | fromdate) < now then "expired"
@@ -102,6 +100,7 @@ while IFS= read -r line; do
       elif ($people | split(" ") | index($with.to)) != null then "test"
       else "" end)"' 2>/dev/null)"
   [ -n "$id" ] || continue
+  name=$(printf %s "$key" | sha256sum | cut -c 1-32)
   case $do in
   describe) describe ;;
   check) check ;;
