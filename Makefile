@@ -24,6 +24,7 @@ test: ## all tests, with race detection (but for the slowest) and a real browser
 	.ci/check
 	CARILLON_REQUIRE_SERVICES=1 $(GO) test -race -timeout 14m $$($(GO) list ./... | grep -vE '/(apptest|move|sqlite)$$')
 	CARILLON_REQUIRE_SERVICES=1 $(GO) test -timeout 14m $(UNRACED)
+	cd channels/external/examples/custom && $(GO) test ./...
 
 race: ## those that make test runs without it, with race detection
 	CARILLON_REQUIRE_SERVICES=1 $(GO) test -race -timeout 20m $(UNRACED)
