@@ -54,23 +54,32 @@ func sampleEvent(locale string, d Data) string {
 	if err != nil {
 		return "" // whoever renders a text with events hears of it
 	}
-	doc, _, err := set.Render(Reader{Chain: []string{locale, "en"}}, d)
+	doc, _, err := set.Render(Reader{Chain: []string{locale, "en"}}, set.pick(d))
 	if err != nil {
 		return ""
 	}
 	return strings.TrimPrefix(doc.Short, "[en] ")
 }
 
+// pick leaves of the values those that the text has placeholders for: all samples together are more than a text may have.
+func (s *Set) pick(all Data) Data {
+	d := Data{}
+	for _, p := range s.needs {
+		if v, ok := all[p.name]; ok {
+			d[p.name] = v
+		}
+	}
+	return d
+}
+
 // Trial gives values for all placeholders of a text: typical ones where a shipped text has a placeholder of the same name
 // and sort, else made up ones of the sort that is asked for. A text is measured with them before anybody has real ones.
 func (s *Set) Trial(locale string) Data {
-	typical, d := Sample(locale), Data{}
+	d := s.pick(Sample(locale))
 	for _, p := range s.needs {
-		v, ok := typical[p.name]
-		if !ok || fits(v, p.need) != "" {
-			v = p.madeUp()
+		if v, ok := d[p.name]; !ok || fits(v, p.need) != "" {
+			d[p.name] = p.madeUp()
 		}
-		d[p.name] = v
 	}
 	return d
 }

@@ -16,6 +16,7 @@ var groupless = map[string]string{
 	"ORDER BY move_at LIMIT":        "work for all groups, as above",
 	"WHERE a.id > $1 ORDER BY a.id": "work for all groups, as above",
 	"next_at FROM schedules WHERE":  "work for all groups, as above",
+	"revision FROM alerts WHERE":    "work for all groups, for the watchdog: that somebody's is late, not whose",
 	"due_at FROM alerts WHERE":      "work for all groups: when the next is due, not whose",
 	"ORDER BY start_at LIMIT 1":     "of all groups, for the watchdog: that somebody's is late, not whose",
 	"ORDER BY next_at LIMIT":        "as above",
