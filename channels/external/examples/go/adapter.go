@@ -97,7 +97,9 @@ func (a *adapter) forget(now time.Time) error {
 	all, err := os.ReadDir(a.keys)
 	for _, each := range all {
 		if info, gone := each.Info(); gone == nil && now.Sub(info.ModTime()) > 48*time.Hour {
-			err = errors.Join(err, os.Remove(filepath.Join(a.keys, each.Name())))
+			if fault := os.Remove(filepath.Join(a.keys, each.Name())); !errors.Is(fault, fs.ErrNotExist) { // another process clears too
+				err = errors.Join(err, fault)
+			}
 		}
 	}
 	return err
