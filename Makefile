@@ -20,10 +20,11 @@ static: ## the same binary without any dependency on the system, as the image ho
 UNRACED := ./gateway/app/apptest ./gateway/internal/store/move ./gateway/internal/store/sqlite
 
 test: ## all tests, with race detection (but for the slowest) and a real browser; installs what is missing
-	.ci/install /usr/lib/python3/dist-packages/icalendar=python3-icalendar chromium postfix dovecot=dovecot-imapd saslpasswd2=sasl2-bin:libsasl2-modules /usr/lib/python3/dist-packages/dkim=python3-dkim:python3-nacl /usr/lib/postgresql=postgresql pgbouncer redis-server redis-sentinel systemd-analyze=systemd
+	.ci/install /usr/lib/python3/dist-packages/icalendar=python3-icalendar chromium postfix dovecot=dovecot-imapd saslpasswd2=sasl2-bin:libsasl2-modules /usr/lib/python3/dist-packages/dkim=python3-dkim:python3-nacl /usr/lib/postgresql=postgresql pgbouncer redis-server redis-sentinel systemd-analyze=systemd python3 node=nodejs jq
 	.ci/check
 	CARILLON_REQUIRE_SERVICES=1 $(GO) test -race -timeout 14m $$($(GO) list ./... | grep -vE '/(apptest|move|sqlite)$$')
 	CARILLON_REQUIRE_SERVICES=1 $(GO) test -timeout 14m $(UNRACED)
+	cd channels/external/examples/custom && $(GO) test ./...
 
 race: ## those that make test runs without it, with race detection
 	CARILLON_REQUIRE_SERVICES=1 $(GO) test -race -timeout 20m $(UNRACED)

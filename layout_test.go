@@ -86,8 +86,8 @@ var (
 
 // free packages may import anything; appOnly are the only importers of gateway/app.
 var (
-	free    = []string{"gateway/app", "gateway/app/apptest", "gateway/bench"}
-	appOnly = []string{"cmd/carillon", "gateway/app/apptest", "gateway/bench"}
+	free    = []string{"gateway/app", "gateway/app/apptest", "gateway/bench", "channels/external/examples/custom"}
+	appOnly = []string{"cmd/carillon", "gateway/app/apptest", "gateway/bench", "channels/external/examples/custom"}
 )
 
 // drivers may be imported by the named packages only.

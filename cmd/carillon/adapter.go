@@ -11,11 +11,32 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/channeltest"
+	"github.com/carillon-gateway/carillon/channels/external"
 	"github.com/carillon-gateway/carillon/channels/external/kit"
 )
 
 func (sh *shell) adapterTools() *cobra.Command {
-	return holder("adapter", "hold adapters of your own against the protocol", sh.adapterCheck(), sh.adapterDescribe())
+	return holder("adapter", "hold adapters of your own against the protocol", sh.adapterNew(), sh.adapterCheck(), sh.adapterDescribe())
+}
+
+func (sh *shell) adapterNew() *cobra.Command {
+	var language string
+	c := &cobra.Command{
+		Use:   "new NAME",
+		Short: "write an adapter to begin with: it passes adapter check",
+		Long: "Write an adapter into a new folder NAME, with its test and a README. It passes adapter check as it stands; its provider is a\n" +
+			"folder until you put yours in. NAME becomes its kind of address. docs/adding-a-channel.md goes on from there.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			name := args[0]
+			if err := external.WriteSkeleton(name, name, language); err != nil {
+				return wrong("%w", err)
+			}
+			return sh.print(map[string]string{"folder": name, "lang": language}, name+" is there; its README.md goes on")
+		},
+	}
+	c.Flags().StringVar(&language, "lang", "", "its language: "+strings.Join(external.Languages(), ", "))
+	return c
 }
 
 // target adds the flags that say how an adapter is reached.

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
-	"net"
 
 	"github.com/spf13/cobra"
 
 	"github.com/carillon-gateway/carillon/channels/builtin"
-	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway/app"
 )
 
@@ -38,25 +34,5 @@ func (sh *shell) runServe(ctx context.Context, file, list string) error {
 	if err != nil {
 		return wrong("%w", err)
 	}
-	settings, err := config.Load(file, sh.lookup, optionStructs())
-	if err != nil {
-		return err
-	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(settings.Log.Level)); err != nil {
-		return wrong("log level: %w", err)
-	}
-	defer app.TuneCollector()()
-	gatewayApp, err := app.New(ctx, app.Options{
-		Config: settings, Version: version, Factories: builtin.All(), Roles: roles,
-		Log: app.NewLogger(sh.err, level, settings.Log.Format == "json"),
-	})
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", settings.Listen)
-	if err != nil {
-		return fmt.Errorf("listening on %s: %w; is another server there? change listen: in %s", settings.Listen, err, file)
-	}
-	return gatewayApp.Run(ctx, listener)
+	return app.Serve(ctx, app.Serving{File: file, Version: version, Factories: builtin.All(), Roles: roles, Lookup: sh.lookup, Log: sh.err})
 }

@@ -1,0 +1,124 @@
+package kit
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/carillon-gateway/carillon/channels/channeltest"
+	"github.com/carillon-gateway/carillon/channels/external"
+)
+
+// need finds a program of a language, which may be missing where nobody insists.
+func need(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CARILLON_REQUIRE_SERVICES") == "" {
+		t.Skipf("%s is missing", program)
+	}
+	t.Fatalf("%s is missing; .ci/install installs it", program)
+}
+
+// languages says how a skeleton is tested and started, as its README does.
+var languages = map[string]struct {
+	needs, test, program []string
+	http                 bool
+}{
+	"go":     {[]string{"go"}, []string{"go", "test", "./..."}, []string{"./adapter"}, true},
+	"python": {[]string{"python3"}, []string{"python3", "-B", "-m", "unittest"}, []string{"./adapter.py"}, true},
+	"node":   {[]string{"node"}, []string{"node", "--test"}, []string{"./adapter.mjs"}, true},
+	"shell":  {[]string{"jq"}, []string{"sh", "test.sh"}, []string{"./adapter.sh"}, false},
+}
+
+// TestEverySkeletonPasses: somebody starts an adapter in each language, runs its test, and holds it against the kit over every
+// transport that it speaks.
+func TestEverySkeletonPasses(t *testing.T) {
+	for _, name := range external.Languages() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := languages[name]
+			for _, p := range l.needs {
+				need(t, p)
+			}
+			folder := filepath.Join(t.TempDir(), "harbourchat")
+			if err := external.WriteSkeleton(folder, "harbourchat", name); err != nil {
+				t.Fatal(err)
+			}
+			run := func(args ...string) {
+				cmd := exec.Command(args[0], args[1:]...)
+				cmd.Dir = folder
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("%v: %v\n%s", args, err, out)
+				}
+			}
+			run(l.test...)
+			if name == "go" {
+				run("go", "build", "-o", "adapter", ".")
+			}
+			program := filepath.Join(folder, l.program[0])
+			conforms(t, Target{Command: []string{program, filepath.Join(folder, "state")}, Environment: []string{"PATH=" + os.Getenv("PATH")}})
+			if !l.http {
+				return
+			}
+			cmd := exec.Command(program, filepath.Join(folder, "state"), "--listen", "127.0.0.1:0")
+			cmd.Env = append(os.Environ(), "ADAPTER_SECRET="+secret.Reveal())
+			log, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
+			line, err := bufio.NewReader(log).ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			conforms(t, Target{URL: strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), Secret: secret})
+		})
+	}
+}
+
+// conforms wants every check to pass, and none to be skipped.
+func conforms(t *testing.T, target Target) {
+	t.Helper()
+	checks, err := Checks(t.Context(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, c := range checks {
+		names = append(names, c.Name)
+		if r := channeltest.Run(c); len(r.Faults) > 0 || r.Skipped != "" {
+			t.Errorf("%s: %v %s", c.Name, r.Faults, r.Skipped)
+		}
+	}
+	for _, must := range []string{"send", "keys", "refusal", "texts", "look-up", "concurrency", "over-long text", "nonsense"} {
+		if !slices.Contains(names, must) {
+			t.Errorf("%s was not checked", must)
+		}
+	}
+}
+
+// TestNothingIsWrittenOver, and what cannot be a name or a language is refused with what can.
+func TestNothingIsWrittenOver(t *testing.T) {
+	folder := t.TempDir()
+	for want, try := range map[string][3]string{
+		"is there already": {folder, "harbourchat", "shell"},
+		"choose one of":    {filepath.Join(folder, "a"), "harbourchat", "cobol"},
+		"small letter":     {filepath.Join(folder, "b"), "../Harbour", "shell"},
+	} {
+		if err := external.WriteSkeleton(try[0], try[1], try[2]); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("%d files were left, %v", len(left), err)
+	}
+}
