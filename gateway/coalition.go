@@ -29,6 +29,7 @@ type DocumentGroup struct {
 	Calendars []DocumentCalendar           `json:"calendars,omitempty"`
 	Wordings  map[string]map[string]string `json:"wordings,omitempty"` // name → locale → Markdown with front matter
 	Series    []NamedSeries                `json:"series,omitempty"`
+	Policies  []AlertPolicy                `json:"policies,omitempty"` // how alerts climb
 	Schedules []DocumentSchedule           `json:"schedules,omitempty"`
 }
 
