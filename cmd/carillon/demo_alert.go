@@ -54,7 +54,7 @@ func (t *tour) alarm(ctx context.Context) error {
 	if err := t.box.Wait(ctx, func() bool { return t.read(coordinatorPhone, a.Reference) }); err != nil {
 		return fmt.Errorf("waiting for the coordinator to be asked: %w", err)
 	}
-	if err := t.until(ctx, a, "the coordinator's phone has it", func(_ gateway.AlertView, asked []gateway.TimelineEntry) bool {
+	if err := t.until(ctx, a, gateway.AlertAsk, "the coordinator's phone has it", func(asked []gateway.TimelineEntry) bool {
 		return len(asked) == 1 && became(asked[0], gateway.Delivered)
 	}); err != nil {
 		return err
@@ -67,23 +67,22 @@ func (t *tour) alarm(ctx context.Context) error {
 	if err := t.gateway.wind(time.Minute + time.Second); err != nil {
 		return err
 	}
-	if err := t.until(ctx, a, "she is asked again in vain", func(_ gateway.AlertView, asked []gateway.TimelineEntry) bool {
-		return len(asked) == 2 && became(asked[1], gateway.Ended)
-	}); err != nil {
-		return err
-	}
-	if err := t.gateway.wind(31 * time.Second); err != nil { // half of the step's wait, when it is looked whether it reaches anybody
-		return err
-	}
-	if err := t.box.Wait(ctx, func() bool { return t.read(medicPhone, a.Reference) }); err != nil {
-		return fmt.Errorf("waiting for the alert to climb: %w", err)
+	for !t.read(medicPhone, a.Reference) { // a minute and the tries of what cannot be sent, wound through
+		if err := t.gateway.wind(5 * time.Second); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the alert to climb: %w", ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 	t.box.Clear(line)
 	t.say("It climbs to the medics. One of them presses 1.")
 	if _, err := t.box.Reply(sandbox.Reply{Kind: sandbox.KindSMS, Address: medicPhone, To: sampleNumber, Text: "1"}); err != nil {
 		return err
 	}
-	if err := t.until(ctx, a, "somebody is in charge", func(now gateway.AlertView, _ []gateway.TimelineEntry) bool { return now.State == gateway.AlertTaken }); err != nil {
+	if err := t.until(ctx, a, gateway.AlertSayTaken, "the others hear who is in charge", func(told []gateway.TimelineEntry) bool { return len(told) == 1 }); err != nil {
 		return err
 	}
 	if err := t.settled(ctx); err != nil { // the others have heard who is in charge
@@ -93,6 +92,9 @@ func (t *tour) alarm(ctx context.Context) error {
 		return fmt.Errorf("giving the all-clear: %w", err)
 	}
 	t.say("She is in charge, and gives the all-clear.")
+	if err := t.until(ctx, a, gateway.AlertSayClear, "the all-clear is on its way", func(told []gateway.TimelineEntry) bool { return len(told) == 1 }); err != nil {
+		return err
+	}
 	return t.settled(ctx)
 }
 
@@ -108,25 +110,19 @@ func (t *tour) read(phone, words string) bool {
 	})
 }
 
-// until waits until an alert, or the messages by which it asked, are as wanted.
-func (t *tour) until(ctx context.Context, a gateway.AlertView, what string, done func(now gateway.AlertView, asked []gateway.TimelineEntry) bool) error {
+// until waits until the messages of one kind that an alert has sent are as wanted.
+func (t *tour) until(ctx context.Context, a gateway.AlertView, kind gateway.AlertEffectKind, what string, done func(sent []gateway.TimelineEntry) bool) error {
 	for {
-		now, err := t.api.Alert(ctx, alertedGroup, a.Reference)
-		if err != nil {
-			return fmt.Errorf("reading the alert: %w", err)
-		}
 		all, err := t.api.AlertTimeline(ctx, alertedGroup, a.Reference)
 		if err != nil {
 			return fmt.Errorf("reading the alert's timeline: %w", err)
 		}
-		if done(now, slices.DeleteFunc(all, func(e gateway.TimelineEntry) bool {
-			return e.Kind != gateway.EventSent || e.Detail != string(gateway.AlertAsk)
-		})) {
+		if done(slices.DeleteFunc(all, func(e gateway.TimelineEntry) bool { return e.Kind != gateway.EventSent || e.Detail != string(kind) })) {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting until %s (the alert is %s): %w", what, now.State, ctx.Err())
+			return fmt.Errorf("waiting until %s: %w", what, ctx.Err())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
