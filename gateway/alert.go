@@ -15,12 +15,13 @@ type AlertCase struct {
 	Exercise     bool        `json:"exercise,omitempty"`       // settled when it is made: nothing turns an exercise into an actual alert, or back
 	DangerToLife bool        `json:"danger_to_life,omitempty"` // its class is LifeSafety
 	State        AlertState  `json:"state"`
-	Audience     Audience    `json:"audience"` // who is told at once; without a topic, only those are whom the policy asks
-	Saying       AlertSaying `json:"saying"`   // as it stands now; sealed in the ledger, and empty when its time is over
-	Policy       AlertPolicy `json:"policy"`   // frozen when it was raised; sealed
-	Climb        AlertClimb  `json:"climb"`    // sealed
-	Author       string      `json:"author"`   // label of the token that raised it
-	Revision     int64       `json:"revision"` // zero: it is not kept yet
+	Audience     Audience    `json:"audience"`       // who is told at once; without a topic, only those are whom the policy asks
+	Saying       AlertSaying `json:"saying"`         // as it stands now; sealed in the ledger, and empty when its time is over
+	Policy       AlertPolicy `json:"policy"`         // frozen when it was raised; sealed
+	Climb        AlertClimb  `json:"climb"`          // sealed
+	Hold         *AlertHold  `json:"hold,omitempty"` // sealed; nil: nobody had to release it, or somebody has
+	Author       string      `json:"author"`         // label of the token that raised it
+	Revision     int64       `json:"revision"`       // zero: it is not kept yet
 	RaisedAt     time.Time   `json:"raised_at"`
 	ExpiresAt    time.Time   `json:"expires_at"` // when those in charge are asked whether it is over
 	EndedAt      time.Time   `json:"ended_at,omitzero"`
@@ -325,6 +326,7 @@ type AlertEventKind string
 const (
 	EventRaised     AlertEventKind = "raised"
 	EventReleased   AlertEventKind = "released"       // a second person let it go
+	EventGlass      AlertEventKind = "break-glass"    // it went without her, for danger to life; Detail says why
 	EventSent       AlertEventKind = "sent"           // a broadcast was submitted; Detail says which
 	EventNobody     AlertEventKind = "nobody reached" // what was to be sent has nobody to go to, or cannot be sent
 	EventLeftOut    AlertEventKind = "step left out"  // it is not for this hour
@@ -353,17 +355,19 @@ type AlertDraft struct {
 	Policy       string      `json:"policy,omitempty"`  // its name. Absent: the group's policy "default", or its owners are asked
 	Audience     Audience    `json:"audience,omitzero"` // who is told at once. Absent: only those whom the policy asks
 	Saying       AlertSaying `json:"saying"`
-	DryRun       bool        `json:"dry_run,omitempty"` // it is checked, and nothing leaves
+	DryRun       bool        `json:"dry_run,omitempty"`     // it is checked, and nothing leaves
+	Glass        string      `json:"break_glass,omitempty"` // why nobody can be waited for, of danger to life: it goes at once where a second person is needed
 	Reason       string      `json:"-"`
-	Released     bool        `json:"-"` // although the policy wants a second person
+	Released     bool        `json:"-"` // although the policy or the group wants a second person
 }
 
 // AlertWrite is one change of an alert: all of it is kept, or nothing.
 type AlertWrite struct {
-	Alert  AlertCase // with the revision that it was read with; zero: it is new
-	Events []AlertEvent
-	Sends  []ReadyBroadcast
-	Stops  []ID // broadcasts of which nothing more may leave
+	Alert   AlertCase // with the revision that it was read with; zero: it is new
+	Events  []AlertEvent
+	Sends   []ReadyBroadcast
+	Stops   []ID          // broadcasts of which nothing more may leave
+	Notices []OwnerNotice // for owners and approvers
 }
 
 // Alerts keeps alerts and what happened to them.

@@ -41,7 +41,8 @@ func (a AlertCase) View() AlertView {
 type AlertAct struct {
 	Saying *AlertSaying `json:"saying,omitempty"` // of an update. Absent: the draft that was kept with the alert
 	To     ID           `json:"to,omitzero"`      // of a handover: the member
-	Reason string       `json:"reason,omitempty"` // stands in the timeline
+	Reason string       `json:"reason,omitempty"` // stands in the timeline; break-glass must have one
+	Digest string       `json:"digest,omitempty"` // of a release: of what was looked at
 }
 
 // TimelineEntry is a line of an alert's timeline, with what became of the broadcast that it tells of.

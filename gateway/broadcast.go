@@ -14,7 +14,8 @@ type Audience struct {
 	Tags        []string   `json:"tags,omitempty"`        // has every one of them
 	Locales     []string   `json:"locales,omitempty"`     // one of these languages
 	Members     []ID       `json:"members,omitempty"`     // one of these, at most 1,000
-	Unconfirmed bool       `json:"unconfirmed,omitempty"` // those who have not confirmed yet: account messages only
+	Unconfirmed bool       `json:"unconfirmed,omitempty"` // those who have not confirmed yet, at that address alone: account messages only
+	Nth         int        `json:"nth,omitempty"`         // with Unconfirmed: at which of a member's contact points in order of id, from 0
 	Told        ID         `json:"told,omitzero"`         // has, or may have, got a reminder of this event
 	Had         ID         `json:"had,omitzero"`          // this broadcast has left for her: corrections only
 	Unless      Announce   `json:"unless,omitzero"`       // not who has this reminder already, or gets it

@@ -58,6 +58,9 @@ type Freshness struct {
 	Missing int       `json:"missing,omitempty"`      // events that it has no more, kept until a person says that they are cancelled
 	Agreed  int       `json:"agreed,omitempty"`       // of these, those that two good answers lacked: they can be confirmed
 
+	// Holidays are the dates that it has as whole days, the first MaxHolidays of those of events that did not end more than KeepHolidays ago: quiet hours may name a calendar.
+	Holidays []string `json:"holidays,omitempty"`
+
 	ETag         string    `json:"etag,omitempty"` // and LastModified: the state that was read, as its server names it
 	LastModified string    `json:"last_modified,omitempty"`
 	Whole        time.Time `json:"whole,omitzero"` // when it last came whole, and not only as unchanged
@@ -96,6 +99,7 @@ type Event struct {
 	Changed  time.Time // when the revision was made
 	Missing  time.Time // since when the calendar has it no more; zero: it has it
 	Misses   int       // good answers that lacked it, one after the other
+	Behind   time.Time `json:",omitzero"` // since when the calendar gives an older one, which is not believed; zero: it does not
 
 	Sensitive bool      `json:",omitempty"` // and PlaceFrom: as EventMark
 	PlaceFrom time.Time `json:",omitzero"`

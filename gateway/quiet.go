@@ -16,6 +16,7 @@ import (
 type QuietHours struct {
 	spans  []quietSpan
 	dates  []quietSpan // each on one date
+	days   []quietSpan // each on the dates of a calendar, as long as they are not written into it
 	alerts bool        // alerts wait too
 	danger bool        // so do those with danger to life: she refused them at night
 }
@@ -24,6 +25,7 @@ type QuietHours struct {
 type quietSpan struct {
 	days     uint8      // bits, from Monday
 	date     civil.Wall // midnight; of dates only
+	of       string     // the calendar whose dates are meant
 	from, to civil.Wall // of the day
 	only     Class      // Report or Reminder: others pass; empty: all that waits
 }
@@ -39,22 +41,35 @@ const (
 	maxQuietText  = 1000
 	maxQuietSpans = 14
 	maxQuietDates = 60
+	maxQuietOf    = 5
 	everyDay      = 1<<7 - 1
 )
 
 var (
-	quietForm = regexp.MustCompile(`^(?:([a-z0-9,-]+) )?([0-2][0-9]:[0-5][0-9])-([0-2][0-9]:[0-5][0-9])$`)
+	quietForm = regexp.MustCompile(`^(?:((?:holidays )?[a-z0-9,-]+) )?([0-2][0-9]:[0-5][0-9])-([0-2][0-9]:[0-5][0-9])$`)
 	quietDay  = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	quietOf   = regexp.MustCompile(`^holidays [a-z0-9][a-z0-9-]{0,38}[a-z0-9]$`)
 	quietDays = [...]string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 )
 
 // ParseQuiet reads quiet hours, entries parted by semicolons or bars: "22:00-07:00" on every day that it begins on;
-// "mon-fri 22:00-07:00" or "sat,sun 20:00-10:00" on some; "2026-12-25" or "2026-12-24,2026-12-31 14:00-23:00" on dates;
+// "mon-fri 22:00-07:00" or "sat,sun 20:00-10:00" on some; "2026-12-25" or "2026-12-24,2026-12-31 14:00-23:00" on dates; "holidays school" on those of a calendar of her group;
 // "reports " or "reminders " before any of these where the other kind passes; and what else waits: "alerts wait", and "danger waits" for alerts with danger to life too. All entries count together.
 func ParseQuiet(text string) (q QuietHours, err error) {
 	if len(text) > maxQuietText {
 		return q, fmt.Errorf("quiet hours of more than %d characters; shorten them", maxQuietText)
 	}
+	if q, err = readQuiet(text); err != nil {
+		return q, err
+	}
+	if len(q.spans) > maxQuietSpans || len(q.dates) > maxQuietDates || len(q.days) > maxQuietOf {
+		return QuietHours{}, fmt.Errorf("more than %d times, %d dates or %d calendars; leave some out", maxQuietSpans, maxQuietDates, maxQuietOf)
+	}
+	return q, nil
+}
+
+// readQuiet is ParseQuiet without bounds of how much somebody may ask for: the dates of calendars may be many.
+func readQuiet(text string) (q QuietHours, err error) {
 	for _, entry := range strings.FieldsFunc(strings.ToLower(text), func(c rune) bool { return c == ';' || c == '|' }) {
 		switch entry = strings.Join(strings.Fields(entry), " "); entry {
 		case "":
@@ -68,10 +83,7 @@ func ParseQuiet(text string) (q QuietHours, err error) {
 			}
 		}
 	}
-	if len(q.spans) > maxQuietSpans || len(q.dates) > maxQuietDates {
-		return QuietHours{}, fmt.Errorf("more than %d times or %d dates; leave some out", maxQuietSpans, maxQuietDates)
-	}
-	if (q.alerts || q.danger) && !slices.ContainsFunc(slices.Concat(q.spans, q.dates), func(s quietSpan) bool { return s.only == "" }) {
+	if (q.alerts || q.danger) && !slices.ContainsFunc(slices.Concat(q.spans, q.dates, q.days), func(s quietSpan) bool { return s.only == "" }) {
 		return QuietHours{}, fmt.Errorf("quiet hours without a time for alerts; write 22:00-07:00 before what waits")
 	}
 	if q.always(Report) || q.always(Reminder) {
@@ -81,7 +93,7 @@ func ParseQuiet(text string) (q QuietHours, err error) {
 }
 
 func (q *QuietHours) add(entry string) error {
-	wrong := fmt.Errorf("%q are no quiet hours; write 22:00-07:00, sat,sun 20:00-10:00, 2026-12-25, reports 20:00-17:00, alerts wait or danger waits", entry)
+	wrong := fmt.Errorf("%q are no quiet hours; write 22:00-07:00, sat,sun 20:00-10:00, 2026-12-25, holidays NAME, reports 20:00-17:00, alerts wait or danger waits", entry)
 	s := quietSpan{to: civil.Day}
 	for word, class := range map[string]Class{"reports ": Report, "reminders ": Reminder} {
 		if rest, ok := strings.CutPrefix(entry, word); ok {
@@ -98,8 +110,16 @@ func (q *QuietHours) add(entry string) error {
 			return wrong
 		}
 		days = m[1]
-	} else if entry == "" || entry[0] < '0' || entry[0] > '9' {
+	} else if (entry == "" || entry[0] < '0' || entry[0] > '9') && !quietOf.MatchString(entry) {
 		return wrong
+	}
+	if name, ok := strings.CutPrefix(days, quietHolidays); ok {
+		if !quietOf.MatchString(days) {
+			return wrong
+		}
+		s.of = name
+		q.days = append(q.days, s)
+		return nil
 	}
 	if days != "" && days[0] >= '0' && days[0] <= '9' {
 		for _, one := range strings.Split(days, ",") {
@@ -180,6 +200,13 @@ func (q QuietHours) String() string {
 	}
 	for _, s := range q.dates {
 		entry := s.kind() + s.date.Fields().Format(time.DateOnly)
+		if s.from != 0 || s.to != civil.Day {
+			entry += " " + s.hours()
+		}
+		entries = append(entries, entry)
+	}
+	for _, s := range q.days {
+		entry := s.kind() + quietHolidays + s.of
 		if s.from != 0 || s.to != civil.Day {
 			entry += " " + s.hours()
 		}
@@ -331,7 +358,7 @@ func (b *QuietBook) Hours(text string) QuietHours {
 	defer b.mu.Unlock()
 	q, known := b.hours[text]
 	if !known {
-		q, _ = ParseQuiet(text)
+		q, _ = readQuiet(text)
 		if b.hours == nil || len(b.hours) >= maxQuietBook {
 			b.hours = map[string]QuietHours{}
 		}

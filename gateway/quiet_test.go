@@ -176,3 +176,51 @@ func TestWhatQuietHoursMove(t *testing.T) {
 		}
 	}
 }
+
+// TestHolidaysOfACalendarInQuietHours: an entry that names a calendar holds on its dates, for the kinds and hours that it says, and reads
+// as it is written. Many dates are no fault: nobody typed them.
+func TestHolidaysOfACalendarInQuietHours(t *testing.T) {
+	q, err := gateway.ParseQuiet("HOLIDAYS  school 10:00-12:00; 22:00-07:00;reports holidays feasts;danger waits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "22:00-07:00; holidays school 10:00-12:00; reports holidays feasts; danger waits"
+	if q.String() != want {
+		t.Errorf("written: %s", q)
+	}
+	var many []string
+	for day := civil.At(2026, 1, 1, 0, 0, 0); len(many) < gateway.MaxHolidays; day += civil.Day {
+		many = append(many, gateway.HolidayDates([]civil.Wall{day})...)
+	}
+	text, err := gateway.HolidaysIn(want, func(calendar string) ([]string, error) {
+		return map[string][]string{"feasts": many, "school": {"2026-12-25"}}[calendar], nil
+	})
+	if err != nil || strings.Contains(text, "holidays") {
+		t.Fatal(text, err)
+	}
+	var b gateway.QuietBook
+	for at, quiet := range map[string]map[gateway.Class]bool{
+		"2026-12-25T10:30:00Z": {gateway.Report: true, gateway.Reminder: true}, "2026-12-25T12:30:00Z": {gateway.Report: true, gateway.Reminder: false},
+		"2026-12-26T09:30:00Z": {gateway.Report: true, gateway.Reminder: false}, "2026-12-26T23:30:00Z": {gateway.Report: true, gateway.Reminder: true}, "2027-03-01T09:30:00Z": {gateway.Report: false, gateway.Reminder: false},
+	} {
+		instant, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for class, want := range quiet {
+			if _, _, is := b.Hours(text).At(class, instant, b.Zone("UTC")); is != want {
+				t.Errorf("a %s at %s: quiet %t", class, at, is)
+			}
+		}
+	}
+	for text, want := range map[string]string{"22:00-07:00; holidays school": "22:00-07:00", "holidays school": "", "holidays school; danger waits": "", "22:00-07:00": "22:00-07:00"} {
+		if got, err := gateway.HolidaysIn(text, func(string) ([]string, error) { return nil, nil }); err != nil || got != want {
+			t.Errorf("%s without dates: %q, %v", text, got, err)
+		}
+	}
+	for _, wrong := range []string{"holidays", "holidays ", "holidays a", "holidays school feasts", "holidays -x", "mon holidays school", "holidays a1;holidays a2;holidays a3;holidays a4;holidays a5;holidays a6"} {
+		if _, err := gateway.ParseQuiet(wrong); err == nil {
+			t.Errorf("%q is taken", wrong)
+		}
+	}
+}

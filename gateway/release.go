@@ -248,9 +248,9 @@ func (r *Release) Notice(wording string) OwnerNotice {
 // Topics lists the topics whose subscribers are told: all of them, or the first of which there are any.
 func (n OwnerNotice) Topics() (topics []string, all bool) {
 	switch n.Wording {
-	case NoticeReleaseWaits:
+	case NoticeReleaseWaits, NoticeAlertWaits:
 		return []string{ApproversTopic, OwnersTopic}, false
-	case NoticeReleaseGlass, NoticeReleaseExpired, NoticeReleaseRule:
+	case NoticeReleaseGlass, NoticeReleaseExpired, NoticeReleaseRule, NoticeAlertGlass, NoticeAlertUnreleased:
 		return []string{OwnersTopic, ApproversTopic}, true
 	}
 	return []string{OwnersTopic}, true

@@ -12,11 +12,12 @@ type BroadcastStatus struct {
 // Status is how the instance is.
 type Status struct {
 	Version  string          `json:"version"`
-	Profile  string          `json:"profile"`  // "alone" or "scaled"
-	Roles    []string        `json:"roles"`    // of the process that answers
-	Sandbox  bool            `json:"sandbox"`  // since the process that answers started, a channel spoke to the sandbox: nobody gets anything from it, and every screen says so
-	Backlog  int             `json:"backlog"`  // deliveries that are due and not handed over
-	Channels []ChannelStatus `json:"channels"` // those that the asker may see
+	Profile  string          `json:"profile"`           // "alone" or "scaled"
+	Roles    []string        `json:"roles"`             // of the process that answers
+	Sandbox  bool            `json:"sandbox"`           // since the process that answers started, a channel spoke to the sandbox: nobody gets anything from it, and every screen says so
+	Unheard  bool            `json:"unheard,omitempty"` // the sandbox brings text messages to no webhook, and this instance, which has a public address, does not ask for them
+	Backlog  int             `json:"backlog"`           // deliveries that are due and not handed over
+	Channels []ChannelStatus `json:"channels"`          // those that the asker may see
 	// Findings are what should have happened by itself and has not. The operator sees her own and those of the groups that she acts
 	// for, everybody else those of her group.
 	Findings []Finding `json:"findings,omitempty"`

@@ -18,6 +18,13 @@ import (
 // Header is in every answer over HTTP, so that a gateway notices to whom it speaks.
 const Header = "Carillon-Sandbox"
 
+// What Header says in the answers to a Twilio account, and so to whoever waits for what people write: whether it has a webhook for
+// incoming messages. Elsewhere it says 1.
+const (
+	Hooked   = "sms_url"
+	Unhooked = "no sms_url"
+)
+
 // routes lays out the whole of the sandbox.
 func (s *Sandbox) routes() http.Handler {
 	control := http.NewServeMux()

@@ -87,6 +87,11 @@ func (s *Sandbox) serveTwilio(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, nil, twilioError(refusal{401, 20003, "Authenticate"}))
 		return
 	}
+	hook := Hooked
+	if a.set.Load().SMSURL == "" {
+		hook = Unhooked
+	}
+	w.Header().Set(Header, hook)
 	switch {
 	case rest == "Messages.json" && r.Method == http.MethodPost:
 		s.twilioSend(w, r, a)

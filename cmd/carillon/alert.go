@@ -20,7 +20,7 @@ func (sh *shell) alerts() *cobra.Command {
 	return holder("alert", "raise an alert, take charge, update it, and say that it is over", sh.alertRaise(), sh.alertAck(), sh.alertUpdate(),
 		sh.alertAct("clear", "give the all-clear: whoever was told hears that it is over"),
 		sh.alertAct("cancel", "withdraw an alert that was a mistake: whoever was told hears that"),
-		sh.alertHandover(), sh.alertList(), sh.alertShow(), sh.alertTimeline(), sh.alertPolicy())
+		sh.alertHandover(), sh.alertRelease(), sh.alertList(), sh.alertShow(), sh.alertTimeline(), sh.alertRollcall(), sh.alertReport(), sh.alertPolicy())
 }
 
 // alertWords are the flags of what an alert says in one language; more come from a file.
@@ -91,6 +91,7 @@ func (sh *shell) alertRaise() *cobra.Command {
 	c.Flags().StringVar(&tags, "tags", "", "of these, only who has all these labels, separated by commas")
 	c.Flags().BoolVar(&d.DangerToLife, "danger-to-life", false, "a life is in danger")
 	c.Flags().BoolVar(&d.Exercise, "exercise", false, "it is an exercise, and says so; this cannot be changed later")
+	c.Flags().StringVar(&d.Glass, "break-glass", "", "danger to life: why nobody can be waited for, where a second person is needed; it goes at once and all who may release are told")
 	c.Flags().BoolVar(&d.DryRun, "dry-run", false, "check everything, and send nothing")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, _ []string) error {
 		s, err := w.saying(sh)
@@ -108,8 +109,17 @@ func (sh *shell) alertRaise() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if d.DryRun {
+		switch {
+		case d.DryRun && a.State == gateway.AlertHeld:
+			return sh.print(a, "Everything is there, but a second person must release it. Nothing was sent.")
+		case d.DryRun:
 			return sh.print(a, "Everything is there. Nothing was sent.")
+		case a.State == gateway.AlertHeld && !sh.json():
+			w, err := api.AlertWaiting(ctx, group, a.Reference)
+			if err != nil {
+				return err
+			}
+			return sh.print(a, held(w, group))
 		}
 		return sh.print(a, fmt.Sprintf("Alert %s is raised. Take charge: carillon alert ack %s. End it: carillon alert clear %s, or cancel if it was a mistake.", a.Reference, a.Reference, a.Reference))
 	})

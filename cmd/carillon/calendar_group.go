@@ -264,7 +264,7 @@ func (sh *shell) feeds() *cobra.Command {
 			return []string{f.ID.String(), whose, f.Label, clock(f.CreatedAt)}
 		})
 	})
-	var member, label string
+	var member, rota, label string
 	create := &cobra.Command{
 		Use:   "create",
 		Short: "make a calendar that can be subscribed to, under a secret address",
@@ -273,6 +273,7 @@ func (sh *shell) feeds() *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	create.Flags().StringVar(&member, "member", "", "the member (ID) whose topics it holds; absent: it is the group's")
+	create.Flags().StringVar(&rota, "rota", "", "a rota whose turns it holds instead of events: hers if a member is named, or else all with the gaps")
 	create.Flags().StringVar(&label, "label", "", "what it is for, to tell it from others; no name of a person")
 	sh.inGroup(create, func(ctx context.Context, api *client.Client, group string, _ []string) error {
 		var id gateway.ID
@@ -282,7 +283,7 @@ func (sh *shell) feeds() *cobra.Command {
 				return err
 			}
 		}
-		f, err := api.CreateFeed(ctx, group, id, label)
+		f, err := api.CreateFeed(ctx, group, id, rota, label)
 		if err != nil {
 			return err
 		}

@@ -105,6 +105,9 @@ func (sh *shell) examine(ctx context.Context) []finding {
 	if status.Sandbox {
 		out = append(out, finding{"sandbox", true, "a channel speaks to the sandbox: nobody gets anything from it"})
 	}
+	if status.Unheard {
+		out = append(out, finding{"sandbox", false, "text messages to it reach nobody: its account has no sms_url. Give it one with POST /sandbox/accounts, public_base_url followed by /hooks/ and the channel's name; or leave public_base_url out, and they are asked for"})
+	}
 	if s := status.Spool; s != nil {
 		text := "empty: the ledger takes what providers report"
 		if s.Records > 0 {

@@ -12,13 +12,20 @@ import (
 // agendaDuty is the duty of reading calendars. Two processes at it would write nothing twice, but fetch twice.
 const agendaDuty = "calendars"
 
+// The shipped texts of feeds of turns.
+const (
+	dutyEntry  = "duty-entry"
+	dutyNobody = "duty-nobody"
+)
+
 // newAgenda makes what reads calendars and writes feeds.
 func (a *App) newAgenda() *agenda.Agenda {
 	event, calendar := inCatalogue(templates.EventNeutral), inCatalogue(templates.CalendarNeutral)
-	return agenda.New(agenda.Parts{Ledger: a.store, Feeds: a.store, People: a.store, Fetcher: fetch.New("carillon/"+a.Version, a.Fetchable), PublicURL: a.live.publicURL, Now: a.Now, Log: a.Log,
+	duty, nobody := inCatalogue(dutyEntry), inCatalogue(dutyNobody)
+	return agenda.New(agenda.Parts{Ledger: a.store, Feeds: a.store, People: a.store, Rotas: a.rotas, Fetcher: fetch.New("carillon/"+a.Version, a.Fetchable), PublicURL: a.live.publicURL, Now: a.Now, Log: a.Log,
 		Words: func(locale string, fallback []string) agenda.Words {
 			chain := append(append([]string{locale}, fallback...), "en")
-			return agenda.Words{Event: event(chain), Calendar: calendar(chain)}
+			return agenda.Words{Event: event(chain), Calendar: calendar(chain), Duty: duty(chain), Nobody: nobody(chain)}
 		}})
 }
 

@@ -66,7 +66,7 @@ func (c crier) Look() { look(c.Fanout) }
 
 // newAlerts builds what has alerts climb, and what people do with them.
 func (a *App) newAlerts() *escalation.Desk {
-	return escalation.NewDesk(a.store, a.store, crier{a.fanout, a.store, a.store, a.live}, a.Now, escalation.Options{Rotas: atDuty{a.rotas}, Notice: a.store.PutNotice, Log: a.Log, At: a.At})
+	return escalation.NewDesk(a.store, a.store, crier{a.fanout, a.store, a.store, a.live}, a.Now, escalation.Options{Rotas: atDuty{a.rotas}, Notice: a.store.PutNotice, Told: func() { signal(a.notices) }, Approvers: a.newReleases().Others, Log: a.Log, At: a.At})
 }
 
 // alertDesk is what the API does with alerts.
@@ -102,6 +102,10 @@ func (d alertDesk) ActOnAlert(ctx context.Context, g gateway.Group, name, what s
 		e.Kind = escalation.Cancel
 	case "handover":
 		e.Kind, e.To = escalation.Offer, gateway.AlertHand{Members: []gateway.ID{act.To}}
+	case "release":
+		e.Kind, e.Digest = escalation.Release, act.Digest
+	case "break-glass":
+		e.Kind, e.Glass = escalation.Break, act.Reason
 	default:
 		return gateway.AlertCase{}, gateway.Faultf(gateway.CodeInvalid, "nothing like %q can be done to an alert", what)
 	}

@@ -145,7 +145,7 @@ func counting[E comparable](find func(E) prometheus.Counter) func(E) {
 
 // status says how the instance is.
 func (a *App) status(ctx context.Context) (gateway.Status, error) {
-	status := gateway.Status{Version: a.Version, Profile: string(a.Config.Storage.Profile), Spool: a.spooled(), Sandbox: a.live.http.seen.Load()}
+	status := gateway.Status{Version: a.Version, Profile: string(a.Config.Storage.Profile), Spool: a.spooled(), Sandbox: a.live.http.seen.Load(), Unheard: a.live.publicURL != "" && a.live.http.deaf.Load()}
 	for _, r := range a.Roles {
 		status.Roles = append(status.Roles, string(r))
 	}

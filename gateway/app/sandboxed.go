@@ -14,13 +14,21 @@ type sandboxed struct {
 	*http.Transport
 	log  *slog.Logger
 	seen atomic.Bool
+	deaf atomic.Bool // it brings no text messages to a webhook
 }
 
 // RoundTrip implements http.RoundTripper.
 func (s *sandboxed) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := s.Transport.RoundTrip(r)
-	if err == nil && answer.Header.Get(sandbox.Header) != "" && !s.seen.Swap(true) {
+	if err != nil {
+		return answer, err
+	}
+	said := answer.Header.Get(sandbox.Header)
+	if said != "" && !s.seen.Swap(true) {
 		s.log.Warn("a channel speaks to the sandbox: nobody gets anything from it")
+	}
+	if said == sandbox.Hooked || said == sandbox.Unhooked {
+		s.deaf.Store(said == sandbox.Unhooked)
 	}
 	return answer, err
 }

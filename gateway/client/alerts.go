@@ -27,7 +27,7 @@ func (c *Client) AckAlert(ctx context.Context, group, name string) (gateway.AckR
 	return fetch[gateway.AckResult](ctx, c, call{method: http.MethodPost, path: groupPath(group, "alerts", name, "ack")})
 }
 
-// ActOnAlert updates, clears or cancels one, or hands it over: update, clear, cancel, handover.
+// ActOnAlert does something to one: update, clear, cancel, handover, release, break-glass.
 func (c *Client) ActOnAlert(ctx context.Context, group, name, what string, act gateway.AlertAct) (gateway.AlertView, error) {
 	return fetch[gateway.AlertView](ctx, c, call{method: http.MethodPost, path: groupPath(group, "alerts", name, what), in: act})
 }
@@ -36,6 +36,21 @@ func (c *Client) ActOnAlert(ctx context.Context, group, name, what string, act g
 func (c *Client) AlertTimeline(ctx context.Context, group, name string) ([]gateway.TimelineEntry, error) {
 	p, err := fetch[page[gateway.TimelineEntry]](ctx, c, call{method: http.MethodGet, path: groupPath(group, "alerts", name, "timeline")})
 	return p.Items, err
+}
+
+// AlertWaiting reads one that waits for a second person.
+func (c *Client) AlertWaiting(ctx context.Context, group, name string) (gateway.AlertWaiting, error) {
+	return fetch[gateway.AlertWaiting](ctx, c, call{method: http.MethodGet, path: groupPath(group, "alerts", name, "release")})
+}
+
+// AlertRollCall says how those are whom one told.
+func (c *Client) AlertRollCall(ctx context.Context, group, name string) (gateway.RollCall, error) {
+	return fetch[gateway.RollCall](ctx, c, call{method: http.MethodGet, path: groupPath(group, "alerts", name, "rollcall")})
+}
+
+// AlertReport drafts the report of its incident.
+func (c *Client) AlertReport(ctx context.Context, group, name string) (gateway.IncidentReport, error) {
+	return fetch[gateway.IncidentReport](ctx, c, call{method: http.MethodGet, path: groupPath(group, "alerts", name, "report")})
 }
 
 // AlertPolicies lists a group's policies.

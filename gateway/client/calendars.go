@@ -94,9 +94,12 @@ func (c *Client) Feeds(ctx context.Context, group string) ([]gateway.Feed, error
 	return list[gateway.Feed](ctx, c, groupPath(group, "feeds"), nil, 0, false)
 }
 
-// CreateFeed makes one of the group, or of a member if one is named; its address is shown this once.
-func (c *Client) CreateFeed(ctx context.Context, group string, member gateway.ID, label string) (gateway.IssuedFeed, error) {
+// CreateFeed makes one of the group, or of a member if one is named; its address is shown this once. With a rota, it is one of turns.
+func (c *Client) CreateFeed(ctx context.Context, group string, member gateway.ID, rota, label string) (gateway.IssuedFeed, error) {
 	in := map[string]any{"label": label}
+	if rota != "" {
+		in["rota"] = rota
+	}
 	if !member.IsZero() {
 		in["member_id"] = member
 	}

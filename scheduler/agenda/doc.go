@@ -27,6 +27,14 @@ type Directory interface {
 	Member(ctx context.Context, group, id gateway.ID) (gateway.Member, error)
 }
 
+// Rotas are read for feeds of turns.
+type Rotas interface {
+	// Rota reads one by its name; ErrNotFound.
+	Rota(ctx context.Context, group gateway.ID, name string) (gateway.Rota, error)
+	// Tables gives all of a group with their turns of a time.
+	Tables(ctx context.Context, group gateway.ID, from, to time.Time) ([]gateway.RotaTable, error)
+}
+
 // Fetcher gets calendars from addresses, as fetch.Client does.
 type Fetcher interface {
 	Get(ctx context.Context, address string, known fetch.Version) (fetch.Answer, error)
@@ -37,6 +45,7 @@ type Parts struct {
 	Ledger    Ledger
 	Feeds     gateway.Feeds
 	People    Directory
+	Rotas     Rotas
 	Fetcher   Fetcher
 	Words     func(locale string, fallback []string) Words // in the language of whoever reads a feed
 	PublicURL string                                       // of the instance, without a slash at its end; empty: it does not know
@@ -48,6 +57,8 @@ type Parts struct {
 type Words struct {
 	Event    string // in place of what an event says, for members in neutral mode
 	Calendar string // in place of the group's name, for the same
+	Duty     string // that somebody is on duty
+	Nobody   string // that nobody is
 }
 
 // Agenda reads calendars and writes feeds. It is safe for concurrent use.

@@ -17,10 +17,18 @@ const refresh = time.Hour
 // mostEvents is how many events one feed is made from, the first ones: some programs give up on more.
 const mostEvents = 10_000
 
-// Issue makes a feed of a group, or of a member if one is named, with its secret address.
-func (a *Agenda) Issue(ctx context.Context, group, member gateway.ID, label string) (gateway.IssuedFeed, error) {
+// Issue makes a feed of a group, or of a member if one is named, with its secret address; with the name of a rota, one of its
+// turns instead of events.
+func (a *Agenda) Issue(ctx context.Context, group, member gateway.ID, rota, label string) (gateway.IssuedFeed, error) {
 	token, digest := gateway.MintToken()
 	f := gateway.Feed{ID: gateway.NewID(), GroupID: group, MemberID: member, Label: label, Digest: digest, CreatedAt: a.Now().UTC()}
+	if rota != "" {
+		r, err := a.Rotas.Rota(ctx, group, rota)
+		if err != nil {
+			return gateway.IssuedFeed{}, err
+		}
+		f.RotaID = r.ID
+	}
 	if err := a.Feeds.PutFeed(ctx, f); err != nil {
 		return gateway.IssuedFeed{}, err
 	}
@@ -55,6 +63,12 @@ func (a *Agenda) Feed(ctx context.Context, token string) ([]byte, error) {
 		if p.neutral = m.Neutral; p.neutral {
 			p.out.Name, p.out.Product = p.words.Calendar, "-//calendar//calendar//EN"
 		}
+	}
+	if !f.RotaID.IsZero() {
+		if err := a.turns(ctx, f, &p); err != nil {
+			return nil, err
+		}
+		return calendar.Write(p.out), nil
 	}
 	calendars, err := a.Ledger.Calendars(ctx, f.GroupID)
 	if err != nil {

@@ -36,9 +36,11 @@ func TestAnEventAsAFile(t *testing.T) {
 }
 
 // issue makes a feed and gives its token.
-func (w *world) issue(member gateway.ID) string {
+func (w *world) issue(member gateway.ID) string { return w.issueOf(member, "") }
+
+func (w *world) issueOf(member gateway.ID, rota string) string {
 	w.Helper()
-	f, err := w.Issue(w.ctx, w.group.ID, member, "telephone")
+	f, err := w.Issue(w.ctx, w.group.ID, member, rota, "telephone")
 	w.ok(err)
 	dir, file := path.Split(f.Address)
 	if dir != "/cal/" {
@@ -144,5 +146,49 @@ func TestAMemberSubscribes(t *testing.T) {
 	w.member = gateway.Member{}
 	if _, err := w.Feed(w.ctx, token); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("erased: %v", err)
+	}
+}
+
+// A feed of a rota holds its turns, with the gaps, and no events; a member's holds hers alone. Nobody is named, and one in neutral
+// mode is told of no duty. Where clocks are set a turn keeps its instants.
+func TestTurnsAreSubscribedTo(t *testing.T) {
+	w := newWorld(t)
+	w.add(meeting)
+	at := func(day int) time.Time { return time.Date(2026, 3, day, 7, 0, 0, 0, time.UTC) }
+	w.member = gateway.Member{ID: gateway.NewID(), Name: "Ann Example", Locale: "en"}
+	r := gateway.Rota{ID: gateway.NewID(), Name: "telephone", Title: "Telephone, day", Revision: 4, ChangedAt: at(1), Rotation: gateway.Rotation{Zone: "Europe/Berlin"}}
+	w.rotas = []gateway.RotaTable{{Rota: gateway.Rota{ID: gateway.NewID(), Name: "other", Rotation: gateway.Rotation{Zone: "UTC"}}, Turns: []gateway.RotaTurn{{From: at(20), To: at(30), Member: w.member.ID}}},
+		{Rota: r, Turns: []gateway.RotaTurn{{From: at(21), To: at(28), Member: gateway.NewID()}, {From: at(28), To: at(29).Add(-time.Hour), Member: w.member.ID}, {From: at(29).Add(-time.Hour), To: at(30), Planned: w.member.ID, Why: gateway.TurnAway}}}}
+	shown := func(text string, all []calendar.Occurrence) (lines []string) {
+		if strings.Contains(text, "Ann") || strings.Contains(text, w.member.ID.String()) {
+			t.Error("the feed names somebody")
+		}
+		for _, o := range all {
+			lines = append(lines, o.Start.Moment.Instant().UTC().Format(time.RFC3339)+" "+o.End.Moment.Instant().UTC().Format(time.RFC3339)+" "+o.Summary)
+		}
+		return lines
+	}
+	whole := w.issueOf(gateway.ID{}, "telephone")
+	text, all := w.subscribe(whole)
+	w.same("the whole rota", shown(text, all), "2026-03-21T07:00:00Z 2026-03-28T07:00:00Z Telephone, day: On duty", "2026-03-28T07:00:00Z 2026-03-29T06:00:00Z Telephone, day: On duty", "2026-03-29T06:00:00Z 2026-03-30T07:00:00Z Telephone, day: Nobody on duty")
+	hers := w.issueOf(w.member.ID, "telephone")
+	text, mine := w.subscribe(hers)
+	w.same("hers", shown(text, mine), "2026-03-28T07:00:00Z 2026-03-29T06:00:00Z Telephone, day: On duty")
+	w.rotas[1].Rota.Revision++
+	if _, later := w.subscribe(whole); later[0].UID != all[0].UID || later[0].Sequence != all[0].Sequence+1 {
+		t.Errorf("after a change: %+v", later[0])
+	}
+	w.member.Neutral = true
+	text, mine = w.subscribe(hers)
+	w.same("in neutral mode", shown(text, mine), "2026-03-28T07:00:00Z 2026-03-29T06:00:00Z Event")
+	if strings.Contains(text, "Telephone") || strings.Contains(text, "harbour") {
+		t.Error("the feed says what it is of")
+	}
+	if _, err := w.Issue(w.ctx, w.group.ID, gateway.ID{}, "nowhere", ""); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("a rota that is not there: %v", err)
+	}
+	w.rotas = w.rotas[:1]
+	if _, err := w.Feed(w.ctx, whole); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("a rota that is gone: %v", err)
 	}
 }

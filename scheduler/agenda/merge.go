@@ -34,7 +34,9 @@ type merging struct {
 	missing, agreed int
 	upcoming        int
 	marks           []gateway.EventMark
-	marked          bool // marks have become more
+	marked          bool         // marks have become more
+	days            []civil.Wall // that whole events take
+	behind          bool         // something is older than what is kept, and is not believed yet
 }
 
 // merge compares. Nothing that merely is missing is cancelled: only an answer of the calendar itself does that, or confirm.
@@ -113,15 +115,29 @@ func (m *merging) event(o calendar.Occurrence) gateway.Event {
 	return e
 }
 
+// believeOlder is how long a calendar must give an older event before it is taken for what is meant: caches are behind for
+// hours, but a program that counts from the beginning again stays so.
+const believeOlder = 24 * time.Hour
+
 // update takes what was read in the place of what is kept, unless it is older: a stale answer of a cache.
 func (m *merging) update(old *gateway.Event, e gateway.Event) {
 	stale := e.Sequence < old.Sequence && e.Modified <= old.Modified
+	behind := time.Time{}
+	if stale && !e.SameShown(*old) {
+		if behind = old.Behind; behind.IsZero() {
+			behind = m.now
+		}
+		if stale = m.now.Sub(behind) < believeOlder; !stale {
+			behind = time.Time{}
+		}
+	}
 	if stale || !old.End.Instant().After(m.now) && !e.End.Instant().After(m.now) {
 		e = *old
 	}
 	was := *old
 	e.ID, e.Revision, e.Changed = was.ID, was.Revision, was.Changed
-	e.Missing, e.Misses = time.Time{}, 0
+	e.Missing, e.Misses, e.Behind = time.Time{}, 0, behind
+	m.behind = m.behind || !behind.IsZero()
 	e.Sensitive, e.PlaceFrom = was.Sensitive, was.PlaceFrom
 	m.follow(was, e)
 	kept := true
@@ -228,6 +244,7 @@ func (m *merging) renamed(fresh []gateway.Event) []gateway.Event {
 func (m *merging) absent(old *gateway.Event, named bool) {
 	switch {
 	case !old.Start.Instant().After(m.now), old.Status == gateway.EventCancelled:
+		m.holiday(*old) // some programs leave out what has begun
 	case m.blind, m.spoilt[old.UID], !old.Start.Instant().Before(m.end):
 		m.count(*old)
 	case named && old.Instance != "":
@@ -271,6 +288,7 @@ func (m *merging) put(e gateway.Event, before *gateway.Event) {
 }
 
 func (m *merging) count(e gateway.Event) {
+	m.holiday(e)
 	if e.Status == gateway.EventCancelled || !e.End.Instant().After(m.now) {
 		return
 	}
@@ -280,6 +298,13 @@ func (m *merging) count(e gateway.Event) {
 	}
 	if e.Misses >= agreeing {
 		m.agreed++
+	}
+}
+
+// holiday notes the dates of an event that lasts whole days, for quiet hours that name its calendar.
+func (m *merging) holiday(e gateway.Event) {
+	if e.End.Instant().After(m.now.Add(-gateway.KeepHolidays)) {
+		m.days = append(m.days, e.WholeDays()...)
 	}
 }
 

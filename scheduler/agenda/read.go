@@ -64,7 +64,11 @@ func (a *Agenda) read(ctx context.Context, c gateway.Calendar) (gateway.Calendar
 	case err == nil && body == nil:
 		err = a.unchanged(ctx, &r, now)
 	case err == nil:
-		if err = a.take(ctx, c, body, &r, now); err == nil {
+		var behind bool
+		if behind, err = a.take(ctx, c, body, &r, now); err == nil {
+			if behind { // "unchanged" next time would say that it still is: it is looked at whole
+				version = fetch.Version{}
+			}
 			r.Fresh.ETag, r.Fresh.LastModified, r.Fresh.Whole = version.ETag, version.LastModified, now
 		}
 	}
@@ -148,7 +152,7 @@ func (a *Agenda) unchanged(ctx context.Context, r *gateway.Reading, now time.Tim
 	if r.Fresh.Missing == r.Fresh.Agreed {
 		return nil
 	}
-	kept, err := a.Ledger.Events(ctx, r.Group, r.Calendar, now, 0)
+	kept, err := a.Ledger.Events(ctx, r.Group, r.Calendar, now.Add(-gateway.KeepHolidays), 0)
 	if err != nil {
 		return err
 	}
@@ -165,8 +169,8 @@ func (a *Agenda) unchanged(ctx context.Context, r *gateway.Reading, now time.Tim
 }
 
 // take compares what a calendar holds with what is kept of it. A defect that a calendar of others brings to light is its
-// fault, and nobody else's.
-func (a *Agenda) take(ctx context.Context, c gateway.Calendar, body []byte, r *gateway.Reading, now time.Time) (err error) {
+// fault, and nobody else's. older: it has events that are older than what is kept.
+func (a *Agenda) take(ctx context.Context, c gateway.Calendar, body []byte, r *gateway.Reading, now time.Time) (older bool, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = &unusable{text: "its events cannot be followed: a defect of ours; please tell whoever runs this instance"}
@@ -175,14 +179,14 @@ func (a *Agenda) take(ctx context.Context, c gateway.Calendar, body []byte, r *g
 	}()
 	place, err := civil.Zone(c.Zone)
 	if err != nil {
-		return err
+		return false, err
 	}
 	read, err := calendar.Read(bytes.NewReader(body))
 	if err != nil {
-		return unreadable(err)
+		return false, unreadable(err)
 	}
 	if read.Cut {
-		return &unusable{text: "the answer is cut off: END:VCALENDAR is missing"}
+		return false, &unusable{text: "the answer is cut off: END:VCALENDAR is missing"}
 	}
 	m := &merging{group: c.GroupID, calendar: c.ID, place: place, now: now, end: now.Add(ahead), spoilt: map[string]bool{}, weight: 1, marks: c.Marks}
 	if c.URL == "" {
@@ -192,7 +196,7 @@ func (a *Agenda) take(ctx context.Context, c gateway.Calendar, body []byte, r *g
 	defer cancel()
 	all, faults, err := read.Expand(bounded, now.Add(-behind), m.end, place)
 	if err != nil {
-		return unreadable(err)
+		return false, unreadable(err)
 	}
 	faults = append(slices.Clip(read.Faults), faults...)
 	for _, f := range faults {
@@ -200,24 +204,25 @@ func (a *Agenda) take(ctx context.Context, c gateway.Calendar, body []byte, r *g
 		m.blind = m.blind || f.UID == ""
 	}
 	if len(all) > gateway.MaxEvents {
-		return unreadable(tooMany(len(all)))
+		return false, unreadable(tooMany(len(all)))
 	}
 	kept, err := a.Ledger.Events(ctx, c.GroupID, c.ID, now.Add(-gateway.KeepEvents), 0)
 	if err != nil {
-		return err
+		return false, err
 	}
 	m.merge(kept, all)
 	m.into(r)
 	r.Fresh.Skipped = len(faults)
 	if len(all) == 0 && m.missing > 0 {
-		return &unusable{text: "the answer is a calendar without events; what was there is kept"}
+		return false, &unusable{text: "the answer is a calendar without events; what was there is kept"}
 	}
-	return nil
+	return m.behind, nil
 }
 
 // into writes what a comparison found.
 func (m *merging) into(r *gateway.Reading) {
 	r.Events, r.Fresh.Events, r.Fresh.Missing, r.Fresh.Agreed = m.updates, m.upcoming, m.missing, m.agreed
+	r.Fresh.Holidays = gateway.HolidayDates(m.days)
 	if m.marked {
 		r.Marks = m.marks
 	}
@@ -244,7 +249,7 @@ func (a *Agenda) Confirm(ctx context.Context, group gateway.ID, name string) (in
 			return 0, err
 		}
 		now := a.Now().UTC()
-		kept, err := a.Ledger.Events(ctx, group, c.ID, now, 0)
+		kept, err := a.Ledger.Events(ctx, group, c.ID, now.Add(-gateway.KeepHolidays), 0)
 		if err != nil {
 			return 0, err
 		}
@@ -254,6 +259,13 @@ func (a *Agenda) Confirm(ctx context.Context, group gateway.ID, name string) (in
 			return 0, gateway.Faultf(gateway.CodeConflict, "two good answers must lack an event before it can be cancelled, and there is none; read the calendar again, or wait until it is read")
 		}
 		r.Fresh.Events, r.Fresh.Missing, r.Fresh.Agreed = max(0, c.Fresh.Events-n), max(0, c.Fresh.Missing-n), 0
+		m := merging{now: now}
+		for i := range kept {
+			if !slices.ContainsFunc(r.Events, func(u gateway.EventUpdate) bool { return u.Event.ID == kept[i].ID }) {
+				m.holiday(kept[i])
+			}
+		}
+		r.Fresh.Holidays = gateway.HolidayDates(m.days)
 		if err := a.Ledger.SaveReading(ctx, r); !errors.Is(err, gateway.ErrStale) {
 			return n, err
 		}

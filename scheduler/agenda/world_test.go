@@ -29,14 +29,17 @@ type world struct {
 	asked  int
 	member gateway.Member
 	feeds  []gateway.Feed
+	rotas  []gateway.RotaTable
 }
 
 func newWorld(t *testing.T) *world {
 	w := &world{T: t, ctx: context.Background(), now: time.Date(2026, 3, 20, 9, 0, 0, 0, time.UTC), ledger: &ledger{}}
 	w.group = gateway.Group{ID: gateway.NewID(), Slug: "harbour", Name: "The harbour", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: "plenum"}, {Name: "alerts"}}}
 	w.ledger.now = func() time.Time { return w.now }
-	w.Agenda = agenda.New(agenda.Parts{Ledger: w.ledger, Feeds: w, People: w, Fetcher: w, Now: w.ledger.now, Log: slog.New(slog.DiscardHandler),
-		Words: func(string, []string) agenda.Words { return agenda.Words{Event: "Event", Calendar: "Calendar"} }})
+	w.Agenda = agenda.New(agenda.Parts{Ledger: w.ledger, Feeds: w, People: w, Rotas: w, Fetcher: w, Now: w.ledger.now, Log: slog.New(slog.DiscardHandler),
+		Words: func(string, []string) agenda.Words {
+			return agenda.Words{Event: "Event", Calendar: "Calendar", Duty: "On duty", Nobody: "Nobody on duty"}
+		}})
 	return w
 }
 
@@ -71,6 +74,19 @@ func (w *world) FeedByDigest(_ context.Context, digest []byte) (gateway.Feed, er
 		}
 	}
 	return gateway.Feed{}, gateway.ErrNotFound
+}
+
+func (w *world) Rota(_ context.Context, _ gateway.ID, name string) (gateway.Rota, error) {
+	for _, t := range w.rotas {
+		if t.Rota.Name == name {
+			return t.Rota, nil
+		}
+	}
+	return gateway.Rota{}, gateway.ErrNotFound
+}
+
+func (w *world) Tables(context.Context, gateway.ID, time.Time, time.Time) ([]gateway.RotaTable, error) {
+	return w.rotas, nil
 }
 
 func (w *world) RevokeFeed(_ context.Context, _, id gateway.ID) error {

@@ -161,11 +161,18 @@ func (d *decider) offer() error {
 func (d *decider) update() error {
 	a, e := &d.Alert, d.event
 	c := &a.Climb
-	if !a.State.Open() {
+	held := a.State == gateway.AlertHeld && a.Hold != nil
+	if !a.State.Open() && !held {
 		return gateway.Faultf(gateway.CodeConflict, "alert %s is %s, so it cannot be updated; raise a new one", a.Reference, a.State)
 	}
 	if !e.Saying.Until.After(d.now) {
 		return gateway.Faultf(gateway.CodeInvalid, "until (%s) is over already; give a time to come", e.Saying.Until.UTC().Format(time.RFC3339))
+	}
+	if held { // nobody has heard of it; whatever a second person has looked at is void
+		d.note(gateway.EventUpdated, e.Once)
+		a.Saying = e.Saying
+		d.hold(e.By)
+		return nil
 	}
 	c.Text++
 	d.note(gateway.EventUpdated, e.Once)
@@ -202,7 +209,7 @@ func (d *decider) end() error {
 	if a.State.Over() {
 		return gateway.Faultf(gateway.CodeConflict, "alert %s is %s already", a.Reference, a.State)
 	}
-	held := a.State == gateway.AlertHeld
+	held := a.State == gateway.AlertHeld || a.Hold != nil
 	if held && e.Kind == Clear {
 		return gateway.Faultf(gateway.CodeConflict, "alert %s is not released, so nobody was told of it; cancel it", a.Reference)
 	}

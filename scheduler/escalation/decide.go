@@ -14,8 +14,9 @@ type Kind int
 
 // What may happen to an alert.
 const (
-	Raise     Kind = iota // it is made; Event.Released: although its policy wants a second person
-	Release               // a second person lets it go
+	Raise     Kind = iota // it is made; Event.Hold: a second person must let it go
+	Release               // she does
+	Break                 // it goes without her, for danger to life: Event.Glass says why
 	Tick                  // time has passed
 	Ack                   // somebody takes charge
 	Offer                 // it is to be handed over to Event.To
@@ -37,7 +38,10 @@ type Event struct {
 	Zone  *time.Location // Tick, Raise, Release: the group's clocks. Nil: UTC
 	Reach *Reach         // Tick: how far the last step's messages are. Nil: nobody has looked
 
-	Released bool // Raise
+	Hold     *gateway.AlertHold   // Raise: nil: nobody else is needed
+	Glass    string               // Raise, Break: why nobody can be waited for
+	Digest   string               // Release: of what was looked at
+	Channels []gateway.ReleaseWay // Release: that would carry it
 
 	Code   string // Ack: what she showed beside the reference; empty: nothing
 	Proven bool   // Ack: the way shows who she is
@@ -59,10 +63,11 @@ type Reach struct {
 
 // Decision is what follows from an event.
 type Decision struct {
-	Alert  gateway.AlertCase
-	Events []gateway.AlertEvent
-	Stops  []gateway.ID
-	Result gateway.AckResult // of Ack
+	Alert   gateway.AlertCase
+	Events  []gateway.AlertEvent
+	Stops   []gateway.ID
+	Notices []gateway.OwnerNotice
+	Result  gateway.AckResult // of Ack
 }
 
 // ErrSettled says that an effect is not to be submitted any more: what made it necessary is over.
@@ -105,16 +110,12 @@ type decider struct {
 }
 
 func (d *decider) decide() error {
-	a, e := &d.Alert, d.event
+	e := d.event
 	switch e.Kind {
 	case Raise:
 		return d.raise()
-	case Release:
-		if a.State != gateway.AlertHeld {
-			return gateway.Faultf(gateway.CodeConflict, "alert %s is %s, so there is nothing to release", a.Reference, a.State)
-		}
-		d.note(gateway.EventReleased, e.Once)
-		d.start()
+	case Release, Break:
+		return d.release()
 	case Tick:
 		d.tick()
 	case Ack:
@@ -152,11 +153,16 @@ func (d *decider) raise() error {
 	a.RaisedAt, a.ExpiresAt = d.now, a.Saying.Until
 	a.Climb.Step = -1
 	d.note(gateway.EventRaised, "raised")
-	if a.Policy.Release && !a.Exercise && !d.event.Released {
-		a.State = gateway.AlertHeld
+	if d.event.Hold == nil {
+		d.start()
 		return nil
 	}
-	d.start()
+	hold := *d.event.Hold
+	a.Hold = &hold
+	if d.event.Glass != "" {
+		return d.smash()
+	}
+	d.hold(d.event.By)
 	return nil
 }
 
@@ -332,7 +338,12 @@ func (d *decider) expire() {
 	a := &d.Alert
 	c := &a.Climb
 	a.State, c.Offer = gateway.AlertExpired, nil
-	d.note(gateway.EventExpired, "")
+	n := d.note(gateway.EventExpired, "")
+	if a.Hold != nil { // nobody was told of it, so there is nothing to ask whether it is over
+		n.Detail = "nobody released it"
+		d.Notices = append(d.Notices, a.Notice(gateway.NoticeAlertUnreleased))
+		return
+	}
 	all := func(gateway.AlertEffectKind) bool { return true }
 	d.drop(all)
 	d.stop(all)

@@ -21,6 +21,17 @@ type Store interface {
 	gateway.Alerts
 	gateway.AlertClock
 	gateway.AlertPolicies
+	gateway.AlertCasts
+	Roll
+}
+
+// Roll is who was told of an alert, and what became of it.
+type Roll interface {
+	Members(ctx context.Context, group, after gateway.ID, limit int) ([]gateway.Member, error)
+	Recipients(ctx context.Context, group gateway.ID, a gateway.Audience, after gateway.ID, limit int) ([]gateway.Recipient, error)
+	AlertReports(ctx context.Context, group, alert, after gateway.ID, limit int) ([]gateway.AlertReport, error)
+	Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Tally, error)
+	Channels(ctx context.Context) ([]gateway.Channel, error)
 }
 
 // Groups reads groups.
@@ -36,6 +47,8 @@ type Messenger interface {
 	Reach(ctx context.Context, group gateway.ID, broadcasts []gateway.ID) (Reach, error)
 	// Meant lists members who are meant by a rule, at most limit of them.
 	Meant(ctx context.Context, group gateway.ID, a gateway.Audience, limit int) ([]gateway.ID, error)
+	// OfferAlert counts the members who are told of an alert at once, and lists the channels that would carry it.
+	OfferAlert(ctx context.Context, a *gateway.AlertCase) (gateway.ReleaseOffer, error)
 	// Look has whoever plans broadcasts look for new ones at once.
 	Look()
 }
@@ -44,8 +57,11 @@ type Messenger interface {
 type Options struct {
 	Rotas  gateway.OnDuty                                         // nil: there are none
 	Notice func(ctx context.Context, n gateway.OwnerNotice) error // keeps what owners must be told; nil: nobody is
-	Log    *slog.Logger                                           // nil: nothing is logged
-	At     func(point string)                                     // called at each of FaultPoints; nil in production
+	Told   func()                                                 // has whoever tells owners look at once; nil: they look before long anyway
+	// Approvers counts the people besides some hands who may release, and says what is lacking if there is none; nil: nobody counts.
+	Approvers func(ctx context.Context, g gateway.Group, hands []gateway.Hand, need *gateway.ReleaseNeed) error
+	Log       *slog.Logger       // nil: nothing is logged
+	At        func(point string) // called at each of FaultPoints; nil in production
 }
 
 // FaultPoints names the steps at which tests kill the process; the transactions between them have those of the store.
@@ -65,6 +81,9 @@ type Desk struct {
 func NewDesk(store Store, groups Groups, messenger Messenger, now func() time.Time, o Options) *Desk {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Told == nil {
+		o.Told = func() {}
 	}
 	if o.At == nil {
 		o.At = func(string) {}
@@ -94,9 +113,10 @@ func (d *Desk) change(ctx context.Context, read func() (gateway.AlertCase, Event
 		if len(decided.Events) == 0 && a.State == decided.Alert.State {
 			return a, decided.Result, false, nil
 		}
-		done, err = d.PutAlert(ctx, gateway.AlertWrite{Alert: decided.Alert, Events: decided.Events, Stops: decided.Stops})
+		done, err = d.PutAlert(ctx, gateway.AlertWrite{Alert: decided.Alert, Events: decided.Events, Stops: decided.Stops, Notices: decided.Notices})
 		switch {
 		case err == nil:
+			d.Told()
 			d.submit(ctx, done)
 			return done, decided.Result, false, nil
 		case errors.Is(err, gateway.ErrStale):
@@ -139,24 +159,37 @@ func (d *Desk) Raise(ctx context.Context, g gateway.Group, draft gateway.AlertDr
 	if err != nil {
 		return a, fmt.Errorf("the group's zone: %w", err)
 	}
+	hold, err := d.holds(ctx, g, &a, draft)
+	if err != nil {
+		return a, err
+	}
 	for range 50 {
 		if a.Reference, err = reference(); err != nil {
 			return a, err
 		}
-		decided, err := Decide(a, Event{Kind: Raise, By: by, Zone: zone, Detail: draft.Reason, Released: draft.Released}, d.now().UTC())
+		decided, err := Decide(a, Event{Kind: Raise, By: by, Zone: zone, Detail: draft.Reason, Hold: hold, Glass: draft.Glass}, d.now().UTC())
 		if err != nil {
 			return a, err
 		}
 		if draft.DryRun {
-			return decided.Alert, d.rehearse(ctx, decided.Alert)
+			at := decided.Alert
+			if at.State == gateway.AlertHeld { // what is sent once it is released is checked now
+				free, err := Decide(a, Event{Kind: Raise, By: by, Zone: zone}, d.now().UTC())
+				if err != nil {
+					return a, err
+				}
+				at = free.Alert
+			}
+			return decided.Alert, d.rehearse(ctx, at)
 		}
-		done, err := d.PutAlert(ctx, gateway.AlertWrite{Alert: decided.Alert, Events: decided.Events})
+		done, err := d.PutAlert(ctx, gateway.AlertWrite{Alert: decided.Alert, Events: decided.Events, Notices: decided.Notices})
 		if errors.Is(err, gateway.ErrConflict) {
 			continue // the reference is another's
 		}
 		if err != nil {
 			return a, err
 		}
+		d.Told()
 		d.submit(ctx, done)
 		return d.Alert(ctx, done.GroupID, done.ID)
 	}
@@ -210,7 +243,7 @@ func (d *Desk) Find(ctx context.Context, group gateway.ID, name string) (gateway
 	return d.find(ctx, group, name)
 }
 
-// Act does what a person decided: Update, Clear, Cancel, Offer or Release. Update takes the draft that was kept with the alert where
+// Act does what a person decided: Update, Clear, Cancel, Offer, Release or Break. Update takes the draft that was kept with the alert where
 // nothing else is said.
 func (d *Desk) Act(ctx context.Context, g gateway.Group, name string, e Event) (gateway.AlertCase, error) {
 	zone, err := civil.Zone(g.Zone)
@@ -221,6 +254,11 @@ func (d *Desk) Act(ctx context.Context, g gateway.Group, name string, e Event) (
 	said := e.Saying
 	done, _, _, err := d.change(ctx, func() (gateway.AlertCase, Event, error) {
 		a, err := d.find(ctx, g.ID, name)
+		if err == nil && e.Kind == Release {
+			var offer gateway.ReleaseOffer
+			offer, err = d.messenger.OfferAlert(ctx, &a)
+			e.Channels = offer.Channels
+		}
 		if err != nil || e.Kind != Update {
 			return a, e, err
 		}

@@ -258,8 +258,9 @@ func (d *Desk) one(ctx context.Context, a gateway.AlertCase) error {
 	if err != nil {
 		return err
 	}
+	d.At(FaultPoints[0])
 	if len(decided.Events) > 0 || len(decided.Alert.Climb.Pending) != len(a.Climb.Pending) || !decided.Alert.DueAt.Equal(a.DueAt) && len(a.Climb.Pending) == 0 {
-		done, err := d.PutAlert(ctx, gateway.AlertWrite{Alert: decided.Alert, Events: decided.Events, Stops: decided.Stops})
+		done, err := d.PutAlert(ctx, gateway.AlertWrite{Alert: decided.Alert, Events: decided.Events, Stops: decided.Stops, Notices: decided.Notices})
 		if errors.Is(err, gateway.ErrStale) {
 			return nil // somebody else was faster
 		}

@@ -46,6 +46,30 @@ func TestWhatIsFrozenStays(t *testing.T) {
 	}
 }
 
+// Frozen twice, one behind the other or at the same time, an edition is frozen once, with the figures of the first.
+func TestFrozenTwice(t *testing.T) {
+	w := newWorld(t)
+	w.make(gateway.Series{Indicators: []gateway.Indicator{meals()}})
+	_, err := w.HandIn(t.Context(), w.group, "news", nil, []byte("day,meals\n2026-03-27,412\n"))
+	w.ok(err)
+	number := w.written()
+	var first gateway.Edition
+	w.between = func() {
+		first = w.take(number, 1, w.Freeze)
+		_, err := w.HandIn(t.Context(), w.group, "news", nil, []byte("day,meals\n2026-03-28,500\n"))
+		w.ok(err)
+	}
+	_, err = w.Freeze(t.Context(), w.group, "news", number, hand(2))
+	w.refused(err, gateway.CodeConflict)
+	_, err = w.Freeze(t.Context(), w.group, "news", number, hand(3))
+	w.refused(err, gateway.CodeConflict)
+	_, e, err := w.Desk.Edition(t.Context(), w.group.ID, "news", number)
+	w.ok(err)
+	if e.Revision != first.Revision || len(e.Steps) != 1 || e.Steps[0].Token != hand(1).Token || e.Figures[0].Indicated.Value != "412" {
+		t.Errorf("after all it is %+v", e)
+	}
+}
+
 // A contribution that meets the freezing goes into the next edition and not into the void.
 func TestAContributionThatIsALittleLate(t *testing.T) {
 	w := newWorld(t)
@@ -143,6 +167,9 @@ func TestACorrection(t *testing.T) {
 	w.refused(err, gateway.CodeConflict)
 
 	w.tallies = []gateway.Tally{{State: gateway.Delivered, Count: 3}, {State: gateway.Waiting, Count: 1}}
+	_, err = w.Send(t.Context(), w.group, "news", c.Number, hand(1))
+	w.refused(err, gateway.CodeConflict)
+	w.tallies[1].State = gateway.Sending // it may be refused, and what is wrong would come behind what is right
 	_, err = w.Send(t.Context(), w.group, "news", c.Number, hand(1))
 	w.refused(err, gateway.CodeConflict)
 	w.state = gateway.Stopped

@@ -113,7 +113,9 @@ func (d *Desk) corrected(ctx context.Context, g gateway.Group, s gateway.Series,
 		return e.BroadcastID, err
 	}
 	tallies, err := d.Tallies(ctx, g.ID, e.BroadcastID)
-	waiting := b.State == gateway.Planning || slices.ContainsFunc(tallies, func(t gateway.Tally) bool { return t.State == gateway.Waiting && t.Count > 0 })
+	waiting := b.State == gateway.Planning || slices.ContainsFunc(tallies, func(t gateway.Tally) bool {
+		return (t.State == gateway.Waiting || t.State == gateway.Sending) && t.Count > 0 // what is being sent may have to be tried again
+	})
 	if err == nil && waiting {
 		err = gateway.Faultf(gateway.CodeConflict, "edition %d is still on its way to some; stop it (carillon broadcast stop %s), or send the correction when all have it", number, e.BroadcastID)
 	}

@@ -48,7 +48,7 @@ func TestACalendarGoesInAndOut(t *testing.T) {
 	if err != nil || c.Fresh.Fault != "" || c.Fresh.Events != 1 {
 		t.Fatalf("%v, %+v", err, c.Fresh)
 	}
-	feed, err := w.API.CreateFeed(ctx, "harbour", gateway.ID{}, "website")
+	feed, err := w.API.CreateFeed(ctx, "harbour", gateway.ID{}, "", "website")
 	if err != nil || !strings.HasPrefix(feed.Address, w.URL+"/cal/") {
 		t.Fatal(err, feed.ID)
 	}

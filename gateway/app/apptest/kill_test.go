@@ -13,6 +13,8 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/app"
 	"github.com/carillon-gateway/carillon/gateway/app/apptest"
 	"github.com/carillon-gateway/carillon/scheduler"
+	"github.com/carillon-gateway/carillon/scheduler/escalation"
+	"github.com/carillon-gateway/carillon/scheduler/rota"
 )
 
 // TestKilledAtEveryStep: a report of one text message, or of two Telegram messages, goes to a group while one connection
@@ -22,8 +24,9 @@ func TestKilledAtEveryStep(t *testing.T) {
 	passings := map[string]int{"store: before commit": 30, "store: after commit": 30, "fanout: before chunk": 2, "fanout: after chunk": 2,
 		"dispatch: popped, not claimed": 5, "dispatch: claimed, not sent": 100, "dispatch: sent, not settled": 100, "dispatch: a part sent, the next one not": 20, "dispatch: settled": 20}
 	for _, point := range app.FaultPoints() {
-		if slices.Contains(scheduler.FaultPoints[:], point) || slices.Contains(scheduler.NotifyFaultPoints[:], point) {
-			continue // TestKilledWhileARunFires
+		elsewhere := slices.Concat(scheduler.FaultPoints[:], scheduler.NotifyFaultPoints[:], escalation.FaultPoints[:], rota.FaultPoints[:])
+		if slices.Contains(elsewhere, point) {
+			continue // TestKilledWhileARunFires and the like
 		}
 		t.Run(strings.NewReplacer(": ", "-", ", ", "-", " ", "-").Replace(point), func(t *testing.T) {
 			t.Parallel()

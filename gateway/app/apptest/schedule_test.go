@@ -275,3 +275,47 @@ func TestTwoSchedulers(t *testing.T) {
 		t.Errorf("%d messages for %d people and 3 runs", len(got), len(people))
 	}
 }
+
+// TestTwoHundredMissedByTwo: two schedulers are frozen by SIGSTOP over 200 runs, which is longer than any lease, and go on at the
+// same moment; then one is frozen over 10 more while the other works, and comes back. Each run has one outcome with its
+// reason, and each of the two catching up tells everybody once.
+func TestTwoHundredMissedByTwo(t *testing.T) {
+	t.Parallel()
+	w := &clocked{World: apptest.New(t, apptest.Options{Storage: shared.Storage(t)})}
+	w.Launch("api,relay,sender,inbound")
+	one, two := w.Launch("scheduler"), w.Launch("scheduler")
+	people := apptest.PeopleWith("s", apptest.Numbers(t, 3))
+	w.Apply("harbour")
+	w.Join("harbour", people)
+	one.Pause()
+	two.Pause()
+	s := w.put("harbour", "often", gateway.DocumentSchedule{Cron: "*/5 * * * *", Window: 10, Send: sends("All is well.")})
+	const missed, more = 200, 10
+	caughtUp := func(n, messages int) {
+		t.Helper()
+		w.Until(20*time.Second, "for the outcomes", func() bool { return len(w.runs("harbour", "often")) >= n })
+		w.UntilBox(20*time.Second, "for everyone", func() bool { return len(w.told("All is well.")) >= messages })
+	}
+	w.to(s.NextAt.Add((missed-1)*5*time.Minute + 30*time.Second))
+	one.Resume()
+	two.Resume()
+	caughtUp(missed, len(people))
+	one.Pause()
+	w.to(s.NextAt.Add((missed+more-1)*5*time.Minute + 30*time.Second))
+	caughtUp(missed+more, 2*len(people))
+	one.Resume()
+	w.to(s.NextAt.Add((missed+more-1)*5*time.Minute + time.Minute))
+	runs := w.runs("harbour", "often")
+	outcomes := map[string]int{}
+	names := map[string]bool{}
+	for _, o := range runs {
+		outcomes[string(o.State)+" "+string(o.Reason)]++
+		names[o.Run] = true
+	}
+	if len(runs) != missed+more || len(names) != missed+more || outcomes["fired "] != 2 || outcomes["skipped "+string(gateway.RunSuperseded)] != missed+more-2 {
+		t.Errorf("%d runs with %d names, and their outcomes %v", len(runs), len(names), outcomes)
+	}
+	if got := w.told("All is well."); len(got) != 2*len(people) {
+		t.Errorf("%d messages for %d people who are told twice", len(got), len(people))
+	}
+}

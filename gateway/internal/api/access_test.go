@@ -42,7 +42,7 @@ func deeds(w *world) map[string]deed {
 	invitation := gateway.NewID()
 	code, link := gateway.MintInvitation()
 	must(w.t, w.store.PutInvitation(w.t.Context(), gateway.Invitation{ID: invitation, GroupID: w.berlin.ID, Label: "hall", Topics: []string{"reports"}, Uses: 1, ExpiresAt: w.clock.Now().Add(time.Hour)}, code, link))
-	feed, err := w.server.Calendars.Issue(w.t.Context(), w.berlin.ID, gateway.ID{}, "")
+	feed, err := w.server.Calendars.Issue(w.t.Context(), w.berlin.ID, gateway.ID{}, "", "")
 	must(w.t, err)
 	of := func(kind string, id gateway.ID) string { return kind + "/" + id.String() }
 	draft := map[string]any{"kind": "report", "audience": map[string]any{"topic": "reports"}, "words": map[string]any{"sources": map[string]string{"en": "Hello."}}}
@@ -104,7 +104,8 @@ func deeds(w *world) map[string]deed {
 		"break-glass":     {path: of("releases", w.wait(gateway.NewID().String(), true)) + "/break-glass", body: map[string]string{"reason": "Nobody answers."}},
 		"list-alerts":     {}, "raise-alert": {body: w.alertDraft()}, "get-alert": {path: w.raised(false)}, "alert-timeline": {path: w.raised(false) + "/timeline"}, "acknowledge-alert": {path: w.raised(false) + "/ack"},
 		"update-alert": {path: w.raised(true) + "/update", body: map[string]any{"reason": "new"}}, "clear-alert": {path: w.raised(true) + "/clear", body: map[string]any{"reason": "over"}}, "cancel-alert": {path: w.raised(false) + "/cancel", body: map[string]any{"reason": "wrong"}},
-		"handover-alert": {path: w.raised(true) + "/handover", body: map[string]any{"to": w.member}}, "list-alert-policies": {}, "put-alert-policy": {path: "alert-policies/day", body: w.alertPolicy("day")}, "delete-alert-policy": {path: "alert-policies/" + w.alertPolicy("night").Name},
+		"handover-alert": {path: w.raised(true) + "/handover", body: map[string]any{"to": w.member}}, "list-alert-policies": {}, "get-alert-release": {path: w.held("read", false) + "/release"}, "alert-rollcall": {path: w.raised(false) + "/rollcall"}, "alert-report": {path: w.raised(false) + "/report"},
+		"release-alert": {path: w.held("release", false) + "/release", body: map[string]any{"digest": w.heldDigest("release")}}, "break-glass-alert": {path: w.held("glass", true) + "/break-glass", body: map[string]any{"reason": "Nobody answers."}}, "put-alert-policy": {path: "alert-policies/day", body: w.alertPolicy("day")}, "delete-alert-policy": {path: "alert-policies/" + w.alertPolicy("night").Name},
 		"apply": {body: map[string]any{"groups": []any{}}}, "export": {}, "get-status": {},
 	}
 }

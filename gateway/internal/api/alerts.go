@@ -13,10 +13,19 @@ type Alerts interface {
 	RaiseAlert(ctx context.Context, g gateway.Group, d gateway.AlertDraft, by gateway.AlertHand) (gateway.AlertCase, error)
 	// FindAlert reads one by its id or its reference.
 	FindAlert(ctx context.Context, group gateway.ID, name string) (gateway.AlertCase, error)
-	// ActOnAlert does what a person decided: update, clear, cancel or handover.
+	// ActOnAlert does what a person decided: update, clear, cancel, handover, release or break-glass.
 	ActOnAlert(ctx context.Context, g gateway.Group, name, what string, act gateway.AlertAct, by gateway.AlertHand) (gateway.AlertCase, error)
 	AlertLog
 	AlertPolicies
+	AlertRecords
+}
+
+// AlertRecords is what is read about an alert as a whole.
+type AlertRecords interface {
+	// Waiting reads one that waits for a second person.
+	Waiting(ctx context.Context, g gateway.Group, name string) (gateway.AlertWaiting, error)
+	RollCall(ctx context.Context, group gateway.ID, name string) (gateway.RollCall, error)
+	Report(ctx context.Context, g gateway.Group, name string) (gateway.IncidentReport, error)
 }
 
 // AlertLog is what the API reads of alerts, and how they are answered.
@@ -81,9 +90,6 @@ func (s *server) addAlerts() {
 	policy := gateway.AlertPolicy{Name: "night", Steps: []gateway.AlertStep{{Targets: []gateway.AlertTarget{{Tags: []string{"medic"}}}, Wait: 5, Repeat: 1}}, Last: []gateway.AlertTarget{{Topic: gateway.OwnersTopic}}}
 	draft := gateway.AlertDraft{Policy: "night", Audience: gateway.Audience{Topic: gateway.AlertsTopic}, Saying: said}
 	sample := gateway.AlertCase{ID: sampleID, Reference: "4711", State: gateway.AlertClimbing, Audience: draft.Audience, Saying: said, Policy: policy, Author: "harbour office", RaisedAt: sampleTime, ExpiresAt: sampleTime}.View()
-	hand := func(who caller) gateway.AlertHand {
-		return gateway.AlertHand{Token: who.Token.ID, Label: who.Token.Label, Way: "api"}
-	}
 
 	add(s, route{ID: "list-alerts", Method: http.MethodGet, Path: "/api/v1/groups/{group}/alerts", Tag: alertTag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "List alerts, the newest first", Answer: page[gateway.AlertView]{Items: []gateway.AlertView{sample}}},
@@ -96,9 +102,9 @@ func (s *server) addAlerts() {
 			return &body[page[gateway.AlertView]]{pageOf(views, in.Limit, func(v gateway.AlertView) gateway.ID { return v.ID })}, err
 		})
 	add(s, route{ID: "raise-alert", Method: http.MethodPost, Path: "/api/v1/groups/{group}/alerts", Tag: alertTag, Scope: ofGroup, Role: gateway.Author, Status: http.StatusCreated,
-		Summary: "Raise an alert", About: "Everything is checked first. It tells its audience at once and climbs by its policy until somebody takes charge. With `dry_run` it is only checked, and its reference means nothing. Whether it is an exercise is settled here for ever.", Example: draft, Answer: sample},
+		Summary: "Raise an alert", About: "Everything is checked first. It tells its audience at once and climbs by its policy until somebody takes charge. With `dry_run` it is only checked, and its reference means nothing. Where a second person must release it, its state is `to be released`; `break_glass` says why nobody can be waited for, and only of danger to life. Whether it is an exercise is settled here for ever.", Example: draft, Answer: sample},
 		func(ctx context.Context, who caller, in *raiseAlert) (*alertRaised, error) {
-			a, err := s.Alerts.RaiseAlert(ctx, who.Group, in.Body, hand(who))
+			a, err := s.Alerts.RaiseAlert(ctx, who.Group, in.Body, who.alertHand())
 			if err != nil {
 				return nil, err
 			}
@@ -140,22 +146,10 @@ func (s *server) addAlerts() {
 			if err != nil {
 				return nil, err
 			}
-			done, err := s.Alerts.Acknowledge(ctx, gateway.Acknowledgement{Group: who.Group.ID, Alert: a.ID, By: hand(who), Proven: true})
+			done, err := s.Alerts.Acknowledge(ctx, gateway.Acknowledgement{Group: who.Group.ID, Alert: a.ID, By: who.alertHand(), Proven: true})
 			return &body[gateway.AckResult]{done}, err
 		})
-	for _, act := range []struct{ what, summary, about string }{
-		{"update", "Have an alert say something else", "What is queued of the old text is not sent any more; whoever was told hears the new one. Without `saying` it is the draft that was kept with the alert."},
-		{"clear", "Give the all-clear", "What is queued of the alert is not sent any more. Whoever was told, or may have been, hears that it is over."},
-		{"cancel", "Withdraw an alert that was a mistake", "As the all-clear, in other words."},
-		{"handover", "Offer an alert to another member", "She is asked, and is in charge once she answers; until then nothing changes."},
-	} {
-		add(s, route{ID: act.what + "-alert", Method: http.MethodPost, Path: "/api/v1/groups/{group}/alerts/{alert}/" + act.what, Tag: alertTag, Scope: ofGroup, Role: gateway.Author,
-			Summary: act.summary, About: act.about, Example: gateway.AlertAct{Reason: "the water has gone down"}, Answer: sample},
-			func(ctx context.Context, who caller, in *actOnAlert) (*body[gateway.AlertView], error) {
-				a, err := s.Alerts.ActOnAlert(ctx, who.Group, in.Alert, act.what, in.Body, hand(who))
-				return &body[gateway.AlertView]{a.View()}, err
-			})
-	}
+	s.addAlertActs(draft, sample)
 
 	add(s, route{ID: "list-alert-policies", Method: http.MethodGet, Path: "/api/v1/groups/{group}/alert-policies", Tag: alertTag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "List how a group's alerts climb", Answer: page[gateway.AlertPolicy]{Items: []gateway.AlertPolicy{policy}}},

@@ -28,6 +28,10 @@ func (cries) Meant(context.Context, gateway.ID, gateway.Audience, int) ([]gatewa
 	return nil, nil
 }
 
+func (cries) OfferAlert(context.Context, *gateway.AlertCase) (gateway.ReleaseOffer, error) {
+	return gateway.ReleaseOffer{Members: 3, Channels: []gateway.ReleaseWay{{Kind: "sms", Channel: "sms-berlin"}}}, nil
+}
+
 func (cries) Look() {}
 
 // alertsOf adapts a desk as the app does.
@@ -47,7 +51,8 @@ func (d alertsOf) FindAlert(ctx context.Context, group gateway.ID, name string) 
 
 func (d alertsOf) ActOnAlert(ctx context.Context, g gateway.Group, name, what string, act gateway.AlertAct, by gateway.AlertHand) (gateway.AlertCase, error) {
 	e := escalation.Event{By: by, Detail: act.Reason, To: gateway.AlertHand{Members: []gateway.ID{act.To}}}
-	e.Kind = map[string]escalation.Kind{"update": escalation.Update, "clear": escalation.Clear, "cancel": escalation.Cancel, "handover": escalation.Offer}[what]
+	e.Kind = map[string]escalation.Kind{"update": escalation.Update, "clear": escalation.Clear, "cancel": escalation.Cancel, "handover": escalation.Offer, "release": escalation.Release, "break-glass": escalation.Break}[what]
+	e.Digest, e.Glass = act.Digest, act.Reason
 	if act.Saying != nil {
 		e.Saying = *act.Saying
 	}

@@ -31,6 +31,7 @@ type Options struct {
 	// CheckCalendar gives a calendar of a group in canonical form, or says what is wrong with it.
 	CheckCalendar func(gateway.Group, gateway.Calendar) (gateway.Calendar, error)
 	CheckSeries   func(gateway.Group, gateway.Series) (gateway.Series, error) // the same for a series of reports
+	CheckRota     func(gateway.Group, gateway.Rota) (gateway.Rota, error)     // and for a rota
 
 	Directory  Directory
 	Importer   Importer
@@ -125,7 +126,7 @@ func Document() ([]byte, error) {
 
 func (s *server) complete() error {
 	needs := map[string]bool{
-		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "CheckSeries": s.CheckSeries == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
+		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "CheckSeries": s.CheckSeries == nil, "CheckRota": s.CheckRota == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
 		"Broadcasts": s.Broadcasts == nil, "Releases": s.Releases == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Reviews": s.Reviews == nil,
 		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil, "Reports": s.Reports == nil, "Alerts": s.Alerts == nil, "Rotas": s.Rotas == nil, "Inbox": s.Inbox == nil, "Inviter": s.Inviter == nil, "Invitations": s.Invitations == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,

@@ -160,6 +160,9 @@ func (p *plan) group(ctx context.Context, at string, d gateway.DocumentGroup) er
 	if err := p.wordings(ctx, at, path, d, &owner, records, barred); err != nil {
 		return err
 	}
+	if err := p.rotas(ctx, at, path, want, d, &owner, records, barred); err != nil {
+		return err
+	}
 	if err := p.series(ctx, at, path, want, d, &owner, records, barred); err != nil {
 		return err
 	}

@@ -76,6 +76,7 @@ type confirmed struct {
 
 type feedIn struct {
 	Member gateway.ID `json:"member_id,omitzero" doc:"Whose topics it holds. Absent: it holds everything that the group's calendars do."`
+	Rota   string     `json:"rota,omitempty" maxLength:"40" doc:"A rota, whose turns it holds instead of events: of the member who is named, or else all with the gaps. It names nobody."`
 	Label  string     `json:"label,omitempty" maxLength:"80" doc:"What it is for, so that it can be told from others; no name of a person."`
 }
 
@@ -216,13 +217,13 @@ func (s *server) addFeeds() {
 	sample := gateway.Feed{ID: sampleID, GroupID: sampleID, Label: "website", CreatedAt: sampleTime}
 	path := "/api/v1/groups/{group}/feeds"
 	add(s, route{ID: "create-feed", Method: http.MethodPost, Path: path, Tag: calendarTag, Scope: ofGroup, Role: gateway.Administrator, Status: http.StatusCreated, Keep: withoutAddress,
-		Summary: "Make a calendar to subscribe to", About: "Of the group, or of a member. Its address is a secret: whoever has it reads the calendar until it is revoked. It is shown in this answer and never again.",
+		Summary: "Make a calendar to subscribe to", About: "Of the group, or of a member; of events, or of the turns of a rota. Its address is a secret: whoever has it reads the calendar until it is revoked. It is shown in this answer and never again.",
 		Example: feedIn{Label: "website"}, Answer: gateway.IssuedFeed{Feed: sample, Address: "https://carillon.example/cal/crl_….ics"}},
 		func(ctx context.Context, who caller, in *createFeed) (*body[gateway.IssuedFeed], error) {
 			if in.Body.Label != "" && !oneLine(in.Body.Label) {
 				return nil, gateway.Faultf(gateway.CodeInvalid, "body.label must be one line of text, without control characters")
 			}
-			f, err := s.Calendars.Issue(ctx, who.Group.ID, in.Body.Member, in.Body.Label)
+			f, err := s.Calendars.Issue(ctx, who.Group.ID, in.Body.Member, in.Body.Rota, in.Body.Label)
 			if err != nil {
 				return nil, err
 			}

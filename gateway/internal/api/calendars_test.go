@@ -12,6 +12,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/scheduler/agenda"
 	"github.com/carillon-gateway/carillon/scheduler/fetch"
+	"github.com/carillon-gateway/carillon/scheduler/rota"
 )
 
 // icsServer is the server of the calendars that the tests read.
@@ -35,7 +36,7 @@ func (s *icsServer) Get(context.Context, string, fetch.Version) (fetch.Answer, e
 
 func newAgenda(w *world) *agenda.Agenda {
 	w.ics = &icsServer{body: icsOf(w.soon(icsMeeting))}
-	return agenda.New(agenda.Parts{Ledger: w.store, Feeds: w.store, People: w.store, Fetcher: w.ics, PublicURL: "https://carillon.example", Now: w.clock.Now, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
+	return agenda.New(agenda.Parts{Ledger: w.store, Feeds: w.store, People: w.store, Rotas: rota.NewDesk(w.store, sends{}, w.clock.Now), Fetcher: w.ics, PublicURL: "https://carillon.example", Now: w.clock.Now, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
 		Words: func(string, []string) agenda.Words { return agenda.Words{Event: "Event", Calendar: "Calendar"} }})
 }
 

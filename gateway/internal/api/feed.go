@@ -34,8 +34,8 @@ type Readings interface {
 	Confirm(ctx context.Context, group gateway.ID, name string) (int, error)
 	// Mark keeps something back of an event or a series; it returns how many of those to come are meant.
 	Mark(ctx context.Context, group gateway.ID, name string, mark gateway.EventMark) (int, error)
-	// Issue makes a feed of a group, or of a member if one is named.
-	Issue(ctx context.Context, group, member gateway.ID, label string) (gateway.IssuedFeed, error)
+	// Issue makes a feed of a group, or of a member if one is named; with the name of a rota, one of its turns.
+	Issue(ctx context.Context, group, member gateway.ID, rota, label string) (gateway.IssuedFeed, error)
 	// Feed gives the calendar of a secret address.
 	Feed(ctx context.Context, token string) ([]byte, error)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -100,4 +101,51 @@ func (w *world) duties() (d onDutyAt) {
 	must(w.t, err)
 	d.swap, d.override = s.ID, r.Overrides[len(r.Overrides)-1].ID
 	return d
+}
+
+// The rules of rotas are seeded and changed by a document; who is in them stays with people, and no export names them.
+func TestApplyRotas(t *testing.T) {
+	w := newWorld(t)
+	d := w.duties()
+	g, err := json.Marshal(gateway.DocumentGroup{Slug: w.berlin.Slug, Name: w.berlin.Name, Locale: w.berlin.Locale, Fallback: w.berlin.Fallback, Zone: w.berlin.Zone, Region: w.berlin.Region, Topics: w.berlin.Topics})
+	must(t, err)
+	doc := func(rotas string) string {
+		return `{"groups":[` + strings.TrimSuffix(string(g), "}") + `,"rotas":[` + rotas + `]}]}`
+	}
+	wants := func(doc, query string, kept, listed gateway.ApplyWhat) {
+		t.Helper()
+		var report gateway.ApplyReport
+		w.want(200, applyAsk(doc, query, "berlin administrator"), &report)
+		for _, it := range report.Items {
+			if want := map[string]gateway.ApplyWhat{"groups/berlin/rotas/kept": kept, "groups/berlin/rotas/listed": listed}[it.Path]; want != "" && it.What != want {
+				t.Errorf("%s: %s %s, want %s", it.Path, it.What, it.Why, want)
+			}
+		}
+	}
+	const listed = `,{"name":"listed","rotation":"list","start":"2026-04-01T08:00","until":"2026-05-01T08:00"}`
+	weekly := doc(`{"name":"kept","title":"Phone","rotation":"weeks","zone":"UTC","start":"2026-03-30T08:00"}` + listed)
+	wants(weekly, "", gateway.ApplyConflict, gateway.ApplyCreate) // people made it
+	wants(weekly, "?overwrite=true", gateway.ApplyChange, gateway.ApplySame)
+	wants(weekly, "", gateway.ApplySame, gateway.ApplySame)
+	table, err := w.server.Rotas.Table(t.Context(), w.berlin.ID, "kept", w.clock.Now(), 7)
+	must(t, err)
+	if r := table.Rota; r.Kind != gateway.RotaWeeks || r.Title != "Phone" || len(r.Members) != 2 || len(r.Overrides) != 1 {
+		t.Errorf("it is %+v", r)
+	}
+	var exported gateway.Document
+	r := w.want(200, ask{method: "GET", path: "/api/v1/export", token: "berlin administrator"}, &exported)
+	if strings.Contains(string(r.body), d.other.String()) || strings.Contains(string(r.body), w.member.String()) || !strings.Contains(string(r.body), `"listed"`) {
+		t.Errorf("the export is %s", r.body)
+	}
+	for at, rota := range map[string]string{
+		"body.groups[0].rotas[0]":          `{"name":"kept","rotation":"weeks","start":"2026-03-30T08:00","members":["` + w.member.String() + `"]}`,
+		"body.groups[0].rotas[0].rotation": `{"name":"kept","rotation":"list","start":"2026-03-30T08:00","until":"2026-04-30T08:00"}`,
+		"body.groups[0].rotas[1]":          `{"name":"spare","rotation":"days","start":"2026-03-30T08:00"},{"name":"other","rotation":"list","start":"2026-03-30T08:00"}`,
+	} {
+		var problem struct{ Errors []struct{ Path string } }
+		w.want(422, applyAsk(doc(rota), "", "berlin administrator"), &problem)
+		if len(problem.Errors) != 1 || problem.Errors[0].Path != at {
+			t.Errorf("%s: %+v", rota, problem)
+		}
+	}
 }

@@ -218,9 +218,14 @@ func (f *Fanout) Meant(ctx context.Context, group gateway.ID, a gateway.Audience
 	page, err := f.store.Audiences.Recipients(ctx, group, a, gateway.ID{}, limit)
 	var all []gateway.ID
 	for _, r := range page {
-		if slices.ContainsFunc(r.Points, func(p gateway.PointRef) bool { return p.State == gateway.PointActive && p.Subscribed }) {
+		if reachable(&r) {
 			all = append(all, r.Member)
 		}
 	}
 	return all, err
+}
+
+// reachable reports whether a member has a contact point that takes the topic.
+func reachable(r *gateway.Recipient) bool {
+	return slices.ContainsFunc(r.Points, func(p gateway.PointRef) bool { return p.State == gateway.PointActive && p.Subscribed })
 }

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -41,7 +42,7 @@ func (t *texts) decide(r *gateway.Recipient) decision {
 	}
 	for i := range r.Points {
 		p := &r.Points[i]
-		open, meant, why := t.admits(p)
+		open, meant, why := t.admits(r, p)
 		d.meant = d.meant || meant
 		if !meant {
 			continue
@@ -86,7 +87,7 @@ func (d *decision) because(why string) {
 }
 
 // admits says whether a point makes its owner part of the audience, and whether it may be used; if not, why.
-func (t *texts) admits(p *gateway.PointRef) (open, meant bool, why string) {
+func (t *texts) admits(r *gateway.Recipient, p *gateway.PointRef) (open, meant bool, why string) {
 	a := &t.b.Audience
 	if t.b.Class == gateway.Account {
 		switch {
@@ -95,7 +96,7 @@ func (t *texts) admits(p *gateway.PointRef) (open, meant bool, why string) {
 		case !a.Point.IsZero():
 			return true, p.ID == a.Point, ""
 		case a.Unconfirmed:
-			return true, p.State == gateway.PointUnconfirmed, ""
+			return true, p.State == gateway.PointUnconfirmed && nth(r, p) == a.Nth, ""
 		}
 		return p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed, true, whyOf(p.State)
 	}
@@ -106,6 +107,16 @@ func (t *texts) admits(p *gateway.PointRef) (open, meant bool, why string) {
 		return false, p.Subscribed, whyOtherKind
 	}
 	return p.State == gateway.PointActive, p.Subscribed, whyOf(p.State)
+}
+
+// nth says how many of a member's contact points are older. What becomes of them changes nothing about that.
+func nth(r *gateway.Recipient, p *gateway.PointRef) (n int) {
+	for i := range r.Points {
+		if bytes.Compare(r.Points[i].ID[:], p.ID[:]) < 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func whyOf(s gateway.PointState) string {

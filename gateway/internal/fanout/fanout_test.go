@@ -361,7 +361,7 @@ func TestAskingToConfirm(t *testing.T) {
 	for _, w := range st.wires {
 		w.limit = 1000 // bytes: scripts of three a letter ask too
 	}
-	st.enrol(who{locale: "sw", points: "?sms"}, who{locale: "xh", points: "sms ?telegram", neutral: true}, who{locale: "en", points: "sms"}, who{locale: "en", points: "-sms"})
+	st.enrol(who{locale: "sw", points: "?sms"}, who{locale: "xh", points: "?telegram sms", neutral: true}, who{locale: "en", points: "sms"}, who{locale: "en", points: "-sms"})
 	st.run(st.f)
 	s, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: "ask-1", Wording: templates.EnrolAsk, Data: map[string]string{"topics": "Reports"}, Audience: gateway.Audience{Unconfirmed: true}})
 	st.ok(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -33,10 +34,7 @@ func (f *Fanout) Offer(ctx context.Context, d gateway.Draft) (gateway.ReleaseOff
 			return gateway.ReleaseOffer{}, err
 		}
 	}
-	offer := gateway.ReleaseOffer{Ready: gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print}, Channels: []gateway.ReleaseWay{}}
-	for _, w := range t.ways {
-		offer.Channels = append(offer.Channels, gateway.ReleaseWay{Kind: w.kind, ChannelID: w.channel.ID, Channel: w.channel.Name})
-	}
+	offer := gateway.ReleaseOffer{Ready: gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print}, Channels: carried(t.ways)}
 	said, err := json.Marshal([]any{hex.EncodeToString(print), offer.Channels})
 	if err != nil {
 		return gateway.ReleaseOffer{}, err
@@ -45,6 +43,38 @@ func (f *Fanout) Offer(ctx context.Context, d gateway.Draft) (gateway.ReleaseOff
 	offer.Digest = hex.EncodeToString(sum[:])
 	offer.Members, err = f.meant(ctx, t, first)
 	return offer, err
+}
+
+// carried lists the channels that would carry a message.
+func carried(ways []way) []gateway.ReleaseWay {
+	all := make([]gateway.ReleaseWay, len(ways))
+	for i, w := range ways {
+		all[i] = gateway.ReleaseWay{Kind: w.kind, ChannelID: w.channel.ID, Channel: w.channel.Name}
+	}
+	return all
+}
+
+// OfferAlert counts the members who are told of an alert at once, and lists the channels that would carry it.
+func (f *Fanout) OfferAlert(ctx context.Context, a *gateway.AlertCase) (gateway.ReleaseOffer, error) {
+	offer := gateway.ReleaseOffer{Channels: carried(f.ways(a.GroupID, gateway.ID{}))}
+	if a.Audience.Topic == "" {
+		return offer, nil
+	}
+	for after := (gateway.ID{}); ; {
+		page, err := f.store.Audiences.Recipients(ctx, a.GroupID, a.Audience, after, gateway.MaxChunk)
+		if err != nil {
+			return offer, fmt.Errorf("read the audience: %w", err)
+		}
+		for i := range page {
+			if reachable(&page[i]) {
+				offer.Members++
+			}
+		}
+		if len(page) < gateway.MaxChunk {
+			return offer, nil
+		}
+		after = page[len(page)-1].Member
+	}
 }
 
 // meant counts the members who are meant, as a preview does.

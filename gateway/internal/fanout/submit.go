@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -86,41 +85,6 @@ type Note struct {
 	Data     map[string]string // for the placeholders
 	Locale   string            // the language of what Data says: it goes to everyone in that one, shown as such to who reads another; empty: to each in her own
 	Author   string
-}
-
-// Ask asks every member without evidence of consent whether she wants some topics of her group, in the words of the
-// catalogue or the group's own; none: all but the owners'. It happens at most once a day of UTC; CodeNobody: there is nobody
-// to ask; CodeKeyReused: they were asked about other topics today.
-func (f *Fanout) Ask(ctx context.Context, group gateway.ID, topics []string, author string) (gateway.HandedIn, error) {
-	g, err := f.store.Groups.GroupByID(ctx, group)
-	if err != nil {
-		return gateway.HandedIn{}, err
-	}
-	for _, t := range topics {
-		if err := checkTopic(g, t); err != nil {
-			return gateway.HandedIn{}, err
-		}
-	}
-	var names, titles []string
-	for _, t := range g.Topics {
-		if slices.Contains(topics, t.Name) || len(topics) == 0 && t.Name != gateway.OwnersTopic {
-			names, titles = append(names, t.Name), append(titles, cmp.Or(t.Title, t.Name))
-		}
-	}
-	data := map[string]string{"topics": strings.Join(titles, "\n")}
-	b, print, err := f.note(ctx, Note{Group: group, Key: "ask-" + f.Now().UTC().Format(time.DateOnly), Wording: templates.EnrolAsk, Audience: gateway.Audience{Unconfirmed: true}, Data: data, Author: author})
-	if err != nil {
-		return gateway.HandedIn{}, err
-	}
-	whole := sha256.Sum256(fmt.Append(print, names))
-	s, t, err := f.submit(ctx, b, whole[:], true)
-	if err != nil {
-		return gateway.HandedIn{}, err
-	}
-	if err := f.store.Asks.PutAsk(ctx, group, s.ID, gateway.Asked{Topics: names, Wording: templates.Version(templates.EnrolAsk, b.Words.Sources), At: b.CreatedAt}); err != nil {
-		return gateway.HandedIn{}, fmt.Errorf("keep what they are asked: %w", err)
-	}
-	return f.handedIn(ctx, b, s, t), nil
 }
 
 // Tell submits a note as Submit does a draft.
@@ -290,7 +254,7 @@ func (f *Fanout) anybody(ctx context.Context, t *texts, first []gateway.Recipien
 		}
 		for i := range page {
 			for j := 0; j < len(page[i].Points) && t.isFor(&page[i]); j++ {
-				if _, meant, _ := t.admits(&page[i].Points[j]); meant {
+				if _, meant, _ := t.admits(&page[i], &page[i].Points[j]); meant {
 					return nil
 				}
 			}

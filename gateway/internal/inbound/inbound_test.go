@@ -131,6 +131,25 @@ func TestYesConfirms(t *testing.T) {
 	}
 }
 
+// She is asked at each of her addresses that has not agreed; a yes counts for the one that it comes from.
+func TestYesConfirmsTheAddressItComesFrom(t *testing.T) {
+	st := newStage(t)
+	id := st.enrol(st.harbour, "?sms:"+ann, "?telegram:700")
+	_, err := st.f.Ask(t.Context(), st.harbour.ID, []string{"alerts"}, "desk")
+	st.ok(err)
+	if asked := st.answers(st.harbour); len(asked) != 2 {
+		t.Fatalf("asked %d times", len(asked))
+	}
+	st.say(st.chat, told{ID: "1", From: "700", Text: "yes"})
+	if got := st.states(st.harbour, id); got != "unconfirmed active" {
+		t.Errorf("after a yes in the chat: %s", got)
+	}
+	st.say(st.own, told{ID: "2", From: ann, Text: "yes"})
+	if got := st.states(st.harbour, id); got != "active active" {
+		t.Errorf("after a yes by text message too: %s", got)
+	}
+}
+
 // What a provider says without her words: blocked is STOP, unblocked is not START, moved is followed; none undoes a STOP.
 func TestWhatProvidersSayOfAnAddress(t *testing.T) {
 	st := newStage(t)

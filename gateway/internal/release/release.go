@@ -64,7 +64,7 @@ func (d *Desk) Preview(ctx context.Context, draft gateway.Draft) (gateway.Previe
 	}
 	if why := g.Release.Needs(draft.Kind, p.Members); why != "" {
 		need := gateway.ReleaseNeed{Why: why}
-		if err := d.approvers(ctx, g, []gateway.Hand{author(draft)}, &need); err != nil {
+		if err := d.Others(ctx, g, []gateway.Hand{author(draft)}, &need); err != nil {
 			return p, err
 		}
 		p.Release = &need
@@ -193,7 +193,7 @@ func (d *Desk) Approve(ctx context.Context, group, id gateway.ID, digest string,
 	}
 	if r.WrittenBy(who) {
 		need := gateway.ReleaseNeed{}
-		if err := d.approvers(ctx, g, r.Hands, &need); err != nil {
+		if err := d.Others(ctx, g, r.Hands, &need); err != nil {
 			return r, err
 		}
 		return r, gateway.Faultf(gateway.CodeForbidden, "whoever wrote or changed a message does not approve it, with whichever of her tokens; %s", ask(need))
@@ -380,11 +380,11 @@ func (d *Desk) undecided(r gateway.Release) error {
 // need says how it stands with a release, for whoever handed it in.
 func (d *Desk) need(ctx context.Context, g gateway.Group, r gateway.Release) (gateway.ReleaseNeed, error) {
 	need := gateway.ReleaseNeed{Why: r.Why, State: string(r.State), Digest: r.Digest, Until: r.ExpiresAt}
-	return need, d.approvers(ctx, g, r.Hands, &need)
+	return need, d.Others(ctx, g, r.Hands, &need)
 }
 
-// approvers counts the people besides some hands whose tokens may approve, and says what is lacking if there is none.
-func (d *Desk) approvers(ctx context.Context, g gateway.Group, hands []gateway.Hand, need *gateway.ReleaseNeed) error {
+// Others counts the people besides some hands whose tokens may approve, and says what is lacking if there is none.
+func (d *Desk) Others(ctx context.Context, g gateway.Group, hands []gateway.Hand, need *gateway.ReleaseNeed) error {
 	tokens, err := d.Store.Tokens(ctx, g.ID)
 	if err != nil {
 		return err

@@ -54,6 +54,7 @@ type Store interface {
 	gateway.Alerts
 	gateway.AlertClock
 	gateway.AlertPolicies
+	gateway.AlertCasts
 	gateway.Pages
 	gateway.Points
 	Close() error

@@ -41,6 +41,7 @@ func (a *asker) Deliveries(context.Context, gateway.DeliveryFilter) ([]gateway.D
 }
 
 func (a *asker) Delivery(_ context.Context, group, id gateway.ID) (gateway.Delivery, error) {
+	a.st.takes()
 	if group != a.alert.GroupID || id != a.delivery {
 		return gateway.Delivery{}, gateway.ErrNotFound
 	}

@@ -90,12 +90,31 @@ const findings = `(() => {
 	return out.join("; ");
 })()`
 
+// inspect tells what people would stumble over on the page that is open. Direction: ltr, rtl; empty: whichever the browser asks for.
+func inspect(t *testing.T, ctx context.Context, name, direction string) {
+	t.Helper()
+	if found := value[string](t, ctx, findings); found != "" {
+		t.Errorf("%s: %s", name, found)
+	}
+	if direction != "" && value[string](t, ctx, "getComputedStyle(document.body).direction") != direction {
+		t.Errorf("%s: not %s", name, direction)
+	}
+	if pictures := os.Getenv("CARILLON_SCREENSHOTS"); pictures != "" {
+		shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(pictures, name+".png"), shot, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Every view in a real browser: at 320 pixels and wide, light and dark, left to right and right to left. With
 // CARILLON_SCREENSHOTS set to a folder, pictures of them go there.
 func TestPagesInABrowser(t *testing.T) {
 	ctx := browser(t)
 	st := newStage(t)
-	pictures := os.Getenv("CARILLON_SCREENSHOTS")
 	for i, locale := range []string{"ar", "my", "de"} {
 		m := st.enrol(func(m *gateway.Member) {
 			m.Locale, m.Ref, m.Quiet = locale, gateway.Private("ref-"+locale), "22:00-07:00; alerts wait"
@@ -128,19 +147,52 @@ func TestPagesInABrowser(t *testing.T) {
 				if view == "!code" && screen.dark {
 					do(t, ctx, chromedp.Click("main form button"), chromedp.WaitVisible("#code"))
 				}
-				if found := value[string](t, ctx, findings); found != "" {
-					t.Errorf("%s, %s, %s: %s", locale, screen.name, view, found)
+				direction := ""
+				if !strings.HasPrefix(view, "!") {
+					direction = map[bool]string{true: "rtl", false: "ltr"}[locale == "ar"]
 				}
-				if want := map[bool]string{true: "rtl", false: "ltr"}[locale == "ar"]; !strings.HasPrefix(view, "!") && value[string](t, ctx, "getComputedStyle(document.body).direction") != want {
-					t.Errorf("%s, %s: not %s", locale, view, want)
-				}
-				if pictures != "" {
-					name, _, _ := strings.Cut(strings.Trim(view, "/!"), "?")
-					shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-					st.ok(err)
-					st.ok(os.WriteFile(filepath.Join(pictures, locale+"-"+screen.name+"-"+name+".png"), shot, 0o600))
-				}
+				name, _, _ := strings.Cut(strings.Trim(view, "/!"), "?")
+				inspect(t, ctx, locale+"-"+screen.name+"-"+name, direction)
 			}
 		}
+	}
+}
+
+// The pages behind links that are passed on: the ways into a group, the question to whoever gave her address there, the answers
+// to an alert, and what each of them says afterwards, at 320 pixels in light and dark.
+func TestLinksInABrowser(t *testing.T) {
+	ctx := browser(t)
+	for i, locale := range []string{"ar", "my", "de"} {
+		a := newAsker(t, locale)
+		st := a.st
+		direction := map[bool]string{true: "rtl", false: "ltr"}[locale == "ar"]
+		_, join := st.invitation(2)
+		address := fmt.Sprintf("a-rather-long-name-for-an-address-%d@department.example.org", i)
+		do(t, ctx, chromedp.EmulateViewport(320, 700), coloured("light"))
+		see := func(page string, steps ...action) {
+			t.Helper()
+			do(t, ctx, steps...)
+			inspect(t, ctx, locale+"-320-"+page, direction)
+			do(t, ctx, coloured("dark"))
+			inspect(t, ctx, locale+"-320-dark-"+page, direction)
+			do(t, ctx, coloured("light"))
+		}
+		see("join", chromedp.Navigate(st.server.URL+join+"?lang="+locale))
+		see("join-sent", chromedp.SendKeys("input[name=address]", address), chromedp.Submit("input[name=address]"), chromedp.WaitNotPresent("input[name=address]"))
+		st.carryOut()
+		question := st.told[len(st.told)-1].data["link"]
+		see("yes", chromedp.Navigate(question+"?lang="+locale))
+		see("yes-done", chromedp.Click("main form button"), chromedp.WaitNotPresent("main form"))
+		see("alert", chromedp.Navigate(st.pages.AnswerLink(st.group.ID, a.delivery)))
+		if len(a.taken) != 0 {
+			t.Fatalf("opening the page said %v", a.taken)
+		}
+		see("alert-answered", chromedp.Click("main form button"), chromedp.WaitNotPresent("main form"))
+		if len(a.taken) != 1 {
+			t.Errorf("the press said %v", a.taken)
+		}
+		direction = "" // a stranger is spoken to as her browser asks for
+		see("alert-gone", chromedp.Navigate(st.server.URL+"/a/none"))
+		see("join-gone", chromedp.Navigate(st.server.URL+"/j/none?lang="+locale))
 	}
 }

@@ -98,26 +98,60 @@ func TestNeutralMembersReadNoName(t *testing.T) {
 	}
 }
 
-// The time that a page for strangers takes does not tell what was found: whatever the ledger takes for a link that ended, and
-// for one that never was, both are answered at the same time.
+// Threat T14: what was is answered as what never was, with the same words at the same time, however long the ledger looks for
+// either: a link to a member's page that a STOP ended, an invitation that was revoked, the question to somebody whose invitation
+// was, and an alert's link of a member who was erased.
 func TestTimeDoesNotTellEndedFromUnknown(t *testing.T) {
-	st := newStage(t)
-	ended := st.link(st.enrol(nil, "sms:"+ann))
+	a := newAsker(t, "en")
+	st := a.st
+	ended := st.link(st.enrol(func(m *gateway.Member) { m.Ref = "K-18" }, "sms:"+ann))
 	_, err := st.s.StopAddress(t.Context(), st.group.ID, "sms", ann, gateway.Consent{Source: "member"})
 	st.ok(err)
+	invitation, revoked := st.invitation(2)
+	st.give(revoked, "new@example.org")
+	st.carryOut()
+	question := strings.TrimPrefix(st.told[len(st.told)-1].data["link"], st.server.URL)
+	if st.get(question).status != http.StatusOK {
+		t.Fatal("the question is not put")
+	}
+	st.ok(st.s.RevokeInvitation(t.Context(), st.group.ID, invitation))
+	alert := strings.TrimPrefix(st.pages.AnswerLink(st.group.ID, a.delivery), st.server.URL)
+	st.ok(st.s.Erase(t.Context(), st.group.ID, a.member.ID))
 	never, _ := gateway.MintPageToken()
+	_, secret := gateway.MintInvitation()
 	st.pages.Wait = func(_ context.Context, until time.Time) { st.wind(max(0, until.Sub(st.clock()))) }
-	var first time.Duration
-	for took, link := range map[time.Duration]string{time.Millisecond: ended, 90 * time.Millisecond: "/m/" + never.Reveal(), 3 * time.Millisecond: "/m/" + never.Reveal(), 70 * time.Millisecond: ended} {
-		st.takes = func() { st.wind(took) }
-		begun := st.clock()
-		st.get(link)
-		after := st.clock().Sub(begun)
-		if first == 0 {
-			first = after
+	for _, page := range []struct{ was, never string }{
+		{ended, "/m/" + never.Reveal()},
+		{revoked, "/j/" + secret.Reveal()},
+		{question, "/y/" + never.Reveal()},
+		{alert, strings.TrimPrefix(st.pages.AnswerLink(st.group.ID, gateway.NewID()), st.server.URL)},
+		{alert, "/a/" + never.Reveal()},
+	} {
+		var first time.Duration
+		want := st.get(page.never)
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			for _, look := range []struct {
+				took time.Duration
+				link string
+			}{{time.Millisecond, page.was}, {30 * time.Millisecond, page.never}, {3 * time.Millisecond, page.never}, {20 * time.Millisecond, page.was}} {
+				if method == http.MethodPost && strings.HasPrefix(look.link, "/m/") {
+					look.link += "/home" // what is posted goes to a view
+				}
+				st.takes = func() { st.wind(look.took) }
+				begun := st.clock()
+				got := st.do(method, look.link, url.Values{"do": {"take"}, "address": {mail}})
+				after := st.clock().Sub(begun)
+				if first == 0 {
+					first = after
+				}
+				if after != first || after < 100*time.Millisecond {
+					t.Errorf("%s %.3s: what the ledger looks for %v is answered after %v, another after %v", method, look.link, look.took, after, first)
+				}
+				if got.status != http.StatusNotFound || got.body != want.body {
+					t.Errorf("%s %.3s: %d, and not the words for what never was", method, look.link, got.status)
+				}
+			}
 		}
-		if after != first || after < 100*time.Millisecond {
-			t.Errorf("a link that the ledger looks for %v is answered after %v, another after %v", took, after, first)
-		}
+		st.takes = func() {}
 	}
 }

@@ -109,7 +109,7 @@ func newStage(t *testing.T) *stage {
 				w.WriteHeader(st.leaving)
 			}
 		},
-		Joining: web.Joining{Groups: st.s, Guests: st.s, Confirm: st.s,
+		Joining: web.Joining{Groups: st.s, Guests: ledger, Confirm: st.s,
 			Ways: func(_ context.Context, _ gateway.ID, link gateway.Private) web.Ways {
 				return web.Ways{Telegram: "https://t.me/harbour_bot?start=" + link.Reveal(), Number: "+12025550142", Mail: true}
 			},
@@ -148,6 +148,11 @@ func (c counted) GroupByID(ctx context.Context, id gateway.ID) (gateway.Group, e
 func (c counted) Member(ctx context.Context, group, id gateway.ID) (gateway.Member, error) {
 	c.note("Member")
 	return c.Store.Member(ctx, group, id)
+}
+
+func (c counted) InvitationByCode(ctx context.Context, group gateway.ID, code gateway.Private) (gateway.Invitation, error) {
+	c.st.takes()
+	return c.Store.InvitationByCode(ctx, group, code)
 }
 
 func (st *stage) clock() time.Time {

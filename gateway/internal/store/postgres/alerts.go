@@ -50,6 +50,11 @@ func (s *Store) PutAlert(ctx context.Context, w gateway.AlertWrite) (gateway.Ale
 				return err
 			}
 		}
+		for _, n := range w.Notices {
+			if err := t.putNotice(n); err != nil {
+				return err
+			}
+		}
 		batch, known := &pgx.Batch{}, ""
 		for i := range w.Events {
 			e := &w.Events[i]

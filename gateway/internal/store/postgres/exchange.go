@@ -297,7 +297,7 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 			return err
 		}
 	}
-	info.Fill(c, d.Expires)
+	info.Fill(c, d.Point, d.Expires)
 	c.Member, c.Point, c.Channel, c.Locale, c.Neutral, c.No = d.Member, d.Point, d.Channel, d.Locale, d.Neutral, d.Attempts+1
 	c.Tries, c.Resends, c.FirstPart, c.Kind = d.Tries, d.Resends, d.FirstPart, o.kind
 	if c.Pointer, err = pointer(t, t.fits, info, d.Neutral, d.Channel); err != nil {

@@ -157,7 +157,7 @@ func (s *Store) cases(ctx context.Context, text string, waiting bool, ids []gate
 		}
 		*c = gateway.Claim{Delivery: d.No, Verdict: gateway.Unusable, Attempt: a.No, Token: a.Token, No: a.Nth, Member: d.Member, Kind: f.kind, Locale: d.Locale, Neutral: d.Neutral,
 			FirstPart: d.FirstPart, Tries: d.Tries, Resends: d.Resends, Point: d.Point, Channel: d.Channel}
-		info.Fill(c, d.Expires)
+		info.Fill(c, d.Point, d.Expires)
 		if !waiting {
 			c.Channel, c.Point, c.State, c.ClaimedAt, c.SettledAt, c.Parts = a.Channel, a.Point, a.State, row.FromMicros(a.ClaimedAt), row.FromMicros(a.SettledAt), a.ProviderIDs()
 		}

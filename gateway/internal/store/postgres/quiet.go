@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"github.com/jackc/pgx/v5"
+
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
@@ -14,7 +16,11 @@ func (t *txn) quiet(d *delivery, info *frozen, c *gateway.Claim, o *offer) (over
 		row.Moved(t, d, before, d.StateWith(nil))
 		t.changedD[d.No] = true
 	}
-	until, late := info.Quiet(&t.s.quiet, o.hours, o.zone, t.now, d.Expires)
+	hours, err := row.Holidays(o.hours, nil, freshOf(t, d.Group))
+	if err != nil {
+		return false, err
+	}
+	until, late := info.Quiet(&t.s.quiet, hours, o.zone, t.now, d.Expires)
 	switch {
 	case late:
 		c.Verdict = gateway.Lapsed
@@ -45,4 +51,12 @@ func (t *txn) quiet(d *delivery, info *frozen, c *gateway.Claim, o *offer) (over
 	c.Verdict = gateway.NotDue
 	end(gateway.ReasonMerged, row.MergedInto(newest.ID))
 	return true, nil
+}
+
+// freshOf reads what row.Holidays asks for.
+func freshOf(q querier, group gateway.ID) func(calendar string) (string, error) {
+	return func(calendar string) (fresh string, err error) {
+		err = q.query("SELECT fresh FROM calendars WHERE group_id = $1 AND name = $2", []any{group, calendar}, func(r pgx.Rows) error { return r.Scan(&fresh) })
+		return fresh, err
+	}
 }

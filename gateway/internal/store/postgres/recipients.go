@@ -11,6 +11,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 // A page of members and, in the same statement, their contact points. Labels stand between commas, so that one is found
@@ -121,6 +122,12 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 	})
 	if read.Wait(); err != nil || unknown != nil {
 		return nil, cmp.Or(unknown, err)
+	}
+	known := map[string][]string{}
+	for i := range page {
+		if page[i].Quiet, err = row.Holidays(page[i].Quiet, known, freshOf(reader{ctx, s}, group)); err != nil {
+			return nil, err
+		}
 	}
 	mask, n := roll.Bits(topics, []string{a.Topic}), 0
 	for i := range page {

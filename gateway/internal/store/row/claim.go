@@ -16,6 +16,7 @@ type Frozen struct {
 	Mask      int64      // the bit of the topic in contact points that take it; zero: needs none
 	Answers   gateway.ID // the contact point that an account message answers; it may be stopped
 	Only      gateway.ID // the one contact point that may carry it
+	Stays     bool       // with the contact point that it was planned for
 	Avoid     gateway.ID // a channel that must not carry it
 	Policy    gateway.Policy
 	Start     int64 // of the broadcast
@@ -30,7 +31,7 @@ func (f *Frozen) Set(class, audience, policy, topics string) (err error) {
 	if err := json.Unmarshal([]byte(audience), &who); err != nil {
 		return err
 	}
-	f.Class, f.Topic, f.Avoid = gateway.Class(class), who.Topic, who.Avoid
+	f.Class, f.Topic, f.Avoid, f.Stays = gateway.Class(class), who.Topic, who.Avoid, who.Unconfirmed
 	if who.Only {
 		f.Only = who.Point
 	} else {
@@ -72,9 +73,12 @@ func (f *Frozen) Text(locale string, said Said) string {
 	return locale
 }
 
-// Fill writes what a claim says about its broadcast; own is when the delivery expires, zero: when its broadcast does.
-func (f *Frozen) Fill(c *gateway.Claim, own int64) {
+// Fill writes what a claim of a delivery at a contact point says about its broadcast; own is when the delivery expires, zero: when its broadcast does.
+func (f *Frozen) Fill(c *gateway.Claim, point gateway.ID, own int64) {
 	c.Group, c.Broadcast, c.Avoid, c.Only, c.Sensitive = f.Group, f.ID, f.Avoid, f.Only, f.Sensitive
+	if f.Stays {
+		c.Only = point
+	}
 	c.Class, c.Topic, c.Policy, c.Expires = f.Class, f.Topic, f.Policy, time.UnixMicro(Expiry(own, f.Expires)).UTC()
 }
 

@@ -2,6 +2,8 @@ package row
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -46,4 +48,26 @@ func (f *Frozen) TakenBy(other *Frozen, own, now int64) bool {
 // MergedInto says what took the place of a delivery.
 func MergedInto(broadcast gateway.ID) string {
 	return "a newer report on the same topic came when her quiet hours ended: " + broadcast.String()
+}
+
+// Holidays gives quiet hours with the dates of the calendars that they name. fresh gives the column calendars.fresh of one of her
+// group; empty: it has none of the name. What was looked up once is kept as long as known is.
+func Holidays(text string, known map[string][]string, fresh func(calendar string) (string, error)) (string, error) {
+	return gateway.HolidaysIn(text, func(calendar string) ([]string, error) {
+		if dates, ok := known[calendar]; ok {
+			return dates, nil
+		}
+		var f gateway.Freshness
+		kept, err := fresh(calendar)
+		if err == nil && kept != "" {
+			err = json.Unmarshal([]byte(kept), &f)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the dates of a calendar: %w", err)
+		}
+		if known != nil {
+			known[calendar] = f.Holidays
+		}
+		return f.Holidays, nil
+	})
 }

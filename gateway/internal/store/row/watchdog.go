@@ -39,6 +39,9 @@ func Signs(code gateway.FindingCode, now time.Time, found []Overdue) ([]gateway.
 			if err := json.Unmarshal([]byte(o.Part), &fresh); err != nil {
 				return nil, fmt.Errorf("reading how fresh a calendar is: %w", err)
 			}
+			if fresh.Tried.Sub(fresh.Since) < gateway.WatchFor(code).Patience {
+				continue // no try says so: a clock was set, or a computer slept
+			}
 			o.At, o.Part = fresh.Since, ""
 		case gateway.RoleEnds:
 			o.Part, o.At = o.At.UTC().Format(time.DateOnly), o.At.Add(-gateway.RoleNotice)

@@ -58,6 +58,11 @@ func (s *Store) PutAlert(ctx context.Context, w gateway.AlertWrite) (gateway.Ale
 				return err
 			}
 		}
+		for _, n := range w.Notices {
+			if err := t.putNotice(n); err != nil {
+				return err
+			}
+		}
 		for i := range w.Stops {
 			clear(t.stopped)
 			if _, err := t.exec("UPDATE broadcasts SET stopped = 1 WHERE group_id = ? AND id = ?", a.GroupID[:], w.Stops[i][:]); err != nil {

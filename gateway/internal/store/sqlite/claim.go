@@ -200,7 +200,7 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	if err != nil {
 		return err
 	}
-	info.Fill(c, expires)
+	info.Fill(c, c.Point, expires)
 	if c.Pointer, err = pointer(t.Conn, info, c.Neutral, at.channel); err != nil {
 		return err
 	}

@@ -198,7 +198,7 @@ func (s *Store) readCase(c *lite.Conn, text string, id gateway.ID, known map[int
 	}
 	claim := &gateway.Claim{Delivery: deliveryIDOf(&d), Verdict: gateway.Unusable, Token: a.Token, No: a.Nth, Member: d.Member, Kind: kind, Locale: d.Locale, Neutral: d.Neutral,
 		FirstPart: d.FirstPart, Tries: d.Tries, Resends: d.Resends, Point: d.Point}
-	info.Fill(claim, d.Expires)
+	info.Fill(claim, d.Point, d.Expires)
 	if a.No != 0 {
 		claim.Attempt = attemptIDOf(&a)
 	}

@@ -105,7 +105,7 @@ var hot = map[string]struct {
 	"end pages":       {endPageLinks, []string{"page_links USING INDEX page_links_member (group_id=? AND member_id=?)"}},
 	"erase pages":     {eraseStatements[6], []string{"page_links USING INDEX page_links_member (group_id=? AND member_id=?)"}},
 	"roll-call":       {reportsQuery, []string{"alert_reports USING PRIMARY KEY (group_id=? AND alert_id=? AND member_id>?)"}},
-	"erase reports":   {eraseStatements[8], []string{"alert_reports USING INDEX alert_reports_member (group_id=? AND member_id=?)"}},
+	"erase reports":   {eraseStatements[9], []string{"alert_reports USING INDEX alert_reports_member (group_id=? AND member_id=?)"}},
 	"retain reports":  {forgetReports, []string{"alert_reports USING COVERING INDEX alert_reports_age (at<?)", "alert_reports USING PRIMARY KEY (group_id=? AND alert_id=? AND member_id=?)"}},
 	"retain pages":    {forgetLinks, []string{"page_links USING COVERING INDEX page_links_age (expires_at<?)", "page_links USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"retain claims":   {forgetProving, []string{"contact_points USING COVERING INDEX contact_points_proving (id<?)", "contact_points USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)"}},

@@ -3,11 +3,15 @@ package sqlite
 import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
 // quiet keeps a delivery that nothing else forbids for the end of its member's quiet hours, or ends it; over: it is not to
 // be sent now.
 func (t *txn) quiet(at *claimed, info *frozen, c *gateway.Claim, hours, zone string, expires int64) (over bool, err error) {
+	if hours, err = row.Holidays(hours, nil, freshOf(t.Conn, info.Group)); err != nil {
+		return false, err
+	}
 	until, late := info.Quiet(&t.w.store.quiet, hours, zone, t.now, expires)
 	switch {
 	case late:
@@ -52,3 +56,17 @@ func (t *txn) quiet(at *claimed, info *frozen, c *gateway.Claim, hours, zone str
 
 // quietToo finds the broadcasts of what else waited for one end of a member's quiet hours and has not ended.
 const quietToo = "SELECT broadcast_no, expires_at FROM deliveries INDEXED BY deliveries_quiet WHERE group_no = ? AND member_id = ? AND quiet_until = ? AND quiet_until > 0 AND no <> ? AND state <> 2"
+
+// freshQuery finds a calendar of a group by its name.
+const freshQuery = "SELECT fresh FROM calendars WHERE group_id = ? AND name = ?"
+
+// freshOf reads what row.Holidays asks for.
+func freshOf(c *lite.Conn, group gateway.ID) func(calendar string) (string, error) {
+	return func(calendar string) (fresh string, err error) {
+		err = query(c, freshQuery, []any{group[:], calendar}, func(r *lite.Stmt) error {
+			fresh = r.ColText(0)
+			return nil
+		})
+		return fresh, err
+	}
+}

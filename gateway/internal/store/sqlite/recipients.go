@@ -61,6 +61,12 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		if err != nil || len(page) == 0 {
 			return err
 		}
+		known := map[string][]string{}
+		for i := range page {
+			if page[i].Quiet, err = row.Holidays(page[i].Quiet, known, freshOf(c, group)); err != nil {
+				return err
+			}
+		}
 		return s.addPoints(c, group, page, roll.Bits(topics, []string{a.Topic}))
 	})
 	return page, err

@@ -11,6 +11,7 @@ const (
 	putReport = "INSERT INTO alert_reports (group_id, alert_id, member_id, answer, way, shared, at) SELECT ?1,?2,?3,?4,?5,?6,?7 WHERE EXISTS (SELECT 1 FROM members WHERE group_id = ?1 AND id = ?3) " +
 		"ON CONFLICT (group_id, alert_id, member_id) DO UPDATE SET answer = excluded.answer, way = excluded.way, shared = excluded.shared, at = excluded.at WHERE excluded.at > alert_reports.at OR excluded.at = alert_reports.at AND excluded.answer <> alert_reports.answer"
 	reportsQuery  = "SELECT group_id, alert_id, member_id, answer, way, shared, at FROM alert_reports WHERE group_id = ? AND alert_id = ? AND member_id > ? ORDER BY member_id LIMIT ?"
+	alertSent     = "SELECT broadcast_id FROM alert_broadcasts WHERE group_id = ? AND alert_id = ? ORDER BY broadcast_id"
 	forgetReports = "DELETE FROM alert_reports WHERE (group_id, alert_id, member_id) IN (SELECT group_id, alert_id, member_id FROM alert_reports WHERE at <= ? LIMIT ?)"
 )
 
@@ -32,4 +33,12 @@ func (s *Store) AlertReports(ctx context.Context, group, alert, after gateway.ID
 	return row.Reports(kept), err
 }
 
-var _ gateway.AlertReports = (*Store)(nil)
+// AlertBroadcasts lists what an alert has sent.
+func (s *Store) AlertBroadcasts(ctx context.Context, group, alert gateway.ID) ([]gateway.ID, error) {
+	return list(ctx, s, alertSent, []any{group[:], alert[:]}, func(id *gateway.ID) []any { return []any{id} })
+}
+
+var (
+	_ gateway.AlertReports = (*Store)(nil)
+	_ gateway.AlertCasts   = (*Store)(nil)
+)

@@ -65,6 +65,21 @@ func alerts(t *testing.T, open Open) {
 	w.clock.Wind(time.Minute)
 	equal(t, "due", len(must(w.DueAlerts(w.ctx, 10)).Alerts), 2)
 
+	// What keeps it from being sent is kept with it, and so is what owners are told of it.
+	held := w.alert(w.group.ID, "4799")
+	held.State, held.Hold, held.DueAt = gateway.AlertHeld, &gateway.AlertHold{Why: "its policy", Hands: []gateway.Hand{{Label: "the office", Token: gateway.NewID()}}, For: time.Hour}, w.clock.Now().UTC().Add(2*time.Hour)
+	held, err = w.PutAlert(w.ctx, gateway.AlertWrite{Alert: held, Notices: []gateway.OwnerNotice{held.Notice(gateway.NoticeAlertWaits)}})
+	w.ok(err)
+	if got := must(w.Alert(w.ctx, w.group.ID, held.ID)); !reflect.DeepEqual(got.Hold, held.Hold) {
+		t.Fatalf("it is held by %+v", got.Hold)
+	}
+	stale := held
+	stale.Revision--
+	_, err = w.PutAlert(w.ctx, gateway.AlertWrite{Alert: stale, Notices: []gateway.OwnerNotice{held.Notice(gateway.NoticeAlertGlass)}})
+	if notices := must(w.Untold(w.ctx, 10)); err == nil || len(notices) != 1 || notices[0].Wording != gateway.NoticeAlertWaits || notices[0].Data["reference"] != "4799" {
+		t.Fatalf("told are %+v, %v", notices, err)
+	}
+
 	// A change sends and stops with it, or not at all. One that is stale, or that is known, changes nothing.
 	ask := w.alertSends(&a, gateway.AlertEffect{Kind: gateway.AlertAsk, Key: "ask-1"})
 	sent := gateway.AlertEvent{No: 2, Key: "sent/ask-1", Kind: gateway.EventSent, At: w.clock.Now().UTC(), Broadcast: ask.Broadcast.ID}
@@ -83,6 +98,10 @@ func alerts(t *testing.T, open Open) {
 	b, err = w.PutAlert(w.ctx, gateway.AlertWrite{Alert: b, Events: []gateway.AlertEvent{{No: 3, Key: "ack"}}, Stops: []gateway.ID{ask.Broadcast.ID}})
 	w.ok(err)
 	equal(t, "the broadcast", must(w.Broadcast(w.ctx, w.group.ID, ask.Broadcast.ID)).State, gateway.Stopped)
+	if sent := must(w.AlertBroadcasts(w.ctx, w.group.ID, a.ID)); !reflect.DeepEqual(sent, []gateway.ID{ask.Broadcast.ID}) {
+		t.Fatalf("it has sent %v", sent)
+	}
+	equal(t, "another group's", len(must(w.AlertBroadcasts(w.ctx, w.other.ID, a.ID))), 0)
 	events := must(w.AlertEvents(w.ctx, w.group.ID, a.ID, 0, 10))
 	if len(events) != 3 || !reflect.DeepEqual(events[0], raised) || events[1].Broadcast != ask.Broadcast.ID {
 		t.Fatalf("it tells %+v", events)
@@ -91,7 +110,7 @@ func alerts(t *testing.T, open Open) {
 	b.State = gateway.AlertHeld
 	_, err = w.PutAlert(w.ctx, gateway.AlertWrite{Alert: b})
 	w.fails(err, gateway.CodeConflict)
-	equal(t, "alerts", len(must(w.Alerts(w.ctx, w.group.ID, gateway.ID{}, 10))), 1)
+	equal(t, "alerts", len(must(w.Alerts(w.ctx, w.group.ID, gateway.ID{}, 10))), 2)
 	equal(t, "before the first", len(must(w.Alerts(w.ctx, w.group.ID, a.ID, 10))), 0)
 }
 

@@ -107,7 +107,9 @@ func confirm(t *testing.T, open Open) {
 	report := w.plan(w.submit(gateway.Report), 1, m)[0]
 	account := w.plan(w.submit(gateway.Account, func(b *gateway.Broadcast) { b.Audience = gateway.Audience{Topic: "reports", Unconfirmed: true} }), 1, m)[0]
 	equal(t, "a report to an unconfirmed address", w.claim(report).Verdict, gateway.Unusable)
-	equal(t, "a request to confirm", w.claim(account).Verdict, gateway.Granted)
+	asked := w.claim(account)
+	equal(t, "a request to confirm", asked.Verdict, gateway.Granted)
+	equal(t, "the one contact point that may carry it", asked.Only, m.Points[0].ID)
 	proof := gateway.Consent{Granted: true, Wording: "v2", Locale: "en", Proof: "she wrote YES", Source: "member"}
 	who, err := w.ConfirmAddress(w.ctx, w.group.ID, "sms", "+15550103333", []string{"reports", "alerts"}, proof)
 	w.ok(err)

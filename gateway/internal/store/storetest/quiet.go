@@ -137,6 +137,81 @@ func merged(t *testing.T, open Open) {
 	}
 }
 
+// mergedOverChange: in a night in which clocks are put forward quiet hours end an hour sooner. Whatever is claimed before or
+// after the change waits for that one end, and is merged there; what is over by then ends, and what would be over only by the
+// hours of another night does not.
+func mergedOverChange(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	ann := w.quietly("22:00-07:00", "sms")
+	end := time.Date(2026, 3, 29, 5, 0, 0, 0, time.UTC) // 07:00 in summer time
+	report := func(hours time.Duration, expires time.Time) (gateway.Broadcast, gateway.ID) {
+		b := w.submit(gateway.Report, func(b *gateway.Broadcast) { b.StartAt, b.ExpiresAt = b.StartAt.Add(hours*time.Hour), expires })
+		return b, w.plan(b, 1, ann)[0]
+	}
+	_, evening := report(0, end.Add(time.Hour))
+	_, barely := report(1, end.Add(30*time.Minute)) // by winter time it would be over
+	newest, night := report(2, end.Add(time.Hour))
+	_, over := report(3, end)
+	w.clock.Wind(12*time.Hour + 30*time.Minute) // 22:30
+	waits := func(what string, id gateway.ID) {
+		t.Helper()
+		equal(t, what, w.claim(id).Verdict, gateway.NotDue)
+		d, err := w.Delivery(w.ctx, w.group.ID, id)
+		w.ok(err)
+		equal(t, what+" waits until", d.QuietUntil, end)
+	}
+	waits("in the evening", evening)
+	waits("what expires in the morning", barely)
+	equal(t, "what is over when they end", w.claim(over).Verdict, gateway.Lapsed)
+	w.clock.Wind(3 * time.Hour) // 02:30, which no clock shows: 03:30
+	waits("behind the change", night)
+	w.clock.Wind(end.Sub(w.clock.Now()))
+	w.claim(evening)
+	w.claim(barely)
+	w.granted(night)
+	for what, id := range map[string]gateway.ID{"the first": evening, "the second": barely} {
+		d, err := w.Delivery(w.ctx, w.group.ID, id)
+		w.ok(err)
+		equal(t, what, string(d.State)+" "+string(d.Reason)+": "+d.Detail, "ended merged: a newer report on the same topic came when her quiet hours ended: "+newest.ID.String())
+	}
+}
+
+// quietOfCalendar: quiet hours that name a calendar are on its dates as it has them now, also for what was planned before; those of
+// another group's calendar, or of one that is gone, are none.
+func quietOfCalendar(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	ann, bea, cal := w.quietly("holidays school 08:00-20:00", "sms"), w.quietly("reports 12:00-13:00; holidays harbour", "sms"), w.quietly("holidays nowhere", "sms")
+	school := w.calendar("school")
+	_, err := w.PutCalendar(w.ctx, gateway.Calendar{GroupID: w.other.ID, Name: "harbour", Topic: "reports", Zone: "Europe/Berlin", Fresh: gateway.Freshness{Holidays: []string{"2026-03-28"}}}, []byte("BEGIN:VCALENDAR"))
+	w.ok(err)
+	hours := func(m gateway.Member) string {
+		t.Helper()
+		page, err := w.Recipients(w.ctx, w.group.ID, gateway.Audience{Topic: "reports", Members: []gateway.ID{m.ID}}, gateway.ID{}, 10)
+		w.ok(err)
+		equal(t, "members", len(page), 1)
+		return page[0].Quiet
+	}
+	equal(t, "without dates", hours(ann), "")
+	report := w.plan(w.submit(gateway.Report), 3, ann, bea, cal)
+	school.Fresh.Holidays = []string{"2026-03-28", "2026-03-30"}
+	school = w.saveReading(school)
+	equal(t, "with dates", hours(ann), "2026-03-28 08:00-20:00; 2026-03-30 08:00-20:00")
+	equal(t, "another group's calendar", hours(bea), "reports 12:00-13:00")
+	equal(t, "no calendar", hours(cal), "")
+	equal(t, "on the day", w.claim(report[0]).Verdict, gateway.NotDue)
+	d, err := w.Delivery(w.ctx, w.group.ID, report[0])
+	w.ok(err)
+	equal(t, "until", d.QuietUntil, time.Date(2026, 3, 28, 19, 0, 0, 0, time.UTC))
+	w.granted(report[1])
+	w.granted(report[2])
+	got, err := w.Member(w.ctx, w.group.ID, ann.ID)
+	w.ok(err)
+	equal(t, "what she said", got.Quiet, "holidays school 08:00-20:00")
+	later := w.plan(w.submit(gateway.Report), 1, ann)
+	w.ok(w.RemoveCalendar(w.ctx, w.group.ID, school.ID))
+	w.granted(later[0])
+}
+
 // quietKept: a member's quiet hours are hers: a file that does not speak of them leaves them as they are.
 func quietKept(t *testing.T, open Open) {
 	w := newWorld(t, open)

@@ -61,6 +61,8 @@ func run(t *testing.T, open Open) {
 		{"a name goes to whom it belongs and to nobody else", personal},
 		{"nothing is sent in quiet hours", quietHours},
 		{"what waited for one end is merged", merged},
+		{"it is in a night of a clock change", mergedOverChange},
+		{"quiet hours follow a calendar", quietOfCalendar},
 		{"quiet hours are kept", quietKept},
 		{"a member wishes", wishes},
 		{"a pause holds what is routine", pauses},

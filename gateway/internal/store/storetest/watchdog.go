@@ -105,6 +105,8 @@ func signs(t *testing.T, open Open) {
 	cal = w.saveReading(cal)
 	same(t, "failed once", w.signs(), []string{})
 	w.clock.Wind(25 * time.Hour)
+	same(t, "failed once, before the clock was set", w.signs(), []string{"calendars-late  "})
+	cal.Fresh.Tried = w.clock.Now()
 	cal = w.saveReading(cal)
 	same(t, "failing for a day", w.signs(), []string{"calendar-failing plenum "})
 	cal.Fresh.Since = time.Time{}

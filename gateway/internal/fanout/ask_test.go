@@ -1,0 +1,102 @@
+package fanout_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// asked gives how often each contact point is asked by what was planned so far.
+func (st *stage) asked() map[gateway.ID]int {
+	st.t.Helper()
+	all, err := st.s.Broadcasts(st.t.Context(), st.group.ID, gateway.ID{}, 100)
+	st.ok(err)
+	times := map[gateway.ID]int{}
+	for _, b := range all {
+		for _, d := range st.planned(b.ID) {
+			times[d.PointID]++
+		}
+	}
+	return times
+}
+
+// At each contact point that she has not confirmed she is asked, once a day: two numbers and a chat are three questions, a number
+// that is confirmed none. Who comes in after that is asked on the next day.
+func TestEachContactPointIsAsked(t *testing.T) {
+	st := newStage(t)
+	for _, w := range st.wires {
+		w.limit = 1000
+	}
+	st.run(st.f)
+	ask := func() gateway.HandedIn {
+		t.Helper()
+		in, err := st.f.Ask(t.Context(), st.group.ID, []string{"reports"}, "test")
+		st.ok(err)
+		return in
+	}
+	open := func(members ...gateway.ID) (points []gateway.ID) {
+		for _, id := range members {
+			m, err := st.s.Member(t.Context(), st.group.ID, id)
+			st.ok(err)
+			for _, p := range m.Points {
+				if p.State == gateway.PointUnconfirmed {
+					points = append(points, p.ID)
+				}
+			}
+		}
+		return points
+	}
+	only := func(each int, points []gateway.ID) {
+		t.Helper()
+		times := st.asked()
+		for _, p := range points {
+			if times[p] != each {
+				t.Errorf("one of %d contact points is asked %d times, not %d", len(points), times[p], each)
+			}
+			delete(times, p)
+		}
+		if len(times) != 0 {
+			t.Errorf("%d others are asked too", len(times))
+		}
+	}
+	if _, err := st.f.Ask(t.Context(), st.group.ID, nil, "test"); !errors.Is(err, gateway.ErrNobody) {
+		t.Fatalf("with nobody there: %v", err)
+	}
+	members := st.enrol(who{locale: "en", points: "?sms ?sms ?telegram"}, who{locale: "en", points: "sms ?telegram"}, who{locale: "en", points: "telegram"})
+	points := open(members...)
+	if first := ask(); !first.Created || len(points) != 4 {
+		t.Fatalf("%+v, %d to ask", first, len(points))
+	}
+	only(1, points)
+
+	m, err := st.s.Member(t.Context(), st.group.ID, members[slices.IndexFunc(members, func(id gateway.ID) bool { return len(open(id)) == 3 })])
+	st.ok(err)
+	proof := gateway.Consent{Granted: true, Wording: "w1", Locale: "en", Source: "member", At: st.now()}
+	_, err = st.s.ConfirmAddress(t.Context(), st.group.ID, m.Points[0].Kind, m.Points[0].Address, []string{"reports"}, proof)
+	st.ok(err)
+	if again := ask(); again.Created {
+		t.Errorf("asked twice on a day: %+v", again)
+	}
+	only(1, points)
+	late := open(st.enrol(who{locale: "en", points: "?sms ?telegram"})...)
+	if again := ask(); again.Created {
+		t.Errorf("asked twice on a day: %+v", again)
+	}
+	only(1, points)
+	if _, err := st.f.Ask(context.Background(), st.group.ID, []string{"alerts"}, "test"); !errors.Is(err, &gateway.Fault{Code: gateway.CodeKeyReused}) {
+		t.Errorf("asked about other topics on the same day: %v", err)
+	}
+
+	st.wind(24 * time.Hour)
+	if next := ask(); !next.Created {
+		t.Error("nobody is asked on the next day")
+	}
+	times := st.asked()
+	if times[m.Points[0].ID] != 1 || times[m.Points[1].ID] != 2 || times[late[0]] != 1 || times[late[1]] != 1 {
+		t.Errorf("on the next day: %v", times)
+	}
+}

@@ -1,0 +1,161 @@
+package escalation
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
+)
+
+// holds says whether an alert needs a second person: its policy says so, or the group's rule does. An exercise does not, nor what
+// a member cries for.
+func (d *Desk) holds(ctx context.Context, g gateway.Group, a *gateway.AlertCase, draft gateway.AlertDraft) (*gateway.AlertHold, error) {
+	if a.Exercise || draft.Released {
+		return nil, nil
+	}
+	hold := &gateway.AlertHold{For: g.Release.Waits(gateway.KindAlert)}
+	if a.Policy.Release {
+		hold.Why = fmt.Sprintf("its policy %q wants a second person", a.Policy.Name)
+		return hold, nil
+	}
+	if !g.Release.May(gateway.KindAlert) {
+		return nil, nil
+	}
+	offer, err := d.messenger.OfferAlert(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if hold.Why = g.Release.Needs(gateway.KindAlert, offer.Members); hold.Why == "" {
+		return nil, nil
+	}
+	return hold, nil
+}
+
+// Waiting reads an alert that waits for a second person, as she is asked about it.
+func (d *Desk) Waiting(ctx context.Context, g gateway.Group, name string) (gateway.AlertWaiting, error) {
+	a, err := d.find(ctx, g.ID, name)
+	if err != nil {
+		return gateway.AlertWaiting{}, err
+	}
+	if a.State != gateway.AlertHeld || a.Hold == nil {
+		return gateway.AlertWaiting{}, gateway.Faultf(gateway.CodeConflict, "alert %s is %s, so there is nothing to release", a.Reference, a.State)
+	}
+	offer, err := d.messenger.OfferAlert(ctx, &a)
+	if err != nil {
+		return gateway.AlertWaiting{}, err
+	}
+	w := gateway.AlertWaiting{Alert: a.View(), Need: gateway.ReleaseNeed{Why: a.Hold.Why, State: string(gateway.ReleaseWaiting), Until: a.ExpiresAt}, Members: offer.Members, Channels: offer.Channels, Hands: a.Hold.Hands}
+	if w.Need.Digest, err = a.Digest(offer.Channels); err == nil && d.Approvers != nil {
+		err = d.Approvers(ctx, g, a.Hold.Hands, &w.Need)
+	}
+	return w, err
+}
+
+const readAtOnce = 500 // rows
+
+// pages calls for one page after the other until one is not full.
+func pages[T any](read func(last *T) ([]T, error), each func(*T)) error {
+	var last *T
+	for {
+		page, err := read(last)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			each(&page[i])
+		}
+		if len(page) < readAtOnce {
+			return nil
+		}
+		last = &page[len(page)-1]
+	}
+}
+
+// RollCall says how those are whom an alert told, and those who said how they are although it is not known that it told them.
+func (d *Desk) RollCall(ctx context.Context, group gateway.ID, name string) (gateway.RollCall, error) {
+	a, err := d.find(ctx, group, name)
+	if err != nil {
+		return gateway.RollCall{}, err
+	}
+	roll := map[gateway.ID]*gateway.RollMember{}
+	told := gateway.Audience{Alert: &gateway.AlertTold{Alert: a.ID}}
+	err = pages(func(last *gateway.Recipient) ([]gateway.Recipient, error) {
+		after := gateway.ID{}
+		if last != nil {
+			after = last.Member
+		}
+		return d.Recipients(ctx, group, told, after, readAtOnce)
+	}, func(r *gateway.Recipient) { roll[r.Member] = &gateway.RollMember{ID: r.Member} })
+	if err != nil {
+		return gateway.RollCall{}, fmt.Errorf("read who was told: %w", err)
+	}
+	err = pages(func(last *gateway.AlertReport) ([]gateway.AlertReport, error) {
+		after := gateway.ID{}
+		if last != nil {
+			after = last.MemberID
+		}
+		return d.AlertReports(ctx, group, a.ID, after, readAtOnce)
+	}, func(r *gateway.AlertReport) {
+		roll[r.MemberID] = &gateway.RollMember{ID: r.MemberID, Answer: r.Answer, Shared: r.Shared, Way: r.Way, At: r.At}
+	})
+	if err != nil {
+		return gateway.RollCall{}, fmt.Errorf("read who has answered: %w", err)
+	}
+	all := make([]gateway.RollMember, 0, len(roll))
+	err = pages(func(last *gateway.Member) ([]gateway.Member, error) {
+		after := gateway.ID{}
+		if last != nil {
+			after = last.ID
+		}
+		return d.Members(ctx, group, after, readAtOnce)
+	}, func(m *gateway.Member) {
+		if her := roll[m.ID]; her != nil {
+			her.Tags = m.Tags
+			all = append(all, *her)
+		}
+	})
+	if err != nil {
+		return gateway.RollCall{}, fmt.Errorf("read roles: %w", err)
+	}
+	return gateway.NewRollCall(&a, all), nil
+}
+
+// Report drafts the report of an incident from what happened and what became of its messages.
+func (d *Desk) Report(ctx context.Context, g gateway.Group, name string) (gateway.IncidentReport, error) {
+	a, err := d.find(ctx, g.ID, name)
+	if err != nil {
+		return gateway.IncidentReport{}, err
+	}
+	i := Incident{Alert: a, Channels: map[gateway.ID]string{}}
+	if i.Zone, err = civil.Zone(g.Zone); err != nil {
+		return gateway.IncidentReport{}, fmt.Errorf("the group's zone: %w", err)
+	}
+	err = pages(func(last *gateway.AlertEvent) ([]gateway.AlertEvent, error) {
+		after := 0
+		if last != nil {
+			after = last.No
+		}
+		return d.AlertEvents(ctx, g.ID, a.ID, after, readAtOnce)
+	}, func(e *gateway.AlertEvent) { i.Events = append(i.Events, *e) })
+	if err != nil {
+		return gateway.IncidentReport{}, fmt.Errorf("read what happened: %w", err)
+	}
+	sent, err := d.AlertBroadcasts(ctx, g.ID, a.ID)
+	for n := 0; err == nil && n < len(sent); n++ {
+		var some []gateway.Tally
+		some, err = d.Tallies(ctx, g.ID, sent[n])
+		i.Tallies = append(i.Tallies, some...)
+	}
+	if err != nil {
+		return gateway.IncidentReport{}, fmt.Errorf("count its messages: %w", err)
+	}
+	channels, err := d.Channels(ctx)
+	if err != nil {
+		return gateway.IncidentReport{}, fmt.Errorf("read the names of channels: %w", err)
+	}
+	for _, c := range channels {
+		i.Channels[c.ID] = c.Name
+	}
+	return gateway.IncidentReport{Alert: a.ID, Reference: a.Reference, Markdown: i.Draft()}, nil
+}
