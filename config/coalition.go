@@ -36,6 +36,7 @@ type Group struct {
 	Prices    []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
 	Channels  []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
 	Calendars []Calendar     `yaml:"calendars" max:"20" doc:"calendars that the group reads from an address"`
+	Policies  []AlertPolicy  `yaml:"policies" max:"100" doc:"how alerts climb until somebody takes charge"`
 	Schedules []Schedule     `yaml:"schedules" max:"1000" doc:"what is sent by the clock"`
 	Wording   string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
 
@@ -212,6 +213,10 @@ func (r *reader) groups(groups []Group) {
 		calendars := map[string]string{}
 		for j, c := range g.Calendars {
 			r.unique(calendars, c.Name, fmt.Sprintf("%s.calendars[%d].name", path, j), "this name too", "name every calendar once")
+		}
+		policies := map[string]string{}
+		for j, p := range g.Policies {
+			r.unique(policies, p.Name, fmt.Sprintf("%s.policies[%d].name", path, j), "this name too", "name every policy once")
 		}
 		names := map[string]string{}
 		for j, s := range g.Schedules {

@@ -30,6 +30,7 @@ type DocumentGroup struct {
 	Wordings  map[string]map[string]string `json:"wordings,omitempty"` // name → locale → Markdown with front matter
 	Rotas     []NamedRota                  `json:"rotas,omitempty"`    // their rules, without people
 	Series    []NamedSeries                `json:"series,omitempty"`
+	Policies  []AlertPolicy                `json:"policies,omitempty"` // how alerts climb
 	Schedules []DocumentSchedule           `json:"schedules,omitempty"`
 }
 

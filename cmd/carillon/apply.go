@@ -70,6 +70,9 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 		if d.Schedules, err = scheduleList(g.Schedules); err != nil {
 			return doc, err
 		}
+		if d.Policies, err = policyList(g.Policies); err != nil {
+			return doc, err
+		}
 		for _, t := range g.Topics {
 			d.Topics = append(d.Topics, gateway.Topic{Name: t.Name, Title: t.Title, Leads: t.Leads})
 		}
@@ -225,6 +228,9 @@ func writeCoalition(dir string, doc gateway.Document) error {
 		}
 		if calendars != nil {
 			out["calendars"] = calendars
+		}
+		if len(g.Policies) > 0 {
+			out["policies"] = writtenPolicies(g.Policies)
 		}
 		if len(g.Schedules) > 0 {
 			out["schedules"] = writtenSchedules(g.Schedules)

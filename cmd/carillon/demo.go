@@ -45,10 +45,11 @@ func (sh *shell) demo() *cobra.Command {
 		Use:   "demo",
 		Short: "a tour with stand-in phones: nothing leaves your machine",
 		Long: "Start everything in a temporary folder: a gateway, stand-ins for the providers, and a wall of sixty phones. A report\n" +
-			"and a reminder go out; then cut a provider, let it hang, kill the gateway, or answer as a member.",
+			"and a reminder go out; then raise an alert, cut a provider, let it hang, kill the gateway, or answer as a member.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return sh.runDemo(c.Context(), once, listen) },
 	}
+	c.AddCommand(sh.demoGateway())
 	c.Flags().BoolVar(&once, "once", false, "run the whole tour unattended, print a summary and exit")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8090", "address of the phone wall; with --once any free port is taken")
 	return c
@@ -138,6 +139,9 @@ func (t *tour) begin(ctx context.Context) error {
 	doc := gateway.Document{}
 	for _, g := range sampleGroups {
 		g.Topics = sampleTopics
+		if g.Slug == alertedGroup {
+			g.Policies = []gateway.AlertPolicy{samplePolicy()}
+		}
 		doc.Groups = append(doc.Groups, g)
 	}
 	report, err := t.api.Apply(ctx, doc, false, false)
@@ -239,7 +243,8 @@ func (t *tour) attended(ctx context.Context) error {
 	t.say("\nA report and a reminder are on their way to every group, in twelve languages.\n")
 	t.say("  The phone wall:  %s/", t.wall)
 	t.say("  The gateway:     %s/api/v1/openapi.json", t.gateway.url)
-	t.say("\nOn the wall, read and answer as a member (try STOP), cut a provider, or kill the gateway.")
+	t.say("\nOn the wall, read and answer as a member (try STOP), cut a provider, or kill the gateway. Raise an alert: it asks one feature")
+	t.say("phone first, and others when a minute has passed; whoever answers 1 is in charge.")
 	t.say("From another terminal, as its operator:\n")
 	t.say("  export CARILLON_SERVER=%s CARILLON_TOKEN_FILE=%s", t.gateway.url, filepath.Join(t.dir, "data", "operator.token"))
 	t.say("  carillon broadcast list --group harbour\n\nCtrl-C ends it and deletes everything.")

@@ -1,18 +1,23 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/client"
@@ -34,6 +39,9 @@ type child struct {
 	mu  sync.Mutex
 	cmd *exec.Cmd
 	log *os.File
+
+	clock io.Writer     // takes durations, a line each
+	ahead time.Duration // of its clock, in this life and in those after it
 }
 
 // configure writes the operator's file of the tour.
@@ -106,9 +114,12 @@ func (t *tour) boot(ctx context.Context) error {
 			return err
 		}
 	}
-	cmd := exec.Command(self, "serve", "--config", filepath.Join(t.dir, "carillon.yaml"))
-	cmd.Stdin, cmd.Stderr, cmd.Stdout = strings.NewReader(""), t.gateway.log, t.gateway.log // an empty folder has no /dev/null
-	for _, entry := range os.Environ() {                                                    // the operator's own settings are not the tour's
+	cmd := exec.Command(self, "demo", "gateway", "--config", filepath.Join(t.dir, "carillon.yaml"), "--ahead", t.gateway.ahead.String())
+	if t.gateway.clock, err = cmd.StdinPipe(); err != nil {
+		return fmt.Errorf("starting the gateway: %w", err)
+	}
+	cmd.Stderr, cmd.Stdout = t.gateway.log, t.gateway.log // an empty folder has no /dev/null
+	for _, entry := range os.Environ() {                  // the operator's own settings are not the tour's
 		if !strings.HasPrefix(entry, "CARILLON_") {
 			cmd.Env = append(cmd.Env, entry)
 		}
@@ -139,6 +150,49 @@ func (t *tour) boot(ctx context.Context) error {
 	}
 	t.api = client.New(t.gateway.url, gateway.Private(strings.TrimSpace(string(token))), nil)
 	return nil
+}
+
+// demoGateway is the gateway of the tour: one whose clock the tour winds, so that nobody waits for minutes to pass.
+func (sh *shell) demoGateway() *cobra.Command {
+	var file string
+	var ahead time.Duration
+	c := &cobra.Command{Use: "gateway", Short: "the gateway of the tour, until its standard input ends", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := context.WithCancel(c.Context())
+			defer stop()
+			var wound atomic.Int64
+			wound.Store(int64(ahead))
+			go func() {
+				for lines := bufio.NewScanner(sh.in); lines.Scan(); {
+					if by, err := time.ParseDuration(lines.Text()); err == nil {
+						wound.Add(int64(by))
+					}
+				}
+				stop()
+			}()
+			return sh.runServe(ctx, file, "", func() time.Time { return time.Now().Add(time.Duration(wound.Load())) })
+		}}
+	configFlag(c, &file)
+	c.Flags().DurationVar(&ahead, "ahead", 0, "how far its clock is ahead")
+	return c
+}
+
+// wind puts the gateway's clock forward. What is due by then happens within about a second.
+func (c *child) wind(by time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += by
+	if _, err := fmt.Fprintln(c.clock, by); err != nil {
+		return fmt.Errorf("winding the gateway's clock: %w", err)
+	}
+	return nil
+}
+
+// wound is how far the gateway's clock is ahead.
+func (c *child) wound() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ahead
 }
 
 // crash kills the gateway as the kernel would, in the middle of whatever it does.

@@ -20,8 +20,8 @@ type summary struct {
 	Duplicates int                       `json:"duplicates"`
 }
 
-// unattended runs the whole tour: a report with a crash in its middle, a reminder while a provider throttles, and a report
-// that some people can only get over their next channel.
+// unattended runs the whole tour: a report with a crash in its middle, a reminder while a provider throttles, a report that
+// some people can only get over their next channel, and an alert that climbs until somebody takes charge.
 func (t *tour) unattended(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
@@ -59,6 +59,9 @@ func (t *tour) unattended(ctx context.Context) error {
 	if err := t.roundabout(ctx); err != nil {
 		return err
 	}
+	if err := t.alarm(ctx); err != nil {
+		return err
+	}
 	result, err := t.account(ctx)
 	if err != nil {
 		return err
@@ -68,6 +71,7 @@ func (t *tour) unattended(ctx context.Context) error {
 	for kind, states := range result.Deliveries {
 		t.say("  %-10s %s", kind, counts(states))
 	}
+	t.say("  alerts     raised %d, climbed %d, acknowledged %d, cleared %d", result.Alerts["raised"], result.Alerts["climbed"], result.Alerts["acknowledged"], result.Alerts["cleared"])
 	t.say("  lost %d, duplicates %d", result.Lost, result.Duplicates)
 	if err := t.sh.print(result, printJSON(result)); err != nil {
 		return err
@@ -133,6 +137,9 @@ func counts(states map[string]int) string {
 // settled waits until nothing waits, is on its way, or can still get a receipt.
 func (t *tour) settled(ctx context.Context) error {
 	for {
+		if err := t.adopt(ctx); err != nil {
+			return err
+		}
 		open := 0
 		for _, b := range t.sent {
 			status, err := t.api.Broadcast(ctx, b.group, b.id)
@@ -143,7 +150,7 @@ func (t *tour) settled(ctx context.Context) error {
 				open++
 			}
 			for _, tally := range status.Tallies {
-				if tally.State == gateway.Waiting || tally.State == gateway.Sending {
+				if tally.State == gateway.Waiting && status.State != gateway.Stopped || tally.State == gateway.Sending { // nothing more leaves of what is stopped
 					open += tally.Count
 				}
 			}
@@ -161,7 +168,7 @@ func (t *tour) settled(ctx context.Context) error {
 
 // account holds the ledger against what the sandbox says that it received.
 func (t *tour) account(ctx context.Context) (summary, error) {
-	result := summary{Broadcasts: len(t.sent), Deliveries: map[string]map[string]int{}, Alerts: map[string]int{"acknowledged": 0}}
+	result := summary{Broadcasts: len(t.sent), Deliveries: map[string]map[string]int{}, Alerts: map[string]int{}}
 	kinds := map[gateway.ID]string{}
 	channels, err := t.api.Channels(ctx, "")
 	if err != nil {
@@ -169,6 +176,9 @@ func (t *tour) account(ctx context.Context) (summary, error) {
 	}
 	for _, c := range channels {
 		kinds[c.ID] = c.Kind
+	}
+	if result.Alerts, err = t.alerts(ctx); err != nil {
+		return result, err
 	}
 	books := newBooks(t.box.Log(0, 0))
 	for _, b := range t.sent {
@@ -260,6 +270,11 @@ func (t *tour) actions() []sandbox.Action {
 	return []sandbox.Action{
 		{Name: "report", Label: "Send a report", Hint: "A report to all four groups.", Done: "A report is on its way to all four groups.", Run: func(ctx context.Context) error { return t.send(ctx, gateway.KindReport, "reports") }},
 		{Name: "reminder", Label: "Send a reminder", Hint: "A reminder to all four groups.", Done: "A reminder is on its way to all four groups.", Run: func(ctx context.Context) error { return t.send(ctx, gateway.KindReminder, "meetings") }},
+		{Name: "alert", Label: "Raise an alert", Hint: "It asks the coordinator of Harbour Watch on her feature phone; with no answer, the medics.", Done: "An alert asks the coordinator of Harbour Watch. Answer 1 on her phone, or let a minute pass.", Run: func(ctx context.Context) error {
+			_, err := t.raise(ctx)
+			return err
+		}},
+		{Name: "minute", Label: "Let a minute pass", Hint: "The gateway's clock is put forward by a minute.", Done: "The gateway's clock was put forward by a minute.", Run: func(context.Context) error { return t.gateway.wind(time.Minute) }},
 		{Name: "crash", Label: "Kill the gateway", Hint: "A real SIGKILL; two seconds later it starts again.", Done: "The gateway was killed, and runs again.", Harm: true, Run: func(ctx context.Context) error {
 			if err := t.gateway.crash(); err != nil {
 				return err

@@ -86,6 +86,11 @@ func (d alertDesk) RaiseAlert(ctx context.Context, g gateway.Group, draft gatewa
 	return d.Raise(ctx, g, draft, by)
 }
 
+// CheckPolicy says everything that is wrong with a policy.
+func (alertDesk) CheckPolicy(g gateway.Group, p gateway.AlertPolicy) (gateway.AlertPolicy, error) {
+	return escalation.CheckPolicy(g, p)
+}
+
 // FindAlert reads one.
 func (d alertDesk) FindAlert(ctx context.Context, group gateway.ID, name string) (gateway.AlertCase, error) {
 	return d.Find(ctx, group, name)

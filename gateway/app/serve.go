@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/config"
@@ -19,6 +20,7 @@ type Serving struct {
 	Factories []channels.Factory               // package builtin lists ours
 	Roles     []Role                           // of this process; none: all
 	Lookup    func(name string) (string, bool) // of environment variables; nil: os.LookupEnv
+	Now       func() time.Time                 // its clock; nil: the true one
 	Log       io.Writer                        // nil: standard error
 }
 
@@ -45,7 +47,7 @@ func Serve(ctx context.Context, s Serving) error {
 	}
 	defer TuneCollector()()
 	a, err := New(ctx, Options{
-		Config: settings, Version: s.Version, Factories: s.Factories, Roles: s.Roles, Log: NewLogger(s.Log, level, settings.Log.Format == "json"),
+		Config: settings, Version: s.Version, Factories: s.Factories, Roles: s.Roles, Now: s.Now, Log: NewLogger(s.Log, level, settings.Log.Format == "json"),
 	})
 	if err != nil {
 		return err

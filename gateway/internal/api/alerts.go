@@ -39,6 +39,8 @@ type AlertLog interface {
 // AlertPolicies keeps the policies of a group.
 type AlertPolicies interface {
 	AlertPolicies(ctx context.Context, group gateway.ID) ([]gateway.AlertPolicy, error)
+	// CheckPolicy says everything that is wrong with a policy.
+	CheckPolicy(g gateway.Group, p gateway.AlertPolicy) (gateway.AlertPolicy, error)
 	PutPolicy(ctx context.Context, g gateway.Group, p gateway.AlertPolicy) (gateway.AlertPolicy, error)
 	DeleteAlertPolicy(ctx context.Context, group, id gateway.ID) error
 }

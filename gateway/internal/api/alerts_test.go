@@ -41,6 +41,10 @@ func (d alertsOf) RaiseAlert(ctx context.Context, g gateway.Group, draft gateway
 	return d.Raise(ctx, g, draft, by)
 }
 
+func (d alertsOf) CheckPolicy(g gateway.Group, p gateway.AlertPolicy) (gateway.AlertPolicy, error) {
+	return escalation.CheckPolicy(g, p)
+}
+
 func (d alertsOf) FindAlert(ctx context.Context, group gateway.ID, name string) (gateway.AlertCase, error) {
 	return d.Find(ctx, group, name)
 }

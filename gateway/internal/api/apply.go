@@ -166,6 +166,9 @@ func (p *plan) group(ctx context.Context, at string, d gateway.DocumentGroup) er
 	if err := p.series(ctx, at, path, want, d, &owner, records, barred); err != nil {
 		return err
 	}
+	if err := p.policies(ctx, at, path, want, d, &owner, records, barred); err != nil {
+		return err
+	}
 	return p.schedules(ctx, at, path, want, d, &owner, records, barred)
 }
 

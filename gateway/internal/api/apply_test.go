@@ -213,6 +213,39 @@ func TestApplySchedules(t *testing.T) {
 	}
 }
 
+// How alerts climb comes and goes with the document; what people changed stands.
+func TestApplyPolicies(t *testing.T) {
+	w := newWorld(t)
+	doc := func(wait, topic string) string {
+		return `{"groups":[{"slug":"delhi","name":"Delhi","locale":"hi","zone":"Asia/Kolkata","topics":[{"name":"alerts"}],
+			"policies":[{"name":"night","steps":[{"targets":[{"tags":["medic"]}],"wait_minutes":` + wait + `}],"last_resort":[{"topic":"` + topic + `"}]}]}]}`
+	}
+	of := func(what gateway.ApplyWhat, rest gateway.ApplyWhat) map[string]gateway.ApplyWhat {
+		return map[string]gateway.ApplyWhat{"groups/delhi": rest, "groups/delhi/policies/night": what}
+	}
+	w.wantApplied(applyAsk(doc("5", "alerts"), "?dry_run=true", "operator"), of(gateway.ApplyCreate, gateway.ApplyCreate))
+	w.wantApplied(applyAsk(doc("5", "alerts"), "", "operator"), of(gateway.ApplyCreate, gateway.ApplyCreate))
+	w.wantApplied(applyAsk(doc("5", "alerts"), "", "operator"), of(gateway.ApplySame, gateway.ApplySame))
+	w.wantApplied(applyAsk(doc("6", "alerts"), "", "operator"), of(gateway.ApplyChange, gateway.ApplySame))
+	w.want(200, ask{method: "PUT", path: "/api/v1/groups/delhi/alert-policies/night", token: "operator", body: `{"name":"night","steps":[{"targets":[{"tags":["medic"]}],"wait_minutes":7}],"last_resort":[{"topic":"alerts"}]}`}, nil)
+	w.wantApplied(applyAsk(doc("5", "alerts"), "", "operator"), of(gateway.ApplyConflict, gateway.ApplySame))
+	for _, body := range []string{doc("0", "alerts"), doc("5", "rumours")} {
+		r := w.want(422, applyAsk(body, "", "operator"), nil)
+		if all := r.problem(t).Errors; len(all) != 1 || all[0].Path != "body.groups[0].policies[0]" {
+			t.Errorf("it is told as %+v", all)
+		}
+	}
+	var d gateway.Document
+	w.want(200, ask{method: "GET", path: "/api/v1/export", token: "operator"}, &d)
+	found := false
+	for _, g := range d.Groups {
+		found = found || g.Slug == "delhi" && len(g.Policies) == 1 && g.Policies[0].Steps[0].Wait == 7
+	}
+	if !found {
+		t.Errorf("exported is %+v", d.Groups)
+	}
+}
+
 // The document that the API gives is the one that it takes.
 func TestExportIsApplicable(t *testing.T) {
 	w := newWorld(t)

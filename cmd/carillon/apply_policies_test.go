@@ -1,0 +1,31 @@
+package main
+
+import (
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// What export writes of policies, apply reads as it was.
+func TestPoliciesSurviveExportAndApply(t *testing.T) {
+	member := gateway.NewID()
+	last := []gateway.AlertTarget{{Topic: "alerts"}}
+	want := []gateway.AlertPolicy{samplePolicy(), {Name: "day", Last: last, Rounds: 2, Quorum: 3, Progress: 15, Code: true, Named: true, Members: true, Release: true, Steps: []gateway.AlertStep{
+		{Targets: []gateway.AlertTarget{{Members: []gateway.ID{member}}, {Rota: "night-watch"}}, Wait: 7, Repeat: 2, Window: 3, Hours: "22:00-06:00", Kinds: []string{"sms"}}}}}
+	dir := filepath.Join(t.TempDir(), "out")
+	group := sampleGroups[0]
+	group.Topics, group.Policies = sampleTopics, want
+	if err := writeCoalition(dir, gateway.Document{Groups: []gateway.DocumentGroup{group}}); err != nil {
+		t.Fatal(err)
+	}
+	sh := &shell{lookup: func(string) (string, bool) { return "", false }}
+	doc, err := sh.document(filepath.Join(dir, "coalition.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := doc.Groups[0].Policies; !reflect.DeepEqual(got, want) {
+		t.Errorf("it comes back as %+v, want %+v", got, want)
+	}
+}
