@@ -58,15 +58,22 @@ func (s *Store) Remind(ctx context.Context, r gateway.Reminding) error {
 }
 
 const (
-	leadsQuery    = "SELECT DISTINCT leads FROM members WHERE group_id = $1 AND leads <> ''"
+	leadsQuery    = "SELECT leads FROM members WHERE group_id = $1 AND leads <> '' AND leads > $2 ORDER BY leads LIMIT 1" // the next after one
 	anyLeadsQuery = "SELECT leads FROM members WHERE group_id = $1 AND leads <> '' AND leads > '' ORDER BY leads LIMIT 1"
 	anyQuietQuery = "SELECT quiet FROM members WHERE group_id = $1 AND quiet <> '' AND quiet > '' ORDER BY quiet LIMIT 1"
 )
 
 // ReminderWishes gathers what members of a group want.
 func (s *Store) ReminderWishes(ctx context.Context, group gateway.ID) (w gateway.ReminderWishes, err error) {
-	if w.Leads, err = list(ctx, s, leadsQuery, []any{group}, func(text *string) []any { return []any{text} }); err != nil {
-		return w, err
+	for last, more := "", true; more; {
+		next, err := list(ctx, s, leadsQuery, []any{group, last}, func(text *string) []any { return []any{text} })
+		if err != nil {
+			return w, err
+		}
+		if more = len(next) > 0; more {
+			last = next[0]
+			w.Leads = append(w.Leads, last)
+		}
 	}
 	quiet, err := list(ctx, s, anyQuietQuery, []any{group}, func(text *string) []any { return []any{text} })
 	w.Quiet = len(quiet) > 0
