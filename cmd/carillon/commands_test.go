@@ -114,7 +114,7 @@ func describe(b *strings.Builder, c *cobra.Command) {
 		if sub.Hidden || sub.Name() == "help" || sub.Name() == "completion" {
 			continue
 		}
-		if sub.HasSubCommands() {
+		if sub.HasAvailableSubCommands() {
 			describe(b, sub)
 			continue
 		}
