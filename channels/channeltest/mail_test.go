@@ -41,7 +41,7 @@ func mailSubject(bend func(*email.Adapter) channels.Adapter) channeltest.Subject
 			if err != nil {
 				return nil, err
 			}
-			a, err := email.New(channels.Settings{Name: "kit", Options: raw, HookURL: hook})
+			a, err := email.New(channels.Settings{Name: "kit", Options: raw, HookURL: hook, Operator: true})
 			if err != nil {
 				return nil, err
 			}

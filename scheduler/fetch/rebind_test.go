@@ -107,7 +107,7 @@ func TestRedirectsToPrivateAddresses(t *testing.T) {
 		first = false
 		return allowed
 	})
-	for _, to = range []string{"http://169.254.169.254/latest/", "http://10.0.0.1/", "//192.168.1.1/", "http://[::ffff:10.0.0.1]/", "http://[64:ff9b::7f00:1]/", "http://[fd00::1]/", "http://127.0.0.1:8080/", "http://localhost./", "http://0/"} {
+	for _, to = range []string{"http://169.254.169.254/latest/", "http://10.0.0.1/", "//192.168.1.1/", "http://[::ffff:10.0.0.1]/", "http://[64:ff9b::7f00:1]/", "http://[fd00::1]/", "http://127.0.0.1:8080/"} {
 		first = true
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		_, err := client.Get(ctx, "http://"+front, Version{})

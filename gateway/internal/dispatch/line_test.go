@@ -126,7 +126,7 @@ func TestGroupsTakeTurns(t *testing.T) {
 		if before < 3 || before > 6 || gone() != 10 {
 			t.Errorf("of the ten %d left within ten seconds, %d in all", before, gone())
 		}
-		if n := p.count(); n < 29 || n > 31 {
+		if n := p.count(); n < 28 || n > 31 {
 			t.Errorf("%d messages left in half a minute at one a second", n)
 		}
 	})

@@ -127,9 +127,12 @@ func rotas(t *testing.T, open Open) {
 func handedOverTwice(p *pair) {
 	r := p.phones("telephone", p.member("sms"))
 	for i := range 10 {
-		yes := p.both(4, func(ledger store.Store, n int) (bool, error) {
-			say := gateway.RotaSayings{Sends: []*gateway.ReadyBroadcast{p.duty(fmt.Sprintf("duty-%d", i))}}
-			_, err := ledger.PutRota(p.ctx, r, say)
+		says := make(chan gateway.RotaSayings, 8)
+		for range cap(says) {
+			says <- gateway.RotaSayings{Sends: []*gateway.ReadyBroadcast{p.duty(fmt.Sprintf("duty-%d", i))}}
+		}
+		yes := p.both(cap(says)/2, func(ledger store.Store, _ int) (bool, error) {
+			_, err := ledger.PutRota(p.ctx, r, <-says)
 			if errors.Is(err, gateway.ErrStale) {
 				return false, nil
 			}
