@@ -63,7 +63,11 @@ func TestRivals(t *testing.T) {
 			if n := len(st.planned(id)); n != 2100 {
 				t.Errorf("%d of 2100 are planned", n)
 			}
-			if n := calls.Load(); n > 7 { // five chunks, one that met another, and one that hangs
+			most := int32(7) // five chunks, one that met another, and one that hangs
+			if dies {
+				most = 9 // it is taken for dead by the clock, and a slow one that lives too, now and then
+			}
+			if n := calls.Load(); n > most {
 				t.Errorf("%d chunks were tried for five: two plan the same all along", n)
 			}
 		})
