@@ -1,6 +1,8 @@
 package sealed
 
 import (
+	"fmt"
+
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 )
@@ -16,8 +18,22 @@ func Alert(key *seal.Group, a *gateway.AlertCase) (body, saying []byte, err erro
 	return body, saying, err
 }
 
-// OpenAlert opens what Alert sealed, into an alert of which the columns are known; saying may be forgotten.
-func OpenAlert(key *seal.Group, a *gateway.AlertCase, body, saying []byte) error {
+// OpenAlerts opens what Alert sealed, body and saying of each, into alerts of which the columns are known, each under the key of
+// its group; saying may be forgotten.
+func OpenAlerts(all []gateway.AlertCase, bodies [][2][]byte, key func(group gateway.ID) (*seal.Group, error)) error {
+	for i := range all {
+		k, err := key(all[i].GroupID)
+		if err == nil {
+			err = openAlert(k, &all[i], bodies[i][0], bodies[i][1])
+		}
+		if err != nil {
+			return fmt.Errorf("open the alert %s: %w", all[i].ID, err)
+		}
+	}
+	return nil
+}
+
+func openAlert(key *seal.Group, a *gateway.AlertCase, body, saying []byte) error {
 	known := *a
 	if err := open(key, Place(known.ID, "alert"), body, a); err != nil {
 		return err

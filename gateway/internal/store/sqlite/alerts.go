@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -157,16 +156,10 @@ func (s *Store) listAlerts(ctx context.Context, where string, args ...any) ([]ga
 			return err
 		})
 	})
-	for i := 0; err == nil && i < len(all); i++ {
-		var key *seal.Group
-		if key, err = s.groupKey(ctx, all[i].GroupID); err == nil {
-			err = sealed.OpenAlert(key, &all[i], bodies[i][0], bodies[i][1])
-		}
-		if err != nil {
-			err = fmt.Errorf("open the alert %s: %w", all[i].ID, err)
-		}
+	if err != nil {
+		return all, err
 	}
-	return all, err
+	return all, sealed.OpenAlerts(all, bodies, func(group gateway.ID) (*seal.Group, error) { return s.groupKey(ctx, group) })
 }
 
 // AlertEvents lists what happened to an alert.
