@@ -20,7 +20,7 @@ type edition struct {
 	casts   []*cast // in the order in which they were submitted
 	newest  *cast   // the newest correction; nil: none
 	version int
-	flying  *gateway.Claim
+	flying  []gateway.Claim      // under way, two at most
 	had     map[gateway.ID][]int // member → the versions that left for her, in order
 }
 
@@ -129,33 +129,34 @@ func (e *edition) plan() bool {
 // claimOne claims one of what is due; it stays under way until it lands.
 func (e *edition) claimOne() bool {
 	due := e.due(e.sms, gateway.Bulk)
-	if len(due) == 0 || e.flying != nil {
+	if len(due) == 0 || len(e.flying) == 2 {
 		return false
 	}
 	c := e.claim(due[e.random.IntN(len(due))])
 	if c.Verdict == gateway.Granted {
-		e.flying = &c
+		e.flying = append(e.flying, c)
 	}
 	return true
 }
 
 // land settles what is under way: it was handed over, or in doubt, or refused and is tried again.
 func (e *edition) land() bool {
-	c := e.flying
-	if c == nil {
+	if len(e.flying) == 0 {
 		return false
 	}
-	e.flying = nil
+	i := e.random.IntN(len(e.flying))
+	c := e.flying[i]
+	e.flying = slices.Delete(e.flying, i, i+1)
 	switch e.random.IntN(4) {
 	case 0:
-		e.refused(*c, gateway.Step{Kind: gateway.StepRetry, Due: e.clock.Now()})
+		e.refused(c, gateway.Step{Kind: gateway.StepRetry, Due: e.clock.Now()})
 		return true
 	case 1:
-		e.inDoubt(*c, e.clock.Now())
+		e.inDoubt(c, e.clock.Now())
 	default:
-		e.accepted(*c)
+		e.accepted(c)
 	}
-	i := slices.IndexFunc(e.casts, func(b *cast) bool { return b.ID == c.Broadcast })
+	i = slices.IndexFunc(e.casts, func(b *cast) bool { return b.ID == c.Broadcast })
 	e.had[c.Member] = append(e.had[c.Member], e.casts[i].version)
 	return true
 }
