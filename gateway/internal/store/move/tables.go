@@ -70,7 +70,7 @@ var Tables = []Table{
 		"paused text", "paused_until int", "code text", "detail text", "since int", "cursor text", "routine_only bool", "trip_after int", "trip_minutes int", "sensitive bool",
 		"heard_at int", "gap_from int", "gap_until int", "gap_reason text", "replaced_by uuid")},
 	{Name: "broadcasts", From: "broadcasts t", Key: "t.no", Columns: columns("group_id uuid", "id uuid", "key text", "fingerprint bytes", "kind text", "class text", "audience text", "words_sealed bytes",
-		"sensitive bool", "personal bool", "author text", "state text", "stopped bool", "policy text", "lane int", "created_at int", "start_at int", "expires_at int", "forget_at int", "planned int", "cursor uuid", "lapsed bool", "local_at text", "late_for int")},
+		"sensitive bool", "personal bool", "author text", "state text", "stopped bool", "policy text", "lane int", "created_at int", "start_at int", "expires_at int", "forget_at int", "planned int", "cursor uuid", "lapsed bool", "local_at text", "late_for int", "replaced bool")},
 	{Name: "renderings", From: "renderings t", Key: "t.group_id, t.broadcast_id, t.locale, t.kind, t.neutral", Columns: columns("group_id uuid", "broadcast_id uuid", "locale text", "kind text", "neutral bool",
 		"cost int", "parts int", "parts_sealed bytes")},
 	{Name: "deliveries", From: "deliveries t" + itsGroup + itsCast + itsRoute + " LEFT JOIN attempts a ON a.no = t.attempt_no AND t.attempts > 0", Key: "t.no", Columns: columns("id uuid "+whole, groupID, castID,
