@@ -32,7 +32,7 @@ const (
 	CommandLink     Command = "link"
 	CommandUnlink   Command = "unlink"
 	CommandWrong    Command = "wrong" // the number is not that of whom you mean
-	CommandNo       Command = "no" // the answer to whoever asks whether STOP in a sentence was meant
+	CommandNo       Command = "no"    // the answer to whoever asks whether STOP in a sentence was meant
 
 	// What somebody says to an alert.
 	CommandTake Command = "take"      // I take charge

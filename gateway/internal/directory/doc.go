@@ -61,7 +61,7 @@ func (d *Directory) Routes(ctx context.Context, group, member gateway.ID, topic 
 	var routes, last []gateway.Route
 	urgent := gateway.PolicyOf(class).Lane == gateway.Urgent
 	for _, p := range found[0].Points {
-		stale := p.State == gateway.PointStale // and so it comes behind those that are surely hers
+		stale := p.State == gateway.PointStale                                                       // and so it comes behind those that are surely hers
 		open := (p.State == gateway.PointActive || stale && urgent) && (p.Subscribed || topic == "") // what says how an alert ends has none
 		if class == gateway.Account {
 			open = p.State == gateway.PointActive || stale || p.State == gateway.PointUnconfirmed

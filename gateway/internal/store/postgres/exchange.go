@@ -390,7 +390,9 @@ func (t *txn) halted(group, broadcast gateway.ID) (stopped bool, err error) {
 func (t *txn) movedOffer(d *delivery, o *offer) error {
 	var country *string
 	o.point, o.kind, o.state, o.topics, o.address, o.placed, o.country = d.Point, "", 0, 0, nil, false, ""
-	err := t.query(moveQuery, []any{d.Group, d.Member, d.Point, o.name != nil}, func(r pgx.Rows) error { return r.Scan(&o.kind, &o.state, &o.topics, &o.confirmBy, &o.address, &country, &o.shared) })
+	err := t.query(moveQuery, []any{d.Group, d.Member, d.Point, o.name != nil}, func(r pgx.Rows) error {
+		return r.Scan(&o.kind, &o.state, &o.topics, &o.confirmBy, &o.address, &country, &o.shared)
+	})
 	if o.placed = country != nil; o.placed {
 		o.country = *country
 	}

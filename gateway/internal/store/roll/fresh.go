@@ -29,7 +29,9 @@ func ConfirmBy(numbered bool, state int, now int64) int64 {
 }
 
 // HeardAgain is which confirm_by is too old to be left when its owner is heard now. Not every message of hers is worth a row.
-func HeardAgain(now int64) int64 { return now + (gateway.KeepConfirmed - 90*24*time.Hour).Microseconds() }
+func HeardAgain(now int64) int64 {
+	return now + (gateway.KeepConfirmed - 90*24*time.Hour).Microseconds()
+}
 
 // StateNow is the state of a contact point at an instant, in microseconds.
 func StateNow(state int, confirmBy, now int64) int {

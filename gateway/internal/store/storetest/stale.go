@@ -29,7 +29,7 @@ func stale(t *testing.T, open Open) {
 		for _, m := range want {
 			for _, p := range found {
 				if p.Member == m.ID {
-					equal(t, what, fmt.Sprint(p.Point == m.Points[0].ID, p.Kind, p.Zone, p.Since.Truncate(day).Equal(p.Since)), "true sms Europe/Berlin true")
+					equal(t, what, fmt.Sprint(p.Point == m.Points[0].ID, p.Kind, p.Zone, p.Since.Truncate(day).Equal(p.Since)), "truesmsEurope/Berlintrue")
 				}
 			}
 		}
