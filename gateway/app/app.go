@@ -204,7 +204,7 @@ func (a *App) build(ctx context.Context) error {
 	if !alone {
 		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles)
 	}
-	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Asks: s, Wordings: s, Reviews: s}, a.live, planning)
+	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Asks: s, Stale: s, Wordings: s, Reviews: s}, a.live, planning)
 	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard, Gather: gather})
 	a.inviter = newInviter(s, a.live, o.Now)
 	if a.pages, err = a.newPages(); err != nil {

@@ -116,7 +116,7 @@ func (st *stage) Adapter(id gateway.ID) (channels.Adapter, bool) {
 }
 
 func (st *stage) newFanout() *fanout.Fanout {
-	return fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Prices: st.s, Asks: st.s, Wordings: st.s, Reviews: st.s}, st,
+	return fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Prices: st.s, Asks: st.s, Stale: st.s, Wordings: st.s, Reviews: st.s}, st,
 		fanout.Options{Now: st.now, Sweep: time.Hour, At: func(p string) { st.at(p) }, Planned: func(c *gateway.Chunk) { st.nudges <- c.Lane }})
 }
 

@@ -159,7 +159,7 @@ func (st *stage) on(t *testing.T, s store.Store, ring *seal.Ring) *stage {
 	st.own = st.channel(gateway.Channel{GroupID: st.harbour.ID, Name: "harbour-text", Adapter: "sms", Kind: "sms"})
 	st.chat = st.channel(gateway.Channel{GroupID: st.harbour.ID, Name: "harbour-chat", Adapter: "telegram", Kind: "telegram"})
 	st.all = st.channel(gateway.Channel{Name: "everyone-text", Adapter: "sms", Kind: "sms"})
-	st.f = fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st.s, Tracking: st.s, Prices: st.s, Asks: st.s, Wordings: st.s, Reviews: st.s}, st, fanout.Options{})
+	st.f = fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st.s, Tracking: st.s, Prices: st.s, Asks: st.s, Stale: st.s, Wordings: st.s, Reviews: st.s}, st, fanout.Options{Now: st.now})
 	st.ears = st.newEars()
 	return st
 }

@@ -59,7 +59,7 @@ var Tables = []Table{
 	{Name: "members", From: "members t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "import_id uuid", "line int", "locale text", "fallback text", "zone text", "neutral bool",
 		"tags text", "key_sealed bytes", "name_sealed bytes", "ref_sealed bytes", "ref_index bytes", "created_at int", "quiet text", "leads text", "paused_until int", "own int")},
 	{Name: "contact_points", From: "contact_points t", Key: "t.group_id, t.member_id, t.id", Columns: columns("group_id uuid", "member_id uuid", "id uuid", "position int", "kind text", "state int",
-		"topics int", "address_sealed bytes", "address_index bytes", "note text", "country text", "dropped int")},
+		"topics int", "address_sealed bytes", "address_index bytes", "note text", "country text", "dropped int", "confirm_by int")},
 	{Name: "consents", From: "consents t", Key: "t.group_id, t.member_id, t.id", Columns: columns("group_id uuid", "member_id uuid", "id uuid", "point_id uuid", "topic text", "granted bool", "wording text",
 		"locale text", "at int", "proof_sealed bytes", "source text")},
 	{Name: "suppressions", From: "suppressions t", Key: "t.group_id, t.kind, t.address_index", Columns: columns("group_id uuid", "kind text", "address_index bytes", "at int", "source text")},
