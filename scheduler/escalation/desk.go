@@ -320,13 +320,20 @@ func (d *Desk) Acknowledge(ctx context.Context, k gateway.Acknowledgement) (gate
 		now, err := d.Alert(ctx, k.Group, a.ID)
 		return now, Event{Kind: Ack, Once: once, By: by, Code: code, Proven: k.Proven, Asked: asked}, err
 	})
-	if known { // it was taken before: the answer is how it stands
+	if known { // it was taken before: the answer is how it stands. Whoever is in charge was thanked then
 		result = gateway.AckResult{Outcome: gateway.AckOthers, Alert: done.ID, Reference: done.Reference, State: done.State}
-		switch {
+		hand, _ := verify(&done, &Event{By: by, Code: code})
+		switch yours := in(done.Climb.Charge, hand); {
+		case !asked && !yours:
+			result.Outcome = gateway.AckNotAsked
 		case !done.State.Open():
 			result.Outcome = gateway.AckOver
-		case in(done.Climb.Charge, by):
-			result.Outcome = gateway.AckYours
+		case yours && done.State == gateway.AlertClimbing:
+			result.Outcome, result.Needs = gateway.AckCounted, quorum(&done)-len(done.Climb.Charge)
+		case yours:
+			result.Outcome = gateway.AckTaken
+		case done.State != gateway.AlertTaken:
+			result.Outcome = gateway.AckUnverified
 		}
 		if n := len(done.Climb.Charge); n > 0 {
 			result.Charge = done.Climb.Charge[n-1]

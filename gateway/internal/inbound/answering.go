@@ -158,11 +158,10 @@ func (v *visit) takeCharge(ctx context.Context, owners []known, r reply) (bool, 
 	for _, k := range owners {
 		at := r
 		if at.alert.IsZero() && at.number == "" {
-			asked, err := v.Alerts.Acknowledger.Asked(ctx, k.group.ID, k.ids)
+			asked, err := v.asked(ctx, k)
 			if err != nil {
-				return false, fmt.Errorf("find what she was asked: %w", err)
+				return false, err
 			}
-			asked = slices.DeleteFunc(asked, func(a gateway.AlertCase) bool { return !a.State.Open() })
 			switch len(asked) {
 			case 0:
 				continue
@@ -227,30 +226,39 @@ func (v *visit) which(ctx context.Context, k known, asked []gateway.AlertCase) {
 	v.answerShown(ctx, k, templates.AckWhich, map[string]string{"code": numbers[0], "codes": strings.Join(numbers, ", ")})
 }
 
-// reported finds the alert that a report of hers is about: the one that she names, or else the newest that is not over.
-// ErrNotFound: there is none.
-func (v *visit) reported(ctx context.Context, k known, r reply) (gateway.AlertCase, error) {
+// reported finds the alert that a report of hers is about: the one that she names, or else the newest that is not over, or that
+// has ended lately if she says in words that she is safe. ErrNotFound: there is none, or nobody was told of it yet.
+func (v *visit) reported(ctx context.Context, k known, r reply) (a gateway.AlertCase, err error) {
 	switch {
 	case !r.alert.IsZero():
-		return v.Alerts.Cases.Alert(ctx, k.group.ID, r.alert)
+		a, err = v.Alerts.Cases.Alert(ctx, k.group.ID, r.alert)
 	case r.number != "":
-		return v.Alerts.Cases.AlertByReference(ctx, k.group.ID, r.number[:gateway.AlertDigits])
+		a, err = v.Alerts.Cases.AlertByReference(ctx, k.group.ID, r.number[:gateway.AlertDigits])
+	default:
+		return v.openAlert(ctx, k.group.ID, r.AlertAnswer == gateway.AnswerSafe && !r.bare)
 	}
-	return v.openAlert(ctx, k.group.ID)
+	if err == nil && a.Hold != nil {
+		err = gateway.ErrNotFound
+	}
+	return a, err
 }
 
-// openAlert gives the newest alert of a group that is not over; ErrNotFound.
-func (v *visit) openAlert(ctx context.Context, group gateway.ID) (gateway.AlertCase, error) {
+// openAlert gives the newest alert of a group that is not over, or else, with late, the newest that has ended lately. Of one that
+// was never released nobody was told. ErrNotFound.
+func (v *visit) openAlert(ctx context.Context, group gateway.ID, late bool) (gateway.AlertCase, error) {
 	recent, err := v.Alerts.Cases.Alerts(ctx, group, gateway.ID{}, lookedThrough)
 	if err != nil {
 		return gateway.AlertCase{}, fmt.Errorf("look for an open alert: %w", err)
 	}
-	for _, a := range recent {
-		if a.State.Open() || a.State == gateway.AlertExpired {
-			return a, nil
-		}
+	recent = slices.DeleteFunc(recent, func(a gateway.AlertCase) bool { return a.Hold != nil })
+	i := slices.IndexFunc(recent, func(a gateway.AlertCase) bool { return !a.State.Over() })
+	if i < 0 && late {
+		i = slices.IndexFunc(recent, v.lately)
 	}
-	return gateway.AlertCase{}, gateway.ErrNotFound
+	if i < 0 {
+		return gateway.AlertCase{}, gateway.ErrNotFound
+	}
+	return recent[i], nil
 }
 
 // report keeps how she is. That somebody needs help goes to those on duty at once, also when the alert has ended.
@@ -294,7 +302,7 @@ func (v *visit) cry(ctx context.Context, owners []known) error {
 		if v.Alerts.Acknowledger == nil {
 			return nil
 		}
-		a, err := v.openAlert(ctx, k.group.ID)
+		a, err := v.openAlert(ctx, k.group.ID, false)
 		if errors.Is(err, gateway.ErrNotFound) {
 			continue
 		}
