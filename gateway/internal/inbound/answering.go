@@ -48,7 +48,7 @@ type reply struct {
 	gateway.AlertAnswer
 	alert  gateway.ID // that her button names
 	number string     // that she wrote: the reference, or the code that she alone was sent; empty: none
-	bare   bool       // she wrote nothing else, so it may be something else
+	bare   bool       // it may be something else, which people read
 }
 
 // replyIn reads an answer to an alert: a button's, a digit and a number in any script, or a word of the languages that she
@@ -88,13 +88,17 @@ func (v *visit) replyIn(text string, u understood, owners []known) *reply {
 	if strings.Trim(strings.Join(fields, ""), "0123456789") != "" || len(fields) == 0 {
 		return nil
 	}
+	together := len(fields) == 1 && len(key) > 1 && gateway.IsAlertNumber(key[1:]) // as in 14711, which may be something else
+	if together {
+		fields = []string{key[:1], key[1:]}
+	}
 	if len(fields[0]) == 1 && fields[0] >= "1" && fields[0] <= "3" {
 		answer := gateway.AlertAnswers[fields[0][0]-'1']
 		switch number := strings.Join(fields[1:], ""); {
 		case number == "":
 			return &reply{AlertAnswer: answer, bare: true}
 		case gateway.IsAlertNumber(number):
-			return &reply{AlertAnswer: answer, number: number}
+			return &reply{AlertAnswer: answer, number: number, bare: together}
 		}
 	}
 	if number := strings.Join(fields, ""); gateway.IsAlertNumber(number) {
