@@ -58,8 +58,8 @@ func drills(t *testing.T, open Open) {
 	same(t, "and one that was", w.signs(), []string{})
 	better.Result.Unsent = []int{2}
 	must(w.PutDrill(w.ctx, better))
-	w.clock.Wind(gateway.DrillNotice - 3*time.Hour - time.Minute)
-	same(t, "a fortnight later", w.signs(), []string{"drill-wanting " + day + " nobody acknowledged", "drill-wanting " + day + " a step reached nobody"})
+	w.clock.Wind(gateway.DrillNotice - 150*time.Minute)
+	same(t, "a fortnight later", w.signs(), []string{"drill-wanting " + day + " a step reached nobody", "drill-wanting " + day + " nobody acknowledged"})
 	w.clock.Wind(3 * time.Hour)
 	same(t, "and later", w.signs(), []string{})
 	equal(t, "due when it is over", len(must(w.DueDrills(w.ctx, 10))), 0)
