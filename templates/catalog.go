@@ -54,6 +54,7 @@ const (
 	AckAgain      = "ack-again"      // she is already
 	AckCounted    = "ack-counted"    // so many more people it needs: {count}
 	AckOver       = "ack-over"       // it has ended
+	AckExpired    = "ack-expired"    // its time is up, and nobody has said how it ended
 	AckUnknown    = "ack-unknown"    // there is no such alert, or it did not ask her
 	AckUnverified = "ack-unverified" // the code is missing or wrong
 	AckWhich      = "ack-which"      // which of these {codes}?

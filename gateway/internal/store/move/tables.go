@@ -98,7 +98,7 @@ var Tables = []Table{
 	{Name: "alert_events", From: "alert_events t", Key: "t.group_id, t.alert_id, t.no", Columns: columns("group_id uuid", "alert_id uuid", "no int", "key text", "body_sealed bytes")},
 	{Name: "alert_broadcasts", From: "alert_broadcasts t", Key: "t.group_id, t.alert_id, t.broadcast_id", Columns: columns("group_id uuid", "alert_id uuid", "broadcast_id uuid", "says bool", "asks bool")},
 	{Name: "alert_policies", From: "alert_policies t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "name text", "revision int", "body text")},
-	{Name: "drills", From: "drills t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "revision int", "due_at int", "at int", "body_sealed bytes")},
+	{Name: "drills", From: "drills t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "revision int", "due_at int", "at int", "outcome text", "body_sealed bytes")},
 	{Name: "inbounds", From: "inbounds t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "channel_id uuid", "event_id text", "members text", "sealed_for uuid", "kind text",
 		"from_sealed bytes", "text_sealed bytes", "meaning text", "at int", "thread_id uuid", "reply_to text")},
 	{Name: "threads", From: "threads t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "who bytes", "member_id uuid", "members text", "kind text", "channel_id uuid", "state int", "urgent bool",
