@@ -11,6 +11,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/scheduler/escalation"
 )
 
 // How the row of an alert among routine messages is set up.
@@ -110,7 +111,10 @@ func (r *run) flood(ctx context.Context) error {
 	}
 	defer w.close()
 	if err := w.tagged(ctx, floodRoutine, func(i int) []string {
-		if i%(floodRoutine/floodAlert) == 0 {
+		switch {
+		case i == 0:
+			return []string{"near", "duty"}
+		case i%(floodRoutine/floodAlert) == 0:
 			return []string{"near"}
 		}
 		return nil
@@ -119,6 +123,10 @@ func (r *run) flood(ctx context.Context) error {
 	}
 	a := newAlarms(w)
 	a.groups = []gateway.Group{w.group}
+	duty := []gateway.AlertTarget{{Topic: topic, Tags: []string{"duty"}}}
+	if _, err := a.desk.PutPolicy(ctx, w.group, gateway.AlertPolicy{Name: escalation.DefaultPolicy, Steps: []gateway.AlertStep{{Targets: duty, Wait: alertWait}}, Last: duty}); err != nil {
+		return err
+	}
 	end := inBackground(ctx, a.fan.Run)
 	defer end()
 	base := w.adapter
