@@ -117,7 +117,7 @@ func Wording(name string, own map[string]string) (*Set, error) {
 }
 
 // pieces are the shipped texts that stand in others, and so are the same for everybody.
-var pieces = map[string]bool{"report-section": true, "report-entry": true, "report-silent": true, "report-figure": true, "week-event": true, "own-time": true, "place-later": true,
+var pieces = map[string]bool{"report-section": true, "report-entry": true, "report-silent": true, "report-figure": true, "report-alerts": true, "week-event": true, "own-time": true, "place-later": true,
 	"exercise-prefix": true, "exercise-suffix": true, AckRequest: true, AskSafe: true, HelpCall: true}
 
 // strangers finds what is wrong in a group's own words by themselves: what cannot be read, and placeholders that the

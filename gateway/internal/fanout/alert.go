@@ -226,6 +226,9 @@ type frames struct{ prefix, suffix *templates.Set }
 
 func (t *texts) withAlert(wording wordingSource) error {
 	t.alert, t.shipped = &frames{}, true
+	if !t.b.Words.Alert.Exercise { // reading both in every language takes longer than all the rest of a message
+		return nil
+	}
 	for name, set := range map[string]**templates.Set{exercisePrefix: &t.alert.prefix, exerciseSuffix: &t.alert.suffix} {
 		var err error
 		if *set, err = piece(wording, name, t.data); err != nil {
