@@ -9,7 +9,7 @@ type AlertPolicy struct {
 	Progress   int           `yaml:"progress_minutes" min:"1" max:"1440" doc:"with nothing heard of those in charge for so long, it climbs again; absent: never"`
 	LastResort []AlertTarget `yaml:"last_resort" required:"true" min:"1" max:"10" doc:"who is told when every step is over and nobody has taken charge"`
 	Code       bool          `yaml:"code" doc:"whoever answers by text message shows a code that she alone was sent"`
-	SayWho     bool          `yaml:"say_who" doc:"the others are told by her name who took charge; absent: by her role"`
+	SayWho     bool          `yaml:"say_who" doc:"the others read the name of who took charge, over channels that are fit for sensitive words and not in neutral mode; absent, and elsewhere: her role"`
 	Members    bool          `yaml:"members" doc:"a member who needs help raises an alert by this policy"`
 	Second     bool          `yaml:"second_person" doc:"an actual alert waits until a second person releases it"`
 }

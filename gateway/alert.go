@@ -213,6 +213,19 @@ func (h AlertHand) Role() string {
 	return "carillon"
 }
 
+// Words are the values by which a text says who a hand is, by role alone: role is member, shared or office, and short the last digits
+// of a member's id. The label of a token is none of them, for it may be a name. who is the same in English, for a group's own words.
+func (h AlertHand) Words() map[string]string {
+	words := map[string]string{"role": "office", "short": "", "who": "the office"}
+	switch {
+	case len(h.Members) == 1:
+		words["role"], words["short"], words["who"] = "member", h.Members[0].Short(), h.Role()
+	case len(h.Members) > 1:
+		words["role"], words["who"] = "shared", h.Role()
+	}
+	return words
+}
+
 // AlertEffect is something that an alert sends.
 type AlertEffect struct {
 	Kind    AlertEffectKind `json:"kind"`
@@ -288,6 +301,9 @@ type AlertTold struct {
 	Alert ID   `json:"alert"`
 	Asked bool `json:"asked,omitempty"` // and asked to take charge
 	But   []ID `json:"but,omitempty"`   // not these
+	// Names is a member whose name the text says instead of its reader's, over channels that are fit for sensitive words. Zero: it
+	// says none.
+	Names ID `json:"names,omitzero"`
 }
 
 // AlertWords is what a message of an alert says, for Words: in each language its own.

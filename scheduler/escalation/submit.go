@@ -147,7 +147,11 @@ func (d *Desk) audiences(ctx context.Context, a *gateway.AlertCase, e *gateway.A
 	case gateway.AlertSayClear, gateway.AlertWithdraw:
 		return []gateway.Audience{told(false)}, nil
 	case gateway.AlertSayTaken:
-		return []gateway.Audience{told(true, e.Who.Members...)}, nil
+		who := told(true, e.Who.Members...)
+		if a.Policy.Named && len(e.Who.Members) == 1 {
+			who.Alert.Names = e.Who.Members[0]
+		}
+		return []gateway.Audience{who}, nil
 	case gateway.AlertThank:
 		who := told(true)
 		who.Members = e.Members
