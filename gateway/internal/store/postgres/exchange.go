@@ -150,6 +150,11 @@ func (t *txn) settle(o *gateway.Outcome) (answer, err error) {
 	if a == nil || a.Token != o.Token {
 		return gateway.ErrStale, nil
 	}
+	if o.Found {
+		if others, err := t.elsewhere(a, o.ProviderID); err != nil || others {
+			return gateway.ErrStale, err
+		}
+	}
 	if o.ProviderID != "" && o.Polled {
 		t.refs = append(t.refs, ref{a.Channel, row.Key(o.ProviderID), a.Group, a.No, o.Part})
 	}
