@@ -30,4 +30,5 @@ type AlertTarget struct {
 	Tags    []string `yaml:"tags" max:"32" doc:"those with all of these tags"`
 	Members []string `yaml:"members" max:"50" doc:"these members, by id"`
 	Rota    string   `yaml:"rota" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"night-watch" doc:"or whoever is on duty by this rota of the group; it stands alone"`
+	Group   string   `yaml:"group" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"harbour" doc:"another group, whose topic, tags or rota these are; that group allows it by climb_from"`
 }

@@ -330,6 +330,8 @@ func asks(a *gateway.AlertCase, e *gateway.AlertEvent) (role string, asks bool) 
 // roleOf names whom a target means, and no person.
 func roleOf(t *gateway.AlertTarget) string {
 	switch {
+	case t.Group != "":
+		return "group " + t.Group
 	case t.Rota != "":
 		return "rota " + t.Rota
 	case len(t.Tags) > 0:
