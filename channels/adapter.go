@@ -66,6 +66,7 @@ type Outcome struct {
 
 // StatusFinder is implemented by adapters that can ask what became of a part whose answer was lost.
 type StatusFinder interface {
+	// FindStatus never takes a message for the part that is another's: see Query.Others.
 	FindStatus(ctx context.Context, q Query) (Finding, error)
 }
 
@@ -196,7 +197,13 @@ type Query struct {
 	Part       Part      //
 	Since      time.Time // before the attempt began
 	Until      time.Time // after it had ended, or now while it may still be under way
+	// Others reports whether a message that looks alike, by its provider's id, is known to be another's. Whoever tells messages
+	// apart by what they say must ask it. Nil: none is known to be.
+	Others func(providerID string) bool
 }
+
+// IsOthers asks Others.
+func (q *Query) IsOthers(providerID string) bool { return q.Others != nil && q.Others(providerID) }
 
 // Finding is the answer to a Query.
 type Finding struct {

@@ -32,6 +32,7 @@ type Group struct {
 	Countries []string       `yaml:"countries" max:"250" pattern:"[A-Z]{2}" like:"DE" doc:"text messages go to these countries only, as in DE; absent: to all"`
 	Replies   Replies        `yaml:"replies" doc:"the group's own about what its members write"`
 	Release   Release        `yaml:"release" doc:"what needs a second person; absent: nothing"`
+	ClimbFrom []string       `yaml:"climb_from" max:"50" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"harbour" doc:"groups whose alerts may climb to members of this one; absent: none"`
 	Budget    Budget         `yaml:"budget" doc:"what the group means to spend within a month of its zone"`
 	Prices    []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
 	Channels  []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`

@@ -9,7 +9,7 @@ type AlertPolicy struct {
 	Progress   int           `yaml:"progress_minutes" min:"1" max:"1440" doc:"with nothing heard of those in charge for so long, it climbs again; absent: never"`
 	LastResort []AlertTarget `yaml:"last_resort" required:"true" min:"1" max:"10" doc:"who is told when every step is over and nobody has taken charge"`
 	Code       bool          `yaml:"code" doc:"whoever answers by text message shows a code that she alone was sent"`
-	SayWho     bool          `yaml:"say_who" doc:"the others are told by her name who took charge; absent: by her role"`
+	SayWho     bool          `yaml:"say_who" doc:"the others read the name of who took charge, over channels that are fit for sensitive words and not in neutral mode; absent, and elsewhere: her role"`
 	Members    bool          `yaml:"members" doc:"a member who needs help raises an alert by this policy"`
 	Second     bool          `yaml:"second_person" doc:"an actual alert waits until a second person releases it"`
 }
@@ -30,4 +30,5 @@ type AlertTarget struct {
 	Tags    []string `yaml:"tags" max:"32" doc:"those with all of these tags"`
 	Members []string `yaml:"members" max:"50" doc:"these members, by id"`
 	Rota    string   `yaml:"rota" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"night-watch" doc:"or whoever is on duty by this rota of the group; it stands alone"`
+	Group   string   `yaml:"group" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"harbour" doc:"another group, whose topic, tags or rota these are; that group allows it by climb_from"`
 }

@@ -15,13 +15,14 @@ type AlertCase struct {
 	Exercise     bool        `json:"exercise,omitempty"`       // settled when it is made: nothing turns an exercise into an actual alert, or back
 	DangerToLife bool        `json:"danger_to_life,omitempty"` // its class is LifeSafety
 	State        AlertState  `json:"state"`
-	Audience     Audience    `json:"audience"`       // who is told at once; without a topic, only those are whom the policy asks
-	Saying       AlertSaying `json:"saying"`         // as it stands now; sealed in the ledger, and empty when its time is over
-	Policy       AlertPolicy `json:"policy"`         // frozen when it was raised; sealed
-	Climb        AlertClimb  `json:"climb"`          // sealed
-	Hold         *AlertHold  `json:"hold,omitempty"` // sealed; nil: nobody had to release it, or somebody has
-	Author       string      `json:"author"`         // label of the token that raised it
-	Revision     int64       `json:"revision"`       // zero: it is not kept yet
+	Audience     Audience    `json:"audience"`         // who is told at once; without a topic, only those are whom the policy asks
+	Saying       AlertSaying `json:"saying"`           // as it stands now; sealed in the ledger, and empty when its time is over
+	Policy       AlertPolicy `json:"policy"`           // frozen when it was raised; sealed
+	Climb        AlertClimb  `json:"climb"`            // sealed
+	Hold         *AlertHold  `json:"hold,omitempty"`   // sealed; nil: nobody had to release it, or somebody has
+	Author       string      `json:"author"`           // label of the token that raised it
+	Origin       *AlertLink  `json:"origin,omitempty"` // of one that has climbed here from another group: that group's. Sealed
+	Revision     int64       `json:"revision"`         // zero: it is not kept yet
 	RaisedAt     time.Time   `json:"raised_at"`
 	ExpiresAt    time.Time   `json:"expires_at"` // when those in charge are asked whether it is over
 	EndedAt      time.Time   `json:"ended_at,omitzero"`
@@ -134,7 +135,8 @@ type AlertTarget struct {
 	Topic   string   `json:"topic,omitempty"` // subscribed to it. Empty: the alert's, or AlertsTopic
 	Tags    []string `json:"tags,omitempty"`
 	Members []ID     `json:"members,omitempty"`
-	Rota    string   `json:"rota,omitempty"` // who is on duty by this rota of the group
+	Rota    string   `json:"rota,omitempty"`  // who is on duty by this rota of the group
+	Group   string   `json:"group,omitempty"` // the slug of another group, whose topic, tags or rota these are: the alert climbs there, if that group allows it
 }
 
 // AlertsTopic is the topic of alerts that name no other.
@@ -168,6 +170,7 @@ type AlertClimb struct {
 	Tries    int           `json:"tries,omitempty"`    // how often submitting failed in a row
 	Notes    int           `json:"notes"`              // events so far
 	Secret   []byte        `json:"secret,omitempty"`   // of which the codes are made
+	Links    []AlertLink   `json:"links,omitempty"`    // the alerts by which it asks other groups
 }
 
 // AlertOffer is an alert that is to be handed over.
@@ -183,36 +186,6 @@ type AlertSent struct {
 	Asked int             `json:"asked,omitempty"` // of AlertAsk: which step, as AlertClimb counts
 }
 
-// AlertHand is who does something to an alert. A number that several members share is somebody at this address.
-type AlertHand struct {
-	Members    []ID   `json:"members,omitempty"` // one: she; more: one of them
-	Token      ID     `json:"token_id,omitzero"`
-	Label      string `json:"label,omitempty"` // of the token, or what else did it
-	Way        string `json:"way,omitempty"`   // kind of contact point, or api
-	Unverified bool   `json:"unverified,omitempty"`
-}
-
-// Same reports whether two hands are one person, as far as anybody can tell.
-func (h AlertHand) Same(o AlertHand) bool {
-	if len(h.Members) > 0 || len(o.Members) > 0 {
-		return slices.Equal(h.Members, o.Members)
-	}
-	return h.Token == o.Token && h.Label == o.Label
-}
-
-// Role says who a hand is without naming her.
-func (h AlertHand) Role() string {
-	switch {
-	case len(h.Members) == 1:
-		return "member " + h.Members[0].Short()
-	case len(h.Members) > 1:
-		return "somebody at a shared address"
-	case h.Label != "":
-		return h.Label
-	}
-	return "carillon"
-}
-
 // AlertEffect is something that an alert sends.
 type AlertEffect struct {
 	Kind    AlertEffectKind `json:"kind"`
@@ -224,6 +197,8 @@ type AlertEffect struct {
 	Window  time.Duration   `json:"window,omitempty"`
 	Members []ID            `json:"members,omitempty"` // who alone is told
 	Who     AlertHand       `json:"who,omitzero"`      // of whom it tells
+	Link    *AlertLink      `json:"link,omitempty"`    // of an ask or last resort: the alert in another group that it opens; of AlertPass: whom it tells
+	What    AlertPassed     `json:"what,omitempty"`    // of AlertPass
 }
 
 // AlertEffectKind names what an alert sends.
@@ -288,6 +263,9 @@ type AlertTold struct {
 	Alert ID   `json:"alert"`
 	Asked bool `json:"asked,omitempty"` // and asked to take charge
 	But   []ID `json:"but,omitempty"`   // not these
+	// Names is a member whose name the text says instead of its reader's, over channels that are fit for sensitive words. Zero: it
+	// says none.
+	Names ID `json:"names,omitzero"`
 }
 
 // AlertWords is what a message of an alert says, for Words: in each language its own.

@@ -19,6 +19,8 @@ type AlertView struct {
 	Offer        *AlertOffer `json:"offer,omitempty"`
 	Updates      int         `json:"updates,omitempty"`
 	Author       string      `json:"author"`
+	Origin       *AlertLink  `json:"origin,omitempty"` // it has climbed here from another group
+	Links        []AlertLink `json:"links,omitempty"`  // where it has climbed
 	RaisedAt     time.Time   `json:"raised_at"`
 	ExpiresAt    time.Time   `json:"expires_at"`
 	EndedAt      time.Time   `json:"ended_at,omitzero"`
@@ -27,7 +29,7 @@ type AlertView struct {
 // View gives an alert as screens show it: without what codes are made of.
 func (a AlertCase) View() AlertView {
 	v := AlertView{ID: a.ID, Reference: a.Reference, Exercise: a.Exercise, DangerToLife: a.DangerToLife, State: a.State, Audience: a.Audience, Saying: a.Saying, Policy: a.Policy,
-		Charge: append([]AlertHand{}, a.Climb.Charge...), Offer: a.Climb.Offer, Updates: a.Climb.Text, Author: a.Author, RaisedAt: a.RaisedAt, ExpiresAt: a.ExpiresAt, EndedAt: a.EndedAt}
+		Charge: append([]AlertHand{}, a.Climb.Charge...), Offer: a.Climb.Offer, Updates: a.Climb.Text, Author: a.Author, Origin: a.Origin, Links: a.Climb.Links, RaisedAt: a.RaisedAt, ExpiresAt: a.ExpiresAt, EndedAt: a.EndedAt}
 	if a.Climb.Asked > 0 {
 		v.Step, v.Round = a.Climb.Step+1, a.Climb.Round+1
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/base64"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,7 +121,8 @@ func (r AckResult) Words() (wording string, data map[string]string) {
 	case AckYours:
 		return "ack-again", data
 	case AckOthers:
-		data["who"] = r.Charge.Role()
+		maps.Copy(data, r.Charge.Words())
+		data["name"] = "none"
 		return "ack-taken", data
 	case AckOver:
 		if r.State == AlertExpired { // nobody has said that it is over, so she is not told so

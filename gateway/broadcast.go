@@ -34,6 +34,14 @@ func (a Audience) Reads(locale string) bool {
 	return len(a.Locales) == 0 || slices.Contains(a.Locales, plain) || slices.Contains(a.Locales, locale)
 }
 
+// Names gives the member whose name the text says instead of its reader's; zero: it says no other's.
+func (a Audience) Names() ID {
+	if a.Alert == nil {
+		return ID{}
+	}
+	return a.Alert.Names
+}
+
 // Broadcast is one message to one audience of one group. Its key makes it happen once.
 type Broadcast struct {
 	ID        ID             `json:"id"`

@@ -24,6 +24,7 @@ type DocumentGroup struct {
 	Countries []string                     `json:"countries,omitempty"`
 	Replies   *Replies                     `json:"replies,omitempty"`
 	Release   *ReleaseRule                 `json:"release,omitempty"`
+	ClimbFrom []string                     `json:"climb_from,omitempty"`
 	Prices    []Price                      `json:"prices,omitempty"` // in place of all that the group has; none: they stay
 	Channels  []DocumentChannel            `json:"channels,omitempty"`
 	Calendars []DocumentCalendar           `json:"calendars,omitempty"`
@@ -36,7 +37,7 @@ type DocumentGroup struct {
 
 // Group gives the group itself, without an id.
 func (d DocumentGroup) Group() Group {
-	return Group{Slug: d.Slug, Name: d.Name, Locale: d.Locale, Fallback: d.Fallback, Zone: d.Zone, Region: d.Region, Topics: d.Topics, Floor: d.Floor, Budget: d.Budget, Countries: d.Countries, Replies: d.Replies, Release: d.Release}
+	return Group{Slug: d.Slug, Name: d.Name, Locale: d.Locale, Fallback: d.Fallback, Zone: d.Zone, Region: d.Region, Topics: d.Topics, Floor: d.Floor, Budget: d.Budget, Countries: d.Countries, Replies: d.Replies, Release: d.Release, ClimbFrom: d.ClimbFrom}
 }
 
 // DocumentChannel is a channel of a Document. Without options, a channel that exists keeps the ones it has.

@@ -151,6 +151,7 @@ type Outcome struct {
 	LookAt     time.Time // for InDoubt: ask the provider then; zero: nobody can be asked
 	Polled     bool      // receipts come by polling, under the provider's id
 	Urgent     bool      // goes before other work of the ledger
+	Found      bool      // a look-up found ProviderID: where another attempt has it (Known) this outcome is ErrStale
 }
 
 // Receipt is a provider's report on one part, as the ledger takes it. Either Attempt, or Channel and ProviderID, name the attempt.

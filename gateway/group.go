@@ -21,11 +21,12 @@ type Group struct {
 	Zone      string       `json:"zone"`               // IANA name
 	Region    string       `json:"region,omitempty"`   // ISO 3166 country of numbers without a prefix
 	Topics    []Topic      `json:"topics"`
-	Floor     int          `json:"floor,omitempty"`     // smallest number shown to others; zero: 10
-	Budget    *Budget      `json:"budget,omitempty"`    // caps of a month; nil: none
-	Countries []string     `json:"countries,omitempty"` // ISO 3166, to which text messages may go, of every class; none: to all
-	Replies   *Replies     `json:"replies,omitempty"`   // its own about what members write; nil: none
-	Release   *ReleaseRule `json:"release,omitempty"`   // what needs a second person; nil: nothing
+	Floor     int          `json:"floor,omitempty"`      // smallest number shown to others; zero: 10
+	Budget    *Budget      `json:"budget,omitempty"`     // caps of a month; nil: none
+	Countries []string     `json:"countries,omitempty"`  // ISO 3166, to which text messages may go, of every class; none: to all
+	Replies   *Replies     `json:"replies,omitempty"`    // its own about what members write; nil: none
+	Release   *ReleaseRule `json:"release,omitempty"`    // what needs a second person; nil: nothing
+	ClimbFrom []string     `json:"climb_from,omitempty"` // slugs of groups whose alerts may climb to this one's members; none: nobody's
 }
 
 // longName is from how many letters on a name is found inside longer words too: endings are attached to names in many

@@ -50,7 +50,7 @@ const (
 
 	AckRequest    = "ack-request"    // beneath an alert: can you take charge? {way} says how one answers where it is read, {cost} what a reply costs
 	AckThanks     = "ack-thanks"     // she is in charge of alert {code}
-	AckTaken      = "ack-taken"      // {who} is in charge of alert {code}
+	AckTaken      = "ack-taken"      // {name}, or by {role} and {short} id somebody, is in charge of alert {code}
 	AckAgain      = "ack-again"      // she is already
 	AckCounted    = "ack-counted"    // so many more people it needs: {count}
 	AckOver       = "ack-over"       // it has ended

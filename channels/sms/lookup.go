@@ -27,7 +27,7 @@ const (
 )
 
 // FindStatus asks Twilio what became of a message: by its id if that is known, else by looking through what was sent to
-// that number in the time of the attempt for the same text. One such message is taken for ours. With several it cannot
+// that number in the time of the attempt for the same text. One such message, if it is not known to be another attempt's, is taken for ours. With several it cannot
 // tell which, and with none it says NotSent only once the list has settled (ListSettles).
 func (a *Adapter) FindStatus(ctx context.Context, q channels.Query) (channels.Finding, error) {
 	if q.ProviderID != "" {
@@ -52,7 +52,7 @@ func (a *Adapter) FindStatus(ctx context.Context, q channels.Query) (channels.Fi
 				whole = true // newest first: all that follow are older still
 				continue
 			}
-			if at.After(until.Add(clockSkew)) || !a.couldBe(m, q) {
+			if at.After(until.Add(clockSkew)) || !a.couldBe(m, q) || q.IsOthers(value(m.Sid)) {
 				continue
 			}
 			if found != nil {

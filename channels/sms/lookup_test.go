@@ -3,6 +3,7 @@ package sms
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,22 @@ func TestOtherMessagesAreNotOurs(t *testing.T) {
 	send(anna, "Hello")
 	if f := b.find(t, b.query("Hello")); f.Found != channels.CannotTell {
 		t.Errorf("two alike gave %+v, want CannotTell", f)
+	}
+	// Of messages that say the same to the same number, those of other attempts are left out.
+	var ids []string
+	for _, m := range b.box.Log(0, 0) {
+		if m.To == anna.Reveal() && m.Text == "Hello" {
+			ids = append(ids, m.ID)
+		}
+	}
+	q := b.query("Hello")
+	q.Others = func(id string) bool { return id == ids[1] }
+	if f := b.find(t, q); len(ids) != 2 || f.Found != channels.WasSent || f.Receipt.ProviderID != ids[0] {
+		t.Errorf("with one of %d another's: got %+v, want the message %s", len(ids), f, ids[0])
+	}
+	q.Others = func(id string) bool { return slices.Contains(ids, id) }
+	if f := b.find(t, q); f.Found != channels.NotSent {
+		t.Errorf("with both another's: got %+v, want NotSent", f)
 	}
 }
 

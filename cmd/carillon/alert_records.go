@@ -58,7 +58,7 @@ func targetsOf(targets []gateway.AlertTarget) string {
 	all := make([]string, len(targets))
 	for i, t := range targets {
 		var parts []string
-		for _, p := range []struct{ what, value string }{{"rota ", t.Rota}, {"topic ", t.Topic}, {"tags ", strings.Join(t.Tags, " and ")}} {
+		for _, p := range []struct{ what, value string }{{"group ", t.Group}, {"rota ", t.Rota}, {"topic ", t.Topic}, {"tags ", strings.Join(t.Tags, " and ")}} {
 			if p.value != "" {
 				parts = append(parts, p.what+p.value)
 			}

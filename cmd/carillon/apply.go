@@ -60,7 +60,7 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 		return doc, err
 	}
 	for _, g := range coalition.Groups {
-		d := gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region, Floor: g.Floor, Countries: g.Countries, Replies: repliesOf(g.Replies), Release: releaseOf(g.Release), Wordings: g.Words}
+		d := gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region, Floor: g.Floor, Countries: g.Countries, Replies: repliesOf(g.Replies), Release: releaseOf(g.Release), ClimbFrom: g.ClimbFrom, Wordings: g.Words}
 		if d.Budget, err = budget(g.Budget); err != nil {
 			return doc, err
 		}
@@ -193,6 +193,7 @@ func writeCoalition(dir string, doc gateway.Document) error {
 			given(rule, "minutes", g.Release.Minutes)
 			out["release"] = rule
 		}
+		listGiven(out, "climb_from", g.ClimbFrom)
 		if g.Replies != nil {
 			out["replies"] = writtenReplies(*g.Replies)
 		}

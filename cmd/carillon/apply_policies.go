@@ -29,7 +29,7 @@ func policyList(in []config.AlertPolicy) ([]gateway.AlertPolicy, error) {
 func targetList(policy string, in []config.AlertTarget) ([]gateway.AlertTarget, error) {
 	var out []gateway.AlertTarget
 	for _, t := range in {
-		target := gateway.AlertTarget{Topic: t.Topic, Tags: t.Tags, Rota: t.Rota}
+		target := gateway.AlertTarget{Topic: t.Topic, Tags: t.Tags, Rota: t.Rota, Group: t.Group}
 		for _, text := range t.Members {
 			id, err := parseID(text)
 			if err != nil {
@@ -74,6 +74,7 @@ func writtenTargets(all []gateway.AlertTarget) []map[string]any {
 		out := map[string]any{}
 		given(out, "topic", t.Topic)
 		given(out, "rota", t.Rota)
+		given(out, "group", t.Group)
 		listGiven(out, "tags", t.Tags)
 		var members []string
 		for _, id := range t.Members {

@@ -59,6 +59,11 @@ func (c *Client) AlertPolicies(ctx context.Context, group string) ([]gateway.Ale
 	return p.Items, err
 }
 
+// AlertNeighbours lists the groups between which alerts may climb, as a group sees it.
+func (c *Client) AlertNeighbours(ctx context.Context, group string) (gateway.AlertNeighbours, error) {
+	return fetch[gateway.AlertNeighbours](ctx, c, call{method: http.MethodGet, path: groupPath(group, "alert-neighbours")})
+}
+
 // PutAlertPolicy makes a policy or changes it.
 func (c *Client) PutAlertPolicy(ctx context.Context, group string, p gateway.AlertPolicy) (gateway.AlertPolicy, error) {
 	return fetch[gateway.AlertPolicy](ctx, c, call{method: http.MethodPut, path: groupPath(group, "alert-policies", p.Name), in: p})

@@ -54,7 +54,7 @@ func (c *Client) Group(ctx context.Context, group string) (gateway.Group, error)
 
 // PutGroup makes a group or changes the one with its slug. Its id does not count.
 func (c *Client) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, error) {
-	in := gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region, Topics: g.Topics, Floor: g.Floor, Budget: g.Budget, Countries: g.Countries, Replies: g.Replies, Release: g.Release}
+	in := gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region, Topics: g.Topics, Floor: g.Floor, Budget: g.Budget, Countries: g.Countries, Replies: g.Replies, Release: g.Release, ClimbFrom: g.ClimbFrom}
 	return fetch[gateway.Group](ctx, c, call{method: http.MethodPut, path: groupPath(g.Slug), in: in})
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -131,6 +132,7 @@ func (d *decider) take() {
 	c.StepAt, c.LookAt = time.Time{}, time.Time{}
 	d.drop(gateway.AlertEffectKind.Requests)
 	d.stop(gateway.AlertEffectKind.Requests)
+	d.passTaken(c.Charge[len(c.Charge)-1])
 	d.tellTaken(c.Charge[len(c.Charge)-1])
 }
 
@@ -186,20 +188,32 @@ func (d *decider) update() error {
 	if a.State == gateway.AlertClimbing && c.Step >= 0 {
 		s := &a.Policy.Steps[c.Step]
 		for i, target := range s.Targets {
+			if target.Group != "" { // that group's alert is updated
+				continue
+			}
 			again = append(again, gateway.AlertEffect{Kind: gateway.AlertAsk, Key: fmt.Sprintf("ask-%d-%d-text-%d", c.Asked, i, c.Text), Target: target,
 				Step: c.Step + 1, Asked: c.Asked, Kinds: s.Kinds, Window: window(a, s)})
 		}
 	}
 	if a.State == gateway.AlertUnanswered {
 		for i, target := range a.Policy.Last {
+			if target.Group != "" {
+				continue
+			}
 			again = append(again, gateway.AlertEffect{Kind: gateway.AlertLast, Key: fmt.Sprintf("last-%d-text-%d", i, c.Text), Target: target})
 		}
 	}
 	if c.Offer != nil {
 		again = append(again, gateway.AlertEffect{Kind: gateway.AlertHandOver, Key: fmt.Sprintf("handover-text-%d", c.Text), Members: c.Offer.To.Members})
 	}
+	for _, p := range c.Pending {
+		if p.Link != nil && p.Kind != gateway.AlertPass { // it will open with the new text
+			again = append(again, p)
+		}
+	}
 	d.drop(gateway.AlertEffectKind.Says)
 	d.stop(gateway.AlertEffectKind.Says)
+	d.pass(gateway.PassUpdated, "")
 	d.send(gateway.AlertEffect{Kind: gateway.AlertRenew, Key: fmt.Sprintf("renew-%d", c.Text)})
 	for _, e := range again {
 		d.send(e)
@@ -228,6 +242,7 @@ func (d *decider) end() error {
 	a.State, a.EndedAt, c.Offer = state, d.now, nil
 	c.StepAt, c.LookAt, c.Tries = time.Time{}, time.Time{}, 0
 	d.note(event, e.Once)
+	d.pass(gateway.AlertPassed(state), "")
 	if !held {
 		d.send(gateway.AlertEffect{Kind: kind, Key: string(kind)})
 	}
@@ -256,6 +271,10 @@ func (d *decider) settle() error {
 	c.Tries = 0
 	d.event.By = gateway.AlertHand{}
 	if e.Kind == Submitted {
+		if effect.Link != nil && effect.Kind != gateway.AlertPass {
+			n := d.note(gateway.EventSent, "sent/"+effect.Key)
+			n.Detail, n.Step = string(effect.Kind)+": group "+effect.Link.Group, effect.Step
+		}
 		for i, id := range e.Broadcasts {
 			key := "sent/" + effect.Key
 			if i > 0 {
@@ -265,6 +284,12 @@ func (d *decider) settle() error {
 			n.Detail, n.Step, n.Broadcast = string(effect.Kind), effect.Step, id
 			c.Sent = append(c.Sent, gateway.AlertSent{ID: id, Kind: effect.Kind, Asked: effect.Asked})
 		}
+		return nil
+	}
+	if effect.Link != nil {
+		c.Links = slices.DeleteFunc(c.Links, func(l gateway.AlertLink) bool { return l == *effect.Link })
+	}
+	if effect.Kind == gateway.AlertPass { // the other alert is over, or gone
 		return nil
 	}
 	n := d.note(gateway.EventNobody, "nobody/"+effect.Key)
@@ -286,6 +311,9 @@ func (d *decider) settle() error {
 		if s.Kind == gateway.AlertAsk && s.Asked == c.Asked {
 			return nil
 		}
+	}
+	if asksElsewhere(c) {
+		return nil
 	}
 	d.event.Detail = ""
 	d.climb()

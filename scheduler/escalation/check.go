@@ -221,6 +221,9 @@ func CheckPolicy(g gateway.Group, p gateway.AlertPolicy) (gateway.AlertPolicy, e
 		say("steps: with its repetitions and rounds the policy asks %d times; %d is the most", asks, maxAsks)
 	}
 	wrong = append(wrong, checkTargets(g, "last_resort", p.Last)...)
+	if len(p.Last) > 0 && !slices.ContainsFunc(p.Last, func(t gateway.AlertTarget) bool { return t.Group == "" }) {
+		say("last_resort: name somebody of the group itself as well: it is she who is asked whether it has ended")
+	}
 	if wrong != nil {
 		return p, gateway.Faultf(gateway.CodeInvalid, "the policy cannot be used: %s", strings.Join(wrong, "; "))
 	}
@@ -239,7 +242,10 @@ func checkTargets(g gateway.Group, where string, targets []gateway.AlertTarget) 
 		if t.Rota != "" && (len(t.Tags) > 0 || len(t.Members) > 0) {
 			wrong = append(wrong, fmt.Sprintf("%s[%d]: a rota stands alone", where, i))
 		}
-		if t.Topic != "" && !slices.ContainsFunc(g.Topics, func(o gateway.Topic) bool { return o.Name == t.Topic }) {
+		if t.Group != "" && (t.Group == g.Slug || len(t.Members) > 0) {
+			wrong = append(wrong, fmt.Sprintf("%s[%d]: of another group name a topic, tags or a rota; who its members are is that group's own", where, i))
+		}
+		if t.Group == "" && t.Topic != "" && !slices.ContainsFunc(g.Topics, func(o gateway.Topic) bool { return o.Name == t.Topic }) {
 			wrong = append(wrong, fmt.Sprintf("%s[%d]: the group has no topic %.40q", where, i, t.Topic))
 		}
 	}
@@ -250,6 +256,9 @@ func checkTargets(g gateway.Group, where string, targets []gateway.AlertTarget) 
 func (d *Desk) PutPolicy(ctx context.Context, g gateway.Group, p gateway.AlertPolicy) (gateway.AlertPolicy, error) {
 	p, err := CheckPolicy(g, p)
 	if err != nil {
+		return p, err
+	}
+	if err := d.checkGroups(ctx, g, p); err != nil {
 		return p, err
 	}
 	all, err := d.AlertPolicies(ctx, g.ID)

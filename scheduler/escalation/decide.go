@@ -103,6 +103,7 @@ func clone(a gateway.AlertCase) gateway.AlertCase {
 	a.Climb.Charge = slices.Clone(a.Climb.Charge)
 	a.Climb.Sent = slices.Clone(a.Climb.Sent)
 	a.Climb.Pending = slices.Clone(a.Climb.Pending)
+	a.Climb.Links = slices.Clone(a.Climb.Links)
 	return a
 }
 
@@ -184,10 +185,10 @@ func (d *decider) send(e gateway.AlertEffect) {
 	d.Alert.Climb.Pending = append(d.Alert.Climb.Pending, e)
 }
 
-// drop takes back what is decided and not submitted.
+// drop takes back what is decided and not submitted, but for what another group is to hear.
 func (d *decider) drop(which func(gateway.AlertEffectKind) bool) {
 	c := &d.Alert.Climb
-	c.Pending = slices.DeleteFunc(c.Pending, func(e gateway.AlertEffect) bool { return which(e.Kind) })
+	c.Pending = slices.DeleteFunc(c.Pending, func(e gateway.AlertEffect) bool { return which(e.Kind) && e.Kind != gateway.AlertPass })
 }
 
 // stop lets nothing more leave of broadcasts.
@@ -221,11 +222,14 @@ func (d *decider) climb() {
 			continue
 		}
 		c.Asked++
+		if c.Try > 0 && elsewhereOnly(s) && !asksElsewhere(c) { // no other group was reached that would ask again
+			continue
+		}
 		c.Extended = 0
 		wait := time.Duration(s.Wait) * time.Minute
 		c.StepAt, c.LookAt = d.now.Add(wait), d.now.Add(wait/2)
 		for i, target := range s.Targets {
-			d.send(gateway.AlertEffect{Kind: gateway.AlertAsk, Key: fmt.Sprintf("ask-%d-%d", c.Asked, i), Target: target,
+			d.ask(gateway.AlertEffect{Kind: gateway.AlertAsk, Key: fmt.Sprintf("ask-%d-%d", c.Asked, i), Target: target,
 				Step: c.Step + 1, Asked: c.Asked, Kinds: s.Kinds, Window: window(a, s)})
 		}
 		return
@@ -267,11 +271,12 @@ func (d *decider) exhaust() {
 	n := d.note(gateway.EventExhausted, "")
 	n.By, n.Detail = gateway.AlertHand{}, ""
 	for i, target := range a.Policy.Last {
-		d.send(gateway.AlertEffect{Kind: gateway.AlertLast, Key: fmt.Sprintf("last-%d-%d", c.Notes, i), Target: target})
+		d.ask(gateway.AlertEffect{Kind: gateway.AlertLast, Key: fmt.Sprintf("last-%d-%d", c.Notes, i), Target: target})
 	}
 	if len(c.Charge) > 0 { // fewer than the policy wants, and still somebody
 		n.Detail = fmt.Sprintf("%d of %d took charge", len(c.Charge), quorum(a))
 		a.State = gateway.AlertTaken
+		d.passTaken(c.Charge[len(c.Charge)-1])
 		d.tellTaken(c.Charge[len(c.Charge)-1])
 		return
 	}
@@ -323,7 +328,7 @@ func (d *decider) tick() {
 		if r.deaf() {
 			kind = gateway.EventOneWay // and here no answer can come, whatever was delivered
 		}
-		if r.Reached+r.Moving == 0 || r.deaf() {
+		if (r.Reached+r.Moving == 0 || r.deaf()) && !asksElsewhere(c) {
 			n := d.note(kind, "")
 			n.Step, n.Round = c.Step+1, c.Round+1
 			d.climb()
@@ -364,6 +369,9 @@ func (d *decider) expire() {
 		return
 	}
 	for i, target := range a.Policy.Last {
+		if target.Group != "" {
+			continue
+		}
 		d.send(gateway.AlertEffect{Kind: gateway.AlertAskEnd, Key: fmt.Sprintf("ask-end-%d", i), Target: target})
 	}
 }

@@ -39,6 +39,7 @@ type Roll interface {
 // Groups reads groups.
 type Groups interface {
 	GroupByID(ctx context.Context, id gateway.ID) (gateway.Group, error)
+	Group(ctx context.Context, slug string) (gateway.Group, error)
 }
 
 // Messenger puts alerts into words and knows how far they are.

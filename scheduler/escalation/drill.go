@@ -336,6 +336,8 @@ func asks(a *gateway.AlertCase, e *gateway.AlertEvent) (role string, asks bool) 
 // RoleOf names whom a target means, and no person.
 func RoleOf(t *gateway.AlertTarget) string {
 	switch {
+	case t.Group != "":
+		return "group " + t.Group
 	case t.Rota != "":
 		return "rota " + t.Rota
 	case len(t.Tags) > 0:

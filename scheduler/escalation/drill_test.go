@@ -154,6 +154,10 @@ func (y *yard) GroupByID(context.Context, gateway.ID) (gateway.Group, error) {
 	return gateway.Group{ID: gateway.ID{8}, Zone: "UTC"}, nil
 }
 
+func (y *yard) Group(context.Context, string) (gateway.Group, error) {
+	return gateway.Group{}, gateway.ErrNotFound
+}
+
 func (y *yard) ReadyAlert(_ context.Context, m gateway.AlertMessage) (*gateway.ReadyBroadcast, error) {
 	if !m.Alert.Exercise {
 		return nil, errors.New("a drill sends what is no exercise")

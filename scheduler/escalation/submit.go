@@ -19,6 +19,12 @@ func (d *Desk) submit(ctx context.Context, a gateway.AlertCase) {
 		}
 		effect := a.Climb.Pending[0]
 		d.At(FaultPoints[1])
+		if stopped, err := d.follow(ctx, &a, &effect); stopped || err != nil {
+			if err != nil {
+				d.Log.Error("it cannot be read whether an alert of another group still needs somebody; it is tried again", "alert", a.ID, "group", a.GroupID, "error", err)
+			}
+			break
+		}
 		sends, err := d.ready(ctx, &a, &effect)
 		e := Event{Kind: Submitted, Effect: effect.Key}
 		var fault *gateway.Fault
@@ -82,6 +88,9 @@ func (d *Desk) lastFailed(ctx context.Context, a *gateway.AlertCase) {
 // ready gives the broadcasts of an effect: one, or where each person has a code of her own one a person, and for an update one
 // for its audience and one for others who were told.
 func (d *Desk) ready(ctx context.Context, a *gateway.AlertCase, e *gateway.AlertEffect) ([]gateway.ReadyBroadcast, error) {
+	if e.Link != nil {
+		return nil, d.elsewhere(ctx, a, e)
+	}
 	audiences, err := d.audiences(ctx, a, e)
 	if err != nil {
 		return nil, err
@@ -148,7 +157,11 @@ func (d *Desk) audiences(ctx context.Context, a *gateway.AlertCase, e *gateway.A
 	case gateway.AlertSayClear, gateway.AlertWithdraw:
 		return []gateway.Audience{told(false)}, nil
 	case gateway.AlertSayTaken:
-		return []gateway.Audience{told(true, e.Who.Members...)}, nil
+		who := told(true, e.Who.Members...)
+		if a.Policy.Named && len(e.Who.Members) == 1 {
+			who.Alert.Names = e.Who.Members[0]
+		}
+		return []gateway.Audience{who}, nil
 	case gateway.AlertThank:
 		who := told(true)
 		who.Members = e.Members

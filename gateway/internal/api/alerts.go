@@ -158,6 +158,12 @@ func (s *server) addAlerts() {
 			all, err := s.Alerts.AlertPolicies(ctx, who.Group.ID)
 			return &body[page[gateway.AlertPolicy]]{page[gateway.AlertPolicy]{Items: all}}, err
 		})
+	add(s, route{ID: "list-alert-neighbours", Method: http.MethodGet, Path: "/api/v1/groups/{group}/alert-neighbours", Tag: alertTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "List the groups between which alerts may climb", About: "`from`: groups whose alerts may climb to this one, as its administrator allows by `climb_from`. `to`: groups that allow it to this one.", Answer: gateway.AlertNeighbours{From: []string{"harbour"}, To: []string{"harbour"}}},
+		func(ctx context.Context, who caller, _ *InGroup) (*body[gateway.AlertNeighbours], error) {
+			all, err := s.Groups.Groups(ctx)
+			return &body[gateway.AlertNeighbours]{gateway.NeighboursOf(who.Group, all)}, err
+		})
 	add(s, route{ID: "put-alert-policy", Method: http.MethodPut, Path: "/api/v1/groups/{group}/alert-policies/{policy}", Tag: alertTag, Scope: ofGroup, Role: gateway.Administrator,
 		Summary: "Make or change a policy", About: "Alerts that were raised keep the one that they were raised by.", Example: policy, Answer: policy},
 		func(ctx context.Context, who caller, in *putPolicy) (*body[gateway.AlertPolicy], error) {

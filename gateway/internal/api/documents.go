@@ -82,7 +82,7 @@ func (s *server) export(ctx context.Context, who caller) (gateway.Document, erro
 			return d, err
 		}
 		d.Groups = append(d.Groups, gateway.DocumentGroup{Slug: g.Slug, Name: g.Name, Locale: g.Locale, Fallback: g.Fallback, Zone: g.Zone, Region: g.Region,
-			Topics: g.Topics, Floor: g.Floor, Budget: g.Budget, Countries: g.Countries, Replies: g.Replies, Release: g.Release, Prices: prices, Channels: documentChannels(all, g.ID), Calendars: documentCalendars(calendars), Rotas: rotas, Series: series, Policies: policies, Schedules: schedules, Wordings: words})
+			Topics: g.Topics, Floor: g.Floor, Budget: g.Budget, Countries: g.Countries, Replies: g.Replies, Release: g.Release, ClimbFrom: g.ClimbFrom, Prices: prices, Channels: documentChannels(all, g.ID), Calendars: documentCalendars(calendars), Rotas: rotas, Series: series, Policies: policies, Schedules: schedules, Wordings: words})
 	}
 	if who.Token.Role == gateway.Operator {
 		d.Channels = documentChannels(all, gateway.ID{})

@@ -24,6 +24,7 @@ type groupIn struct {
 	Countries []string             `json:"countries,omitempty" maxItems:"250" doc:"ISO 3166: text messages of every class go to these only. Absent: to all."`
 	Replies   *gateway.Replies     `json:"replies,omitempty" doc:"The group's own about what members write: its contact for HELP, more words for commands, and acknowledgement words by language."`
 	Release   *gateway.ReleaseRule `json:"release,omitempty" doc:"What needs a second person: alerts, and what is meant for more members than above. Absent: nothing."`
+	ClimbFrom []string             `json:"climb_from,omitempty" maxItems:"50" doc:"Slugs of groups whose alerts may climb to members of this one. Absent: none."`
 	Budget    *gateway.Budget      `json:"budget,omitempty" doc:"Caps of a month of the group's zone, amounts in millionths. Absent: none."`
 }
 
@@ -54,7 +55,7 @@ func (s *server) addGroups() {
 			if b.Slug != "" && b.Slug != in.Group {
 				return nil, gateway.Faultf(gateway.CodeInvalid, "body.slug is not the group of the path; leave it out, because a slug cannot be changed")
 			}
-			group, err := s.CheckGroup(gateway.Group{Slug: in.Group, Name: b.Name, Locale: b.Locale, Fallback: b.Fallback, Zone: b.Zone, Region: b.Region, Topics: b.Topics, Floor: b.Floor, Budget: b.Budget, Countries: b.Countries, Replies: b.Replies, Release: b.Release})
+			group, err := s.CheckGroup(gateway.Group{Slug: in.Group, Name: b.Name, Locale: b.Locale, Fallback: b.Fallback, Zone: b.Zone, Region: b.Region, Topics: b.Topics, Floor: b.Floor, Budget: b.Budget, Countries: b.Countries, Replies: b.Replies, Release: b.Release, ClimbFrom: b.ClimbFrom})
 			if err != nil {
 				return nil, err
 			}

@@ -60,6 +60,14 @@ func CheckGroup(g gateway.Group) (gateway.Group, error) {
 	if _, err := civil.Zone(g.Zone); err != nil {
 		say("zone %v", err)
 	}
+	if len(g.ClimbFrom) > 50 {
+		say("climb_from: at most 50 groups")
+	}
+	for i, from := range g.ClimbFrom {
+		if !isSlug(from) || from == g.Slug || slices.Contains(g.ClimbFrom[:i], from) {
+			say("climb_from %d, %q: name each other group once, by its slug", i+1, from)
+		}
+	}
 	if g.Region != "" {
 		r, err := language.ParseRegion(g.Region)
 		if err != nil || len(g.Region) != 2 || !r.IsCountry() {

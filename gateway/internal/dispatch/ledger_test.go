@@ -172,6 +172,24 @@ func (l *ledger) Exchange(_ context.Context, by gateway.Claimant, done []gateway
 	return l.settle(done), l.claim(by, ids), nil
 }
 
+// Elsewhere says whether another attempt has a provider's id.
+func (l *ledger) Elsewhere(_ context.Context, attempt gateway.ID, providerID string) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.elsewhere(attempt, providerID), nil
+}
+
+func (l *ledger) elsewhere(attempt gateway.ID, providerID string) bool {
+	for _, a := range l.attempts {
+		for _, id := range a.parts {
+			if a.ID != attempt && id == providerID {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (l *ledger) claim(by gateway.Claimant, ids []gateway.ID) []gateway.Claim {
 	claims := make([]gateway.Claim, len(ids))
 	for i, id := range ids {
@@ -224,6 +242,10 @@ func (l *ledger) settle(outcomes []gateway.Outcome) []error {
 	for i, o := range outcomes {
 		a := l.attempts[o.Attempt]
 		if a == nil || a.token != o.Token {
+			errs[i] = gateway.ErrStale
+			continue
+		}
+		if o.Found && l.elsewhere(o.Attempt, o.ProviderID) {
 			errs[i] = gateway.ErrStale
 			continue
 		}

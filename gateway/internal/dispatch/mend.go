@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -269,12 +270,36 @@ func (m *mender) find(ctx context.Context, finder channels.StatusFinder, caps ch
 	if c.FirstPart < len(c.Parts) {
 		q.ProviderID = c.Parts[c.FirstPart]
 	}
-	return finder.FindStatus(ctx, q)
+	var unread error
+	q.Others = func(providerID string) bool {
+		others, err := m.elsewhere(ctx, c.Attempt, providerID)
+		unread = cmp.Or(unread, err)
+		return others
+	}
+	if f, err = finder.FindStatus(ctx, q); err == nil {
+		err = unread
+	}
+	if err == nil && f.Found == channels.WasSent && q.ProviderID == "" && q.Others(f.Receipt.ProviderID) {
+		return channels.Finding{}, unread // whoever found it cannot tell messages apart
+	}
+	return f, err
+}
+
+// elsewhere says whether a message is another attempt's.
+func (m *mender) elsewhere(ctx context.Context, attempt gateway.ID, providerID string) (bool, error) {
+	if m.d.o.Known == nil || providerID == "" {
+		return false, nil
+	}
+	others, err := m.d.o.Known.Elsewhere(ctx, attempt, providerID)
+	if err != nil && ctx.Err() == nil {
+		m.d.o.Log.Error("it cannot be read whose a message is; looking again later", "attempt", attempt, "error", err)
+	}
+	return others, err
 }
 
 // wasSent writes what a look-up found. Where parts are left, the delivery goes on with the next one at once.
 func (m *mender) wasSent(ctx context.Context, c *gateway.Claim, caps channels.Capabilities, r channels.Receipt) {
-	o := gateway.Outcome{Part: c.FirstPart, ProviderID: r.ProviderID}
+	o := gateway.Outcome{Part: c.FirstPart, ProviderID: r.ProviderID, Found: c.FirstPart >= len(c.Parts) || c.Parts[c.FirstPart] == ""}
 	situation := gateway.Situation{Claim: *c, Now: m.d.o.Now(), Jitter: m.d.o.Random()}
 	text, err := m.d.texts.of(ctx, c)
 	if err == nil && c.FirstPart < len(text.parts) {

@@ -95,6 +95,7 @@ type Options struct {
 	Queue      queue.Queue
 	Rates      func(channel gateway.ID, rates []channels.Rate) limit.Shared // of all processes together; nil: this one is alone
 	Succession gateway.Successions                                          // nil: no channel takes the place of another
+	Known      gateway.Known                                                // nil: what a look-up finds is taken to be nobody else's
 	Hearing    gateway.Hearing                                              // nil: lost receipts are asked for only where the class has a window
 
 	// Heard takes what a provider was asked for as if it had reported it, and returns once it is in the ledger. Nil: no

@@ -154,7 +154,7 @@ func story(t *testing.T, tell func(w *world)) {
 }
 
 func (w *world) options() dispatch.Options {
-	return dispatch.Options{Ledger: w.l, Mender: w.l, Hearing: w.l, Heard: w.heard, Routes: w.l, Deliveries: w.l, Texts: w.l, Health: w.l, Live: w, Queue: w.q, Window: 64,
+	return dispatch.Options{Ledger: w.l, Mender: w.l, Known: w.l, Hearing: w.l, Heard: w.heard, Routes: w.l, Deliveries: w.l, Texts: w.l, Health: w.l, Live: w, Queue: w.q, Window: 64,
 		Random: func() float64 { return 0.5 }, Senders: 8, UrgentSenders: 2, Alone: true,
 		Notice: func(n dispatch.Notice) { w.mu.Lock(); w.notices = append(w.notices, n); w.mu.Unlock() }}
 }

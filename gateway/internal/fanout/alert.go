@@ -51,7 +51,7 @@ func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gatew
 	if e.Window > 0 {
 		policy.Window = e.Window
 	}
-	words := gateway.Words{Sources: sources, Data: alertData(a, e, m.Code, &g, now), Alert: &gateway.AlertWords{Texts: a.Saying.Texts, Exercise: a.Exercise}}
+	words := gateway.Words{Sources: sources, Data: alertData(&m, &g, now), Alert: &gateway.AlertWords{Texts: a.Saying.Texts, Exercise: a.Exercise}}
 	switch e.Kind {
 	case gateway.AlertSayClear:
 		words.Alert.Details = a.Saying.Clear
@@ -194,7 +194,8 @@ func inLanguages(name string, sources map[string]string, texts map[string]gatewa
 }
 
 // alertData gives the values that are the same in every language, and, for the check of the text, one language's of the rest.
-func alertData(a *gateway.AlertCase, e *gateway.AlertEffect, code string, g *gateway.Group, now time.Time) map[string]string {
+func alertData(m *gateway.AlertMessage, g *gateway.Group, now time.Time) map[string]string {
+	a := &m.Alert
 	instant := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 	contact := g.Name
 	if g.Replies != nil && g.Replies.Contact != "" {
@@ -208,8 +209,11 @@ func alertData(a *gateway.AlertCase, e *gateway.AlertEffect, code string, g *gat
 	if !a.EndedAt.IsZero() {
 		ended = a.EndedAt
 	}
-	data := map[string]string{"danger": danger, "until": instant(a.Saying.Until), "next": instant(a.Saying.Next), "ended": instant(ended), "code": cmp.Or(code, a.Reference),
-		"who": e.Who.Role(), "contact": contact}
+	data := map[string]string{"danger": danger, "until": instant(a.Saying.Until), "next": instant(a.Saying.Next), "ended": instant(ended), "code": cmp.Or(m.Code, a.Reference), "contact": contact}
+	maps.Copy(data, m.Effect.Who.Words())
+	if m.Audience.Names().IsZero() { // else it is put in when it leaves
+		data[templates.Name] = templates.Nameless
+	}
 	for _, locale := range slices.Sorted(maps.Keys(a.Saying.Texts)) {
 		maps.Copy(data, partsOf(a.Saying.Texts[locale], contact))
 		break

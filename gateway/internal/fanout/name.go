@@ -27,7 +27,7 @@ func (t *texts) call(v *version, text templates.Result, reader templates.Reader,
 	t.refer(&doc)
 	for i, w := range t.ways {
 		c := &v.byKind[i]
-		if c.err != nil {
+		if c.err != nil || !t.mayName(i) {
 			continue
 		}
 		filler, fills := w.adapter.(channels.Filler)
@@ -80,6 +80,11 @@ func (t *texts) spare(v *version) *version {
 		return p.as(versionKey{v.locale, true})
 	}
 	return nil
+}
+
+// mayName says whether a way is fit for the name that a text says.
+func (t *texts) mayName(way int) bool {
+	return t.b.Audience.Names().IsZero() || t.ways[way].channel.Sensitive
 }
 
 // leaves gives what leaves of a version over a way for a member, and whether it calls her by name, as far as that is known

@@ -152,7 +152,7 @@ func (f *Fanout) ready(ctx context.Context, b *gateway.Broadcast) (*texts, []gat
 	if err != nil {
 		return nil, nil, err
 	}
-	b.Personal = t.personal
+	b.Personal = t.personal && b.Audience.Names().IsZero() // for who does not know of others' names, it says none
 	if b.Class != gateway.Account && b.Audience.Alert == nil {
 		if err := checkTopic(t.group, b.Audience.Topic); err != nil {
 			return nil, nil, err

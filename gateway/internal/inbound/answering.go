@@ -359,6 +359,7 @@ func (v *visit) onDuty(ctx context.Context, group gateway.ID, a gateway.AlertCas
 	var all []gateway.Audience
 	for _, t := range targets {
 		switch {
+		case t.Group != "": // whoever is asked there hears of her by the alert that climbed
 		case t.Rota != "":
 			if v.Alerts.OnDuty == nil {
 				continue

@@ -11,6 +11,7 @@ type Store interface {
 	gateway.Mender
 	gateway.Cases
 	gateway.Hearing
+	gateway.Known
 	gateway.BroadcastLog
 	gateway.Tracking
 	gateway.Groups

@@ -55,7 +55,7 @@ const (
 // Tables lists all tables of a ledger, in the order in which they are copied.
 var Tables = []Table{
 	{Name: "groups", From: "groups t", Key: "t.no", Columns: columns("id uuid", "slug text", "name text", "locale text", "fallback text", "zone text", "region text", "topics text", "floor int",
-		"key_id text", "key_sealed bytes", "created_at int", "budget text", "countries text", "replies text", "release text")},
+		"key_id text", "key_sealed bytes", "created_at int", "budget text", "countries text", "replies text", "release text", "climb_from text")},
 	{Name: "members", From: "members t", Key: "t.group_id, t.id", Columns: columns("group_id uuid", "id uuid", "import_id uuid", "line int", "locale text", "fallback text", "zone text", "neutral bool",
 		"tags text", "key_sealed bytes", "name_sealed bytes", "ref_sealed bytes", "ref_index bytes", "created_at int", "quiet text", "leads text", "paused_until int", "own int")},
 	{Name: "contact_points", From: "contact_points t", Key: "t.group_id, t.member_id, t.id", Columns: columns("group_id uuid", "member_id uuid", "id uuid", "position int", "kind text", "state int",

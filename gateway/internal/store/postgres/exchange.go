@@ -67,7 +67,7 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 			continue
 		}
 		o := offers[claims[i].Delivery]
-		if err := s.openAddress(ctx, &claims[i], o.key, o.address, o.called(&claims[i])); err != nil { // what was written stands, so this is no error of the call
+		if err := s.openAddress(ctx, &claims[i], o, o.called(&claims[i])); err != nil { // what was written stands, so this is no error of the call
 			s.log.Error(closedAddress, "delivery", claims[i].Delivery, "error", err)
 		}
 	}
@@ -77,19 +77,19 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 const closedAddress = "the address of a delivery cannot be opened; see that all keys of the ring are there"
 
 // openAddress opens the address of a claim and, if it has one, the name.
-func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, wrapped, address, name []byte) error {
+func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, o *offer, name []byte) error {
 	key, err := s.groupKey(ctx, c.Group)
 	if err != nil {
 		return err
 	}
-	box, err := sealed.Member(key, c.Member, wrapped)
+	box, err := sealed.Member(key, c.Member, o.key)
 	if err != nil {
 		return err
 	}
-	if c.Name, err = sealed.Open(box, name, c.Member, "name"); err != nil {
+	if c.Name, err = sealed.Name(key, box, c.Member, o.other, name); err != nil {
 		return err
 	}
-	c.Address, err = sealed.Open(box, address, c.Point, "address")
+	c.Address, err = sealed.Open(box, o.address, c.Point, "address")
 	return err
 }
 
@@ -150,6 +150,11 @@ func (t *txn) settle(o *gateway.Outcome) (answer, err error) {
 	a := t.attempts[o.Attempt]
 	if a == nil || a.Token != o.Token {
 		return gateway.ErrStale, nil
+	}
+	if o.Found {
+		if others, err := t.elsewhere(a, o.ProviderID); err != nil || others {
+			return gateway.ErrStale, err
+		}
 	}
 	if o.ProviderID != "" && o.Polled {
 		t.refs = append(t.refs, ref{a.Channel, row.Key(o.ProviderID), a.Group, a.No, o.Part})
@@ -223,6 +228,7 @@ type offer struct {
 	stopped        bool         // its broadcast
 	neutral        bool         // its member is in neutral mode
 	name           []byte       // of its member, if the text may say it; nil: she has none
+	other          sealed.Other // whose name it is instead
 	shared         bool         // another member of the group has the same address
 	hours, zone    string       // of the member
 	paused         int64        // until when she paused; 0: not
@@ -237,6 +243,19 @@ func (o *offer) called(c *gateway.Claim) []byte {
 		return nil
 	}
 	return o.name
+}
+
+// namesOther looks up the name of another member that a text says. It is said only over a channel that is fit for it.
+func (t *txn) namesOther(info *frozen, c *gateway.Claim, o *offer) error {
+	if info.Names.IsZero() || c.Pointer {
+		return nil
+	}
+	fit, err := fitFor(t, t.fits, c.Channel)
+	if err != nil || !fit {
+		return err
+	}
+	o.other.Member = info.Names
+	return t.query("SELECT name_sealed, key_sealed FROM members WHERE group_id = $1 AND id = $2", []any{c.Group, info.Names}, func(r pgx.Rows) error { return r.Scan(&o.name, &o.other.Key) })
 }
 
 const (
@@ -307,6 +326,9 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 		return err
 	}
 	said := row.SaidOf(c.Pointer)
+	if err := t.namesOther(info, c, o); err != nil {
+		return err
+	}
 	if o.called(c) != nil {
 		said = row.SaidNamed
 	}

@@ -13,14 +13,15 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
-const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies, release FROM groups"
+const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies, release, climb_from FROM groups"
 
 func scanGroup(r pgx.Rows) (g gateway.Group, topics []roll.Topic, err error) {
-	var fallback, list, budget, countries, replies, release string
-	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries, &replies, &release); err != nil {
+	var fallback, list, budget, countries, replies, release, climbs string
+	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries, &replies, &release, &climbs); err != nil {
 		return g, nil, err
 	}
 	g.Countries = roll.Split(countries)
+	g.ClimbFrom = roll.Split(climbs)
 	if budget != "" {
 		g.Budget = &gateway.Budget{}
 		if err = json.Unmarshal([]byte(budget), g.Budget); err != nil {
@@ -66,8 +67,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 			}
 			if !known.ID.IsZero() {
 				g.ID = known.ID
-				if _, err := t.exec("UPDATE groups SET name = $1, locale = $2, fallback = $3, zone = $4, region = $5, topics = $6, floor = $7, budget = $8, countries = $9, replies = $10, release = $11 WHERE id = $12",
-					g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), roll.RepliesText(g), roll.ReleaseText(g), g.ID); err != nil {
+				if _, err := t.exec("UPDATE groups SET name = $1, locale = $2, fallback = $3, zone = $4, region = $5, topics = $6, floor = $7, budget = $8, countries = $9, replies = $10, release = $11, climb_from = $12 WHERE id = $13",
+					g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), roll.RepliesText(g), roll.ReleaseText(g), strings.Join(g.ClimbFrom, ","), g.ID); err != nil {
 					return err
 				}
 				if !roll.SameLeads(topics, list) {
@@ -84,8 +85,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 				g.ID = gateway.NewID()
 			}
 			keyID, wrapped := s.keys.New(g.ID)
-			n, err := t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, key_id, key_sealed, created_at, replies, release) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16) ON CONFLICT (slug) DO NOTHING",
-				g.ID, g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), keyID, wrapped, t.now, roll.RepliesText(g), roll.ReleaseText(g))
+			n, err := t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, key_id, key_sealed, created_at, replies, release, climb_from) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17) ON CONFLICT (slug) DO NOTHING",
+				g.ID, g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budgetText(g), strings.Join(g.Countries, ","), keyID, wrapped, t.now, roll.RepliesText(g), roll.ReleaseText(g), strings.Join(g.ClimbFrom, ","))
 			if err != nil || n > 0 {
 				return err
 			}

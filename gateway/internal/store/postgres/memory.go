@@ -111,11 +111,17 @@ func (t *txn) partsOf(info *frozen, c *gateway.Claim) (int, error) {
 }
 
 // pointer says whether a claim gets the pointer: a member in neutral mode always, others where a channel is not fit for a
-// sensitive text. Which are is asked once of each, and kept in fits.
+// sensitive text.
 func pointer(q querier, fits map[gateway.ID]bool, info *frozen, neutral bool, channel gateway.ID) (bool, error) {
 	if neutral || !info.Sensitive {
 		return neutral, nil
 	}
+	fit, err := fitFor(q, fits, channel)
+	return !fit, err
+}
+
+// fitFor says whether a channel is fit for sensitive texts. It is asked once of each, and kept in fits.
+func fitFor(q querier, fits map[gateway.ID]bool, channel gateway.ID) (bool, error) {
 	fit, known := fits[channel]
 	if !known {
 		if err := q.query("SELECT sensitive FROM channels WHERE id = $1", []any{channel}, func(r pgx.Rows) error { return r.Scan(&fit) }); err != nil {
@@ -123,7 +129,7 @@ func pointer(q querier, fits map[gateway.ID]bool, info *frozen, neutral bool, ch
 		}
 		fits[channel] = fit
 	}
-	return !fit, nil
+	return fit, nil
 }
 
 // saidBy tells what left in an attempt; what would leave now, if there is none or its release did not note it.

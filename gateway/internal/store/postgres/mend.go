@@ -167,7 +167,7 @@ func (s *Store) cases(ctx context.Context, text string, waiting bool, ids []gate
 		}
 		c.Pointer, c.Locale = said == row.SaidPointer, info.Text(c.Locale, said)
 		if len(f.wrapped) > 0 && len(f.address) > 0 {
-			if err := s.openAddress(ctx, c, f.wrapped, f.address, nil); ctx.Err() != nil {
+			if err := s.openAddress(ctx, c, &offer{key: f.wrapped, address: f.address}, nil); ctx.Err() != nil {
 				return nil, ctx.Err()
 			} else if err != nil { // one that cannot be opened must not hold up all others; without it nobody can ask about it
 				s.log.Error(closedAddress, "delivery", d.No, "error", err)

@@ -20,6 +20,7 @@ var groupless = map[string]string{
 	"due_at FROM alerts WHERE":      "work for all groups: when the next is due, not whose",
 	"ORDER BY start_at LIMIT 1":     "of all groups, for the watchdog: that somebody's is late, not whose",
 	"ORDER BY next_at LIMIT":        "as above",
+	"AND id <> $4 AND $5 = ANY":     "a channel of the operator's serves several groups: whether another attempt has a message, not whose",
 	"FROM refs WHERE channel_id":    "a provider's identifier leads to an attempt, and that to its group",
 }
 

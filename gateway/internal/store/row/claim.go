@@ -21,8 +21,9 @@ type Frozen struct {
 	Policy    gateway.Policy
 	Start     int64 // of the broadcast
 	Expires   int64
-	Sensitive bool // over channels that are not fit for it it leaves as a pointer
-	Personal  bool // beside each text lies one with room for the member's name
+	Sensitive bool       // over channels that are not fit for it it leaves as a pointer
+	Personal  bool       // beside each text lies one with room for the member's name
+	Names     gateway.ID // the member whose name is said instead, over channels that are fit for it; zero: none
 }
 
 // Set takes the columns class, audience and policy, and the topics of the group. A topic keeps its bit for ever.
@@ -32,6 +33,7 @@ func (f *Frozen) Set(class, audience, policy, topics string) (err error) {
 		return err
 	}
 	f.Class, f.Topic, f.Avoid, f.Stays = gateway.Class(class), who.Topic, who.Avoid, who.Unconfirmed
+	f.Names = who.Names()
 	if who.Only {
 		f.Only = who.Point
 	} else {

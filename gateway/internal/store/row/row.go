@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -87,13 +88,21 @@ func (a *Attempt[K]) SetRef(part int, id string) {
 	for len(ids) <= part {
 		ids = append(ids, "")
 	}
-	ids[part] = strings.Join(strings.Fields(id), "_")
+	ids[part] = Ref(id)
 	for i := range ids {
 		if ids[i] == "" {
 			ids[i] = "-"
 		}
 	}
 	a.Refs = padded(strings.Join(ids, " "), len(a.Refs))
+}
+
+// Ref is a provider's id as an attempt keeps it: without blanks, which part ids.
+func Ref(id string) string { return strings.Join(strings.Fields(id), "_") }
+
+// Span is how long an attempt took, and gateway.KnownFor.
+func (a *Attempt[K]) Span() time.Duration {
+	return time.Duration(max(0, a.SettledAt-a.ClaimedAt))*time.Microsecond + gateway.KnownFor
 }
 
 // Clean gives a text as both databases can keep it: PostgreSQL refuses zero bytes and broken UTF-8, and one such byte from a

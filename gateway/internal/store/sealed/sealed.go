@@ -58,6 +58,24 @@ func Member(key *seal.Group, member gateway.ID, wrapped []byte) (seal.Box, error
 	return key.Member(wrapped, Place(member, "key"))
 }
 
+// Other is a member whose name is said to another; zero: nobody's is.
+type Other struct {
+	Member gateway.ID
+	Key    []byte // wrapped
+}
+
+// Name opens the name that a text for a member says: her own, with her box, or another's.
+func Name(key *seal.Group, hers seal.Box, member gateway.ID, o Other, name []byte) (gateway.Private, error) {
+	if name == nil || o.Member.IsZero() {
+		return Open(hers, name, member, "name")
+	}
+	box, err := Member(key, o.Member, o.Key)
+	if err != nil {
+		return "", err
+	}
+	return Open(box, name, o.Member, "name")
+}
+
 // EventKey is what tells a provider's event from others, for a group. It is an index under the group's key: where several
 // groups hear the same person say something once, the provider's own id would tell that she is in all of them.
 func EventKey(key *seal.Group, channel gateway.ID, event string) string {

@@ -137,6 +137,7 @@ const closedAddress = "the address of a delivery cannot be opened; see that all 
 // sealedAddress is an address as it is stored, with the key that opens it and, for a text with room for it, her name.
 type sealedAddress struct {
 	key, address, name []byte
+	other              sealed.Other // whose name it is, if it is not hers
 }
 
 func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddress) error {
@@ -148,7 +149,7 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddr
 	if err != nil {
 		return err
 	}
-	if c.Name, err = sealed.Open(box, a.name, c.Member, "name"); err != nil {
+	if c.Name, err = sealed.Name(key, box, c.Member, a.other, a.name); err != nil {
 		return err
 	}
 	c.Address, err = sealed.Open(box, a.address, c.Point, "address")
@@ -206,8 +207,8 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 		return err
 	}
 	at.said = row.SaidOf(c.Pointer)
-	if info.Personal && !c.Pointer {
-		if sealed.name, err = t.nameOf(c); err != nil {
+	if !c.Pointer {
+		if err := t.names(info, c, at.channel, sealed); err != nil {
 			return err
 		}
 		if sealed.name != nil {
@@ -270,6 +271,25 @@ func (t *txn) nameOf(c *gateway.Claim) (name []byte, err error) {
 		name = bytes.Clone(r.ColBlob(0))
 	}
 	return name, r.Reset()
+}
+
+// names looks up the name that a text says: its reader's, or, over a channel that is fit for it, another member's.
+func (t *txn) names(info *frozen, c *gateway.Claim, channel int64, into *sealedAddress) (err error) {
+	switch {
+	case !info.Names.IsZero():
+		if fit, err := fitFor(t.Conn, channel); err != nil || !fit {
+			return err
+		}
+		into.other.Member = info.Names
+		r := t.Prepare("SELECT name_sealed, key_sealed FROM members WHERE group_id = ? AND id = ?").Key(1, c.Group).Key(2, info.Names)
+		if r.Step() {
+			into.name, into.other.Key = bytes.Clone(r.ColBlob(0)), bytes.Clone(r.ColBlob(1))
+		}
+		return r.Reset()
+	case info.Personal:
+		into.name, err = t.nameOf(c)
+	}
+	return err
 }
 
 func (t *txn) attemptID(no int64) (id gateway.ID, err error) {
@@ -411,7 +431,12 @@ func pointer(c *lite.Conn, info *frozen, neutral bool, channel int64) (bool, err
 	if neutral || !info.Sensitive {
 		return neutral, nil
 	}
-	fit := false
-	err := query(c, "SELECT sensitive FROM channels WHERE no = ?", []any{channel}, func(r *lite.Stmt) error { return r.Scan(&fit) })
+	fit, err := fitFor(c, channel)
 	return !fit, err
+}
+
+// fitFor says whether a channel is fit for sensitive texts.
+func fitFor(c *lite.Conn, channel int64) (fit bool, err error) {
+	err = query(c, "SELECT sensitive FROM channels WHERE no = ?", []any{channel}, func(r *lite.Stmt) error { return r.Scan(&fit) })
+	return fit, err
 }

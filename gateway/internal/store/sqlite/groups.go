@@ -11,14 +11,15 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies, release FROM groups"
+const groupColumns = "id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies, release, climb_from FROM groups"
 
 func scanGroup(r *lite.Stmt) (g gateway.Group, topics []roll.Topic, err error) {
-	var fallback, list, budget, countries, replies, release string
-	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries, &replies, &release); err != nil {
+	var fallback, list, budget, countries, replies, release, climbs string
+	if err = r.Scan(&g.ID, &g.Slug, &g.Name, &g.Locale, &fallback, &g.Zone, &g.Region, &list, &g.Floor, &budget, &countries, &replies, &release, &climbs); err != nil {
 		return g, nil, err
 	}
 	g.Countries = roll.Split(countries)
+	g.ClimbFrom = roll.Split(climbs)
 	if budget != "" {
 		g.Budget = &gateway.Budget{}
 		if err = fromJSON(budget, g.Budget); err != nil {
@@ -68,8 +69,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 		}
 		if found {
 			g.ID = known.ID
-			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ?, budget = ?, countries = ?, replies = ?, release = ? WHERE id = ?",
-				g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), roll.RepliesText(g), roll.ReleaseText(g), g.ID[:])
+			_, err := t.exec("UPDATE groups SET name = ?, locale = ?, fallback = ?, zone = ?, region = ?, topics = ?, floor = ?, budget = ?, countries = ?, replies = ?, release = ?, climb_from = ? WHERE id = ?",
+				g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), roll.RepliesText(g), roll.ReleaseText(g), strings.Join(g.ClimbFrom, ","), g.ID[:])
 			if err == nil && !roll.SameLeads(topics, list) {
 				_, err = t.exec(lookAgain, t.now, g.ID)
 			}
@@ -79,8 +80,8 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 			g.ID = gateway.NewID()
 		}
 		keyID, wrapped := s.keys.New(g.ID)
-		_, err = t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies, release, key_id, key_sealed, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-			g.ID[:], g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), roll.RepliesText(g), roll.ReleaseText(g), keyID, wrapped, t.now)
+		_, err = t.exec("INSERT INTO groups (id, slug, name, locale, fallback, zone, region, topics, floor, budget, countries, replies, release, climb_from, key_id, key_sealed, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+			g.ID[:], g.Slug, g.Name, g.Locale, row.JSON(g.Fallback), g.Zone, g.Region, row.JSON(list), g.Floor, budget, strings.Join(g.Countries, ","), roll.RepliesText(g), roll.ReleaseText(g), strings.Join(g.ClimbFrom, ","), keyID, wrapped, t.now)
 		return err
 	})
 	return g, err

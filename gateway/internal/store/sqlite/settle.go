@@ -13,6 +13,11 @@ func (t *txn) settle(o *gateway.Outcome) (answer, err error) {
 	if err != nil || a == nil || a.Token != o.Token {
 		return gateway.ErrStale, err
 	}
+	if o.Found {
+		if others, err := elsewhere(t.Conn, a, o.ProviderID); err != nil || others {
+			return gateway.ErrStale, err
+		}
+	}
 	if o.ProviderID != "" {
 		t.w.refs[a.Channel] = len(o.ProviderID) + 1
 		if err := t.putRef(a, o); err != nil {

@@ -41,6 +41,47 @@ func orphans(t *testing.T, open Open) {
 	equal(t, "to be looked into now", len(cases), 2)
 }
 
+// known: a message belongs to one attempt. A look-up hears whether another has it, and what it found is taken once.
+func known(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	_, _, sent := w.one(gateway.Alert, 1, "sms")
+	by := w.granted(sent)
+	w.ok(w.settle(gateway.Outcome{Attempt: by.Attempt, Token: by.Token, State: gateway.Accepted, ProviderID: "SM3"}))
+	var doubts []gateway.Claim
+	for range 2 {
+		_, _, id := w.one(gateway.Alert, 1, "sms")
+		c := w.granted(id)
+		w.inDoubt(c, w.clock.Now())
+		doubts = append(doubts, c)
+	}
+	elsewhere := func(attempt gateway.ID, id string) bool {
+		others, err := w.Elsewhere(w.ctx, attempt, id)
+		w.ok(err)
+		return others
+	}
+	first, second := doubts[0], doubts[1]
+	equal(t, "another's message", elsewhere(first.Attempt, "SM3"), true)
+	equal(t, "its own", elsewhere(by.Attempt, "SM3"), false)
+	equal(t, "nobody's", elsewhere(first.Attempt, "SM1"), false)
+	equal(t, "a part of an id", elsewhere(first.Attempt, "SM"), false)
+	equal(t, "of an attempt that is not there", elsewhere(gateway.NewID(), "SM3"), false)
+	take := func(c gateway.Claim, id string) error {
+		return w.settle(gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.Accepted, ProviderID: id, Found: true})
+	}
+	if err := take(first, "SM3"); !errors.Is(err, gateway.ErrStale) {
+		t.Errorf("another's message was taken: %v", err)
+	}
+	w.is(first.Delivery, gateway.DeliveryInDoubt, "")
+	w.ok(take(first, "SM1"))
+	if err := take(second, "SM1"); !errors.Is(err, gateway.ErrStale) {
+		t.Errorf("one message was taken for two: %v", err)
+	}
+	w.is(second.Delivery, gateway.DeliveryInDoubt, "")
+	equal(t, "what was taken", elsewhere(second.Attempt, "SM1"), true)
+	w.ok(take(second, "SM2"))
+	w.is(second.Delivery, gateway.DeliveryAccepted, "")
+}
+
 func doubtful(t *testing.T, open Open) {
 	w := newWorld(t, open)
 	_, m, id := w.one(gateway.Alert, 1, "sms")

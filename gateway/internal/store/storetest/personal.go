@@ -76,6 +76,36 @@ func personal(t *testing.T, open Open) {
 		equal(t, "after she went into neutral mode", [2]any{again.Name.Reveal(), again.Pointer}, [2]any{"", true})
 		w.refused(again, gateway.Step{Kind: gateway.StepRetry, Due: w.clock.Now()})
 	}
+	// A text that says another member's name says it over channels that are fit for it, to nobody in neutral mode, and only while
+	// she is a member; who does not know of such texts takes it for one that says none.
+	fitting, err := w.PutChannel(w.ctx, gateway.Channel{Name: "fits", Adapter: "sms", Kind: "sms", Sensitive: true})
+	w.ok(err)
+	leader := named("Lea")
+	for _, one := range []struct {
+		what, name string
+		channel    gateway.ID
+		to         gateway.Member
+		erased     bool
+	}{
+		{"over a channel that is fit", "Lea", fitting.ID, named("Fay"), false},
+		{"to who has no name herself", "Lea", fitting.ID, nobody, false},
+		{"over one that is not", "", w.sms.ID, named("Gil"), false},
+		{"in neutral mode", "", fitting.ID, hidden, false},
+		{"after she was erased", "", fitting.ID, named("Ida"), true},
+	} {
+		b := w.submit(gateway.Report, func(b *gateway.Broadcast) {
+			b.Audience.Alert = &gateway.AlertTold{Alert: gateway.NewID(), Names: leader.ID}
+		})
+		chunk, ids := w.chunk(b, 1, one.to)
+		chunk.Deliveries[0].Channel, chunk.Deliveries[0].Neutral = one.channel, one.to.Neutral
+		w.ok(w.Plan(w.ctx, chunk))
+		if one.erased {
+			w.ok(w.Erase(w.ctx, w.group.ID, leader.ID))
+		}
+		c := w.granted(ids[0])
+		equal(t, "the name of another, "+one.what, [2]any{c.Name.Reveal(), c.Locale == gateway.NamedLocale("en")}, [2]any{one.name, one.name != ""})
+		equal(t, "the address beside it, "+one.what, c.Address != "", true)
+	}
 	// What is sensitive keeps its name too, and an erased member has none.
 	s := w.submit(gateway.Report, func(b *gateway.Broadcast) { b.Personal, b.Sensitive = true, true })
 	fit, err := w.PutChannel(w.ctx, gateway.Channel{Name: "sms-fit", Adapter: "sms", Kind: "sms", Sensitive: true})

@@ -83,6 +83,7 @@ func run(t *testing.T, open Open) {
 		{"a late receipt takes back a retry", receiptTakesBack},
 		{"orphans go in doubt", orphans},
 		{"doubt is looked into by one", doubtful},
+		{"a message belongs to one attempt", known},
 		{"a receipt overtakes a look-up", overtaken},
 		{"overdue deliveries move on", overdue},
 		{"what comes is known before it is due", nextDue},
