@@ -272,7 +272,7 @@ func (d *decider) exhaust() {
 	if len(c.Charge) > 0 { // fewer than the policy wants, and still somebody
 		n.Detail = fmt.Sprintf("%d of %d took charge", len(c.Charge), quorum(a))
 		a.State = gateway.AlertTaken
-		d.tellTaken(c.Charge[len(c.Charge)-1])
+		d.tellTaken(members(c.Charge))
 		return
 	}
 	a.State = gateway.AlertUnanswered
