@@ -63,7 +63,8 @@ func (d *decider) ack() {
 	case c.Offer != nil && c.Offer.To.Same(by):
 		e.By = by
 		record(gateway.EventAccepted)
-		c.Charge, c.Offer, c.ActiveAt = append(without(c.Charge, by), by), nil, d.now
+		rest := c.Charge[:max(0, len(c.Charge)-1)] // whoever handed it over is out of it, and hears so with the others
+		c.Charge, c.Offer, c.ActiveAt = append(without(rest, by), by), nil, d.now
 		if a.State == gateway.AlertTaken {
 			d.tellTaken(by.Members)
 		} else {

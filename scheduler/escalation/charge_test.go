@@ -32,6 +32,31 @@ func TestAllInChargeAreThanked(t *testing.T) {
 	}
 }
 
+// Whoever hands an alert over is out of it once the other accepts, and is told; who took charge beside her stays.
+func TestAHandOverIsComplete(t *testing.T) {
+	w := newWorld(2, 0)
+	cleo := gateway.AlertHand{Members: []gateway.ID{{3}}, Way: "sms"}
+	for _, e := range []Event{{Kind: Ack, By: ann, Asked: true, Proven: true, Once: "1"}, {Kind: Ack, By: ben, Asked: true, Proven: true, Once: "2"}, {Kind: Offer, To: cleo, Once: "3"}} {
+		w.do(e)
+	}
+	if got := w.Alert.Climb.Charge; len(got) != 2 || !got[1].Same(ben) {
+		t.Fatalf("an offer alone changes who is in charge: %+v", got)
+	}
+	w.Alert.Climb.Pending = nil
+	w.do(Event{Kind: Ack, By: cleo, Proven: true, Once: "4"})
+	if got := w.Alert.Climb.Charge; len(got) != 2 || !got[0].Same(ann) || !got[1].Same(cleo) {
+		t.Errorf("in charge: %+v", got)
+	}
+	told := sends(w.Alert, gateway.AlertSayTaken)
+	if len(told) != 1 {
+		t.Fatalf("told: %+v", told)
+	}
+	who, err := (&Desk{messenger: people{}}).audiences(t.Context(), &w.Alert, &told[0])
+	if err != nil || slices.Contains(who[0].Alert.But, gateway.ID{2}) || !slices.Contains(who[0].Alert.But, gateway.ID{3}) {
+		t.Errorf("that she is out of it is told to all but %+v, %v", who[0].Alert.But, err)
+	}
+}
+
 func sends(a gateway.AlertCase, kind gateway.AlertEffectKind) (all []gateway.AlertEffect) {
 	for _, e := range a.Climb.Pending {
 		if e.Kind == kind {
