@@ -285,6 +285,22 @@ func TestAStartInThePast(t *testing.T) {
 	}
 }
 
+// The text of an alert that was stopped, by its all-clear say, is let go by nobody.
+func TestTheTextOfAnAlertIsNotResumed(t *testing.T) {
+	st := newStage(t)
+	st.enrol(many(1, who{locale: "en", points: "sms"})...)
+	alert := gateway.NewID()
+	for key, refused := range map[string]bool{gateway.AlertToldKey(alert) + "s/tell": true, gateway.AlertAskedKey(alert) + "ask-1-0": true, gateway.AlertKeys + alert.String() + ":n/clear": false} {
+		d := report(key)
+		id := st.submit(d)
+		st.ok(st.f.Stop(t.Context(), st.group.ID, id))
+		err := st.f.Resume(t.Context(), st.group.ID, id)
+		if isCode(err, gateway.CodeConflict) != refused || !refused && err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
 // Planning is stopped in the middle, and resumed: the rest is planned, and what was held becomes due again.
 func TestStopAndResume(t *testing.T) {
 	st := newStage(t)
