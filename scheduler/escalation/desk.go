@@ -214,7 +214,7 @@ func (d *Desk) raise(ctx context.Context, g gateway.Group, a gateway.AlertCase, 
 	return a, gateway.Faultf(gateway.CodeUnavailable, "no reference was free in fifty tries; the group has very many recent alerts")
 }
 
-// rehearse refuses what can not be put into words, now and in what is kept for later, before anybody is told that it goes: later, it
+// rehearse refuses what cannot be put into words, now and in what is kept for later, before anybody is told that it goes: later, it
 // would reach nobody. With reach it also refuses an alert that is meant for nobody; otherwise it climbs on past such a step.
 func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) error {
 	var reached []gateway.Audience
@@ -244,8 +244,13 @@ func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) er
 			as.Saying.Texts = a.Saying.Update
 		}
 		m := gateway.AlertMessage{Alert: as, Effect: gateway.AlertEffect{Kind: kind, Key: "rehearsal"}, Key: "rehearsal", Audience: reached[0]}
-		if _, err := d.messenger.ReadyAlert(ctx, m); err != nil && !errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}) {
-			return fmt.Errorf("what is kept for later (%s): %w", kind, err)
+		var fault *gateway.Fault
+		if _, err := d.messenger.ReadyAlert(ctx, m); errors.As(err, &fault) {
+			if fault.Code != gateway.CodeNobody {
+				return gateway.Faultf(fault.Code, "what is kept with it for later (%s): %w", kind, err)
+			}
+		} else if err != nil {
+			return err
 		}
 	}
 	return nil
