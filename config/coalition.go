@@ -37,6 +37,7 @@ type Group struct {
 	Prices    []Price        `yaml:"prices" max:"10000" doc:"what messages cost the group; in place of all there are; absent: they stay"`
 	Channels  []GroupChannel `yaml:"channels" max:"100" doc:"the group's own channels"`
 	Calendars []Calendar     `yaml:"calendars" max:"20" doc:"calendars that the group reads from an address"`
+	Rotas     []Rota         `yaml:"rotas" max:"100" doc:"who is on duty when: the rules, never the people"`
 	Policies  []AlertPolicy  `yaml:"policies" max:"100" doc:"how alerts climb until somebody takes charge"`
 	Schedules []Schedule     `yaml:"schedules" max:"1000" doc:"what is sent by the clock"`
 	Wording   string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
@@ -214,6 +215,10 @@ func (r *reader) groups(groups []Group) {
 		calendars := map[string]string{}
 		for j, c := range g.Calendars {
 			r.unique(calendars, c.Name, fmt.Sprintf("%s.calendars[%d].name", path, j), "this name too", "name every calendar once")
+		}
+		rotas := map[string]string{}
+		for j, one := range g.Rotas {
+			r.unique(rotas, one.Name, fmt.Sprintf("%s.rotas[%d].name", path, j), "this name too", "name every rota once")
 		}
 		policies := map[string]string{}
 		for j, p := range g.Policies {

@@ -32,3 +32,14 @@ type AlertTarget struct {
 	Rota    string   `yaml:"rota" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"night-watch" doc:"or whoever is on duty by this rota of the group; it stands alone"`
 	Group   string   `yaml:"group" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"harbour" doc:"another group, whose topic, tags or rota these are; that group allows it by climb_from"`
 }
+
+// Rota is the rule of a rota. Who takes turns is not for a file; times are those of its zone.
+type Rota struct {
+	Name     string `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"telephone" doc:"a name that is unique in the group"`
+	Title    string `yaml:"title" doc:"as those on duty read it, at most 80 characters; absent: its name"`
+	Rotation string `yaml:"rotation" required:"true" enum:"days,weeks,list" doc:"a turn lasts so many days or weeks, or each is written down with rota put"`
+	Every    int    `yaml:"every" min:"1" max:"60" doc:"days or weeks that a turn lasts; absent: one"`
+	Zone     string `yaml:"zone" doc:"zone of all its times; absent: the group's"`
+	Start    string `yaml:"start" required:"true" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}" like:"2026-03-30T08:00" doc:"when the first turn begins, and at which time of day people change"`
+	Until    string `yaml:"until" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}" like:"2026-12-31T08:00" doc:"when the last turn ends; absent: never; a list needs it"`
+}

@@ -61,6 +61,7 @@ type AskWords struct {
 	Number  string        `json:"number"` // what a text message names: the reference, or the code that she alone was sent
 	Answers []AlertAnswer `json:"answers"`
 	Contact string        `json:"contact,omitempty"` // the other way; empty: the group's own
+	Nobody  bool          `json:"nobody,omitempty"`  // says first that nobody has taken charge: to the last resort
 }
 
 // AlertReport is what a member said of herself during an alert.

@@ -49,6 +49,7 @@ const (
 	Unlinked         = "unlinked"          // {address} is hers no more
 
 	AckRequest    = "ack-request"    // beneath an alert: can you take charge? {way} says how one answers where it is read, {cost} what a reply costs
+	AckNobody     = "ack-nobody"     // before it, to the last resort: nobody has taken charge
 	AckThanks     = "ack-thanks"     // she is in charge of alert {code}
 	AckTaken      = "ack-taken"      // {name}, or by {role} and {short} id somebody, is in charge of alert {code}
 	AckAgain      = "ack-again"      // she is already

@@ -22,3 +22,17 @@ func AnswerLabel(answer, locale string) string {
 	c := map[string]Command{"take": CommandTake, "safe": CommandSafe, "help": CommandNeed}[answer]
 	return Words().Label(c, locale)
 }
+
+// ExerciseLabel says in a language, or else in English, that an alert is an exercise; empty: there are no words for it.
+func ExerciseLabel(locale string) string {
+	set, err := Wording("exercise-prefix", nil)
+	if err != nil {
+		return ""
+	}
+	doc, _, err := set.Render(Reader{Chain: []string{locale, "en"}}, nil)
+	if err != nil {
+		return ""
+	}
+	doc.Subject, doc.Short = "", ""
+	return doc.Plain()
+}

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,7 +133,7 @@ func (sh *shell) alertAck() *cobra.Command {
 		func(ctx context.Context, api *client.Client, group string, args []string) error {
 			done, err := api.AckAlert(ctx, group, args[0])
 			if err != nil {
-				return err
+				return ofAlert(err, group, args[0])
 			}
 			said := map[gateway.AckOutcome]string{
 				gateway.AckTaken: "You are in charge of alert %s. The others are told.", gateway.AckYours: "You are in charge of alert %s already.",
@@ -169,10 +172,12 @@ func (sh *shell) alertAct(what, short string) *cobra.Command {
 
 func (sh *shell) alertHandover() *cobra.Command {
 	var to string
-	c := &cobra.Command{Use: "handover ALERT", Short: "offer an alert to another member", Args: cobra.ExactArgs(1)}
-	c.Flags().StringVar(&to, "to", "", "id of the member")
+	c := &cobra.Command{Use: "handover ALERT", Short: "offer an alert to another member", Args: cobra.ExactArgs(1),
+		Long: "Offer an alert to another member. She is asked as everybody is who is asked to take charge, and is in charge once she answers; until\nthen whoever is in charge stays so. The offer ends after ten minutes."}
+	c.Flags().StringVar(&to, "to", "", "the member: her id, or the group's own name for her")
+	_ = c.MarkFlagRequired("to")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
-		id, err := parseID(to)
+		id, err := memberID(ctx, api, group, to)
 		if err != nil {
 			return err
 		}
@@ -183,9 +188,26 @@ func (sh *shell) alertHandover() *cobra.Command {
 func (sh *shell) actOn(ctx context.Context, api *client.Client, group, name, what string, act gateway.AlertAct) error {
 	a, err := api.ActOnAlert(ctx, group, name, what, act)
 	if err != nil {
-		return err
+		return ofAlert(err, group, name)
 	}
-	return sh.print(a, fmt.Sprintf("Alert %s: %s.", a.Reference, a.State))
+	said := map[string]string{
+		"update":   "Whoever was told of alert %s hears the new text. See who has it: carillon alert timeline %[1]s",
+		"clear":    "Alert %s is over. Whoever was told hears that.",
+		"cancel":   "Alert %s is withdrawn. Whoever was told hears that it was a mistake.",
+		"handover": "Member " + act.To.Short() + " is asked to take charge of alert %s. Until she answers, nothing changes; the offer ends after ten minutes.",
+	}[what]
+	if a.State == gateway.AlertHeld {
+		said = "Alert %s says that now, and waits anew for a second person. Nobody is told of it before."
+	}
+	return sh.print(a, fmt.Sprintf(said, a.Reference))
+}
+
+// ofAlert says which alert it is that is not there.
+func ofAlert(err error, group, name string) error {
+	if errors.Is(err, gateway.ErrNotFound) {
+		return gateway.Faultf(gateway.CodeNotFound, "there is no recent alert %.40q in %s; carillon alert list shows those that there are", name, group)
+	}
+	return err
 }
 
 func (sh *shell) alertList() *cobra.Command {
@@ -217,7 +239,11 @@ func inCharge(a gateway.AlertView) string {
 	if len(a.Charge) == 0 {
 		return ""
 	}
-	return a.Charge[len(a.Charge)-1].Role()
+	all := make([]string, len(a.Charge))
+	for i, h := range a.Charge {
+		all[i] = h.Role()
+	}
+	return strings.Join(all, ", ")
 }
 
 func (sh *shell) alertShow() *cobra.Command {
@@ -225,7 +251,7 @@ func (sh *shell) alertShow() *cobra.Command {
 		func(ctx context.Context, api *client.Client, group string, args []string) error {
 			a, err := api.Alert(ctx, group, args[0])
 			if err != nil {
-				return err
+				return ofAlert(err, group, args[0])
 			}
 			text := fmt.Sprintf("%s  %s, %s, by policy %s; raised %s by %s, until %s", a.Reference, alertKind(a), a.State, a.Policy.Name, clock(a.RaisedAt), a.Author, clock(a.ExpiresAt))
 			if who := inCharge(a); who != "" {
@@ -234,7 +260,8 @@ func (sh *shell) alertShow() *cobra.Command {
 			if !a.NextAt.IsZero() {
 				text += fmt.Sprintf("\nround %d, step %d; the next at %s", a.Round, a.Step, clock(a.NextAt))
 			}
-			for locale, t := range a.Saying.Texts {
+			for _, locale := range slices.Sorted(maps.Keys(a.Saying.Texts)) {
+				t := a.Saying.Texts[locale]
 				text += fmt.Sprintf("\n[%s] %s %s, %s (%s)", locale, t.Do, t.What, t.Where, t.Source)
 			}
 			return sh.print(a, text)
@@ -246,7 +273,7 @@ func (sh *shell) alertTimeline() *cobra.Command {
 		func(ctx context.Context, api *client.Client, group string, args []string) error {
 			all, err := api.AlertTimeline(ctx, group, args[0])
 			if err != nil {
-				return err
+				return ofAlert(err, group, args[0])
 			}
 			names := channelNames(ctx, api, group)
 			return listed(sh, all, []string{"AT", "WHAT", "STEP", "BY", "DETAIL", "MESSAGES"}, "Nothing happened.", func(e gateway.TimelineEntry) []string {
@@ -259,7 +286,11 @@ func (sh *shell) alertTimeline() *cobra.Command {
 				}
 				var became []string
 				for _, t := range e.Tallies {
-					became = append(became, strings.TrimSpace(fmt.Sprintf("%s %d %s", names[t.ChannelID], t.Count, t.State)))
+					state := string(t.State)
+					if t.Reason != "" {
+						state = string(t.Reason)
+					}
+					became = append(became, strings.TrimSpace(fmt.Sprintf("%s %d %s", names[t.ChannelID], t.Count, state)))
 				}
 				return []string{e.At.UTC().Format(time.RFC3339), string(e.Kind), step, who, e.Detail, strings.Join(became, ", ")}
 			})

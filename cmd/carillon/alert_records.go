@@ -114,7 +114,7 @@ func (sh *shell) alertRollcall() *cobra.Command {
 		func(ctx context.Context, api *client.Client, group string, args []string) error {
 			r, err := api.AlertRollCall(ctx, group, args[0])
 			if err != nil || sh.json() {
-				return orPrint(sh, r, err)
+				return orPrint(sh, r, ofAlert(err, group, args[0]))
 			}
 			if err := sh.say("Alert %s: of %s, %d need help, %d have not answered, %d are safe, and at the shared addresses of %d somebody is.", r.Reference, plural(r.Told, "member"), r.Help, r.Silent, r.Safe, r.Shared); err != nil {
 				return err

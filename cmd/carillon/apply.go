@@ -70,6 +70,9 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 		if d.Schedules, err = scheduleList(g.Schedules); err != nil {
 			return doc, err
 		}
+		if d.Rotas, err = rotaList(g.Rotas); err != nil {
+			return doc, err
+		}
 		if d.Policies, err = policyList(g.Policies); err != nil {
 			return doc, err
 		}
@@ -229,6 +232,9 @@ func writeCoalition(dir string, doc gateway.Document) error {
 		}
 		if calendars != nil {
 			out["calendars"] = calendars
+		}
+		if len(g.Rotas) > 0 {
+			out["rotas"] = writtenRotas(g.Rotas)
 		}
 		if len(g.Policies) > 0 {
 			out["policies"] = writtenPolicies(g.Policies)

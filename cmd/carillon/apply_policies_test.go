@@ -6,9 +6,10 @@ import (
 	"testing"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
-// What export writes of policies, apply reads as it was.
+// What export writes of policies and rotas, apply reads as it was.
 func TestPoliciesSurviveExportAndApply(t *testing.T) {
 	member := gateway.NewID()
 	last := []gateway.AlertTarget{{Topic: "alerts"}}
@@ -17,6 +18,13 @@ func TestPoliciesSurviveExportAndApply(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	group := sampleGroups[0]
 	group.Topics, group.Policies = sampleTopics, want
+	start, err := civil.ParseWall("2026-03-30T08:00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotas := []gateway.NamedRota{{Name: "night-watch", DocumentRota: gateway.DocumentRota{Kind: gateway.RotaDays, Start: start}},
+		{Name: "telephone", DocumentRota: gateway.DocumentRota{Title: "Telephone", Kind: gateway.RotaWeeks, Every: 2, Zone: "Europe/Berlin", Start: start, Until: start + 300*civil.Day}}}
+	group.Rotas = rotas
 	if err := writeCoalition(dir, gateway.Document{Groups: []gateway.DocumentGroup{group}}); err != nil {
 		t.Fatal(err)
 	}
@@ -24,6 +32,9 @@ func TestPoliciesSurviveExportAndApply(t *testing.T) {
 	doc, err := sh.document(filepath.Join(dir, "coalition.yaml"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := doc.Groups[0].Rotas; !reflect.DeepEqual(got, rotas) {
+		t.Errorf("rotas come back as %+v, want %+v", got, rotas)
 	}
 	if got := doc.Groups[0].Policies; !reflect.DeepEqual(got, want) {
 		t.Errorf("it comes back as %+v, want %+v", got, want)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -58,7 +59,11 @@ func (a *App) raiseFor(ctx context.Context, desk *escalation.Desk, group gateway
 	if err != nil {
 		return false, err
 	}
-	texts, err := a.callTexts(ctx, g, by.Label)
+	own, err := a.store.Wordings(ctx, g.ID)
+	if err != nil {
+		return false, fmt.Errorf("read the group's wordings: %w", err)
+	}
+	texts, err := callTexts(own[templates.HelpCall], g.Name, by.Label, a.Now())
 	if err != nil {
 		return false, err
 	}
@@ -67,13 +72,10 @@ func (a *App) raiseFor(ctx context.Context, desk *escalation.Desk, group gateway
 	return err == nil, err
 }
 
-// callTexts says in every language that a member needs help: who it is, by her pseudonym, and nothing of what she wrote.
-func (a *App) callTexts(ctx context.Context, g gateway.Group, who string) (map[string]gateway.AlertText, error) {
-	own, err := a.store.Wordings(ctx, g.ID)
-	if err != nil {
-		return nil, fmt.Errorf("read the group's wordings: %w", err)
-	}
-	set, err := templates.Wording(templates.HelpCall, own[templates.HelpCall])
+// callTexts says in every language that a member needs help: who it is, by her pseudonym, and nothing of what she wrote. own is the
+// group's wording.
+func callTexts(own map[string]string, group, who string, now time.Time) (map[string]gateway.AlertText, error) {
+	set, err := templates.Wording(templates.HelpCall, own)
 	if err != nil {
 		if set, err = templates.Wording(templates.HelpCall, nil); err != nil {
 			return nil, err
@@ -81,13 +83,24 @@ func (a *App) callTexts(ctx context.Context, g gateway.Group, who string) (map[s
 	}
 	texts := map[string]gateway.AlertText{}
 	for locale := range maps.Keys(templates.ShippedText(templates.HelpCall)) {
-		doc, _, err := set.Render(templates.Reader{Chain: []string{locale}, Now: a.Now()}, templates.Data{"who": who})
+		doc, _, err := set.Render(templates.Reader{Chain: []string{locale}, Now: now}, templates.Data{"who": who})
 		if err != nil {
 			return nil, err
 		}
 		where := doc
 		where.Subject = ""
-		texts[locale] = gateway.AlertText{Source: g.Name, What: doc.Subject, Where: where.Plain(), Do: doc.Short}
+		texts[locale] = gateway.AlertText{Source: group, What: bare(doc.Subject), Where: bare(where.Plain()), Do: bare(doc.Short)}
 	}
 	return texts, nil
+}
+
+// bare takes away the marks that keep a value of the other direction apart: what they stand in becomes a value itself, which may hold
+// none and gets its own.
+func bare(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '\u2066' && r <= '\u2069' {
+			return -1
+		}
+		return r
+	}, text)
 }

@@ -73,9 +73,10 @@ func (d *decider) ack() {
 	case c.Offer != nil && c.Offer.To.Same(by):
 		e.By = by
 		record(gateway.EventAccepted)
-		c.Charge, c.Offer, c.ActiveAt = append(without(c.Charge, by), by), nil, d.now
+		rest := c.Charge[:max(0, len(c.Charge)-1)] // whoever handed it over is out of it, and hears so with the others
+		c.Charge, c.Offer, c.ActiveAt = append(without(rest, by), by), nil, d.now
 		if a.State == gateway.AlertTaken {
-			d.tellTaken(by)
+			d.tellTaken(by.Members)
 		} else {
 			d.counted()
 		}
@@ -133,16 +134,17 @@ func (d *decider) take() {
 	d.drop(gateway.AlertEffectKind.Requests)
 	d.stop(gateway.AlertEffectKind.Requests)
 	d.passTaken(c.Charge[len(c.Charge)-1])
-	d.tellTaken(c.Charge[len(c.Charge)-1])
+	d.tellTaken(members(c.Charge))
 }
 
-// tellTaken thanks who took charge, and tells the others who were asked.
-func (d *decider) tellTaken(by gateway.AlertHand) {
-	key := fmt.Sprintf("taken-%d", d.Alert.Climb.Notes)
-	if len(by.Members) > 0 {
-		d.send(gateway.AlertEffect{Kind: gateway.AlertThank, Key: "thank-" + key, Members: by.Members})
+// tellTaken thanks those who took charge, and tells the others who were asked who did last.
+func (d *decider) tellTaken(thanked []gateway.ID) {
+	c := &d.Alert.Climb
+	key := fmt.Sprintf("taken-%d", c.Notes)
+	if len(thanked) > 0 {
+		d.send(gateway.AlertEffect{Kind: gateway.AlertThank, Key: "thank-" + key, Members: thanked})
 	}
-	d.send(gateway.AlertEffect{Kind: gateway.AlertSayTaken, Key: key, Who: by})
+	d.send(gateway.AlertEffect{Kind: gateway.AlertSayTaken, Key: key, Who: c.Charge[len(c.Charge)-1]})
 }
 
 // offer asks a successor. Whoever is in charge stays so until she accepts.

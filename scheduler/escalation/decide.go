@@ -277,7 +277,7 @@ func (d *decider) exhaust() {
 		n.Detail = fmt.Sprintf("%d of %d took charge", len(c.Charge), quorum(a))
 		a.State = gateway.AlertTaken
 		d.passTaken(c.Charge[len(c.Charge)-1])
-		d.tellTaken(c.Charge[len(c.Charge)-1])
+		d.tellTaken(members(c.Charge))
 		return
 	}
 	a.State = gateway.AlertUnanswered

@@ -115,6 +115,11 @@ func (d *Desk) change(ctx context.Context, read func() (gateway.AlertCase, Event
 		if err != nil {
 			return a, result, false, err
 		}
+		if e.Kind == Update || e.Kind == Release || e.Kind == Break {
+			if err := d.rehearse(ctx, decided.Alert, false); err != nil {
+				return a, result, false, err
+			}
+		}
 		d.At(FaultPoints[0])
 		if len(decided.Events) == 0 && a.State == decided.Alert.State {
 			return a, decided.Result, false, nil
@@ -174,6 +179,7 @@ func (d *Desk) raise(ctx context.Context, g gateway.Group, a gateway.AlertCase, 
 	if err != nil {
 		return a, err
 	}
+	checked := false
 	for range 50 {
 		if a.Reference, err = reference(); err != nil {
 			return a, err
@@ -182,16 +188,15 @@ func (d *Desk) raise(ctx context.Context, g gateway.Group, a gateway.AlertCase, 
 		if err != nil {
 			return a, err
 		}
-		if draft.DryRun {
-			at := decided.Alert
-			if at.State == gateway.AlertHeld { // what is sent once it is released is checked now
-				free, err := Decide(a, Event{Kind: Raise, By: by, Zone: zone}, d.now().UTC())
-				if err != nil {
-					return a, err
-				}
-				at = free.Alert
+		if !checked { // what is sent once it is released is checked now
+			free, err := Decide(a, Event{Kind: Raise, By: by, Zone: zone}, d.now().UTC())
+			if err == nil {
+				err = d.rehearse(ctx, free.Alert, draft.DryRun)
 			}
-			return decided.Alert, d.rehearse(ctx, at)
+			if err != nil || draft.DryRun {
+				return decided.Alert, err
+			}
+			checked = true
 		}
 		done, err := d.PutAlert(ctx, gateway.AlertWrite{Alert: decided.Alert, Events: decided.Events, Notices: decided.Notices})
 		if errors.Is(err, gateway.ErrConflict) {
@@ -210,21 +215,44 @@ func (d *Desk) raise(ctx context.Context, g gateway.Group, a gateway.AlertCase, 
 	return a, gateway.Faultf(gateway.CodeUnavailable, "no reference was free in fifty tries; the group has very many recent alerts")
 }
 
-// rehearse checks the text in every language over every channel, and that the alert would reach somebody.
-func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase) error {
-	reached := false
+// rehearse refuses what cannot be put into words, now and in what is kept for later, before anybody is told that it goes: later, it
+// would reach nobody. With reach it also refuses an alert that is meant for nobody; otherwise it climbs on past such a step.
+func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) error {
+	var reached []gateway.Audience
 	for _, e := range a.Climb.Pending {
-		_, err := d.ready(ctx, &a, &e)
+		ready, err := d.ready(ctx, &a, &e)
 		switch {
 		case errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}):
 		case err != nil:
 			return err
 		default:
-			reached = true
+			reached = append(reached, ready[0].Broadcast.Audience)
 		}
 	}
-	if !reached && len(a.Climb.Pending) > 0 {
-		return gateway.Faultf(gateway.CodeNobody, "nobody is meant by the audience or by the first step of the policy %q", a.Policy.Name)
+	if len(reached) == 0 {
+		if reach && len(a.Climb.Pending) > 0 {
+			return gateway.Faultf(gateway.CodeNobody, "nobody is meant by the audience or by the first step of the policy %q", a.Policy.Name)
+		}
+		return nil
+	}
+	later := []gateway.AlertEffectKind{gateway.AlertSayClear, gateway.AlertWithdraw}
+	if len(a.Saying.Update) > 0 {
+		later = append(later, gateway.AlertRenew)
+	}
+	for _, kind := range later {
+		as := a
+		if kind == gateway.AlertRenew {
+			as.Saying.Texts = a.Saying.Update
+		}
+		m := gateway.AlertMessage{Alert: as, Effect: gateway.AlertEffect{Kind: kind, Key: "rehearsal"}, Key: "rehearsal", Audience: reached[0]}
+		var fault *gateway.Fault
+		if _, err := d.messenger.ReadyAlert(ctx, m); errors.As(err, &fault) {
+			if fault.Code != gateway.CodeNobody {
+				return gateway.Faultf(fault.Code, "what is kept with it for later (%s): %w", kind, err)
+			}
+		} else if err != nil {
+			return err
+		}
 	}
 	return nil
 }

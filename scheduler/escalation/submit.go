@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -153,11 +154,12 @@ func (d *Desk) audiences(ctx context.Context, a *gateway.AlertCase, e *gateway.A
 		if a.Audience.Topic == "" {
 			return []gateway.Audience{told(false)}, nil
 		}
-		return []gateway.Audience{a.Audience, told(true)}, nil
+		both, err := d.both(ctx, a, told(true))
+		return []gateway.Audience{a.Audience, told(true, both...)}, err
 	case gateway.AlertSayClear, gateway.AlertWithdraw:
 		return []gateway.Audience{told(false)}, nil
 	case gateway.AlertSayTaken:
-		who := told(true, e.Who.Members...)
+		who := told(true, append(members(a.Climb.Charge), e.Who.Members...)...)
 		if a.Policy.Named && len(e.Who.Members) == 1 {
 			who.Alert.Names = e.Who.Members[0]
 		}
@@ -188,6 +190,26 @@ func (d *Desk) audiences(ctx context.Context, a *gateway.AlertCase, e *gateway.A
 	}
 	return []gateway.Audience{{Topic: cmp.Or(e.Target.Topic, topic), Members: on, Kinds: e.Kinds}}, nil
 }
+
+// both lists those of an alert's audience who were asked as well, so that an update reaches them once. Of more than a rule can name
+// it lists none: they get it twice.
+func (d *Desk) both(ctx context.Context, a *gateway.AlertCase, asked gateway.Audience) ([]gateway.ID, error) {
+	who := a.Audience
+	found, err := d.messenger.Meant(ctx, a.GroupID, asked, mostNamed+1)
+	if err != nil || len(found) > mostNamed {
+		return nil, err
+	}
+	if len(who.Members) > 0 {
+		found = slices.DeleteFunc(found, func(m gateway.ID) bool { return !slices.Contains(who.Members, m) })
+	}
+	if who.Members = found; len(found) == 0 {
+		return nil, nil
+	}
+	return d.messenger.Meant(ctx, a.GroupID, who, mostNamed)
+}
+
+// mostNamed is how many members an audience names at most.
+const mostNamed = 1000
 
 const (
 	batch      = 100         // alerts that are taken at once

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -82,6 +83,24 @@ type (
 
 const alertTag = "Alerts"
 
+// becameOf counts what became of a message of an alert. What an alert has stopped waits for nothing: it is cancelled.
+func (s *server) becameOf(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Tally, error) {
+	all, err := s.Ledger.Tallies(ctx, group, broadcast)
+	if err != nil || !slices.ContainsFunc(all, func(t gateway.Tally) bool { return t.State == gateway.Waiting }) {
+		return all, err
+	}
+	b, err := s.Ledger.Broadcast(ctx, group, broadcast)
+	if err != nil || b.State != gateway.Stopped {
+		return all, err
+	}
+	for i := range all {
+		if all[i].State == gateway.Waiting {
+			all[i].State, all[i].Reason = gateway.Ended, gateway.ReasonCancelled
+		}
+	}
+	return all, nil
+}
+
 // mostEvents bounds a timeline.
 const mostEvents = 2000
 
@@ -135,7 +154,7 @@ func (s *server) addAlerts() {
 			for i := 0; i < len(events) && err == nil; i++ {
 				lines[i].AlertEvent = events[i]
 				if !events[i].Broadcast.IsZero() {
-					lines[i].Tallies, err = s.Ledger.Tallies(ctx, who.Group.ID, events[i].Broadcast)
+					lines[i].Tallies, err = s.becameOf(ctx, who.Group.ID, events[i].Broadcast)
 				}
 			}
 			return &body[page[gateway.TimelineEntry]]{page[gateway.TimelineEntry]{Items: lines}}, err

@@ -196,7 +196,7 @@ func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []ga
 	claims, err := p.gatherer.claim(sending, &p.asks)
 	p.l.d.metrics.claims[lane].Observe(time.Since(begun).Seconds())
 	if err != nil {
-		p.l.limits.Unused()
+		p.l.limits.Unused(pass.Count * pass.Paid)
 		if p.l.claiming.may() {
 			p.l.d.o.Log.Error("nothing can be claimed; trying again", "channel", p.l.name, "error", err)
 		}
@@ -214,7 +214,7 @@ func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []ga
 			p.work <- job{claim: c, lane: lane, paid: pass.Paid, ends: ends}
 			continue
 		}
-		p.l.limits.Unused()
+		p.l.limits.Unused(pass.Paid)
 		if c.Verdict == gateway.Unusable {
 			p.l.d.mender.later(*c)
 		}

@@ -26,13 +26,13 @@ func (p *pump) send(sending context.Context, j job) {
 	text, err := l.d.texts.personal(context.WithoutCancel(sending), c, adapter)
 	switch {
 	case c.Channel != l.id:
-		l.limits.Unused()
+		l.limits.Unused(j.paid)
 		l.leave(c, &s)
 	case errors.Is(err, errBadText):
-		l.limits.Unused()
+		l.limits.Unused(j.paid)
 		l.refuse(j, &s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeContent), Detail: err.Error()}})
 	case err != nil:
-		l.limits.Unused()
+		l.limits.Unused(j.paid)
 		l.d.o.Log.Error("a message waits because its text cannot be read", "channel", l.name, "error", err)
 		l.refuse(j, &s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Throttled.String(), Scope: string(channels.ScopeContent), Detail: "the text could not be read from the ledger"}, RetryAfter: time.Second})
 	default:
@@ -51,21 +51,21 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 	c, caps := j.claim, l.caps.Load()
 	adapter, ok := l.adapter()
 	if !ok {
-		l.limits.Unused()
+		l.limits.Unused(text.cost[c.FirstPart])
 		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Auth.String(), Scope: string(channels.ScopeChannel), Detail: "the channel cannot be used until its options are mended"}})
 		return
 	}
 	if c.No > 1 && caps.DedupeWindow > 0 && l.forgotten(j, s, caps.DedupeWindow) {
-		l.limits.Unused()
+		l.limits.Unused(text.cost[c.FirstPart])
 		return
 	}
 	if c.Address == "" {
-		l.limits.Unused()
+		l.limits.Unused(text.cost[c.FirstPart])
 		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeChannel), Detail: "its address cannot be opened; the log says why"}})
 		return
 	}
 	if caps.Public && private(c) {
-		l.limits.Unused()
+		l.limits.Unused(text.cost[c.FirstPart])
 		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeContent), Detail: "it is not for the public, and everybody can read what leaves over this channel"}})
 		return
 	}
@@ -80,7 +80,7 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 		m.PartNo, m.Part = i, text.parts[i]
 		if f, ok := l.addressFree(sending, c.Point, m.To, m.Part.Cost); !ok {
 			s.outcome.Part = i
-			l.limits.Unused()
+			l.limits.Unused(text.cost[i])
 			l.refuse(j, s, f)
 			return
 		}
@@ -90,7 +90,7 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 			limit = min(limit, c.Expires.Sub(now))
 		}
 		if limit = min(limit, left(j.ends)); limit <= 0 { // as late as can be: the process may have been paused since the claim
-			l.limits.Unused()
+			l.limits.Unused(text.cost[i])
 			l.expire(c, now, s)
 			return
 		}

@@ -148,7 +148,7 @@ func (f *Fanout) Untold(ctx context.Context, group gateway.ID, class gateway.Cla
 func asking(a *gateway.AlertCase, e *gateway.AlertEffect, number string) *gateway.AskWords {
 	switch {
 	case e.Kind.Requests():
-		return &gateway.AskWords{Alert: a.ID, Number: number, Answers: []gateway.AlertAnswer{gateway.AnswerTake}}
+		return &gateway.AskWords{Alert: a.ID, Number: number, Answers: []gateway.AlertAnswer{gateway.AnswerTake}, Nobody: e.Kind == gateway.AlertLast && len(a.Climb.Charge) == 0}
 	case e.Kind.Says() && a.DangerToLife:
 		return &gateway.AskWords{Alert: a.ID, Number: a.Reference, Answers: []gateway.AlertAnswer{gateway.AnswerSafe, gateway.AnswerHelp}}
 	}
@@ -267,11 +267,14 @@ func (t *texts) renderAlert(text templates.Result, r templates.Reader, base temp
 		piece, _, err := set.Render(reads, data)
 		return piece, err
 	}
-	short := func(parts ...string) string {
+	short := func(first, text, last string) string {
 		if doc.Short == "" { // it follows from the blocks
 			return ""
 		}
-		return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
+		if last != "" { // on a line of its own, for a text ends with a name as it likes
+			text += "\n" + last
+		}
+		return strings.TrimSpace(first + " " + text)
 	}
 	if w.Exercise {
 		first, err := frame(t.alert.prefix)

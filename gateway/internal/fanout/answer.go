@@ -31,6 +31,9 @@ func (f *Fanout) answersOver(can channels.Capabilities) gateway.AnswerWay {
 // withAsk reads the requests that stand beneath a text.
 func (t *texts) withAsk(ask *gateway.AskWords, wording wordingSource) error {
 	var names []string
+	if ask.Nobody {
+		names = append(names, templates.AckNobody)
+	}
 	if slices.Contains(ask.Answers, gateway.AnswerTake) {
 		names = append(names, templates.AckRequest)
 	}
@@ -79,7 +82,7 @@ func (t *texts) composeAsking(doc content.Document, w way, key versionKey, neutr
 		}
 		doc.Blocks = append(doc.Blocks, request.Blocks...)
 		if doc.Short != "" {
-			doc.Short += " " + cmp.Or(request.Short, request.Plain())
+			doc.Short += "\n" + cmp.Or(request.Short, request.Plain())
 		}
 	}
 	doc.Buttons = nil

@@ -33,7 +33,7 @@ func TestARequestSaysHowOneAnswersHere(t *testing.T) {
 		gateway.ByContact: "We cannot read replies here. Use this instead: Harbour", "": "We cannot read replies here. Use this instead: Harbour",
 	} {
 		doc := read(take, by, "en")
-		if got := "Leave. Can you take charge? " + want; doc.Short != got || !strings.HasSuffix(doc.Plain(), want) {
+		if got := "Leave.\nCan you take charge? " + want; doc.Short != got || !strings.HasSuffix(doc.Plain(), want) {
 			t.Errorf("%q: %q", by, doc.Short)
 		}
 		if len(doc.Buttons) != 1 || doc.Buttons[0] != (content.Button{Label: "I take charge", Action: gateway.AlertAction(gateway.AnswerTake, alert)}) {
@@ -47,6 +47,10 @@ func TestARequestSaysHowOneAnswersHere(t *testing.T) {
 	}
 	if doc := read(take, gateway.ByContact, "en"); !strings.HasSuffix(doc.Short, "+4420") {
 		t.Errorf("%q", doc.Short)
+	}
+	take.Nobody = true
+	if doc := read(take, gateway.ByReply, "en"); !strings.HasPrefix(doc.Short, "Leave.\nNobody has taken charge yet.\nCan you take charge?") || !strings.Contains(doc.Plain(), "Nobody has taken charge yet.") {
+		t.Errorf("the last resort reads %q", doc.Short)
 	}
 	how := gateway.AskWords{Alert: alert, Number: "4711", Answers: []gateway.AlertAnswer{gateway.AnswerSafe, gateway.AnswerHelp}}
 	doc := read(how, gateway.ByReply, "ar")

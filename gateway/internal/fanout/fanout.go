@@ -153,8 +153,16 @@ func (f *Fanout) Stop(ctx context.Context, group, broadcast gateway.ID) error {
 	return nil
 }
 
-// Resume lets a stopped broadcast go on, to those who were not told yet. Run makes held deliveries due again.
+// Resume lets a stopped broadcast go on, to those who were not told yet. Run makes held deliveries due again. What an alert says is
+// refused: the alert stopped it, and its text leaves for nobody after an update, an answer or the all-clear.
 func (f *Fanout) Resume(ctx context.Context, group, broadcast gateway.ID) error {
+	b, err := f.store.Log.Broadcast(ctx, group, broadcast)
+	if err != nil {
+		return err
+	}
+	if _, _, ok := gateway.AlertOfKey(b.Key); ok {
+		return gateway.Faultf(gateway.CodeConflict, "this is the text of an alert, which decides itself what of it still leaves; to say it again, use carillon alert update, or raise a new one")
+	}
 	if err := f.store.Log.SetState(ctx, group, broadcast, false); err != nil {
 		return err
 	}

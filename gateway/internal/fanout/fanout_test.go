@@ -285,6 +285,27 @@ func TestAStartInThePast(t *testing.T) {
 	}
 }
 
+// The text of an alert that was stopped, by its all-clear say, is let go by nobody; the all-clear itself may be.
+func TestTheTextOfAnAlertIsNotResumed(t *testing.T) {
+	st := newStage(t)
+	st.wires[st.list[0].ID].limit = 4000
+	her := st.enrol(who{locale: "en", points: "sms"})
+	alert := gateway.AlertCase{ID: gateway.NewID(), GroupID: st.group.ID, Reference: "4711",
+		Saying: gateway.AlertSaying{Until: st.now().Add(time.Hour), Next: st.now().Add(time.Hour), Texts: map[string]gateway.AlertText{"en": {Source: "Harbour", What: "Fire", Where: "Pier", Do: "Leave."}}}}
+	for kind, refused := range map[gateway.AlertEffectKind]bool{gateway.AlertTell: true, gateway.AlertAsk: true, gateway.AlertRenew: true, gateway.AlertSayClear: false, gateway.AlertWithdraw: false} {
+		e := gateway.AlertEffect{Kind: kind, Key: string(kind)}
+		ready, err := st.f.ReadyAlert(t.Context(), gateway.AlertMessage{Alert: alert, Effect: e, Key: e.BroadcastKey(alert.ID), Audience: gateway.Audience{Topic: "reports", Members: her}})
+		st.ok(err)
+		_, err = st.s.Submit(t.Context(), ready.Broadcast, ready.Fingerprint, nil)
+		st.ok(err)
+		id := ready.Broadcast.ID
+		st.ok(st.f.Stop(t.Context(), st.group.ID, id))
+		if err := st.f.Resume(t.Context(), st.group.ID, id); isCode(err, gateway.CodeConflict) != refused || !refused && err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
 // Planning is stopped in the middle, and resumed: the rest is planned, and what was held becomes due again.
 func TestStopAndResume(t *testing.T) {
 	st := newStage(t)

@@ -77,7 +77,8 @@ type Pass struct {
 	Wait  time.Duration // if Count is zero: when to ask again, unless Changed says so earlier
 }
 
-// Take gives leave for up to want messages. Each must be followed by Charge and Report, or by Unused.
+// Take gives leave for up to want messages. Each must be followed by Charge and Report, or by Unused with
+// what it was charged.
 func (c *Channel) Take(urgent bool, want int) Pass {
 	c.mu.Lock()
 	now := c.o.Now()
@@ -166,13 +167,15 @@ func (c *Channel) Charge(urgent bool, paid, cost int) {
 	c.mu.Lock()
 	c.costs[index(urgent)] = max(1, cost)
 	c.mu.Unlock()
-	if cost > paid {
-		c.rates.Debit(c.o.Now(), cost-paid)
-	}
+	c.rates.Debit(c.o.Now(), cost-paid)
 }
 
-// Unused gives back leave that was not used: there was nothing to send after all.
-func (c *Channel) Unused() {
+// Unused gives back leave that was not used, with the units that were charged for it: there was nothing to send after all. So what
+// was stopped in its thousands takes nothing from what says that it is over.
+func (c *Channel) Unused(units int) {
+	if units > 0 {
+		c.rates.Debit(c.o.Now(), -units)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.breaker.state == probing {

@@ -83,6 +83,35 @@ func TestCost(t *testing.T) {
 	}
 }
 
+// A thousand messages are stopped while they wait: what was taken for them is there for the message that says why, and never more
+// than a burst. A dear message before a cheap one takes no more than both cost.
+func TestUnused(t *testing.T) {
+	c, clock := channel(limit.Options{Rates: rates(1, 10)})
+	for range 1000 {
+		p := c.Take(true, 1)
+		if p.Count != 1 {
+			t.Fatalf("it waits %v for messages that were never sent", p.Wait)
+		}
+		c.Unused(p.Paid)
+	}
+	if got := c.Take(true, 20).Count; got != 10 {
+		t.Fatalf("%d leave at once of a burst of 10", got)
+	}
+	clock.wind(10 * time.Second)
+	p := c.Take(true, 1)
+	c.Charge(true, p.Paid, 6)
+	p = c.Take(true, 1)
+	if p.Count != 0 || p.Wait != 2*time.Second {
+		t.Fatalf("6 of 10 are used, and it is expected to cost as much: %+v", p)
+	}
+	clock.wind(p.Wait)
+	p = c.Take(true, 1)
+	c.Charge(true, p.Paid, 1)
+	if got := c.Take(true, 9).Count; got != 5 {
+		t.Errorf("%d leave after 6, 2 seconds and 1 of a burst of 10", got)
+	}
+}
+
 // TestRates: whatever is asked when, no more passes than the rate allows, nor does bulk reach into the reserve.
 func TestRates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -184,7 +213,7 @@ func TestBreaker(t *testing.T) {
 	}
 	clock.wind(time.Minute)
 	c.Take(true, 1)
-	c.Unused() // the message had been stopped meanwhile; another one may try
+	c.Unused(1) // the message had been stopped meanwhile; another one may try
 	if c.Take(true, 1).Count != 1 {
 		t.Fatal("the right to try was lost")
 	}

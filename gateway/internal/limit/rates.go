@@ -16,7 +16,8 @@ type Rates interface {
 	// Take admits up to want messages of about cost units each, now. A message that is not urgent leaves the reserve
 	// alone.
 	Take(now time.Time, urgent bool, want, cost int) Grant
-	// Debit takes units that turned out to be needed beyond what Take was told, even if there are none left.
+	// Debit takes units that turned out to be needed beyond what Take was told, even if there are none left; below zero it gives
+	// back those that were not, up to the burst.
 	Debit(now time.Time, cost int)
 }
 
@@ -103,8 +104,12 @@ func (l *local) debit(now time.Time, cost int) {
 	}
 }
 
-// debit takes units in slices of a burst, which is the most that a limiter gives at a time; it may run into debt.
+// debit takes units in slices of a burst, which is the most that a limiter gives at a time; it may run into debt. Below zero it gives
+// them back: a limiter never holds more than its burst.
 func debit(l *rate.Limiter, now time.Time, cost int) {
+	if cost < 0 {
+		l.ReserveN(now, cost)
+	}
 	for cost > 0 {
 		n := min(cost, l.Burst())
 		l.ReserveN(now, n)

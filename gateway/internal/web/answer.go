@@ -109,8 +109,9 @@ func (a *asked) find(ctx context.Context) error {
 // shownAlert is what the page of an alert shows. It says nothing of what the alert is about: programs that look into mail open
 // the link too.
 type shownAlert struct {
-	Number  isolated
-	Answers []choice
+	Exercise string // that it is one; empty: it is none
+	Number   isolated
+	Answers  []choice
 }
 
 // alertPage shows what can be answered. It changes nothing.
@@ -122,6 +123,9 @@ func (s *Server) alertPage(w http.ResponseWriter, r *http.Request) {
 
 func (a *asked) ask(status int, fault string) {
 	shown := shownAlert{Number: isolated(a.alert.Reference)}
+	if a.alert.Exercise {
+		shown.Exercise = templates.ExerciseLabel(a.say.plain)
+	}
 	for _, answer := range a.answers {
 		shown.Answers = append(shown.Answers, choice{Value: string(answer), Text: templates.AnswerLabel(string(answer), a.say.plain), On: answer == gateway.AnswerHelp})
 	}

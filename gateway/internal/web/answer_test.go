@@ -124,6 +124,13 @@ func TestAnAlertIsAnsweredOnAPage(t *testing.T) {
 	if code, _ := say(url.Values{"do": {"take"}, "form": {form}}); code != http.StatusBadRequest || len(a.taken) != 3 {
 		t.Errorf("she takes charge all the same: %d", code)
 	}
+	if strings.Contains(page, "تمرين") {
+		t.Errorf("an actual alert calls itself an exercise: %s", page)
+	}
+	a.alert.Exercise = true
+	if _, page = a.get(t, link); !strings.Contains(page, "تمرين. هذا ليس إنذارًا حقيقيًا.") {
+		t.Errorf("an exercise does not say that it is one: %s", page)
+	}
 	a.broken = errors.New("the ledger does not answer")
 	if code, _ := say(url.Values{"do": {"safe"}, "form": {form}}); code != http.StatusServiceUnavailable {
 		t.Errorf("what was not taken is answered %d", code)

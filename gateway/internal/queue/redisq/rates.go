@@ -21,7 +21,7 @@ type rates struct {
 	whole []any // of takeText: three for each rate of the whole channel
 	each  []any // and for each rate of one address
 
-	owed  atomic.Int64 // units to debit with the next Take, or before long
+	owed  atomic.Int64 // units to debit with the next Take, or before long; below zero: to give back with it
 	armed atomic.Bool  // they will be debited even if nothing is taken
 	away  atomic.Bool  // it was said that Redis is away
 }

@@ -199,3 +199,18 @@ func TestNothingIsSentWithoutRedis(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
+
+// What was taken for messages that were stopped while they waited comes back, up to the burst, whoever asks next.
+func TestUnusedUnitsComeBack(t *testing.T) {
+	p, _ := sharing(t, 2, channels.Rate{PerSecond: 0.1, Burst: 10})
+	for range 50 {
+		if g := p[0].Take(time.Time{}, true, 1, 5); g.Count != 1 {
+			t.Fatalf("it waits %v for messages that were never sent", g.Wait)
+		}
+		p[0].Debit(time.Time{}, -5)
+	}
+	p[0].Take(time.Time{}, true, 0, 1)
+	if g := p[1].Take(time.Time{}, true, 20, 1); g.Count != 10 {
+		t.Errorf("%d leave at once of a burst of 10", g.Count)
+	}
+}

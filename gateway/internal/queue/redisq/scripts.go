@@ -160,7 +160,8 @@ return 0
 // were turned away go first, t to the time of the last change; all in microseconds of the server's clock. If that clock went back by
 // more than a second, the hash is forgotten: nobody could say when it is right again.
 // ARGV: 1 1 if urgent, 2 how many messages, 3 the units that each costs, 4 units that were used before beyond what was asked
-// for; then for each rate: the microseconds of one unit, the units of its burst, the units kept for urgent messages.
+// for, or below zero were asked for and not used; then for each rate: the microseconds of one unit, the units of its burst, the
+// units kept for urgent messages.
 // Answer: how many may leave now; if none, the microseconds until to ask again; the microseconds that a pause lasts.
 const takeText = `
 local t = redis.call('TIME')
@@ -179,7 +180,7 @@ local got, wait, last = want, 0, now + pause
 local full = {}
 for i = 1, rates do
   local unit, burst, kept = tonumber(ARGV[3 * i + 2]), tonumber(ARGV[3 * i + 3]), tonumber(ARGV[3 * i + 4])
-  full[i] = math.max(tonumber(state[i + 3]) or 0, now) + owed * unit
+  full[i] = math.max(math.max(tonumber(state[i + 3]) or 0, now) + owed * unit, now)
   if urgent then kept = 0 end
   local free = burst - (full[i] - now) / unit - kept
   local need = math.min(cost, burst - kept)
@@ -195,7 +196,7 @@ if pause > 0 then got, wait = 0, math.max(wait, pause) end
 local set = {}
 for i = 1, rates do
   if got > 0 then full[i] = full[i] + got * cost * tonumber(ARGV[3 * i + 2]) end
-  if (got > 0 or owed > 0) then
+  if got > 0 or owed ~= 0 then
     set[#set + 1] = i
     set[#set + 1] = string.format('%.0f', full[i])
   end
