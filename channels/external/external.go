@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/time/rate"
+
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/channels/httpsend"
@@ -21,6 +23,8 @@ const (
 	usualMemory = 512 << 20        // bytes that a program may have, unless the options say otherwise
 	usualStart  = 20 * time.Second // in which a program describes itself, unless the options say otherwise
 	pollRoom    = 2                // seconds of the longest attempt that are left for the answer to events
+	eventRate   = 500              // events a second that may be posted, which is what polling brings: a flood keeps the ledger from others
+	eventBurst  = 5000             // and at once
 )
 
 // Factory makes the adapter. Each channel's description names its own kind of contact point.
@@ -46,6 +50,7 @@ type adapter struct {
 	signer    *httpsend.Signer // of signed HTTP; nil: a program
 	now       func() time.Time
 	pollWait  time.Duration
+	posts     *rate.Limiter // of events that are posted
 	log       *slog.Logger
 }
 
@@ -69,6 +74,7 @@ func New(s channels.Settings) (channels.Adapter, error) {
 	d := o.Description
 	a := &adapter{
 		describes: d, form: f, veil: &veil{}, name: s.Name, now: s.Now, pollWait: s.PollWait, log: s.Log,
+		posts:    rate.NewLimiter(eventRate, eventBurst),
 		writer:   writer{TextForm: d.Text, name: cmp.Or(d.Name, "the adapter"), buttons: d.Buttons},
 		greeting: Introduction{Protocol: Protocol, Channel: s.Name},
 	}
@@ -286,7 +292,7 @@ func (f finder) FindStatus(ctx context.Context, q channels.Query) (channels.Find
 	if !content.HasHole(q.Part.Text) {
 		ask.Text = q.Part.Text
 	}
-	a.veil.told(ask.To, ask.Text)
+	a.veil.told(ask.To, ask.Text, "")
 	var found Found
 	if err := a.ask(ctx, DoFind, ask, &found); err != nil {
 		return channels.Finding{}, err
@@ -355,6 +361,9 @@ func (h hearer) ParseWebhook(r *http.Request, body []byte) ([]channels.Event, er
 	}
 	if len(batch.Events) > mostEvents {
 		return nil, errors.New("too many events at once; at most 500 may be posted together")
+	}
+	if !a.posts.AllowN(a.now(), max(1, len(batch.Events))) {
+		return nil, channels.ErrBusy
 	}
 	return a.usable(&batch), nil
 }

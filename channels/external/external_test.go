@@ -343,6 +343,36 @@ func TestWhatItLogs(t *testing.T) {
 	}
 }
 
+// TestWhatIsLoggedInPieces: texts that a program cuts, wraps, quotes and escapes do not get into the log either, and what is
+// remembered of them has an end.
+func TestWhatIsLoggedInPieces(t *testing.T) {
+	const text = "Treffen um sieben am alten Brunnen, sagt Jörg \"bitte\" und bringt den Schlüssel fürs Lager mit, denn am Abend kommt niemand mehr vorbei"
+	v := &veil{secrets: []string{"pass phrase of the bridge at night"}}
+	v.told("bob", text, "<p>"+text+"</p>")
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{text, text[:70], "cut: " + text[20:], string(quoted), fmt.Sprintf("%+q", text), "to bob", "opened with the pass phrase of the bridge at night"} {
+		said := v.over(line)
+		for _, word := range []string{"Treffen", "sieben", "Brunnen", "Lager", "Abend", "niemand", "bob", "bridge"} {
+			if strings.Contains(said, word) {
+				t.Errorf("%q is let through as %q", line, said)
+			}
+		}
+	}
+	if said := v.over("connection to the provider refused"); said != "connection to the provider refused" {
+		t.Errorf("what tells nothing is lost: %q", said)
+	}
+	long := strings.Repeat("x", 1<<20)
+	for range 2 * recent {
+		v.told("anna@chat.example", long, long)
+	}
+	if v.size > mostVeil || len(v.lately) > recent {
+		t.Errorf("%d messages of %d bytes are kept", len(v.lately), v.size)
+	}
+}
+
 // TestTheEnvironmentIsItsOwn: nothing of the gateway's environment reaches a program.
 func TestTheEnvironmentIsItsOwn(t *testing.T) {
 	t.Setenv("CARILLON_KEY", "k")

@@ -1,6 +1,7 @@
 package external
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -93,6 +94,34 @@ type After struct {
 type Batch struct {
 	Events []Event `json:"events"`
 	Next   string  `json:"next,omitempty"`
+}
+
+// UnmarshalJSON reads one event more than a batch may have and no others: there may be hundreds of thousands of empty ones in a
+// line, which would take a hundred times its memory.
+func (b *Batch) UnmarshalJSON(raw []byte) error {
+	var whole struct {
+		Events json.RawMessage `json:"events"`
+		Next   string          `json:"next"`
+	}
+	if err := json.Unmarshal(raw, &whole); err != nil {
+		return err
+	}
+	*b = Batch{Next: whole.Next}
+	if len(whole.Events) == 0 || string(whole.Events) == "null" {
+		return nil
+	}
+	events := json.NewDecoder(bytes.NewReader(whole.Events))
+	if begin, err := events.Token(); err != nil || begin != json.Delim('[') {
+		return errors.New("events is no list")
+	}
+	for b.Events = []Event{}; events.More() && len(b.Events) <= mostEvents; {
+		var e Event
+		if err := events.Decode(&e); err != nil {
+			return err
+		}
+		b.Events = append(b.Events, e)
+	}
+	return nil
 }
 
 // Event is one thing that the adapter reports: one of Receipt, Inbound and Signal.
@@ -239,7 +268,7 @@ func readBatch(batch *Batch, a *form, veil func(string) string) (events []channe
 			unusable++
 		}
 	}
-	return events, unusable + max(0, len(batch.Events)-mostEvents)
+	return events, unusable + max(0, len(batch.Events)-mostEvents) // of those beyond, one is counted
 }
 
 var errUnreadable = errors.New("the adapter's answer is no JSON in UTF-8 of the protocol")

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -47,7 +48,9 @@ const (
 	mostStderr = 500              // bytes of a line of standard error that are kept
 	stderrRate = 20               // lines of standard error that are logged in stderrSpan; others are counted
 	stderrSpan = 10 * time.Second //
-	looks      = 50               // looks for hanging requests while the longest one lasts
+	stderrGulp = 64 << 10         // bytes of standard error that are read at once
+	stderrRest = 50 * time.Millisecond
+	looks      = 50 // looks for hanging requests while the longest one lasts
 )
 
 // exchange writes one line and waits for the one that answers it.
@@ -132,23 +135,21 @@ func (r *run) listen() {
 	defer close(r.heard)
 	defer func() { _ = r.out.Close() }()
 	lines := bufio.NewReaderSize(r.out, 64<<10)
-	junk := 0
-	for {
+	for junk, empty := 0, 0; junk <= mostJunk && empty <= mostJunk; {
 		text, err := readLine(lines)
-		if err != nil {
+		switch {
+		case err != nil:
 			r.end(err)
 			return
-		}
-		if len(bytes.TrimSpace(text)) == 0 {
-			continue
-		}
-		if !r.deliver(text) {
-			if junk++; junk > mostJunk {
-				r.end(fmt.Errorf("it wrote more than %d lines that answer nothing to its standard output; logs belong on standard error", mostJunk))
-				return
-			}
+		case len(bytes.TrimSpace(text)) == 0:
+			empty++
+		case r.deliver(text):
+			empty = 0 // some end each answer with one more
+		default:
+			junk++
 		}
 	}
+	r.end(fmt.Errorf("it wrote more than %d lines that answer nothing to its standard output; logs belong on standard error", mostJunk))
 }
 
 // deliver gives a line to whoever waits for it; false if nobody can.
@@ -227,15 +228,16 @@ func (r *run) watch() {
 	}
 }
 
-// complain reads standard error and logs it: a line at a time, shortened, veiled, and not too many.
+// complain reads standard error and logs it: a line at a time, shortened, veiled, and not too many. It reads no faster than a log
+// is written, so that a flood there makes its own program wait, and not the gateway.
 func (r *run) complain(from *os.File) {
 	defer func() { _ = from.Close() }()
-	lines := bufio.NewReaderSize(from, 4<<10)
+	lines := bufio.NewReaderSize(&gulps{from: from, dead: r.dead}, 4<<10)
 	var since time.Time
 	told, dropped := 0, 0
 	for {
 		text, err := lines.ReadSlice('\n')
-		said := string(bytes.TrimSpace(text[:min(len(text), mostStderr)]))
+		said, cut := string(bytes.TrimSpace(text[:min(len(text), mostStderr)])), len(text) > mostStderr
 		for errors.Is(err, bufio.ErrBufferFull) {
 			_, err = lines.ReadSlice('\n')
 		}
@@ -251,12 +253,37 @@ func (r *run) complain(from *os.File) {
 			dropped++
 		default:
 			told++
-			r.program.log.Info("an adapter says", "channel", r.program.channel, "line", r.program.veil.over(said))
+			if said = r.program.veil.over(said); cut { // it may end within what is withheld
+				said = short(said, max(0, len(said)-pieceSize))
+			}
+			r.program.log.Info("an adapter says", "channel", r.program.channel, "line", said)
 		}
 		if err != nil {
 			return
 		}
 	}
+}
+
+// gulps reads stderrGulp bytes at a time and rests after each.
+type gulps struct {
+	from io.Reader
+	dead <-chan struct{} // what is left then is read at once
+	had  int
+}
+
+func (g *gulps) Read(b []byte) (int, error) {
+	if g.had >= stderrGulp {
+		g.had = 0
+		rest := time.NewTimer(stderrRest)
+		defer rest.Stop()
+		select {
+		case <-rest.C:
+		case <-g.dead:
+		}
+	}
+	n, err := g.from.Read(b)
+	g.had += n
+	return n, err
 }
 
 // end says that nothing will be answered any more, and kills the program with all that it started.

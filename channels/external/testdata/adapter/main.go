@@ -60,8 +60,15 @@ func main() {
 	description := flag.String("description", "", "what describe answers")
 	bad := flag.String("bad", "", "a way to break the protocol")
 	post := flag.String("post", "", "the provider: where every message is posted")
+	swallow := flag.Bool("swallow", false, "be a provider that takes everything")
 	slow := flag.Duration("slow", 0, "time before the first answer")
 	flag.Parse()
+	if *swallow {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		must(err)
+		fmt.Println("http://" + l.Addr().String() + "/")
+		must(http.Serve(l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })))
+	}
 	time.Sleep(*slow)
 	a := &adapter{bad: *bad, secret: *secret, provider: *post}
 	a.client.Transport = &http.Transport{MaxIdleConnsPerHost: 256}
@@ -81,6 +88,13 @@ func main() {
 		must(err)
 		fmt.Println("http://" + l.Addr().String() + "/")
 		must(http.Serve(l, http.HandlerFunc(a.http)))
+	}
+	if a.bad == "floods" {
+		go func() {
+			for line := bytes.Repeat([]byte("a log without end "), 100); ; {
+				_, _ = os.Stderr.Write(append(line, '\n'))
+			}
+		}()
 	}
 	a.pipes()
 }
@@ -175,6 +189,9 @@ func (a *adapter) do(r request, say func([]byte)) (ok, failure object) {
 			After string `json:"after"`
 		}
 		_ = json.Unmarshal(r.With, &q)
+		if a.bad == "floods" { // as many as a line holds
+			return object{"events": make([]object, 200_000), "next": "1"}, nil
+		}
 		n, _ := strconv.Atoi(q.After)
 		a.mu.Lock()
 		defer a.mu.Unlock()
