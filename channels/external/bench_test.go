@@ -116,7 +116,7 @@ func BenchmarkMemory(b *testing.B) {
 						select {
 						case <-done:
 							return
-						case <-time.After(2 * time.Millisecond):
+						case <-time.After(5 * time.Millisecond):
 							most = max(most, live())
 						}
 					}
@@ -150,7 +150,7 @@ func misuse(b *testing.B, a channels.Adapter) {
 	var all sync.WaitGroup
 	for s := range 32 {
 		all.Go(func() {
-			for i := range 20 {
+			for i := range 11 {
 				text := strings.Repeat("The roof is mended and the night bus runs again. ", 200)
 				switch {
 				case s == 0 && i == 10:

@@ -145,12 +145,11 @@ func (a *adapter) answer(r request, say func([]byte)) []byte {
 	if ok == nil && failure == nil {
 		return nil
 	}
-	answer := object{"id": r.ID}
-	if failure != nil {
-		answer["error"] = failure
-	} else {
-		answer["ok"] = ok
-	}
+	answer := struct {
+		ID    string `json:"id"`
+		OK    object `json:"ok,omitzero"`
+		Error object `json:"error,omitzero"`
+	}{r.ID, ok, failure}
 	b, _ := json.Marshal(answer)
 	if a.bad == "torn" && r.Do == "send" {
 		b = bytes.Replace(b, []byte(`"ok"`), []byte("\"\xff\xfe\":1,\"ok\""), 1)
