@@ -50,7 +50,8 @@ type adapter struct {
 	signer    *httpsend.Signer // of signed HTTP; nil: a program
 	now       func() time.Time
 	pollWait  time.Duration
-	posts     *rate.Limiter // of events that are posted
+	posts     *rate.Limiter // of events that are posted, by now
+	asks      *rate.Limiter // of events that are caught up with, by the real clock
 	log       *slog.Logger
 }
 
@@ -74,7 +75,7 @@ func New(s channels.Settings) (channels.Adapter, error) {
 	d := o.Description
 	a := &adapter{
 		describes: d, form: f, veil: &veil{}, name: s.Name, now: s.Now, pollWait: s.PollWait, log: s.Log,
-		posts:    rate.NewLimiter(eventRate, eventBurst),
+		posts: rate.NewLimiter(eventRate, eventBurst), asks: rate.NewLimiter(eventRate, mostEvents),
 		writer:   writer{TextForm: d.Text, name: cmp.Or(d.Name, "the adapter"), buttons: d.Buttons},
 		greeting: Introduction{Protocol: Protocol, Channel: s.Name},
 	}
@@ -136,9 +137,25 @@ func (a *adapter) overHTTP(o Options, s channels.Settings) error {
 	return nil
 }
 
-// able gives the adapter with the abilities that its description has and no others.
+// able gives the adapter with the abilities that its description has and no others. Who is polled needs no catching up: the cursor
+// tells what was missed.
 func (a *adapter) able() channels.Adapter {
-	switch polls, hears, finds := a.describes.Events != byNone, a.hook != "", a.describes.Find; {
+	switch polls, hears, finds, catches := a.describes.Events != byNone, a.hook != "", a.describes.Find, a.describes.CatchUp; {
+	case hears && finds && catches:
+		return struct {
+			*adapter
+			poller
+			hearer
+			finder
+			catcher
+		}{a, poller{a}, hearer{a}, finder{a}, catcher{a}}
+	case hears && catches:
+		return struct {
+			*adapter
+			poller
+			hearer
+			catcher
+		}{a, poller{a}, hearer{a}, catcher{a}}
 	case hears && finds:
 		return struct {
 			*adapter
@@ -205,7 +222,7 @@ func (a *adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 		return channels.Sent{}, unsent("the time for the attempt ran out", err)
 	}
 	msg := Message{
-		Attempt: m.Attempt, Part: m.PartNo, Key: m.Key, To: m.To.Reveal(), Text: m.Part.Text, HTML: m.Part.HTML, Buttons: m.Part.Buttons,
+		Attempt: m.Attempt, Part: m.PartNo, Key: m.Key, To: m.To.Reveal(), Text: m.Part.Text, HTML: m.Part.HTML, Subject: m.Part.Subject, Calendar: m.Part.Calendar, Buttons: m.Part.Buttons,
 		Urgent: m.Urgent, Neutral: m.Neutral, Protected: m.Protected,
 	}
 	if a.describes.Text.Markup == TextMessage {
@@ -219,6 +236,9 @@ func (a *adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 		msg.Expires = &at
 	}
 	a.veil.told(msg.To, msg.Text, msg.HTML)
+	if msg.Subject != "" {
+		a.veil.told("", msg.Subject, "")
+	}
 	var taken Taken
 	if err := a.ask(ctx, DoSend, msg, &taken); err != nil {
 		return channels.Sent{}, err
@@ -331,8 +351,8 @@ func (p poller) Poll(ctx context.Context, cursor string) ([]channels.Event, stri
 	if err := a.ask(ctx, DoEvents, after, &batch); err != nil {
 		return nil, cursor, err
 	}
-	if batch.Next == "" || len(batch.Next) > mostCursor || !utf8.ValidString(batch.Next) {
-		return nil, cursor, &channels.Error{Class: channels.Permanent, Scope: channels.ScopeChannel, Detail: "the adapter's answer to events names no next cursor"}
+	if !isCursor(batch.Next) {
+		return nil, cursor, errNoCursor()
 	}
 	return a.usable(&batch), batch.Next, nil
 }
@@ -368,6 +388,40 @@ func (h hearer) ParseWebhook(r *http.Request, body []byte) ([]channels.Event, er
 	return a.usable(&batch), nil
 }
 
+// catcher is the ability to tell what was posted while nobody listened.
+type catcher struct{ of *adapter }
+
+// CatchUp asks the adapter for what came since a time. An answer without events is the last one. It waits so that no more comes in
+// than by polling.
+func (c catcher) CatchUp(ctx context.Context, since time.Time, cursor string) (channels.Caught, error) {
+	a := c.of
+	since = since.UTC()
+	var batch Batch
+	if err := a.ask(ctx, DoEvents, After{After: cursor, Since: &since}, &batch); err != nil {
+		return channels.Caught{}, err
+	}
+	if len(batch.Events) > 0 && !isCursor(batch.Next) {
+		return channels.Caught{}, errNoCursor()
+	}
+	if err := a.asks.WaitN(ctx, min(len(batch.Events), mostEvents)); err != nil {
+		return channels.Caught{}, unsent("there was no time for more events", err)
+	}
+	out := channels.Caught{Events: a.usable(&batch)}
+	if len(batch.Events) > 0 {
+		out.Next = batch.Next
+	}
+	if batch.Lost != nil && batch.Lost.Before(a.now()) {
+		out.Lost = *batch.Lost
+	}
+	return out, nil
+}
+
+func isCursor(s string) bool { return s != "" && len(s) <= mostCursor && utf8.ValidString(s) }
+
+func errNoCursor() *channels.Error {
+	return &channels.Error{Class: channels.Permanent, Scope: channels.ScopeChannel, Detail: "the adapter's answer to events names no next cursor"}
+}
+
 var (
 	_ channels.Adapter       = (*adapter)(nil)
 	_ channels.Filler        = (*adapter)(nil)
@@ -376,4 +430,5 @@ var (
 	_ channels.StatusFinder  = finder{}
 	_ channels.Poller        = poller{}
 	_ channels.WebhookParser = hearer{}
+	_ channels.Catcher       = catcher{}
 )

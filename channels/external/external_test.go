@@ -389,40 +389,6 @@ func TestTheEnvironmentIsItsOwn(t *testing.T) {
 	}
 }
 
-// TestPushedEvents are taken if they are signed, however often they come, and our own requests are not.
-func TestPushedEvents(t *testing.T) {
-	requests := make(chan *http.Request, 10)
-	bodies := make(chan []byte, 10)
-	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		requests <- r.Clone(context.Background())
-		bodies <- body
-	}))
-	defer hook.Close()
-	w := posted(t, describe(), hook.URL)
-	if w.Capabilities().Polled {
-		t.Error("it is polled although it posts")
-	}
-	if err := w.Check(t.Context()); err != nil { // it is told where to
-		t.Fatal(err)
-	}
-	w.again(out("1", "Is this read?"))
-	r, body := <-requests, <-bodies
-	parser := w.Adapter.(channels.WebhookParser)
-	events, err := parser.ParseWebhook(r, body)
-	if err != nil || len(events) != 2 {
-		t.Fatalf("%v, %v", events, err)
-	}
-	if _, err := parser.ParseWebhook(r, append(body, ' ')); !errors.Is(err, channels.ErrForged) {
-		t.Errorf("an altered body: %v", err)
-	}
-	own := &http.Request{Header: http.Header{}}
-	core(w.Adapter).signer.Sign(own.Header, ownID+"1", time.Now(), body)
-	if _, err := parser.ParseWebhook(own, body); !errors.Is(err, channels.ErrForged) {
-		t.Errorf("a request of our own, posted back: %v", err)
-	}
-}
-
 // TestWhatIsTheOperatorsAlone: a group names no program and no private address.
 func TestWhatIsTheOperatorsAlone(t *testing.T) {
 	raw := func(o string) json.RawMessage {

@@ -52,6 +52,8 @@ type Message struct {
 	To        string           `json:"to"`
 	Text      string           `json:"text"`
 	HTML      string           `json:"html,omitempty"`
+	Subject   string           `json:"subject,omitempty"`
+	Calendar  string           `json:"calendar,omitempty"` // an iCalendar file to attach
 	Encoding  string           `json:"encoding,omitempty"` // of text messages: GSM-7 or UCS-2
 	Segments  int              `json:"segments,omitempty"` // of text messages
 	Buttons   []content.Button `json:"buttons,omitempty"`
@@ -88,12 +90,16 @@ type Found struct {
 type After struct {
 	After string `json:"after,omitempty"` // the cursor; empty: from now on, and what is still there
 	Wait  int    `json:"wait_seconds,omitempty"`
+	// Since asks to catch up: for all that came from then on, told before or not. After is then a cursor of that asking alone.
+	Since *time.Time `json:"since,omitempty"`
 }
 
 // Batch is the answer to events, and, without Next, what an adapter posts.
 type Batch struct {
 	Events []Event `json:"events"`
 	Next   string  `json:"next,omitempty"`
+	// Lost answers since: what came before that is no longer known.
+	Lost *time.Time `json:"lost,omitempty"`
 }
 
 // UnmarshalJSON reads one event more than a batch may have and no others: there may be hundreds of thousands of empty ones in a
@@ -102,11 +108,12 @@ func (b *Batch) UnmarshalJSON(raw []byte) error {
 	var whole struct {
 		Events json.RawMessage `json:"events"`
 		Next   string          `json:"next"`
+		Lost   *time.Time      `json:"lost"`
 	}
 	if err := json.Unmarshal(raw, &whole); err != nil {
 		return err
 	}
-	*b = Batch{Next: whole.Next}
+	*b = Batch{Next: whole.Next, Lost: whole.Lost}
 	if len(whole.Events) == 0 || string(whole.Events) == "null" {
 		return nil
 	}

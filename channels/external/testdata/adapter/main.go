@@ -37,6 +37,8 @@ type message struct {
 	Text    string `json:"text"`
 	Since   string `json:"since,omitempty"`
 	ID      string `json:"id,omitempty"`
+
+	Calendar string `json:"calendar,omitempty"`
 }
 
 type adapter struct {
@@ -122,14 +124,14 @@ func (a *adapter) pipes() {
 			}
 			return
 		}
-		go func() {
-			var r request
-			if json.Unmarshal(line, &r) != nil {
-				if a.bad == "dies of nonsense" {
-					os.Exit(3)
-				}
-				return
+		var r request
+		if json.Unmarshal(line, &r) != nil {
+			if a.bad == "dies of nonsense" {
+				os.Exit(3)
 			}
+			continue
+		}
+		go func() {
 			if a.bad == "chatter" {
 				say([]byte("got a request"))
 			}
@@ -186,6 +188,7 @@ func (a *adapter) do(r request, say func([]byte)) (ok, failure object) {
 	case "events":
 		var q struct {
 			After string `json:"after"`
+			Since string `json:"since"`
 		}
 		_ = json.Unmarshal(r.With, &q)
 		if a.bad == "floods" { // as many as a line holds
@@ -196,7 +199,7 @@ func (a *adapter) do(r request, say func([]byte)) (ok, failure object) {
 		defer a.mu.Unlock()
 		n = min(n, len(a.events))
 		events := a.events[n:min(len(a.events), n+100)]
-		if a.bad == "forgets" {
+		if a.bad == "forgets" && q.Since == "" {
 			a.events = nil
 		}
 		return object{"events": append([]object{}, events...), "next": strconv.Itoa(n + len(events))}, nil
@@ -209,6 +212,8 @@ func (a *adapter) do(r request, say func([]byte)) (ok, failure object) {
 
 func (a *adapter) send(m message, say func([]byte)) (ok, failure object) {
 	switch {
+	case m.Calendar != "" && a.bad == "refuses files":
+		return nil, object{"class": "permanent", "scope": "content", "detail": "files are not taken"}
 	case strings.Contains(m.Text, "#crash-before"):
 		os.Exit(4)
 	case strings.Contains(m.Text, "#refuse"):
