@@ -22,6 +22,7 @@ import (
 const (
 	usualMemory = 512 << 20        // bytes that a program may have, unless the options say otherwise
 	usualStart  = 20 * time.Second // in which a program describes itself, unless the options say otherwise
+	tokenSize   = 8                // bytes from which a value of the environment may be a secret
 	pollRoom    = 2                // seconds of the longest attempt that are left for the answer to events
 	eventRate   = 500              // events a second that may be posted, which is what polling brings: a flood keeps the ledger from others
 	eventBurst  = 5000             // and at once
@@ -93,6 +94,11 @@ func (a *adapter) overPipes(o Options) {
 	for name, secret := range o.Secrets {
 		a.greeting.Secrets[name] = secret.Reveal()
 		a.veil.secrets = append(a.veil.secrets, secret.Reveal())
+	}
+	for _, value := range o.Environment { // some hand their tokens over so
+		if len(value) >= tokenSize {
+			a.veil.secrets = append(a.veil.secrets, value)
+		}
 	}
 	p := &program{
 		launch: launch{

@@ -177,7 +177,7 @@ func (r *run) deliver(text []byte) bool {
 	return err == nil
 }
 
-var errLong = fmt.Errorf("it wrote a line of more than %d bytes", mostLine)
+var errLong = fmt.Errorf("it wrote a line of more than %d MiB", mostLine>>20)
 
 // readLine reads up to the end of a line, in bounded memory. The bytes are good until the next call.
 func readLine(from *bufio.Reader) ([]byte, error) {
