@@ -63,6 +63,31 @@ func (w writer) compose(doc content.Document) ([]channels.Part, error) {
 	return parts, nil
 }
 
+// suited gives a part as this adapter takes it, also one that was composed for another channel of the kind, whose place this one
+// took: plain text becomes plain text in this markup. Markdown is read as it stands.
+func (w writer) suited(p channels.Part) channels.Part {
+	switch {
+	case w.Markup == HTML && p.HTML == "":
+		p.HTML = "<p>" + strings.ReplaceAll(html.EscapeString(p.Text), "\n", "<br>\n") + "</p>\n"
+	case w.Markup == Markdown && p.Markup != Markdown:
+		lines := strings.Split(p.Text, "\n")
+		for i, line := range lines {
+			lines[i] = opening(escaped(strings.TrimSpace(line)))
+		}
+		p.Text = strings.ReplaceAll(strings.Join(lines, "\\\n"), "\n\\\n", "\n\n")
+	}
+	if w.Markup != HTML {
+		p.HTML = ""
+	}
+	if !w.Subject {
+		p.Subject = ""
+	}
+	if !w.Calendar {
+		p.Calendar = ""
+	}
+	return p
+}
+
 func oneLine(s string) string { return strings.Join(strings.Fields(compose.Clean(s)), " ") }
 
 func (w writer) textMessage(doc content.Document) ([]channels.Part, error) {

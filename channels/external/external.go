@@ -227,6 +227,7 @@ func (a *adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 	if err := ctx.Err(); err != nil {
 		return channels.Sent{}, unsent("the time for the attempt ran out", err)
 	}
+	m.Part = a.writer.suited(m.Part)
 	msg := Message{
 		Attempt: m.Attempt, Part: m.PartNo, Key: m.Key, To: m.To.Reveal(), Text: m.Part.Text, HTML: m.Part.HTML, Subject: m.Part.Subject, Calendar: m.Part.Calendar, Buttons: m.Part.Buttons,
 		Urgent: m.Urgent, Neutral: m.Neutral, Protected: m.Protected,

@@ -13,6 +13,25 @@ import (
 	"github.com/carillon-gateway/carillon/channels/content"
 )
 
+// TestWhatWasComposedForAnotherChannel: after a replacement the backlog is read as it was meant.
+func TestWhatWasComposedForAnotherChannel(t *testing.T) {
+	plain := channels.Part{Text: "2. *The* roof\n\n<is> mended", Subject: "Report"}
+	for markup, want := range map[string]channels.Part{
+		Plain:    {Text: plain.Text},
+		Markdown: {Text: "2\\. \\*The\\* roof\\\n\n\\<is\\> mended"},
+		HTML:     {Text: plain.Text, HTML: "<p>2. *The* roof<br>\n<br>\n&lt;is&gt; mended</p>\n"},
+	} {
+		got := (writer{TextForm: TextForm{Markup: markup}}).suited(plain)
+		if got.Text != want.Text || got.HTML != want.HTML || got.Subject != "" {
+			t.Errorf("%s: %q %q", markup, got.Text, got.HTML)
+		}
+	}
+	rich := channels.Part{Text: "The roof", HTML: "<p>The <strong>roof</strong></p>", Markup: HTML}
+	if got := (writer{TextForm: TextForm{Markup: HTML}}).suited(rich); got.HTML != rich.HTML {
+		t.Errorf("%q", got.HTML)
+	}
+}
+
 // TestMarkdownIsReadAsItWasMeant: a reader of CommonMark sees every text as data, and the styles that were meant.
 func TestMarkdownIsReadAsItWasMeant(t *testing.T) {
 	tags := regexp.MustCompile(`<[^>]*>`)

@@ -47,7 +47,7 @@ func TestAdaptersGoAstray(t *testing.T) {
 			places = append(places, place{kind: fmt.Sprintf("post%d", i), ways: ways})
 		}
 	}
-	w := apptest.New(t, apptest.Options{Senders: senders, Rate: rate, Beside: beside.String(), More: "private_networks: [127.0.0.0/8]"})
+	w := apptest.New(t, apptest.Options{Senders: 4 * senders, Rate: rate, Beside: beside.String(), More: "private_networks: [127.0.0.0/8]"})
 	for i, p := range places {
 		if err := os.Mkdir(filepath.Join(folder, p.kind), 0o700); err != nil {
 			t.Fatal(err)
@@ -100,7 +100,7 @@ func TestAdaptersGoAstray(t *testing.T) {
 	w.UntilBox(30*time.Second, "for all text messages", func() bool { n, _ := texts(); return n >= texters })
 	n, took := texts()
 	t.Logf("%d text messages in %v beside them, %.0f a second of %d", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), rate)
-	if float64(n)/took.Seconds() < 0.8*rate {
+	if float64(n)/took.Seconds() < rate/2 { // a log read without end left an eighth
 		t.Errorf("the other channel is slowed: %d text messages took %v at %d a second", n, took, rate)
 	}
 	for _, p := range places {
