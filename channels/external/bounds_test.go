@@ -53,6 +53,9 @@ func TestHostileAnswers(t *testing.T) {
 				_ = http.NewResponseController(w).Flush()
 			}
 		},
+		"more than a short answer holds": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"id":"1","ok":{"id":"m","more":"`+strings.Repeat("x", mostShort)+`"}}`)
+		},
 		"nothing": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"depth": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, `{"id":"1","ok":`+strings.Repeat(`{"a":`, 200_000))
@@ -99,6 +102,12 @@ func TestHostileEvents(t *testing.T) {
 			t.Errorf("%d, %q, %v", len(events), next, err)
 		}
 	})
+}
+
+// TestAnAnswerThatIsTooLong is doubt over pipes as well.
+func TestAnAnswerThatIsTooLong(t *testing.T) {
+	w := piped(t, describe(), describe(), "-bad", "verbose")
+	w.class(out("1", "hello"), channels.Unknown)
 }
 
 // TestALineWithoutEnd ends the program before it fills the gateway's memory.

@@ -180,12 +180,13 @@ type Failure struct {
 
 // The bounds of what an adapter says.
 const (
-	mostLine   = 1 << 20 // bytes of one answer
-	mostEvents = 500     // of one batch
-	mostCursor = 1000    // bytes
-	mostID     = 200     // bytes of an id
-	mostCode   = 40      // bytes
-	mostDetail = 300     // bytes
+	mostLine   = 1 << 20  // bytes of one answer
+	mostShort  = 64 << 10 // bytes of one to anything but describe and events: each sender may hold one
+	mostEvents = 500      // of one batch
+	mostCursor = 1000     // bytes
+	mostID     = 200      // bytes of an id
+	mostCode   = 40       // bytes
+	mostDetail = 300      // bytes
 	mostText   = 64 << 10
 	mostRetry  = 24 * time.Hour
 )
@@ -276,6 +277,14 @@ func readBatch(batch *Batch, a *form, veil func(string) string) (events []channe
 		}
 	}
 	return events, unusable + max(0, len(batch.Events)-mostEvents) // of those beyond, one is counted
+}
+
+// mostOf gives the most bytes of an answer.
+func mostOf(do string) int {
+	if do == DoDescribe || do == DoEvents {
+		return mostLine
+	}
+	return mostShort
 }
 
 var errUnreadable = errors.New("the adapter's answer is no JSON in UTF-8 of the protocol")

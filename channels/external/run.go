@@ -40,6 +40,7 @@ type run struct {
 type asked struct {
 	written time.Duration // since the run began
 	answer  chan Answer   // holds one
+	most    int           // bytes of the answer
 	given   bool          // nobody waits for it any more
 }
 
@@ -80,7 +81,7 @@ func (r *run) exchange(ctx context.Context, do string, with any) (Answer, error)
 		<-r.slots
 		return Answer{}, unsent("the time for the attempt ran out", err)
 	}
-	a := &asked{answer: make(chan Answer, 1), written: time.Since(r.began)}
+	a := &asked{answer: make(chan Answer, 1), most: mostOf(do), written: time.Since(r.began)}
 	r.mu.Lock()
 	if r.isDead() {
 		r.mu.Unlock()
@@ -170,6 +171,9 @@ func (r *run) deliver(text []byte) bool {
 	r.mu.Unlock()
 	if a == nil {
 		return false
+	}
+	if len(text) > a.most {
+		answer = Answer{ID: answer.ID, Error: &Failure{Detail: "the adapter's answer is too long"}}
 	}
 	r.lastly.Store(int64(time.Since(r.began)))
 	a.answer <- answer

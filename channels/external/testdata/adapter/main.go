@@ -152,6 +152,9 @@ func (a *adapter) answer(r request, say func([]byte)) []byte {
 		OK    object `json:"ok,omitzero"`
 		Error object `json:"error,omitzero"`
 	}{r.ID, ok, failure}
+	if a.bad == "verbose" && r.Do == "send" {
+		answer.OK["more"] = strings.Repeat("x", 64<<10)
+	}
 	b, _ := json.Marshal(answer)
 	if a.bad == "torn" && r.Do == "send" {
 		b = bytes.Replace(b, []byte(`"ok"`), []byte("\"\xff\xfe\":1,\"ok\""), 1)
