@@ -124,6 +124,9 @@ func (d *Desk) ready(ctx context.Context, a *gateway.AlertCase, e *gateway.Alert
 			}
 		}
 	}
+	if len(all) == 0 && e.Target.Rota != "" && nobody != nil {
+		return nil, gateway.Faultf(gateway.CodeNobody, "whoever is on duty by the rota %q cannot be told: %w", e.Target.Rota, nobody)
+	}
 	if len(all) == 0 {
 		return nil, cmp.Or(nobody, error(gateway.Faultf(gateway.CodeNobody, "nobody is meant")))
 	}
