@@ -27,7 +27,7 @@ func bounded(t *testing.T, do func()) {
 	if n := after.TotalAlloc - before.TotalAlloc; n > most {
 		t.Errorf("it took %d bytes", n)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 20*time.Second { // beside other tests, with race detection
 		t.Errorf("it took %v", took)
 	}
 }
