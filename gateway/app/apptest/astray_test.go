@@ -100,7 +100,7 @@ func TestAdaptersGoAstray(t *testing.T) {
 	w.UntilBox(30*time.Second, "for all text messages", func() bool { n, _ := texts(); return n >= texters })
 	n, took := texts()
 	t.Logf("%d text messages in %v beside them, %.0f a second of %d", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), rate)
-	if float64(n)/took.Seconds() < rate/2 { // a log read without end left an eighth
+	if float64(n)/took.Seconds() < rate/4 { // a log read without end left an eighth; on an idle machine it is all of the rate, beside others less
 		t.Errorf("the other channel is slowed: %d text messages took %v at %d a second", n, took, rate)
 	}
 	for _, p := range places {
