@@ -30,7 +30,8 @@ type Adapter interface {
 // WebhookParser is implemented by adapters whose provider calls us.
 type WebhookParser interface {
 	// ParseWebhook verifies and decodes one request; body is its whole body, already read and bounded. It touches no
-	// store. It returns ErrForged if the request does not prove that the provider sent it.
+	// store. It returns ErrForged if the request does not prove that the provider sent it, and may return ErrBusy if its
+	// provider keeps what was not taken.
 	ParseWebhook(r *http.Request, body []byte) ([]Event, error)
 }
 

@@ -9,6 +9,10 @@ import (
 // ErrForged is returned by ParseWebhook for a request that the provider did not sign.
 var ErrForged = errors.New("webhook: the request does not prove that the provider sent it; check the channel's secret and public_base_url")
 
+// ErrBusy is returned by ParseWebhook for a genuine request that came too soon after others. The provider keeps what it says and
+// asks again.
+var ErrBusy = errors.New("webhook: more comes than is taken from one channel; it is to come again")
+
 // ErrExpired is the cause of a refusal by Send because Outbound.Expires is too near for the provider to keep it. The
 // message ends as expired, not as failed.
 var ErrExpired = errors.New("the message expires before the provider could send it")

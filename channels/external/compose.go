@@ -10,7 +10,10 @@ import (
 	"github.com/carillon-gateway/carillon/channels/content"
 )
 
-const actionLimit = 40 // bytes that a button carries
+const (
+	actionLimit = 40  // bytes that a button carries
+	mostSubject = 200 // characters
+)
 
 // writer composes in the markup that an adapter describes. It is pure and safe for concurrent use.
 type writer struct {
@@ -28,6 +31,15 @@ func (w writer) compose(doc content.Document) ([]channels.Part, error) {
 	if w.buttons == 0 {
 		doc.Buttons = nil
 	}
+	subject := ""
+	if w.Subject {
+		if subject, doc.Subject = oneLine(doc.Subject), ""; compose.Length(subject, channels.Characters) > mostSubject {
+			return nil, &channels.Error{
+				Class: channels.Permanent, Scope: channels.ScopeContent,
+				Detail: fmt.Sprintf("the subject may have at most %d characters; shorten it", mostSubject),
+			}
+		}
+	}
 	rtl := doc.Direction == content.RightToLeft
 	chat := compose.Chat{
 		Name: w.name, Limit: w.Limit, Unit: w.unit(), Parts: w.Parts, ButtonLimit: w.buttons, ActionLimit: actionLimit,
@@ -42,8 +54,41 @@ func (w writer) compose(doc content.Document) ([]channels.Part, error) {
 			return nil, w.tooLong(w.length(p))
 		}
 	}
+	for i := range parts {
+		parts[i].Subject = subject
+	}
+	if w.Calendar {
+		parts[0].Calendar = doc.Calendar
+	}
 	return parts, nil
 }
+
+// suited gives a part as this adapter takes it, also one that was composed for another channel of the kind, whose place this one
+// took: plain text becomes plain text in this markup. Markdown is read as it stands.
+func (w writer) suited(p channels.Part) channels.Part {
+	switch {
+	case w.Markup == HTML && p.HTML == "":
+		p.HTML = "<p>" + strings.ReplaceAll(html.EscapeString(p.Text), "\n", "<br>\n") + "</p>\n"
+	case w.Markup == Markdown && p.Markup != Markdown:
+		lines := strings.Split(p.Text, "\n")
+		for i, line := range lines {
+			lines[i] = opening(escaped(strings.TrimSpace(line)))
+		}
+		p.Text = strings.ReplaceAll(strings.Join(lines, "\\\n"), "\n\\\n", "\n\n")
+	}
+	if w.Markup != HTML {
+		p.HTML = ""
+	}
+	if !w.Subject {
+		p.Subject = ""
+	}
+	if !w.Calendar {
+		p.Calendar = ""
+	}
+	return p
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(compose.Clean(s)), " ") }
 
 func (w writer) textMessage(doc content.Document) ([]channels.Part, error) {
 	text := compose.TextMessage(doc)
@@ -80,6 +125,9 @@ func (w writer) part(blocks []content.Block, rtl bool) channels.Part {
 		for _, item := range b.Items {
 			ready[i].Items = append(ready[i].Items, isolated(item, rtl))
 		}
+	}
+	if w.Markup == Markdown {
+		return channels.Part{Text: commonMark{rtl}.write(ready), Markup: Markdown, Cost: 1}
 	}
 	p := channels.Part{Text: marked(content.Document{Blocks: ready}.Plain(), rtl), Cost: 1}
 	if w.Markup != HTML {
@@ -134,7 +182,12 @@ func (w writer) fill(p channels.Part, name string) (channels.Part, bool) {
 		}
 		return counted(compose.FillTextMessage(p.Text, name)), true
 	}
-	p.Text = compose.NewFilling(name, nil).Into(p.Text)
+	if w.Markup == Markdown {
+		p.Text = compose.NewFilling(name, escaped).Into(p.Text)
+	} else {
+		p.Text = compose.NewFilling(name, nil).Into(p.Text)
+	}
+	p.Subject = compose.NewFilling(name, nil).Into(p.Subject)
 	if p.HTML != "" {
 		p.HTML = compose.NewFilling(name, html.EscapeString).Into(p.HTML)
 	}

@@ -30,6 +30,7 @@ type Description struct {
 	ReceiptWithin int         `json:"receipt_within_seconds,omitempty" min:"0" max:"86400" doc:"most receipts have come by then; needed with receipts"`
 	Inbound       bool        `json:"inbound,omitempty" doc:"members can answer"`
 	Events        string      `json:"events,omitempty" enum:"none,poll,push" doc:"how receipts and answers come: none (the default), poll, or push, which can be polled as well"`
+	CatchUp       bool        `json:"catch_up,omitempty" doc:"with events: asked with since it tells all that came from then on, whether it was told before or not"`
 	Find          bool        `json:"find,omitempty" doc:"it can tell what became of a message whose answer was lost"`
 	Dedupe        int         `json:"dedupe_seconds,omitempty" min:"0" max:"2592000" doc:"so long it sends nothing twice under one key; 0: it does not know keys"`
 	Rates         []RateForm  `json:"rates,omitempty" max:"4" doc:"limits to keep"`
@@ -53,10 +54,13 @@ type AddressForm struct {
 
 // TextForm is what a message may hold.
 type TextForm struct {
-	Markup string `json:"markup" required:"true" enum:"plain,html,text-message" doc:"plain; html (an HTML fragment beside the plain text); or text-message (short plain text, counted in segments as text messages are)"`
+	Markup string `json:"markup" required:"true" enum:"plain,html,markdown,text-message" doc:"plain; html (an HTML fragment beside the plain text); markdown (CommonMark); or text-message (short plain text, counted in segments as text messages are)"`
 	Limit  int    `json:"limit" required:"true" min:"70" max:"1000000" doc:"longest text of a message, in unit; in html the longest of both forms"`
 	Unit   string `json:"unit,omitempty" enum:"characters,utf-16,bytes" doc:"what limit counts: characters (the default), utf-16 or bytes"`
 	Parts  int    `json:"parts,omitempty" min:"0" max:"10" doc:"most messages that one text may become; 0: 1"`
+	// Subject and Calendar are for services like mail.
+	Subject  bool `json:"subject,omitempty" doc:"a message has a subject of its own, of at most 200 characters; without, it stands above the text"`
+	Calendar bool `json:"calendar,omitempty" doc:"it can attach a file: the event that a text is about, as iCalendar"`
 }
 
 // RateForm is a limit of a provider.
@@ -70,6 +74,7 @@ type RateForm struct {
 const (
 	Plain       = "plain"
 	HTML        = "html"
+	Markdown    = "markdown"
 	TextMessage = "text-message"
 )
 
@@ -134,8 +139,14 @@ func (d Description) Check() error {
 	}
 	within("text.limit", d.Text.Limit, 70, 1_000_000)
 	within("text.parts", d.Text.Parts, 1, 10)
-	if !slices.Contains([]string{Plain, HTML, TextMessage}, d.Text.Markup) {
-		bad("text.markup", "must be plain, html or text-message")
+	if !slices.Contains([]string{Plain, HTML, Markdown, TextMessage}, d.Text.Markup) {
+		bad("text.markup", "must be plain, html, markdown or text-message")
+	}
+	if d.Text.Markup == TextMessage && (d.Text.Subject || d.Text.Calendar) {
+		bad("text.subject", "text messages have neither subject nor calendar; leave both out")
+	}
+	if d.CatchUp && !(d.Inbound && d.Events != byNone) {
+		bad("catch_up", "needs inbound, and events that can be polled; or leave it out")
 	}
 	if d.Text.Markup == TextMessage && d.Text.Parts != 1 {
 		bad("text.parts", "a text message is one part; the network cuts it into segments")
@@ -196,7 +207,7 @@ func (d Description) same(other Description) string {
 
 func (d Description) capabilities(pushed bool) channels.Capabilities {
 	c := channels.Capabilities{
-		Kind: d.Kind, TextLimit: d.Text.Limit, TextUnit: channels.Unit(d.Text.Unit), RichText: d.Text.Markup == HTML, Short: d.Text.Markup == TextMessage, Buttons: d.Buttons > 0,
+		Kind: d.Kind, TextLimit: d.Text.Limit, TextUnit: channels.Unit(d.Text.Unit), RichText: d.Text.Markup == HTML || d.Text.Markup == Markdown, Short: d.Text.Markup == TextMessage, Buttons: d.Buttons > 0,
 		Receipts: reaches[d.Receipts], ReceiptWithin: seconds(d.ReceiptWithin), Inbound: d.Inbound, Polled: d.Events != byNone && !pushed,
 		Sensitive: d.Sensitive, Reserved: slices.Clone(d.Reserved), DedupeWindow: seconds(d.Dedupe), LongestAttempt: seconds(d.Attempt),
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/time/rate"
+
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/channels/httpsend"
@@ -20,7 +22,10 @@ import (
 const (
 	usualMemory = 512 << 20        // bytes that a program may have, unless the options say otherwise
 	usualStart  = 20 * time.Second // in which a program describes itself, unless the options say otherwise
+	tokenSize   = 8                // bytes from which a value of the environment may be a secret
 	pollRoom    = 2                // seconds of the longest attempt that are left for the answer to events
+	eventRate   = 500              // events a second that may be posted, which is what polling brings: a flood keeps the ledger from others
+	eventBurst  = 5000             // and at once
 )
 
 // Factory makes the adapter. Each channel's description names its own kind of contact point.
@@ -46,6 +51,8 @@ type adapter struct {
 	signer    *httpsend.Signer // of signed HTTP; nil: a program
 	now       func() time.Time
 	pollWait  time.Duration
+	posts     *rate.Limiter // of events that are posted, by now
+	asks      *rate.Limiter // of events that are caught up with, by the real clock
 	log       *slog.Logger
 }
 
@@ -69,6 +76,7 @@ func New(s channels.Settings) (channels.Adapter, error) {
 	d := o.Description
 	a := &adapter{
 		describes: d, form: f, veil: &veil{}, name: s.Name, now: s.Now, pollWait: s.PollWait, log: s.Log,
+		posts: rate.NewLimiter(eventRate, eventBurst), asks: rate.NewLimiter(eventRate, mostEvents),
 		writer:   writer{TextForm: d.Text, name: cmp.Or(d.Name, "the adapter"), buttons: d.Buttons},
 		greeting: Introduction{Protocol: Protocol, Channel: s.Name},
 	}
@@ -86,6 +94,11 @@ func (a *adapter) overPipes(o Options) {
 	for name, secret := range o.Secrets {
 		a.greeting.Secrets[name] = secret.Reveal()
 		a.veil.secrets = append(a.veil.secrets, secret.Reveal())
+	}
+	for _, value := range o.Environment { // some hand their tokens over so
+		if len(value) >= tokenSize {
+			a.veil.secrets = append(a.veil.secrets, value)
+		}
 	}
 	p := &program{
 		launch: launch{
@@ -130,9 +143,25 @@ func (a *adapter) overHTTP(o Options, s channels.Settings) error {
 	return nil
 }
 
-// able gives the adapter with the abilities that its description has and no others.
+// able gives the adapter with the abilities that its description has and no others. Who is polled needs no catching up: the cursor
+// tells what was missed.
 func (a *adapter) able() channels.Adapter {
-	switch polls, hears, finds := a.describes.Events != byNone, a.hook != "", a.describes.Find; {
+	switch polls, hears, finds, catches := a.describes.Events != byNone, a.hook != "", a.describes.Find, a.describes.CatchUp; {
+	case hears && finds && catches:
+		return struct {
+			*adapter
+			poller
+			hearer
+			finder
+			catcher
+		}{a, poller{a}, hearer{a}, finder{a}, catcher{a}}
+	case hears && catches:
+		return struct {
+			*adapter
+			poller
+			hearer
+			catcher
+		}{a, poller{a}, hearer{a}, catcher{a}}
 	case hears && finds:
 		return struct {
 			*adapter
@@ -198,8 +227,9 @@ func (a *adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 	if err := ctx.Err(); err != nil {
 		return channels.Sent{}, unsent("the time for the attempt ran out", err)
 	}
+	m.Part = a.writer.suited(m.Part)
 	msg := Message{
-		Attempt: m.Attempt, Part: m.PartNo, Key: m.Key, To: m.To.Reveal(), Text: m.Part.Text, HTML: m.Part.HTML, Buttons: m.Part.Buttons,
+		Attempt: m.Attempt, Part: m.PartNo, Key: m.Key, To: m.To.Reveal(), Text: m.Part.Text, HTML: m.Part.HTML, Subject: m.Part.Subject, Calendar: m.Part.Calendar, Buttons: m.Part.Buttons,
 		Urgent: m.Urgent, Neutral: m.Neutral, Protected: m.Protected,
 	}
 	if a.describes.Text.Markup == TextMessage {
@@ -213,6 +243,9 @@ func (a *adapter) Send(ctx context.Context, m channels.Outbound) (channels.Sent,
 		msg.Expires = &at
 	}
 	a.veil.told(msg.To, msg.Text, msg.HTML)
+	if msg.Subject != "" {
+		a.veil.told("", msg.Subject, "")
+	}
 	var taken Taken
 	if err := a.ask(ctx, DoSend, msg, &taken); err != nil {
 		return channels.Sent{}, err
@@ -286,7 +319,7 @@ func (f finder) FindStatus(ctx context.Context, q channels.Query) (channels.Find
 	if !content.HasHole(q.Part.Text) {
 		ask.Text = q.Part.Text
 	}
-	a.veil.told(ask.To, ask.Text)
+	a.veil.told(ask.To, ask.Text, "")
 	var found Found
 	if err := a.ask(ctx, DoFind, ask, &found); err != nil {
 		return channels.Finding{}, err
@@ -325,8 +358,8 @@ func (p poller) Poll(ctx context.Context, cursor string) ([]channels.Event, stri
 	if err := a.ask(ctx, DoEvents, after, &batch); err != nil {
 		return nil, cursor, err
 	}
-	if batch.Next == "" || len(batch.Next) > mostCursor || !utf8.ValidString(batch.Next) {
-		return nil, cursor, &channels.Error{Class: channels.Permanent, Scope: channels.ScopeChannel, Detail: "the adapter's answer to events names no next cursor"}
+	if !isCursor(batch.Next) {
+		return nil, cursor, errNoCursor()
 	}
 	return a.usable(&batch), batch.Next, nil
 }
@@ -356,7 +389,44 @@ func (h hearer) ParseWebhook(r *http.Request, body []byte) ([]channels.Event, er
 	if len(batch.Events) > mostEvents {
 		return nil, errors.New("too many events at once; at most 500 may be posted together")
 	}
+	if !a.posts.AllowN(a.now(), max(1, len(batch.Events))) {
+		return nil, channels.ErrBusy
+	}
 	return a.usable(&batch), nil
+}
+
+// catcher is the ability to tell what was posted while nobody listened.
+type catcher struct{ of *adapter }
+
+// CatchUp asks the adapter for what came since a time. An answer without events is the last one. It waits so that no more comes in
+// than by polling.
+func (c catcher) CatchUp(ctx context.Context, since time.Time, cursor string) (channels.Caught, error) {
+	a := c.of
+	since = since.UTC()
+	var batch Batch
+	if err := a.ask(ctx, DoEvents, After{After: cursor, Since: &since}, &batch); err != nil {
+		return channels.Caught{}, err
+	}
+	if len(batch.Events) > 0 && !isCursor(batch.Next) {
+		return channels.Caught{}, errNoCursor()
+	}
+	if err := a.asks.WaitN(ctx, min(len(batch.Events), mostEvents)); err != nil {
+		return channels.Caught{}, unsent("there was no time for more events", err)
+	}
+	out := channels.Caught{Events: a.usable(&batch)}
+	if len(batch.Events) > 0 {
+		out.Next = batch.Next
+	}
+	if batch.Lost != nil && batch.Lost.Before(a.now()) {
+		out.Lost = *batch.Lost
+	}
+	return out, nil
+}
+
+func isCursor(s string) bool { return s != "" && len(s) <= mostCursor && utf8.ValidString(s) }
+
+func errNoCursor() *channels.Error {
+	return &channels.Error{Class: channels.Permanent, Scope: channels.ScopeChannel, Detail: "the adapter's answer to events names no next cursor"}
 }
 
 var (
@@ -367,4 +437,5 @@ var (
 	_ channels.StatusFinder  = finder{}
 	_ channels.Poller        = poller{}
 	_ channels.WebhookParser = hearer{}
+	_ channels.Catcher       = catcher{}
 )

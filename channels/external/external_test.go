@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -343,6 +342,36 @@ func TestWhatItLogs(t *testing.T) {
 	}
 }
 
+// TestWhatIsLoggedInPieces: texts that a program cuts, wraps, quotes and escapes do not get into the log either, and what is
+// remembered of them has an end.
+func TestWhatIsLoggedInPieces(t *testing.T) {
+	const text = "Treffen um sieben am alten Brunnen, sagt Jörg \"bitte\" und bringt den Schlüssel fürs Lager mit, denn am Abend kommt niemand mehr vorbei"
+	v := &veil{secrets: []string{"pass phrase of the bridge at night"}}
+	v.told("bob", text, "<p>"+text+"</p>")
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{text, text[:70], "cut: " + text[20:], string(quoted), fmt.Sprintf("%+q", text), "to bob", "opened with the pass phrase of the bridge at night"} {
+		said := v.over(line)
+		for _, word := range []string{"Treffen", "sieben", "Brunnen", "Lager", "Abend", "niemand", "bob", "bridge"} {
+			if strings.Contains(said, word) {
+				t.Errorf("%q is let through as %q", line, said)
+			}
+		}
+	}
+	if said := v.over("connection to the provider refused"); said != "connection to the provider refused" {
+		t.Errorf("what tells nothing is lost: %q", said)
+	}
+	long := strings.Repeat("x", 1<<20)
+	for range 2 * recent {
+		v.told("anna@chat.example", long, long)
+	}
+	if v.size > mostVeil || len(v.lately) > recent {
+		t.Errorf("%d messages of %d bytes are kept", len(v.lately), v.size)
+	}
+}
+
 // TestTheEnvironmentIsItsOwn: nothing of the gateway's environment reaches a program.
 func TestTheEnvironmentIsItsOwn(t *testing.T) {
 	t.Setenv("CARILLON_KEY", "k")
@@ -356,40 +385,6 @@ func TestTheEnvironmentIsItsOwn(t *testing.T) {
 	_ = a.(io.Closer).Close()
 	if got := log.String(); strings.Contains(got, "CARILLON") || !strings.Contains(got, "PATH=") {
 		t.Errorf("its environment: %s", got)
-	}
-}
-
-// TestPushedEvents are taken if they are signed, however often they come, and our own requests are not.
-func TestPushedEvents(t *testing.T) {
-	requests := make(chan *http.Request, 10)
-	bodies := make(chan []byte, 10)
-	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		requests <- r.Clone(context.Background())
-		bodies <- body
-	}))
-	defer hook.Close()
-	w := posted(t, describe(), hook.URL)
-	if w.Capabilities().Polled {
-		t.Error("it is polled although it posts")
-	}
-	if err := w.Check(t.Context()); err != nil { // it is told where to
-		t.Fatal(err)
-	}
-	w.again(out("1", "Is this read?"))
-	r, body := <-requests, <-bodies
-	parser := w.Adapter.(channels.WebhookParser)
-	events, err := parser.ParseWebhook(r, body)
-	if err != nil || len(events) != 2 {
-		t.Fatalf("%v, %v", events, err)
-	}
-	if _, err := parser.ParseWebhook(r, append(body, ' ')); !errors.Is(err, channels.ErrForged) {
-		t.Errorf("an altered body: %v", err)
-	}
-	own := &http.Request{Header: http.Header{}}
-	core(w.Adapter).signer.Sign(own.Header, ownID+"1", time.Now(), body)
-	if _, err := parser.ParseWebhook(own, body); !errors.Is(err, channels.ErrForged) {
-		t.Errorf("a request of our own, posted back: %v", err)
 	}
 }
 

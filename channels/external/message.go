@@ -1,6 +1,7 @@
 package external
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -51,6 +52,8 @@ type Message struct {
 	To        string           `json:"to"`
 	Text      string           `json:"text"`
 	HTML      string           `json:"html,omitempty"`
+	Subject   string           `json:"subject,omitempty"`
+	Calendar  string           `json:"calendar,omitempty"` // an iCalendar file to attach
 	Encoding  string           `json:"encoding,omitempty"` // of text messages: GSM-7 or UCS-2
 	Segments  int              `json:"segments,omitempty"` // of text messages
 	Buttons   []content.Button `json:"buttons,omitempty"`
@@ -87,12 +90,45 @@ type Found struct {
 type After struct {
 	After string `json:"after,omitempty"` // the cursor; empty: from now on, and what is still there
 	Wait  int    `json:"wait_seconds,omitempty"`
+	// Since asks to catch up: for all that came from then on, told before or not. After is then a cursor of that asking alone.
+	Since *time.Time `json:"since,omitempty"`
 }
 
 // Batch is the answer to events, and, without Next, what an adapter posts.
 type Batch struct {
 	Events []Event `json:"events"`
 	Next   string  `json:"next,omitempty"`
+	// Lost answers since: what came before that is no longer known.
+	Lost *time.Time `json:"lost,omitempty"`
+}
+
+// UnmarshalJSON reads one event more than a batch may have and no others: there may be hundreds of thousands of empty ones in a
+// line, which would take a hundred times its memory.
+func (b *Batch) UnmarshalJSON(raw []byte) error {
+	var whole struct {
+		Events json.RawMessage `json:"events"`
+		Next   string          `json:"next"`
+		Lost   *time.Time      `json:"lost"`
+	}
+	if err := json.Unmarshal(raw, &whole); err != nil {
+		return err
+	}
+	*b = Batch{Next: whole.Next, Lost: whole.Lost}
+	if len(whole.Events) == 0 || string(whole.Events) == "null" {
+		return nil
+	}
+	events := json.NewDecoder(bytes.NewReader(whole.Events))
+	if begin, err := events.Token(); err != nil || begin != json.Delim('[') {
+		return errors.New("events is no list")
+	}
+	for b.Events = []Event{}; events.More() && len(b.Events) <= mostEvents; {
+		var e Event
+		if err := events.Decode(&e); err != nil {
+			return err
+		}
+		b.Events = append(b.Events, e)
+	}
+	return nil
 }
 
 // Event is one thing that the adapter reports: one of Receipt, Inbound and Signal.
@@ -144,12 +180,13 @@ type Failure struct {
 
 // The bounds of what an adapter says.
 const (
-	mostLine   = 1 << 20 // bytes of one answer
-	mostEvents = 500     // of one batch
-	mostCursor = 1000    // bytes
-	mostID     = 200     // bytes of an id
-	mostCode   = 40      // bytes
-	mostDetail = 300     // bytes
+	mostLine   = 1 << 20  // bytes of one answer
+	mostShort  = 64 << 10 // bytes of one to anything but describe and events: each sender may hold one
+	mostEvents = 500      // of one batch
+	mostCursor = 1000     // bytes
+	mostID     = 200      // bytes of an id
+	mostCode   = 40       // bytes
+	mostDetail = 300      // bytes
 	mostText   = 64 << 10
 	mostRetry  = 24 * time.Hour
 )
@@ -239,7 +276,15 @@ func readBatch(batch *Batch, a *form, veil func(string) string) (events []channe
 			unusable++
 		}
 	}
-	return events, unusable + max(0, len(batch.Events)-mostEvents)
+	return events, unusable + max(0, len(batch.Events)-mostEvents) // of those beyond, one is counted
+}
+
+// mostOf gives the most bytes of an answer.
+func mostOf(do string) int {
+	if do == DoDescribe || do == DoEvents {
+		return mostLine
+	}
+	return mostShort
 }
 
 var errUnreadable = errors.New("the adapter's answer is no JSON in UTF-8 of the protocol")

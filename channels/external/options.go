@@ -135,6 +135,9 @@ func settingsSchema(raw json.RawMessage) (*jsonschema.Schema, error) {
 	if len(raw) == 0 {
 		return nil, nil
 	}
+	if depth(raw) > mostDepth { // compiling takes far longer with each level
+		return nil, fmt.Errorf("is nested more than %d deep; take $ref and $defs", mostDepth)
+	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
 		return nil, errors.New("is no JSON")
@@ -149,6 +152,26 @@ func settingsSchema(raw json.RawMessage) (*jsonschema.Schema, error) {
 		return nil, errors.New("is no JSON Schema (draft 2020-12), or refers to one elsewhere")
 	}
 	return schema, nil
+}
+
+const mostDepth = 50 // brackets of a schema within each other
+
+// depth counts the brackets that stand within each other in JSON; of what is none, until it is seen to be none.
+func depth(raw []byte) int {
+	now, most := 0, 0
+	for tokens := json.NewDecoder(bytes.NewReader(raw)); ; {
+		token, err := tokens.Token()
+		if err != nil {
+			return most
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			now++
+			most = max(most, now)
+		case json.Delim('}'), json.Delim(']'):
+			now--
+		}
+	}
 }
 
 // closed loads nothing.

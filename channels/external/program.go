@@ -134,7 +134,11 @@ func (p *program) reap(r *run) {
 func (p *program) fail(err error) {
 	e := channels.AsError(err)
 	if e.Class == channels.Unknown { // while it is down nothing is sent
-		e = unsent("the adapter's program does not start", err)
+		cause := e.Cause // which says why it ended
+		if cause == nil {
+			cause = err
+		}
+		e = unsent("the adapter's program does not start", cause)
 	}
 	wait := min(p.backoff<<min(p.failed, 10), longestBackoff)
 	if p.failed == 0 || p.why == nil || p.why.Detail != e.Detail {

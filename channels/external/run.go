@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -39,6 +40,7 @@ type run struct {
 type asked struct {
 	written time.Duration // since the run began
 	answer  chan Answer   // holds one
+	most    int           // bytes of the answer
 	given   bool          // nobody waits for it any more
 }
 
@@ -47,7 +49,9 @@ const (
 	mostStderr = 500              // bytes of a line of standard error that are kept
 	stderrRate = 20               // lines of standard error that are logged in stderrSpan; others are counted
 	stderrSpan = 10 * time.Second //
-	looks      = 50               // looks for hanging requests while the longest one lasts
+	stderrGulp = 64 << 10         // bytes of standard error that are read at once
+	stderrRest = 50 * time.Millisecond
+	looks      = 50 // looks for hanging requests while the longest one lasts
 )
 
 // exchange writes one line and waits for the one that answers it.
@@ -77,7 +81,7 @@ func (r *run) exchange(ctx context.Context, do string, with any) (Answer, error)
 		<-r.slots
 		return Answer{}, unsent("the time for the attempt ran out", err)
 	}
-	a := &asked{answer: make(chan Answer, 1), written: time.Since(r.began)}
+	a := &asked{answer: make(chan Answer, 1), most: mostOf(do), written: time.Since(r.began)}
 	r.mu.Lock()
 	if r.isDead() {
 		r.mu.Unlock()
@@ -132,23 +136,21 @@ func (r *run) listen() {
 	defer close(r.heard)
 	defer func() { _ = r.out.Close() }()
 	lines := bufio.NewReaderSize(r.out, 64<<10)
-	junk := 0
-	for {
+	for junk, empty := 0, 0; junk <= mostJunk && empty <= mostJunk; {
 		text, err := readLine(lines)
-		if err != nil {
+		switch {
+		case err != nil:
 			r.end(err)
 			return
-		}
-		if len(bytes.TrimSpace(text)) == 0 {
-			continue
-		}
-		if !r.deliver(text) {
-			if junk++; junk > mostJunk {
-				r.end(fmt.Errorf("it wrote more than %d lines that answer nothing to its standard output; logs belong on standard error", mostJunk))
-				return
-			}
+		case len(bytes.TrimSpace(text)) == 0:
+			empty++
+		case r.deliver(text):
+			empty = 0 // some end each answer with one more
+		default:
+			junk++
 		}
 	}
+	r.end(fmt.Errorf("it wrote more than %d lines that answer nothing to its standard output; logs belong on standard error", mostJunk))
 }
 
 // deliver gives a line to whoever waits for it; false if nobody can.
@@ -170,13 +172,16 @@ func (r *run) deliver(text []byte) bool {
 	if a == nil {
 		return false
 	}
+	if len(text) > a.most {
+		answer = Answer{ID: answer.ID, Error: &Failure{Detail: "the adapter's answer is too long"}}
+	}
 	r.lastly.Store(int64(time.Since(r.began)))
 	a.answer <- answer
 	<-r.slots
 	return err == nil
 }
 
-var errLong = fmt.Errorf("it wrote a line of more than %d bytes", mostLine)
+var errLong = fmt.Errorf("it wrote a line of more than %d MiB", mostLine>>20)
 
 // readLine reads up to the end of a line, in bounded memory. The bytes are good until the next call.
 func readLine(from *bufio.Reader) ([]byte, error) {
@@ -227,15 +232,16 @@ func (r *run) watch() {
 	}
 }
 
-// complain reads standard error and logs it: a line at a time, shortened, veiled, and not too many.
+// complain reads standard error and logs it: a line at a time, shortened, veiled, and not too many. It reads no faster than a log
+// is written, so that a flood there makes its own program wait, and not the gateway.
 func (r *run) complain(from *os.File) {
 	defer func() { _ = from.Close() }()
-	lines := bufio.NewReaderSize(from, 4<<10)
+	lines := bufio.NewReaderSize(&gulps{from: from, dead: r.dead}, 4<<10)
 	var since time.Time
 	told, dropped := 0, 0
 	for {
 		text, err := lines.ReadSlice('\n')
-		said := string(bytes.TrimSpace(text[:min(len(text), mostStderr)]))
+		said, cut := string(bytes.TrimSpace(text[:min(len(text), mostStderr)])), len(text) > mostStderr
 		for errors.Is(err, bufio.ErrBufferFull) {
 			_, err = lines.ReadSlice('\n')
 		}
@@ -251,12 +257,37 @@ func (r *run) complain(from *os.File) {
 			dropped++
 		default:
 			told++
-			r.program.log.Info("an adapter says", "channel", r.program.channel, "line", r.program.veil.over(said))
+			if said = r.program.veil.over(said); cut { // it may end within what is withheld
+				said = short(said, max(0, len(said)-pieceSize))
+			}
+			r.program.log.Info("an adapter says", "channel", r.program.channel, "line", said)
 		}
 		if err != nil {
 			return
 		}
 	}
+}
+
+// gulps reads stderrGulp bytes at a time and rests after each.
+type gulps struct {
+	from io.Reader
+	dead <-chan struct{} // what is left then is read at once
+	had  int
+}
+
+func (g *gulps) Read(b []byte) (int, error) {
+	if g.had >= stderrGulp {
+		g.had = 0
+		rest := time.NewTimer(stderrRest)
+		defer rest.Stop()
+		select {
+		case <-rest.C:
+		case <-g.dead:
+		}
+	}
+	n, err := g.from.Read(b)
+	g.had += n
+	return n, err
 }
 
 // end says that nothing will be answered any more, and kills the program with all that it started.

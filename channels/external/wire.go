@@ -44,7 +44,7 @@ func (p *post) Exchange(ctx context.Context, do string, with any) (Answer, error
 	}
 	req.Header.Set("Content-Type", "application/json")
 	p.signer.Sign(req.Header, id, p.now(), body)
-	resp, err := p.sender.Do(req)
+	resp, err := p.sender.WithMaxBody(int64(mostOf(do))).Do(req)
 	if resp == nil {
 		return Answer{}, err
 	}

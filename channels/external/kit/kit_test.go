@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 const (
 	secret      = channels.Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	description = `{"protocol":1,"name":"Test","kind":"testchat","address":{"pattern":"[a-z]+@[a-z.]+","example":"anna@chat.example"},
-		"text":{"markup":"html","limit":1000,"parts":3},"receipts":"delivered","receipt_within_seconds":60,"inbound":true,"events":"push","find":true,
+		"text":{"markup":"html","limit":1000,"parts":3,"subject":true,"calendar":true},"receipts":"delivered","receipt_within_seconds":60,"inbound":true,"events":"push","catch_up":true,"find":true,
 		"dedupe_seconds":3600,"longest_attempt_seconds":2,"concurrent":8,"test":{"people":["a@chat.example","b@chat.example"]},"of_later":{"x":1}}`
 )
 
@@ -97,7 +97,7 @@ func TestABadAdapterIsCaught(t *testing.T) {
 		{"sends twice", "keys", byPipe}, {"same id", "send", byPipe}, {"finds all", "look-up", byPipe}, {"forgets", "events", byPipe},
 		{"takes all", "over-long text", byPipe}, {"torn", "send", byPipe}, {"ignores what it does not know", "later versions", byPipe},
 		{"dies of nonsense", "nonsense", byPipe}, {"chatter", "clean output", byPipe}, {"stays", "end", byPipe}, {"sends twice", "crash in mid-send", byPipe},
-		{"trusts all", "forgery", byPost}, {"takes old", "forgery", byPost}, {"posts once", "posted events", byPost}, {"torn", "concurrency", byPost},
+		{"forgets", "catching up", byPipe}, {"refuses files", "subject and file", byPipe}, {"trusts all", "forgery", byPost}, {"takes old", "forgery", byPost}, {"posts once", "posted events", byPost}, {"torn", "concurrency", byPost},
 	} {
 		t.Run(c.bad+"/"+c.check, func(t *testing.T) {
 			t.Parallel()
@@ -135,14 +135,14 @@ func TestThereIsNothingToCheck(t *testing.T) {
 
 // TestEveryMarkup holds what is composed for adapters against what holds for every channel.
 func TestEveryMarkup(t *testing.T) {
-	for _, markup := range []string{external.Plain, external.HTML, external.TextMessage} {
+	for _, markup := range []string{external.Plain, external.HTML, external.Markdown, external.TextMessage} {
 		var d described
 		if err := json.Unmarshal([]byte(strings.Replace(description, `"limit":1000`, `"limit":20000`, 1)), &d); err != nil {
 			t.Fatal(err)
 		}
 		d.Text.Markup = markup
 		if markup == external.TextMessage {
-			d.Text.Parts, d.Text.Unit = 1, "utf-16"
+			d.Text = external.TextForm{Markup: markup, Limit: d.Text.Limit, Unit: "utf-16"}
 		}
 		k := &kit{described: d}
 		for _, c := range channeltest.Checks(k.subject()) {

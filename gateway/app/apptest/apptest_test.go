@@ -1,6 +1,7 @@
 package apptest_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -11,6 +12,13 @@ import (
 var shared = apptest.NewShared()
 
 func TestMain(m *testing.M) {
+	if folder, asked := os.LookupEnv(envStray); asked {
+		if err := runStray(folder); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	apptest.Main(func() int {
 		defer shared.Close()
 		return m.Run()

@@ -115,39 +115,17 @@ func (w *World) Audit(group string, broadcast gateway.ID, people []Person, text 
 	}
 	g, err := ledger.Group(ctx, group)
 	check(err)
-	members := map[gateway.ID]string{} // → ref
-	for after := (gateway.ID{}); ; {
-		page, err := ledger.Members(ctx, g.ID, after, 500)
-		check(err)
-		for _, m := range page {
-			members[m.ID] = m.Ref.Reveal()
-		}
-		if len(page) == 0 {
-			break
-		}
-		after = page[len(page)-1].ID
+	members, deliveries, twice, err := fates(ctx, ledger, g.ID, broadcast)
+	check(err)
+	for _, ref := range twice {
+		account.fault("%s has two deliveries", ref)
 	}
-	account.Members = len(members)
-	deliveries := map[string]gateway.Delivery{} // by ref
-	for after := (gateway.ID{}); ; {
-		page, err := ledger.Deliveries(ctx, gateway.DeliveryFilter{Group: g.ID, Broadcast: broadcast, After: after, Limit: 1000})
-		check(err)
-		for _, d := range page {
-			ref := members[d.MemberID]
-			if _, twice := deliveries[ref]; twice {
-				account.fault("%s has two deliveries", ref)
-			}
-			deliveries[ref] = d
-			account.Deliveries++
-			account.States[stateOf(d.State, d.Reason)]++
-			if d.State == gateway.DeliveryInDoubt {
-				account.InDoubt++
-			}
+	account.Members, account.Deliveries = members, len(deliveries)+len(twice)
+	for _, d := range deliveries {
+		account.States[stateOf(d.State, d.Reason)]++
+		if d.State == gateway.DeliveryInDoubt {
+			account.InDoubt++
 		}
-		if len(page) == 0 {
-			break
-		}
-		after = page[len(page)-1].ID
 	}
 	for _, p := range people {
 		d, ok := deliveries[p.Ref]
@@ -186,4 +164,58 @@ func (w *World) Audit(group string, broadcast gateway.ID, people []Person, text 
 		account.fault("the counts say %v, a recount says %v", counted, account.States)
 	}
 	return account
+}
+
+// Fates gives the deliveries of one broadcast by the references of members, of a gateway that has stopped.
+func (w *World) Fates(group string, broadcast gateway.ID) map[string]gateway.Delivery {
+	w.T.Helper()
+	ctx := context.Background()
+	ledger := w.ledger()
+	defer ledger.Close()
+	g, err := ledger.Group(ctx, group)
+	if err != nil {
+		w.T.Fatalf("auditing: %v", err)
+	}
+	_, deliveries, twice, err := fates(ctx, ledger, g.ID, broadcast)
+	if err != nil || len(twice) > 0 {
+		w.T.Fatalf("auditing: %v; %d have two deliveries", err, len(twice))
+	}
+	return deliveries
+}
+
+// fates reads the deliveries of a broadcast by the references of members, and names those who have another.
+func fates(ctx context.Context, ledger store.Store, group, broadcast gateway.ID) (members int, deliveries map[string]gateway.Delivery, twice []string, err error) {
+	refs := map[gateway.ID]string{}
+	for after := (gateway.ID{}); ; {
+		page, err := ledger.Members(ctx, group, after, 500)
+		if err != nil {
+			return 0, nil, nil, err
+		}
+		for _, m := range page {
+			refs[m.ID] = m.Ref.Reveal()
+		}
+		if len(page) == 0 {
+			break
+		}
+		after = page[len(page)-1].ID
+	}
+	deliveries = map[string]gateway.Delivery{}
+	for after := (gateway.ID{}); ; {
+		page, err := ledger.Deliveries(ctx, gateway.DeliveryFilter{Group: group, Broadcast: broadcast, After: after, Limit: 1000})
+		if err != nil {
+			return 0, nil, nil, err
+		}
+		for _, d := range page {
+			ref := refs[d.MemberID]
+			if _, again := deliveries[ref]; again {
+				twice = append(twice, ref)
+				continue
+			}
+			deliveries[ref] = d
+		}
+		if len(page) == 0 {
+			return len(refs), deliveries, twice, nil
+		}
+		after = page[len(page)-1].ID
+	}
 }

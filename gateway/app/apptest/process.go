@@ -46,7 +46,7 @@ func (w *World) launch(roles, kill string) (p *Process, ready bool) {
 	p = &Process{T: w.T, Roles: roles, URL: w.URL, w: w, ended: make(chan struct{})}
 	place := ""
 	if w.front != nil {
-		place = freeAddress(w.T)
+		place = FreeAddress(w.T)
 		p.URL = "http://" + place
 	}
 	p.cmd = w.command(roles, kill, place)

@@ -11,7 +11,8 @@ import (
 )
 
 // TestFailingAdapterIsReplaced: a group's own adapter is where no group's channel may go. The channel is paused, and its owner
-// reads over another channel that it does not work. Another channel takes its place, and the report reaches everybody once.
+// reads over another channel that it does not work. Another channel takes its place, the gateway is killed, and the report
+// reaches everybody once.
 func TestFailingAdapterIsReplaced(t *testing.T) {
 	t.Parallel()
 	const many = 20
@@ -37,8 +38,13 @@ func TestFailingAdapterIsReplaced(t *testing.T) {
 	if err := w.API.ReplaceChannel(ctx, "harbour", view(w).ID, "sms-new"); err != nil {
 		t.Fatal(err)
 	}
+	w.Kill()
+	w.Start()
 	w.Settled(30*time.Second, "harbour", report)
 	if n := w.Counts("harbour", report)["delivered"]; n != many {
 		t.Errorf("the report reached %d of %d: %v", n, many, w.Counts("harbour", report))
+	}
+	if s := w.Box.Stats(); s.Duplicates > 0 || s.SameAttempt > 0 {
+		t.Errorf("the provider kept %d duplicates", s.Duplicates)
 	}
 }

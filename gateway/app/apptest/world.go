@@ -39,6 +39,7 @@ type Options struct {
 	Sandbox sandbox.Options // OpenChats is set always
 	Polled  bool            // without a public URL: the gateway asks for receipts and replies
 	More    string          // lines of the operator's file
+	Beside  string          // entries of its list of channels, beside those of text messages and of Telegram
 	Storage *Storage        // the profile scaled; nil: alone
 }
 
@@ -73,7 +74,7 @@ func New(t testing.TB, o Options) *World {
 	w := &World{T: t, Box: sandbox.New(o.Sandbox), Dir: t.TempDir(), Senders: o.Senders, storage: o.Storage}
 	server := httptest.NewServer(w.Box.Handler())
 	w.Wall = server.URL
-	address := freeAddress(t)
+	address := FreeAddress(t)
 	w.URL = "http://" + address
 	if o.Storage != nil {
 		w.front = newFront(t)
@@ -108,9 +109,9 @@ func New(t testing.TB, o Options) *World {
 	return w
 }
 
-// freeAddress finds a port below those that the system gives to outgoing connections, so that nobody takes it while
+// FreeAddress finds a port on this machine below those that the system gives to outgoing connections, so that nobody takes it while
 // the gateway is dead.
-func freeAddress(t testing.TB) string {
+func FreeAddress(t testing.TB) string {
 	for range 100 {
 		listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(20_000+mathrand.IntN(12_000)))
 		if err == nil {
@@ -159,7 +160,7 @@ channels:
     adapter: telegram
     senders: %d
     options: {token: {file: telegram}, webhook_secret: {file: hook}, per_second: 1000, base_url: %q}
-`, address, public, storage, o.More, w.Senders, Account, Number, o.Rate, w.Wall, w.Senders, w.Wall))
+%s`, address, public, storage, o.More, w.Senders, Account, Number, o.Rate, w.Wall, w.Senders, w.Wall, o.Beside))
 }
 
 func (w *World) write(name, text string) {

@@ -130,7 +130,7 @@ func read(r gateway.Rendering) (t *text) {
 			return t
 		}
 		t.parts[i].Cost = max(1, t.parts[i].Cost)
-		t.holes = t.holes || content.HasHole(t.parts[i].Text+t.parts[i].HTML)
+		t.holes = t.holes || content.HasHole(t.parts[i].Text+t.parts[i].HTML+t.parts[i].Subject)
 		t.cost[i] = t.cost[i+1] + t.parts[i].Cost
 	}
 	if len(r.Parts) == 0 {

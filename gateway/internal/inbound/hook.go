@@ -25,7 +25,7 @@ const hookTime = 5 * time.Second
 const replyTime = 3 * time.Second
 
 // ServeHTTP takes the webhook of the channel that the path's wildcard "channel" names. It answers 200 once everything is
-// stored or spooled, 503 if the provider is to call again, 403 to a forgery and 404 for a channel that is not there, the last two
+// stored or spooled, 503 or 429 if the provider is to call again, 403 to a forgery and 404 for a channel that is not there, the last two
 // without a word that helps anybody who tries. Whoever serves it may have set X-Request-Id; the log names that.
 func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := w.Header().Get("X-Request-Id")
@@ -52,6 +52,11 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.Count(ch.ID, HeardForgery)
 		e.Log.Debug("a webhook was refused", "request", id, "channel", ch.ID, "error", err)
 		http.Error(w, "forbidden", http.StatusForbidden)
+		return
+	case errors.Is(err, channels.ErrBusy):
+		e.Count(ch.ID, HeardFailure)
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "too many; call again", http.StatusTooManyRequests)
 		return
 	case err != nil:
 		e.Count(ch.ID, HeardNonsense)

@@ -19,7 +19,7 @@ const description = {
   name: "examplechat",
   kind: "examplechat",
   address: { pattern: "[a-z0-9._-]+", example: "anna", lower: true },
-  text: { markup: "plain", limit, unit: "characters" },
+  text: { markup: "markdown", limit, unit: "characters", subject: true, calendar: true }, // or only markup: "plain"
   find: true,
   dedupe_seconds: 86400,
   longest_attempt_seconds: 20,
@@ -44,7 +44,7 @@ export class Adapter {
 
   /** Hands one message to the provider and gives its id there. Make one attempt. This provider collects files from out/. */
   async deliver(message, name) {
-    write(join(this.out, `${name}.json`), JSON.stringify({ to: message.to, text: message.text }));
+    write(join(this.out, `${name}.json`), JSON.stringify({ to: message.to, subject: message.subject, text: message.text, calendar: message.calendar }));
     return name;
   }
 

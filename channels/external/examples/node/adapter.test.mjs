@@ -17,6 +17,13 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(folder, { recursive: true }));
 
+test("subject and calendar are delivered", async () => {
+  await ask("send", { ...message, subject: "Meeting", calendar: "BEGIN:VCALENDAR" });
+  const [file] = fs.readdirSync(join(folder, "out"));
+  const { subject, calendar } = JSON.parse(fs.readFileSync(join(folder, "out", file)));
+  assert.deepEqual([subject, calendar], ["Meeting", "BEGIN:VCALENDAR"]);
+});
+
 test("a message is delivered once", async () => {
   const first = await ask("send", message);
   assert.deepEqual(await ask("send", message), first);

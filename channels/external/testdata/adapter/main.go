@@ -37,6 +37,8 @@ type message struct {
 	Text    string `json:"text"`
 	Since   string `json:"since,omitempty"`
 	ID      string `json:"id,omitempty"`
+
+	Calendar string `json:"calendar,omitempty"`
 }
 
 type adapter struct {
@@ -60,8 +62,15 @@ func main() {
 	description := flag.String("description", "", "what describe answers")
 	bad := flag.String("bad", "", "a way to break the protocol")
 	post := flag.String("post", "", "the provider: where every message is posted")
+	swallow := flag.Bool("swallow", false, "be a provider that takes everything")
 	slow := flag.Duration("slow", 0, "time before the first answer")
 	flag.Parse()
+	if *swallow {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		must(err)
+		fmt.Println("http://" + l.Addr().String() + "/")
+		must(http.Serve(l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })))
+	}
 	time.Sleep(*slow)
 	a := &adapter{bad: *bad, secret: *secret, provider: *post}
 	a.client.Transport = &http.Transport{MaxIdleConnsPerHost: 256}
@@ -81,6 +90,13 @@ func main() {
 		must(err)
 		fmt.Println("http://" + l.Addr().String() + "/")
 		must(http.Serve(l, http.HandlerFunc(a.http)))
+	}
+	if a.bad == "floods" {
+		go func() {
+			for line := bytes.Repeat([]byte("a log without end "), 100); ; {
+				_, _ = os.Stderr.Write(append(line, '\n'))
+			}
+		}()
 	}
 	a.pipes()
 }
@@ -108,14 +124,14 @@ func (a *adapter) pipes() {
 			}
 			return
 		}
-		go func() {
-			var r request
-			if json.Unmarshal(line, &r) != nil {
-				if a.bad == "dies of nonsense" {
-					os.Exit(3)
-				}
-				return
+		var r request
+		if json.Unmarshal(line, &r) != nil {
+			if a.bad == "dies of nonsense" {
+				os.Exit(3)
 			}
+			continue
+		}
+		go func() {
 			if a.bad == "chatter" {
 				say([]byte("got a request"))
 			}
@@ -131,11 +147,13 @@ func (a *adapter) answer(r request, say func([]byte)) []byte {
 	if ok == nil && failure == nil {
 		return nil
 	}
-	answer := object{"id": r.ID}
-	if failure != nil {
-		answer["error"] = failure
-	} else {
-		answer["ok"] = ok
+	answer := struct {
+		ID    string `json:"id"`
+		OK    object `json:"ok,omitzero"`
+		Error object `json:"error,omitzero"`
+	}{r.ID, ok, failure}
+	if a.bad == "verbose" && r.Do == "send" {
+		answer.OK["more"] = strings.Repeat("x", 64<<10)
 	}
 	b, _ := json.Marshal(answer)
 	if a.bad == "torn" && r.Do == "send" {
@@ -173,14 +191,18 @@ func (a *adapter) do(r request, say func([]byte)) (ok, failure object) {
 	case "events":
 		var q struct {
 			After string `json:"after"`
+			Since string `json:"since"`
 		}
 		_ = json.Unmarshal(r.With, &q)
+		if a.bad == "floods" { // as many as a line holds
+			return object{"events": make([]object, 200_000), "next": "1"}, nil
+		}
 		n, _ := strconv.Atoi(q.After)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		n = min(n, len(a.events))
 		events := a.events[n:min(len(a.events), n+100)]
-		if a.bad == "forgets" {
+		if a.bad == "forgets" && q.Since == "" {
 			a.events = nil
 		}
 		return object{"events": append([]object{}, events...), "next": strconv.Itoa(n + len(events))}, nil
@@ -193,6 +215,8 @@ func (a *adapter) do(r request, say func([]byte)) (ok, failure object) {
 
 func (a *adapter) send(m message, say func([]byte)) (ok, failure object) {
 	switch {
+	case m.Calendar != "" && a.bad == "refuses files":
+		return nil, object{"class": "permanent", "scope": "content", "detail": "files are not taken"}
 	case strings.Contains(m.Text, "#crash-before"):
 		os.Exit(4)
 	case strings.Contains(m.Text, "#refuse"):
