@@ -16,7 +16,9 @@ const (
 	Twilio     = "twilio"
 	Telegram   = "telegram"
 	Mattermost = "mattermost"
-	Mail       = "email" // SMTP and IMAP; see ServeMail
+	Mail       = "email"   // SMTP and IMAP; see ServeMail
+	Voice      = "voice"   // calls through Twilio
+	Android    = "android" // the app SMS Gateway for Android
 )
 
 // The kinds of address that people have here. They equal the kinds of contact point of the adapters.
@@ -25,6 +27,7 @@ const (
 	KindTelegram   = "telegram"
 	KindMattermost = "mattermost"
 	KindEmail      = "email"
+	KindVoice      = "voice" // a telephone that is called
 )
 
 // Options says how a sandbox behaves. The zero value is a sandbox that takes every credential on its first use.
@@ -65,6 +68,7 @@ type Sandbox struct {
 	handler http.Handler
 
 	accounts  sync.Map // Twilio account SID → *account
+	handsets  sync.Map // user of an Android phone → *handset
 	bots      sync.Map // Telegram bot id → *bot
 	teamBots  sync.Map // token → *teamBot
 	usernames sync.Map // of Mattermost → *phone
