@@ -160,7 +160,7 @@ func made(t *testing.T, url, hook, more string) *Adapter {
 // stays a name. A language without a voice is refused, unless the channel names one.
 func TestWhatIsSpoken(t *testing.T) {
 	const hook = "https://c.example/hooks/v"
-	a := made(t, "http://127.0.0.1:1", hook, `,"voices":{"uk":"uk-UA Google.uk-UA-Standard-A"}`)
+	a := made(t, "http://127.0.0.1:1", hook, `,"voices":{"cs":"cs-CZ Google.cs-CZ-Standard-A"}`)
 	read := func(locale string) (instructions, error) {
 		parts, err := a.Compose(content.Document{Locale: locale, Short: `Ana & <Say>Bo</Say>: come.`, Buttons: answers})
 		if err != nil {
@@ -174,7 +174,7 @@ func TestWhatIsSpoken(t *testing.T) {
 		return in, nil
 	}
 	for locale, want := range map[string]speech{"de": {"de-DE", "Polly.Marlene"}, "de-AT": {"de-DE", "Polly.Marlene"}, "pt-BR": {"pt-BR", "Polly.Camila"}, "ar-u-nu-latn": {"arb", "Polly.Zeina"}, "zh-Hans": {"zh-CN", "Polly.Zhiyu"},
-		"uk": {"uk-UA", "Google.uk-UA-Standard-A"}, "": {"en-US", "Polly.Joanna"}} {
+		"uk": {"uk-UA", "Google.uk-UA-Standard-A"}, "cs": {"cs-CZ", "Google.cs-CZ-Standard-A"}, "": {"en-US", "Polly.Joanna"}} {
 		in, err := read(locale)
 		if err != nil {
 			t.Errorf("%s: %v", locale, err)
