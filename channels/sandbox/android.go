@@ -104,16 +104,8 @@ func (s *Sandbox) handsetBy(r *http.Request) *handset {
 	return h
 }
 
-func androidJSON(status int, v any) reply {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return reply{status: http.StatusInternalServerError}
-	}
-	return reply{status: status, body: b}
-}
-
 func androidError(status int, text string) reply {
-	return androidJSON(status, map[string]string{"message": text})
+	return jsonReply(status, map[string]string{"message": text})
 }
 
 // android is the error that a fault answers with; false if it gives none of the app's own.
@@ -188,7 +180,7 @@ func (s *Sandbox) androidSend(w http.ResponseWriter, r *http.Request, h *handset
 	case !fails && again:
 		out = androidError(409, "Message with ID "+m.ID+" already exists")
 	case !fails:
-		out = androidJSON(202, map[string]any{"id": m.ID, "state": "Pending", "recipients": []any{map[string]string{"phoneNumber": m.to(), "state": "Pending"}}})
+		out = jsonReply(202, map[string]any{"id": m.ID, "state": "Pending", "recipients": []any{map[string]string{"phoneNumber": m.to(), "state": "Pending"}}})
 	}
 	if bad == nil && !again && (!spoilt || f.Kept) {
 		s.keepAndroid(h, &m, f.label(out.status))
@@ -258,11 +250,11 @@ func (h *handset) look(r *http.Request, path string, body []byte) reply {
 		h.mu.Lock()
 		h.hooks[in.Event] = in.URL
 		h.mu.Unlock()
-		return androidJSON(201, in)
+		return jsonReply(201, in)
 	case r.Method != http.MethodGet:
 		return androidError(405, "Method not allowed")
 	case path == "/messages":
-		return androidJSON(200, []any{})
+		return jsonReply(200, []any{})
 	case path == "/inbox":
 		return h.list(r)
 	case under:
@@ -270,7 +262,7 @@ func (h *handset) look(r *http.Request, path string, body []byte) reply {
 		rec := h.s.journal.get(uint64(h.byID[id]))
 		h.mu.Unlock()
 		if rec != nil {
-			return androidJSON(200, map[string]any{"id": id, "state": androidStates[rec.status0()], "recipients": []any{map[string]string{"phoneNumber": rec.to, "state": androidStates[rec.status0()]}}})
+			return jsonReply(200, map[string]any{"id": id, "state": androidStates[rec.status0()], "recipients": []any{map[string]string{"phoneNumber": rec.to, "state": androidStates[rec.status0()]}}})
 		}
 	}
 	return androidError(404, "Not found")
@@ -297,7 +289,7 @@ func (h *handset) list(r *http.Request) reply {
 			list = append(list, map[string]any{"id": "text:" + strconv.Itoa(int(hash(rec.seq))), "sender": rec.from.Value(), "contentPreview": rec.text.Value(), "createdAt": at})
 		}
 	}
-	return androidJSON(200, list[min(offset, len(list)):])
+	return jsonReply(200, list[min(offset, len(list)):])
 }
 
 // handsetFor is the Android phone that a reply goes to: the one named, or the one that wrote last. Nil: there is none.

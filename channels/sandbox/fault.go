@@ -58,7 +58,7 @@ const (
 type Fault struct {
 	ID         string        // given by Script
 	Kind       FaultKind     //
-	Provider   string        // Twilio, Telegram, Mattermost, Mail, Voice, Android or empty
+	Provider   string        // Twilio, Telegram, Mattermost, Mail, Voice, Android, Matrix or empty
 	Credential string        // account SID, bot id or user of the mail server
 	Address    string        // number, chat id, account id, channel or mail address of the message
 	On         string        // OnSend (also when empty), OnRead or OnAll
@@ -147,9 +147,9 @@ func (f Fault) check() error {
 		bad("kind: %q is not known; see docs/sandbox.md", f.Kind)
 	}
 	switch f.Provider {
-	case "", Twilio, Telegram, Mattermost, Mail, Voice, Android:
+	case "", Twilio, Telegram, Mattermost, Mail, Voice, Android, Matrix:
 	default:
-		bad("provider: %q is none of %q, %q, %q, %q, %q and %q", f.Provider, Twilio, Telegram, Mattermost, Mail, Voice, Android)
+		bad("provider: %q is none of %q, %q, %q, %q, %q, %q and %q", f.Provider, Twilio, Telegram, Mattermost, Mail, Voice, Android, Matrix)
 	}
 	switch f.Stage {
 	case "", StageConnect, StageHello, StageAuth, StageMail, StageRcpt, StageData:
@@ -322,6 +322,8 @@ func (f Fault) Words() string {
 		b.WriteString("Mattermost")
 	case Mail:
 		b.WriteString("Mail")
+	case Matrix:
+		b.WriteString("Matrix")
 	case Voice:
 		b.WriteString("Calls (Twilio)")
 	case Android:

@@ -10,7 +10,7 @@ import (
 )
 
 // Phone is a person's end of one channel: a telephone (KindSMS, or KindVoice where it is called), a Telegram chat (KindTelegram), a
-// Mattermost account or channel (KindMattermost), or a mailbox (KindEmail).
+// Mattermost account or channel (KindMattermost), a room of Matrix (KindMatrix), or a mailbox (KindEmail).
 type Phone struct {
 	Kind     string   `json:"kind"`
 	Address  string   `json:"address"`            // E.164 number, chat id, account id, "channel:" and the channel's id, or mail address
@@ -44,7 +44,7 @@ type phone struct {
 	chat     *chat           // of Telegram chats
 	username string          // of Mattermost accounts
 	members  map[string]bool // bots that are in the Mattermost channel; "*" for all
-	gone     bool            // the Mattermost account is deactivated, or the channel archived
+	gone     bool            // the Mattermost account is deactivated, the channel archived, or the room encrypted
 }
 
 const phoneShards = 64
@@ -162,6 +162,10 @@ func (p Phone) check() error {
 		if !e164(p.Address) {
 			return fmt.Errorf("%w: a number is + and 7 to 15 digits, as in +12025550123", errAddress)
 		}
+	case KindMatrix:
+		if !matrixRoom(p.Address) {
+			return fmt.Errorf("%w: a room has an id that begins with !", errAddress)
+		}
 	case KindTelegram:
 		if id, err := strconv.ParseInt(p.Address, 10, 64); err != nil || id == 0 || strconv.FormatInt(id, 10) != p.Address {
 			return fmt.Errorf("%w: a chat id is a whole number other than zero", errAddress)
@@ -175,7 +179,7 @@ func (p Phone) check() error {
 			return fmt.Errorf("%w: a mail address is name@domain", errAddress)
 		}
 	default:
-		return fmt.Errorf("kind %q is not known; use %q, %q, %q, %q or %q", p.Kind, KindSMS, KindTelegram, KindMattermost, KindEmail, KindVoice)
+		return fmt.Errorf("kind %q is not known; use %q, %q, %q, %q, %q or %q", p.Kind, KindSMS, KindTelegram, KindMattermost, KindEmail, KindVoice, KindMatrix)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ type Reply struct {
 	Text    string `json:"text,omitempty"`    // a text that she sends
 	Press   string `json:"press,omitempty"`   // data (Telegram) or id (Mattermost) of a button, or key (calls), that she presses
 	Message int64  `json:"message,omitempty"` // the message whose button it is; zero: the newest that has it
-	Block   bool   `json:"block,omitempty"`   // she blocks the bot (Telegram); the account is deactivated, or the channel archived (Mattermost)
+	Block   bool   `json:"block,omitempty"`   // she blocks the bot (Telegram); the account is deactivated, the channel archived (Mattermost), or the room encrypted (Matrix)
 	Unblock bool   `json:"unblock,omitempty"` // she starts the bot again (Telegram); the account or channel is there again (Mattermost)
 	Leave   bool   `json:"leave,omitempty"`   // she presses "unsubscribe" (mail)
 }
@@ -50,6 +50,8 @@ func (s *Sandbox) Reply(r Reply) (uint64, error) {
 		return s.replyTelegram(r)
 	case r.Kind == KindMattermost:
 		return s.replyTeam(r)
+	case r.Kind == KindMatrix:
+		return s.replyMatrix(r)
 	case r.Kind == KindVoice:
 		return s.replyCall(r)
 	}
