@@ -25,7 +25,7 @@ type rule struct {
 	Reason string
 }
 
-var adapters = []string{"channels/sms", "channels/telegram", "channels/mattermost", "channels/email", "channels/webhook", "channels/androidsms", "channels/matrix", "channels/ntfy", "channels/mastodon", "channels/signal", "channels/voice", "channels/external"}
+var adapters = []string{"channels/sms", "channels/telegram", "channels/mattermost", "channels/email", "channels/webhook", "channels/androidsms", "channels/matrix", "channels/ntfy", "channels/mastodon", "channels/signal", "channels/voice", "channels/shoutrrr", "channels/external"}
 
 // The rows follow the design's section 5; a row changes by a decision record in docs/adr.
 var rules = []rule{
@@ -51,6 +51,7 @@ var rules = []rule{
 	{"channels/mastodon", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/signal", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/voice", adapterMay, "an adapter never sees members, settings files or another adapter"},
+	{"channels/shoutrrr", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/external", adapterMay, "an adapter never sees members, settings files or another adapter"},
 	{"channels/external/kit", []string{"channels", "channels/external", "channels/channeltest", "channels/httpsend", "channels/sandbox"}, "what is asked of a program that is to be an adapter; a plain library that a command can run"},
 	{"channels/builtin", append([]string{"channels"}, adapters...), "the explicit list of adapters"},
@@ -106,6 +107,7 @@ var drivers = map[string][]string{
 	"github.com/emersion/go-imap":                     {"channels/email", "channels/sandbox"},
 	"github.com/emersion/go-smtp":                     {"channels/sandbox"},
 	"github.com/emersion/go-ical":                     {"scheduler/calendar"}, // Decode only: its recurrences lose dates
+	"github.com/nicholas-fedor/shoutrrr":              {"channels/shoutrrr"},  // it sends as it likes: docs/adr/0068
 	"github.com/robfig/cron/v3":                       {"scheduler"},          // its Next puts runs on the wrong day: syntax only
 	"github.com/teambition/rrule-go":                  {"scheduler/recur"},    // never ends on some rules, and knows no gaps
 	"testing":                                         {"gateway/app/apptest", "gateway/internal/servers", "gateway/internal/store/storetest", "gateway/internal/store/blank", "gateway/internal/queue/queuetest"},

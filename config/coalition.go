@@ -143,6 +143,8 @@ type GroupChannel struct {
 	Senders int     `yaml:"senders" min:"1" max:"1000" doc:"how many messages it sends at once; absent: the adapter's default"`
 	Trip    Trip    `yaml:"trip" doc:"how many refusals for the channel's own sake hold its reports and reminders"`
 	Options Section `yaml:"options" doc:"the adapter's own section; secrets by reference, read where apply runs; absent: a channel that exists keeps its own"`
+
+	Unchecked bool `yaml:"unchecked" doc:"keep it, paused until a check passes, although its provider cannot be asked when it is applied"`
 }
 
 func (c *GroupChannel) adapted() (string, *Section, bool) { return c.Adapter, &c.Options, true }

@@ -48,6 +48,8 @@ type DocumentChannel struct {
 	Senders int             `json:"senders,omitempty"`
 	Trip    Trip            `json:"trip,omitzero"`
 	Options json.RawMessage `json:"options,omitempty"` // with secrets in clear
+
+	Unchecked bool `json:"unchecked,omitempty"` // keep it, paused, although its provider cannot be asked
 }
 
 // DocumentCalendar is a calendar of a Document. Without an address, one that exists keeps what it has.

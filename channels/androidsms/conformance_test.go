@@ -1,7 +1,6 @@
 package androidsms
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,12 +9,12 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/channeltest"
+	"github.com/carillon-gateway/carillon/channels/sandbox"
 )
 
 const (
@@ -23,106 +22,10 @@ const (
 	signingKey = "kit-signing-key-of-the-phone"
 )
 
-// handset is a phone with the app: it keeps messages by id, calls the webhooks that are registered, and has an inbox.
-type handset struct {
-	*channeltest.Fake
-	mu    sync.Mutex
-	hooks map[string]string // event → URL
-	inbox []entry
-}
-
-func newHandset() (*handset, func(), error) {
-	h := &handset{hooks: map[string]string{}}
-	var stop func()
-	var err error
-	h.Fake, stop, err = channeltest.NewFake(channeltest.Wire{
-		Message: func(r *http.Request, body []byte) (channeltest.Said, bool) {
-			var m outgoing
-			if r.Method != http.MethodPost || r.URL.Path != "/messages" || json.Unmarshal(body, &m) != nil || len(m.Numbers) != 1 {
-				return channeltest.Said{}, false
-			}
-			return channeltest.Said{To: m.Numbers[0], Text: m.Text["text"], Key: m.ID}, true
-		},
-		Answer: h.answer,
-		Refuse: func(w http.ResponseWriter, status int, text string) {
-			say(w, status, map[string]string{"message": text})
-		},
-		Reply: h.reply,
-	})
-	return h, stop, err
-}
-
 func say(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
-}
-
-func (h *handset) answer(w http.ResponseWriter, r *http.Request, body []byte, kept *channeltest.Seen) {
-	if user, shown, ok := r.BasicAuth(); !ok || user != "sms" || shown != password {
-		say(w, http.StatusUnauthorized, map[string]string{"message": "no"})
-		return
-	}
-	switch {
-	case kept != nil && !kept.Kept:
-		say(w, http.StatusConflict, map[string]string{"message": "there is one with this id"})
-	case kept != nil:
-		say(w, http.StatusAccepted, map[string]string{"id": kept.Key, "state": "Pending"})
-		for _, event := range []string{"sms:sent", "sms:delivered"} {
-			h.tell(event, map[string]any{"messageId": kept.Key, "phoneNumber": kept.To, "recipient": kept.To})
-		}
-	case r.Method == http.MethodPost && r.URL.Path == "/webhooks":
-		var in map[string]string
-		_ = json.Unmarshal(body, &in)
-		h.mu.Lock()
-		h.hooks[in["event"]] = in["url"]
-		h.mu.Unlock()
-		say(w, http.StatusCreated, in)
-	case r.URL.Path == "/messages":
-		say(w, http.StatusOK, []state{})
-	case r.URL.Path == "/inbox":
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		say(w, http.StatusOK, h.inbox)
-	default:
-		for _, m := range h.Seen() {
-			if m.Kept && r.URL.Path == "/messages/"+m.Key {
-				say(w, http.StatusOK, map[string]any{"id": m.Key, "state": "Delivered"})
-				return
-			}
-		}
-		w.WriteHeader(http.StatusNotFound)
-	}
-}
-
-func (h *handset) reply(address, text string) error {
-	h.mu.Lock()
-	n := int32(-1000 - len(h.inbox)) // as hashes are: as often below zero as above
-	e := entry{ID: "text:" + strconv.Itoa(int(n)), Sender: address, Text: text, At: time.Now().Truncate(time.Millisecond)}
-	h.inbox = append(h.inbox, e)
-	h.mu.Unlock()
-	h.tell("sms:received", map[string]any{
-		"messageId": strconv.FormatUint(uint64(uint32(n)), 16), "sender": address, "phoneNumber": address, "message": text, "simNumber": 1,
-		"receivedAt": e.At.In(time.FixedZone("", 7*3600)).Format("2006-01-02T15:04:05.000Z07:00"),
-	})
-	return nil
-}
-
-// tell calls a webhook as the app does.
-func (h *handset) tell(event string, payload map[string]any) {
-	h.mu.Lock()
-	to := h.hooks[event]
-	h.mu.Unlock()
-	body, err := json.Marshal(map[string]any{"id": "w1", "event": event, "deviceId": "d1", "payload": payload})
-	if to == "" || err != nil {
-		return
-	}
-	req, err := http.NewRequest(http.MethodPost, to, bytes.NewReader(body))
-	if err != nil {
-		return
-	}
-	sign(req.Header, signingKey, time.Now(), body)
-	h.Call(req)
 }
 
 func sign(h http.Header, key string, at time.Time, body []byte) {
@@ -136,7 +39,7 @@ func sign(h http.Header, key string, at time.Time, body []byte) {
 func subject() channeltest.Subject {
 	build := func(key string) func(channeltest.Double, string) (channels.Adapter, error) {
 		return func(d channeltest.Double, hook string) (channels.Adapter, error) {
-			raw, err := json.Marshal(map[string]any{"base_url": d.URL(), "username": "sms", "password": password, "signing_key": key, "region": "US"})
+			raw, err := json.Marshal(map[string]any{"base_url": d.URL() + "/android", "username": "sms", "password": password, "signing_key": key, "region": "US"})
 			if err != nil {
 				return nil, err
 			}
@@ -145,8 +48,11 @@ func subject() channeltest.Subject {
 	}
 	return channeltest.Subject{
 		Start: func() (channeltest.Double, func(), error) {
-			h, stop, err := newHandset()
-			return h, stop, err
+			d, stop, err := channeltest.Sandbox(sandbox.Android, sandbox.KindSMS, "", sandbox.Options{Strict: true})
+			if err == nil {
+				d.Box.AndroidPhone(sandbox.AndroidPhone{User: "sms", Password: password, SigningKey: signingKey})
+			}
+			return d, stop, err
 		},
 		Make: build(signingKey), Stranger: build("another-signing-key"),
 		Valid:   map[string]channels.Address{"+12025550123": "+12025550123", "(202) 555-0123": "+12025550123", "+44 7700 900123": "+447700900123"},

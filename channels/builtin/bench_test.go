@@ -60,6 +60,7 @@ func adapters(b *testing.B) map[string]channels.Adapter {
 		"voice":      `{"account_sid":"AC00000000000000000000000000000000","auth_token":"00000000000000000000000000000000","from":"+12025550100"}`,
 		"webhook":    `{"url":"https://bridge.example.org","secret":"whsec_a2l0LXNlY3JldC1raXQtc2VjcmV0LWtpdC1zZWNyZXQt"}`,
 		"email":      `{"host":"127.0.0.1","port":2525,"tls":"none","from":"news@harbour.example","secret":"kit-secret-of-the-channel-x"}`,
+		"shoutrrr":   `{"url":"gotify://gotify.example.org/AkitTOKEN-4711x"}`,
 		"external":   `{"command":["/never/started"],"description":{"protocol":1,"kind":"chat","address":{"pattern":"[a-z]+","example":"anna"},"text":{"markup":"plain","limit":1000}}}`,
 	}
 	out := map[string]channels.Adapter{}

@@ -10,6 +10,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels/matrix"
 	"github.com/carillon-gateway/carillon/channels/mattermost"
 	"github.com/carillon-gateway/carillon/channels/ntfy"
+	"github.com/carillon-gateway/carillon/channels/shoutrrr"
 	"github.com/carillon-gateway/carillon/channels/signal"
 	"github.com/carillon-gateway/carillon/channels/sms"
 	"github.com/carillon-gateway/carillon/channels/telegram"
@@ -31,6 +32,7 @@ func All() []channels.Factory {
 		mastodon.Factory(),
 		signal.Factory(),
 		voice.Factory(),
+		shoutrrr.Factory(),
 		external.Factory(),
 	}
 }

@@ -68,6 +68,8 @@ type Subject struct {
 	Nameless bool
 	// Definite says that whatever the provider answers says whether it has the message: only silence and nonsense are doubt.
 	Definite bool
+	// Bodiless says that the provider's yes is a status without a body, of which nothing can come late.
+	Bodiless bool
 	// OptOut makes a person opt out at the provider, after which sending to her is Gone. Nil: people cannot.
 	OptOut func(d Double, address channels.Address) error
 	// Length measures a part as the provider does, in TextUnit; nil: its Text.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,7 +74,7 @@ func (p *probe) misdeeds() []misdeed {
 	if p.Definite {
 		failure = misdeed{"fails inside and says so", sandbox.Fault{Kind: sandbox.Failure, Status: 451, Text: quote}, channels.Temporary}
 	}
-	return []misdeed{
+	all := []misdeed{
 		{"hangs", sandbox.Fault{Kind: sandbox.Hang}, channels.Unknown},
 		{"hangs, message kept", sandbox.Fault{Kind: sandbox.Hang, Kept: true}, channels.Unknown},
 		{"drips", sandbox.Fault{Kind: sandbox.Drip, For: 100 * time.Millisecond}, channels.Unknown},
@@ -89,6 +90,10 @@ func (p *probe) misdeeds() []misdeed {
 		{"throttles for nonsense", sandbox.Fault{Kind: sandbox.Throttle, RetryAfter: "soon"}, channels.Throttled},
 		{"refuses the credentials", sandbox.Fault{Kind: sandbox.Unauthorized}, channels.Auth},
 	}
+	if p.Bodiless {
+		all = slices.DeleteFunc(all, func(m misdeed) bool { return m.fault.Kind == sandbox.Drip })
+	}
+	return all
 }
 
 func checkFaults(p *probe) {

@@ -7,16 +7,14 @@ import (
 	"io"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/net/html"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/channeltest"
+	"github.com/carillon-gateway/carillon/channels/sandbox"
 )
 
 const (
@@ -24,99 +22,19 @@ const (
 	self  = "@carillon:harbour.example"
 )
 
-// homeserver is a small one: it keeps what is said in rooms, and tells it by sync.
-type homeserver struct {
-	*channeltest.Fake
-	mu     sync.Mutex
-	said   []map[string]any // events of people, with their room under "room"
-	secret map[string]bool  // encrypted rooms
-	joined []string
-}
-
-func newHomeserver() (*homeserver, func(), error) {
-	h := &homeserver{secret: map[string]bool{}}
-	var stop func()
-	var err error
-	h.Fake, stop, err = channeltest.NewFake(channeltest.Wire{
-		Message: func(r *http.Request, body []byte) (channeltest.Said, bool) {
-			room, txn, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, root+"/rooms/"), "/send/m.room.message/")
-			var m struct {
-				Body string `json:"body"`
-			}
-			if !ok || r.Method != http.MethodPut || json.Unmarshal(body, &m) != nil {
-				return channeltest.Said{}, false
-			}
-			return channeltest.Said{To: room, Text: m.Body, Key: txn}, true
-		},
-		Answer: h.answer,
-		Refuse: func(w http.ResponseWriter, status int, text string) {
-			code := map[int]string{401: "M_UNKNOWN_TOKEN", 429: "M_LIMIT_EXCEEDED"}[status]
-			if code == "" {
-				code = "M_UNKNOWN"
-			}
-			say(w, status, map[string]string{"errcode": code, "error": text})
-		},
-		Reply: func(address, text string) error {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.said = append(h.said, map[string]any{
-				"room": address, "event_id": "$e" + strconv.Itoa(len(h.said)+1), "type": "m.room.message", "sender": "@anna:harbour.example",
-				"origin_server_ts": time.Now().UnixMilli(), "content": map[string]any{"msgtype": "m.text", "body": text},
-			})
-			return nil
-		},
-	})
-	return h, stop, err
+// newHomeserver starts a homeserver that knows the kit's account.
+func newHomeserver() (*channeltest.SandboxDouble, func(), error) {
+	d, stop, err := channeltest.Sandbox(sandbox.Matrix, sandbox.KindMatrix, "", sandbox.Options{Strict: true})
+	if err == nil {
+		d.Box.MatrixUser(sandbox.MatrixUser{Token: token, ID: self})
+	}
+	return d, stop, err
 }
 
 func say(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
-}
-
-func (h *homeserver) answer(w http.ResponseWriter, r *http.Request, _ []byte, kept *channeltest.Seen) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	path := strings.TrimPrefix(r.URL.Path, root)
-	switch {
-	case r.Header.Get("Authorization") != "Bearer "+token:
-		say(w, http.StatusUnauthorized, map[string]string{"errcode": "M_UNKNOWN_TOKEN"})
-	case kept != nil:
-		say(w, http.StatusOK, map[string]string{"event_id": "$" + kept.ID})
-	case path == "/account/whoami":
-		say(w, http.StatusOK, map[string]string{"user_id": self})
-	case strings.HasPrefix(path, "/directory/room/"):
-		say(w, http.StatusOK, map[string]string{"room_id": "!of-" + strings.TrimPrefix(path, "/directory/room/#")})
-	case strings.HasSuffix(path, "/state/m.room.encryption/"):
-		if h.secret[strings.TrimSuffix(strings.TrimPrefix(path, "/rooms/"), "/state/m.room.encryption/")] {
-			say(w, http.StatusOK, map[string]string{"algorithm": "m.megolm.v1.aes-sha2"})
-			return
-		}
-		say(w, http.StatusNotFound, map[string]string{"errcode": "M_NOT_FOUND"})
-	case path == "/sync":
-		from := 0
-		if since := r.URL.Query().Get("since"); since != "" {
-			from, _ = strconv.Atoi(strings.TrimPrefix(since, "s"))
-		}
-		rooms := map[string]any{}
-		for _, e := range h.said[from:] {
-			room := e["room"].(string)
-			timeline, _ := rooms[room].(map[string]any)
-			if timeline == nil {
-				timeline = map[string]any{"timeline": map[string]any{"events": []any{}}}
-				rooms[room] = timeline
-			}
-			inner := timeline["timeline"].(map[string]any)
-			inner["events"] = append(inner["events"].([]any), e)
-		}
-		say(w, http.StatusOK, map[string]any{"next_batch": "s" + strconv.Itoa(len(h.said)), "rooms": map[string]any{"join": rooms}})
-	case strings.HasSuffix(path, "/join"):
-		h.joined = append(h.joined, strings.TrimSuffix(strings.TrimPrefix(path, "/rooms/"), "/join"))
-		say(w, http.StatusOK, map[string]string{"room_id": "x"})
-	default:
-		say(w, http.StatusNotFound, map[string]string{"errcode": "M_UNRECOGNIZED"})
-	}
 }
 
 // allowed are the elements that clients are told to show (client-server API, "m.room.message msgtypes"), of those that we write.

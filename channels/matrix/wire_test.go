@@ -14,6 +14,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/channeltest"
+	"github.com/carillon-gateway/carillon/channels/sandbox"
 )
 
 var rewrite = flag.Bool("manual", false, "rewrite the table of refusals in the manual")
@@ -62,9 +63,16 @@ func TestEncryptedRoomsAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	h.secret["!r:harbour.example"] = true
+	do := func(r sandbox.Reply) {
+		t.Helper()
+		r.Kind = sandbox.KindMatrix
+		if _, err := h.Box.Reply(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(sandbox.Reply{Address: "!r:harbour.example", Block: true})
 	refused("an encrypted room")
-	h.secret["!r:harbour.example"] = false
+	do(sandbox.Reply{Address: "!r:harbour.example", Unblock: true})
 	if _, err := a.Send(context.Background(), hello("!r:harbour.example")); err != nil {
 		t.Fatal(err)
 	}
@@ -72,21 +80,15 @@ func TestEncryptedRoomsAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.mu.Lock()
-	h.secret["!r:harbour.example"] = true
-	h.said = append(h.said, map[string]any{"room": "!r:harbour.example", "event_id": "$x", "type": "m.room.encryption", "state_key": "", "sender": "@anna:harbour.example"})
-	h.mu.Unlock()
+	do(sandbox.Reply{Address: "!r:harbour.example", Block: true})
 	if _, _, err := a.Poll(context.Background(), cursor); err != nil {
 		t.Fatal(err)
 	}
 	refused("one that was encrypted since, as a sync told")
-	h.secret["!s:harbour.example"] = false
 	if _, err := a.Send(context.Background(), hello("!s:harbour.example")); err != nil {
 		t.Fatal(err)
 	}
-	h.mu.Lock()
-	h.secret["!s:harbour.example"] = true
-	h.mu.Unlock()
+	do(sandbox.Reply{Address: "!s:harbour.example", Block: true})
 	now = now.Add(fresh + time.Second)
 	_, err = a.Send(context.Background(), hello("!s:harbour.example"))
 	if channels.AsError(err).Code != "encrypted" {

@@ -49,6 +49,10 @@ func (s *Sandbox) routes() http.Handler {
 		switch {
 		case strings.HasPrefix(r.URL.Path, twilioRoot):
 			s.serveTwilio(w, r)
+		case strings.HasPrefix(r.URL.Path, matrixRoot):
+			s.serveMatrix(w, r)
+		case strings.HasPrefix(r.URL.Path, androidRoot):
+			s.serveAndroid(w, r)
 		case strings.HasPrefix(r.URL.Path, telegramRoot):
 			s.serveTelegram(w, r)
 		case strings.HasPrefix(r.URL.Path, mattermostRoot):

@@ -29,6 +29,7 @@ type journey struct {
 	rec   *record
 	url   string
 	steps []step
+	tell  func(context.Context, step) // makes a report
 }
 
 // deliverSMS sends a message on its way. The status in the answer to the creation is never called back; then come queued,
@@ -36,6 +37,7 @@ type journey struct {
 // (https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks).
 func (s *Sandbox) deliverSMS(a *account, r *record, callback string) {
 	j := &journey{a: a, rec: r, url: callback}
+	j.tell = func(ctx context.Context, st step) { s.callBack(ctx, j, st) }
 	pace := s.opts.Pace
 	st, _ := r.status()
 	if st == statusAccepted {
@@ -132,7 +134,7 @@ func (s *Sandbox) report(ctx context.Context, j *journey) {
 	for len(j.steps) > 0 && j.steps[0].wait == 0 {
 		st := s.take(j)
 		if !st.silent && ctx.Err() == nil {
-			s.callBack(ctx, j, st)
+			j.tell(ctx, st)
 		}
 	}
 	s.proceed(j)

@@ -1,4 +1,4 @@
-// Package sandbox stands in for the providers: it speaks the wire protocols of Twilio, Telegram, Mattermost and mail, so the
+// Package sandbox stands in for the providers: it speaks the wire protocols of Twilio, Telegram, Mattermost, mail and others, so the
 // adapters and their libraries run unchanged against it, and it shows what the people of a demo would read on their phones.
 //
 // It is the demo, the drill ground and the test bench. Faults, delays and receipts are scripted (Fault), people answer

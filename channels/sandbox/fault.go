@@ -29,7 +29,7 @@ const (
 	Migrate      FaultKind = "migrate"      // Telegram: the group has become the supergroup MovedTo
 	Rates        FaultKind = "rates"        // Telegram and Mattermost: hold the published rates; see rates.go
 	Queue        FaultKind = "queue"        // Twilio: the message waits For in the provider's queue
-	Receipts     FaultKind = "receipts"     // Twilio: status callbacks are changed as Receipt says
+	Receipts     FaultKind = "receipts"     // Twilio and Android: reports are changed as Receipt says
 	Greylist     FaultKind = "greylist"     // mail: who was never seen must come again after For (zero: 5 min)
 	Bounce       FaultKind = "bounce"       // mail: it is taken and, after For, comes back with the status in Text (empty: 5.1.1); with Receipt late it is only delayed
 	AutoReply    FaultKind = "auto-reply"   // mail: after For, a machine answers with Text
@@ -58,7 +58,7 @@ const (
 type Fault struct {
 	ID         string        // given by Script
 	Kind       FaultKind     //
-	Provider   string        // Twilio, Telegram, Mattermost, Mail or empty
+	Provider   string        // Twilio, Telegram, Mattermost, Mail, Voice, Android, Matrix or empty
 	Credential string        // account SID, bot id or user of the mail server
 	Address    string        // number, chat id, account id, channel or mail address of the message
 	On         string        // OnSend (also when empty), OnRead or OnAll
@@ -147,9 +147,9 @@ func (f Fault) check() error {
 		bad("kind: %q is not known; see docs/sandbox.md", f.Kind)
 	}
 	switch f.Provider {
-	case "", Twilio, Telegram, Mattermost, Mail:
+	case "", Twilio, Telegram, Mattermost, Mail, Voice, Android, Matrix:
 	default:
-		bad("provider: %q is none of %q, %q, %q and %q", f.Provider, Twilio, Telegram, Mattermost, Mail)
+		bad("provider: %q is none of %q, %q, %q, %q, %q, %q and %q", f.Provider, Twilio, Telegram, Mattermost, Mail, Voice, Android, Matrix)
 	}
 	switch f.Stage {
 	case "", StageConnect, StageHello, StageAuth, StageMail, StageRcpt, StageData:
@@ -322,6 +322,12 @@ func (f Fault) Words() string {
 		b.WriteString("Mattermost")
 	case Mail:
 		b.WriteString("Mail")
+	case Matrix:
+		b.WriteString("Matrix")
+	case Voice:
+		b.WriteString("Calls (Twilio)")
+	case Android:
+		b.WriteString("Text messages (Android phone)")
 	default:
 		b.WriteString("Every provider")
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// messageSID writes a sequence number as a Twilio SID: SM and 32 hexadecimal digits. It can be turned back without a
+// messageSID writes a sequence number as a Twilio SID: SM (CA for a call) and 32 hexadecimal digits. It can be turned back without a
 // table, so a million messages need no index by SID.
 func (s *Sandbox) messageSID(seq uint64) string {
 	var raw [16]byte

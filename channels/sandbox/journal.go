@@ -60,6 +60,7 @@ type line struct {
 	service unique.Handle[string] // messaging service of a text message
 	rich    *rich                 // of chats: entities, buttons, message id
 	mail    *letter               // mail: headers and HTML
+	own     string                // the sender's own id of the message, where the provider takes one
 }
 
 // record is one line and what became of it.
@@ -178,6 +179,10 @@ func (r *record) id() string {
 	switch {
 	case r.owner.provider == Twilio:
 		return r.owner.s.messageSID(r.seq)
+	case r.own != "":
+		return r.own
+	case r.owner.provider == Voice:
+		return "CA" + r.owner.s.messageSID(r.seq)[len("SM"):]
 	case r.owner.provider == Mattermost:
 		return r.owner.s.postID(r.seq)
 	case r.mail != nil:

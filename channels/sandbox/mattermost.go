@@ -245,14 +245,6 @@ func (s *Sandbox) teamRead(b *teamBot, r *http.Request, path []string, raw []byt
 	return appError(404, "api.context.404.app_error", "Sorry, we could not find the page.")
 }
 
-func jsonReply(status int, v any) reply {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return appError(500, "api.marshal_error", err.Error())
-	}
-	return reply{status: status, body: b}
-}
-
 func (b *teamBot) username() string {
 	if name := b.set.Load().Username; name != "" {
 		return name

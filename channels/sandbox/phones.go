@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Phone is a person's end of one channel: a telephone (KindSMS), a Telegram chat (KindTelegram), a Mattermost account or channel
-// (KindMattermost), or a mailbox (KindEmail).
+// Phone is a person's end of one channel: a telephone (KindSMS, or KindVoice where it is called), a Telegram chat (KindTelegram), a
+// Mattermost account or channel (KindMattermost), a room of Matrix (KindMatrix), or a mailbox (KindEmail).
 type Phone struct {
 	Kind     string   `json:"kind"`
 	Address  string   `json:"address"`            // E.164 number, chat id, account id, "channel:" and the channel's id, or mail address
@@ -44,7 +44,7 @@ type phone struct {
 	chat     *chat           // of Telegram chats
 	username string          // of Mattermost accounts
 	members  map[string]bool // bots that are in the Mattermost channel; "*" for all
-	gone     bool            // the Mattermost account is deactivated, or the channel archived
+	gone     bool            // the Mattermost account is deactivated, the channel archived, or the room encrypted
 }
 
 const phoneShards = 64
@@ -158,9 +158,13 @@ func (s *Sandbox) Phones(list ...Phone) error {
 
 func (p Phone) check() error {
 	switch p.Kind {
-	case KindSMS:
+	case KindSMS, KindVoice:
 		if !e164(p.Address) {
 			return fmt.Errorf("%w: a number is + and 7 to 15 digits, as in +12025550123", errAddress)
+		}
+	case KindMatrix:
+		if !matrixRoom(p.Address) {
+			return fmt.Errorf("%w: a room has an id that begins with !", errAddress)
 		}
 	case KindTelegram:
 		if id, err := strconv.ParseInt(p.Address, 10, 64); err != nil || id == 0 || strconv.FormatInt(id, 10) != p.Address {
@@ -175,7 +179,7 @@ func (p Phone) check() error {
 			return fmt.Errorf("%w: a mail address is name@domain", errAddress)
 		}
 	default:
-		return fmt.Errorf("kind %q is not known; use %q, %q, %q or %q", p.Kind, KindSMS, KindTelegram, KindMattermost, KindEmail)
+		return fmt.Errorf("kind %q is not known; use %q, %q, %q, %q, %q or %q", p.Kind, KindSMS, KindTelegram, KindMattermost, KindEmail, KindVoice, KindMatrix)
 	}
 	return nil
 }

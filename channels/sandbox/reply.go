@@ -15,9 +15,9 @@ type Reply struct {
 	Address string `json:"address"`
 	To      string `json:"to,omitempty"`      // number, service or bot id, not for mail; empty: whoever wrote last
 	Text    string `json:"text,omitempty"`    // a text that she sends
-	Press   string `json:"press,omitempty"`   // data (Telegram) or id (Mattermost) of a button that she presses
+	Press   string `json:"press,omitempty"`   // data (Telegram) or id (Mattermost) of a button, or key (calls), that she presses
 	Message int64  `json:"message,omitempty"` // the message whose button it is; zero: the newest that has it
-	Block   bool   `json:"block,omitempty"`   // she blocks the bot (Telegram); the account is deactivated, or the channel archived (Mattermost)
+	Block   bool   `json:"block,omitempty"`   // she blocks the bot (Telegram); the account is deactivated, the channel archived (Mattermost), or the room encrypted (Matrix)
 	Unblock bool   `json:"unblock,omitempty"` // she starts the bot again (Telegram); the account or channel is there again (Mattermost)
 	Leave   bool   `json:"leave,omitempty"`   // she presses "unsubscribe" (mail)
 }
@@ -50,6 +50,10 @@ func (s *Sandbox) Reply(r Reply) (uint64, error) {
 		return s.replyTelegram(r)
 	case r.Kind == KindMattermost:
 		return s.replyTeam(r)
+	case r.Kind == KindMatrix:
+		return s.replyMatrix(r)
+	case r.Kind == KindVoice:
+		return s.replyCall(r)
 	}
 	if r.Text == "" {
 		return 0, fmt.Errorf("a telephone can only send text: %w", errors.ErrUnsupported)
@@ -109,6 +113,9 @@ func (s *Sandbox) replySMS(in Reply) (uint64, error) {
 	if made {
 		s.wall.add(p)
 	}
+	if h := s.handsetFor(p, in.To); h != nil {
+		return s.replyAndroid(h, p, in)
+	}
 	a, number, service, err := s.counterpart(p, in.To)
 	if err != nil {
 		return 0, err
@@ -143,8 +150,10 @@ func (s *Sandbox) replySMS(in Reply) (uint64, error) {
 }
 
 // keepReply logs and files what a person or the provider itself wrote.
-func (s *Sandbox) keepReply(a *account, p *phone, l line) *record {
-	l.at, l.owner, l.phone, l.kept = s.now().UnixMicro(), &a.owner, p, true
+func (s *Sandbox) keepReply(a *account, p *phone, l line) *record { return s.keepText(&a.owner, p, l) }
+
+func (s *Sandbox) keepText(of *owner, p *phone, l line) *record {
+	l.at, l.owner, l.phone, l.kept = s.now().UnixMicro(), of, p, true
 	st := statusReceived
 	if l.kind == EntryAuto {
 		st = statusDelivered
@@ -169,7 +178,7 @@ func (s *Sandbox) counterpart(p *phone, to string) (a *account, number, service 
 	p.mu.Lock()
 	last, from, via := p.last, p.lastFrom, p.service
 	p.mu.Unlock()
-	if last != nil && (to == "" || to == from || to == via) {
+	if last != nil && last.provider == Twilio && (to == "" || to == from || to == via) {
 		have, _ := s.accounts.Load(last.name)
 		return have.(*account), from, via, nil
 	}

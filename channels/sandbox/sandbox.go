@@ -16,7 +16,10 @@ const (
 	Twilio     = "twilio"
 	Telegram   = "telegram"
 	Mattermost = "mattermost"
-	Mail       = "email" // SMTP and IMAP; see ServeMail
+	Mail       = "email"   // SMTP and IMAP; see ServeMail
+	Voice      = "voice"   // calls through Twilio
+	Android    = "android" // the app SMS Gateway for Android
+	Matrix     = "matrix"  // a homeserver
 )
 
 // The kinds of address that people have here. They equal the kinds of contact point of the adapters.
@@ -25,6 +28,8 @@ const (
 	KindTelegram   = "telegram"
 	KindMattermost = "mattermost"
 	KindEmail      = "email"
+	KindVoice      = "voice"  // a telephone that is called
+	KindMatrix     = "matrix" // a room
 )
 
 // Options says how a sandbox behaves. The zero value is a sandbox that takes every credential on its first use.
@@ -64,11 +69,13 @@ type Sandbox struct {
 	wall    wall
 	handler http.Handler
 
-	accounts  sync.Map // Twilio account SID → *account
-	bots      sync.Map // Telegram bot id → *bot
-	teamBots  sync.Map // token → *teamBot
-	usernames sync.Map // of Mattermost → *phone
-	attached  atomic.Pointer[attachment]
+	accounts    sync.Map // Twilio account SID → *account
+	matrixUsers sync.Map // access token → *matrixUser
+	handsets    sync.Map // user of an Android phone → *handset
+	bots        sync.Map // Telegram bot id → *bot
+	teamBots    sync.Map // token → *teamBot
+	usernames   sync.Map // of Mattermost → *phone
+	attached    atomic.Pointer[attachment]
 
 	waitMu  sync.Mutex
 	waiters atomic.Int64

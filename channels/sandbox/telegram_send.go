@@ -15,6 +15,7 @@ import (
 type rich struct {
 	id        int64     // counted in its chat; Telegram's message_id
 	team      *teamRich // of posts of Mattermost
+	gather    string    // of calls: where a key goes
 	thread    int64     // message_thread_id; zero: none
 	protected bool
 	parsed    *parsed // as first sent

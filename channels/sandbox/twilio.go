@@ -29,7 +29,8 @@ type Service struct {
 // account is an Account in use.
 type account struct {
 	owner
-	set atomic.Pointer[Account]
+	calls owner // whose calls are
+	set   atomic.Pointer[Account]
 
 	mu      sync.Mutex
 	inbound map[string][]uint32 // our number → sequence numbers of what people sent to it
@@ -42,7 +43,7 @@ func (s *Sandbox) Account(a Account) {
 }
 
 func (s *Sandbox) newAccount(sid string) *account {
-	a := &account{owner: owner{s, Twilio, sid}, inbound: make(map[string][]uint32)}
+	a := &account{owner: owner{s, Twilio, sid}, calls: owner{s, Voice, sid}, inbound: make(map[string][]uint32)}
 	a.set.Store(&Account{SID: sid})
 	return a
 }
@@ -95,12 +96,14 @@ func (s *Sandbox) serveTwilio(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case rest == "Messages.json" && r.Method == http.MethodPost:
 		s.twilioSend(w, r, a)
+	case rest == "Calls.json" && r.Method == http.MethodPost:
+		s.twilioCall(w, r, a)
 	case r.Method != http.MethodGet:
 		s.answer(w, r, nil, twilioError(refusal{405, 20004, "Method not allowed"}))
 	case rest == "Messages.json":
 		s.twilioRead(w, r, a, func() reply { return a.list(r) })
 	case rest == "":
-		s.twilioRead(w, r, a, a.describe)
+		s.twilioRead(w, r, a, a.describe, Voice)
 	default:
 		id, ok := strings.CutSuffix(rest, ".json")
 		id, under := strings.CutPrefix(id, "Messages/")
@@ -113,9 +116,14 @@ func (s *Sandbox) serveTwilio(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// twilioRead answers a look-up, unless a fault does.
-func (s *Sandbox) twilioRead(w http.ResponseWriter, r *http.Request, a *account, look func() reply) {
+// twilioRead answers a look-up, unless a fault does: one of text messages, or of what else the look-up is for.
+func (s *Sandbox) twilioRead(w http.ResponseWriter, r *http.Request, a *account, look func() reply, also ...string) {
 	f := s.faults.strike(Twilio, a.name, "", OnRead, onWire)
+	for _, provider := range also {
+		if f == nil {
+			f = s.faults.strike(provider, a.name, "", OnRead, onWire)
+		}
+	}
 	if f != nil && f.Kind == Latency && !s.pause(r, f.For) {
 		return
 	}

@@ -239,7 +239,7 @@ func presets(provider string) []preset {
 	case Mail:
 		list = append(list, preset{"bounce", "Bounce", Fault{Kind: Bounce}}, preset{"greylist", "Greylist", Fault{Kind: Greylist, For: time.Minute}},
 			preset{"auto", "Auto-replies", Fault{Kind: AutoReply}})
-	case Twilio:
+	case Twilio, Voice, Android:
 		list = append(list, preset{"withhold", "Lose receipts", Fault{Kind: Receipts, Receipt: Withhold}},
 			preset{"fail", "Fail on the way", Fault{Kind: Receipts, Receipt: Fail}})
 	}

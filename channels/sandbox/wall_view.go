@@ -118,7 +118,8 @@ const (
 func (s *Sandbox) stripView() stripView {
 	v := stripView{
 		Stats: s.Stats(), Actions: s.attached.Load().actions, Apart: len(s.opts.Reach) > 0,
-		Providers: []providerView{{Twilio, "Text messages", presets(Twilio)}, {Telegram, "Telegram", presets(Telegram)}, {Mattermost, "Mattermost", presets(Mattermost)}, {Mail, "Mail", presets(Mail)}},
+		Providers: []providerView{{Twilio, "Text messages", presets(Twilio)}, {Telegram, "Telegram", presets(Telegram)}, {Mattermost, "Mattermost", presets(Mattermost)}, {Mail, "Mail", presets(Mail)},
+			{Voice, "Calls", presets(Voice)}, {Android, "Android phones", presets(Android)}, {Matrix, "Matrix", presets(Matrix)}},
 	}
 	for _, f := range s.Faults() {
 		v.Faults = append(v.Faults, faultView{f.ID, f.Words()})
@@ -381,6 +382,10 @@ func (v cardView) Service() string {
 	switch v.Kind {
 	case KindSMS:
 		return "Phone"
+	case KindMatrix:
+		return "Matrix room"
+	case KindVoice:
+		return "Telephone"
 	case KindTelegram:
 		return "Telegram chat"
 	case KindEmail:

@@ -27,6 +27,15 @@ type reply struct {
 	body       []byte
 }
 
+// jsonReply is an answer in JSON.
+func jsonReply(status int, v any) reply {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return reply{status: http.StatusInternalServerError}
+	}
+	return reply{status: status, body: b}
+}
+
 // refusal is how a provider says no: with its own code and words.
 type refusal struct {
 	status int

@@ -84,9 +84,10 @@ var verdicts = [...]verdict{
 	{"invalid number", channels.Permanent, channels.ScopeAddress, "this is no number of Signal's", ""},
 	{"untrusted", channels.Permanent, channels.ScopeAddress, "her key has changed, as with a new phone; trust the new one at the bridge once you know that it is hers", ""},
 	{"identity_failure", channels.Permanent, channels.ScopeAddress, "her key has changed, as with a new phone; trust the new one at the bridge once you know that it is hers", ""},
-	{"rate limit", channels.Throttled, channels.ScopeSender, "Signal asks to wait, or for a proof that a person sends; solve the challenge at the bridge", ""},
+	{"proof required for sending", channels.Throttled, channels.ScopeSender, unproved, ""},
+	{"rate limit", channels.Unknown, channels.ScopeSender, mayBeSent, ""},
 	{"rate_limit_failure", channels.Throttled, channels.ScopeSender, "Signal asks to wait", ""},
-	{"proof_required_failure", channels.Throttled, channels.ScopeSender, "Signal asks for a proof that a person sends; solve the challenge at the bridge", ""},
+	{"proof_required_failure", channels.Throttled, channels.ScopeSender, unproved, ""},
 	{"please provide a valid number", channels.Auth, channels.ScopeSender, "the bridge does not take the account's number; check number", channels.TroubleUnregistered},
 	{"not registered", channels.Auth, channels.ScopeSender, "the account is not registered with Signal any more; register or link it again", channels.TroubleUnregistered},
 	{"authorization failed", channels.Auth, channels.ScopeSender, "Signal does not know the account any more; register or link it again", channels.TroubleUnregistered},
@@ -95,6 +96,13 @@ var verdicts = [...]verdict{
 	{"group not found", channels.Permanent, channels.ScopeAddress, "the account is not in this group", ""},
 	{"network_failure", channels.Unknown, channels.ScopeChannel, "the bridge could not reach Signal, and may have sent the message", ""},
 }
+
+const (
+	unproved = "Signal asks for a proof that a person sends; solve the challenge at the bridge"
+	// mayBeSent is what 429 is without a token of a challenge: signal-cli before 0.14.6 gives it for messages that it has sent
+	// (issue 2071 there, and 881 of the bridge, of August 2026).
+	mayBeSent = "the bridge says that Signal asks to wait, and names no challenge; it may have sent the message, as signal-cli does before 0.14.6"
+)
 
 const inPart = "the bridge could not send the message, and may have done so in part; its own log says more"
 
@@ -113,7 +121,8 @@ func ofWords(words string) *channels.Error {
 func (a *Adapter) refusal(resp *httpsend.Response) *channels.Error {
 	e := httpsend.FromStatus(resp.Status, resp.Header, a.now())
 	var said struct {
-		Error string `json:"error"`
+		Error  string   `json:"error"`
+		Tokens []string `json:"challenge_tokens"`
 	}
 	own := json.Unmarshal(resp.Body, &said) == nil && said.Error != ""
 	switch {
@@ -123,8 +132,10 @@ func (a *Adapter) refusal(resp *httpsend.Response) *channels.Error {
 			return known
 		}
 		e.Class, e.Scope, e.Detail = channels.Unknown, channels.ScopeChannel, inPart
+	case resp.Status == http.StatusTooManyRequests && own && strings.Join(said.Tokens, "") == "":
+		e.Class, e.Scope, e.Detail = channels.Unknown, channels.ScopeSender, mayBeSent
 	case resp.Status == http.StatusTooManyRequests:
-		e.Scope, e.Detail = channels.ScopeSender, "Signal asks to wait, or for a proof that a person sends; solve the challenge at the bridge"
+		e.Scope, e.Detail = channels.ScopeSender, unproved
 	case e.Class == channels.Permanent:
 		e.Class, e.Scope, e.Detail = channels.Auth, channels.ScopeChannel, "what is at the channel's base_url is not the bridge; check it"
 	}

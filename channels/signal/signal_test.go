@@ -76,7 +76,13 @@ func newBridge() (*bridge, func(), error) {
 				say(w, http.StatusNotFound, map[string]string{})
 			}
 		},
-		Refuse: func(w http.ResponseWriter, status int, text string) { say(w, status, map[string]string{"error": text}) },
+		Refuse: func(w http.ResponseWriter, status int, text string) {
+			body := map[string]any{"error": text}
+			if status == http.StatusTooManyRequests {
+				body["challenge_tokens"] = []string{"kit"}
+			}
+			say(w, status, body)
+		},
 		Reply: func(address, text string) error {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -197,7 +203,8 @@ func TestRefusals(t *testing.T) {
 		status int
 		body   string
 		class  channels.Class
-	}{{400, `{"error":"Failed to send message"}`, channels.Unknown}, {429, `{"error":"x","challenge_tokens":["t"]}`, channels.Throttled}, {404, "<html>", channels.Auth}, {500, "{}", channels.Unknown},
+	}{{400, `{"error":"Failed to send message"}`, channels.Unknown}, {429, `{"error":"x","challenge_tokens":["t"]}`, channels.Throttled}, {429, `{"error":"Failed to send message due to rate limiting. Use the attached challenge tokens","challenge_tokens":[""]}`, channels.Unknown},
+		{400, `{"error":"CAPTCHA proof required for sending to \"+12025550123\", with challenge token \"t\". Failed to send message due to rate limiting"}`, channels.Throttled}, {404, "<html>", channels.Auth}, {500, "{}", channels.Unknown},
 		{201, `{"timestamp":"17","errors":{"recipients":[{"reason":"A_NEW_FAILURE"}]}}`, channels.Unknown}, {201, `{}`, channels.Unknown}, {201, "", channels.Unknown}, {308, "", channels.Temporary}} {
 		status, body = c.status, c.body
 		if e := refuse(); e.Class != c.class {

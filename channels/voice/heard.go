@@ -70,7 +70,7 @@ func (a *Adapter) WebhookReply(_ context.Context, body []byte, _ channels.Outcom
 
 // ending is how a call may end that nobody took.
 type ending struct {
-	status string // CallStatus (twilio.com/docs/voice/api/call-resource, "Call status values")
+	status string // CallStatus (help.twilio.com, "What are the possible call statuses, and what do they mean?")
 	scope  channels.Scope
 	wait   time.Duration
 	detail string
@@ -103,9 +103,11 @@ var verdicts = [...]verdict{
 	{21213, channels.Permanent, channels.ScopeSender, "no number was given that calls; set from", channels.TroubleUnregistered},
 	{21214, channels.Permanent, channels.ScopeAddress, "this number cannot be called", ""},
 	{21215, channels.Permanent, channels.ScopeSender, "the account may not call this country; enable it under Voice Geographic Permissions", ""},
-	{21216, channels.Permanent, channels.ScopeSender, "the account may not call this number; ask Twilio", ""},
+	{21216, channels.Permanent, channels.ScopeSender, "Twilio blocks this call: for fear of fraud, by law, or, to numbers that begin with +1, because the account has no primary customer profile; ask Twilio", ""},
 	{21217, channels.Permanent, channels.ScopeAddress, "this is not a valid phone number", ""},
 	{21219, channels.Permanent, channels.ScopeSender, "a trial account calls verified numbers only; upgrade it", channels.TroubleUnpaid},
+	{573002, channels.Permanent, channels.ScopeSender, "a trial account calls this number from the number only that Twilio assigned to it; upgrade it", channels.TroubleUnpaid},
+	{573005, channels.Permanent, channels.ScopeSender, "a trial account calls verified numbers only; upgrade it", channels.TroubleUnpaid},
 }
 
 // ofCall gives the error of a failed request. A server error stays Unknown whatever its code says: it may ring.

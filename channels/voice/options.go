@@ -19,7 +19,7 @@ type Options struct {
 	PreviousAuthToken channels.Secret   `json:"previous_auth_token,omitempty" doc:"while the auth token is changed: the old one, still taken for webhooks"`
 	From              string            `json:"from" doc:"the number that calls, such as +12025550100" required:"true"`
 	NeutralFrom       string            `json:"neutral_from,omitempty" doc:"the number that calls members in neutral mode; default from"`
-	Voices            map[string]string `json:"voices,omitempty" doc:"for languages without a voice, or to choose another: language → Twilio's language and voice, such as uk: uk-UA Google.uk-UA-Standard-A"`
+	Voices            map[string]string `json:"voices,omitempty" doc:"for languages without a voice, or to choose another: language → Twilio's language and voice, such as cs: cs-CZ Google.cs-CZ-Standard-A"`
 	Region            string            `json:"region,omitempty" doc:"country of numbers written without +, such as DE"`
 	BaseURL           string            `json:"base_url,omitempty" doc:"where Twilio answers, for tests; default https://api.twilio.com"`
 	PerSecond         float64           `json:"per_second,omitempty" doc:"most calls begun in a second; 0: 1, what Twilio allows an account"`
@@ -58,7 +58,7 @@ func (o *Options) check(name string) (map[string]speech, error) {
 	for tag, text := range o.Voices {
 		parts := voiceForm.FindStringSubmatch(text)
 		if !tagForm.MatchString(tag) || parts == nil {
-			fault("voices", "must be language: Twilio's language and voice, such as uk: uk-UA Google.uk-UA-Standard-A")
+			fault("voices", "must be language: Twilio's language and voice, such as cs: cs-CZ Google.cs-CZ-Standard-A")
 			break
 		}
 		voices[tag] = speech{parts[1], parts[2]}

@@ -14,15 +14,16 @@ import (
 // speech is how a language is spoken: its tag and a voice, in Twilio's words.
 type speech struct{ language, voice string }
 
-// usualVoices are those of Twilio's library for TwiML (twilio-java, com.twilio.twiml.voice.Say), one a language. Languages that
-// are not here have none there; a channel may name others.
+// usualVoices are those of Twilio's library for TwiML (twilio-java, com.twilio.twiml.voice.Say), one a language. That list ends
+// with 2021; the Ukrainian voice is of Google, and stands in lists that users of Twilio's page of voices have made since
+// (twilio.com/docs/voice/twiml/say/text-speech). In none of these are Persian, Swahili and Burmese. A channel may name others.
 var usualVoices = map[string]speech{
 	"ar": {"arb", "Polly.Zeina"}, "cy": {"cy-GB", "Polly.Gwyneth"}, "da": {"da-DK", "Polly.Naja"}, "de": {"de-DE", "Polly.Marlene"},
 	"en": {"en-US", "Polly.Joanna"}, "en-GB": {"en-GB", "Polly.Amy"}, "en-IN": {"en-IN", "Polly.Raveena"}, "es": {"es-ES", "Polly.Lucia"}, "es-MX": {"es-MX", "Polly.Mia"}, "es-US": {"es-US", "Polly.Lupe"},
 	"fr": {"fr-FR", "Polly.Lea"}, "fr-CA": {"fr-CA", "Polly.Chantal"}, "hi": {"hi-IN", "Polly.Aditi"}, "is": {"is-IS", "Polly.Dora"}, "it": {"it-IT", "Polly.Bianca"},
 	"ja": {"ja-JP", "Polly.Mizuki"}, "ko": {"ko-KR", "Polly.Seoyeon"}, "nb": {"nb-NO", "Polly.Liv"}, "nl": {"nl-NL", "Polly.Lotte"}, "pl": {"pl-PL", "Polly.Ewa"},
 	"pt": {"pt-PT", "Polly.Ines"}, "pt-BR": {"pt-BR", "Polly.Camila"}, "ro": {"ro-RO", "Polly.Carmen"}, "ru": {"ru-RU", "Polly.Tatyana"},
-	"sv": {"sv-SE", "Polly.Astrid"}, "tr": {"tr-TR", "Polly.Filiz"}, "zh-Hans": {"zh-CN", "Polly.Zhiyu"},
+	"sv": {"sv-SE", "Polly.Astrid"}, "tr": {"tr-TR", "Polly.Filiz"}, "uk": {"uk-UA", "Google.uk-UA-Standard-A"}, "zh-Hans": {"zh-CN", "Polly.Zhiyu"},
 }
 
 // voiceOf finds the voice for a locale: its own, or that of a shorter form of its tag. Extensions (-u-, -x-) count for nothing. A

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -15,18 +14,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/channeltest"
 	"github.com/carillon-gateway/carillon/channels/content"
+	"github.com/carillon-gateway/carillon/channels/sandbox"
 	"github.com/carillon-gateway/carillon/channels/twilio"
 )
 
 const (
-	account = "AC00000000000000000000000000000001"
+	account = "AC00000000000000000000000000007391"
 	token   = "0123456789abcdef0123456789abcdef"
 )
 
@@ -53,73 +53,16 @@ func (i instructions) says() []spoken {
 	return i.Says
 }
 
-// exchange is Twilio: whoever is called takes the call at once.
+// exchange is Twilio, and remembers where it was told to report.
 type exchange struct {
-	*channeltest.Fake
-	mu   sync.Mutex
-	last map[string]url.Values // number → newest call
+	*channeltest.SandboxDouble
+	hook atomic.Pointer[string]
 }
 
 func say(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
-}
-
-func newExchange() (*exchange, func(), error) {
-	x := &exchange{last: map[string]url.Values{}}
-	var stop func()
-	var err error
-	read := func(body []byte) (url.Values, instructions, bool) {
-		var in instructions
-		form, err := url.ParseQuery(string(body))
-		return form, in, err == nil && form.Get("Twiml") != "" && xml.Unmarshal([]byte(form.Get("Twiml")), &in) == nil
-	}
-	x.Fake, stop, err = channeltest.NewFake(channeltest.Wire{
-		Message: func(r *http.Request, body []byte) (channeltest.Said, bool) {
-			form, _, ok := read(body)
-			var in instructions
-			if r.URL.Path != "/2010-04-01/Accounts/"+account+"/Calls.json" || !ok || xml.Unmarshal([]byte(form.Get("Twiml")), &in) != nil {
-				return channeltest.Said{}, false
-			}
-			return channeltest.Said{To: form.Get("To"), Text: in.says()[0].Text}, true
-		},
-		Answer: func(w http.ResponseWriter, r *http.Request, body []byte, kept *channeltest.Seen) {
-			user, shown, _ := r.BasicAuth()
-			switch {
-			case user != account || shown != token:
-				say(w, http.StatusUnauthorized, map[string]any{"code": 20003, "status": 401})
-			case kept != nil:
-				form, _, _ := read(body)
-				form.Set("sid", kept.ID)
-				x.mu.Lock()
-				x.last[kept.To] = form
-				x.mu.Unlock()
-				say(w, http.StatusCreated, map[string]string{"sid": kept.ID, "status": "queued"})
-				x.call(form.Get("StatusCallback"), url.Values{"CallSid": {kept.ID}, "CallStatus": {"completed"}, "To": {kept.To}})
-			default:
-				say(w, http.StatusOK, map[string]string{"sid": account, "status": "active"})
-			}
-		},
-		Refuse: func(w http.ResponseWriter, status int, text string) {
-			say(w, status, map[string]any{"code": map[int]int{401: 20003, 429: 20429}[status], "message": text, "status": status})
-		},
-	})
-	return x, stop, err
-}
-
-// call makes a signed request of Twilio's (twilio.com/docs/usage/webhooks/webhooks-security).
-func (x *exchange) call(to string, form url.Values) {
-	if to == "" {
-		return
-	}
-	req, err := http.NewRequest(http.MethodPost, to, strings.NewReader(form.Encode()))
-	if err != nil {
-		return
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set(twilio.SignatureHeader, signature(to, form))
-	x.Call(req)
 }
 
 func signature(to string, form url.Values) string {
@@ -136,19 +79,6 @@ func signature(to string, form url.Values) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// press has somebody press a key in the newest call to her.
-func (x *exchange) press(number, key string) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	form := x.last[number]
-	var in instructions
-	if xml.Unmarshal([]byte(form.Get("Twiml")), &in) != nil || in.Gather == nil {
-		return errors.New("no key is waited for")
-	}
-	x.call(in.Gather.Action, url.Values{"CallSid": {form.Get("sid")}, "CallStatus": {"in-progress"}, "Digits": {key}, "CallToken": {"7391"}, "To": {number}, "From": {"+12025550100"}})
-	return nil
-}
-
 func options(url, token string, more string) json.RawMessage {
 	return json.RawMessage(`{"account_sid":"` + account + `","auth_token":"` + token + `","from":"+12025550100","region":"US","base_url":"` + url + `"` + more + `}`)
 }
@@ -158,13 +88,16 @@ var answers = []content.Button{{Label: "Yes", Action: "ack:yes"}, {Label: "No", 
 func TestConformance(t *testing.T) {
 	build := func(token string) func(channeltest.Double, string) (channels.Adapter, error) {
 		return func(d channeltest.Double, hook string) (channels.Adapter, error) {
+			if x, ok := d.(*exchange); ok && hook != "" {
+				x.hook.Store(&hook)
+			}
 			return New(channels.Settings{Name: "voice-kit", HookURL: hook, Options: options(d.URL(), token, "")})
 		}
 	}
 	subject := channeltest.Subject{
 		Start: func() (channeltest.Double, func(), error) {
-			x, stop, err := newExchange()
-			return x, stop, err
+			d, stop, err := channeltest.Sandbox(sandbox.Voice, sandbox.KindVoice, "", sandbox.Options{Strict: true, Accounts: []sandbox.Account{{SID: account, Token: token, Numbers: []string{"+12025550100"}}}})
+			return &exchange{SandboxDouble: d}, stop, err
 		},
 		Make: build(token), Stranger: build("another-token"),
 		Valid:   map[string]channels.Address{"+12025550123": "+12025550123", "(202) 555-0123": "+12025550123"},
@@ -173,17 +106,17 @@ func TestConformance(t *testing.T) {
 		Secrets: []string{token}, Proof: twilio.SignatureHeader, SignsBody: true,
 		Prompt: func(d channeltest.Double, to channels.Address) error {
 			x := d.(*exchange)
-			x.mu.Lock()
-			hook, _, _ := strings.Cut(x.last[to.Reveal()].Get("StatusCallback"), "?")
-			x.mu.Unlock()
+			hook := *x.hook.Load()
 			a, err := build(token)(d, hook)
 			if err != nil {
 				return err
 			}
+			defer func() { _ = a.(*Adapter).Close() }()
 			if _, err := a.Send(context.Background(), channels.Outbound{To: to, CallbackURL: hook + "?a=a-7391&p=0", Part: channels.Part{Text: "come", Buttons: answers}}); err != nil {
 				return err
 			}
-			return x.press(to.Reveal(), "2")
+			_, err = x.Box.Reply(sandbox.Reply{Kind: sandbox.KindVoice, Address: to.Reveal(), Press: "2"})
+			return err
 		},
 	}
 	for _, c := range channeltest.Checks(subject) {
@@ -227,7 +160,7 @@ func made(t *testing.T, url, hook, more string) *Adapter {
 // stays a name. A language without a voice is refused, unless the channel names one.
 func TestWhatIsSpoken(t *testing.T) {
 	const hook = "https://c.example/hooks/v"
-	a := made(t, "http://127.0.0.1:1", hook, `,"voices":{"uk":"uk-UA Google.uk-UA-Standard-A"}`)
+	a := made(t, "http://127.0.0.1:1", hook, `,"voices":{"cs":"cs-CZ Google.cs-CZ-Standard-A"}`)
 	read := func(locale string) (instructions, error) {
 		parts, err := a.Compose(content.Document{Locale: locale, Short: `Ana & <Say>Bo</Say>: come.`, Buttons: answers})
 		if err != nil {
@@ -241,7 +174,7 @@ func TestWhatIsSpoken(t *testing.T) {
 		return in, nil
 	}
 	for locale, want := range map[string]speech{"de": {"de-DE", "Polly.Marlene"}, "de-AT": {"de-DE", "Polly.Marlene"}, "pt-BR": {"pt-BR", "Polly.Camila"}, "ar-u-nu-latn": {"arb", "Polly.Zeina"}, "zh-Hans": {"zh-CN", "Polly.Zhiyu"},
-		"uk": {"uk-UA", "Google.uk-UA-Standard-A"}, "": {"en-US", "Polly.Joanna"}} {
+		"uk": {"uk-UA", "Google.uk-UA-Standard-A"}, "cs": {"cs-CZ", "Google.cs-CZ-Standard-A"}, "": {"en-US", "Polly.Joanna"}} {
 		in, err := read(locale)
 		if err != nil {
 			t.Errorf("%s: %v", locale, err)

@@ -80,7 +80,7 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 			d.Topics = append(d.Topics, gateway.Topic{Name: t.Name, Title: t.Title, Leads: t.Leads})
 		}
 		for _, ch := range g.Channels {
-			channel := gateway.DocumentChannel{Name: ch.Name, Adapter: ch.Adapter, Senders: ch.Senders, Trip: gateway.Trip{After: ch.Trip.After, Minutes: ch.Trip.Minutes}}
+			channel := gateway.DocumentChannel{Name: ch.Name, Adapter: ch.Adapter, Senders: ch.Senders, Trip: gateway.Trip{After: ch.Trip.After, Minutes: ch.Trip.Minutes}, Unchecked: ch.Unchecked}
 			if ch.Options.Given() {
 				channel.Options = ch.Options.JSON()
 			}

@@ -45,7 +45,8 @@ func (sh *shell) channelAdd() *cobra.Command {
 		Use:   "add NAME",
 		Short: "make or change a channel",
 		Long: "Make or change a channel. Its options come from a YAML file in which secrets are references, {env: NAME} or\n" +
-			"{file: PATH}; they are sealed on arrival and never shown again. carillon config schema lists every adapter's options.",
+			"{file: PATH}; they are sealed on arrival and never shown again. carillon config schema lists every adapter's options.\n" +
+			"Its provider is asked first whether the channel works, disturbing nobody: what it refuses is not kept.",
 		Args: cobra.ExactArgs(1),
 	}
 	f := c.Flags()
@@ -55,6 +56,7 @@ func (sh *shell) channelAdd() *cobra.Command {
 	f.IntVar(&n.Trip.Minutes, "trip-minutes", 0, "within so many minutes; 0: 60")
 	f.IntVar(&n.Senders, "senders", 0, "how many messages it sends at once; 0: the adapter's default")
 	f.StringSliceVar(&n.Groups, "for", nil, "for the operator's channel: groups that may use it; absent: all")
+	f.BoolVar(&n.Unchecked, "unchecked", false, "keep it although its provider cannot be asked now, paused until a check passes")
 	return sh.ofOwner(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
 		n.Name = args[0]
 		if _, ok := optionStructs()[n.Adapter]; !ok {
@@ -71,7 +73,10 @@ func (sh *shell) channelAdd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return sh.print(made, made.Name+" is set up. Try it with: carillon channel check "+made.Name)
+		if made.Health.Paused == gateway.PauseAuth {
+			return sh.print(made, printable(made.Name+" is kept, and paused until a check passes: "+strings.TrimSpace(made.Health.Code+" "+made.Health.Detail)))
+		}
+		return sh.print(made, made.Name+" is set up.")
 	})
 }
 
@@ -148,20 +153,23 @@ func (sh *shell) channelResume() *cobra.Command {
 }
 
 func (sh *shell) channelReplace() *cobra.Command {
+	var unchecked bool
 	c := &cobra.Command{
 		Use:   "replace OLD NEW",
 		Short: "put another channel in the place of one: what waits leaves over the new one",
 		Long: "Put another channel of the same owner, for the same kind of address, in the place of one. What waits on the old one leaves over\n" +
 			"the new one, and nothing new is planned over the old one. What is under way or in doubt stays with the old one, and so do receipts\n" +
-			"and answers, so nothing is sent twice. carillon channel replace NEW OLD takes it back.",
+			"and answers, so nothing is sent twice. NEW must work, and is asked first.\n" +
+			"carillon channel replace NEW OLD takes it back.",
 		Args: cobra.ExactArgs(2),
 	}
+	c.Flags().BoolVar(&unchecked, "unchecked", false, "although NEW does not work now: what waits then waits on it")
 	return sh.ofOwner(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
 		old, err := findChannel(ctx, api, group, args[0])
 		if err != nil {
 			return err
 		}
-		if err := api.ReplaceChannel(ctx, group, old.ID, args[1]); err != nil {
+		if err := api.ReplaceChannel(ctx, group, old.ID, args[1], unchecked); err != nil {
 			return err
 		}
 		return sh.print(map[string]any{"id": old.ID, "name": old.Name, "by": args[1]}, printable(args[1])+" takes the place of "+old.Name+": what waits there leaves over it within a few seconds.")

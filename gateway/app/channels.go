@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/config"
@@ -118,16 +119,57 @@ func (d *channelDesk) named(ctx context.Context, name string) (gateway.Channel, 
 	return gateway.Channel{}, nil
 }
 
-// PutChannel keeps a channel that Try finds good, and puts it to work.
-func (d *channelDesk) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Channel, error) {
+// PutChannel keeps a channel that Try finds good and that its provider knows, and puts it to work. A channel that keeps the options
+// it has is not tried again. With unchecked one that could not be tried is kept paused, until a check passes.
+func (d *channelDesk) PutChannel(ctx context.Context, c gateway.Channel, unchecked bool) (gateway.Channel, error) {
 	c, err := d.Try(ctx, c)
 	if err != nil {
 		return c, err
 	}
+	var untried gateway.ChannelHealth
+	if len(c.Options) > 0 {
+		if untried, err = d.prove(ctx, c, unchecked); err != nil {
+			return c, err
+		}
+	}
 	if c, err = d.store.PutChannel(ctx, c); err != nil {
 		return c, err
 	}
+	if untried.Paused != gateway.NotPaused && c.Health.Paused != gateway.PauseManual { // what a person holds stays held by her
+		if err := d.store.SetChannelHealth(ctx, c.ID, untried); err != nil {
+			return c, err
+		}
+		c.Health = untried
+	}
 	return c, d.changed(ctx)
+}
+
+// longestTrial bounds the check of a channel that is about to be kept: a program may take 20 s to start.
+const longestTrial = 30 * time.Second
+
+// prove asks the provider of a channel that nobody sends over yet whether it works, disturbing nobody. It gives the health of one
+// that may be kept although nobody could tell.
+func (d *channelDesk) prove(ctx context.Context, c gateway.Channel, unchecked bool) (gateway.ChannelHealth, error) {
+	adapter, err := d.live.make(c)
+	if err != nil {
+		return gateway.ChannelHealth{}, gateway.Faultf(gateway.CodeInvalid, "the channel %q cannot be used like this: %v", c.Name, err)
+	}
+	defer d.live.part(adapter)
+	bounded, cancel := context.WithTimeout(ctx, longestTrial)
+	defer cancel()
+	err = adapter.Check(bounded)
+	if err == nil || ctx.Err() != nil {
+		return gateway.ChannelHealth{}, ctx.Err()
+	}
+	e := channels.AsError(err)
+	said := strings.TrimSpace(e.Code + " " + e.Detail)
+	switch {
+	case e.Class == channels.Auth && e.Scope == channels.ScopeSender:
+		return gateway.ChannelHealth{}, gateway.Faultf(gateway.CodeInvalid, "the provider of %s refuses it: %s. Nothing was kept; mend the options and try again", c.Name, said)
+	case !unchecked:
+		return gateway.ChannelHealth{}, gateway.Faultf(gateway.CodeUnavailable, "%s could not be tried: %s. Nothing was kept; mend that and try again, or have it kept, paused until a check passes, with unchecked", c.Name, said)
+	}
+	return gateway.ChannelHealth{Paused: gateway.PauseAuth, Code: e.Code, Detail: "it could not be tried when it was set up: " + e.Detail, Since: d.live.now().UTC()}, nil
 }
 
 // SetChannelHealth pauses or resumes a channel.

@@ -72,6 +72,7 @@ func optionsAt(host string, port int) map[string]string {
 		"mastodon":   `{"token":"kit-token","base_url":"` + url + `"}`,
 		"signal":     `{"number":"+12025550100","polled":true,"base_url":"` + url + `"}`,
 		"webhook":    `{"secret":"` + whsec + `","url":"` + url + `"}`,
+		"shoutrrr":   fmt.Sprintf(`{"url":"gotify://%s:%d/AkitTOKEN-4711x?disabletls=yes"}`, host, port),
 		"external":   `{"secret":"` + whsec + `","url":"https` + strings.TrimPrefix(url, "http") + `","description":{"protocol":1,"name":"guarded","kind":"pager","text":{"limit":100,"unit":"characters","markup":"plain"},"address":{"pattern":"^[0-9]+$","example":"1"}}}`,
 		"email":      fmt.Sprintf(`{"host":%q,"port":%d,"tls":"none","from":"a@example.org","secret":"0123456789abcdef"}`, host, port),
 	}

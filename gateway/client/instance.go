@@ -18,6 +18,8 @@ type NewChannel struct {
 	Senders int             `json:"senders,omitempty"`
 	Trip    gateway.Trip    `json:"trip,omitzero"`
 	Options json.RawMessage `json:"options,omitempty"`
+
+	Unchecked bool `json:"unchecked,omitempty"` // keep it, paused, although its provider cannot be asked
 }
 
 // channelsPath is where a group's channels are, or the operator's if group is empty.
@@ -37,7 +39,7 @@ func (c *Client) Channels(ctx context.Context, group string) ([]gateway.ChannelV
 	return list[gateway.ChannelView](ctx, c, channelsPath(group), nil, 0, true)
 }
 
-// PutChannel makes a channel or changes the one with its name.
+// PutChannel makes a channel or changes the one with its name, once its provider was asked.
 func (c *Client) PutChannel(ctx context.Context, group string, n NewChannel) (gateway.Channel, error) {
 	return fetch[gateway.Channel](ctx, c, call{method: http.MethodPost, path: channelsPath(group), in: n})
 }
@@ -57,9 +59,14 @@ func (c *Client) ResumeChannel(ctx context.Context, group string, id gateway.ID,
 	return c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "resume"), query: on("force", force)})
 }
 
-// ReplaceChannel puts another channel in the place of one; by is its name or id. What waits leaves over the other.
-func (c *Client) ReplaceChannel(ctx context.Context, group string, id gateway.ID, by string) error {
-	return c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "replace"), query: url.Values{"by": {by}}})
+// ReplaceChannel puts another channel in the place of one; by is its name or id. What waits leaves over the other,
+// which must work now unless unchecked is set.
+func (c *Client) ReplaceChannel(ctx context.Context, group string, id gateway.ID, by string, unchecked bool) error {
+	query := url.Values{"by": {by}}
+	if unchecked {
+		query.Set("unchecked", "true")
+	}
+	return c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "replace"), query: query})
 }
 
 // on is a query of one switch.

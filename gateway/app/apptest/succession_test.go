@@ -5,26 +5,28 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carillon-gateway/carillon/channels/sandbox"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/app/apptest"
 	"github.com/carillon-gateway/carillon/gateway/client"
 )
 
-// TestFailingAdapterIsReplaced: a group's own adapter is where no group's channel may go. The channel is paused, and its owner
-// reads over another channel that it does not work. Another channel takes its place, the gateway is killed, and the report
-// reaches everybody once.
-func TestFailingAdapterIsReplaced(t *testing.T) {
+// TestFailingChannelIsReplaced: a group's own channel works when it is set up, and then its provider takes its credentials no
+// more. It is paused, and its owner reads over another channel that it does not work. Another channel takes its place, the
+// gateway is killed, and the report reaches everybody once.
+func TestFailingChannelIsReplaced(t *testing.T) {
 	t.Parallel()
-	const many = 20
+	const many, theirs, number = 20, "AC00000000000000000000000000000077", "+12025550177"
 	ctx := t.Context()
 	w := apptest.New(t, apptest.Options{Senders: 2})
 	w.Start()
 	owned(w, apptest.PeopleWith("s", apptest.Numbers(t, many)), byText, func(*gateway.Group) {})
-	options := `{"url":"https://10.255.255.1/","secret":"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=","description":{"protocol":1,"kind":"sms",
-		"address":{"pattern":"\\+[0-9]{7,15}","example":"+12025550123"},"text":{"markup":"text-message","limit":1000}}}`
-	if _, err := w.API.PutChannel(ctx, "harbour", client.NewChannel{Name: "sms-own", Adapter: "external", Options: []byte(options)}); err != nil {
+	w.Box.Account(sandbox.Account{SID: theirs, Token: apptest.Token, SMSURL: w.URL + "/hooks/sms-own", Numbers: []string{number}})
+	options := fmt.Sprintf(`{"account_sid":%q,"auth_token":%q,"from":%q,"segments_per_second":100000,"base_url":%q}`, theirs, apptest.Token, number, w.Wall)
+	if _, err := w.API.PutChannel(ctx, "harbour", client.NewChannel{Name: "sms-own", Adapter: "sms", Senders: w.Senders, Options: []byte(options)}); err != nil {
 		t.Fatal(err)
 	}
+	w.Box.Account(sandbox.Account{SID: theirs, Token: "00000000000000000000000000000078", SMSURL: w.URL + "/hooks/sms-own", Numbers: []string{number}})
 	report := w.Report("harbour", "week-47", "The roof is mended.")
 	w.Until(20*time.Second, "for the channel to be paused", func() bool { return view(w).Health.Paused == gateway.PauseAuth })
 	w.UntilBox(20*time.Second, "for the owner to be told", func() bool { return toldOwner(w, byText, "sms-own")+toldOwner(w, byTelegram, "sms-own") > 0 })
@@ -35,7 +37,7 @@ func TestFailingAdapterIsReplaced(t *testing.T) {
 	if _, err := w.API.PutChannel(ctx, "harbour", client.NewChannel{Name: "sms-new", Adapter: "sms", Senders: w.Senders, Options: []byte(options)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.API.ReplaceChannel(ctx, "harbour", view(w).ID, "sms-new"); err != nil {
+	if err := w.API.ReplaceChannel(ctx, "harbour", view(w).ID, "sms-new", false); err != nil {
 		t.Fatal(err)
 	}
 	w.Kill()

@@ -357,8 +357,9 @@ type Channels interface {
 	// Try says what stands against a channel as it is given, and fills in its kind. One without options is tried with
 	// those of the channel that has its name.
 	Try(ctx context.Context, c gateway.Channel) (gateway.Channel, error)
-	// PutChannel makes a channel or changes the one with its name, after what Try does.
-	PutChannel(ctx context.Context, c gateway.Channel) (gateway.Channel, error)
+	// PutChannel makes a channel or changes the one with its name, after what Try does, if its provider knows it. With unchecked one
+	// whose provider could not be asked is kept too, paused until a check passes.
+	PutChannel(ctx context.Context, c gateway.Channel, unchecked bool) (gateway.Channel, error)
 	// Check asks the provider, disturbing nobody. A good answer lifts a pause for refused credentials.
 	Check(ctx context.Context, id gateway.ID) (gateway.CheckResult, error)
 	SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error

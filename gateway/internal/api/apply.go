@@ -222,7 +222,7 @@ func (p *plan) channel(ctx context.Context, at string, d gateway.DocumentChannel
 	}
 	it.write = func(ctx context.Context) error {
 		want.GroupID = *it.owner
-		_, err := p.server.Channels.PutChannel(ctx, want)
+		_, err := p.server.Channels.PutChannel(ctx, want, d.Unchecked)
 		return err
 	}
 	p.items = append(p.items, it)

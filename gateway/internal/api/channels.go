@@ -19,6 +19,8 @@ type channelIn struct {
 	Groups  []string `json:"groups,omitempty" maxItems:"10000" doc:"For the operator's channel: slugs of the groups that may use it. Absent: all."`
 	Senders int      `json:"senders,omitempty" minimum:"0" maximum:"1000" doc:"How many send at once; 0: as many as the adapter thinks good."`
 	Trip    tripIn   `json:"trip,omitzero" doc:"How many refusals for the channel's own sake open an incident."`
+
+	Unchecked bool `json:"unchecked,omitempty" doc:"Keep it although its provider could not be asked, paused until a check passes. Credentials that are refused are never kept."`
 }
 
 type tripIn struct {
@@ -73,7 +75,7 @@ func (s *server) addChannels() {
 			return s.listChannels(ctx, func(c gateway.Channel) bool { return c.GroupID.IsZero() })
 		})
 	put := route{ID: "put-group-channel", Method: http.MethodPost, Path: "/api/v1/groups/{group}/channels", Tag: channelTag, Scope: ofGroup, Role: gateway.Administrator,
-		Summary: "Add or change a channel", About: "The channel with this name is made or changed. Its options are checked before anything is stored; use the check afterwards to prove the credentials.",
+		Summary: "Add or change a channel", About: "The channel with this name is made or changed. Before anything is stored its provider is asked whether it works, for 30 s at most, disturbing nobody: refused credentials are 422 with what the provider says, and one that cannot be asked is 503 unless unchecked is set.",
 		Example: map[string]any{"name": "sms-berlin", "adapter": "sms", "options": map[string]any{"account_sid": "AC…", "auth_token": "…", "from": "+15550100"}}, Answer: sampleChannel}
 	add(s, put, func(ctx context.Context, who caller, in *putGroupChannel) (*body[gateway.Channel], error) {
 		if len(in.Body.Groups) > 0 {
@@ -126,9 +128,10 @@ func (s *server) addChannelActs() {
 		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{})
 	})
 	replace := route{ID: "replace", Method: http.MethodPost, Path: "/replace", Role: gateway.Administrator, Summary: "Put another channel in the place of a channel",
-		About: "What waits on it leaves over the channel named by by, and nothing new is planned over it. What is under way or in doubt stays with it, and so do receipts and answers, so nothing is sent twice; keep it until they are in. The reverse call takes it back."}
+		About: "What waits on it leaves over the channel named by by, and nothing new is planned over it. What is under way or in doubt stays with it, and so do receipts and answers, so nothing is sent twice; keep it until they are in. The channel in its place is asked first whether it works, unless unchecked is set. The reverse call takes it back."}
 	addForChannel[ReplaceGroupChannel, ReplaceChannel](s, replace, func(ctx context.Context, who caller, c gateway.Channel, in channelAct) (*nothing, error) {
-		return s.replaceChannel(ctx, who, c, in.(replacement).heir())
+		by, unchecked := in.(replacement).heir()
+		return s.replaceChannel(ctx, who, c, by, unchecked)
 	})
 }
 
@@ -136,9 +139,11 @@ func (s *server) addChannelActs() {
 type ReplaceChannel struct {
 	InChannel
 	By string `query:"by" required:"true" minLength:"2" maxLength:"40" example:"sms-berlin-2" doc:"Name or id of the channel that takes its place: of the same owner, for the same kind of address."`
+
+	Unchecked bool `query:"unchecked" doc:"Replace it although the channel in its place does not work now."`
 }
 
-func (in ReplaceChannel) heir() string { return in.By }
+func (in ReplaceChannel) heir() (string, bool) { return in.By, in.Unchecked }
 
 // ReplaceGroupChannel is the same of a group.
 type ReplaceGroupChannel struct {
@@ -147,9 +152,11 @@ type ReplaceGroupChannel struct {
 }
 
 // replacement is a request that names the channel in whose favour it is.
-type replacement interface{ heir() string }
+type replacement interface {
+	heir() (by string, unchecked bool)
+}
 
-func (s *server) replaceChannel(ctx context.Context, who caller, old gateway.Channel, by string) (*nothing, error) {
+func (s *server) replaceChannel(ctx context.Context, who caller, old gateway.Channel, by string, unchecked bool) (*nothing, error) {
 	heir, err := s.ownChannel(ctx, who, by)
 	switch {
 	case err != nil:
@@ -160,6 +167,15 @@ func (s *server) replaceChannel(ctx context.Context, who caller, old gateway.Cha
 		return nil, gateway.Faultf(gateway.CodeConflict, "%s is for addresses of the kind %s and %s for %s; what waits on one cannot leave over the other", old.Name, old.Kind, heir.Name, heir.Kind)
 	case !heir.ReplacedBy.IsZero() && heir.ReplacedBy != old.ID:
 		return nil, gateway.Faultf(gateway.CodeConflict, "%s was itself replaced; name the channel that is in its place", heir.Name)
+	}
+	if !unchecked {
+		result, err := s.Channels.Check(ctx, heir.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !result.OK {
+			return nil, gateway.Faultf(gateway.CodeConflict, "%s does not work: %s; mend that first, or replace it all the same with unchecked", heir.Name, strings.TrimSpace(result.Code+" "+result.Detail))
+		}
 	}
 	s.Log.Info("a channel was replaced", "request", requestID(ctx), "channel", old.Name, "by", heir.Name, "token", who.Token.ID)
 	return &nothing{}, s.Channels.Replace(ctx, old.ID, heir.ID)
@@ -263,7 +279,7 @@ func (s *server) putChannel(ctx context.Context, who caller, in channelIn) (*bod
 			return nil, gateway.Faultf(gateway.CodeConflict, "the channel name %s is taken; choose another", in.Name)
 		}
 	}
-	c, err := s.Channels.PutChannel(ctx, gateway.Channel{GroupID: who.Group.ID, Name: in.Name, Adapter: in.Adapter, Options: json.RawMessage(in.Options), Groups: in.Groups, Senders: in.Senders, Trip: gateway.Trip(in.Trip)})
+	c, err := s.Channels.PutChannel(ctx, gateway.Channel{GroupID: who.Group.ID, Name: in.Name, Adapter: in.Adapter, Options: json.RawMessage(in.Options), Groups: in.Groups, Senders: in.Senders, Trip: gateway.Trip(in.Trip)}, in.Unchecked)
 	if err != nil {
 		return nil, err
 	}

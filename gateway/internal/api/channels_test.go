@@ -88,6 +88,11 @@ func TestReplacingAChannel(t *testing.T) {
 		return gateway.ID{}
 	}
 	replace("sms-berlin", "chat-berlin", 409)
+	w.fake.checked = gateway.CheckResult{Code: "20003", Detail: "refused"}
+	replace("sms-berlin", "sms-second", 409) // what waits would wait on
+	replace("sms-berlin", "sms-third&unchecked=true", 204)
+	replace("sms-third", "sms-berlin&unchecked=true", 204)
+	w.fake.checked = gateway.CheckResult{OK: true}
 	replace("sms-berlin", "sms-second", 204)
 	if by("sms-berlin").IsZero() {
 		t.Error("nobody sees that it was replaced")

@@ -124,7 +124,7 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 		is("check", checked.OK, checked, err)
 		ok("pause", side.c.PauseChannel(ctx, side.group, side.channel.ID, false))
 		ok("resume channel", side.c.ResumeChannel(ctx, side.group, side.channel.ID, false))
-		ok("replace channel", side.c.ReplaceChannel(ctx, side.group, made.ID, side.channel.Name))
+		ok("replace channel", side.c.ReplaceChannel(ctx, side.group, made.ID, side.channel.Name, false))
 		prices, err := side.c.SetPrices(ctx, side.group, []gateway.Price{{Kind: "sms", Country: "DE", Currency: "EUR", Micros: 95_000}}, []gateway.Price{{Kind: "sms", Country: "KE"}})
 		is("set prices", len(prices) == 1 && prices[0].Micros == 95_000, prices, err)
 		prices, err = side.c.Prices(ctx, side.group)

@@ -344,7 +344,7 @@ func (s *services) Try(ctx context.Context, c gateway.Channel) (gateway.Channel,
 	return c, ctx.Err()
 }
 
-func (s *services) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Channel, error) {
+func (s *services) PutChannel(ctx context.Context, c gateway.Channel, _ bool) (gateway.Channel, error) {
 	c, err := s.Try(ctx, c)
 	if err != nil {
 		return c, err
