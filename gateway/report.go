@@ -150,14 +150,23 @@ const (
 // Figure is a number that an edition tells, from Carillon's own ledger or of an indicator; it says where it is from.
 type Figure struct {
 	Kind    FigureKind `json:"kind"`
-	Edition int        `json:"edition"` // which it is about; of FigureOnTime and FigureIndicator: zero
+	Edition int        `json:"edition"` // which it is about; of FigureOnTime, FigureAlerts and FigureIndicator: zero
 	Count   int64      `json:"count"`
 	Of      int64      `json:"of"`
 	Money   []Money    `json:"money,omitempty"` // of FigureCost
 	Source  string     `json:"source"`
 	At      time.Time  `json:"at"`
 
-	Indicated *Indicated `json:"indicator,omitempty"` // of FigureIndicator
+	Indicated *Indicated    `json:"indicator,omitempty"` // of FigureIndicator
+	Alerts    *AlertsFigure `json:"alerts,omitempty"`    // of FigureAlerts
+}
+
+// AlertsFigure is how long it took until somebody took charge of the group's alerts; exercises are only counted.
+type AlertsFigure struct {
+	Since     time.Time `json:"since"`          // when the edition before was frozen, or OnTimeDays ago
+	Median    int64     `json:"median_seconds"` // from the beginning of an alert, or its release by a second person, to the first who took charge
+	Worst     int64     `json:"worst_seconds"`  // of those that somebody took charge of; zero, as Median: nobody did of any
+	Exercises int64     `json:"exercises"`      // in the same time
 }
 
 // FigureKind says what a figure counts.
@@ -174,6 +183,7 @@ const (
 
 	FigureOnTime    FigureKind = "on-time"   // Count of Of runs of the series' schedules within OnTimeDays were done on time
 	FigureIndicator FigureKind = "indicator" // Indicated
+	FigureAlerts    FigureKind = "alerts"    // somebody took charge of Count of Of alerts; Alerts
 )
 
 // Locales lists the languages in which something of an edition is written, sorted.

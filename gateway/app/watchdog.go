@@ -39,6 +39,7 @@ type watchdog struct {
 	deafAt  time.Time // the first of these
 	client  *http.Client
 	said    said
+	gaps    *gapWatch // nil: nobody looks for whom alerts would find
 }
 
 // sighting is a sign with the number of looks that it has stood through.
@@ -51,7 +52,7 @@ type sighting struct {
 func (a *App) watch(ctx context.Context) error {
 	for ctx.Err() == nil {
 		a.duties.during(ctx, gateway.WatchDuty, func(ctx context.Context, token int64) {
-			w := &watchdog{App: a, token: token, said: said{}, client: &http.Client{Transport: httpsend.Transport(), Timeout: pingLimit,
+			w := &watchdog{App: a, token: token, said: said{}, gaps: &gapWatch{a.gapFinder(), a.store.Groups, a.Now, map[gateway.ID]gapsOf{}}, client: &http.Client{Transport: httpsend.Transport(), Timeout: pingLimit,
 				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 			for wait := time.Duration(0); pause(ctx, wait); wait = watchNap {
 				w.turn(ctx)
@@ -97,6 +98,13 @@ func (w *watchdog) look(ctx context.Context, jumped bool) error {
 	open, err := w.store.Findings(ctx)
 	if err != nil {
 		return err
+	}
+	if w.gaps != nil {
+		unheard, err := w.gaps.signs(ctx, open)
+		if err != nil {
+			return err
+		}
+		signs = append(signs, unheard...)
 	}
 	if jumped {
 		w.seen = nil

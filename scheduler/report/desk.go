@@ -24,6 +24,8 @@ type Store interface {
 	Charges(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Charge, error)
 	Schedules(ctx context.Context, group, after gateway.ID, limit int) ([]gateway.Schedule, error)
 	Occurrences(ctx context.Context, group, schedule, before gateway.ID, limit int) ([]gateway.Occurrence, error)
+	Alerts(ctx context.Context, group, before gateway.ID, limit int) ([]gateway.AlertCase, error)
+	AlertEvents(ctx context.Context, group, alert gateway.ID, after, limit int) ([]gateway.AlertEvent, error)
 }
 
 // Publisher puts an edition into words.

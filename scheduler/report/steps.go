@@ -193,7 +193,7 @@ func (d *Desk) ready(ctx context.Context, g gateway.Group, s gateway.Series, e g
 	return send, nil
 }
 
-// figures tells of the edition that was sent before, as the ledger knows it now, of runs and of indicators.
+// figures tells of the edition that was sent before, as the ledger knows it now, of runs, of alerts and of indicators.
 func (d *Desk) figures(ctx context.Context, s gateway.Series, number int) ([]gateway.Figure, error) {
 	all, err := d.Editions(ctx, s.GroupID, s.ID, number, lookedAt)
 	if err != nil {
@@ -203,12 +203,19 @@ func (d *Desk) figures(ctx context.Context, s gateway.Series, number int) ([]gat
 	if err != nil {
 		return nil, err
 	}
-	others = append(others, indicated(&s, d.now().UTC())...)
 	i := slices.IndexFunc(all, func(e gateway.Edition) bool { return !e.BroadcastID.IsZero() && e.Corrects == 0 })
-	if i < 0 {
+	var before *gateway.Edition
+	if i >= 0 {
+		before = &all[i]
+	}
+	alerts, err := d.answered(ctx, s.GroupID, before)
+	if err != nil {
+		return nil, err
+	}
+	others = append(append(others, alerts...), indicated(&s, d.now().UTC())...)
+	if before == nil {
 		return others, nil
 	}
-	before := all[i]
 	again, err := d.retold(ctx, s, before.Number)
 	if err != nil {
 		return nil, err
@@ -225,7 +232,7 @@ func (d *Desk) figures(ctx context.Context, s gateway.Series, number int) ([]gat
 		return nil, err
 	}
 	figure := gateway.Figure{Kind: gateway.FigureReach, Edition: before.Number, Source: "Carillon's ledger, broadcast " + before.BroadcastID.String(), At: d.now().UTC()}
-	if figure.Count, figure.Of, err = d.tallied(ctx, s, before, again); err != nil {
+	if figure.Count, figure.Of, err = d.tallied(ctx, s, *before, again); err != nil {
 		return nil, err
 	}
 	figures := []gateway.Figure{figure}

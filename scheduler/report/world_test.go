@@ -34,6 +34,8 @@ type world struct {
 	expires   time.Time // of every broadcast
 	schedules []gateway.Schedule
 	runs      []gateway.Occurrence
+	alerts    []gateway.AlertCase // the newest first
+	events    map[gateway.ID][]gateway.AlertEvent
 
 	answers map[string]fetch.Answer
 	fails   error
@@ -182,6 +184,25 @@ func (w *world) Occurrences(_ context.Context, _, schedule, _ gateway.ID, _ int)
 		}
 	}
 	return of, nil
+}
+
+func (w *world) Alerts(_ context.Context, group, before gateway.ID, limit int) (page []gateway.AlertCase, err error) {
+	i := slices.IndexFunc(w.alerts, func(a gateway.AlertCase) bool { return a.ID == before }) + 1
+	for _, a := range w.alerts[i:] {
+		if a.GroupID == group && len(page) < limit {
+			page = append(page, a)
+		}
+	}
+	return page, nil
+}
+
+func (w *world) AlertEvents(_ context.Context, _, alert gateway.ID, after, limit int) (page []gateway.AlertEvent, err error) {
+	for _, e := range w.events[alert] {
+		if e.No > after && len(page) < limit {
+			page = append(page, e)
+		}
+	}
+	return page, nil
 }
 
 // Edition of the publisher: it makes ready what an edition sends.

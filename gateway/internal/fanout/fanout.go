@@ -35,6 +35,11 @@ type Store struct {
 	Asks interface {
 		PutAsk(ctx context.Context, group, broadcast gateway.ID, a gateway.Asked) error
 	}
+	Stale interface {
+		gateway.Tries
+		Stale(ctx context.Context, group gateway.ID, limit int) ([]gateway.StalePoint, error)
+		AskedStill(ctx context.Context, group, member, point gateway.ID) error
+	}
 	Prices interface {
 		Prices(ctx context.Context, owner gateway.ID) ([]gateway.Price, error)
 	}

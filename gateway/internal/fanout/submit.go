@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -85,6 +86,7 @@ type Note struct {
 	Data     map[string]string // for the placeholders
 	Locale   string            // the language of what Data says: it goes to everyone in that one, shown as such to who reads another; empty: to each in her own
 	Author   string
+	Lasts    time.Duration // how long it may wait for its channel; zero: as its class
 }
 
 // Tell submits a note as Submit does a draft.
@@ -128,7 +130,7 @@ func (f *Fanout) note(ctx context.Context, n Note) (gateway.Broadcast, []byte, e
 		ID: n.ID, GroupID: n.Group, Key: n.Key, Kind: gateway.Kind(n.Wording), Class: n.Class, Audience: n.Audience,
 		Words: gateway.Words{Sources: sources, Data: n.Data}, Author: n.Author, State: gateway.Planning, Policy: gateway.PolicyOf(n.Class), CreatedAt: now, StartAt: now,
 	}
-	b.ExpiresAt = now.Add(b.Policy.Expires)
+	b.ExpiresAt = now.Add(cmp.Or(n.Lasts, b.Policy.Expires))
 	print := sha256.Sum256([]byte(n.Wording))
 	return b, print[:], nil
 }

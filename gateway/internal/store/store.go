@@ -60,5 +60,7 @@ type Store interface {
 	gateway.AlertCasts
 	gateway.Pages
 	gateway.Points
+	gateway.Reconfirming
+	gateway.Reaffirming
 	Close() error
 }

@@ -31,6 +31,7 @@ var watchQueries = [...]struct {
 	{gateway.RoleAlone, row.RoleAloneQuery("$1::bigint", nobody)},
 	{gateway.AlertsLate, "SELECT " + nobody + ", " + nobody + ", '', '', due_at, id::text || revision FROM alerts WHERE due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT 1"},
 	{gateway.AlertUnheard, "SELECT group_id, id, '', reference, $1::bigint, '' FROM alerts WHERE state = 'nobody acknowledged' LIMIT 100"},
+	{gateway.DrillWanting, row.WantingQuery("$1::bigint")},
 	{gateway.NotHeard, row.GapQuery("$1")},
 	{gateway.CalendarMissing, `SELECT m.group_id, m.group_id, (SELECT COALESCE(string_agg(name, ','), '') FROM calendars c WHERE c.group_id = m.group_id), m.quiet, $1::bigint, ''
 		FROM (SELECT DISTINCT group_id, quiet FROM members WHERE position('holidays ' IN quiet) > 0 ORDER BY group_id, quiet LIMIT 1000) m`},

@@ -20,7 +20,7 @@ const (
 	announcedQuery = `SELECT 1 FROM reminders r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id
 		JOIN deliveries d ON d.group_no = (SELECT no FROM groups WHERE id = ?1) AND d.broadcast_no = b.no AND d.member_id = ?5 LEFT JOIN attempts a ON a.no = d.attempt_no
 		WHERE r.group_id = ?1 AND r.event_id = ?2 AND r.lead = ?3 AND r.start = ?4 AND (d.state = 3 OR a.state IN (1, 2, 3, 5) OR d.state <> 2 AND b.stopped = 0) LIMIT 1`
-	pointsQuery = "SELECT member_id, id, position, kind, state, topics, country FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
+	pointsQuery = "SELECT member_id, id, position, kind, state, topics, country, confirm_by FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
 )
 
 // Recipients pages through who is meant. Both reads are ranges of a clustered key, merged here.
@@ -208,7 +208,7 @@ func (u rule) named(c *lite.Conn, group gateway.ID, ids []gateway.ID, after gate
 func (s *Store) addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipient, mask int64) error {
 	room := make([]gateway.PointRef, 0, len(page)+len(page)/2) // one piece of memory for most of the page
 	order := make([]int, 0, 8)
-	i, from := 0, 0
+	i, from, now := 0, 0, s.micros()
 	r := c.Prepare(pointsQuery).Key(1, group).Key(2, page[0].Member).Key(3, page[len(page)-1].Member)
 	for r.Step() {
 		member := r.ColBlob(0)
@@ -218,7 +218,7 @@ func (s *Store) addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipie
 		if i == len(page) || !bytes.Equal(page[i].Member[:], member) {
 			continue // not meant
 		}
-		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: roll.State(int(r.ColInt(4))), Subscribed: r.ColInt(5)&mask != 0, Country: r.ColWord(6)}
+		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: roll.State(roll.StateNow(int(r.ColInt(4)), r.ColInt(7), now)), Subscribed: r.ColInt(5)&mask != 0, Country: r.ColWord(6)}
 		if p.Country == "" && r.ColNull(6) { // not derived yet
 			p.Country = s.country(p.Kind, "")
 		}

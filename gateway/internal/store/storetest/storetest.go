@@ -115,6 +115,7 @@ func run(t *testing.T, open Open) {
 		{"STOP at the provider is STOP", reportedStop},
 		{"an address is confirmed", confirm},
 		{"a provider marks an address", mark},
+		{"a number that was silent for a year may have a new owner", stale},
 		{"channels and their health", channels},
 		{"listening", listening},
 		{"a channel takes the place of another", succession},
