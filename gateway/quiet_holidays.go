@@ -46,6 +46,15 @@ func HolidaysIn(text string, dates func(calendar string) ([]string, error)) (str
 	return q.String(), nil
 }
 
+// Calendars lists the calendars that quiet hours name, each once, sorted.
+func (q QuietHours) Calendars() (names []string) {
+	for _, s := range q.days {
+		names = append(names, s.of)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // WholeDays lists the dates of an event that lasts whole days and takes place.
 func (e *Event) WholeDays() (dates []civil.Wall) {
 	if !e.AllDay || e.Status == EventCancelled {

@@ -28,6 +28,7 @@ const (
 	PingFailing     FindingCode = "ping-failing"
 	RunUndecided    FindingCode = "run-undecided"
 	CalendarFailing FindingCode = "calendar-failing"
+	CalendarMissing FindingCode = "calendar-missing"
 	InboxUnread     FindingCode = "inbox-unread"
 	NotHeard        FindingCode = "not-heard"
 	RoleEnds        FindingCode = "role-ends"
@@ -86,6 +87,8 @@ func Watched() []Watch {
 			Text: "an alert by the policy {name} would pass {part} at once, for nobody there can be told. See rota gaps; give somebody the role, or those who have it a contact point that takes alerts"},
 		{Code: CalendarFailing, Patience: 24 * time.Hour, Looks: 2, Silent: true,
 			Text: "the calendar {name} cannot be read for more than a day; what was read before stands. See calendar list, and mend its address"},
+		{Code: CalendarMissing, Looks: 2, Silent: true,
+			Text: "quiet hours of members name the calendar {name}, which the group does not have: on its days nothing waits. Add it again under this name with calendar add, or ask those who chose it to choose anew"},
 		{Code: InboxUnread, Patience: 24 * time.Hour, Looks: 2, Silent: true,
 			Text: "somebody wrote, and nobody has read it for more than a day: see inbox list"},
 		{Code: NotHeard, Looks: 1, Silent: true,

@@ -185,7 +185,7 @@ func (a *App) build(ctx context.Context) error {
 	if err := a.live.refresh(ctx); err != nil {
 		return err
 	}
-	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds, Usable: a.live.Usable, Parse: a.parseAddress, Now: o.Now})
+	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds, Usable: a.live.Usable, Parse: a.parseAddress, Calendars: s.Calendars, Now: o.Now})
 	sending := dispatch.Options{
 		Ledger: s, Mender: s, Known: s, Succession: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL, AnswerURL: func(group, delivery gateway.ID) string { return a.pages.AnswerLink(group, delivery) },
 		Deaf: a.deaf, Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),

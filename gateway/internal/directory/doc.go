@@ -24,7 +24,9 @@ type Parts struct {
 	// Parse gives the canonical form of an address; region is the country of numbers without a prefix, or empty. The
 	// error can be shown to the person who typed the address.
 	Parse func(kind, region, raw string) (channels.Address, error)
-	Now   func() time.Time // nil: time.Now
+	// Calendars lists the calendars of a group; nil: it has none.
+	Calendars func(ctx context.Context, group gateway.ID) ([]gateway.Calendar, error)
+	Now       func() time.Time // nil: time.Now
 }
 
 // Directory answers questions about groups and members. It is safe for concurrent use.

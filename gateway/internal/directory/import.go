@@ -119,7 +119,9 @@ func (d *Directory) readAll(ctx context.Context, group gateway.Group, imp gatewa
 			c.add(true, problems...)
 			return hand()
 		}
-		r = d.newReader(group, imp, columns)
+		if r, err = d.newReader(ctx, group, imp, columns); err != nil {
+			return err
+		}
 	} else if f := (*flawError)(nil); errors.As(err, &f) {
 		c.add(true, f.problem()) // a header that cannot be read ends it, whatever is wrong with it
 		return hand()

@@ -10,16 +10,16 @@ import (
 // Quiet hours come in a column, in the one form that everything else shows; nothing that is wrong is quoted.
 func TestQuietHoursAreImported(t *testing.T) {
 	s := &shelf{}
-	r := take(t, s, "ref,quiet\na1,22:00-07:00; ALERTS wait\na2,None\na3,\n\"a4\",\"sat,sun 20:00-10:00|2026-12-25\"\n", gateway.ImportOptions{})
-	if !r.Published || len(s.published) != 4 {
+	r := take(t, s, "ref,quiet\na1,22:00-07:00; ALERTS wait\na2,None\na3,\n\"a4\",\"sat,sun 20:00-10:00|2026-12-25\"\na5,holidays school\n", gateway.ImportOptions{})
+	if !r.Published || len(s.published) != 5 {
 		t.Fatalf("report: %+v", r)
 	}
-	for i, want := range []string{"22:00-07:00; alerts wait", gateway.NoQuiet, "", "sat,sun 20:00-10:00; 2026-12-25"} {
+	for i, want := range []string{"22:00-07:00; alerts wait", gateway.NoQuiet, "", "sat,sun 20:00-10:00; 2026-12-25", "holidays school"} {
 		if got := s.published[i].Member.Quiet; got != want {
 			t.Errorf("row %d: %q, want %q", i+1, got, want)
 		}
 	}
-	for _, wrong := range []string{"when I sleep", "22:00", "00:00-24:00", ";"} {
+	for _, wrong := range []string{"when I sleep", "22:00", "00:00-24:00", ";", "holidays nowhere"} {
 		s = &shelf{}
 		r = take(t, s, "ref,Quiet Hours\na1,"+wrong+"\n", gateway.ImportOptions{})
 		if len(r.Problems) != 1 || r.Problems[0].Column != "Quiet Hours" || r.Problems[0].Flaw != gateway.FlawValue || r.Published {

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,9 +33,11 @@ type reader struct {
 	locales map[string]string // as written → canonical; empty: none
 	zones   map[string]*time.Location
 	lists   map[string][]string
+
+	calendars []string // that quiet hours may name
 }
 
-func (d *Directory) newReader(g gateway.Group, imp gateway.ID, columns []column) *reader {
+func (d *Directory) newReader(ctx context.Context, g gateway.Group, imp gateway.ID, columns []column) (*reader, error) {
 	r := &reader{
 		d: d, group: g, imp: imp, now: d.Now(), columns: columns,
 		topics: map[string]bool{}, locales: map[string]string{}, zones: map[string]*time.Location{}, lists: map[string][]string{},
@@ -42,7 +45,17 @@ func (d *Directory) newReader(g gateway.Group, imp gateway.ID, columns []column)
 	for _, t := range g.Topics {
 		r.topics[t.Name] = true
 	}
-	return r
+	if d.Calendars == nil {
+		return r, nil
+	}
+	calendars, err := d.Calendars(ctx, g.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read the group's calendars: %w", err)
+	}
+	for i := range calendars {
+		r.calendars = append(r.calendars, calendars[i].Name)
+	}
+	return r, nil
 }
 
 // row is one row while it is read.
@@ -213,6 +226,11 @@ func (r *row) quiet(c column, cell string) {
 		return
 	}
 	q, err := gateway.ParseQuiet(cell)
+	for _, name := range q.Calendars() {
+		if !slices.Contains(r.calendars, name) {
+			r.flaw(c.title, gateway.FlawValue, "a calendar is named that the group does not have; its calendars are: %s", strings.Join(r.calendars, ", "))
+		}
+	}
 	if r.m.Quiet = q.String(); err != nil || r.m.Quiet == "" {
 		r.flaw(c.title, gateway.FlawValue, "these are no quiet hours, or they leave no time at all; write 22:00-07:00, or sat,sun 20:00-10:00; 2026-12-25; reports 20:00-17:00; alerts wait; or none")
 	}

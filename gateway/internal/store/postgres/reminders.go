@@ -121,9 +121,9 @@ func (t *txn) stopTelling(group, event gateway.ID, early bool) error {
 	for _, id := range running {
 		stop := false
 		if err := t.query(stateQuery, []any{group, id}, func(r pgx.Rows) error {
-			var was, over bool
+			var was, over, replaced bool
 			var expires int64
-			err := r.Scan(&was, &expires, &over)
+			err := r.Scan(&was, &expires, &over, &replaced)
 			stop = !was && !over && expires > t.now
 			return err
 		}); err != nil {

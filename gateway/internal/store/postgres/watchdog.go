@@ -33,6 +33,8 @@ var watchQueries = [...]struct {
 	{gateway.AlertUnheard, "SELECT group_id, id, '', reference, $1::bigint, '' FROM alerts WHERE state = 'nobody acknowledged' LIMIT 100"},
 	{gateway.DrillWanting, row.WantingQuery("$1::bigint")},
 	{gateway.NotHeard, row.GapQuery("$1")},
+	{gateway.CalendarMissing, `SELECT m.group_id, m.group_id, (SELECT COALESCE(string_agg(name, ','), '') FROM calendars c WHERE c.group_id = m.group_id), m.quiet, $1::bigint, ''
+		FROM (SELECT DISTINCT group_id, quiet FROM members WHERE position('holidays ' IN quiet) > 0 ORDER BY group_id, quiet LIMIT 1000) m`},
 }
 
 // stuckLanes steps from group to group of each lane in the index of what waits, over the deliveries of each, and gives the

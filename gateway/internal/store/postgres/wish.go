@@ -8,6 +8,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 const (
@@ -31,6 +32,9 @@ func (s *Store) Wish(ctx context.Context, group, member gateway.ID, w gateway.Wi
 			return err
 		}
 		if err := t.lock(rollLock, group, true); err != nil {
+			return err
+		}
+		if err := row.KnowCalendars(w.Quiet, freshOf(t, group)); err != nil {
 			return err
 		}
 		first, err := t.firstQuiet(group, w.Quiet)

@@ -50,6 +50,27 @@ func MergedInto(broadcast gateway.ID) string {
 	return "a newer report on the same topic came when her quiet hours ended: " + broadcast.String()
 }
 
+// KnowCalendars refuses quiet hours that name a calendar which the group does not have; fresh is as for Holidays.
+func KnowCalendars(quiet string, fresh func(calendar string) (string, error)) error {
+	if quiet == "" || quiet == gateway.NoQuiet {
+		return nil
+	}
+	q, err := gateway.ParseQuiet(quiet)
+	if err != nil {
+		return err
+	}
+	for _, name := range q.Calendars() {
+		kept, err := fresh(name)
+		if err != nil {
+			return err
+		}
+		if kept == "" {
+			return gateway.Faultf(gateway.CodeInvalid, "quiet hours: the group has no calendar %q; calendar list shows which it has", name)
+		}
+	}
+	return nil
+}
+
 // Holidays gives quiet hours with the dates of the calendars that they name. fresh gives the column calendars.fresh of one of her
 // group; empty: it has none of the name. What was looked up once is kept as long as known is.
 func Holidays(text string, known map[string][]string, fresh func(calendar string) (string, error)) (string, error) {

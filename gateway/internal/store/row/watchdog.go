@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -30,6 +31,9 @@ const AheadOfRuns = 20 * time.Second
 func Signs(code gateway.FindingCode, now time.Time, found []Overdue) ([]gateway.Sign, error) {
 	signs := []gateway.Sign{}
 	latest := now.Add(-gateway.WatchFor(code).Patience)
+	if code == gateway.CalendarMissing {
+		found = calendarsMissing(found)
+	}
 	for _, o := range found {
 		switch code {
 		case gateway.RunsLate:
@@ -56,6 +60,25 @@ func Signs(code gateway.FindingCode, now time.Time, found []Overdue) ([]gateway.
 		signs = []gateway.Sign{slices.MinFunc(signs, func(a, b gateway.Sign) int { return a.Since.Compare(b.Since) })}
 	}
 	return signs, nil
+}
+
+// calendarsMissing gives each calendar once that quiet hours of a group name and that it does not have; of what was found, Part is
+// quiet hours and Name lists the calendars that it has.
+func calendarsMissing(found []Overdue) (missing []Overdue) {
+	for _, o := range found {
+		q, err := gateway.ParseQuiet(o.Part)
+		if err != nil {
+			continue // what this release cannot read is none
+		}
+		has := strings.Split(o.Name, ",")
+		for _, name := range q.Calendars() {
+			one := Overdue{Group: o.Group, About: o.About, Name: name, At: o.At}
+			if !slices.Contains(has, name) && !slices.Contains(missing, one) {
+				missing = append(missing, one)
+			}
+		}
+	}
+	return missing
 }
 
 // RoleEndsQuery finds the tokens whose role ends within gateway.RoleNotice; until is the place of the time among the arguments.

@@ -131,6 +131,7 @@ var hot = map[string]struct {
 	"claims left":      {watchQueries[2].text, []string{"attempts USING COVERING INDEX attempts_claimed (until<?)"}},
 	"calendars late":   {watchQueries[3].text, []string{"calendars USING INDEX calendars_due (next_at>? AND next_at<?)"}},
 	"undecided":        {watchQueries[4].text, []string{"occurrences USING INDEX occurrences_open (recorded_at<?)", "n USING COVERING INDEX occurrences_newest (group_id=? AND schedule_id=? AND id>?)"}},
+	"calendar missing": {watchQueries[len(watchQueries)-1].text, []string{"members USING COVERING INDEX members_holidays (group_id>?)"}},
 	"calendar failing": {watchQueries[5].text, []string{"calendars USING INDEX calendars_failing"}},
 
 	"retain texts":    {overQuery, []string{"broadcasts USING INDEX broadcasts_forgetting (forget_at<?)"}},

@@ -30,6 +30,8 @@ var watchQueries = [...]struct {
 	{gateway.AlertUnheard, "SELECT group_id, id, '', reference, ?1, '' FROM alerts INDEXED BY alerts_unanswered WHERE state = 'nobody acknowledged' LIMIT 100"},
 	{gateway.DrillWanting, row.WantingQuery("?1")},
 	{gateway.NotHeard, row.GapQuery("?1")},
+	{gateway.CalendarMissing, `SELECT group_id, group_id, (SELECT COALESCE(group_concat(name), '') FROM calendars c WHERE c.group_id = members.group_id), quiet, ?1, '' FROM members INDEXED BY members_holidays
+		WHERE group_id > x'' AND instr(quiet, 'holidays ') > 0 GROUP BY group_id, quiet ORDER BY group_id, quiet LIMIT 1000`},
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -27,6 +28,9 @@ func (s *Store) Wish(ctx context.Context, group, member gateway.ID, w gateway.Wi
 	return s.write.do(ctx, true, func(t *txn) error {
 		w, err := w.Checked(time.UnixMicro(t.now))
 		if err != nil {
+			return err
+		}
+		if err := row.KnowCalendars(w.Quiet, freshOf(t.Conn, group)); err != nil {
 			return err
 		}
 		first, err := t.firstQuiet(group, w.Quiet)

@@ -208,7 +208,12 @@ func quietOfCalendar(t *testing.T, open Open) {
 	w.ok(err)
 	equal(t, "what she said", got.Quiet, "holidays school 08:00-20:00")
 	later := w.plan(w.submit(gateway.Report), 1, ann)
+	w.fails(w.Wish(w.ctx, w.group.ID, cal.ID, gateway.Wish{Quiet: "sat 10:00-12:00; holidays harbour"}, gateway.Consent{}), gateway.CodeInvalid)
+	same(t, "calendars that are not there", w.signs(), []string{"calendar-missing harbour ", "calendar-missing nowhere "})
+	w.ok(w.Wish(w.ctx, w.group.ID, cal.ID, gateway.Wish{Quiet: "holidays school; holidays school 08:00-20:00"}, gateway.Consent{}))
+	same(t, "calendars that are not there", w.signs(), []string{"calendar-missing harbour "})
 	w.ok(w.RemoveCalendar(w.ctx, w.group.ID, school.ID))
+	same(t, "one is gone", w.signs(), []string{"calendar-missing harbour ", "calendar-missing school "})
 	w.granted(later[0])
 }
 
