@@ -293,7 +293,7 @@ func TestSheStops(t *testing.T) {
 // member of the group is left alone.
 func TestSheStopsEveryGroup(t *testing.T) {
 	st := newStage(t)
-	m, friend := st.enrol(nil, "sms:"+ann, "email:ann@example.org"), st.enrol(nil, "sms:+447700900555")
+	m, friend := st.enrol(nil, "sms:"+ann, "email:ann@example.org"), st.enrol(func(m *gateway.Member) { m.Ref = "K-18" }, "sms:"+bea)
 	valley, err := st.s.PutGroup(t.Context(), gateway.Group{Slug: "valley", Name: "Valley Watch", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: "reports"}}})
 	st.ok(err)
 	harbour := st.group
