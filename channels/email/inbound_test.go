@@ -191,6 +191,17 @@ func TestTheLinkBeneathATextAsksForHerPage(t *testing.T) {
 			t.Errorf("%s with %s: %+v", query, value, events)
 		}
 	}
+	f := startFake(t, map[string]string{})
+	over := f.adapter(t, nil, "https://gateway.example/hooks/email-kit")
+	for _, m := range []channels.Outbound{outbound("k"), outbound("l")} {
+		m.PageLink = m.Key == "l"
+		if _, e := send(t, over, m); e != nil {
+			t.Fatal(e)
+		}
+	}
+	if sent, _, _ := f.got(); len(sent) != 2 || strings.Contains(sent[0], "PAGE") || !strings.Contains(sent[1], "PAGE") {
+		t.Errorf("beneath what is not, and is, to a member: %q", sent)
+	}
 	part := footed(channels.Part{Text: "All is well\n", HTML: "<p>All is well</p>" + pageEnd}, "https://public.example/u/email?p=x")
 	if part.Text != "All is well\n\n-- \nPAGE\nhttps://public.example/u/email?p=x\n" || !strings.Contains(part.HTML, `<a href="https://public.example/u/email?p=x">`) || fresh("STOP\n\n"+part.Text[len("All is well\n\n"):]) != "STOP" {
 		t.Errorf("%+v", part)

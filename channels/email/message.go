@@ -51,7 +51,9 @@ func (a *Adapter) write(m channels.Outbound) (envelope, error) {
 	part := answered(m.Part, m.AnswerURL)
 	if a.hook != "" {
 		leave = append(leave, "<"+a.hook+"?u="+a.keys[0].hide(oneClick, m.Key, to)+">")
-		part = footed(part, a.hook+"?p="+a.keys[0].hide(ownPage, m.Key, to))
+		if m.PageLink {
+			part = footed(part, a.hook+"?p="+a.keys[0].hide(ownPage, m.Key, to))
+		}
 	}
 	if a.opts.ReturnTo != "" {
 		back, err := a.returns(m)
