@@ -128,7 +128,9 @@ func TestTheNearestLanguage(t *testing.T) {
 func TestTheQuestionAboutStopNamesHerWord(t *testing.T) {
 	l := templates.Words()
 	for locale, text := range templates.ShippedText(templates.StopAsked) {
-		named := func(w templates.Word) bool { return w.Command == templates.CommandStart && strings.Contains(text, w.Text) }
+		named := func(w templates.Word) bool {
+			return w.Command == templates.CommandStart && strings.Contains(text, w.Text)
+		}
 		if !slices.ContainsFunc(l.Words, func(w templates.Word) bool { return w.Locale == locale && !w.Only && named(w) }) || !strings.Contains(text, "START") {
 			t.Errorf("%s: %s", locale, text)
 		}
