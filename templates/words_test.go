@@ -84,6 +84,9 @@ func TestTheWordsAreDocumented(t *testing.T) {
 			}
 		}
 		fmt.Fprintf(&b, "| sounds like an emergency | %s |\n", strings.Join(l.Emergencies[locale], ", "))
+		if len(l.Real[locale]) > 0 {
+			fmt.Fprintf(&b, "| is in no exercise | %s |\n| is in no actual alert | %s |\n", strings.Join(l.Real[locale], ", "), strings.Join(l.Exercise[locale], ", "))
+		}
 	}
 	list("Code forms, for everybody", templates.CodeWords)
 	for _, locale := range slices.Sorted(maps.Keys(l.Names)) {

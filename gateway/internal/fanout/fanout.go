@@ -177,6 +177,8 @@ func (f *Fanout) Replay(ctx context.Context, group, broadcast gateway.ID) (int, 
 		return 0, err
 	}
 	switch {
+	case b.Replaced:
+		return 0, gateway.Faultf(gateway.CodeConflict, "nothing of this broadcast leaves any more: %w", gateway.ErrReplaced)
 	case b.State == gateway.Stopped:
 		return 0, gateway.Faultf(gateway.CodeConflict, "this broadcast is stopped; resume it first")
 	case !b.ExpiresAt.After(f.Now()):

@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
 
@@ -67,7 +68,7 @@ func newStage(t testing.TB) *stage {
 		t.Fatal(err)
 	}
 	st := &stage{t: t, wires: map[gateway.ID]*wire{}, nudges: make(chan gateway.Lane, 10_000), at: func(string) {}}
-	st.s, err = sqlite.Open(context.Background(), sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: st.now, Country: st.place})
+	st.s, err = sqlite.Open(context.Background(), sqlite.Options{Dir: blank.Folder(t), Ring: ring, Now: st.now, Country: st.place})
 	st.ok(err)
 	t.Cleanup(func() { st.ok(st.s.Close()) })
 	st.group, err = st.s.PutGroup(context.Background(), gateway.Group{Slug: "harbour", Name: "Harbour Union", Locale: "en", Fallback: []string{"fr"}, Zone: "Europe/Berlin",

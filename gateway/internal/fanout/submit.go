@@ -322,7 +322,7 @@ func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
 }
 
 func checkAudience(a gateway.Audience, say func(string, ...any)) gateway.Audience {
-	if a.Unconfirmed || !a.Point.IsZero() || a.Only || !a.Avoid.IsZero() || !a.Told.IsZero() || !a.Had.IsZero() || a.Alert != nil || len(a.Kinds) > 0 || a.Unless != (gateway.Announce{}) {
+	if a.Unconfirmed || !a.Point.IsZero() || a.Only || !a.Avoid.IsZero() || !a.Told.IsZero() || len(a.Had) > 0 || !a.Not.IsZero() || a.Alert != nil || len(a.Kinds) > 0 || a.Unless != (gateway.Announce{}) {
 		say("audience: only Carillon's own account messages, notices and corrections go to those who have not confirmed, to one contact point, around a channel, or to those who were told before")
 	}
 	if len(a.Members) > maxListed {

@@ -19,6 +19,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/spool"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
 
@@ -139,7 +140,7 @@ func newRing(t *testing.T) *seal.Ring {
 func newStage(t *testing.T) *stage {
 	ring := newRing(t)
 	st := &stage{}
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: st.now, Country: countryOf})
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: blank.Folder(t), Ring: ring, Now: st.now, Country: countryOf})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,15 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	var answer *reply
 	switch u.meaning {
 	case nothing, takes, isSafe, needs:
-		answer = v.replyIn(text, u, owners)
+		if answer = v.replyIn(text, u, owners); answer != nil {
+			means, err := v.meansAlert(ctx, owners, answer)
+			if err != nil {
+				return err
+			}
+			if !means {
+				answer = nil
+			}
+		}
 		if u.meaning = nothing; answer != nil {
 			u.meaning = meaning(answer.AlertAnswer)
 			if answer.AlertAnswer == gateway.AnswerHelp {

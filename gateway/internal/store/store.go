@@ -51,6 +51,7 @@ type Store interface {
 	gateway.Releases
 	gateway.Indicators
 	gateway.PublicEditions
+	gateway.Corrections
 	gateway.Watchdog
 	gateway.Alerts
 	gateway.AlertClock

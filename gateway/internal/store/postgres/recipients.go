@@ -24,8 +24,10 @@ const (
 	// meantTold: with a delivery of a reminder of an event that arrived, or may have.
 	meantTold = ` AND EXISTS (SELECT 1 FROM reminders r JOIN deliveries d ON d.group_id = r.group_id AND d.broadcast_id = r.broadcast_id AND d.member_id = m.id LEFT JOIN attempts a ON a.group_id = d.group_id AND a.id = d.attempt_id
 		WHERE r.group_id = $1 AND r.event_id = %s AND r.lead <> '' AND (d.state = 3 OR a.state IN (1, 2, 3, 5)))`
-	// meantHad: a broadcast has left, or may have, for her.
-	meantHad = " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.group_id = $1 AND d.broadcast_id = %s AND d.member_id = m.id AND d.state IN (1, 3))" // row.Follows, row.Arrived
+	// meantHad: one of some broadcasts has left, or may have, for her.
+	meantHad = " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.group_id = $1 AND d.broadcast_id = ANY(%s) AND d.member_id = m.id AND d.state IN (1, 3))" // row.Follows, row.Arrived
+	// meantNot: a broadcast was not planned for her.
+	meantNot = " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.group_id = $1 AND d.broadcast_id = %s AND d.member_id = m.id)"
 	// meantAlert: the text of an alert has left, or may have, for her.
 	meantAlert = ` AND EXISTS (SELECT 1 FROM alert_broadcasts ab JOIN deliveries d ON d.group_id = ab.group_id AND d.broadcast_id = ab.broadcast_id AND d.member_id = m.id LEFT JOIN attempts a ON a.group_id = d.group_id AND a.id = d.attempt_id
 		WHERE ab.group_id = $1 AND ab.alert_id = %s AND ab.says AND (d.state IN (1, 3) OR a.state IN (1, 2, 3, 5) OR d.attempts > 1)%s)`
@@ -60,8 +62,11 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		}
 		only(meantTags, tags)
 	}
-	if !a.Had.IsZero() {
+	if len(a.Had) > 0 {
 		only(meantHad, a.Had)
+	}
+	if !a.Not.IsZero() {
+		only(meantNot, a.Not)
 	}
 	ask := s.queryPage
 	if told := a.Alert; told != nil {

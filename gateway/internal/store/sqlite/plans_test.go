@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -62,6 +63,7 @@ var hot = map[string]struct {
 	"over alerts":   {overAlerts, []string{"alerts USING INDEX alerts_forget (forget_at>? AND forget_at<?)"}},
 	"alert unheard": {"SELECT reference FROM alerts INDEXED BY alerts_unanswered WHERE state = 'nobody acknowledged'", []string{"alerts USING INDEX alerts_unanswered"}},
 	"due drills":    {drillQuery + dueDrills, []string{"drills USING INDEX drills_due (due_at>? AND due_at<?)"}},
+	"poor drills":   {row.WantingQuery("?1"), []string{"d USING INDEX drills_wanting (at>? AND at<?)", "n USING PRIMARY KEY (group_id=?)"}},
 	"over drills":   {forgetDrills, []string{"drills USING COVERING INDEX drills_age (at<?)", "drills USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"policies":      {policiesQuery, []string{"alert_policies USING INDEX alert_policies_name (group_id=?)"}},
 	"alert left":    {leftQuery, []string{"d USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id=?)", "a USING INTEGER PRIMARY KEY"}},

@@ -36,8 +36,13 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 			return err
 		}
 		rule := newRule(a, hidden)
-		if !a.Had.IsZero() {
-			if rule.had, err = newHad(c, s.groups, group, a.Had); err != nil {
+		if len(a.Had) > 0 {
+			if rule.had, err = newHad(c, s.groups, group, a.Had...); err != nil {
+				return err
+			}
+		}
+		if !a.Not.IsZero() {
+			if rule.not, err = newHad(c, s.groups, group, a.Not); err != nil {
 				return err
 			}
 		}
@@ -78,36 +83,46 @@ type rule struct {
 	hidden map[gateway.ID]bool
 	tags   []string // each between commas, as in the row
 	had    *had     // nil: whoever
+	not    *had     // nil: whoever
 	unless *unless  // nil: whoever
 	alert  *casts   // nil: whoever
 }
 
-// had knows for whom a broadcast has left.
+// had knows for whom broadcasts were planned, and for whom they have left.
 type had struct {
-	c                *lite.Conn
-	group, broadcast int64
-	err              error
+	c          *lite.Conn
+	group      int64
+	broadcasts []int64
+	err        error
 }
 
-func newHad(c *lite.Conn, groups *names, group, broadcast gateway.ID) (*had, error) {
-	t := &had{c: c}
+func newHad(c *lite.Conn, groups *names, group gateway.ID, broadcasts ...gateway.ID) (*had, error) {
+	t := &had{c: c, broadcasts: make([]int64, len(broadcasts))}
 	var err error
-	if t.group, err = groups.no(c, group); err == nil {
-		t.broadcast, err = broadcastNo(c, group, broadcast)
+	t.group, err = groups.no(c, group)
+	for i := 0; err == nil && i < len(broadcasts); i++ {
+		t.broadcasts[i], err = broadcastNo(c, group, broadcasts[i])
 	}
 	return t, err // 0: not this group's, so nobody had it
 }
 
-func (t *had) has(member gateway.ID) bool {
-	r := t.c.Prepare(hadQuery).Int(1, t.group).Int(2, t.broadcast).Key(3, member)
-	state := int64(row.Waiting)
-	if r.Step() {
-		state = r.ColInt(0)
+// has says whether one of them has left, or may have, for a member; with planned set, whether one was planned for her.
+func (t *had) has(member gateway.ID, planned bool) bool {
+	for _, broadcast := range t.broadcasts {
+		r := t.c.Prepare(hadQuery).Int(1, t.group).Int(2, broadcast).Key(3, member)
+		found := r.Step()
+		if found && !planned {
+			state := r.ColInt(0)
+			found = state == row.Follows || state == row.Arrived
+		}
+		if err := r.Reset(); err != nil {
+			t.err = err
+		}
+		if found {
+			return true
+		}
 	}
-	if err := r.Reset(); err != nil {
-		t.err = err
-	}
-	return state == row.Follows || state == row.Arrived
+	return false
 }
 
 // unless knows who has a reminder, or gets it from what is under way.
@@ -147,7 +162,7 @@ func (u rule) holds(r *lite.Stmt) bool {
 			return false
 		}
 	}
-	return (u.had == nil || u.had.has(r.ColID(0))) && (u.unless == nil || !u.unless.has(r.ColID(0))) && (u.alert == nil || u.alert.has(r.ColID(0)))
+	return (u.had == nil || u.had.has(r.ColID(0), false)) && (u.not == nil || !u.not.has(r.ColID(0), true)) && (u.unless == nil || !u.unless.has(r.ColID(0))) && (u.alert == nil || u.alert.has(r.ColID(0)))
 }
 
 // fill appends the members that are meant to a page.
@@ -160,6 +175,9 @@ func (u rule) fill(r *lite.Stmt, page []gateway.Recipient, limit int) ([]gateway
 	err := r.Reset()
 	if u.had != nil && err == nil {
 		err = u.had.err
+	}
+	if u.not != nil && err == nil {
+		err = u.not.err
 	}
 	if u.unless != nil && err == nil {
 		err = u.unless.err

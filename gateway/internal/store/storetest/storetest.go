@@ -170,6 +170,8 @@ func run(t *testing.T, open Open) {
 		{"alerts are forgotten in time", alertsRetained},
 		{"a drill is kept, found when it is due, and forgotten", drills},
 		{"a correction is for those who were told", told},
+		{"what was corrected goes on corrected", goesOn},
+		{"nobody gets an edition behind its correction", corrected},
 		{"a run has one outcome", firing},
 		{"a person decides about a run", deciding},
 		{"a delivery expires in its own time", ownExpiry},
