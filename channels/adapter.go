@@ -180,6 +180,7 @@ type Outbound struct {
 	Protected   bool      // ask the client not to forward or save it, where the provider can
 	CallbackURL string    // where the provider is to report; empty: nowhere, we poll
 	AnswerURL   string    // of the page where she can say, in a browser, what the part's buttons say; empty: there is none
+	PageLink    bool      // to a member: beneath the text may stand the adapter's own link, sealed, by which a link to her page is sent to her
 }
 
 // Sent is the provider's acceptance of one part.

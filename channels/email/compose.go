@@ -58,6 +58,19 @@ func answered(p channels.Part, address string) channels.Part {
 	return p
 }
 
+// footer names what the link beneath a text is for, by the word that says so in every language and for every group.
+const footer = "PAGE"
+
+// footed writes the link by which she has a link to her own page sent to her. It opens nothing and stops nothing, for mail is forwarded. It
+// stands as a signature, so that what people answer above it stays a bare word.
+func footed(p channels.Part, address string) channels.Part {
+	p.Text = strings.TrimRight(p.Text, "\n") + "\n\n-- \n" + footer + "\n" + address + "\n"
+	if at := strings.LastIndex(p.HTML, pageEnd); at >= 0 {
+		p.HTML = p.HTML[:at] + "<p" + style("p") + `><a href="` + html.EscapeString(address) + `"><bdi>` + footer + "</bdi></a></p>\n" + p.HTML[at:]
+	}
+	return p
+}
+
 // Fill puts a name into both forms of a text. Subjects have no room for one.
 func (a *Adapter) Fill(p channels.Part, _ channels.Address, name string) (channels.Part, bool) {
 	if name = compose.Name(name); name == "" {

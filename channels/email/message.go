@@ -48,8 +48,12 @@ func (a *Adapter) write(m channels.Outbound) (envelope, error) {
 	header("Date", a.now().Format(time.RFC1123Z))
 	header("Message-ID", "<"+e.id+">")
 	var leave []string
+	part := answered(m.Part, m.AnswerURL)
 	if a.hook != "" {
 		leave = append(leave, "<"+a.hook+"?u="+a.keys[0].hide(oneClick, m.Key, to)+">")
+		if m.PageLink {
+			part = footed(part, a.hook+"?p="+a.keys[0].hide(ownPage, m.Key, to))
+		}
 	}
 	if a.opts.ReturnTo != "" {
 		back, err := a.returns(m)
@@ -78,7 +82,7 @@ func (a *Adapter) write(m channels.Outbound) (envelope, error) {
 		header("Importance", "high") // RFC 4021, section 2.1.54
 	}
 	header("MIME-Version", "1.0")
-	writeParts(&out, answered(m.Part, m.AnswerURL))
+	writeParts(&out, part)
 	var err error
 	e.data, err = a.sign(out.Bytes())
 	return e, err

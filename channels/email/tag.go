@@ -27,6 +27,7 @@ const (
 const (
 	messageID = "message id"
 	oneClick  = "one click"
+	ownPage   = "own page"
 )
 
 const (

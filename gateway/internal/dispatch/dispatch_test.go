@@ -228,7 +228,7 @@ func TestThrottled(t *testing.T) {
 			t.Fatalf("%d were sent during the pause", n)
 		}
 		w.pass(time.Minute)
-		if !p.got[1].Urgent {
+		if !p.got[1].Urgent || !p.got[1].PageLink {
 			t.Error("a report went first")
 		}
 		w.expect(map[gateway.DeliveryState]int{gateway.DeliveryAccepted: 22})

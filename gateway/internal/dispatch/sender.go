@@ -69,7 +69,7 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeContent), Detail: "it is not for the public, and everybody can read what leaves over this channel"}})
 		return
 	}
-	m := channels.Outbound{Attempt: c.Attempt.String(), To: channels.Address(c.Address.Reveal()), Expires: c.Expires, Urgent: s.outcome.Urgent,
+	m := channels.Outbound{Attempt: c.Attempt.String(), To: channels.Address(c.Address.Reveal()), Expires: c.Expires, Urgent: s.outcome.Urgent, PageLink: c.Class != gateway.Account,
 		Neutral: c.Neutral, Protected: c.Neutral || c.Sensitive}
 	longest := caps.LongestAttempt
 	if longest <= 0 {

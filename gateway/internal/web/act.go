@@ -38,6 +38,8 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 		v.pause()
 	case "home stopall":
 		v.stop(v.member.Points...)
+	case "everywhere stop":
+		v.stopEverywhere()
 	case "point topics":
 		v.topics()
 	case "point stop":
@@ -205,6 +207,32 @@ func (v *visit) stop(points ...gateway.ContactPoint) {
 			v.failed(v.w, v.r, "a STOP cannot be kept", err)
 			return
 		}
+	}
+	v.write(v.w, http.StatusOK, "plain", page{speech: v.say, Title: "stopped_title", Text: "stopped"})
+}
+
+// stopEverywhere is STOP ALL for each of her addresses: in every group of the instance, and in those to come. The page says the same as
+// of any STOP.
+func (v *visit) stopEverywhere() {
+	groups, err := v.Groups.Groups(v.r.Context())
+	for _, p := range v.member.Points {
+		if p.State == gateway.PointProving {
+			continue
+		}
+		if err == nil {
+			err = v.Stops.StopEverywhere(v.r.Context(), p.Kind, p.Address)
+		}
+		for i := 0; err == nil && i < len(groups); i++ {
+			proof := v.proof("STOP ALL", false)
+			if groups[i].ID != v.group.ID { // what tells her link would tell one group's people of another's member
+				proof.Proof = "STOP ALL on a page of a member's own"
+			}
+			_, err = v.Stops.StopAddress(v.r.Context(), groups[i].ID, p.Kind, p.Address, proof)
+		}
+	}
+	if err != nil {
+		v.failed(v.w, v.r, "a STOP for all groups cannot be kept", err)
+		return
 	}
 	v.write(v.w, http.StatusOK, "plain", page{speech: v.say, Title: "stopped_title", Text: "stopped"})
 }

@@ -83,6 +83,20 @@ func TestMailIsStoppedByPostAlone(t *testing.T) {
 	}
 }
 
+// The link beneath a mail has a link to her own page sent to her, by a POST alone, and says the same to whoever presses.
+func TestTheLinkBeneathAMailSendsOne(t *testing.T) {
+	st := newStage(t)
+	link := "/u/0195a3c2-7b1e-7c3d-9f00-1a2b3c4d5e6f?p=sealed"
+	opened := st.get(link)
+	if opened.status != http.StatusOK || len(st.left) != 0 || !strings.Contains(opened.body, `value="Page"`) || strings.Contains(opened.body, "One-Click") {
+		t.Errorf("%d, %v: %s", opened.status, st.left, opened.body)
+	}
+	done := st.do(http.MethodPost, link, url.Values{"List-Unsubscribe": {"Page"}})
+	if done.status != http.StatusOK || len(st.left) != 1 || st.left[0] != strings.TrimPrefix(link, "/u/") || !strings.Contains(done.body, "on its way") || len(st.waited) != 1 {
+		t.Errorf("%d, %v, waited %v: %s", done.status, st.left, st.waited, done.body)
+	}
+}
+
 // Threat T10: a member in neutral mode finds nothing of her group on any page, nor in the link.
 func TestNeutralMembersReadNoName(t *testing.T) {
 	st := newStage(t)

@@ -104,7 +104,7 @@ func newStage(t *testing.T) *stage {
 		Leave: func(w http.ResponseWriter, r *http.Request, token string) {
 			st.left = append(st.left, token+"?"+r.URL.RawQuery)
 			body, _ := io.ReadAll(r.Body)
-			if !strings.Contains(string(body), "List-Unsubscribe=One-Click") {
+			if !strings.Contains(string(body), "List-Unsubscribe=") {
 				w.WriteHeader(http.StatusBadRequest)
 			} else if st.leaving != 0 {
 				w.WriteHeader(st.leaving)

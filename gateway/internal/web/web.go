@@ -31,6 +31,7 @@ type Members interface {
 // Stops stops addresses.
 type Stops interface {
 	StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error)
+	StopEverywhere(ctx context.Context, kind string, address gateway.Private) error
 }
 
 // Tell sends an account message in the shipped words of that name with these values, to one audience. The key makes it
@@ -229,6 +230,8 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request) {
 		v.add(addition{})
 	case "data":
 		v.data()
+	case "everywhere":
+		v.render(http.StatusOK, "everywhere", nil)
 	case "erase":
 		v.render(http.StatusOK, "erase", &ask{})
 	case "export.json":

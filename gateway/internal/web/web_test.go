@@ -289,6 +289,51 @@ func TestSheStops(t *testing.T) {
 	}
 }
 
+// From her page she stops every group that has an address of hers, and those to come; the view with the button changes nothing. Another
+// member of the group is left alone.
+func TestSheStopsEveryGroup(t *testing.T) {
+	st := newStage(t)
+	m, friend := st.enrol(nil, "sms:"+ann, "email:ann@example.org"), st.enrol(func(m *gateway.Member) { m.Ref = "K-18" }, "sms:"+bea)
+	valley, err := st.s.PutGroup(t.Context(), gateway.Group{Slug: "valley", Name: "Valley Watch", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: "reports"}}})
+	st.ok(err)
+	harbour := st.group
+	st.group = valley
+	other := st.enrol(nil, "sms:"+ann)
+	st.group = harbour
+	link := st.link(m)
+	if a := st.get(link + "/home"); !strings.Contains(a.body, `href="everywhere"`) {
+		t.Error("her page has no way to it")
+	}
+	before := st.disk()
+	if a := st.get(link + "/everywhere"); a.status != http.StatusOK || !strings.Contains(a.body, `action="everywhere"`) || strings.Contains(a.body, "Valley") {
+		t.Errorf("%d: %s", a.status, a.body)
+	}
+	if st.disk() != before {
+		t.Error("opening it has changed something")
+	}
+	if a := st.post(link, "everywhere", "do", "stop"); a.status != http.StatusOK || !strings.Contains(a.body, "START") {
+		t.Errorf("%d", a.status)
+	}
+	elsewhere, err := st.s.Member(t.Context(), valley.ID, other.ID)
+	st.ok(err)
+	if p := st.member(m.ID).Points; p[0].State != gateway.PointStopped || p[1].State != gateway.PointStopped || elsewhere.Points[0].State != gateway.PointStopped {
+		t.Errorf("%s, %s, in the other group %s", p[0].State, p[1].State, elsewhere.Points[0].State)
+	}
+	if p := st.member(friend.ID).Points; p[0].State != gateway.PointActive {
+		t.Errorf("somebody else: %s", p[0].State)
+	}
+	evidence, err := st.s.Evidence(t.Context(), valley.ID, other.ID)
+	st.ok(err)
+	if last := evidence[len(evidence)-1]; last.Granted || strings.Contains(last.Proof.Reveal(), "link") {
+		t.Errorf("the other group's evidence: %s", last.Proof.Reveal())
+	}
+	st.group, err = st.s.PutGroup(t.Context(), gateway.Group{Slug: "later", Name: "Later", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: "reports"}}})
+	st.ok(err)
+	if late := st.enrol(nil, "sms:"+ann); late.Points[0].State != gateway.PointStopped {
+		t.Errorf("in a group that comes later: %s", late.Points[0].State)
+	}
+}
+
 // Forms from elsewhere change nothing: without the token, with another link's, or from another site.
 func TestForeignFormsAreRefused(t *testing.T) {
 	st := newStage(t)

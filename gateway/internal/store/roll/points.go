@@ -44,7 +44,7 @@ type Turn func(Found) (state int, topics int64, change bool)
 // ToStop is STOP.
 func ToStop(p Found) (int, int64, bool) { return Stopped, p.Topics, p.State != Stopped }
 
-// ToDisown is a STOP of somebody whose address it is now: the one before has agreed to nothing there any more.
+// ToDisown is a STOP of somebody whose address it is now: the one before has agreed to nothing there any more, and no file brings it back.
 func ToDisown(p Found) (int, int64, bool) { return Stopped, 0, p.State != Stopped || p.Topics != 0 }
 
 // ToStart undoes a STOP; without any consent the address is to be confirmed anew.

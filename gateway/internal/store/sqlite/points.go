@@ -119,7 +119,7 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, kind string, points []roll
 		if !change {
 			continue
 		}
-		if _, err := t.exec("UPDATE contact_points SET state = ?1, topics = ?2, dropped = dropped & ~?2, note = '', confirm_by = ?6 WHERE group_id = ?3 AND member_id = ?4 AND id = ?5", state, topics, group[:], p.Member[:], p.ID[:], t.confirmBy(kind, state)); err != nil {
+		if _, err := t.exec("UPDATE contact_points SET state = ?1, topics = ?2, dropped = (dropped | topics) & ~?2, note = '', confirm_by = ?6 WHERE group_id = ?3 AND member_id = ?4 AND id = ?5", state, topics, group[:], p.Member[:], p.ID[:], t.confirmBy(kind, state)); err != nil {
 			return nil, err
 		}
 		if state == roll.Stopped {
