@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -106,6 +107,9 @@ func (d *Desk) ready(ctx context.Context, a *gateway.AlertCase, e *gateway.Alert
 		if i > 0 {
 			key += "/rest"
 		}
+		if i > 1 {
+			key += "-" + strconv.Itoa(i)
+		}
 		if !e.Kind.Requests() || !a.Policy.Code {
 			if err := one(who, key, ""); err != nil {
 				return nil, err
@@ -151,6 +155,8 @@ func (d *Desk) audiences(ctx context.Context, a *gateway.AlertCase, e *gateway.A
 		return []gateway.Audience{told(false)}, nil
 	case gateway.AlertSayTaken:
 		return []gateway.Audience{told(true, e.Who.Members...)}, nil
+	case gateway.AlertRemind:
+		return d.silent(ctx, a)
 	case gateway.AlertThank:
 		who := told(true)
 		who.Members = e.Members
