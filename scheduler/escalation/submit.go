@@ -14,7 +14,6 @@ import (
 // submit makes what an alert has decided ready and writes it, an effect at a time, each in one transaction with the alert:
 // whoever was overtaken, by an acknowledgement say, writes nothing. What cannot be done now is left to the next look.
 func (d *Desk) submit(ctx context.Context, a gateway.AlertCase) {
-	sent := false
 	for range 1000 { // a bound for what never ends
 		if len(a.Climb.Pending) == 0 {
 			break
@@ -59,13 +58,12 @@ func (d *Desk) submit(ctx context.Context, a gateway.AlertCase) {
 		if e.Nobody && effect.Kind == gateway.AlertLast {
 			d.lastFailed(ctx, &a)
 		}
-		sent = sent || len(sends) > 0
+		if len(sends) > 0 { // it leaves while the next is made ready
+			d.messenger.Look()
+		}
 		if a = done; e.Kind == Failed && !e.Nobody {
 			break
 		}
-	}
-	if sent {
-		d.messenger.Look()
 	}
 }
 

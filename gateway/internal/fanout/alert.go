@@ -229,6 +229,9 @@ type frames struct{ prefix, suffix *templates.Set }
 
 func (t *texts) withAlert(wording wordingSource) error {
 	t.alert, t.shipped = &frames{}, true
+	if !t.b.Words.Alert.Exercise { // reading both in every language takes longer than all the rest of a message
+		return nil
+	}
 	for name, set := range map[string]**templates.Set{exercisePrefix: &t.alert.prefix, exerciseSuffix: &t.alert.suffix} {
 		var err error
 		if *set, err = piece(wording, name, t.data); err != nil {
@@ -301,5 +304,7 @@ func (f *Fanout) Meant(ctx context.Context, group gateway.ID, a gateway.Audience
 
 // reachable reports whether a member has a contact point that takes the topic.
 func reachable(r *gateway.Recipient) bool {
-	return slices.ContainsFunc(r.Points, func(p gateway.PointRef) bool { return p.State == gateway.PointActive && p.Subscribed })
+	return slices.ContainsFunc(r.Points, func(p gateway.PointRef) bool {
+		return (p.State == gateway.PointActive || p.State == gateway.PointStale) && p.Subscribed
+	})
 }
