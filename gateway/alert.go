@@ -165,6 +165,7 @@ type AlertClimb struct {
 	ActiveAt time.Time     `json:"active_at,omitzero"` // when they were last heard of
 	Offer    *AlertOffer   `json:"offer,omitempty"`    // it is to be handed over
 	Text     int           `json:"text"`               // updates so far
+	RollAt   time.Time     `json:"roll_at,omitzero"`   // when whoever has not said how she is was reminded
 	Sent     []AlertSent   `json:"sent,omitempty"`     // the broadcasts of it
 	Pending  []AlertEffect `json:"pending,omitempty"`  // what has been decided and is not submitted yet, in order
 	Tries    int           `json:"tries,omitempty"`    // how often submitting failed in a row
@@ -204,7 +205,7 @@ type AlertEffect struct {
 // AlertEffectKind names what an alert sends.
 type AlertEffectKind string
 
-// What an alert sends. The first four are its text: none of them leaves once it is over.
+// What an alert sends. What Says is about an alert that goes on: none of it leaves once it is over.
 const (
 	AlertTell     AlertEffectKind = "tell"     // to its audience
 	AlertAsk      AlertEffectKind = "ask"      // to a step's targets, with the request to take charge
@@ -212,15 +213,16 @@ const (
 	AlertRenew    AlertEffectKind = "renew"    // the update, to whoever was told before and to the audience
 	AlertThank    AlertEffectKind = "thank"    // to the one who takes charge
 	AlertSayTaken AlertEffectKind = "taken"    // to the others that were asked
+	AlertRemind   AlertEffectKind = "remind"   // to whoever was told and has not said how she is
 	AlertHandOver AlertEffectKind = "handover" // the request to a successor
 	AlertAskEnd   AlertEffectKind = "ask-end"  // to those in charge: is it over?
 	AlertSayClear AlertEffectKind = "clear"    // to whoever was told, or may have been
 	AlertWithdraw AlertEffectKind = "withdraw" // the same, that it was a mistake
 )
 
-// Says reports whether an effect carries the text of the alert.
+// Says reports whether an effect carries the text of the alert, or asks about it while it goes on.
 func (k AlertEffectKind) Says() bool {
-	return k == AlertTell || k == AlertAsk || k == AlertLast || k == AlertRenew || k == AlertHandOver
+	return k == AlertTell || k == AlertAsk || k == AlertLast || k == AlertRenew || k == AlertHandOver || k == AlertRemind
 }
 
 // Requests reports whether an effect asks somebody to take charge.
@@ -320,6 +322,7 @@ const (
 	EventOfferOver  AlertEventKind = "handover not accepted"
 	EventResumed    AlertEventKind = "climbing again" // nothing was heard of those in charge
 	EventExhausted  AlertEventKind = "nobody acknowledged"
+	EventReminded   AlertEventKind = "reminded" // whoever was told and has not said how she is
 	EventUpdated    AlertEventKind = "updated"
 	EventExpired    AlertEventKind = "expired"
 	EventCleared    AlertEventKind = "all-clear"

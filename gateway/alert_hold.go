@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -70,11 +71,35 @@ func NewRollCall(a *AlertCase, members []RollMember) RollCall {
 		return 3
 	}
 	counts := [...]*int{&r.Help, &r.Silent, &r.Shared, &r.Safe}
-	for i := range members {
-		*counts[place(&members[i])]++
+	languages, tags := map[string]*RollCount{}, map[string]*RollCount{}
+	count := func(by map[string]*RollCount, of string, at int) {
+		if by[of] == nil {
+			by[of] = &RollCount{Of: of}
+		}
+		c := by[of]
+		c.Told++
+		*[...]*int{&c.Help, &c.Silent, &c.Shared, &c.Safe}[at]++
 	}
+	for i := range members {
+		m := &members[i]
+		at := place(m)
+		*counts[at]++
+		count(languages, m.Locale, at)
+		for _, tag := range m.Tags {
+			count(tags, tag, at)
+		}
+	}
+	r.Languages, r.Tags = inOrder(languages), inOrder(tags)
 	slices.SortStableFunc(members, func(a, b RollMember) int { return cmp.Compare(place(&a), place(&b)) })
 	return r
+}
+
+func inOrder(by map[string]*RollCount) []RollCount {
+	all := make([]RollCount, 0, len(by))
+	for _, of := range slices.Sorted(maps.Keys(by)) {
+		all = append(all, *by[of])
+	}
+	return all
 }
 
 // AlertCasts reads which broadcasts an alert has sent.

@@ -94,16 +94,32 @@ type RollCall struct {
 	Told      int          `json:"told"` // members
 	Safe      int          `json:"safe"`
 	Help      int          `json:"help"`
-	Shared    int          `json:"shared"` // somebody at an address of theirs, which others have too, says that he is safe
-	Silent    int          `json:"silent"` // have not answered yet
+	Shared    int          `json:"shared"`    // somebody at an address of theirs, which others have too, says that he is safe
+	Silent    int          `json:"silent"`    // have not answered yet
+	Languages []RollCount  `json:"languages"` // by language, in order of their tags
+	Tags      []RollCount  `json:"tags"`      // by tag of the members: who has two counts in both
 	Members   []RollMember `json:"members"`
 }
+
+// RollCount says how those of one language or tag are.
+type RollCount struct {
+	Of     string `json:"of"`
+	Told   int    `json:"told"`
+	Safe   int    `json:"safe"`
+	Help   int    `json:"help"`
+	Shared int    `json:"shared"`
+	Silent int    `json:"silent"`
+}
+
+// RollReminder is how long after one reminder the next may follow.
+const RollReminder = 5 * time.Minute
 
 // RollMember is one who was told: those who need help first, then those who have not answered, those of shared addresses, and
 // the others.
 type RollMember struct {
 	ID     ID          `json:"id"`
 	Tags   []string    `json:"tags,omitempty"` // her roles among them
+	Locale string      `json:"locale,omitempty"`
 	Answer AlertAnswer `json:"answer,omitempty"`
 	Shared bool        `json:"shared,omitempty"`
 	Way    string      `json:"way,omitempty"` // kind of contact point

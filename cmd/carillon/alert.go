@@ -23,7 +23,7 @@ func (sh *shell) alerts() *cobra.Command {
 	return holder("alert", "raise an alert, take charge, update it, and say that it is over", sh.alertRaise(), sh.alertAck(), sh.alertUpdate(),
 		sh.alertAct("clear", "give the all-clear: whoever was told hears that it is over"),
 		sh.alertAct("cancel", "withdraw an alert that was a mistake: whoever was told hears that"),
-		sh.alertHandover(), sh.alertRelease(), sh.alertList(), sh.alertShow(), sh.alertTimeline(), sh.alertRollcall(), sh.alertReport(), sh.alertPolicy(), sh.alertClimb(), sh.drills())
+		sh.alertAct("remind", "ask whoever was told and has not said how she is"), sh.alertHandover(), sh.alertRelease(), sh.alertList(), sh.alertShow(), sh.alertTimeline(), sh.alertRollcall(), sh.alertReport(), sh.alertPolicy(), sh.alertClimb(), sh.drills())
 }
 
 // alertWords are the flags of what an alert says in one language; more come from a file.

@@ -119,6 +119,21 @@ func (sh *shell) alertRollcall() *cobra.Command {
 			if err := sh.say("Alert %s: of %s, %d need help, %d have not answered, %d are safe, and at the shared addresses of %d somebody is.", r.Reference, plural(r.Told, "member"), r.Help, r.Silent, r.Safe, r.Shared); err != nil {
 				return err
 			}
+			for _, by := range []struct {
+				what   string
+				counts []gateway.RollCount
+			}{{"language ", r.Languages}, {"", r.Tags}} {
+				for _, c := range by.counts {
+					if err := sh.say("  %s%s: of %d, %d need help, %d have not answered, %d are safe, and at the shared addresses of %d somebody is", by.what, c.Of, c.Told, c.Help, c.Silent, c.Safe, c.Shared); err != nil {
+						return err
+					}
+				}
+			}
+			if r.Silent > 0 {
+				if err := sh.say("Ask those who have not answered with: carillon alert remind %s --group %s", r.Reference, group); err != nil {
+					return err
+				}
+			}
 			return listed(sh, r.Members, []string{"MEMBER", "ROLES", "ANSWER", "BY", "AT"}, "Nobody was told.", func(m gateway.RollMember) []string {
 				answer, at := string(m.Answer), ""
 				switch {

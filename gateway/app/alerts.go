@@ -110,6 +110,8 @@ func (d alertDesk) ActOnAlert(ctx context.Context, g gateway.Group, name, what s
 		e.Kind = escalation.Clear
 	case "cancel":
 		e.Kind = escalation.Cancel
+	case "remind":
+		e.Kind = escalation.Remind
 	case "handover":
 		e.Kind, e.To = escalation.Offer, gateway.AlertHand{Members: []gateway.ID{act.To}}
 	case "release":

@@ -166,6 +166,21 @@ func (d *decider) offer() error {
 	return nil
 }
 
+// remind asks whoever was told and has not said how she is.
+func (d *decider) remind() error {
+	a, c := &d.Alert, &d.Alert.Climb
+	switch {
+	case !a.State.Open():
+		return gateway.Faultf(gateway.CodeConflict, "alert %s is %s; people are asked how they are while it goes on", a.Reference, a.State)
+	case d.now.Sub(c.RollAt) < gateway.RollReminder:
+		return gateway.Faultf(gateway.CodeConflict, "those who have not answered were reminded at %s; wait until %s", c.RollAt.UTC().Format(time.RFC3339), c.RollAt.Add(gateway.RollReminder).UTC().Format(time.RFC3339))
+	}
+	d.note(gateway.EventReminded, d.event.Once)
+	c.RollAt = d.now
+	d.send(gateway.AlertEffect{Kind: gateway.AlertRemind, Key: fmt.Sprintf("remind-%d", c.Notes)})
+	return nil
+}
+
 // update has it say something else. What is queued of the old text dies, and who is being asked now is asked in the new one.
 func (d *decider) update() error {
 	a, e := &d.Alert, d.event

@@ -25,6 +25,7 @@ const (
 	Cancel                // it was a mistake
 	Submitted             // the effect Event.Effect was submitted, as Event.Broadcasts
 	Failed                // it could not be: for now, or, with Event.Nobody, at all
+	Remind                // whoever was told and has not said how she is, is asked again
 	Note                  // Event.Detail belongs into its timeline
 )
 
@@ -131,6 +132,8 @@ func (d *decider) decide() error {
 		return d.update()
 	case Clear, Cancel:
 		return d.end()
+	case Remind:
+		return d.remind()
 	case Submitted, Failed:
 		return d.settle()
 	case Note:

@@ -3,6 +3,7 @@ package escalation
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/civil"
@@ -52,7 +53,10 @@ func (d *Desk) Waiting(ctx context.Context, g gateway.Group, name string) (gatew
 	return w, err
 }
 
-const readAtOnce = 500 // rows
+const (
+	readAtOnce = 500   // rows
+	mostNamed  = 1_000 // members whom one rule names
+)
 
 // pages calls for one page after the other until one is not full.
 func pages[T any](read func(last *T) ([]T, error), each func(*T)) error {
@@ -72,35 +76,66 @@ func pages[T any](read func(last *T) ([]T, error), each func(*T)) error {
 	}
 }
 
-// RollCall says how those are whom an alert told, and those who said how they are although it is not known that it told them.
-func (d *Desk) RollCall(ctx context.Context, group gateway.ID, name string) (gateway.RollCall, error) {
-	a, err := d.find(ctx, group, name)
-	if err != nil {
-		return gateway.RollCall{}, err
-	}
+// roll finds whom an alert told, and those who said how they are although it is not known that it told them.
+func (d *Desk) roll(ctx context.Context, a *gateway.AlertCase) (map[gateway.ID]*gateway.RollMember, error) {
 	roll := map[gateway.ID]*gateway.RollMember{}
 	told := gateway.Audience{Alert: &gateway.AlertTold{Alert: a.ID}}
-	err = pages(func(last *gateway.Recipient) ([]gateway.Recipient, error) {
+	err := pages(func(last *gateway.Recipient) ([]gateway.Recipient, error) {
 		after := gateway.ID{}
 		if last != nil {
 			after = last.Member
 		}
-		return d.Recipients(ctx, group, told, after, readAtOnce)
+		return d.Recipients(ctx, a.GroupID, told, after, readAtOnce)
 	}, func(r *gateway.Recipient) { roll[r.Member] = &gateway.RollMember{ID: r.Member} })
 	if err != nil {
-		return gateway.RollCall{}, fmt.Errorf("read who was told: %w", err)
+		return nil, fmt.Errorf("read who was told: %w", err)
 	}
 	err = pages(func(last *gateway.AlertReport) ([]gateway.AlertReport, error) {
 		after := gateway.ID{}
 		if last != nil {
 			after = last.MemberID
 		}
-		return d.AlertReports(ctx, group, a.ID, after, readAtOnce)
+		return d.AlertReports(ctx, a.GroupID, a.ID, after, readAtOnce)
 	}, func(r *gateway.AlertReport) {
 		roll[r.MemberID] = &gateway.RollMember{ID: r.MemberID, Answer: r.Answer, Shared: r.Shared, Way: r.Way, At: r.At}
 	})
 	if err != nil {
-		return gateway.RollCall{}, fmt.Errorf("read who has answered: %w", err)
+		return nil, fmt.Errorf("read who has answered: %w", err)
+	}
+	return roll, nil
+}
+
+// silent gives the rules for those who were told and have not said how they are, as many as one rule may name in each.
+func (d *Desk) silent(ctx context.Context, a *gateway.AlertCase) (all []gateway.Audience, err error) {
+	roll, err := d.roll(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	var ids []gateway.ID
+	for id, m := range roll {
+		if m.Answer == "" {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b gateway.ID) int { return slices.Compare(a[:], b[:]) })
+	for some := range slices.Chunk(ids, mostNamed) {
+		all = append(all, gateway.Audience{Members: some, Alert: &gateway.AlertTold{Alert: a.ID}})
+	}
+	if all == nil {
+		err = gateway.Faultf(gateway.CodeNobody, "everybody who was told has said how she is")
+	}
+	return all, err
+}
+
+// RollCall says how those are whom an alert told, and those who said how they are although it is not known that it told them.
+func (d *Desk) RollCall(ctx context.Context, group gateway.ID, name string) (gateway.RollCall, error) {
+	a, err := d.find(ctx, group, name)
+	if err != nil {
+		return gateway.RollCall{}, err
+	}
+	roll, err := d.roll(ctx, &a)
+	if err != nil {
+		return gateway.RollCall{}, err
 	}
 	all := make([]gateway.RollMember, 0, len(roll))
 	err = pages(func(last *gateway.Member) ([]gateway.Member, error) {
@@ -111,7 +146,7 @@ func (d *Desk) RollCall(ctx context.Context, group gateway.ID, name string) (gat
 		return d.Members(ctx, group, after, readAtOnce)
 	}, func(m *gateway.Member) {
 		if her := roll[m.ID]; her != nil {
-			her.Tags = m.Tags
+			her.Tags, her.Locale = m.Tags, m.Locale
 			all = append(all, *her)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -114,6 +115,9 @@ func (d *Desk) ready(ctx context.Context, a *gateway.AlertCase, e *gateway.Alert
 		if i > 0 {
 			key += "/rest"
 		}
+		if i > 1 {
+			key += "-" + strconv.Itoa(i)
+		}
 		if !e.Kind.Requests() || !a.Policy.Code {
 			if err := one(who, key, ""); err != nil {
 				return nil, err
@@ -164,6 +168,8 @@ func (d *Desk) audiences(ctx context.Context, a *gateway.AlertCase, e *gateway.A
 			who.Alert.Names = e.Who.Members[0]
 		}
 		return []gateway.Audience{who}, nil
+	case gateway.AlertRemind:
+		return d.silent(ctx, a)
 	case gateway.AlertThank:
 		who := told(true)
 		who.Members = e.Members
@@ -207,9 +213,6 @@ func (d *Desk) both(ctx context.Context, a *gateway.AlertCase, asked gateway.Aud
 	}
 	return d.messenger.Meant(ctx, a.GroupID, who, mostNamed)
 }
-
-// mostNamed is how many members an audience names at most.
-const mostNamed = 1000
 
 const (
 	batch      = 100         // alerts that are taken at once

@@ -24,6 +24,7 @@ func (s *server) addAlertActs(draft gateway.AlertDraft, sample gateway.AlertView
 		{"update", "Have an alert say something else", "What is queued of the old text is not sent any more; whoever was told hears the new one. Without `saying` it is the draft that was kept with the alert. One that waits for a second person waits anew, and whoever changed it does not release it.", gateway.Author, why},
 		{"clear", "Give the all-clear", "What is queued of the alert is not sent any more. Whoever was told, or may have been, hears that it is over.", gateway.Author, why},
 		{"cancel", "Withdraw an alert that was a mistake", "As the all-clear, in other words. Of one that waits for a second person nobody was told, so nobody is told of its end.", gateway.Author, why},
+		{"remind", "Remind those who have not said how they are", "Whoever the alert told, or may have, and who has not said that she is safe or needs help, is asked again, where she can answer. While it goes on, and every five minutes at most.", gateway.Author, gateway.AlertAct{Reason: "the bridge is closed since"}},
 		{"handover", "Offer an alert to another member", "She is asked, and is in charge once she answers; until then nothing changes.", gateway.Author, gateway.AlertAct{To: sampleID}},
 		{"release", "Release an alert that waits for a second person", "It goes at once. Not by whoever wrote or changed it, with any token under her label. If it was changed since, or other channels would carry it, it is not released: read it again.", gateway.Approver, gateway.AlertAct{Digest: digest}},
 		{"break-glass", "Have an alert about danger to life go without a second person", "At once, by anybody who may raise alerts. The reason stands in the timeline, and all owners and approvers are told.", gateway.Author, gateway.AlertAct{Reason: "The water rises and nobody answers."}},
@@ -48,7 +49,8 @@ func (s *server) addAlertActs(draft gateway.AlertDraft, sample gateway.AlertView
 		})
 	add(s, route{ID: "alert-rollcall", Method: http.MethodGet, Path: path + "rollcall", Tag: alertTag, Scope: ofGroup, Role: gateway.Author,
 		Summary: "Call the roll of an alert", About: "How those are whom it told, or may have: who needs help first, then who has not answered. No addresses, no names. *I am safe* from an address that several share counts apart.",
-		Answer: gateway.RollCall{Alert: sampleID, Reference: "4711", Told: 2, Help: 1, Silent: 1, Members: []gateway.RollMember{{ID: sampleID, Tags: []string{"medic"}, Answer: gateway.AnswerHelp, Way: "sms", At: sampleTime}, {ID: sampleID}}}},
+		Answer: gateway.RollCall{Alert: sampleID, Reference: "4711", Told: 2, Help: 1, Silent: 1, Languages: []gateway.RollCount{{Of: "my", Told: 2, Help: 1, Silent: 1}}, Tags: []gateway.RollCount{{Of: "medic", Told: 1, Help: 1}},
+			Members: []gateway.RollMember{{ID: sampleID, Tags: []string{"medic"}, Locale: "my", Answer: gateway.AnswerHelp, Way: "sms", At: sampleTime}, {ID: sampleID, Locale: "my"}}}},
 		func(ctx context.Context, who caller, in *InAlert) (*body[gateway.RollCall], error) {
 			r, err := s.Alerts.RollCall(ctx, who.Group.ID, in.Alert)
 			return &body[gateway.RollCall]{r}, err

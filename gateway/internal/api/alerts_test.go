@@ -51,7 +51,7 @@ func (d alertsOf) FindAlert(ctx context.Context, group gateway.ID, name string) 
 
 func (d alertsOf) ActOnAlert(ctx context.Context, g gateway.Group, name, what string, act gateway.AlertAct, by gateway.AlertHand) (gateway.AlertCase, error) {
 	e := escalation.Event{By: by, Detail: act.Reason, To: gateway.AlertHand{Members: []gateway.ID{act.To}}}
-	e.Kind = map[string]escalation.Kind{"update": escalation.Update, "clear": escalation.Clear, "cancel": escalation.Cancel, "handover": escalation.Offer, "release": escalation.Release, "break-glass": escalation.Break}[what]
+	e.Kind = map[string]escalation.Kind{"update": escalation.Update, "clear": escalation.Clear, "cancel": escalation.Cancel, "remind": escalation.Remind, "handover": escalation.Offer, "release": escalation.Release, "break-glass": escalation.Break}[what]
 	e.Digest, e.Glass = act.Digest, act.Reason
 	if act.Saying != nil {
 		e.Saying = *act.Saying
@@ -115,7 +115,7 @@ func useAlerts(t *testing.T, w *world, c *client.Client) {
 	if done, err = c.AckAlert(ctx, "berlin", a.Reference); err != nil || done.Outcome != gateway.AckYours {
 		t.Fatalf("the same once more: %+v, %v", done, err)
 	}
-	for _, act := range []string{"handover", "update", "clear"} {
+	for _, act := range []string{"remind", "handover", "update", "clear"} {
 		_, err := c.ActOnAlert(ctx, "berlin", a.Reference, act, gateway.AlertAct{To: w.member, Reason: "so it is"})
 		must(t, err)
 	}

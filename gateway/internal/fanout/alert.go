@@ -24,6 +24,7 @@ const (
 	alertQuestion  = "alert-question"
 	ackTaken       = "ack-taken"
 	ackThanks      = "ack-thanks"
+	rollReminder   = "roll-reminder"
 	exercisePrefix = "exercise-prefix"
 	exerciseSuffix = "exercise-suffix"
 )
@@ -149,7 +150,7 @@ func asking(a *gateway.AlertCase, e *gateway.AlertEffect, number string) *gatewa
 	switch {
 	case e.Kind.Requests():
 		return &gateway.AskWords{Alert: a.ID, Number: number, Answers: []gateway.AlertAnswer{gateway.AnswerTake}, Nobody: e.Kind == gateway.AlertLast && len(a.Climb.Charge) == 0}
-	case e.Kind.Says() && a.DangerToLife:
+	case e.Kind == gateway.AlertRemind, e.Kind.Says() && a.DangerToLife:
 		return &gateway.AskWords{Alert: a.ID, Number: a.Reference, Answers: []gateway.AlertAnswer{gateway.AnswerSafe, gateway.AnswerHelp}}
 	}
 	return nil
@@ -170,6 +171,8 @@ func wordingOf(k gateway.AlertEffectKind, updated bool) string {
 		return ackTaken
 	case gateway.AlertAskEnd:
 		return alertQuestion
+	case gateway.AlertRemind:
+		return rollReminder
 	}
 	if updated {
 		return alertUpdate

@@ -29,6 +29,7 @@ func (crier) Reach(context.Context, gateway.ID, []gateway.ID) (escalation.Reach,
 
 func newOffice(t *testing.T) *office {
 	o := &office{stage: newStage(t), claims: gateway.NewID()}
+	o.wires[o.own.ID].hears = true
 	o.desk = escalation.NewDesk(o.s, o.s, crier{o.f}, o.now, escalation.Options{})
 	o.alerts = inbound.Alerts{Acknowledger: o.desk, Cases: o.desk, Reports: o.s}
 	o.ears = o.newEars()

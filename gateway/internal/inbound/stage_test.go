@@ -28,6 +28,7 @@ type wire struct {
 	channels.Adapter
 	reserves []string
 	mailbox  bool // it hears by polling alone
+	hears    bool // it says that members can answer
 	mu       sync.Mutex
 	pages    [][]channels.Event // of polling, by cursor: "", "x", "xx", …
 	polled   chan string        // cursors that were asked for
@@ -42,7 +43,7 @@ func (w *wire) Send(_ context.Context, m channels.Outbound) (channels.Sent, erro
 }
 
 func (w *wire) Capabilities() channels.Capabilities {
-	return channels.Capabilities{Reserved: w.reserves, Polled: w.mailbox}
+	return channels.Capabilities{Reserved: w.reserves, Polled: w.mailbox, Inbound: w.hears}
 }
 
 func (w *wire) Compose(doc content.Document) ([]channels.Part, error) {
