@@ -39,6 +39,7 @@ const (
 	NotGenuine       = "not-genuine"       // that none was
 	HelpHere         = "help-here"         // the same where a person reads the answers
 	EnrolAsk         = "enrol-ask"         // asks whether she wants {topics} of {group}
+	StillYours       = "still-yours"       // is this number still hers? It says nothing of who asks
 	EnrolAlready     = "enrol-already"     // after the code of an invitation: she is a member
 	EnrolLink        = "enrol-link"        // asks by mail whether she wants {topics}, with a {link} to the page where she says yes
 	Welcome          = "welcome"           // after her yes: that she gets {topics}, and how to stop

@@ -31,7 +31,8 @@ const (
 	CommandYes      Command = "yes"
 	CommandLink     Command = "link"
 	CommandUnlink   Command = "unlink"
-	CommandNo       Command = "no" // the answer to whoever asks whether STOP in a sentence was meant
+	CommandWrong    Command = "wrong" // the number is not that of whom you mean
+	CommandNo       Command = "no"    // the answer to whoever asks whether STOP in a sentence was meant
 
 	// What somebody says to an alert.
 	CommandTake Command = "take"      // I take charge
@@ -40,7 +41,7 @@ const (
 )
 
 // Commands lists them, as documents do.
-var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandPage, CommandLink, CommandUnlink, CommandLanguage, CommandHelp, CommandWho, CommandYes, CommandNo, CommandTake, CommandSafe, CommandNeed}
+var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandPage, CommandLink, CommandUnlink, CommandLanguage, CommandHelp, CommandWho, CommandYes, CommandNo, CommandWrong, CommandTake, CommandSafe, CommandNeed}
 
 // CodeWords is the locale of the words that are the same in every language.
 const CodeWords = "code"

@@ -122,3 +122,15 @@ func TestTheNearestLanguage(t *testing.T) {
 		t.Error("languages are written the other way")
 	}
 }
+
+// Whoever is asked what she meant by STOP in a sentence is told the word of her own language that brings everything back, besides the
+// one that counts in all: and it does.
+func TestTheQuestionAboutStopNamesHerWord(t *testing.T) {
+	l := templates.Words()
+	for locale, text := range templates.ShippedText(templates.StopAsked) {
+		named := func(w templates.Word) bool { return w.Command == templates.CommandStart && strings.Contains(text, w.Text) }
+		if !slices.ContainsFunc(l.Words, func(w templates.Word) bool { return w.Locale == locale && !w.Only && named(w) }) || !strings.Contains(text, "START") {
+			t.Errorf("%s: %s", locale, text)
+		}
+	}
+}

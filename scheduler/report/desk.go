@@ -17,6 +17,8 @@ import (
 // Store is what a Desk keeps series in, and the ledger whose figures it tells.
 type Store interface {
 	gateway.Reports
+	gateway.PublicEditions
+	gateway.Corrections
 	Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Tally, error)
 	Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error)
 	Charges(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Charge, error)

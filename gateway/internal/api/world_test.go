@@ -22,6 +22,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/directory"
 	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 	"github.com/carillon-gateway/carillon/scheduler"
 	"github.com/carillon-gateway/carillon/scheduler/agenda"
@@ -68,7 +69,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	ring, err := seal.NewRing(make([]byte, 32), seal.Key{ID: "k1", Secret: make([]byte, 32)})
 	must(t, err)
 	w := &world{t: t, log: &lockedBuffer{}, tokens: map[string]string{}, ids: map[string]gateway.ID{}, clock: &clock{now: time.Now()}}
-	w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: w.clock.Now})
+	w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: blank.Folder(t), Ring: ring, Now: w.clock.Now})
 	must(t, err)
 	w.fake = &services{Store: w.store, clock: w.clock, checked: gateway.CheckResult{OK: true}}
 	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: func() []string { return []string{"sms"} }, Now: w.clock.Now,

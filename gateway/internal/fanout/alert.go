@@ -230,5 +230,7 @@ func (f *Fanout) Meant(ctx context.Context, group gateway.ID, a gateway.Audience
 
 // reachable reports whether a member has a contact point that takes the topic.
 func reachable(r *gateway.Recipient) bool {
-	return slices.ContainsFunc(r.Points, func(p gateway.PointRef) bool { return p.State == gateway.PointActive && p.Subscribed })
+	return slices.ContainsFunc(r.Points, func(p gateway.PointRef) bool {
+		return (p.State == gateway.PointActive || p.State == gateway.PointStale) && p.Subscribed
+	})
 }

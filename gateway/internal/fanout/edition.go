@@ -38,13 +38,16 @@ func (f *Fanout) ReadyEdition(ctx context.Context, e gateway.Telling) (*gateway.
 	text, values := frame(e.Series, &e.Edition, e.Date)
 	sources := templates.ShippedText(text)
 	maps.Copy(sources, own[text])
-	d := gateway.Draft{Group: e.Series.GroupID, Key: e.Edition.SendKey(), Kind: gateway.KindReport, Audience: gateway.Audience{Topic: e.Series.Topic}, Author: e.By, LocalAt: e.LocalAt, LateFor: e.LateFor,
+	d := gateway.Draft{Group: e.Series.GroupID, Key: e.Edition.SendKey(), Kind: gateway.KindReport, Audience: gateway.Audience{Topic: e.Series.Topic}, Author: e.By, LocalAt: e.LocalAt, LateFor: e.LateFor, ExpiresAt: e.Until,
 		Words: gateway.Words{Sources: sources, Data: values, Edition: wordsOf(&e.Edition)}}
+	if !e.Rest.IsZero() {
+		d.Key = e.Edition.RestKey()
+	}
 	b, err := f.broadcast(d)
 	if err != nil {
 		return nil, err
 	}
-	b.Audience.Had = e.Corrected
+	b.Audience.Had, b.Audience.Not = e.Corrected, e.Rest
 	t, first, err := f.ready(ctx, &b)
 	if err == nil && !e.Edition.ApprovedByPerson() {
 		err = f.alone(ctx, t, first, e.By, "")

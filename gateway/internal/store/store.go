@@ -51,6 +51,7 @@ type Store interface {
 	gateway.Releases
 	gateway.Indicators
 	gateway.PublicEditions
+	gateway.Corrections
 	gateway.Watchdog
 	gateway.Alerts
 	gateway.AlertClock
@@ -59,5 +60,7 @@ type Store interface {
 	gateway.AlertCasts
 	gateway.Pages
 	gateway.Points
+	gateway.Reconfirming
+	gateway.Reaffirming
 	Close() error
 }
