@@ -23,7 +23,7 @@ const (
 	alertGroups = 10
 	alertTeams  = 10
 	alertTeam   = 5
-	alertWait   = 5 // minutes before the next team is asked
+	alertWait   = 120 // minutes before the next team is asked: longer than the rows take, so that nothing else falls due
 	alertFew    = 10
 	alertMany   = 10_000
 	alertRate   = 10 // messages a second, while acknowledgements come: what asks waits
