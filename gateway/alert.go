@@ -419,7 +419,7 @@ const (
 	AckCounted    AckOutcome = "counted"    // she takes charge, and more people are needed
 	AckYours      AckOutcome = "yours"      // she was in charge already
 	AckOthers     AckOutcome = "others"     // somebody else is
-	AckOver       AckOutcome = "over"       // the alert has ended; it stays so
+	AckOver       AckOutcome = "over"       // the alert has ended, or its time is up; it stays so
 	AckUnverified AckOutcome = "unverified" // a code is missing or wrong: the alert goes on
 	AckNotAsked   AckOutcome = "not asked"  // nobody asked her
 	AckUnknown    AckOutcome = "unknown"    // there is no such alert

@@ -125,6 +125,9 @@ func (r AckResult) Words() (wording string, data map[string]string) {
 		data["name"] = "none"
 		return "ack-taken", data
 	case AckOver:
+		if r.State == AlertExpired { // nobody has said that it is over, so she is not told so
+			return "ack-expired", data
+		}
 		return "ack-over", data
 	case AckUnverified:
 		return "ack-unverified", data

@@ -17,7 +17,8 @@ type Audience struct {
 	Unconfirmed bool       `json:"unconfirmed,omitempty"` // those who have not confirmed yet, at that address alone: account messages only
 	Nth         int        `json:"nth,omitempty"`         // with Unconfirmed: at which of a member's contact points in order of id, from 0
 	Told        ID         `json:"told,omitzero"`         // has, or may have, got a reminder of this event
-	Had         ID         `json:"had,omitzero"`          // this broadcast has left for her: corrections only
+	Had         []ID       `json:"had,omitempty"`         // one of these broadcasts has left for her: corrections only
+	Not         ID         `json:"not,omitzero"`          // this broadcast was not for her: an edition that goes on after its correction only
 	Unless      Announce   `json:"unless,omitzero"`       // not who has this reminder already, or gets it
 	Alert       *AlertTold `json:"alert,omitempty"`       // the text of an alert has left for her, or may have: what ends it, and who took charge
 	Avoid       ID         `json:"avoid,omitzero"`        // a channel that carries none of it: Carillon's own notices about that channel
@@ -58,11 +59,12 @@ type Broadcast struct {
 	CreatedAt time.Time      `json:"created_at"`
 	StartAt   time.Time      `json:"start_at"`
 	ExpiresAt time.Time      `json:"expires_at"`
-	LocalAt   civil.Wall     `json:"local_at,omitzero"` // each member is told at this wall time of her own zone; ExpiresAt is then that of the last zone. Zero: all are told at StartAt
-	LateFor   time.Duration  `json:"-"`                 // with LocalAt: whose time was over for longer when she was planned is not told
-	Planned   int            `json:"planned"`           // deliveries written so far
-	Cursor    ID             `json:"-"`                 // the last member planned; fan-out goes on behind her
-	Refused   error          `json:"-"`                 // why it may not be stored if it is new; never kept
+	LocalAt   civil.Wall     `json:"local_at,omitzero"`  // each member is told at this wall time of her own zone; ExpiresAt is then that of the last zone. Zero: all are told at StartAt
+	LateFor   time.Duration  `json:"-"`                  // with LocalAt: whose time was over for longer when she was planned is not told
+	Planned   int            `json:"planned"`            // deliveries written so far
+	Cursor    ID             `json:"-"`                  // the last member planned; fan-out goes on behind her
+	Replaced  bool           `json:"replaced,omitempty"` // what it says was corrected: it is stopped for good
+	Refused   error          `json:"-"`                  // why it may not be stored if it is new; never kept
 }
 
 // CheckNew refuses a broadcast that may not be stored if it is new. A known key is answered before this is asked: a program

@@ -341,6 +341,7 @@ type InboundMessage struct {
 	ReplyTo   string    `json:"-"`                 // the provider's id of the part that it answers; empty: it does not say
 	Waits     bool      `json:"-"`                 // for a person: it goes into a conversation, which opens, and the group's people are told
 	Urgent    bool      `json:"-"`                 // with Waits: it sounds like an emergency
+	Hers      bool      `json:"-"`                 // nothing speaks against its being the member's own: see KeepConfirmed
 	At        time.Time `json:"at"`
 }
 

@@ -68,8 +68,28 @@ type DrillResult struct {
 	Update     DrillReach   `json:"update"`
 	Clear      DrillReach   `json:"all_clear"`
 	Taken      bool         `json:"taken"`                            // somebody took charge
+	Unsent     []int        `json:"steps_not_sent,omitempty"`         // whose messages reached nobody, from 1; zero: the last resort
 	Seconds    int          `json:"seconds_to_acknowledge,omitempty"` // from its beginning until the first did
 	Asked      []DrillAsked `json:"asked"`                            // by step and role, in order of the steps
+}
+
+// DrillNotice is how long behind its time it is said of a drill that it was not as it should be.
+const DrillNotice = 14 * 24 * time.Hour
+
+// Outcome says in short how a drill ended: "well", or what was wanting, which is safe to show; empty: it has not ended, or was taken
+// back.
+func (d *Drill) Outcome() string {
+	switch {
+	case d.State == DrillMissed || d.State == DrillFailed:
+		return string(d.State)
+	case d.State != DrillOver || d.Result == nil:
+		return ""
+	case !d.Result.Taken:
+		return "nobody acknowledged"
+	case len(d.Result.Unsent) > 0:
+		return "a step reached nobody"
+	}
+	return "well"
 }
 
 // DrillReach says how far messages came.

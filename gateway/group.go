@@ -138,6 +138,7 @@ const (
 	PointGone        PointState = "gone"        // the provider says that she blocked us or left
 	PointInvalid     PointState = "invalid"     // the provider says that the address is no good
 	PointProving     PointState = "proving"     // she is adding it: it can be sent a code to prove it, and nothing else
+	PointStale       PointState = "stale"       // a telephone number that may have a new owner: see KeepConfirmed
 )
 
 // Consent is one piece of evidence, kept for ever and never changed.

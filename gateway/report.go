@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway/civil"
@@ -149,14 +150,23 @@ const (
 // Figure is a number that an edition tells, from Carillon's own ledger or of an indicator; it says where it is from.
 type Figure struct {
 	Kind    FigureKind `json:"kind"`
-	Edition int        `json:"edition"` // which it is about; of FigureOnTime and FigureIndicator: zero
+	Edition int        `json:"edition"` // which it is about; of FigureOnTime, FigureAlerts and FigureIndicator: zero
 	Count   int64      `json:"count"`
 	Of      int64      `json:"of"`
 	Money   []Money    `json:"money,omitempty"` // of FigureCost
 	Source  string     `json:"source"`
 	At      time.Time  `json:"at"`
 
-	Indicated *Indicated `json:"indicator,omitempty"` // of FigureIndicator
+	Indicated *Indicated    `json:"indicator,omitempty"` // of FigureIndicator
+	Alerts    *AlertsFigure `json:"alerts,omitempty"`    // of FigureAlerts
+}
+
+// AlertsFigure is how long it took until somebody took charge of the group's alerts; exercises are only counted.
+type AlertsFigure struct {
+	Since     time.Time `json:"since"`          // when the edition before was frozen, or OnTimeDays ago
+	Median    int64     `json:"median_seconds"` // from the beginning of an alert, or its release by a second person, to the first who took charge
+	Worst     int64     `json:"worst_seconds"`  // of those that somebody took charge of; zero, as Median: nobody did of any
+	Exercises int64     `json:"exercises"`      // in the same time
 }
 
 // FigureKind says what a figure counts.
@@ -173,6 +183,7 @@ const (
 
 	FigureOnTime    FigureKind = "on-time"   // Count of Of runs of the series' schedules within OnTimeDays were done on time
 	FigureIndicator FigureKind = "indicator" // Indicated
+	FigureAlerts    FigureKind = "alerts"    // somebody took charge of Count of Of alerts; Alerts
 )
 
 // Locales lists the languages in which something of an edition is written, sorted.
@@ -194,6 +205,9 @@ func (e *Edition) Step(s EditionStep) error {
 	return nil
 }
 
+// ErrReplaced says that a broadcast was to go on whose words were corrected meanwhile.
+var ErrReplaced = errors.New("what it says was corrected")
+
 // ErrUnapproved says that an edition is to be sent that nobody has approved.
 var ErrUnapproved = errors.New("nobody has approved it")
 
@@ -213,11 +227,34 @@ type Telling struct {
 	LateFor time.Duration // of Broadcast
 	By      string
 
-	Corrected ID // broadcast of the edition that this one corrects: it goes to those who had that; zero: it is no correction
+	Corrected []ID      // broadcasts of the edition that this one corrects: it goes to those who had one of them; empty: it is no correction
+	Rest      ID        // broadcast of the correction that is worked into it: it goes to those whom that was not for; zero: it is sent for the first time
+	Until     time.Time // with Rest: when it expires
 }
 
 // SendKey is the key of the broadcast that sends an edition: however often and by whomever it is tried, it happens once.
-func (e *Edition) SendKey() string { return "edition-" + e.ID.String() }
+func (e *Edition) SendKey() string { return sendMark + e.ID.String() }
+
+const sendMark = "edition-"
+
+// restMark ends the key of a broadcast that goes on with an edition after a correction.
+const restMark = "-rest"
+
+// RestKey is the key of the broadcast that goes on with an edition after this one, a correction of it, was sent.
+func (e *Edition) RestKey() string { return e.SendKey() + restMark }
+
+// RestKeyOf is what RestKey gives for the edition that a broadcast sends.
+func RestKeyOf(b *Broadcast) string { return b.Key + restMark }
+
+// EditionOf gives the id of the edition that a broadcast sends, goes on with, or corrects. False: it sends none.
+func EditionOf(b *Broadcast) (ID, bool) {
+	id, sends := strings.CutPrefix(strings.TrimSuffix(b.Key, restMark), sendMark)
+	if !sends {
+		return ID{}, false
+	}
+	edition, err := ParseID(id)
+	return edition, err == nil
+}
 
 // DocumentSeries is a series as people write it.
 type DocumentSeries struct {
@@ -316,10 +353,20 @@ type Reports interface {
 	SeriesOf(ctx context.Context, group, after ID, limit int) ([]Series, error)
 	// PutEdition keeps a new edition, or changes the one with its number and revision, and submits what it sends, in one
 	// transaction. ErrStale: somebody else changed it, or made one with its number. CodeConflict: it is in a state from
-	// which it cannot go to this one.
+	// which it cannot go to this one. If it sends a correction, the broadcasts that its audience names are stopped for good
+	// in that transaction; ErrStale: one of them is on its way, or is gone on with by one that it does not name.
 	PutEdition(ctx context.Context, e Edition, send *ReadyBroadcast) (Edition, error)
 	// Editions lists the newest first, those before a number (zero: from the newest).
 	Editions(ctx context.Context, group, series ID, before, limit int) ([]Edition, error)
+}
+
+// Corrections keeps what goes on with an edition after a correction.
+type Corrections interface {
+	// SubmitRest stores, once, a broadcast to those whom the correction was not for that its audience names. CodeConflict:
+	// that is not planned, or stopped. ErrReplaced: it was corrected itself.
+	SubmitRest(ctx context.Context, send *ReadyBroadcast) (Submission, error)
+	// BroadcastByKey finds a group's broadcast; ErrNotFound.
+	BroadcastByKey(ctx context.Context, group ID, key string) (Broadcast, error)
 }
 
 // PublicEditions finds editions by what stands in the address of their page.

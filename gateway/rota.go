@@ -192,6 +192,27 @@ func GapAhead(r *Rota, from, to time.Time) OwnerNotice {
 		Data: map[string]string{"rota": r.Shown(), "when": from.UTC().Format(time.RFC3339), "until": to.UTC().Format(time.RFC3339)}}
 }
 
+// DutyGap is a time, or a step of a policy, for which an alert would find nobody.
+type DutyGap struct {
+	Rota   string    `json:"rota,omitempty"` // its name; empty: it is of a policy
+	From   time.Time `json:"from,omitzero"`
+	To     time.Time `json:"to,omitzero"`        // without
+	Member ID        `json:"member_id,omitzero"` // who is on duty, and cannot be told; zero: nobody is
+	Policy string    `json:"policy,omitempty"`   // its name
+	Step   int       `json:"step,omitempty"`     // of it, from 1. Zero: the last resort
+	Role   string    `json:"role,omitempty"`     // whom the step asks, as in medic, topic alerts, or rota telephone
+	Why    string    `json:"why"`                // safe to show
+	About  ID        `json:"-"`                  // the rota or the policy
+}
+
+// Place names a step of a policy as people read it.
+func (g DutyGap) Place() string {
+	if g.Step == 0 {
+		return "the last resort"
+	}
+	return "step " + strconv.Itoa(g.Step)
+}
+
 // Rotas says who is on duty.
 type Rotas interface {
 	// OnDuty gives the turn of a rota at an instant; without a member in it, nobody is on duty. ErrNotFound: the group has no

@@ -21,10 +21,19 @@ type Status struct {
 	// Findings are what should have happened by itself and has not. The operator sees her own and those of the groups that she acts
 	// for, everybody else those of her group.
 	Findings []Finding `json:"findings,omitempty"`
+	// Stale are the groups with telephone numbers that may have new owners, seen as Findings are.
+	Stale []StaleNumbers `json:"stale,omitempty"`
 	// Spool is what the process that answers keeps on its disk; none where it has not the role inbound. It is the operator's to see.
 	Spool *SpoolStatus `json:"spool,omitempty"`
 	// Processes are those that share the work, this one among them; none in the profile alone. They are the operator's to see.
 	Processes []ProcessStatus `json:"processes,omitempty"`
+}
+
+// StaleNumbers says how many telephone numbers of a group's members wait for their word that they are still hers.
+type StaleNumbers struct {
+	GroupID ID     `json:"group_id"`
+	Group   string `json:"group"` // its slug
+	Count   int    `json:"count"`
 }
 
 // SpoolStatus is what a process keeps on its disk because the ledger could not take it.

@@ -34,6 +34,9 @@ const (
 	RoleAlone       FindingCode = "role-alone"
 	AlertsLate      FindingCode = "alerts-late"
 	AlertUnheard    FindingCode = "alert-unanswered"
+	DrillWanting    FindingCode = "drill-wanting"
+	DutyUnheard     FindingCode = "duty-unreachable"
+	StepUnheard     FindingCode = "step-unreachable"
 )
 
 // Watch is one thing that the watchdog looks for.
@@ -75,15 +78,21 @@ func Watched() []Watch {
 			Text: "the run {part} of the schedule {name} was not done and waits for a person: see schedule show {name}, then schedule run or schedule skip with --occurrence {part}"},
 		{Code: AlertUnheard, Looks: 1, Silent: true,
 			Text: "nobody acknowledged the alert {part}, and every step of its policy is over: see alert timeline {part}, and take charge with alert ack {part}"},
-		{Code: CalendarFailing, Patience: 24 * time.Hour, Looks: 1, Silent: true,
+		{Code: DrillWanting, Looks: 1, Silent: true,
+			Text: "the drill of {name} was not as it should be ({part}): see alert drill list, mend what it shows, and hold another"},
+		{Code: DutyUnheard, Looks: 1, Silent: true,
+			Text: "{part} has a turn by the rota {name} and cannot be told of an alert. See rota gaps for why; link a contact point of hers, or have somebody else take the turn with rota override"},
+		{Code: StepUnheard, Looks: 1, Silent: true,
+			Text: "an alert by the policy {name} would pass {part} at once, for nobody there can be told. See rota gaps; give somebody the role, or those who have it a contact point that takes alerts"},
+		{Code: CalendarFailing, Patience: 24 * time.Hour, Looks: 2, Silent: true,
 			Text: "the calendar {name} cannot be read for more than a day; what was read before stands. See calendar list, and mend its address"},
-		{Code: InboxUnread, Patience: 24 * time.Hour, Looks: 1, Silent: true,
+		{Code: InboxUnread, Patience: 24 * time.Hour, Looks: 2, Silent: true,
 			Text: "somebody wrote, and nobody has read it for more than a day: see inbox list"},
 		{Code: NotHeard, Looks: 1, Silent: true,
 			Text: "what members sent to the channel {name} while nobody listened is not all heard ({part}), STOP perhaps among it, and routine messages leave again: see channel list for when that was, and look at the provider who wrote then"},
-		{Code: RoleEnds, Looks: 1, Silent: true,
+		{Code: RoleEnds, Looks: 2, Silent: true,
 			Text: "a token with the role {name} ends on {part}: see token list, and issue another before then if its holder goes on"},
-		{Code: RoleAlone, Patience: 7 * 24 * time.Hour, Looks: 1, Silent: true,
+		{Code: RoleAlone, Patience: 7 * 24 * time.Hour, Looks: 2, Silent: true,
 			Text: "one token only has the role {name}: if it is lost, nobody of the group can act for it. Issue a second one, for somebody else, with token create"},
 	}
 }
@@ -137,10 +146,10 @@ func (f Finding) Opening() OwnerNotice {
 	return n
 }
 
-// Ending is what those who heard of a finding are told when it is well; ok is false for a run that a person decided about, and for
-// what nothing made well.
+// Ending is what those who heard of a finding are told when it is well; ok is false for a run that a person decided about, for a
+// drill, and for what nothing made well.
 func (f Finding) Ending() (n OwnerNotice, ok bool) {
-	return OwnerNotice{Once: "mended/" + hex.EncodeToString(f.ID[:]), GroupID: f.GroupID, Wording: NoticeMended, Data: map[string]string{"finding": f.inShort()}}, f.Code != RunUndecided && (f.Code != NotHeard || GapReason(f.Part).Closes())
+	return OwnerNotice{Once: "mended/" + hex.EncodeToString(f.ID[:]), GroupID: f.GroupID, Wording: NoticeMended, Data: map[string]string{"finding": f.inShort()}}, f.Code != RunUndecided && f.Code != DrillWanting && (f.Code != NotHeard || GapReason(f.Part).Closes())
 }
 
 func (f Finding) inShort() string {

@@ -39,6 +39,7 @@ const (
 	NotGenuine       = "not-genuine"       // that none was
 	HelpHere         = "help-here"         // the same where a person reads the answers
 	EnrolAsk         = "enrol-ask"         // asks whether she wants {topics} of {group}
+	StillYours       = "still-yours"       // is this number still hers? It says nothing of who asks
 	EnrolAlready     = "enrol-already"     // after the code of an invitation: she is a member
 	EnrolLink        = "enrol-link"        // asks by mail whether she wants {topics}, with a {link} to the page where she says yes
 	Welcome          = "welcome"           // after her yes: that she gets {topics}, and how to stop
@@ -53,6 +54,7 @@ const (
 	AckAgain      = "ack-again"      // she is already
 	AckCounted    = "ack-counted"    // so many more people it needs: {count}
 	AckOver       = "ack-over"       // it has ended
+	AckExpired    = "ack-expired"    // its time is up, and nobody has said how it ended
 	AckUnknown    = "ack-unknown"    // there is no such alert, or it did not ask her
 	AckUnverified = "ack-unverified" // the code is missing or wrong
 	AckWhich      = "ack-which"      // which of these {codes}?
@@ -115,7 +117,7 @@ func Wording(name string, own map[string]string) (*Set, error) {
 }
 
 // pieces are the shipped texts that stand in others, and so are the same for everybody.
-var pieces = map[string]bool{"report-section": true, "report-entry": true, "report-silent": true, "report-figure": true, "week-event": true, "own-time": true, "place-later": true,
+var pieces = map[string]bool{"report-section": true, "report-entry": true, "report-silent": true, "report-figure": true, "report-alerts": true, "week-event": true, "own-time": true, "place-later": true,
 	"exercise-prefix": true, "exercise-suffix": true, AckRequest: true, AskSafe: true, HelpCall: true}
 
 // strangers finds what is wrong in a group's own words by themselves: what cannot be read, and placeholders that the

@@ -30,7 +30,7 @@ var locales = []string{"en", "de", "fr", "es", "pt-BR", "sw", "tr", "ru", "uk", 
 var latin = []string{"en", "de", "fr", "es", "pt-BR", "sw"}
 
 // pieces are texts that code builds into others; they never leave as a text message of their own.
-var pieces = []string{"report-section", "report-entry", "report-silent", "report-figure", "report-indicator", "event-neutral", "calendar-neutral", "duty-entry", "duty-nobody"}
+var pieces = []string{"report-section", "report-entry", "report-silent", "report-figure", "report-indicator", "report-alerts", "event-neutral", "calendar-neutral", "duty-entry", "duty-nobody"}
 
 // sources gives every text that ships: the catalogue, and the palette under palette/TOPIC.
 var sources = sync.OnceValue(func() map[string]map[string]string {

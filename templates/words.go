@@ -2,6 +2,7 @@ package templates
 
 import (
 	"embed"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -31,7 +32,8 @@ const (
 	CommandYes      Command = "yes"
 	CommandLink     Command = "link"
 	CommandUnlink   Command = "unlink"
-	CommandNo       Command = "no" // the answer to whoever asks whether STOP in a sentence was meant
+	CommandWrong    Command = "wrong" // the number is not that of whom you mean
+	CommandNo       Command = "no"    // the answer to whoever asks whether STOP in a sentence was meant
 
 	// What somebody says to an alert.
 	CommandTake Command = "take"      // I take charge
@@ -40,7 +42,7 @@ const (
 )
 
 // Commands lists them, as documents do.
-var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandPage, CommandLink, CommandUnlink, CommandLanguage, CommandHelp, CommandWho, CommandYes, CommandNo, CommandTake, CommandSafe, CommandNeed}
+var Commands = [...]Command{CommandStop, CommandStopAll, CommandStart, CommandPause, CommandPage, CommandLink, CommandUnlink, CommandLanguage, CommandHelp, CommandWho, CommandYes, CommandNo, CommandWrong, CommandTake, CommandSafe, CommandNeed}
 
 // CodeWords is the locale of the words that are the same in every language.
 const CodeWords = "code"
@@ -62,15 +64,18 @@ type Lexicon struct {
 	States map[string]string   // of each list, as in a text's front matter: draft until a person has reviewed it
 	// Emergencies sound like one, by locale. Whoever writes one of them in passing costs her group a look; who is not heard costs more.
 	Emergencies map[string][]string
-	byKey       map[string][]Word
-	alarms      []string // keys of Emergencies
+	// Real are the phrases that say that an alert is no exercise, Exercise those that say that it is one, by locale. One that begins
+	// with = is all of a text.
+	Real, Exercise map[string][]string
+	byKey          map[string][]Word
+	alarms         []string // keys of Emergencies
 }
 
 // Words gives the shipped words. Nobody may change them.
 var Words = sync.OnceValue(readWords)
 
 func readWords() *Lexicon {
-	l := &Lexicon{Names: map[string][]string{}, States: map[string]string{}, Emergencies: map[string][]string{}, byKey: map[string][]Word{}}
+	l := &Lexicon{Names: map[string][]string{}, States: map[string]string{}, Emergencies: map[string][]string{}, Real: map[string][]string{}, Exercise: map[string][]string{}, byKey: map[string][]Word{}}
 	files, _ := wordFiles.ReadDir("words") // it is embedded
 	for _, f := range files {
 		locale := strings.TrimSuffix(f.Name(), ".txt")
@@ -83,6 +88,10 @@ func readWords() *Lexicon {
 					l.States[locale] = entry
 				case "name":
 					l.Names[locale] = append(l.Names[locale], entry)
+				case "no-exercise":
+					l.Real[locale] = append(l.Real[locale], entry)
+				case "exercise":
+					l.Exercise[locale] = append(l.Exercise[locale], entry)
 				case "emergency":
 					l.Emergencies[locale] = append(l.Emergencies[locale], entry)
 					l.alarms = append(l.alarms, WordKey(entry))
@@ -130,6 +139,24 @@ func (l *Lexicon) Label(c Command, locale string) string {
 // Emergency reports whether a message, given as its key, sounds like an emergency in any language.
 func (l *Lexicon) Emergency(message string) bool {
 	return slices.ContainsFunc(l.alarms, func(key string) bool { return stands(key, message) })
+}
+
+// Belies finds the phrase of any language in a text of an alert that says the contrary of what the alert is: in an exercise that it is
+// none, in an actual one that it is an exercise. Empty: none.
+func (l *Lexicon) Belies(exercise bool, text string) string {
+	phrases := l.Exercise
+	if exercise {
+		phrases = l.Real
+	}
+	message := WordKey(text)
+	for _, locale := range slices.Sorted(maps.Keys(phrases)) {
+		for _, phrase := range phrases[locale] {
+			if whole, ok := strings.CutPrefix(phrase, "="); ok && WordKey(whole) == message || !ok && stands(WordKey(phrase), message) {
+				return strings.TrimPrefix(phrase, "=")
+			}
+		}
+	}
+	return ""
 }
 
 // StandsIn reports whether a word stands in a message, given as its key.

@@ -84,6 +84,9 @@ func TestTheWordsAreDocumented(t *testing.T) {
 			}
 		}
 		fmt.Fprintf(&b, "| sounds like an emergency | %s |\n", strings.Join(l.Emergencies[locale], ", "))
+		if len(l.Real[locale]) > 0 {
+			fmt.Fprintf(&b, "| is in no exercise | %s |\n| is in no actual alert | %s |\n", strings.Join(l.Real[locale], ", "), strings.Join(l.Exercise[locale], ", "))
+		}
 	}
 	list("Code forms, for everybody", templates.CodeWords)
 	for _, locale := range slices.Sorted(maps.Keys(l.Names)) {
@@ -120,5 +123,17 @@ func TestTheNearestLanguage(t *testing.T) {
 	}
 	if templates.DirectionOf("fa") != "rtl" || templates.DirectionOf("my") != "ltr" {
 		t.Error("languages are written the other way")
+	}
+}
+
+// Whoever is asked what she meant by STOP in a sentence is told the word of her own language that brings everything back, besides the
+// one that counts in all: and it does.
+func TestTheQuestionAboutStopNamesHerWord(t *testing.T) {
+	l := templates.Words()
+	for locale, text := range templates.ShippedText(templates.StopAsked) {
+		named := func(w templates.Word) bool { return w.Command == templates.CommandStart && strings.Contains(text, w.Text) }
+		if !slices.ContainsFunc(l.Words, func(w templates.Word) bool { return w.Locale == locale && !w.Only && named(w) }) || !strings.Contains(text, "START") {
+			t.Errorf("%s: %s", locale, text)
+		}
 	}
 }

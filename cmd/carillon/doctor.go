@@ -121,6 +121,9 @@ func (sh *shell) examine(ctx context.Context) []finding {
 	for _, f := range status.Findings {
 		out = append(out, finding{"watchdog: " + string(f.Code), false, "since " + f.Since.Local().Format(time.DateTime) + ": " + f.Text})
 	}
+	for _, n := range status.Stale {
+		out = append(out, finding{"numbers " + n.Group, true, plural(n.Count, "telephone number") + " may have a new owner: reports and reminders do not go there until members say that they are theirs (member list shows them as stale)"})
+	}
 	out = append(out, finding{"waiting", true, plural(status.Backlog, "message") + " due and not handed over"})
 	if len(status.Channels) == 0 {
 		out = append(out, noChannels(ctx, api))

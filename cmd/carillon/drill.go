@@ -131,6 +131,9 @@ func shown(head string, d *gateway.Drill) string {
 		return ""
 	}
 	text := head + fmt.Sprintf("\ndelivered: %s; update: %s; all-clear: %s\ntaken after: %s", reached(r.Alert), reached(r.Update), reached(r.Clear), taken(r))
+	for _, n := range r.Unsent {
+		text += "\nreached nobody: " + (gateway.DutyGap{Step: n}).Place()
+	}
 	for _, a := range r.Asked {
 		step := "last resort"
 		if a.Step > 0 {

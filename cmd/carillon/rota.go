@@ -15,7 +15,7 @@ import (
 )
 
 func (sh *shell) rotas() *cobra.Command {
-	return holder("rota", "who is on duty when", sh.rotaList(), sh.rotaPut(), sh.rotaShow(), sh.rotaNext(), sh.rotaOverride(), sh.rotaAway(), sh.rotaSwap(), sh.rotaAnswer(), sh.rotaWithdraw(), sh.rotaDelete())
+	return holder("rota", "who is on duty when", sh.rotaList(), sh.rotaPut(), sh.rotaShow(), sh.rotaNext(), sh.rotaGaps(), sh.rotaOverride(), sh.rotaAway(), sh.rotaSwap(), sh.rotaAnswer(), sh.rotaWithdraw(), sh.rotaDelete())
 }
 
 func (sh *shell) rotaList() *cobra.Command {
@@ -157,6 +157,29 @@ func (sh *shell) rotaNext() *cobra.Command {
 			}
 			return listed(sh, t.Turns[:min(len(t.Turns), 2)], []string{"FROM", "UNTIL", "ON DUTY", "WHY"}, "It has no turn to come.", func(one gateway.RotaTurn) []string { return turnLine(t.Rota, one) })
 		})
+}
+
+func (sh *shell) rotaGaps() *cobra.Command {
+	var days int
+	c := &cobra.Command{Use: "gaps", Short: "show where an alert would find nobody: turns without anybody, people who cannot be told, steps that reach nobody", Args: cobra.NoArgs,
+		Long: "Show where an alert would find nobody: turns of rotas for which nobody is on duty, or somebody who cannot be told, and steps of\npolicies that would reach nobody. An alert climbs past each at once. Owners are told of them."}
+	c.Flags().IntVar(&days, "days", 28, "for how many days from now on")
+	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, _ []string) error {
+		all, err := api.DutyGaps(ctx, group, days)
+		if err != nil {
+			return err
+		}
+		return listed(sh, all, []string{"OF", "FROM", "UNTIL", "WHO", "WHY"}, "No gap: an alert finds somebody at every step, and in every turn.", func(g gateway.DutyGap) []string {
+			if g.Rota == "" {
+				return []string{"policy " + g.Policy + ", " + g.Place(), "", "", g.Role, g.Why}
+			}
+			who := "nobody"
+			if !g.Member.IsZero() {
+				who = g.Member.String()
+			}
+			return []string{"rota " + g.Rota, clock(g.From), clock(g.To), who, g.Why}
+		})
+	})
 }
 
 func (sh *shell) rotaOverride() *cobra.Command {

@@ -8,6 +8,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/api"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/scheduler/escalation"
+	"github.com/carillon-gateway/carillon/templates"
 )
 
 // crier puts alerts into words, and knows how far they are.
@@ -75,7 +76,7 @@ func (c crier) Look() { look(c.Fanout) }
 
 // newAlerts builds what has alerts climb, and what people do with them.
 func (a *App) newAlerts() *escalation.Desk {
-	return escalation.NewDesk(a.store, a.store, crier{a.fanout, a.store, a.store, a.live}, a.Now, escalation.Options{Rotas: atDuty{a.rotas}, Notice: a.store.PutNotice, Told: func() { signal(a.notices) }, Approvers: a.newReleases().Others, Log: a.Log, At: a.At})
+	return escalation.NewDesk(a.store, a.store, crier{a.fanout, a.store, a.store, a.live}, a.Now, escalation.Options{Rotas: atDuty{a.rotas}, Notice: a.store.PutNotice, Told: func() { signal(a.notices) }, Approvers: a.newReleases().Others, Belies: templates.Words().Belies, Log: a.Log, At: a.At})
 }
 
 // alertDesk is what the API does with alerts.

@@ -204,7 +204,7 @@ func (a *App) build(ctx context.Context) error {
 	if !alone {
 		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles)
 	}
-	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Asks: s, Wordings: s, Reviews: s}, a.live, planning)
+	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Asks: s, Stale: s, Wordings: s, Reviews: s}, a.live, planning)
 	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard, Gather: gather})
 	a.inviter = newInviter(s, a.live, o.Now)
 	if a.pages, err = a.newPages(); err != nil {
@@ -223,7 +223,7 @@ func (a *App) build(ctx context.Context) error {
 	reports := report.NewDesk(s, publisher{a.fanout}, o.Now)
 	schedules := a.schedules(reports)
 	handler, err := api.New(api.Options{
-		Groups: groupDesk{s, s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, CheckRota: rota.Check, Directory: a.directory, Importer: a.directory, Broadcasts: broadcasts{a.releases, a.fanout}, Releases: a.releases, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, WeekText: performer{a.fanout, s, s, reports}.WeekText, Reports: reports, Alerts: alertDesk{a.alerts}, Rotas: a.rotas, Inbox: a.newInbox(),
+		Groups: groupDesk{s, s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, CheckRota: rota.Check, Directory: a.directory, Importer: a.directory, Broadcasts: broadcasts{a.releases, a.fanout, s, reports}, Releases: a.releases, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, WeekText: performer{a.fanout, s, s, reports}.WeekText, Reports: reports, Alerts: alertDesk{a.alerts}, Rotas: a.rotas, Gaps: a.gapFinder().gaps, Inbox: a.newInbox(),
 		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})

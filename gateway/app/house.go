@@ -24,6 +24,7 @@ func (a *App) keepHouse(ctx context.Context) error {
 		a.duties.during(ctx, houseDuty, func(ctx context.Context, _ int64) {
 			for wait := afterStart; pause(ctx, wait); wait = time.Minute {
 				a.dailyWork(ctx)
+				a.askStill(ctx)
 				a.uncapAll(ctx)
 			}
 		})
@@ -52,6 +53,17 @@ func (a *App) dailyWork(ctx context.Context) {
 		if bad || n+rewrapped+placed == 0 {
 			return
 		}
+	}
+}
+
+// askStill asks the owners of numbers that may have new ones.
+func (a *App) askStill(ctx context.Context) {
+	groups, err := a.store.Groups(ctx)
+	for i := 0; err == nil && i < len(groups); i++ {
+		_, err = a.fanout.AskStill(ctx, groups[i].ID)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.Log.Error("owners of telephone numbers cannot be asked whether they are still hers", "error", err)
 	}
 }
 

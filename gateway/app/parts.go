@@ -159,6 +159,19 @@ func (a *App) status(ctx context.Context) (gateway.Status, error) {
 	if status.Findings, err = a.store.Findings(ctx); err != nil {
 		return status, err
 	}
+	groups, err := a.store.Groups(ctx)
+	if err != nil {
+		return status, err
+	}
+	for _, g := range groups {
+		n, err := a.store.CountStale(ctx, g.ID)
+		if err != nil {
+			return status, err
+		}
+		if n > 0 {
+			status.Stale = append(status.Stale, gateway.StaleNumbers{GroupID: g.ID, Group: g.Slug, Count: n})
+		}
+	}
 	views, err := a.desk.Views(ctx)
 	if err != nil {
 		return status, err

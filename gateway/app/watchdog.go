@@ -20,6 +20,7 @@ import (
 const (
 	watchEvery  = 30 * time.Second // by the clock of the process
 	watchNap    = time.Second      // a clock may be set at any time
+	watchJump   = 2 * time.Minute  // between two looks: the clock was set, or the computer slept
 	watchLimit  = 20 * time.Second // for one look
 	pingLimit   = 10 * time.Second
 	findingsAge = 10 * time.Second // of what a process says of findings
@@ -38,6 +39,7 @@ type watchdog struct {
 	deafAt  time.Time // the first of these
 	client  *http.Client
 	said    said
+	gaps    *gapWatch // nil: nobody looks for whom alerts would find
 }
 
 // sighting is a sign with the number of looks that it has stood through.
@@ -50,7 +52,7 @@ type sighting struct {
 func (a *App) watch(ctx context.Context) error {
 	for ctx.Err() == nil {
 		a.duties.during(ctx, gateway.WatchDuty, func(ctx context.Context, token int64) {
-			w := &watchdog{App: a, token: token, said: said{}, client: &http.Client{Transport: httpsend.Transport(), Timeout: pingLimit,
+			w := &watchdog{App: a, token: token, said: said{}, gaps: &gapWatch{a.gapFinder(), a.store.Groups, a.Now, map[gateway.ID]gapsOf{}}, client: &http.Client{Transport: httpsend.Transport(), Timeout: pingLimit,
 				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 			for wait := time.Duration(0); pause(ctx, wait); wait = watchNap {
 				w.turn(ctx)
@@ -62,10 +64,13 @@ func (a *App) watch(ctx context.Context) error {
 
 // turn looks if it is time, and pings if all is well.
 func (w *watchdog) turn(ctx context.Context) {
-	if now := w.Now(); now.Sub(w.looked) >= watchEvery || now.Before(w.looked) {
+	now := w.Now()
+	if since := now.Sub(w.looked); since >= watchEvery || since < 0 {
+		wall := now.Round(0).Sub(w.looked.Round(0)) // by the clock on the wall, which the ledger goes by
+		jumped := !w.looked.IsZero() && (wall < 0 || max(wall, since) > watchJump)
 		w.looked = now
 		bounded, cancel := context.WithTimeout(ctx, watchLimit)
-		if err := w.look(bounded); err != nil && ctx.Err() == nil {
+		if err := w.look(bounded, jumped); err != nil && ctx.Err() == nil {
 			w.Log.Error("the watchdog cannot look; trying again", "error", err)
 		}
 		w.tellUntold(bounded, w.said) // also where no process has the role that does it
@@ -78,8 +83,9 @@ func (w *watchdog) turn(ctx context.Context) {
 	}
 }
 
-// look takes what is overdue, and makes findings of what stands unchanged.
-func (w *watchdog) look(ctx context.Context) error {
+// look takes what is overdue, and makes findings of what stands unchanged. After a jump of the clock much is overdue, or is not any
+// more, that nobody had the time to do anything about: what stood before it counts no more, and no finding ends.
+func (w *watchdog) look(ctx context.Context, jumped bool) error {
 	signs, err := w.store.Signs(ctx)
 	if err != nil {
 		return err
@@ -93,15 +99,31 @@ func (w *watchdog) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if w.gaps != nil {
+		unheard, err := w.gaps.signs(ctx, open)
+		if err != nil {
+			return err
+		}
+		signs = append(signs, unheard...)
+	}
+	if jumped {
+		w.seen = nil
+	}
 	w.seen = sight(w.seen, signs, open)
 	var found []gateway.Finding
-	well := true
 	for _, s := range w.seen {
-		if rule := gateway.WatchFor(s.Code); s.looks >= rule.Looks {
+		if s.looks >= gateway.WatchFor(s.Code).Looks {
 			found = append(found, s.Finding)
-			well = well && rule.Silent
 		}
 	}
+	if jumped {
+		for _, f := range open {
+			if !slices.ContainsFunc(found, f.Same) {
+				found = append(found, f)
+			}
+		}
+	}
+	well := !slices.ContainsFunc(found, func(f gateway.Finding) bool { return !gateway.WatchFor(f.Code).Silent })
 	were := open
 	if open, err = w.store.SetFindings(ctx, found, w.token); err != nil {
 		return err

@@ -142,6 +142,61 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
+// The clock jumps by an hour and by a day, forth and back, several times within seconds, by the computer's own or by what the ledger
+// goes by. What is overdue just because of that is no finding, and what was found before does not end; both need two looks
+// at a clock that goes on as clocks do.
+func TestClockJumps(t *testing.T) {
+	for _, monotonic := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ledger := &kennel{}
+			offset := time.Duration(0)
+			a := &App{Options: Options{Config: config.Default(), Log: slog.New(slog.DiscardHandler)}, store: ledger, live: &live{}}
+			a.Now = func() time.Time {
+				if now := time.Now(); !monotonic {
+					return now.Round(0).Add(offset)
+				}
+				return time.Now().Add(offset)
+			}
+			w := &watchdog{App: a, said: said{}}
+			until := time.Duration(0)
+			pass := func(by time.Duration) {
+				for until += by; until > 0; until -= watchNap {
+					w.turn(t.Context())
+					time.Sleep(watchNap)
+				}
+			}
+			found := func(what string, want int) {
+				t.Helper()
+				if len(ledger.open) != want {
+					t.Errorf("monotonic %t: %s: found are %+v", monotonic, what, ledger.open)
+				}
+			}
+			pass(time.Minute)
+			late := []gateway.Sign{sign(gateway.RunsLate, "a"), sign(gateway.InboxUnread, "")}
+			for range 5 {
+				for _, by := range []time.Duration{24 * time.Hour, time.Hour, -24 * time.Hour, time.Hour} {
+					offset += by
+					ledger.signs = late
+					pass(3 * time.Second)
+				}
+			}
+			found("after jumps", 0)
+			pass(watchEvery)
+			found("they stand", 2)
+			for range 5 {
+				for _, by := range []time.Duration{-24 * time.Hour, -time.Hour, 24 * time.Hour} {
+					offset += by
+					ledger.signs = nil
+					pass(3 * time.Second)
+				}
+			}
+			found("after jumps", 2)
+			pass(watchEvery)
+			found("they are well", 0)
+		})
+	}
+}
+
 // Every code has its number, also while nothing is found, and every finding says what to do.
 func TestFindingsAreCounted(t *testing.T) {
 	registry := prometheus.NewRegistry()

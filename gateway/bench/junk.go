@@ -43,13 +43,7 @@ func (r *run) junk(ctx context.Context) error {
 	if err := w.members(ctx, 2*junkStops*r.repeat+1000); err != nil {
 		return errors.Join(err, w.close())
 	}
-	f := w.fanout(fanout.Options{})
-	e := &ears{world: w, handler: http.NewServeMux()}
-	e.handler.Handle("/hooks/{channel}", inbound.New(inbound.Parts{Channels: e, Members: w.store, Groups: w.store, Consents: w.store, Inbox: w.store, Cursors: w.store, Limits: w.store,
-		Guests: w.store, Wishes: w.store, Answer: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
-			_, err := f.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data, Author: "bench"})
-			return err
-		}}))
+	e := newEars(w, w.fanout(fanout.Options{}), inbound.Alerts{})
 	var ratios, idle, busy []float64
 	for i := range r.repeat {
 		quiet, err := e.stops(2*i*junkStops, func() bool { return true })
@@ -87,11 +81,22 @@ func (r *run) junk(ctx context.Context) error {
 // ears is a world whose members write by webhook.
 type ears struct {
 	*world
+	own     channels.Adapter // that reads webhooks, whoever sends
 	handler *http.ServeMux
 }
 
+func newEars(w *world, f *fanout.Fanout, alerts inbound.Alerts) *ears {
+	e := &ears{world: w, own: w.adapter, handler: http.NewServeMux()}
+	e.handler.Handle("/hooks/{channel}", inbound.New(inbound.Parts{Channels: e, Members: w.store, Groups: w.store, Consents: w.store, Inbox: w.store, Cursors: w.store, Limits: w.store,
+		Guests: w.store, Wishes: w.store, Alerts: alerts, Answer: func(ctx context.Context, group gateway.ID, key, wording string, to gateway.Audience, data map[string]string) error {
+			_, err := f.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data, Author: "bench"})
+			return err
+		}}))
+	return e
+}
+
 func (e *ears) ByName(string) (gateway.Channel, channels.Adapter, bool) {
-	return e.channel, e.adapter, true
+	return e.channel, e.own, true
 }
 
 // stops has members say STOP one after the other while it may, and gives how long each took to hold, in milliseconds.

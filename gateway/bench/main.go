@@ -97,7 +97,7 @@ type run struct {
 
 func bench() error {
 	var r run
-	flag.StringVar(&r.rows, "rows", "sms,mail,dispatch,junk,telegram,mattermost,plan,urgent,start,memory,second", "which rows to measure")
+	flag.StringVar(&r.rows, "rows", "sms,mail,dispatch,junk,alert,flood,telegram,mattermost,plan,urgent,start,memory,second", "which rows to measure")
 	flag.IntVar(&r.n, "n", 40_000, "messages of each repetition, end to end")
 	flag.IntVar(&r.instant, "instant", 40_000, "messages of each repetition, dispatch alone")
 	flag.IntVar(&r.members, "members", 200_000, "members to plan for, and deliveries that wait; the figures of docs/benchmarks.md take 1000000")
@@ -148,6 +148,16 @@ func (r *run) all(ctx context.Context) error {
 	if r.wanted("junk") {
 		if err := r.junk(ctx); err != nil {
 			return fmt.Errorf("junk: %w", err)
+		}
+	}
+	if r.wanted("alert") {
+		if err := r.alert(ctx); err != nil {
+			return fmt.Errorf("alert: %w", err)
+		}
+	}
+	if r.wanted("flood") {
+		if err := r.flood(ctx); err != nil {
+			return fmt.Errorf("flood: %w", err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(rivals)) {

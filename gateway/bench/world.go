@@ -131,6 +131,11 @@ func freeAddress() (string, error) {
 
 // members takes n members in as an import does.
 func (w *world) members(ctx context.Context, n int) error {
+	return w.tagged(ctx, n, func(int) []string { return nil })
+}
+
+// tagged is the same, of members with tags.
+func (w *world) tagged(ctx context.Context, n int, tags func(i int) []string) error {
 	imp := gateway.NewID()
 	now := time.Now()
 	if err := w.store.BeginImport(ctx, gateway.Import{ID: imp, GroupID: w.group.ID, At: now}); err != nil {
@@ -141,7 +146,7 @@ func (w *world) members(ctx context.Context, n int) error {
 		for j := i; j < min(i+chunk, n); j++ {
 			point := gateway.NewID()
 			rows = append(rows, gateway.StagedMember{Line: j + 2,
-				Member:   gateway.Member{Name: "Sample", Locale: "en", Zone: "Europe/Berlin", Points: []gateway.ContactPoint{{ID: point, Kind: w.channel.Kind, Address: gateway.Private(w.address(j))}}},
+				Member:   gateway.Member{Name: "Sample", Locale: "en", Zone: "Europe/Berlin", Tags: tags(j), Points: []gateway.ContactPoint{{ID: point, Kind: w.channel.Kind, Address: gateway.Private(w.address(j))}}},
 				Consents: []gateway.Consent{{PointID: point, Topic: topic, Granted: true, Wording: "w1", Locale: "en", At: now, Proof: "paper", Source: "import"}}})
 		}
 		if _, err := w.store.Stage(ctx, w.group.ID, imp, rows); err != nil {

@@ -24,6 +24,11 @@ func (c *Client) Rota(ctx context.Context, group, name string, from time.Time, d
 	return fetch[gateway.RotaTable](ctx, c, call{method: http.MethodGet, path: groupPath(group, "rotas", name), query: query})
 }
 
+// DutyGaps lists where an alert would find nobody: turns of some days from now on, and steps of policies.
+func (c *Client) DutyGaps(ctx context.Context, group string, days int) ([]gateway.DutyGap, error) {
+	return list[gateway.DutyGap](ctx, c, groupPath(group, "duty-gaps"), url.Values{"days": {strconv.Itoa(days)}}, 0, true)
+}
+
 // PutRota makes a rota or changes it.
 func (c *Client) PutRota(ctx context.Context, group, name string, d gateway.DocumentRota) (gateway.Rota, error) {
 	return fetch[gateway.Rota](ctx, c, call{method: http.MethodPut, path: groupPath(group, "rotas", name), in: d})

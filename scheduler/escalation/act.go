@@ -50,17 +50,26 @@ func (d *decider) ack() {
 			c.Notes--
 		}
 	}
+	hers := in(c.Charge, by) || c.Offer != nil && c.Offer.To.Same(by)
 	switch {
 	case a.State == gateway.AlertNew || a.State == gateway.AlertHeld:
 		answer(gateway.AckNotYet)
+	case !e.Asked && !hers: // whatever became of it: nobody finds out by guessing which alerts there are
+		e.By.Unverified = true
+		record(gateway.EventUnverified)
+		answer(gateway.AckNotAsked)
+	case !a.State.Open():
+		e.By = by
+		e.By.Unverified = !proven
+		record(gateway.EventAckLate)
+		answer(gateway.AckOver)
 	case !proven:
 		e.By.Unverified = true
 		record(gateway.EventUnverified)
 		answer(gateway.AckUnverified)
-	case !a.State.Open():
-		e.By = by
-		record(gateway.EventAckLate)
-		answer(gateway.AckOver)
+		if a.State == gateway.AlertTaken && !hers { // it does not go on, and her code would change nothing
+			answer(gateway.AckOthers)
+		}
 	case c.Offer != nil && c.Offer.To.Same(by):
 		e.By = by
 		record(gateway.EventAccepted)
@@ -75,10 +84,6 @@ func (d *decider) ack() {
 		e.By, c.ActiveAt = by, d.now
 		record(gateway.EventAckAgain)
 		answer(gateway.AckYours)
-	case !e.Asked:
-		e.By.Unverified = true
-		record(gateway.EventUnverified)
-		answer(gateway.AckNotAsked)
 	case a.State == gateway.AlertTaken:
 		e.By = by
 		record(gateway.EventAckOther)

@@ -64,6 +64,7 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, draft gateway.AlertDr
 		a.Audience.Topic = gateway.AlertsTopic
 	}
 	wrong := checkSaying(&a.Saying, d.now())
+	wrong = append(wrong, d.belied(a.Exercise, &a.Saying)...)
 	if draft.Exercise && draft.DangerToLife {
 		wrong = append(wrong, "danger_to_life: an exercise is none")
 	}
@@ -73,6 +74,45 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, draft gateway.AlertDr
 	a.Climb.Secret = make([]byte, 16)
 	_, err = rand.Read(a.Climb.Secret)
 	return a, err
+}
+
+// belied lists the texts that say the contrary of what the alert is. What ends an actual alert may speak of exercises: it may have
+// been a mistake for one.
+func (d *Desk) belied(exercise bool, s *gateway.AlertSaying) (wrong []string) {
+	if d.Belies == nil {
+		return nil
+	}
+	look := func(where, text string) {
+		switch phrase := d.Belies(exercise, text); {
+		case phrase == "":
+		case exercise:
+			wrong = append(wrong, fmt.Sprintf("%s says %q, and this is an exercise: leave it out, or people take it for real", where, phrase))
+		default:
+			wrong = append(wrong, fmt.Sprintf("%s says %q, and this is an actual alert: leave it out, or people take it for none; raise it as an exercise if it is one", where, phrase))
+		}
+	}
+	for _, set := range []struct {
+		name  string
+		texts map[string]gateway.AlertText
+	}{{"texts", s.Texts}, {"update", s.Update}} {
+		for _, locale := range slices.Sorted(maps.Keys(set.texts)) {
+			t := set.texts[locale]
+			for _, part := range []struct{ name, text string }{{"source", t.Source}, {"what", t.What}, {"where", t.Where}, {"do", t.Do}, {"legal", t.Legal}, {"details", t.Details}} {
+				look(fmt.Sprintf("%s in %s: %s", set.name, locale, part.name), part.text)
+			}
+		}
+	}
+	for _, set := range []struct {
+		name  string
+		texts map[string]string
+	}{{"all_clear", s.Clear}, {"withdrawn", s.Withdrawn}} {
+		for _, locale := range slices.Sorted(maps.Keys(set.texts)) {
+			if exercise {
+				look(set.name+" in "+locale, set.texts[locale])
+			}
+		}
+	}
+	return wrong
 }
 
 func checkSaying(s *gateway.AlertSaying, now time.Time) (wrong []string) {

@@ -63,8 +63,11 @@ type Options struct {
 	Told   func()                                                 // has whoever tells owners look at once; nil: they look before long anyway
 	// Approvers counts the people besides some hands who may release, and says what is lacking if there is none; nil: nobody counts.
 	Approvers func(ctx context.Context, g gateway.Group, hands []gateway.Hand, need *gateway.ReleaseNeed) error
-	Log       *slog.Logger       // nil: nothing is logged
-	At        func(point string) // called at each of FaultPoints; nil in production
+	// Belies finds a phrase in a text that says the contrary of what the alert is: of an exercise that it is none, or of an actual one
+	// that it is an exercise. Nil: nobody looks.
+	Belies func(exercise bool, text string) string
+	Log    *slog.Logger       // nil: nothing is logged
+	At     func(point string) // called at each of FaultPoints; nil in production
 }
 
 // FaultPoints names the steps at which tests kill the process; the transactions between them have those of the store.
@@ -273,7 +276,11 @@ func (d *Desk) Act(ctx context.Context, g gateway.Group, name string, e Event) (
 		if err != nil || e.Kind != Update {
 			return a, e, err
 		}
-		e.Saying, err = renewed(a.Saying, said, d.now())
+		if e.Saying, err = renewed(a.Saying, said, d.now()); err == nil {
+			if wrong := d.belied(a.Exercise, &e.Saying); wrong != nil {
+				err = gateway.Faultf(gateway.CodeInvalid, "the update cannot be sent: %s", strings.Join(wrong, "; "))
+			}
+		}
 		return a, e, err
 	})
 	if err != nil {
@@ -321,13 +328,20 @@ func (d *Desk) Acknowledge(ctx context.Context, k gateway.Acknowledgement) (gate
 		now, err := d.Alert(ctx, k.Group, a.ID)
 		return now, Event{Kind: Ack, Once: once, By: by, Code: code, Proven: k.Proven, Asked: asked}, err
 	})
-	if known { // it was taken before: the answer is how it stands
+	if known { // it was taken before: the answer is how it stands. Whoever is in charge was thanked then
 		result = gateway.AckResult{Outcome: gateway.AckOthers, Alert: done.ID, Reference: done.Reference, State: done.State}
-		switch {
+		hand, _ := verify(&done, &Event{By: by, Code: code})
+		switch yours := in(done.Climb.Charge, hand); {
+		case !asked && !yours:
+			result.Outcome = gateway.AckNotAsked
 		case !done.State.Open():
 			result.Outcome = gateway.AckOver
-		case in(done.Climb.Charge, by):
-			result.Outcome = gateway.AckYours
+		case yours && done.State == gateway.AlertClimbing:
+			result.Outcome, result.Needs = gateway.AckCounted, quorum(&done)-len(done.Climb.Charge)
+		case yours:
+			result.Outcome = gateway.AckTaken
+		case done.State != gateway.AlertTaken:
+			result.Outcome = gateway.AckUnverified
 		}
 		if n := len(done.Climb.Charge); n > 0 {
 			result.Charge = done.Climb.Charge[n-1]

@@ -237,6 +237,12 @@ func (d *Desk) measure(ctx context.Context, drill *gateway.Drill) (*gateway.Dril
 				if e.Kind == gateway.EventAcked && !r.Taken {
 					r.Taken, r.Seconds = true, int(e.At.Sub(a.RaisedAt).Round(time.Second)/time.Second)
 				}
+			case gateway.EventNobody:
+				what, _, _ := strings.Cut(e.Detail, ":")
+				last := what == string(gateway.AlertLast)
+				if (last || e.Step > 0) && !slices.Contains(r.Unsent, e.Step) {
+					r.Unsent = append(r.Unsent, e.Step)
+				}
 			case gateway.EventSent:
 				if err := d.reach(ctx, drill.GroupID, e, r); err != nil {
 					return nil, err
@@ -324,11 +330,11 @@ func asks(a *gateway.AlertCase, e *gateway.AlertEvent) (role string, asks bool) 
 	if err != nil || i < 0 || i >= len(targets) {
 		return "", false
 	}
-	return roleOf(&targets[i]), true
+	return RoleOf(&targets[i]), true
 }
 
-// roleOf names whom a target means, and no person.
-func roleOf(t *gateway.AlertTarget) string {
+// RoleOf names whom a target means, and no person.
+func RoleOf(t *gateway.AlertTarget) string {
 	switch {
 	case t.Group != "":
 		return "group " + t.Group

@@ -22,6 +22,7 @@ type yard struct {
 	casts   map[gateway.ID]gateway.Audience
 	raised  int
 	policy  bool
+	deaf    string // a tag: nobody who has it can be told
 	meddled func()
 }
 
@@ -160,6 +161,9 @@ func (y *yard) Group(context.Context, string) (gateway.Group, error) {
 func (y *yard) ReadyAlert(_ context.Context, m gateway.AlertMessage) (*gateway.ReadyBroadcast, error) {
 	if !m.Alert.Exercise {
 		return nil, errors.New("a drill sends what is no exercise")
+	}
+	if y.deaf != "" && slices.Contains(m.Audience.Tags, y.deaf) {
+		return nil, gateway.Faultf(gateway.CodeNobody, "none of the 2 who are meant can be told: the first said STOP")
 	}
 	return &gateway.ReadyBroadcast{Broadcast: gateway.Broadcast{ID: gateway.NewID(), Key: m.Key, Audience: m.Audience}}, nil
 }
@@ -315,5 +319,35 @@ func TestADrillThatIsNotHeld(t *testing.T) {
 	}
 	if y.raised != 0 {
 		t.Errorf("%d exercises were raised", y.raised)
+	}
+}
+
+// Nobody of a drill's first step can be told: it climbs on at once, says why on its timeline, and the drill was not well. One that
+// everybody was asked in and nobody took was not either.
+func TestADrillThatWasWanting(t *testing.T) {
+	for _, c := range []struct{ deaf, outcome string }{{"medic", "a step reached nobody"}, {"", "nobody acknowledged"}} {
+		y, d := newYard()
+		g, _ := y.GroupByID(t.Context(), gateway.ID{})
+		draft := drillDraft
+		draft.At = noon.Add(time.Minute)
+		run, err := d.PlanDrill(t.Context(), g, draft, gateway.AlertHand{Label: "office"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		y.deaf = c.deaf // since it was planned
+		y.until(t, d, noon.Add(2*time.Minute))
+		if a := y.alerts[run.ID]; c.deaf != "" {
+			at := slices.IndexFunc(y.events[run.ID], func(e gateway.AlertEvent) bool { return e.Kind == gateway.EventNobody })
+			if a.Climb.Step != 1 || at < 0 || y.events[run.ID][at].Step != 1 || !strings.HasSuffix(y.events[run.ID][at].Detail, "said STOP") {
+				t.Errorf("at step %d, and the timeline says %+v", a.Climb.Step+1, y.events[run.ID])
+			}
+			if _, err := d.Acknowledge(t.Context(), gateway.Acknowledgement{Group: g.ID, Alert: run.ID, By: gateway.AlertHand{Members: []gateway.ID{owner}}, Proven: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		y.until(t, d, noon.Add(32*time.Minute))
+		if got := y.drills[run.ID]; got.Outcome() != c.outcome || len(got.Result.Unsent) > 0 != (c.deaf != "") {
+			t.Errorf("%q: %+v", got.Outcome(), got.Result)
+		}
 	}
 }

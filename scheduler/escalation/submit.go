@@ -13,7 +13,6 @@ import (
 // submit makes what an alert has decided ready and writes it, an effect at a time, each in one transaction with the alert:
 // whoever was overtaken, by an acknowledgement say, writes nothing. What cannot be done now is left to the next look.
 func (d *Desk) submit(ctx context.Context, a gateway.AlertCase) {
-	sent := false
 	for range 1000 { // a bound for what never ends
 		if len(a.Climb.Pending) == 0 {
 			break
@@ -64,13 +63,12 @@ func (d *Desk) submit(ctx context.Context, a gateway.AlertCase) {
 		if e.Nobody && effect.Kind == gateway.AlertLast {
 			d.lastFailed(ctx, &a)
 		}
-		sent = sent || len(sends) > 0
+		if len(sends) > 0 { // it leaves while the next is made ready
+			d.messenger.Look()
+		}
 		if a = done; e.Kind == Failed && !e.Nobody {
 			break
 		}
-	}
-	if sent {
-		d.messenger.Look()
 	}
 }
 
@@ -132,6 +130,9 @@ func (d *Desk) ready(ctx context.Context, a *gateway.AlertCase, e *gateway.Alert
 				return nil, err
 			}
 		}
+	}
+	if len(all) == 0 && e.Target.Rota != "" && nobody != nil {
+		return nil, gateway.Faultf(gateway.CodeNobody, "whoever is on duty by the rota %q cannot be told: %w", e.Target.Rota, nobody)
 	}
 	if len(all) == 0 {
 		return nil, cmp.Or(nobody, error(gateway.Faultf(gateway.CodeNobody, "nobody is meant")))

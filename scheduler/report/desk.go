@@ -17,11 +17,15 @@ import (
 // Store is what a Desk keeps series in, and the ledger whose figures it tells.
 type Store interface {
 	gateway.Reports
+	gateway.PublicEditions
+	gateway.Corrections
 	Tallies(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Tally, error)
 	Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error)
 	Charges(ctx context.Context, group, broadcast gateway.ID) ([]gateway.Charge, error)
 	Schedules(ctx context.Context, group, after gateway.ID, limit int) ([]gateway.Schedule, error)
 	Occurrences(ctx context.Context, group, schedule, before gateway.ID, limit int) ([]gateway.Occurrence, error)
+	Alerts(ctx context.Context, group, before gateway.ID, limit int) ([]gateway.AlertCase, error)
+	AlertEvents(ctx context.Context, group, alert gateway.ID, after, limit int) ([]gateway.AlertEvent, error)
 }
 
 // Publisher puts an edition into words.

@@ -129,6 +129,14 @@ func (d *Desk) today(g gateway.Group) (string, error) {
 	return d.now().In(loc).Format(time.DateOnly), nil
 }
 
+// date is the one that an edition bears which is told at a wall time; zero: now.
+func (d *Desk) date(g gateway.Group, at civil.Wall) (string, error) {
+	if at == 0 {
+		return d.today(g)
+	}
+	return at.Fields().Format(time.DateOnly), nil
+}
+
 // indicated gives what an edition tells of the indicators now. What cannot be told has its reason in place of a number.
 func indicated(s *gateway.Series, now time.Time) []gateway.Figure {
 	var figures []gateway.Figure

@@ -173,8 +173,11 @@ func TestACorrection(t *testing.T) {
 	_, err = w.Send(t.Context(), w.group, "news", c.Number, hand(1))
 	w.refused(err, gateway.CodeConflict)
 	w.state = gateway.Stopped
+	_, err = w.Send(t.Context(), w.group, "news", c.Number, hand(1))
+	w.refused(err, gateway.CodeConflict)
+	w.tallies[1].State = gateway.Waiting // as long as it is stopped, these do not get it
 	w.take(c.Number, 1, w.Send)
-	if told := w.told[len(w.told)-1]; told.Corrected != first.BroadcastID || told.Edition.Corrects != first.Number {
+	if told := w.told[len(w.told)-1]; !slices.Equal(told.Corrected, []gateway.ID{first.BroadcastID}) || told.Edition.Corrects != first.Number {
 		t.Errorf("it is told to those who had %s: %+v", first.BroadcastID, told)
 	}
 	if _, err := w.Ready(t.Context(), report.Run{Group: w.group, Series: "news"}); !errors.Is(err, gateway.ErrUnapproved) {

@@ -83,45 +83,6 @@ func (d *Desk) Withdraw(ctx context.Context, g gateway.Group, series string, num
 	return d.step(ctx, e, gateway.EditionWithdrawn, who)
 }
 
-// Correct begins a correction of an edition that was sent. It is written, frozen, approved and sent as an edition is.
-func (d *Desk) Correct(ctx context.Context, g gateway.Group, series string, number int, _ gateway.Hand) (gateway.Edition, error) {
-	s, e, err := d.Edition(ctx, g.ID, series, number)
-	if err != nil {
-		return e, err
-	}
-	if e.State != gateway.EditionSent || e.Corrects != 0 {
-		return e, gateway.Faultf(gateway.CodeConflict, "edition %d is %s; what can be corrected is an edition that was sent and is no correction itself", number, e.State)
-	}
-	all, err := d.Editions(ctx, g.ID, s.ID, 0, 1)
-	if err != nil {
-		return e, err
-	}
-	e = fresh(s, all)
-	e.Corrects = number
-	return d.put(ctx, e, nil)
-}
-
-// corrected gives the broadcast of an edition that is corrected. While some are still to get it, it must be stopped: they
-// would get what is wrong after it was put right.
-func (d *Desk) corrected(ctx context.Context, g gateway.Group, s gateway.Series, number int) (gateway.ID, error) {
-	_, e, err := d.Edition(ctx, g.ID, s.Name, number)
-	if err != nil {
-		return gateway.ID{}, err
-	}
-	b, err := d.Broadcast(ctx, g.ID, e.BroadcastID)
-	if err != nil || b.State == gateway.Stopped {
-		return e.BroadcastID, err
-	}
-	tallies, err := d.Tallies(ctx, g.ID, e.BroadcastID)
-	waiting := b.State == gateway.Planning || slices.ContainsFunc(tallies, func(t gateway.Tally) bool {
-		return (t.State == gateway.Waiting || t.State == gateway.Sending) && t.Count > 0 // what is being sent may have to be tried again
-	})
-	if err == nil && waiting {
-		err = gateway.Faultf(gateway.CodeConflict, "edition %d is still on its way to some; stop it (carillon broadcast stop %s), or send the correction when all have it", number, e.BroadcastID)
-	}
-	return e.BroadcastID, err
-}
-
 // Send sends an edition now. It must be approved, or frozen where the series' rule is none.
 func (d *Desk) Send(ctx context.Context, g gateway.Group, series string, number int, who gateway.Hand) (gateway.Edition, error) {
 	s, e, err := d.Edition(ctx, g.ID, series, number)
@@ -200,17 +161,13 @@ func (d *Desk) ready(ctx context.Context, g gateway.Group, s gateway.Series, e g
 	t.Series, t.Edition, t.By = s, e, who.Label
 	if e.Corrects != 0 {
 		var err error
-		if t.Corrected, err = d.corrected(ctx, g, s, e.Corrects); err != nil {
+		if t.Corrected, err = d.corrected(ctx, s, e.Corrects); err != nil {
 			return nil, err
 		}
 	}
-	if t.LocalAt != 0 {
-		t.Date = t.LocalAt.Fields().Format(time.DateOnly)
-	} else {
-		var err error
-		if t.Date, err = d.today(g); err != nil {
-			return nil, err
-		}
+	var err error
+	if t.Date, err = d.date(g, t.LocalAt); err != nil {
+		return nil, err
 	}
 	if e.State == gateway.EditionFrozen {
 		if s.Approve != gateway.ApproveNone {
@@ -236,7 +193,7 @@ func (d *Desk) ready(ctx context.Context, g gateway.Group, s gateway.Series, e g
 	return send, nil
 }
 
-// figures tells of the edition that was sent before, as the ledger knows it now, of runs and of indicators.
+// figures tells of the edition that was sent before, as the ledger knows it now, of runs, of alerts and of indicators.
 func (d *Desk) figures(ctx context.Context, s gateway.Series, number int) ([]gateway.Figure, error) {
 	all, err := d.Editions(ctx, s.GroupID, s.ID, number, lookedAt)
 	if err != nil {
@@ -246,25 +203,37 @@ func (d *Desk) figures(ctx context.Context, s gateway.Series, number int) ([]gat
 	if err != nil {
 		return nil, err
 	}
-	others = append(others, indicated(&s, d.now().UTC())...)
 	i := slices.IndexFunc(all, func(e gateway.Edition) bool { return !e.BroadcastID.IsZero() && e.Corrects == 0 })
-	if i < 0 {
+	var before *gateway.Edition
+	if i >= 0 {
+		before = &all[i]
+	}
+	alerts, err := d.answered(ctx, s.GroupID, before)
+	if err != nil {
+		return nil, err
+	}
+	others = append(append(others, alerts...), indicated(&s, d.now().UTC())...)
+	if before == nil {
 		return others, nil
 	}
-	before := all[i]
-	tallies, err := d.Tallies(ctx, s.GroupID, before.BroadcastID)
+	again, err := d.retold(ctx, s, before.Number)
 	if err != nil {
 		return nil, err
 	}
 	charges, err := d.Charges(ctx, s.GroupID, before.BroadcastID)
+	for i := 0; err == nil && i < len(again); i++ {
+		if rest := again[i].rest; !rest.IsZero() {
+			var more []gateway.Charge
+			more, err = d.Charges(ctx, s.GroupID, rest)
+			charges = append(charges, more...)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	figure := gateway.Figure{Kind: gateway.FigureReach, Edition: before.Number, Source: "Carillon's ledger, broadcast " + before.BroadcastID.String(), At: d.now().UTC()}
-	for _, t := range tallies {
-		if figure.Of += int64(t.Count); t.State == gateway.DeliveryAccepted || t.State == gateway.Delivered {
-			figure.Count += int64(t.Count)
-		}
+	if figure.Count, figure.Of, err = d.tallied(ctx, s, *before, again); err != nil {
+		return nil, err
 	}
 	figures := []gateway.Figure{figure}
 	total := gateway.TotalOf(charges)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -23,13 +24,18 @@ type world struct {
 	series  map[string]gateway.Series
 	kept    []gateway.Edition
 	told    []gateway.Telling
-	between func() // once, before the next edition is written: what another hand does meanwhile
+	rests   map[string]gateway.Broadcast // what went on after a correction, by its key
+	between func()                       // once, before the next edition is written: what another hand does meanwhile
 
-	tallies   []gateway.Tally
+	tallies   []gateway.Tally // of every broadcast that is not in counted
+	counted   map[gateway.ID][]gateway.Tally
 	charges   []gateway.Charge
 	state     gateway.BroadcastState
+	expires   time.Time // of every broadcast
 	schedules []gateway.Schedule
 	runs      []gateway.Occurrence
+	alerts    []gateway.AlertCase // the newest first
+	events    map[gateway.ID][]gateway.AlertEvent
 
 	answers map[string]fetch.Answer
 	fails   error
@@ -38,8 +44,9 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, now: time.Date(2026, 3, 28, 9, 0, 0, 0, time.UTC), series: map[string]gateway.Series{}, state: gateway.Planned, answers: map[string]fetch.Answer{},
+	w := &world{t: t, now: time.Date(2026, 3, 28, 9, 0, 0, 0, time.UTC), series: map[string]gateway.Series{}, state: gateway.Planned, answers: map[string]fetch.Answer{}, rests: map[string]gateway.Broadcast{},
 		group: gateway.Group{ID: gateway.NewID(), Slug: "harbour", Name: "Harbour", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: "reports"}}}}
+	w.expires = w.now.Add(24 * time.Hour)
 	w.Desk = report.NewDesk(w, w.publisher(), func() time.Time { return w.now })
 	return w
 }
@@ -78,7 +85,7 @@ func (w *world) DueSeries(context.Context, int) (due []gateway.Series, err error
 }
 
 func (w *world) SeriesOf(context.Context, gateway.ID, gateway.ID, int) ([]gateway.Series, error) {
-	return nil, errors.New("nobody asks")
+	return slices.Collect(maps.Values(w.series)), nil
 }
 
 func (w *world) PutEdition(_ context.Context, e gateway.Edition, send *gateway.ReadyBroadcast) (gateway.Edition, error) {
@@ -113,7 +120,37 @@ func (w *world) Editions(_ context.Context, group, series gateway.ID, before, li
 	return all, nil
 }
 
-func (w *world) Tallies(context.Context, gateway.ID, gateway.ID) ([]gateway.Tally, error) {
+func (w *world) EditionByID(_ context.Context, id gateway.ID) (gateway.Edition, error) {
+	if i := slices.IndexFunc(w.kept, func(e gateway.Edition) bool { return e.ID == id }); i >= 0 {
+		return w.kept[i], nil
+	}
+	return gateway.Edition{}, gateway.ErrNotFound
+}
+
+func (w *world) SubmitRest(_ context.Context, send *gateway.ReadyBroadcast) (gateway.Submission, error) {
+	if meanwhile := w.between; meanwhile != nil {
+		w.between = nil
+		meanwhile()
+		return gateway.Submission{}, gateway.Faultf(gateway.CodeConflict, "no more: %w", gateway.ErrReplaced)
+	}
+	if have, ok := w.rests[send.Broadcast.Key]; ok {
+		return gateway.Submission{ID: have.ID}, nil
+	}
+	w.rests[send.Broadcast.Key] = send.Broadcast
+	return gateway.Submission{ID: send.Broadcast.ID, Created: true}, nil
+}
+
+func (w *world) BroadcastByKey(_ context.Context, _ gateway.ID, key string) (gateway.Broadcast, error) {
+	if b, ok := w.rests[key]; ok {
+		return b, nil
+	}
+	return gateway.Broadcast{}, gateway.ErrNotFound
+}
+
+func (w *world) Tallies(_ context.Context, _, broadcast gateway.ID) ([]gateway.Tally, error) {
+	if tallies, ok := w.counted[broadcast]; ok {
+		return tallies, nil
+	}
 	return w.tallies, nil
 }
 
@@ -122,7 +159,18 @@ func (w *world) Charges(context.Context, gateway.ID, gateway.ID) ([]gateway.Char
 }
 
 func (w *world) Broadcast(_ context.Context, _, id gateway.ID) (gateway.Broadcast, error) {
-	return gateway.Broadcast{ID: id, State: w.state}, nil
+	b := gateway.Broadcast{ID: id, State: w.state, Author: "who sent it", ExpiresAt: w.expires}
+	for i := range w.kept {
+		if w.kept[i].BroadcastID == id {
+			b.Key = w.kept[i].SendKey()
+		}
+	}
+	for _, rest := range w.rests {
+		if rest.ID == id {
+			b.Key = rest.Key
+		}
+	}
+	return b, nil
 }
 
 func (w *world) Schedules(context.Context, gateway.ID, gateway.ID, int) ([]gateway.Schedule, error) {
@@ -138,6 +186,25 @@ func (w *world) Occurrences(_ context.Context, _, schedule, _ gateway.ID, _ int)
 	return of, nil
 }
 
+func (w *world) Alerts(_ context.Context, group, before gateway.ID, limit int) (page []gateway.AlertCase, err error) {
+	i := slices.IndexFunc(w.alerts, func(a gateway.AlertCase) bool { return a.ID == before }) + 1
+	for _, a := range w.alerts[i:] {
+		if a.GroupID == group && len(page) < limit {
+			page = append(page, a)
+		}
+	}
+	return page, nil
+}
+
+func (w *world) AlertEvents(_ context.Context, _, alert gateway.ID, after, limit int) (page []gateway.AlertEvent, err error) {
+	for _, e := range w.events[alert] {
+		if e.No > after && len(page) < limit {
+			page = append(page, e)
+		}
+	}
+	return page, nil
+}
+
 // Edition of the publisher: it makes ready what an edition sends.
 type publisher struct{ *world }
 
@@ -145,7 +212,11 @@ func (w *world) publisher() publisher { return publisher{w} }
 
 func (p publisher) Edition(_ context.Context, t gateway.Telling) (*gateway.ReadyBroadcast, error) {
 	p.told = append(p.told, t)
-	return &gateway.ReadyBroadcast{Broadcast: gateway.Broadcast{ID: gateway.NewID(), GroupID: t.Series.GroupID, Key: t.Edition.SendKey()}}, nil
+	b := gateway.Broadcast{ID: gateway.NewID(), GroupID: t.Series.GroupID, Key: t.Edition.SendKey()}
+	if !t.Rest.IsZero() {
+		b.Key = t.Edition.RestKey()
+	}
+	return &gateway.ReadyBroadcast{Broadcast: b}, nil
 }
 
 func (publisher) Look() {}

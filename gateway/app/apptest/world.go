@@ -17,6 +17,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels/sandbox"
 	"github.com/carillon-gateway/carillon/gateway/client"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 )
 
 // The sample credentials of every World.
@@ -80,6 +81,12 @@ func New(t testing.TB, o Options) *World {
 	}
 	w.Box.Account(sandbox.Account{SID: Account, Token: Token, SMSURL: w.URL + "/hooks/sms", Numbers: []string{Number}})
 	w.configure(address, &o)
+	if o.Storage == nil {
+		if err := os.Mkdir(w.Data(), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		blank.Fill(t, w.Data())
+	}
 	var err error
 	if w.log, err = os.OpenFile(w.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		t.Fatal(err)

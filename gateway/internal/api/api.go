@@ -48,14 +48,16 @@ type Options struct {
 	WeekText   func(ctx context.Context, g gateway.Group, topic, locale string) (gateway.WeekText, error)
 	Reports    Reports
 	Rotas      Rotas
-	Alerts     Alerts
-	Inbox      Inbox
-	Access     gateway.Access
-	Replays    gateway.Replays
-	Applied    gateway.ApplyLog
-	Holdings   Holdings
-	Link       func(ctx context.Context, group, member gateway.ID) error // sends a member a link to her own page
-	Countries  map[string]bool                                           // all kinds of contact point, and whether their addresses have countries
+	// Gaps lists where an alert would find nobody, in some days from a time on.
+	Gaps      func(ctx context.Context, group gateway.ID, from time.Time, days int) ([]gateway.DutyGap, error)
+	Alerts    Alerts
+	Inbox     Inbox
+	Access    gateway.Access
+	Replays   gateway.Replays
+	Applied   gateway.ApplyLog
+	Holdings  Holdings
+	Link      func(ctx context.Context, group, member gateway.ID) error // sends a member a link to her own page
+	Countries map[string]bool                                           // all kinds of contact point, and whether their addresses have countries
 
 	// Inviter makes invitations, Invitations keeps them.
 	Inviter     Inviter
@@ -128,7 +130,7 @@ func (s *server) complete() error {
 	needs := map[string]bool{
 		"Groups": s.Groups == nil, "CheckGroup": s.CheckGroup == nil, "CheckCalendar": s.CheckCalendar == nil, "CheckSeries": s.CheckSeries == nil, "CheckRota": s.CheckRota == nil, "Directory": s.Directory == nil, "Importer": s.Importer == nil,
 		"Broadcasts": s.Broadcasts == nil, "Releases": s.Releases == nil, "Ledger": s.Ledger == nil, "Costs": s.Costs == nil, "Channels": s.Channels == nil, "Wordings": s.Wordings == nil, "Reviews": s.Reviews == nil,
-		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil, "Reports": s.Reports == nil, "Alerts": s.Alerts == nil, "Rotas": s.Rotas == nil, "Inbox": s.Inbox == nil, "Inviter": s.Inviter == nil, "Invitations": s.Invitations == nil,
+		"Calendars": s.Calendars == nil, "Feeds": s.Feeds == nil, "Schedules": s.Schedules == nil, "Reports": s.Reports == nil, "Alerts": s.Alerts == nil, "Rotas": s.Rotas == nil, "Gaps": s.Gaps == nil, "Inbox": s.Inbox == nil, "Inviter": s.Inviter == nil, "Invitations": s.Invitations == nil,
 		"Access": s.Access == nil, "Replays": s.Replays == nil, "Applied": s.Applied == nil, "Status": s.Status == nil,
 		"Ready": s.Ready == nil, "Metrics": s.Metrics == nil,
 	}

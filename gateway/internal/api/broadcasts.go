@@ -156,7 +156,7 @@ func (s *server) addBroadcastActs() {
 	// The services are looked up when they are called: the document is made without any.
 	act("stop-broadcast", "stop", "Stop a broadcast", "Nothing new leaves. What was handed over cannot be called back; the tallies count it.",
 		func(ctx context.Context, group, id gateway.ID) error { return s.Broadcasts.Stop(ctx, group, id) })
-	act("resume-broadcast", "resume", "Go on with a stopped broadcast", "Sends to the rest only.",
+	act("resume-broadcast", "resume", "Go on with a stopped broadcast", "Sends to the rest only. An edition that was corrected meanwhile goes on as a broadcast of its own, with what the correction says in the place of its summary, to those for whom the correction was not; the first stays replaced.",
 		func(ctx context.Context, group, id gateway.ID) error { return s.Broadcasts.Resume(ctx, group, id) })
 	add(s, route{ID: "replay-broadcast", Method: http.MethodPost, Path: "/api/v1/groups/{group}/broadcasts/{broadcast}/replay", Tag: broadcastTag, Scope: ofGroup, Role: gateway.Author,
 		Summary: "Try again what failed", About: "Every delivery that ended as failed gets a new attempt. Others are left alone.", Answer: replayed{3}},

@@ -32,7 +32,7 @@ type contactPoint struct {
 	ID      gateway.ID         `json:"id"`
 	Kind    string             `json:"kind" example:"sms"`
 	Address string             `json:"address"`
-	State   gateway.PointState `json:"state" enum:"active,unconfirmed,stopped,gone,invalid,proving"`
+	State   gateway.PointState `json:"state" enum:"active,unconfirmed,stopped,gone,invalid,proving,stale"`
 	Topics  []string           `json:"topics" doc:"With consent."`
 	Country string             `json:"country,omitempty" doc:"Of the address; ZZ: nobody can tell."`
 	Note    string             `json:"note,omitempty" doc:"Why it is in this state."`

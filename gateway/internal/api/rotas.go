@@ -47,6 +47,10 @@ type (
 		From time.Time `query:"from" doc:"From when on. Absent: from now on."`
 		Days int       `query:"days" minimum:"1" maximum:"400" default:"28" doc:"The turns of how many days."`
 	}
+	getGaps struct {
+		InGroup
+		Days int `query:"days" minimum:"1" maximum:"400" default:"28" doc:"The turns of how many days from now on."`
+	}
 	putRota struct {
 		InRota
 		Body gateway.DocumentRota
@@ -145,6 +149,14 @@ func (s *server) addRotas() {
 			}
 			s.Log.Info("a rota was deleted", "request", requestID(ctx), "group", who.Group.ID, "token", who.Token.ID)
 			return &nothing{}, nil
+		})
+	gap := gateway.DutyGap{Rota: "telephone", From: sampleTime, To: sampleTime.AddDate(0, 0, 7), Member: sampleID, Why: "the only one who is meant said STOP"}
+	add(s, route{ID: "duty-gaps", Method: http.MethodGet, Path: "/api/v1/groups/{group}/duty-gaps", Tag: rotaTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "Read where an alert would find nobody", About: "Turns of rotas for which nobody is on duty, or somebody who cannot be told, and steps of policies that would reach nobody, each with why. No addresses, no names.",
+		Answer: page[gateway.DutyGap]{Items: []gateway.DutyGap{gap, {Policy: "night", Step: 2, Role: "medic", Why: "nobody is meant"}}}},
+		func(ctx context.Context, who caller, in *getGaps) (*body[page[gateway.DutyGap]], error) {
+			all, err := s.Gaps(ctx, who.Group.ID, s.Now(), in.Days)
+			return &body[page[gateway.DutyGap]]{pageOf(all, len(all), func(g gateway.DutyGap) gateway.ID { return g.About })}, err
 		})
 	s.addRotaChanges(one, sample)
 }

@@ -33,6 +33,8 @@ func (w *world) onDuty(c *client.Client, ok func(string, error), is func(string,
 	is("ask", !s.ID.IsZero(), s, err)
 	r, err = c.AnswerSwap(ctx, "berlin", "telephone", s.ID, true)
 	is("answer", len(r.Overrides) == 2 && len(r.Swaps) == 0, r, err)
+	gaps, err := c.DutyGaps(ctx, "berlin", 7)
+	is("gaps", len(gaps) == 1 && gaps[0].Place() == "step 2" && gaps[0].Role == "medic", gaps, err)
 	ok("delete", c.DeleteRota(ctx, "berlin", "telephone"))
 }
 

@@ -12,7 +12,7 @@ import (
 
 func (s *server) addStatus() {
 	add(s, route{ID: "get-status", Method: http.MethodGet, Path: "/api/v1/status", Tag: "Status", Scope: ofInstance, Role: gateway.Viewer,
-		Summary: "Say how the instance is", About: "The operator sees all channels but those of groups that have an administrator; everybody else sees those that serve her group. The backlog counts what waits for these. Findings are what should have happened by itself and has not.",
+		Summary: "Say how the instance is", About: "The operator sees all channels but those of groups that have an administrator; everybody else sees those that serve her group. The backlog counts what waits for these. Findings are what should have happened by itself and has not. Stale counts telephone numbers that may have new owners.",
 		Answer: gateway.Status{Version: "v0.1.0", Profile: "alone", Roles: []string{"api", "scheduler", "relay", "sender", "inbound"}, Backlog: 3, Channels: []gateway.ChannelStatus{{ID: sampleID, Name: "sms-berlin", Kind: "sms", Backlog: 3, Breaker: "closed"}}}},
 		func(ctx context.Context, who caller, _ *struct{}) (*body[gateway.Status], error) {
 			status, err := s.Status(ctx)
@@ -32,7 +32,10 @@ func (s *server) addStatus() {
 				}
 			}
 			status.Channels, status.Backlog = list, backlog
-			if status.Findings, err = s.visibleFindings(ctx, who, status.Findings); err != nil {
+			if status.Findings, err = visibleOf(ctx, s, who, status.Findings, func(f gateway.Finding) gateway.ID { return f.GroupID }); err != nil {
+				return nil, err
+			}
+			if status.Stale, err = visibleOf(ctx, s, who, status.Stale, func(n gateway.StaleNumbers) gateway.ID { return n.GroupID }); err != nil {
 				return nil, err
 			}
 			if !who.Token.GroupID.IsZero() {
@@ -59,13 +62,13 @@ func (s *server) visibleChannels(ctx context.Context, who caller) (map[gateway.I
 	return visible, nil
 }
 
-// visibleFindings leaves out what is another's to know.
-func (s *server) visibleFindings(ctx context.Context, who caller, all []gateway.Finding) (visible []gateway.Finding, err error) {
+// visibleOf leaves out what is another's to know; of gives the group whose it is.
+func visibleOf[T any](ctx context.Context, s *server, who caller, all []T, of func(T) gateway.ID) (visible []T, err error) {
 	groups, err := s.managed(ctx, who, gateway.Viewer)
-	for _, f := range all {
-		operators := f.GroupID.IsZero() && who.Token.GroupID.IsZero()
-		if operators || slices.ContainsFunc(groups, func(g gateway.Group) bool { return g.ID == f.GroupID }) {
-			visible = append(visible, f)
+	for _, one := range all {
+		operators := of(one).IsZero() && who.Token.GroupID.IsZero()
+		if operators || slices.ContainsFunc(groups, func(g gateway.Group) bool { return g.ID == of(one) }) {
+			visible = append(visible, one)
 		}
 	}
 	return visible, err

@@ -22,6 +22,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/directory"
 	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 	"github.com/carillon-gateway/carillon/scheduler"
 	"github.com/carillon-gateway/carillon/scheduler/agenda"
@@ -68,12 +69,14 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	ring, err := seal.NewRing(make([]byte, 32), seal.Key{ID: "k1", Secret: make([]byte, 32)})
 	must(t, err)
 	w := &world{t: t, log: &lockedBuffer{}, tokens: map[string]string{}, ids: map[string]gateway.ID{}, clock: &clock{now: time.Now()}}
-	w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: w.clock.Now})
+	w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: blank.Folder(t), Ring: ring, Now: w.clock.Now})
 	must(t, err)
 	w.fake = &services{Store: w.store, clock: w.clock, checked: gateway.CheckResult{OK: true}}
 	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: func() []string { return []string{"sms"} }, Now: w.clock.Now,
 		Usable: func(gateway.ID) []gateway.Channel { return nil }, Parse: parseSMS})
-	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, CheckSeries: reporting.Check, CheckRota: rota.Check, Directory: d, Importer: d, Broadcasts: w.fake, Releases: newReleases(w), Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Alerts: alertsOf{escalation.NewDesk(w.store, w.store, cries{w.clock.Now}, w.clock.Now, escalation.Options{Approvers: newReleases(w).Others})}, Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now), Rotas: rota.NewDesk(w.store, sends{}, w.clock.Now),
+	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, CheckSeries: reporting.Check, CheckRota: rota.Check, Directory: d, Importer: d, Broadcasts: w.fake, Releases: newReleases(w), Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Alerts: alertsOf{escalation.NewDesk(w.store, w.store, cries{w.clock.Now}, w.clock.Now, escalation.Options{Approvers: newReleases(w).Others})}, Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now), Rotas: rota.NewDesk(w.store, sends{}, w.clock.Now), Gaps: func(context.Context, gateway.ID, time.Time, int) ([]gateway.DutyGap, error) {
+		return []gateway.DutyGap{{Policy: "night", Step: 2, Role: "medic", Why: "nobody is meant"}}, nil
+	},
 		Inbox:   inbound.NewDesk(inbound.DeskParts{Conversations: w.store, Answers: w.store, Members: w.store, Groups: w.store, Deliveries: w.store, Post: posts{}}),
 		Inviter: invites{w.store}, Invitations: w.store, Access: w.store, Replays: w.store, Applied: w.store, Countries: map[string]bool{"sms": true, "telegram": false}, Status: w.fake.status, Ready: func(context.Context) []string { return w.fake.unready }, Metrics: prometheus.NewRegistry(),
 		WeekText: func(_ context.Context, _ gateway.Group, topic, locale string) (gateway.WeekText, error) {

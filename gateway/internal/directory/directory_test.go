@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,6 +106,18 @@ func TestRoutesFollowHerOrderConsentAndTheChannelsThatServeHer(t *testing.T) {
 	if len(got) != 3 || got[1].Point != ids[3] {
 		t.Errorf("an account message may go to a point that is not confirmed, never to a stopped one: %v", got)
 	}
+	ledger.points[2].State = gateway.PointStale // nothing routine goes where it may be read by somebody else, and what is urgent last
+	for class, want := range map[gateway.Class][]gateway.ID{gateway.Report: {ids[4]}, gateway.Alert: {ids[4], ids[2]}, gateway.Account: {ids[3], ids[4], ids[2]}} {
+		got, err = d.Routes(t.Context(), harbour.ID, gateway.NewID(), "reports", class)
+		points := []gateway.ID{}
+		for _, r := range got {
+			points = append(points, r.Point)
+		}
+		if err != nil || !slices.Equal(points, want) {
+			t.Errorf("%s with a stale contact point: %v, want %v (%v)", class, points, want, err)
+		}
+	}
+	ledger.points[2].State = gateway.PointActive
 	ledger.points[3].Country, ledger.points[4].Country = "KE", "DE"
 	d.Groups = sendsTo{countries: []string{"DE"}}
 	got, err = d.Routes(t.Context(), harbour.ID, gateway.NewID(), "", gateway.Account)

@@ -42,7 +42,8 @@ func New(p Parts) *Directory {
 
 // Routes lists the contact points that may be used for a topic, in the member's order, each with the first channel that
 // serves it. Messages of class account need no topic and may go to a point that is not confirmed yet, because asking
-// to confirm is one of them; everything else needs an active point that is subscribed. A member who is not there, or
+// to confirm is one of them; everything else needs an active point that is subscribed, and what is urgent may, at last, go to one
+// that is stale. A member who is not there, or
 // belongs to another group, has none.
 func (d *Directory) Routes(ctx context.Context, group, member gateway.ID, topic string, class gateway.Class) ([]gateway.Route, error) {
 	only := gateway.Audience{Topic: topic, Members: []gateway.ID{member}}
@@ -57,23 +58,31 @@ func (d *Directory) Routes(ctx context.Context, group, member gateway.ID, topic 
 		}
 	}
 	usable := d.Usable(group)
-	var routes []gateway.Route
+	var routes, last []gateway.Route
+	urgent := gateway.PolicyOf(class).Lane == gateway.Urgent
 	for _, p := range found[0].Points {
-		open := p.State == gateway.PointActive && (p.Subscribed || topic == "") // what says how an alert ends has none
+		stale := p.State == gateway.PointStale                                                       // and so it comes behind those that are surely hers
+		open := (p.State == gateway.PointActive || stale && urgent) && (p.Subscribed || topic == "") // what says how an alert ends has none
 		if class == gateway.Account {
-			open = p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed
+			open = p.State == gateway.PointActive || stale || p.State == gateway.PointUnconfirmed
 		}
 		if !open || !g.Allows(p.Country) {
 			continue
 		}
 		for _, ch := range usable {
-			if ch.Kind == p.Kind {
-				routes = append(routes, gateway.Route{Point: p.ID, Kind: p.Kind, Channel: ch.ID})
-				break
+			if ch.Kind != p.Kind {
+				continue
 			}
+			route := gateway.Route{Point: p.ID, Kind: p.Kind, Channel: ch.ID}
+			if stale {
+				last = append(last, route)
+			} else {
+				routes = append(routes, route)
+			}
+			break
 		}
 	}
-	return routes, nil
+	return append(routes, last...), nil
 }
 
 var _ gateway.Routes = (*Directory)(nil)

@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/queue"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue/memq"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
 
@@ -49,7 +50,7 @@ func onDisk(t testing.TB, n int, adapter channels.Adapter) *real {
 	ring, err := seal.NewRing(make([]byte, 32), seal.Key{ID: "k1", Secret: make([]byte, 32)})
 	r := &real{t: t, adapter: adapter}
 	r.ok(err)
-	r.s, err = sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Ring: ring})
+	r.s, err = sqlite.Open(ctx, sqlite.Options{Dir: blank.Folder(t), Ring: ring})
 	r.ok(err)
 	t.Cleanup(func() { r.ok(r.s.Close()) })
 	r.group, err = r.s.PutGroup(ctx, gateway.Group{Slug: "harbour", Name: "Harbour", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: "reports"}}})

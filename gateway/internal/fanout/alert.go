@@ -65,11 +65,82 @@ func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gatew
 	}
 	b := gateway.Broadcast{ID: gateway.NewID(), GroupID: a.GroupID, Key: m.Key, Kind: gateway.Kind(name), Class: a.Class(), Audience: m.Audience, Words: words, Sensitive: a.Saying.Sensitive,
 		Author: a.Author, State: gateway.Planning, Policy: policy, CreatedAt: now, StartAt: now, ExpiresAt: expires}
-	if _, _, err := f.ready(ctx, &b); err != nil {
+	t, first, err := f.ready(ctx, &b)
+	if err == nil && e.Kind.Requests() {
+		err = f.anyWay(ctx, t, first)
+	}
+	if err != nil {
 		return nil, err
 	}
 	print := sha256.Sum256([]byte(b.Key)) // what is decided under a key does not change
 	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:]}, nil
+}
+
+// anyWay refuses a request that would leave for nobody: whoever is meant and cannot be told is not waited for.
+func (f *Fanout) anyWay(ctx context.Context, t *texts, first []gateway.Recipient) error {
+	n, why := 0, ""
+	for page, err := range f.audience(ctx, t.b, first) {
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			d := t.decide(&page[i])
+			if d.way >= 0 {
+				return nil
+			}
+			if d.meant {
+				n++
+				why = cmp.Or(why, d.why)
+			}
+		}
+	}
+	return gateway.Faultf(gateway.CodeNobody, "%s", untold(n, why))
+}
+
+// untold says of how many nobody can be told, and why not the first.
+func untold(n int, why string) string {
+	switch n {
+	case 0:
+		return "nobody is meant"
+	case 1:
+		return "the only one who is meant " + why
+	}
+	return fmt.Sprintf("none of the %d who are meant can be told: the first %s", n, why)
+}
+
+// Untold says why nobody to whom a rule applies could be told of a message of a class; empty: somebody could.
+func (f *Fanout) Untold(ctx context.Context, group gateway.ID, class gateway.Class, a gateway.Audience) (string, error) {
+	g, err := f.store.Groups.GroupByID(ctx, group)
+	if err != nil {
+		return "", err
+	}
+	t := &texts{b: gateway.Broadcast{GroupID: group, Class: class, Audience: a}, group: g, ways: f.ways(group, gateway.ID{})}
+	n, why := 0, ""
+	for page, err := range f.audience(ctx, t.b, nil) {
+		if err != nil {
+			return "", err
+		}
+		for i := range page {
+			n++
+			for j := range page[i].Points {
+				p := &page[i].Points[j]
+				open, meant, because := t.admits(&page[i], p)
+				switch {
+				case !meant:
+					because = whyNoConsent
+				case open && !g.Allows(p.Country):
+					because = whyCountry
+				case open && t.wayFor(p.Kind) < 0:
+					because = whyNoChannel
+				case open:
+					return "", nil
+				}
+				why = cmp.Or(why, because)
+			}
+			why = cmp.Or(why, whyNoPoint)
+		}
+	}
+	return untold(n, why), nil
 }
 
 // asking says what a message of an alert asks: whom the policy asks, to take charge; whoever is told of a danger to life, how
@@ -159,6 +230,9 @@ type frames struct{ prefix, suffix *templates.Set }
 
 func (t *texts) withAlert(wording wordingSource) error {
 	t.alert, t.shipped = &frames{}, true
+	if !t.b.Words.Alert.Exercise { // reading both in every language takes longer than all the rest of a message
+		return nil
+	}
 	for name, set := range map[string]**templates.Set{exercisePrefix: &t.alert.prefix, exerciseSuffix: &t.alert.suffix} {
 		var err error
 		if *set, err = piece(wording, name, t.data); err != nil {
@@ -231,5 +305,7 @@ func (f *Fanout) Meant(ctx context.Context, group gateway.ID, a gateway.Audience
 
 // reachable reports whether a member has a contact point that takes the topic.
 func reachable(r *gateway.Recipient) bool {
-	return slices.ContainsFunc(r.Points, func(p gateway.PointRef) bool { return p.State == gateway.PointActive && p.Subscribed })
+	return slices.ContainsFunc(r.Points, func(p gateway.PointRef) bool {
+		return (p.State == gateway.PointActive || p.State == gateway.PointStale) && p.Subscribed
+	})
 }

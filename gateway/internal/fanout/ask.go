@@ -100,7 +100,7 @@ func (f *Fanout) askAt(ctx context.Context, n Note, topics []string, print []byt
 
 // asks reports whether a shipped text asks for YES. Where there are buttons one says it.
 func asks(k gateway.Kind) bool {
-	return k == templates.EnrolAsk || k == templates.LinkAsk || k == gateway.DutyAskCover || k == gateway.DutyAskSwap
+	return k == templates.EnrolAsk || k == templates.StillYours || k == templates.LinkAsk || k == gateway.DutyAskCover || k == gateway.DutyAskSwap
 }
 
 // yesAction is what the button brings back: the word that counts in every language.

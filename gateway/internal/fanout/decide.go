@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -15,6 +16,7 @@ const (
 	whyStopped     = "said STOP"
 	whyGone        = "blocked us or left"
 	whyInvalid     = "has an address that is no good"
+	whyStale       = "has a number that may have a new owner: she has not confirmed it again yet"
 	whyNoChannel   = "has no contact point that a channel of the group serves"
 	whyCountry     = "has a number in a country to which the group does not send"
 	whyNoLanguage  = "reads none of the languages of the text"
@@ -40,8 +42,7 @@ func (t *texts) decide(r *gateway.Recipient) decision {
 	if !t.isFor(r) {
 		return d
 	}
-	for i := range r.Points {
-		p := &r.Points[i]
+	for p := range surestFirst(r.Points) {
 		open, meant, why := t.admits(r, p)
 		d.meant = d.meant || meant
 		if !meant {
@@ -60,8 +61,8 @@ func (t *texts) decide(r *gateway.Recipient) decision {
 			d.because(whyNoChannel)
 			continue
 		}
-		if d.version == nil {
-			if d.version = t.read(r.Locale, r.Fallback, r.Zone, r.Neutral); d.version == nil {
+		if neutral := r.Neutral || p.State == gateway.PointStale && t.b.Class != gateway.LifeSafety; d.version == nil || d.version.neutral != neutral {
+			if d.version = t.read(r.Locale, r.Fallback, r.Zone, neutral); d.version == nil {
 				d.why = whyNoLanguage
 				return d
 			}
@@ -92,21 +93,35 @@ func (t *texts) admits(r *gateway.Recipient, p *gateway.PointRef) (open, meant b
 	if t.b.Class == gateway.Account {
 		switch {
 		case a.Only:
-			return p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed, p.ID == a.Point, whyOf(p.State)
+			return p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed || p.State == gateway.PointStale, p.ID == a.Point, whyOf(p.State)
 		case !a.Point.IsZero():
 			return true, p.ID == a.Point, ""
 		case a.Unconfirmed:
 			return true, p.State == gateway.PointUnconfirmed && nth(r, p) == a.Nth, ""
 		}
-		return p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed, true, whyOf(p.State)
+		return p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed || p.State == gateway.PointStale, true, whyOf(p.State)
 	}
+	usable := p.State == gateway.PointActive || p.State == gateway.PointStale && t.b.Policy.Lane == gateway.Urgent
 	switch {
 	case a.Alert != nil: // she heard of the alert, and hears of its end whatever she takes now
-		return p.State == gateway.PointActive, true, whyOf(p.State)
-	case len(a.Kinds) > 0 && p.State == gateway.PointActive && !slices.Contains(a.Kinds, p.Kind):
+		return usable, true, whyOf(p.State)
+	case len(a.Kinds) > 0 && usable && !slices.Contains(a.Kinds, p.Kind):
 		return false, p.Subscribed, whyOtherKind
 	}
-	return p.State == gateway.PointActive, p.Subscribed, whyOf(p.State)
+	return usable, p.Subscribed, whyOf(p.State)
+}
+
+// surestFirst gives contact points in her order, but those last that may not be hers any more.
+func surestFirst(points []gateway.PointRef) iter.Seq[*gateway.PointRef] {
+	return func(yield func(*gateway.PointRef) bool) {
+		for _, stale := range [...]bool{false, true} {
+			for i := range points {
+				if (points[i].State == gateway.PointStale) == stale && !yield(&points[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // nth says how many of a member's contact points are older. What becomes of them changes nothing about that.
@@ -129,6 +144,8 @@ func whyOf(s gateway.PointState) string {
 		return whyGone
 	case gateway.PointInvalid:
 		return whyInvalid
+	case gateway.PointStale:
+		return whyStale
 	}
 	return ""
 }
@@ -140,7 +157,7 @@ func (t *texts) leftOut(r *gateway.Recipient) string {
 	}
 	for _, s := range []gateway.PointState{gateway.PointActive, gateway.PointUnconfirmed, gateway.PointStopped, gateway.PointGone, gateway.PointInvalid} {
 		for _, p := range r.Points {
-			if p.State == s && s == gateway.PointActive {
+			if p.State == gateway.PointStale || p.State == s && s == gateway.PointActive {
 				return whyNoConsent
 			} else if p.State == s {
 				return whyOf(s)

@@ -26,6 +26,7 @@ const (
 	reportEntry      = "report-entry"
 	reportFigure     = "report-figure"
 	reportIndicator  = "report-indicator"
+	reportAlerts     = "report-alerts"
 )
 
 // ReadyEdition checks what an edition sends, as Submit does a draft, and stores nothing.
@@ -37,13 +38,16 @@ func (f *Fanout) ReadyEdition(ctx context.Context, e gateway.Telling) (*gateway.
 	text, values := frame(e.Series, &e.Edition, e.Date)
 	sources := templates.ShippedText(text)
 	maps.Copy(sources, own[text])
-	d := gateway.Draft{Group: e.Series.GroupID, Key: e.Edition.SendKey(), Kind: gateway.KindReport, Audience: gateway.Audience{Topic: e.Series.Topic}, Author: e.By, LocalAt: e.LocalAt, LateFor: e.LateFor,
+	d := gateway.Draft{Group: e.Series.GroupID, Key: e.Edition.SendKey(), Kind: gateway.KindReport, Audience: gateway.Audience{Topic: e.Series.Topic}, Author: e.By, LocalAt: e.LocalAt, LateFor: e.LateFor, ExpiresAt: e.Until,
 		Words: gateway.Words{Sources: sources, Data: values, Edition: wordsOf(&e.Edition)}}
+	if !e.Rest.IsZero() {
+		d.Key = e.Edition.RestKey()
+	}
 	b, err := f.broadcast(d)
 	if err != nil {
 		return nil, err
 	}
-	b.Audience.Had = e.Corrected
+	b.Audience.Had, b.Audience.Not = e.Corrected, e.Rest
 	t, first, err := f.ready(ctx, &b)
 	if err == nil && !e.Edition.ApprovedByPerson() {
 		err = f.alone(ctx, t, first, e.By, "")
@@ -118,13 +122,14 @@ type pieces struct {
 	words           *gateway.EditionWords
 	section, entry  *templates.Set
 	figure, counted *templates.Set
+	alerts          *templates.Set
 	home            []string // languages to try behind it: the group's
 }
 
 // newPieces reads the texts that an edition is put together from.
 func newPieces(words *gateway.EditionWords, home []string, wording wordingSource) (*pieces, error) {
 	p := &pieces{words: words, home: home}
-	for name, set := range map[string]**templates.Set{reportSection: &p.section, reportEntry: &p.entry, reportFigure: &p.figure, reportIndicator: &p.counted} {
+	for name, set := range map[string]**templates.Set{reportSection: &p.section, reportEntry: &p.entry, reportFigure: &p.figure, reportIndicator: &p.counted, reportAlerts: &p.alerts} {
 		var err error
 		if *set, err = wording(name); err != nil {
 			return nil, gateway.Faultf(gateway.CodeInvalid, "the group's own text %q cannot be used: %w", name, err)
@@ -217,6 +222,21 @@ func (p *pieces) entries(section gateway.Section, reader templates.Reader) ([]co
 
 // tell puts a figure into words.
 func (p *pieces) tell(f gateway.Figure, reader templates.Reader) (content.Document, error) {
+	if a := f.Alerts; a != nil {
+		minutes := func(seconds int64) int64 { return (seconds + 59) / 60 } // they say: within so many
+		kind, drills := "some", "some"
+		switch {
+		case f.Of == 0:
+			kind = "none"
+		case f.Count == 0:
+			kind = "nobody"
+		}
+		if a.Exercises == 0 {
+			drills = "none"
+		}
+		doc, _, err := p.alerts.Render(reader, templates.Data{"kind": kind, "drills": drills, "since": a.Since.Format(time.RFC3339), "of": f.Of, "count": f.Count, "open": f.Of - f.Count, "median": minutes(a.Median), "worst": minutes(a.Worst), "exercises": a.Exercises})
+		return doc, err
+	}
 	if f.Kind != gateway.FigureIndicator && f.Kind != gateway.FigureOnTime {
 		var money []string
 		for _, m := range f.Money {

@@ -34,6 +34,9 @@ func TestAnEditionInEachLanguage(t *testing.T) {
 		say("harbour", gateway.SectionSummary, gateway.CreditGroup, "Harbour Union", "en", "A good week.", "de", "Eine gute Woche."),
 	}, Figures: []gateway.Figure{{Kind: gateway.FigureReach, Edition: 3, Count: 40, Of: 44}, {Kind: gateway.FigureCost, Edition: 3, Money: []gateway.Money{{Currency: "EUR", Micros: 12_400_000}}},
 		{Kind: gateway.FigureOnTime, Count: 11, Of: 12},
+		{Kind: gateway.FigureAlerts, Count: 3, Of: 5, Alerts: &gateway.AlertsFigure{Since: time.Date(2026, 11, 19, 9, 0, 0, 0, time.UTC), Median: 61, Worst: 1500, Exercises: 2}},
+		{Kind: gateway.FigureAlerts, Of: 1, Alerts: &gateway.AlertsFigure{Since: time.Date(2026, 11, 18, 9, 0, 0, 0, time.UTC)}},
+		{Kind: gateway.FigureAlerts, Alerts: &gateway.AlertsFigure{Since: time.Date(2026, 11, 17, 9, 0, 0, 0, time.UTC), Exercises: 1}},
 		{Kind: gateway.FigureIndicator, Source: "the kitchen", Indicated: &gateway.Indicated{Titles: map[string]string{"en": "Meals", "de": "Essen"}, Unit: "kg", Value: "1234.5", Date: "2026-11-20"}},
 		{Kind: gateway.FigureIndicator, Source: "the pier, counts.example", Indicated: &gateway.Indicated{Titles: map[string]string{"en": "Boats"}, Gap: gateway.GapSilent, Date: "2026-11-19"}},
 		{Kind: gateway.FigureIndicator, Source: "the pier", At: time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC), Indicated: &gateway.Indicated{Titles: map[string]string{"en": "{Nets}"}, Gap: gateway.GapNumber}}}}
@@ -58,8 +61,10 @@ func TestAnEditionInEachLanguage(t *testing.T) {
 		}
 	}
 	inOrder(en, "Harbour report", "2 groups tell", "A good week.", "Progress", "Harbour Union: The kitchen is open.", "Achieng: Two boats more.", "Meals: 1,234.5\u00a0kg (the kitchen, Nov 20, 2026)", "Boats: no figure, for the source has not answered since Nov 19, 2026. (the pier, counts.example)", "{Nets}: no figure, for what the source gives is not a number.", "Objections", "[sw] Viti {group} **vichache** mno.", "Thanks", "Harbour Union", "Achieng",
-		"What it cost", "Edition 3 was sent to 40 of 44 members.", "(Source: Carillon’s ledger)", "Sending edition 3 cost 12.40 EUR.", "11 of the 12 runs of this report within 90 days were on time.")
-	inOrder(de, "Eine gute Woche.", "Fortschritte", "Die Küche ist offen.", "Achieng: [en] Two boats more.", "Essen: 1.234,5\u00a0kg (the kitchen, 20.11.2026)", "[en] Boats: keine Zahl", "[sw] Viti", "Ausgabe 3 ging an 40 von 44 Mitgliedern.")
+		"What it cost", "Edition 3 was sent to 40 of 44 members.", "(Source: Carillon’s ledger)", "Sending edition 3 cost 12.40 EUR.", "11 of the 12 runs of this report within 90 days were on time.",
+		"Alerts since Nov 19, 2026: 5. Somebody took charge of 3: of half of these within 2 min, of the last within 25 min. Nobody took charge of 2. Exercises, counted apart: 2. (Source: Carillon’s ledger)",
+		"Alerts since Nov 18, 2026: 1. Nobody took charge of any. (Source: Carillon’s ledger)", "Alerts since Nov 17, 2026: 0. Exercises, counted apart: 1.")
+	inOrder(de, "Eine gute Woche.", "Fortschritte", "Die Küche ist offen.", "Achieng: [en] Two boats more.", "Essen: 1.234,5\u00a0kg (the kitchen, 20.11.2026)", "[en] Boats: keine Zahl", "[sw] Viti", "Ausgabe 3 ging an 40 von 44 Mitgliedern.", "Alarme seit 19.11.2026: 5. Übernommen: 3, die Hälfte davon binnen 2 min, der letzte binnen 25 min. Nicht übernommen: 2. Übungen, eigens gezählt: 2.")
 	if strings.Contains(texts[en], "rivers") || strings.Contains(texts[en], "anonymous") {
 		t.Errorf("who wants no name has none:\n%s", texts[en])
 	}

@@ -35,6 +35,11 @@ type Store struct {
 	Asks interface {
 		PutAsk(ctx context.Context, group, broadcast gateway.ID, a gateway.Asked) error
 	}
+	Stale interface {
+		gateway.Tries
+		Stale(ctx context.Context, group gateway.ID, limit int) ([]gateway.StalePoint, error)
+		AskedStill(ctx context.Context, group, member, point gateway.ID) error
+	}
 	Prices interface {
 		Prices(ctx context.Context, owner gateway.ID) ([]gateway.Price, error)
 	}
@@ -172,6 +177,8 @@ func (f *Fanout) Replay(ctx context.Context, group, broadcast gateway.ID) (int, 
 		return 0, err
 	}
 	switch {
+	case b.Replaced:
+		return 0, gateway.Faultf(gateway.CodeConflict, "nothing of this broadcast leaves any more: %w", gateway.ErrReplaced)
 	case b.State == gateway.Stopped:
 		return 0, gateway.Faultf(gateway.CodeConflict, "this broadcast is stopped; resume it first")
 	case !b.ExpiresAt.After(f.Now()):

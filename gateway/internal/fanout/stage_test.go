@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
 
@@ -67,7 +68,7 @@ func newStage(t testing.TB) *stage {
 		t.Fatal(err)
 	}
 	st := &stage{t: t, wires: map[gateway.ID]*wire{}, nudges: make(chan gateway.Lane, 10_000), at: func(string) {}}
-	st.s, err = sqlite.Open(context.Background(), sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: st.now, Country: st.place})
+	st.s, err = sqlite.Open(context.Background(), sqlite.Options{Dir: blank.Folder(t), Ring: ring, Now: st.now, Country: st.place})
 	st.ok(err)
 	t.Cleanup(func() { st.ok(st.s.Close()) })
 	st.group, err = st.s.PutGroup(context.Background(), gateway.Group{Slug: "harbour", Name: "Harbour Union", Locale: "en", Fallback: []string{"fr"}, Zone: "Europe/Berlin",
@@ -115,7 +116,7 @@ func (st *stage) Adapter(id gateway.ID) (channels.Adapter, bool) {
 }
 
 func (st *stage) newFanout() *fanout.Fanout {
-	return fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Prices: st.s, Asks: st.s, Wordings: st.s, Reviews: st.s}, st,
+	return fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st, Tracking: st.s, Prices: st.s, Asks: st.s, Stale: st.s, Wordings: st.s, Reviews: st.s}, st,
 		fanout.Options{Now: st.now, Sweep: time.Hour, At: func(p string) { st.at(p) }, Planned: func(c *gateway.Chunk) { st.nudges <- c.Lane }})
 }
 

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -85,6 +86,7 @@ type Note struct {
 	Data     map[string]string // for the placeholders
 	Locale   string            // the language of what Data says: it goes to everyone in that one, shown as such to who reads another; empty: to each in her own
 	Author   string
+	Lasts    time.Duration // how long it may wait for its channel; zero: as its class
 }
 
 // Tell submits a note as Submit does a draft.
@@ -128,7 +130,7 @@ func (f *Fanout) note(ctx context.Context, n Note) (gateway.Broadcast, []byte, e
 		ID: n.ID, GroupID: n.Group, Key: n.Key, Kind: gateway.Kind(n.Wording), Class: n.Class, Audience: n.Audience,
 		Words: gateway.Words{Sources: sources, Data: n.Data}, Author: n.Author, State: gateway.Planning, Policy: gateway.PolicyOf(n.Class), CreatedAt: now, StartAt: now,
 	}
-	b.ExpiresAt = now.Add(b.Policy.Expires)
+	b.ExpiresAt = now.Add(cmp.Or(n.Lasts, b.Policy.Expires))
 	print := sha256.Sum256([]byte(n.Wording))
 	return b, print[:], nil
 }
@@ -320,7 +322,7 @@ func (f *Fanout) broadcast(d gateway.Draft) (gateway.Broadcast, error) {
 }
 
 func checkAudience(a gateway.Audience, say func(string, ...any)) gateway.Audience {
-	if a.Unconfirmed || !a.Point.IsZero() || a.Only || !a.Avoid.IsZero() || !a.Told.IsZero() || !a.Had.IsZero() || a.Alert != nil || len(a.Kinds) > 0 || a.Unless != (gateway.Announce{}) {
+	if a.Unconfirmed || !a.Point.IsZero() || a.Only || !a.Avoid.IsZero() || !a.Told.IsZero() || len(a.Had) > 0 || !a.Not.IsZero() || a.Alert != nil || len(a.Kinds) > 0 || a.Unless != (gateway.Announce{}) {
 		say("audience: only Carillon's own account messages, notices and corrections go to those who have not confirmed, to one contact point, around a channel, or to those who were told before")
 	}
 	if len(a.Members) > maxListed {

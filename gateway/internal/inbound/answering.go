@@ -48,7 +48,7 @@ type reply struct {
 	gateway.AlertAnswer
 	alert  gateway.ID // that her button names
 	number string     // that she wrote: the reference, or the code that she alone was sent; empty: none
-	bare   bool       // she wrote nothing else, so it may be something else
+	bare   bool       // it may be something else, which people read
 }
 
 // replyIn reads an answer to an alert: a button's, a digit and a number in any script, or a word of the languages that she
@@ -88,13 +88,17 @@ func (v *visit) replyIn(text string, u understood, owners []known) *reply {
 	if strings.Trim(strings.Join(fields, ""), "0123456789") != "" || len(fields) == 0 {
 		return nil
 	}
+	together := len(fields) == 1 && len(key) > 1 && gateway.IsAlertNumber(key[1:]) // as in 14711, which may be something else
+	if together {
+		fields = []string{key[:1], key[1:]}
+	}
 	if len(fields[0]) == 1 && fields[0] >= "1" && fields[0] <= "3" {
 		answer := gateway.AlertAnswers[fields[0][0]-'1']
 		switch number := strings.Join(fields[1:], ""); {
 		case number == "":
 			return &reply{AlertAnswer: answer, bare: true}
 		case gateway.IsAlertNumber(number):
-			return &reply{AlertAnswer: answer, number: number}
+			return &reply{AlertAnswer: answer, number: number, bare: together}
 		}
 	}
 	if number := strings.Join(fields, ""); gateway.IsAlertNumber(number) {
@@ -158,11 +162,10 @@ func (v *visit) takeCharge(ctx context.Context, owners []known, r reply) (bool, 
 	for _, k := range owners {
 		at := r
 		if at.alert.IsZero() && at.number == "" {
-			asked, err := v.Alerts.Acknowledger.Asked(ctx, k.group.ID, k.ids)
+			asked, err := v.asked(ctx, k)
 			if err != nil {
-				return false, fmt.Errorf("find what she was asked: %w", err)
+				return false, err
 			}
-			asked = slices.DeleteFunc(asked, func(a gateway.AlertCase) bool { return !a.State.Open() })
 			switch len(asked) {
 			case 0:
 				continue
@@ -227,30 +230,39 @@ func (v *visit) which(ctx context.Context, k known, asked []gateway.AlertCase) {
 	v.answerShown(ctx, k, templates.AckWhich, map[string]string{"code": numbers[0], "codes": strings.Join(numbers, ", ")})
 }
 
-// reported finds the alert that a report of hers is about: the one that she names, or else the newest that is not over.
-// ErrNotFound: there is none.
-func (v *visit) reported(ctx context.Context, k known, r reply) (gateway.AlertCase, error) {
+// reported finds the alert that a report of hers is about: the one that she names, or else the newest that is not over, or that
+// has ended lately if she says in words that she is safe. ErrNotFound: there is none, or nobody was told of it yet.
+func (v *visit) reported(ctx context.Context, k known, r reply) (a gateway.AlertCase, err error) {
 	switch {
 	case !r.alert.IsZero():
-		return v.Alerts.Cases.Alert(ctx, k.group.ID, r.alert)
+		a, err = v.Alerts.Cases.Alert(ctx, k.group.ID, r.alert)
 	case r.number != "":
-		return v.Alerts.Cases.AlertByReference(ctx, k.group.ID, r.number[:gateway.AlertDigits])
+		a, err = v.Alerts.Cases.AlertByReference(ctx, k.group.ID, r.number[:gateway.AlertDigits])
+	default:
+		return v.openAlert(ctx, k.group.ID, r.AlertAnswer == gateway.AnswerSafe && !r.bare)
 	}
-	return v.openAlert(ctx, k.group.ID)
+	if err == nil && a.Hold != nil {
+		err = gateway.ErrNotFound
+	}
+	return a, err
 }
 
-// openAlert gives the newest alert of a group that is not over; ErrNotFound.
-func (v *visit) openAlert(ctx context.Context, group gateway.ID) (gateway.AlertCase, error) {
+// openAlert gives the newest alert of a group that is not over, or else, with late, the newest that has ended lately. Of one that
+// was never released nobody was told. ErrNotFound.
+func (v *visit) openAlert(ctx context.Context, group gateway.ID, late bool) (gateway.AlertCase, error) {
 	recent, err := v.Alerts.Cases.Alerts(ctx, group, gateway.ID{}, lookedThrough)
 	if err != nil {
 		return gateway.AlertCase{}, fmt.Errorf("look for an open alert: %w", err)
 	}
-	for _, a := range recent {
-		if a.State.Open() || a.State == gateway.AlertExpired {
-			return a, nil
-		}
+	recent = slices.DeleteFunc(recent, func(a gateway.AlertCase) bool { return a.Hold != nil })
+	i := slices.IndexFunc(recent, func(a gateway.AlertCase) bool { return !a.State.Over() })
+	if i < 0 && late {
+		i = slices.IndexFunc(recent, v.lately)
 	}
-	return gateway.AlertCase{}, gateway.ErrNotFound
+	if i < 0 {
+		return gateway.AlertCase{}, gateway.ErrNotFound
+	}
+	return recent[i], nil
 }
 
 // report keeps how she is. That somebody needs help goes to those on duty at once, also when the alert has ended.
@@ -294,7 +306,7 @@ func (v *visit) cry(ctx context.Context, owners []known) error {
 		if v.Alerts.Acknowledger == nil {
 			return nil
 		}
-		a, err := v.openAlert(ctx, k.group.ID)
+		a, err := v.openAlert(ctx, k.group.ID, false)
 		if errors.Is(err, gateway.ErrNotFound) {
 			continue
 		}

@@ -12,11 +12,12 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
 )
 
 // failing is a ledger that fails, once, to stop or start an address in one group.
 type failing struct {
-	gateway.Consents
+	inbound.Consents
 	mu    sync.Mutex
 	group gateway.ID
 }

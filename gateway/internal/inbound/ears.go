@@ -46,6 +46,12 @@ type Groups interface {
 	Wordings(ctx context.Context, group gateway.ID) (map[string]map[string]string, error)
 }
 
+// Consents changes what an address may be used for.
+type Consents interface {
+	gateway.Consents
+	gateway.Reaffirming
+}
+
 // Inbox keeps messages.
 type Inbox interface {
 	Receive(ctx context.Context, m gateway.InboundMessage) (fresh bool, err error)
@@ -67,7 +73,7 @@ type Parts struct {
 	Receipts Receipts
 	Members  Members
 	Groups   Groups
-	Consents gateway.Consents
+	Consents Consents
 	Inbox    Inbox
 	Cursors  Cursors
 	Wishes   gateway.Wishes
@@ -107,6 +113,7 @@ const (
 	HeardStart    Heard = "start"
 	HeardYes      Heard = "yes"
 	HeardPause    Heard = "pause"
+	HeardWrong    Heard = "wrong" // somebody says that the number is not the member's
 	HeardLanguage Heard = "language"
 	HeardHelp     Heard = "help"
 	HeardPage     Heard = "page"

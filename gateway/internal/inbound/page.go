@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
 )
 
 // sendPage answers ME: every member with this address is sent a link to her own page, where she wrote from, or, if others share
@@ -17,6 +18,10 @@ func (v *visit) sendPage(ctx context.Context, owners []known) error {
 		without := false
 		for _, m := range k.members {
 			point, ok := v.point(m)
+			if ok && point.State == gateway.PointStale { // on the page stands all that is kept of her
+				v.tell(ctx, k, templates.StillYours, gateway.Audience{Members: []gateway.ID{m.ID}, Point: point.ID, Only: true}, nil)
+				return nil
+			}
 			if !ok || point.State != gateway.PointActive && point.State != gateway.PointUnconfirmed {
 				continue
 			}

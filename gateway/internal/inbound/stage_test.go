@@ -19,6 +19,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/spool"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
 
@@ -139,7 +140,7 @@ func newRing(t *testing.T) *seal.Ring {
 func newStage(t *testing.T) *stage {
 	ring := newRing(t)
 	st := &stage{}
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: st.now, Country: countryOf})
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: blank.Folder(t), Ring: ring, Now: st.now, Country: countryOf})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +159,7 @@ func (st *stage) on(t *testing.T, s store.Store, ring *seal.Ring) *stage {
 	st.own = st.channel(gateway.Channel{GroupID: st.harbour.ID, Name: "harbour-text", Adapter: "sms", Kind: "sms"})
 	st.chat = st.channel(gateway.Channel{GroupID: st.harbour.ID, Name: "harbour-chat", Adapter: "telegram", Kind: "telegram"})
 	st.all = st.channel(gateway.Channel{Name: "everyone-text", Adapter: "sms", Kind: "sms"})
-	st.f = fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st.s, Tracking: st.s, Prices: st.s, Asks: st.s, Wordings: st.s, Reviews: st.s}, st, fanout.Options{})
+	st.f = fanout.New(fanout.Store{Groups: st.s, Log: st.s, Audiences: st.s, Ledger: st.s, Tracking: st.s, Prices: st.s, Asks: st.s, Stale: st.s, Wordings: st.s, Reviews: st.s}, st, fanout.Options{Now: st.now})
 	st.ears = st.newEars()
 	return st
 }

@@ -85,7 +85,15 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	var answer *reply
 	switch u.meaning {
 	case nothing, takes, isSafe, needs:
-		answer = v.replyIn(text, u, owners)
+		if answer = v.replyIn(text, u, owners); answer != nil {
+			means, err := v.meansAlert(ctx, owners, answer)
+			if err != nil {
+				return err
+			}
+			if !means {
+				answer = nil
+			}
+		}
 		if u.meaning = nothing; answer != nil {
 			u.meaning = meaning(answer.AlertAnswer)
 			if answer.AlertAnswer == gateway.AnswerHelp {
@@ -127,7 +135,7 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	if !fresh {
 		v.Count(v.ch.ID, HeardAgain)
 		switch word {
-		case stop, stopAll, start, yes:
+		case stop, stopAll, start, yes, wrong:
 			if late, err := v.overtaken(ctx, owners, word); err != nil || late {
 				return err
 			}
@@ -188,6 +196,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	case proves:
 		v.Count(v.ch.ID, HeardLink)
 		return v.askFirst(ctx, *link)
+	case wrong:
+		v.Count(v.ch.ID, HeardWrong)
+		return v.disown(ctx, owners)
 	case no:
 		v.Count(v.ch.ID, HeardPause)
 		return v.wish(ctx, owners, gateway.Wish{PausedUntil: &time.Time{}}, "NO", templates.Started, nil, nil)
@@ -266,7 +277,7 @@ func (v *visit) keep(ctx context.Context, owners []known, text string, word mean
 		isNew, err := v.Inbox.Receive(ctx, gateway.InboundMessage{
 			ID: gateway.NewID(), GroupID: k.group.ID, ChannelID: v.ch.ID, EventID: v.eventID(), MemberIDs: k.ids, Kind: v.ch.Kind,
 			From: v.from, Text: gateway.Private(text), Meaning: string(word), At: v.at,
-			ReplyTo: v.event.Inbound.ReplyTo, Waits: waits, Urgent: waits && (word == needs || emergency(text)),
+			ReplyTo: v.event.Inbound.ReplyTo, Waits: waits, Urgent: waits && (word == needs || emergency(text)), Hers: !doubts(word),
 		})
 		if err != nil {
 			return false, fmt.Errorf("keep a message: %w", err)
@@ -289,7 +300,7 @@ func (v *visit) eventID() string {
 // may have been cut off after the first of several groups. An event without a time can only be trusted to stop.
 func (v *visit) overtaken(ctx context.Context, owners []known, word meaning) (bool, error) {
 	if v.event.At.IsZero() {
-		return word != stop && word != stopAll, nil
+		return word != stop && word != stopAll && word != wrong, nil
 	}
 	return v.anySince(ctx, owners, func(c gateway.Consent) bool {
 		return c.Source != wished && !c.At.Before(v.at.Truncate(time.Microsecond)) && !strings.HasSuffix(c.Proof.Reveal(), v.mark())
@@ -357,6 +368,16 @@ func (v *visit) confirm(ctx context.Context, owners []known) (welcomed []gateway
 	for _, k := range owners {
 		for _, m := range k.members {
 			point, ok := v.point(m)
+			if ok && point.State == gateway.PointStale {
+				if err := v.reaffirm(ctx, k); err != nil {
+					return welcomed, err
+				}
+				if len(welcomed) == 0 { // it speaks for all, as farewells do
+					v.answer(ctx, k, templates.Started, nil)
+				}
+				welcomed = append(welcomed, k.group.ID)
+				break
+			}
 			if !ok || point.State != gateway.PointUnconfirmed {
 				continue
 			}

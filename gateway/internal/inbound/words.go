@@ -24,6 +24,7 @@ const (
 	help    meaning = "help"      // also who writes
 	asks    meaning = "reference" // whether a message is genuine
 	page    meaning = "page"      // her own
+	wrong   meaning = "wrong"     // the number is not the member's
 	no      meaning = "no"        // she was asked whether STOP in a sentence was meant, and it was not
 )
 
@@ -113,6 +114,8 @@ func command(key string, locales []string, own map[string][]string) (understood,
 		return understood{meaning: links}, true
 	case templates.CommandUnlink:
 		return understood{meaning: unlinks}, true
+	case templates.CommandWrong:
+		return understood{meaning: wrong}, true
 	case templates.CommandNo:
 		return understood{meaning: no}, true
 	case templates.CommandPause:

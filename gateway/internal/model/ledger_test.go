@@ -231,7 +231,7 @@ func (m *machine) lapse(w *world) {
 		}
 		w.tallies[sWaiting]--
 		w.tallies[sEnded]++
-		t.commit(nil, 0, row.Lapse(t, t.own))
+		t.commit(nil, 0, row.Lapse(t, t.own, false))
 	}
 }
 
@@ -250,7 +250,7 @@ func (m *machine) release(w *world) {
 func (m *machine) resend(w *world, d int) {
 	t := m.transact(w, d)
 	a := t.attempt(int(w.d[d].attempts) - 1)
-	t.commit(a, 0, row.Resend(t, t.own, a, m.policy, micros(m.expires)))
+	t.commit(a, 0, row.Resend(t, t.own, a, false, m.policy, micros(m.expires)))
 	w.d[d].asked++
 }
 

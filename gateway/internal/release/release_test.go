@@ -12,6 +12,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/release"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 )
 
@@ -32,7 +33,7 @@ func newWorld(t *testing.T) *world {
 	ring, err := seal.NewRing(make([]byte, 32), seal.Key{ID: "k1", Secret: make([]byte, 32)})
 	w := &world{t: t, now: time.Date(2026, 3, 28, 9, 0, 0, 0, time.UTC), members: 3, channel: "sms-a"}
 	w.ok(err)
-	w.s, err = sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Ring: ring, Now: func() time.Time { return w.now }})
+	w.s, err = sqlite.Open(t.Context(), sqlite.Options{Dir: blank.Folder(t), Ring: ring, Now: func() time.Time { return w.now }})
 	w.ok(err)
 	t.Cleanup(func() { w.ok(w.s.Close()) })
 	w.group, err = w.s.PutGroup(t.Context(), gateway.Group{Slug: "berlin", Name: "Berlin", Locale: "de", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: "alerts"}}, Release: &gateway.ReleaseRule{Alerts: true, Above: 10}})

@@ -52,6 +52,7 @@ type Store interface {
 	gateway.Releases
 	gateway.Indicators
 	gateway.PublicEditions
+	gateway.Corrections
 	gateway.Watchdog
 	gateway.Alerts
 	gateway.AlertClock
@@ -60,5 +61,7 @@ type Store interface {
 	gateway.AlertCasts
 	gateway.Pages
 	gateway.Points
+	gateway.Reconfirming
+	gateway.Reaffirming
 	Close() error
 }

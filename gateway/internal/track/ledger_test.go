@@ -10,6 +10,7 @@ import (
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 	"github.com/carillon-gateway/carillon/gateway/internal/track"
 )
@@ -32,7 +33,7 @@ func open(t *testing.T) *town {
 	}}
 	ring, err := seal.NewRing(make([]byte, 32), seal.Key{ID: "k1", Secret: make([]byte, 32)})
 	w.must(err)
-	w.s, err = sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Ring: ring})
+	w.s, err = sqlite.Open(ctx, sqlite.Options{Dir: blank.Folder(t), Ring: ring})
 	w.must(err)
 	t.Cleanup(func() { w.must(w.s.Close()) })
 	w.group, err = w.s.PutGroup(ctx, gateway.Group{Slug: "harbour", Name: "Harbour", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: "reports"}}})

@@ -22,6 +22,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
 	"github.com/carillon-gateway/carillon/gateway/internal/web"
 )
@@ -69,7 +70,7 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := &stage{t: t, dir: t.TempDir(), now: time.Date(2026, 3, 28, 9, 0, 0, 0, time.UTC), takes: func() {}}
+	st := &stage{t: t, dir: blank.Folder(t), now: time.Date(2026, 3, 28, 9, 0, 0, 0, time.UTC), takes: func() {}}
 	st.s, err = sqlite.Open(t.Context(), sqlite.Options{Dir: st.dir, Ring: ring, Now: st.clock})
 	st.ok(err)
 	t.Cleanup(func() { st.ok(st.s.Close()) })

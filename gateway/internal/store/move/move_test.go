@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/servers"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/move"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/postgres"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite"
@@ -95,6 +96,7 @@ func TestEveryStoryMoves(t *testing.T) {
 		return errors.Join(err, to.Close(), p.EmptyDatabase(ctx, name, "revisions", "goose_db_version"))
 	}
 	storetest.Run(t, func(t testing.TB, place string, now func() time.Time) store.Store {
+		blank.Fill(t, place)
 		s, err := sqlite.Open(ctx, sqlite.Options{Dir: place, Ring: ring(t), Now: now, Country: storetest.Country, Moving: true}) // stories open again what they closed
 		if err != nil {
 			t.Fatal(err)
@@ -244,7 +246,7 @@ func (unended) Finish(context.Context) error { return errCut }
 // into the same database, and into no other.
 func TestInterruptedAtItsEnd(t *testing.T) {
 	ctx := t.Context()
-	place := sqlite.Options{Dir: t.TempDir(), Ring: ring(t)}
+	place := sqlite.Options{Dir: blank.Folder(t), Ring: ring(t)}
 	here := func() *sqlite.Store {
 		t.Helper()
 		o := place
@@ -379,7 +381,7 @@ func TestAnOpenImportMoves(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	from, err := sqlite.Open(ctx, sqlite.Options{Dir: t.TempDir(), Ring: ring(t)})
+	from, err := sqlite.Open(ctx, sqlite.Options{Dir: blank.Folder(t), Ring: ring(t)})
 	ok(err)
 	defer from.Close()
 	group, err := from.PutGroup(ctx, gateway.Group{Slug: "harbour", Name: "The harbour", Locale: "en", Zone: "UTC", Region: "DE", Topics: []gateway.Topic{{Name: "reports", Title: "Reports"}}})

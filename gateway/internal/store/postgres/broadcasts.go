@@ -12,13 +12,13 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
-const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, personal, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, local_at, late_for, words_sealed FROM broadcasts`
+const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, personal, author, state, stopped, replaced, policy, created_at, start_at, expires_at, planned, cursor, local_at, late_for, words_sealed FROM broadcasts`
 
 func scanBroadcast(r pgx.Rows) (b gateway.Broadcast, words []byte, err error) {
 	var audience, policy, local string
 	var stopped bool
 	var late int64
-	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Personal, &b.Author, (*string)(&b.State), &stopped, &policy,
+	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Personal, &b.Author, (*string)(&b.State), &stopped, &b.Replaced, &policy,
 		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &local, &late, &words); err != nil {
 		return b, nil, err
 	}
@@ -178,25 +178,25 @@ func (s *Store) listBroadcasts(ctx context.Context, words bool, text string, arg
 }
 
 const stateQuery = `SELECT b.stopped, b.expires_at, b.state = 'planned' AND NOT EXISTS (
-		SELECT 1 FROM tallies t WHERE t.group_id = b.group_id AND t.broadcast_id = b.id AND t.state NOT IN ('delivered', 'ended') GROUP BY t.channel_id, t.state, t.reason HAVING SUM(t.n) > 0)
+		SELECT 1 FROM tallies t WHERE t.group_id = b.group_id AND t.broadcast_id = b.id AND t.state NOT IN ('delivered', 'ended') GROUP BY t.channel_id, t.state, t.reason HAVING SUM(t.n) > 0), b.replaced
 	FROM broadcasts b WHERE b.group_id = $1 AND b.id = $2 FOR UPDATE OF b`
 
 // SetState stops or resumes a broadcast.
 func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool) error {
 	return s.do(ctx, true, func(t *txn) error {
-		var was, over bool
+		var was, over, replaced bool
 		var expires int64
 		found := false
 		if err := t.query(stateQuery, []any{group, id}, func(r pgx.Rows) error {
 			found = true
-			return r.Scan(&was, &expires, &over)
+			return r.Scan(&was, &expires, &over, &replaced)
 		}); err != nil {
 			return err
 		}
 		if !found {
 			return missing("broadcast")
 		}
-		if err := row.Turn(was, over, stopped, expires, t.now); err != nil {
+		if err := row.Turn(was, over, replaced, stopped, expires, t.now); err != nil {
 			return err
 		}
 		_, err := t.exec("UPDATE broadcasts SET stopped = $3 WHERE group_id = $1 AND id = $2", group, id, stopped)

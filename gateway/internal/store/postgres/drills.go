@@ -28,9 +28,9 @@ func (s *Store) PutDrill(ctx context.Context, d gateway.Drill) (gateway.Drill, e
 		var n int
 		var err error
 		if d.Revision == 0 {
-			n, err = t.exec("INSERT INTO drills (group_id, id, revision, due_at, at, body_sealed) VALUES ($1,$2,1,$3,$4,$5) ON CONFLICT DO NOTHING", d.GroupID, d.ID, d.DueAt, d.At, body)
+			n, err = t.exec("INSERT INTO drills (group_id, id, revision, due_at, at, outcome, body_sealed) VALUES ($1,$2,1,$3,$4,$5,$6) ON CONFLICT DO NOTHING", d.GroupID, d.ID, d.DueAt, d.At, d.Outcome(), body)
 		} else {
-			n, err = t.exec("UPDATE drills SET revision = revision + 1, due_at = $1, body_sealed = $2 WHERE group_id = $3 AND id = $4 AND revision = $5", d.DueAt, body, d.GroupID, d.ID, d.Revision)
+			n, err = t.exec("UPDATE drills SET revision = revision + 1, due_at = $1, outcome = $2, body_sealed = $3 WHERE group_id = $4 AND id = $5 AND revision = $6", d.DueAt, d.Outcome(), body, d.GroupID, d.ID, d.Revision)
 		}
 		if err == nil && n == 0 {
 			err = gateway.ErrStale

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
@@ -220,6 +221,7 @@ type offer struct {
 	kind           string
 	state          int // of the contact point; 0: it is not there
 	topics         int64
+	confirmBy      int64
 	address, key   []byte
 	country        string
 	placed, erased bool
@@ -257,7 +259,7 @@ func (t *txn) namesOther(info *frozen, c *gateway.Claim, o *offer) error {
 }
 
 const (
-	offerColumns = "b.stopped, d.point_id, COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.address_sealed, p.country, m.key_sealed, COALESCE(m.neutral, false), COALESCE(m.quiet, ''), COALESCE(m.zone, ''), COALESCE(m.paused_until, 0), CASE WHEN b.personal THEN m.name_sealed END, CASE WHEN b.personal AND m.name_sealed IS NOT NULL THEN " + sharedToo + " ELSE false END, CASE WHEN d.quiet_until > 0 THEN " + quietToo + " END, CASE WHEN d.quiet_until > 0 THEN " + quietEnds + " END"
+	offerColumns = "b.stopped, d.point_id, COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), COALESCE(p.confirm_by, 0), p.address_sealed, p.country, m.key_sealed, COALESCE(m.neutral, false), COALESCE(m.quiet, ''), COALESCE(m.zone, ''), COALESCE(m.paused_until, 0), CASE WHEN b.personal THEN m.name_sealed END, CASE WHEN b.personal AND m.name_sealed IS NOT NULL THEN " + sharedToo + " ELSE false END, CASE WHEN d.quiet_until > 0 THEN " + quietToo + " END, CASE WHEN d.quiet_until > 0 THEN " + quietEnds + " END"
 	offerJoins   = ` JOIN broadcasts b ON b.group_id = d.group_id AND b.id = d.broadcast_id
 	LEFT JOIN contact_points p ON p.group_id = d.group_id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = d.group_id AND m.id = d.member_id`
@@ -267,7 +269,7 @@ const (
 	quietEnds  = "ARRAY(SELECT e.expires_at FROM" + quietRest
 	quietRest  = ` deliveries e JOIN broadcasts eb ON eb.group_id = e.group_id AND eb.id = e.broadcast_id
 	WHERE e.group_id = d.group_id AND e.member_id = d.member_id AND e.quiet_until > 0 AND e.quiet_until = d.quiet_until AND e.id <> d.id AND e.state <> 2 AND NOT eb.stopped ORDER BY e.id)`
-	moveQuery = `SELECT COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.address_sealed, p.country, $4 AND ` + sharedToo + ` FROM contact_points p WHERE p.group_id = $1 AND p.member_id = $2 AND p.id = $3`
+	moveQuery = `SELECT COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.confirm_by, p.address_sealed, p.country, $4 AND ` + sharedToo + ` FROM contact_points p WHERE p.group_id = $1 AND p.member_id = $2 AND p.id = $3`
 )
 
 // takeOffers queues the locking of deliveries that are to be claimed, as far as nobody else has them.
@@ -279,7 +281,7 @@ func (t *txn) takeOffers(batch *pgx.Batch, ids []gateway.ID, offers map[gateway.
 		return each(r, nil, func(r pgx.Rows) error {
 			d, o := &delivery{}, &offer{}
 			var country *string
-			if err := r.Scan(append(deliveryInto(d), &o.stopped, &o.point, &o.kind, &o.state, &o.topics, &o.address, &country, &o.key, &o.neutral, &o.hours, &o.zone, &o.paused, &o.name, &o.shared, &o.newer, &o.ends)...); err != nil {
+			if err := r.Scan(append(deliveryInto(d), &o.stopped, &o.point, &o.kind, &o.state, &o.topics, &o.confirmBy, &o.address, &country, &o.key, &o.neutral, &o.hours, &o.zone, &o.paused, &o.name, &o.shared, &o.newer, &o.ends)...); err != nil {
 				return err
 			}
 			o.erased = o.key == nil
@@ -310,7 +312,8 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 	if err != nil {
 		return err
 	}
-	if o.neutral && !d.Neutral { // she has gone into neutral mode since it was planned
+	state := roll.StateNow(o.state, o.confirmBy, t.now)
+	if !d.Neutral && (o.neutral || state == roll.Stale && info.Withheld()) { // since it was planned she has gone into neutral mode, or it may not be her number any more
 		d.Neutral = true
 		if _, err := t.exec("UPDATE deliveries SET neutral = true WHERE group_id = $1 AND id = $2", d.Group, d.No); err != nil {
 			return err
@@ -335,7 +338,7 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 			return err
 		}
 	}
-	verdict, reason, detail := info.Judge(c, t.now, o.stopped, o.erased, o.state, o.topics, o.paused)
+	verdict, reason, detail := info.Judge(c, t.now, o.stopped, o.erased, state, o.topics, o.paused)
 	c.Verdict = verdict
 	switch {
 	case reason != "":
@@ -409,7 +412,9 @@ func (t *txn) halted(group, broadcast gateway.ID) (stopped bool, err error) {
 func (t *txn) movedOffer(d *delivery, o *offer) error {
 	var country *string
 	o.point, o.kind, o.state, o.topics, o.address, o.placed, o.country = d.Point, "", 0, 0, nil, false, ""
-	err := t.query(moveQuery, []any{d.Group, d.Member, d.Point, o.name != nil}, func(r pgx.Rows) error { return r.Scan(&o.kind, &o.state, &o.topics, &o.address, &country, &o.shared) })
+	err := t.query(moveQuery, []any{d.Group, d.Member, d.Point, o.name != nil}, func(r pgx.Rows) error {
+		return r.Scan(&o.kind, &o.state, &o.topics, &o.confirmBy, &o.address, &country, &o.shared)
+	})
 	if o.placed = country != nil; o.placed {
 		o.country = *country
 	}

@@ -212,6 +212,7 @@ type changedPoint struct {
 	roll.Found
 	position int
 	fresh    *roll.Point // nil: it was there
+	kind     string      // of one that was there
 	listed   bool
 }
 
@@ -264,7 +265,7 @@ func (a *applier) apply() (int, error) {
 			a.write.addPoint(p.Member, p.position, p.fresh, state, p.Topics)
 			continue
 		}
-		batch.Queue("UPDATE contact_points SET position = $1, topics = $2, state = $3 WHERE group_id = $4 AND member_id = $5 AND id = $6", p.position, p.Topics, p.State, group, p.Member, p.ID)
+		batch.Queue("UPDATE contact_points SET position = $1, topics = $2, confirm_by = CASE state WHEN $3 THEN confirm_by ELSE $7 END, state = $3 WHERE group_id = $4 AND member_id = $5 AND id = $6", p.position, p.Topics, p.State, group, p.Member, p.ID, roll.ConfirmBy(a.s.numbered(p.kind), p.State, a.now))
 	}
 	a.write.queue(batch)
 	batch.Queue("DELETE FROM import_changes WHERE group_id = $1 AND import_id = $2 AND member_id > $3 AND member_id <= $4", group, a.imp, a.from, members[len(members)-1])
@@ -294,10 +295,9 @@ func (a *applier) read(members []gateway.ID) error {
 	}
 	return a.query(lockPoints, []any{a.desk.Group, members}, func(r pgx.Rows) error {
 		p := &changedPoint{}
-		var kind string
 		var index []byte
-		err := r.Scan(&p.Member, &p.ID, &kind, &index, &p.State, &p.Topics, &p.Dropped, &p.Position)
-		at := pointKey(p.Member, kind, index)
+		err := r.Scan(&p.Member, &p.ID, &p.kind, &index, &p.State, &p.Topics, &p.Dropped, &p.Position)
+		at := pointKey(p.Member, p.kind, index)
 		a.points[at] = append(a.points[at], p)
 		return err
 	})

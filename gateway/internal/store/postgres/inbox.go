@@ -53,7 +53,10 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (fresh bo
 			}
 		}
 		_, err = t.exec("INSERT INTO inbound_members (group_id, member_id, inbound_id) SELECT DISTINCT $1::uuid, member, $3::uuid FROM unnest($2::uuid[]) member", m.GroupID, append([]gateway.ID{}, m.MemberIDs...), m.ID)
-		return err
+		if err != nil {
+			return err
+		}
+		return t.heardFrom(key, &m)
 	})
 	return fresh && err == nil, err
 }

@@ -35,7 +35,7 @@ func (s *Store) Members(ctx context.Context, group, after gateway.ID, limit int)
 	return s.members(ctx, "SELECT "+memberColumns+" WHERE m.group_id = $1 AND m.id > $2 AND "+visible+" ORDER BY m.id LIMIT $3", group, after, limit)
 }
 
-const memberPointsQuery = `SELECT p.member_id, p.id, p.kind, p.state, p.topics, p.address_sealed, p.note, COALESCE(p.country, ''),
+var memberPointsQuery = `SELECT p.member_id, p.id, p.kind, p.state, p.topics, p.address_sealed, p.note, COALESCE(p.country, ''), p.confirm_by, ` + nowSQL("$3") + `,
 		COALESCE((SELECT true FROM contact_points o WHERE o.group_id = $1 AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id LIMIT 1), false)
 		FROM unnest($2::uuid[]) AS a (id) CROSS JOIN LATERAL (SELECT * FROM contact_points WHERE group_id = $1 AND member_id = a.id ORDER BY position) p ORDER BY p.member_id, p.position`
 
@@ -60,11 +60,13 @@ func (s *Store) members(ctx context.Context, text string, group gateway.ID, args
 		ids[i] = rows[i].Member.ID
 		at[ids[i]] = i
 	}
-	if err := s.query(ctx, memberPointsQuery, []any{group, ids}, func(r pgx.Rows) error {
+	if err := s.query(ctx, memberPointsQuery, []any{group, ids, s.fixed()}, func(r pgx.Rows) error {
 		var member gateway.ID
 		var row roll.StoredPoint
+		var confirmBy, now int64
 		p := &row.Point
-		err := r.Scan(&member, &p.ID, &p.Kind, &row.State, &row.Topics, &row.Address, &p.Note, &p.Country, &p.Shared)
+		err := r.Scan(&member, &p.ID, &p.Kind, &row.State, &row.Topics, &row.Address, &p.Note, &p.Country, &confirmBy, &now, &p.Shared)
+		row.State = roll.StateNow(row.State, confirmBy, now)
 		i := at[member]
 		rows[i].Points = append(rows[i].Points, row)
 		return err

@@ -204,7 +204,7 @@ func (s *Store) TakePoint(ctx context.Context, group, member, point gateway.ID, 
 			return err
 		}
 		batch := &pgx.Batch{}
-		batch.Queue("UPDATE contact_points SET state = $1, topics = $2, address_index = $3 WHERE group_id = $4 AND member_id = $5 AND id = $6", roll.Active, roll.Bits(known, topics), index, group, member, point)
+		batch.Queue("UPDATE contact_points SET state = $1, topics = $2, address_index = $3, confirm_by = $7 WHERE group_id = $4 AND member_id = $5 AND id = $6", roll.Active, roll.Bits(known, topics), index, group, member, point, t.confirmBy(kind, roll.Active))
 		for _, topic := range topics {
 			proof.ID, proof.PointID, proof.Topic, proof.Granted = gateway.NewID(), point, topic, true
 			t.queueConsent(batch, box, group, member, proof)

@@ -35,7 +35,7 @@ func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, 
 		if err := t.stopProving(key, group, kind, address); err != nil {
 			return nil, err
 		}
-		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStop)
+		return t.turn(key, group, kind, points, []gateway.Consent{proof}, roll.ToStop)
 	})
 }
 
@@ -64,7 +64,7 @@ func (s *Store) StartAddress(ctx context.Context, group gateway.ID, kind string,
 		if _, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) SELECT $1::uuid, kind, $3::bytea, 0, '"+roll.Lifted+"' FROM suppressions_everywhere WHERE kind = $2 AND address_index = $4", group, kind, at.Group, at.Everywhere); err != nil {
 			return nil, err
 		}
-		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStart)
+		return t.turn(key, group, kind, points, []gateway.Consent{proof}, roll.ToStart)
 	})
 }
 
@@ -81,7 +81,7 @@ func (s *Store) ConfirmAddress(ctx context.Context, group gateway.ID, kind strin
 		proofs[i].Topic = topic
 	}
 	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
-		members, err := t.turn(key, group, points, proofs, roll.ToConfirm(mask))
+		members, err := t.turn(key, group, kind, points, proofs, roll.ToConfirm(mask))
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +112,7 @@ func (s *Store) withAddress(ctx context.Context, group gateway.ID, kind string, 
 }
 
 // turn gives contact points a new state and writes the evidence for each.
-func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proofs []gateway.Consent, next roll.Turn) ([]gateway.ID, error) {
+func (t *txn) turn(key *seal.Group, group gateway.ID, kind string, points []roll.Found, proofs []gateway.Consent, next roll.Turn) ([]gateway.ID, error) {
 	var members []gateway.ID
 	batch := &pgx.Batch{}
 	for _, p := range points {
@@ -123,7 +123,7 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proof
 		if !change {
 			continue
 		}
-		batch.Queue("UPDATE contact_points SET state = $1, topics = $2, dropped = dropped & ~$2::bigint, note = '' WHERE group_id = $3 AND member_id = $4 AND id = $5", state, topics, group, p.Member, p.ID)
+		batch.Queue("UPDATE contact_points SET state = $1, topics = $2, dropped = dropped & ~$2::bigint, note = '', confirm_by = $6 WHERE group_id = $3 AND member_id = $4 AND id = $5", state, topics, group, p.Member, p.ID, t.confirmBy(kind, state))
 		if state == roll.Stopped {
 			batch.Queue(endPageLinks, group, p.Member, p.ID)
 		}
@@ -199,7 +199,7 @@ func (t *txn) changePoint(group, member, point gateway.ID, change gateway.PointC
 	if err != nil {
 		return err
 	}
-	_, err = t.turn(key, group, points, []gateway.Consent{roll.Reported(change)}, roll.ToStop)
+	_, err = t.turn(key, group, kind, points, []gateway.Consent{roll.Reported(change)}, roll.ToStop)
 	return err
 }
 
@@ -222,8 +222,8 @@ func (t *txn) mark(key *seal.Group, group gateway.ID, kind string, index []byte,
 	for _, p := range points {
 		if change.Moved != "" {
 			err = t.move(key, group, kind, p, change, stopped)
-		} else if state, turned := roll.Marked(p, change.State); turned {
-			_, err = t.exec("UPDATE contact_points SET state = $1, note = $2 WHERE group_id = $3 AND member_id = $4 AND id = $5", state, change.Note, group, p.Member, p.ID)
+		} else if state, turned := roll.Marked(p, change.State, t.s.numbered(kind)); turned {
+			_, err = t.exec("UPDATE contact_points SET state = $1::smallint, note = $2, confirm_by = CASE $1::smallint WHEN 5 THEN 0 ELSE confirm_by END WHERE group_id = $3 AND member_id = $4 AND id = $5", state, change.Note, group, p.Member, p.ID)
 		}
 		if err != nil {
 			return err

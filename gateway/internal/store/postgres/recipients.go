@@ -24,8 +24,10 @@ const (
 	// meantTold: with a delivery of a reminder of an event that arrived, or may have.
 	meantTold = ` AND EXISTS (SELECT 1 FROM reminders r JOIN deliveries d ON d.group_id = r.group_id AND d.broadcast_id = r.broadcast_id AND d.member_id = m.id LEFT JOIN attempts a ON a.group_id = d.group_id AND a.id = d.attempt_id
 		WHERE r.group_id = $1 AND r.event_id = %s AND r.lead <> '' AND (d.state = 3 OR a.state IN (1, 2, 3, 5)))`
-	// meantHad: a broadcast has left, or may have, for her.
-	meantHad = " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.group_id = $1 AND d.broadcast_id = %s AND d.member_id = m.id AND d.state IN (1, 3))" // row.Follows, row.Arrived
+	// meantHad: one of some broadcasts has left, or may have, for her.
+	meantHad = " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.group_id = $1 AND d.broadcast_id = ANY(%s) AND d.member_id = m.id AND d.state IN (1, 3))" // row.Follows, row.Arrived
+	// meantNot: a broadcast was not planned for her.
+	meantNot = " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.group_id = $1 AND d.broadcast_id = %s AND d.member_id = m.id)"
 	// meantAlert: the text of an alert has left, or may have, for her.
 	meantAlert = ` AND EXISTS (SELECT 1 FROM alert_broadcasts ab JOIN deliveries d ON d.group_id = ab.group_id AND d.broadcast_id = ab.broadcast_id AND d.member_id = m.id LEFT JOIN attempts a ON a.group_id = d.group_id AND a.id = d.attempt_id
 		WHERE ab.group_id = $1 AND ab.alert_id = %s AND ab.says AND (d.state IN (1, 3) OR a.state IN (1, 2, 3, 5) OR d.attempts > 1)%s)`
@@ -34,7 +36,7 @@ const (
 	meantUnless = ` AND NOT EXISTS (SELECT 1 FROM reminders r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id JOIN deliveries d ON d.group_id = r.group_id AND d.broadcast_id = r.broadcast_id AND d.member_id = m.id
 		LEFT JOIN attempts a ON a.group_id = d.group_id AND a.id = d.attempt_id WHERE r.group_id = $1 AND r.event_id = $%d AND r.lead = $%d AND r.start = $%d AND (d.state = 3 OR a.state IN (1, 2, 3, 5) OR d.state <> 2 AND NOT b.stopped))`
 	meantPoints = `WITH m AS MATERIALIZED (%s ORDER BY m.id LIMIT $3)
-		SELECT m.id, m.locale, m.fallback, m.zone, m.neutral, m.quiet, m.leads, m.paused_until, m.named, COALESCE(p.id, '00000000-0000-0000-0000-000000000000'), COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.country
+		SELECT m.id, m.locale, m.fallback, m.zone, m.neutral, m.quiet, m.leads, m.paused_until, m.named, COALESCE(p.id, '00000000-0000-0000-0000-000000000000'), COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.country, COALESCE(p.confirm_by, 0), %s
 		FROM m LEFT JOIN contact_points p ON p.group_id = $1 AND p.member_id = m.id ORDER BY m.id, p.position`
 )
 
@@ -60,8 +62,11 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		}
 		only(meantTags, tags)
 	}
-	if !a.Had.IsZero() {
+	if len(a.Had) > 0 {
 		only(meantHad, a.Had)
+	}
+	if !a.Not.IsZero() {
+		only(meantNot, a.Not)
 	}
 	ask := s.queryPage
 	if told := a.Alert; told != nil {
@@ -88,7 +93,8 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		only(meantTold, a.Told)
 		ask = s.query // a few of many
 	}
-	text = fmt.Sprintf(meantPoints, text)
+	args = append(args, s.fixed())
+	text = fmt.Sprintf(meantPoints, text, nowSQL("$"+strconv.Itoa(len(args))))
 	page := make([]gateway.Recipient, 0, limit)
 	room := make([]gateway.PointRef, 0, limit+limit/2) // one piece of memory for most of the page
 	from := 0
@@ -98,9 +104,9 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		var p gateway.PointRef
 		var fallback string
 		var state int
-		var bits int64
+		var bits, confirmBy, now int64
 		var country *string
-		if err := r.Scan(&m.Member, &m.Locale, &fallback, &m.Zone, &m.Neutral, &m.Quiet, &m.Leads, &m.PausedUntil, &m.Named, &p.ID, &p.Kind, &state, &bits, &country); err != nil {
+		if err := r.Scan(&m.Member, &m.Locale, &fallback, &m.Zone, &m.Neutral, &m.Quiet, &m.Leads, &m.PausedUntil, &m.Named, &p.ID, &p.Kind, &state, &bits, &country, &confirmBy, &now); err != nil {
 			return err
 		}
 		if n := len(page); n == 0 || page[n-1].Member != m.Member {
@@ -110,7 +116,7 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		if p.ID.IsZero() { // she has none
 			return nil
 		}
-		p.State = roll.State(state)
+		p.State = roll.State(roll.StateNow(state, confirmBy, now))
 		if country != nil {
 			p.Country = *country
 		} else { // not derived yet

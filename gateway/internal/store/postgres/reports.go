@@ -109,6 +109,9 @@ func (s *Store) PutEdition(ctx context.Context, e gateway.Edition, send *gateway
 			if e.BroadcastID, err = t.submit(&send.Broadcast, words, send.Fingerprint); err != nil {
 				return err
 			}
+			if err := t.replace(e.GroupID, send.Broadcast.Audience.Had); err != nil {
+				return err
+			}
 		}
 		return t.putEdition(&e, body)
 	})

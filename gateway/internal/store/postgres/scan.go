@@ -36,7 +36,7 @@ func (s *scans) set(broadcast, after gateway.ID, more bool) {
 	}
 }
 
-var lapseQuery = `SELECT b.group_id, b.id, COALESCE((SELECT SUM(n) FROM tallies t WHERE t.group_id = b.group_id AND t.broadcast_id = b.id AND t.state = 'waiting'), 0)::bigint
+var lapseQuery = `SELECT b.group_id, b.id, COALESCE((SELECT SUM(n) FROM tallies t WHERE t.group_id = b.group_id AND t.broadcast_id = b.id AND t.state = 'waiting'), 0)::bigint, b.replaced
 	FROM broadcasts b WHERE NOT b.lapsed AND b.expires_at <= ` + nowSQL("$1") + ` AND b.state = 'planned' ORDER BY b.expires_at LIMIT 8`
 
 const lookQuery = "SELECT id, member_id, state IN (0, 4, 5) FROM deliveries WHERE group_id = $1 AND broadcast_id = $2 AND member_id > $3 ORDER BY member_id LIMIT $4"
@@ -46,8 +46,9 @@ func (s *Store) Lapse(ctx context.Context, limit int) (int, error) {
 	type over struct {
 		group, id gateway.ID
 		waiting   int64
+		replaced  bool
 	}
-	expired, err := list(ctx, s, lapseQuery, []any{s.fixed()}, func(o *over) []any { return []any{&o.group, &o.id, &o.waiting} })
+	expired, err := list(ctx, s, lapseQuery, []any{s.fixed()}, func(o *over) []any { return []any{&o.group, &o.id, &o.waiting, &o.replaced} })
 	if err != nil {
 		return 0, err
 	}
@@ -63,7 +64,7 @@ func (s *Store) Lapse(ctx context.Context, limit int) (int, error) {
 			continue
 		}
 		for more := true; more && n < limit; {
-			ended, goesOn, err := s.lapse(ctx, b.group, b.id, limit-n)
+			ended, goesOn, err := s.lapse(ctx, b.group, b.id, b.replaced, limit-n)
 			if n += ended; err != nil {
 				return n, fmt.Errorf("ending what has expired: %w", err)
 			}
@@ -75,7 +76,7 @@ func (s *Store) Lapse(ctx context.Context, limit int) (int, error) {
 
 // lapse looks at the next scanRows deliveries of a broadcast, behind where the last look ended, and ends those that
 // wait. More is false at the end, and the next look begins anew.
-func (s *Store) lapse(ctx context.Context, group, broadcast gateway.ID, limit int) (n int, more bool, err error) {
+func (s *Store) lapse(ctx context.Context, group, broadcast gateway.ID, replaced bool, limit int) (n int, more bool, err error) {
 	after := s.scans.get(broadcast)
 	var hits []gateway.ID
 	looked := 0
@@ -97,7 +98,7 @@ func (s *Store) lapse(ctx context.Context, group, broadcast gateway.ID, limit in
 	}); err != nil {
 		return 0, false, err
 	}
-	n, err = s.changeAll(ctx, hits, func(t *txn, d *delivery) error { return row.Lapse(t, d) })
+	n, err = s.changeAll(ctx, hits, func(t *txn, d *delivery) error { return row.Lapse(t, d, replaced) })
 	more = len(hits) == limit || looked == scanRows
 	s.scans.set(broadcast, after, more)
 	return n, more, err
@@ -159,7 +160,11 @@ func (s *Store) Resend(ctx context.Context, group, id gateway.ID) error {
 		if err != nil {
 			return err
 		}
-		if err := row.Resend(t, d, a, info.Policy, row.Expiry(d.Expires, info.Expires)); err != nil {
+		var replaced bool
+		if err := t.query("SELECT replaced FROM broadcasts WHERE group_id = $1 AND id = $2 FOR SHARE", []any{d.Group, d.Broadcast}, func(r pgx.Rows) error { return r.Scan(&replaced) }); err != nil {
+			return err
+		}
+		if err := row.Resend(t, d, a, replaced, info.Policy, row.Expiry(d.Expires, info.Expires)); err != nil {
 			return err
 		}
 		t.store(a, d)

@@ -281,7 +281,7 @@ type memberWriter struct {
 	positions              []int32
 	kinds, notes, country  []string
 	states                 []int16
-	topics                 []int64
+	topics, confirmBy      []int64
 	addresses, addressKeys [][]byte
 
 	consents consentRows
@@ -302,7 +302,7 @@ func (w *memberWriter) add(r *roll.Row) {
 func (w *memberWriter) addPoint(member gateway.ID, position int, p *roll.Point, state int, topics int64) {
 	w.owners, w.points, w.positions = append(w.owners, member), append(w.points, p.ID), append(w.positions, int32(position))
 	w.kinds, w.notes, w.country = append(w.kinds, p.Kind), append(w.notes, p.Note), append(w.country, p.Country)
-	w.states, w.topics = append(w.states, int16(state)), append(w.topics, topics)
+	w.states, w.topics, w.confirmBy = append(w.states, int16(state)), append(w.topics, topics), append(w.confirmBy, roll.ConfirmBy(p.Country != "", state, w.now))
 	w.addresses, w.addressKeys = append(w.addresses, p.Address), append(w.addressKeys, p.Index)
 	for i, c := range p.Consents {
 		w.consents.add(c, p.Proofs[i])
@@ -316,9 +316,9 @@ func (w *memberWriter) queue(batch *pgx.Batch) {
 			w.group, w.imp, w.now, w.ids, w.lines, w.locales, w.fallbacks, w.zones, w.neutral, w.tags, w.wrapped, w.names, w.refs, w.refIndexes, w.quiet, w.leads)
 	}
 	if len(w.points) > 0 {
-		batch.Queue(`INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note, country)
-			SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::smallint[], $7::bigint[], $8::bytea[], $9::bytea[], $10::text[], $11::text[])`,
-			w.group, w.owners, w.points, w.positions, w.kinds, w.states, w.topics, w.addresses, w.addressKeys, w.notes, w.country)
+		batch.Queue(`INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note, country, confirm_by)
+			SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::smallint[], $7::bigint[], $8::bytea[], $9::bytea[], $10::text[], $11::text[], $12::bigint[])`,
+			w.group, w.owners, w.points, w.positions, w.kinds, w.states, w.topics, w.addresses, w.addressKeys, w.notes, w.country, w.confirmBy)
 	}
 	w.consents.queue(batch, w.group)
 }

@@ -31,6 +31,7 @@ var watchQueries = [...]struct {
 	{gateway.RoleAlone, row.RoleAloneQuery("$1::bigint", nobody)},
 	{gateway.AlertsLate, "SELECT " + nobody + ", " + nobody + ", '', '', due_at, id::text || revision FROM alerts WHERE due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT 1"},
 	{gateway.AlertUnheard, "SELECT group_id, id, '', reference, $1::bigint, '' FROM alerts WHERE state = 'nobody acknowledged' LIMIT 100"},
+	{gateway.DrillWanting, row.WantingQuery("$1::bigint")},
 	{gateway.NotHeard, row.GapQuery("$1")},
 }
 

@@ -15,11 +15,12 @@ const (
 	Gone        = 4
 	Invalid     = 5
 	Proving     = 6
+	Stale       = 7 // never stored: see StateNow
 )
 
 // states holds the words for them.
 var states = [...]gateway.PointState{Active: gateway.PointActive, Unconfirmed: gateway.PointUnconfirmed, Stopped: gateway.PointStopped,
-	Gone: gateway.PointGone, Invalid: gateway.PointInvalid, Proving: gateway.PointProving}
+	Gone: gateway.PointGone, Invalid: gateway.PointInvalid, Proving: gateway.PointProving, Stale: gateway.PointStale}
 
 // State gives the word for a value of contact_points.state.
 func State(n int) gateway.PointState { return states[n] }
@@ -43,6 +44,9 @@ type Turn func(Found) (state int, topics int64, change bool)
 // ToStop is STOP.
 func ToStop(p Found) (int, int64, bool) { return Stopped, p.Topics, p.State != Stopped }
 
+// ToDisown is a STOP of somebody whose address it is now: the one before has agreed to nothing there any more.
+func ToDisown(p Found) (int, int64, bool) { return Stopped, 0, p.State != Stopped || p.Topics != 0 }
+
 // ToStart undoes a STOP; without any consent the address is to be confirmed anew.
 func ToStart(p Found) (int, int64, bool) {
 	if p.Topics == 0 {
@@ -56,10 +60,13 @@ func ToConfirm(mask int64) Turn {
 	return func(p Found) (int, int64, bool) { return Active, p.Topics | mask, p.State == Unconfirmed }
 }
 
+// ToReaffirm takes the person's word that an address is still hers.
+func ToReaffirm(p Found) (int, int64, bool) { return p.State, p.Topics, p.State == Active }
+
 // Marked is the state of a contact point after a provider's word; false: it stays. STOP outranks whatever a provider
-// says, and nobody's yes comes from one.
-func Marked(p Found, state gateway.PointState) (int, bool) {
-	if p.State == Stopped || p.State == Proving || p.State == Unconfirmed && state == gateway.PointActive {
+// says, and nobody's yes comes from one; nor does it say whose a telephone number is that was dead and lives again.
+func Marked(p Found, state gateway.PointState, numbered bool) (int, bool) {
+	if p.State == Stopped || p.State == Proving || state == gateway.PointActive && (p.State == Unconfirmed || numbered && p.State == Invalid) {
 		return p.State, false
 	}
 	return Number(state), true

@@ -23,7 +23,7 @@ type Stored struct {
 // StoredPoint is a contact point as it is stored.
 type StoredPoint struct {
 	Point   gateway.ContactPoint
-	State   int
+	State   int // as of StateNow
 	Topics  int64
 	Address []byte
 }

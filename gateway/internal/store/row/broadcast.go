@@ -52,8 +52,11 @@ func KeyReused(key string) error {
 }
 
 // Turn says why a broadcast cannot be stopped, or resumed; nil: it can. over: every delivery of it has arrived or ended.
-func Turn(was, over, stop bool, expires, now int64) error {
+// replaced: what it says was corrected.
+func Turn(was, over, replaced, stop bool, expires, now int64) error {
 	switch {
+	case replaced && !stop:
+		return errReplaced()
 	case was && stop:
 		return gateway.Faultf(gateway.CodeConflict, "this broadcast is stopped already")
 	case over && !was:
@@ -62,6 +65,32 @@ func Turn(was, over, stop bool, expires, now int64) error {
 		return gateway.Faultf(gateway.CodeConflict, "this broadcast is not stopped")
 	case expires <= now:
 		return gateway.Faultf(gateway.CodeConflict, "this broadcast has expired; nothing of it can leave any more")
+	}
+	return nil
+}
+
+func errReplaced() error {
+	return gateway.Faultf(gateway.CodeConflict, "this broadcast does not go on: %w", gateway.ErrReplaced)
+}
+
+// Replace says why a broadcast cannot give way to a correction of what it says; nil: it can. going: some of it is planned still
+// or waits; leaving: some is being sent, and may come behind the correction.
+func Replace(found, stopped, going, leaving bool) error {
+	if !found || leaving || going && !stopped {
+		return gateway.ErrStale
+	}
+	return nil
+}
+
+// Succeed says why an edition cannot go on after a correction of it; nil: it can.
+func Succeed(found, planned, stopped, replaced bool) error {
+	switch {
+	case !found:
+		return gateway.ErrNotFound
+	case replaced:
+		return errReplaced()
+	case stopped || !planned:
+		return gateway.Faultf(gateway.CodeConflict, "its correction is not planned yet, or stopped; whom that is for must be known first. Resume the correction, or try again in a minute")
 	}
 	return nil
 }

@@ -101,6 +101,10 @@ func MoveAt(c *gateway.Chunk, d *gateway.NewDelivery, now int64) int64 {
 	return max(now, ToMicros(d.Due)) + c.MoveAfter.Microseconds()
 }
 
+// Withheld says whether only the pointer may leave over a contact point that is stale: what belongs to an account was planned in
+// its neutral form, and a warning of danger to life is worth more than its text gives away.
+func (f *Frozen) Withheld() bool { return f.Class == gateway.Alert }
+
 // Judge says whether a waiting delivery whose time has come may be sent, but for its group's cap; if it ends instead, for
 // which reason and in which words. point is the state of its contact point (0: it is not there) and topics what that takes;
 // paused is until when its member paused.
@@ -116,7 +120,9 @@ func (f *Frozen) Judge(c *gateway.Claim, now int64, stopped, erased bool, point 
 		return gateway.Silenced, gateway.ReasonSuppressed, "the person said STOP"
 	case gateway.Paused(f.Class, time.UnixMicro(paused), time.UnixMicro(now)):
 		return gateway.Silenced, gateway.ReasonSuppressed, gateway.PausedDetail
-	case point != roll.Active && point != roll.Stopped && !((point == roll.Unconfirmed || point == roll.Proving) && f.Class == gateway.Account):
+	case point == roll.Stale && f.Policy.Lane != gateway.Urgent:
+		return gateway.Unusable, "", ""
+	case point != roll.Active && point != roll.Stale && point != roll.Stopped && !((point == roll.Unconfirmed || point == roll.Proving) && f.Class == gateway.Account):
 		return gateway.Unusable, "", ""
 	case topics&f.Mask != f.Mask: // she may have kept it elsewhere
 		c.Dropped = true

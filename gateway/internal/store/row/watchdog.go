@@ -45,6 +45,8 @@ func Signs(code gateway.FindingCode, now time.Time, found []Overdue) ([]gateway.
 			o.At, o.Part = fresh.Since, ""
 		case gateway.RoleEnds:
 			o.Part, o.At = o.At.UTC().Format(time.DateOnly), o.At.Add(-gateway.RoleNotice)
+		case gateway.DrillWanting:
+			o.Name = o.At.UTC().Format(time.DateOnly)
 		}
 		if !o.At.After(latest) {
 			signs = append(signs, gateway.Sign{Finding: gateway.Finding{Code: code, GroupID: o.Group, About: o.About, Name: o.Name, Part: o.Part, Since: o.At}, Mark: o.Mark})
@@ -65,6 +67,13 @@ func RoleEndsQuery(until string) string {
 func RoleAloneQuery(until, none string) string {
 	return fmt.Sprintf("SELECT group_id, group_id, 'administrator', '', max(created_at), '' FROM tokens WHERE role = 'administrator' AND group_id <> %s AND (expires_at = 0 OR expires_at > %s + %d) GROUP BY group_id HAVING count(*) = 1 LIMIT 100",
 		none, until, gateway.WatchFor(gateway.RoleAlone).Patience.Microseconds())
+}
+
+// WantingQuery finds the drills that were not as they should be, for gateway.DrillNotice, unless a later one of the group was; until
+// is the place of the time among the arguments.
+func WantingQuery(until string) string {
+	return fmt.Sprintf(`SELECT d.group_id, d.id, '', d.outcome, d.at, '' FROM drills d WHERE d.outcome NOT IN ('', 'well') AND d.at > %[1]s - %[2]d AND d.at <= %[1]s
+		AND NOT EXISTS (SELECT 1 FROM drills n WHERE n.group_id = d.group_id AND n.at > d.at AND n.outcome = 'well') ORDER BY d.at LIMIT 100`, until, gateway.DrillNotice.Microseconds())
 }
 
 // FindingColumns are the columns of a finding; FindingInto names where they go.

@@ -128,9 +128,13 @@ func Again[K comparable](w World[K], d *Delivery[K], tries int) {
 }
 
 // Lapse ends a waiting delivery whose time is over.
-func Lapse[K comparable](w World[K], d *Delivery[K]) error {
+func Lapse[K comparable](w World[K], d *Delivery[K], replaced bool) error {
 	if !d.Waits() {
 		return nil // it went on in between
+	}
+	if replaced {
+		d.Detail = "what it said was corrected before it could be sent"
+		return Step(w, d, nil, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonReplaced})
 	}
 	d.Detail = "its time was over before it could be sent"
 	return Step(w, d, nil, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonExpired})
@@ -185,10 +189,13 @@ func Advance[K comparable](w World[K], d *Delivery[K], newest *Attempt[K], id ga
 }
 
 // Resend gives a delivery that is in doubt or has failed another try, as a person asks; newest is its newest attempt, if any.
-func Resend[K comparable](w World[K], d *Delivery[K], newest *Attempt[K], policy gateway.Policy, expires int64) error {
+func Resend[K comparable](w World[K], d *Delivery[K], newest *Attempt[K], replaced bool, policy gateway.Policy, expires int64) error {
 	doubt := d.State == Follows && newest.State == gateway.InDoubt
 	if !doubt && !(d.State == Ended && d.Reason == gateway.ReasonFailed) {
 		return gateway.Faultf(gateway.CodeConflict, "this delivery is %s; only one that is in doubt or has failed can be sent again", d.StateWith(newest).State)
+	}
+	if replaced {
+		return errReplaced()
 	}
 	if expires <= w.Micros() {
 		return gateway.Faultf(gateway.CodeConflict, "the broadcast expired at %s; write a new one", time.UnixMicro(expires).UTC().Format(time.RFC3339))

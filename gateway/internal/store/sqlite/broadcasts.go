@@ -10,13 +10,13 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
-const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, personal, author, state, stopped, policy, created_at, start_at, expires_at, planned, cursor, local_at, late_for, words_sealed FROM broadcasts`
+const broadcastColumns = `group_id, id, key, kind, class, audience, sensitive, personal, author, state, stopped, replaced, policy, created_at, start_at, expires_at, planned, cursor, local_at, late_for, words_sealed FROM broadcasts`
 
 func scanBroadcast(r *lite.Stmt) (b gateway.Broadcast, sealed []byte, err error) {
 	var audience, policy, local string
 	var stopped bool
 	var late int64
-	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Personal, &b.Author, (*string)(&b.State), &stopped, &policy,
+	if err = r.Scan(&b.GroupID, &b.ID, &b.Key, (*string)(&b.Kind), (*string)(&b.Class), &audience, &b.Sensitive, &b.Personal, &b.Author, (*string)(&b.State), &stopped, &b.Replaced, &policy,
 		&b.CreatedAt, &b.StartAt, &b.ExpiresAt, &b.Planned, &b.Cursor, &local, &late, &sealed); err != nil {
 		return b, nil, err
 	}
@@ -135,19 +135,19 @@ func (s *Store) listBroadcasts(ctx context.Context, words bool, text string, arg
 // SetState stops or resumes a broadcast.
 func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool) error {
 	return s.write.do(ctx, true, func(t *txn) error {
-		var was, over bool
+		var was, over, replaced bool
 		var expires int64
 		found := false
 		if err := t.query(stateQuery, []any{group[:], id[:]}, func(r *lite.Stmt) error {
 			found = true
-			return r.Scan(&was, &expires, &over)
+			return r.Scan(&was, &expires, &over, &replaced)
 		}); err != nil {
 			return err
 		}
 		if !found {
 			return missing("broadcast")
 		}
-		if err := row.Turn(was, over, stopped, expires, t.now); err != nil {
+		if err := row.Turn(was, over, replaced, stopped, expires, t.now); err != nil {
 			return err
 		}
 		clear(t.stopped)
@@ -157,5 +157,5 @@ func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool
 }
 
 const stateQuery = `SELECT b.stopped, b.expires_at, b.state = 'planned' AND NOT EXISTS (
-		SELECT 1 FROM tallies t WHERE t.group_no = g.no AND t.broadcast_no = b.no AND t.n > 0 AND t.state NOT IN ('delivered', 'ended'))
+		SELECT 1 FROM tallies t WHERE t.group_no = g.no AND t.broadcast_no = b.no AND t.n > 0 AND t.state NOT IN ('delivered', 'ended')), b.replaced
 	FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.group_id = ? AND b.id = ?`

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
@@ -156,7 +157,7 @@ func (s *Store) openAddress(ctx context.Context, c *gateway.Claim, a *sealedAddr
 }
 
 const claimQuery = `SELECT d.tail, d.broadcast_no, d.member_id, d.point_id, d.channel_no, d.locale, d.neutral, d.state, d.due_at, d.attempt_no, d.attempts, d.tries, d.resends, d.first_part,
-	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, d.expires_at, m.neutral, d.quiet_until, d.move_at, m.quiet, m.zone, m.paused_until, p.topics
+	p.kind, p.state, p.address_sealed, m.key_sealed, p.country, d.expires_at, m.neutral, d.quiet_until, d.move_at, m.quiet, m.zone, m.paused_until, p.topics, p.confirm_by
 	FROM deliveries d JOIN groups g ON g.no = d.group_no
 	LEFT JOIN contact_points p ON p.group_id = g.id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = g.id AND m.id = d.member_id
@@ -179,27 +180,27 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 	if !r.Step() || r.ColInt(0) != tail || r.ColInt(7) != row.Waiting || r.ColInt(8) > t.now {
 		return r.Reset() // not due
 	}
-	at := claimed{no: no, broadcast: r.ColInt(1), channel: r.ColInt(4), attempt: r.ColInt(9), point: int(r.ColInt(15)), erased: r.ColNull(17)}
+	at := claimed{no: no, broadcast: r.ColInt(1), channel: r.ColInt(4), attempt: r.ColInt(9), point: roll.StateNow(int(r.ColInt(15)), r.ColInt(27), t.now), erased: r.ColNull(17)}
 	c.Member, c.Point, c.Locale, c.Neutral, c.No = r.ColID(2), r.ColID(3), r.ColWord(5), r.ColInt(6) != 0, int(r.ColInt(10))+1
 	c.Tries, c.Resends, c.FirstPart, c.Kind = int(r.ColInt(11)), int(r.ColInt(12)), int(r.ColInt(13)), r.ColWord(14)
 	sealed.address, sealed.key = bytes.Clone(r.ColBlob(16)), bytes.Clone(r.ColBlob(17))
 	country, placed, expires := r.ColWord(18), !r.ColNull(18), r.ColInt(19)
-	hidden := !c.Neutral && r.ColInt(20) != 0
+	hidden, unsure := !c.Neutral && r.ColInt(20) != 0, !c.Neutral && at.point == roll.Stale
 	at.quiet, at.move = r.ColInt(21), r.ColInt(22)
 	hours, zone, paused := r.ColWord(23), r.ColWord(24), r.ColInt(25)
 	topics := r.ColInt(26)
 	if err := r.Reset(); err != nil {
 		return err
 	}
-	if hidden { // she has gone into neutral mode since it was planned
+	info, err := t.frozenOf(at.broadcast)
+	if err != nil {
+		return err
+	}
+	if hidden || unsure && info.Withheld() { // since it was planned she has gone into neutral mode, or it may not be her number any more
 		c.Neutral = true
 		if err := t.Prepare("UPDATE deliveries SET neutral = 1 WHERE no = ?").Int(1, no).Run(); err != nil {
 			return fmt.Errorf("writing a delivery: %w", err)
 		}
-	}
-	info, err := t.frozenOf(at.broadcast)
-	if err != nil {
-		return err
 	}
 	info.Fill(c, c.Point, expires)
 	if c.Pointer, err = pointer(t.Conn, info, c.Neutral, at.channel); err != nil {

@@ -30,9 +30,9 @@ func (s *Store) PutDrill(ctx context.Context, d gateway.Drill) (gateway.Drill, e
 		var n int
 		var err error
 		if d.Revision == 0 {
-			n, err = t.exec("INSERT INTO drills (group_id, id, revision, due_at, at, body_sealed) VALUES (?,?,1,?,?,?) ON CONFLICT DO NOTHING", d.GroupID[:], d.ID[:], row.ToMicros(d.DueAt), row.ToMicros(d.At), body)
+			n, err = t.exec("INSERT INTO drills (group_id, id, revision, due_at, at, outcome, body_sealed) VALUES (?,?,1,?,?,?,?) ON CONFLICT DO NOTHING", d.GroupID[:], d.ID[:], row.ToMicros(d.DueAt), row.ToMicros(d.At), d.Outcome(), body)
 		} else {
-			n, err = t.exec("UPDATE drills SET revision = revision + 1, due_at = ?, body_sealed = ? WHERE group_id = ? AND id = ? AND revision = ?", row.ToMicros(d.DueAt), body, d.GroupID[:], d.ID[:], d.Revision)
+			n, err = t.exec("UPDATE drills SET revision = revision + 1, due_at = ?, outcome = ?, body_sealed = ? WHERE group_id = ? AND id = ? AND revision = ?", row.ToMicros(d.DueAt), d.Outcome(), body, d.GroupID[:], d.ID[:], d.Revision)
 		}
 		if err == nil && n == 0 {
 			err = gateway.ErrStale

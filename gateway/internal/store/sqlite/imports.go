@@ -186,7 +186,7 @@ func (st *stager) addConsent(box seal.Box, at roll.Found, position int, p gatewa
 			return err
 		}
 	}
-	_, err := st.exec("UPDATE contact_points SET position = ?, topics = ?, state = ? WHERE group_id = ? AND member_id = ? AND id = ?", position, mask, state, st.group[:], at.Member[:], at.ID[:])
+	_, err := st.exec("UPDATE contact_points SET position = ?, topics = ?, confirm_by = CASE state WHEN ?3 THEN confirm_by ELSE ? END, state = ?3 WHERE group_id = ? AND member_id = ? AND id = ?", position, mask, state, st.confirmBy(p.Kind, state), st.group[:], at.Member[:], at.ID[:])
 	return err
 }
 

@@ -53,7 +53,7 @@ func (s *Store) Receive(ctx context.Context, m gateway.InboundMessage) (bool, er
 			}
 		}
 		fresh = true
-		return nil
+		return t.heardFrom(key, &m)
 	})
 	return fresh, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -31,7 +32,7 @@ type hall struct {
 }
 
 func newHall(t testing.TB) *hall {
-	h := &hall{t: t, ctx: context.Background(), dir: t.TempDir()}
+	h := &hall{t: t, ctx: context.Background(), dir: blank.Folder(t)}
 	ring, err := seal.NewRing(seal.NewSecret(), seal.Key{ID: "k1", Secret: seal.NewSecret()})
 	h.ok(err)
 	h.s, err = Open(h.ctx, Options{Dir: h.dir, Ring: ring})

@@ -37,6 +37,7 @@ func (s *Store) members(ctx context.Context, group gateway.ID, text string, limi
 	if err != nil {
 		return nil, err
 	}
+	now := s.micros()
 	var rows []roll.Stored
 	if err := s.reading(ctx, func(c *lite.Conn) error {
 		hidden, err := hiddenImports(c, group)
@@ -59,7 +60,7 @@ func (s *Store) members(ctx context.Context, group gateway.ID, text string, limi
 			return err
 		}
 		for i := range rows {
-			if rows[i].Points, err = readPoints(c, group, rows[i].Member.ID); err != nil {
+			if rows[i].Points, err = readPoints(c, group, rows[i].Member.ID, now); err != nil {
 				return err
 			}
 		}
@@ -78,15 +79,17 @@ func (s *Store) members(ctx context.Context, group gateway.ID, text string, limi
 	return all, nil
 }
 
-const memberPointsQuery = `SELECT id, kind, state, topics, address_sealed, note, COALESCE(country, ''),
+const memberPointsQuery = `SELECT id, kind, state, topics, address_sealed, note, COALESCE(country, ''), confirm_by,
 		EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id)
 		FROM contact_points p WHERE group_id = ? AND member_id = ? ORDER BY position`
 
-func readPoints(c *lite.Conn, group, member gateway.ID) (rows []roll.StoredPoint, err error) {
+func readPoints(c *lite.Conn, group, member gateway.ID, now int64) (rows []roll.StoredPoint, err error) {
 	err = query(c, memberPointsQuery, []any{group[:], member[:]}, func(r *lite.Stmt) error {
 		var row roll.StoredPoint
+		var confirmBy int64
 		p := &row.Point
-		err := r.Scan(&p.ID, &p.Kind, &row.State, &row.Topics, &row.Address, &p.Note, &p.Country, &p.Shared)
+		err := r.Scan(&p.ID, &p.Kind, &row.State, &row.Topics, &row.Address, &p.Note, &p.Country, &confirmBy, &p.Shared)
+		row.State = roll.StateNow(row.State, confirmBy, now)
 		rows = append(rows, row)
 		return err
 	})

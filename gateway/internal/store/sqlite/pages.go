@@ -175,8 +175,8 @@ func (s *Store) TakePoint(ctx context.Context, group, member, point gateway.ID, 
 		if err := roll.MayProve(0, false, stopped); err != nil {
 			return err
 		}
-		if _, err := t.exec("UPDATE contact_points SET state = ?, topics = ?, address_index = ? WHERE group_id = ? AND member_id = ? AND id = ?",
-			roll.Active, roll.Bits(known, topics), key.Addresses.Of(kind, address.Reveal()), group, member, point); err != nil {
+		if _, err := t.exec("UPDATE contact_points SET state = ?, topics = ?, address_index = ?, confirm_by = ? WHERE group_id = ? AND member_id = ? AND id = ?",
+			roll.Active, roll.Bits(known, topics), key.Addresses.Of(kind, address.Reveal()), t.confirmBy(kind, roll.Active), group, member, point); err != nil {
 			return err
 		}
 		for _, topic := range topics {

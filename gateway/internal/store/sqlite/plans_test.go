@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -62,6 +63,7 @@ var hot = map[string]struct {
 	"over alerts":   {overAlerts, []string{"alerts USING INDEX alerts_forget (forget_at>? AND forget_at<?)"}},
 	"alert unheard": {"SELECT reference FROM alerts INDEXED BY alerts_unanswered WHERE state = 'nobody acknowledged'", []string{"alerts USING INDEX alerts_unanswered"}},
 	"due drills":    {drillQuery + dueDrills, []string{"drills USING INDEX drills_due (due_at>? AND due_at<?)"}},
+	"poor drills":   {row.WantingQuery("?1"), []string{"d USING INDEX drills_wanting (at>? AND at<?)", "n USING PRIMARY KEY (group_id=?)"}},
 	"over drills":   {forgetDrills, []string{"drills USING COVERING INDEX drills_age (at<?)", "drills USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"policies":      {policiesQuery, []string{"alert_policies USING INDEX alert_policies_name (group_id=?)"}},
 	"alert left":    {leftQuery, []string{"d USING INDEX deliveries_once (group_no=? AND broadcast_no=? AND member_id=?)", "a USING INTEGER PRIMARY KEY"}},
@@ -75,6 +77,9 @@ var hot = map[string]struct {
 	"STOP":           {addressQuery, []string{"p USING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"find":           {findQuery, []string{"p USING COVERING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"find ref":       {findRefQuery, []string{"members USING INDEX members_ref (group_id=? AND ref_index=?)"}},
+	"stale":          {staleQuery, []string{"p USING INDEX contact_points_confirm (group_id=? AND confirm_by>? AND confirm_by<?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
+	"count stale":    {countStale, []string{"contact_points USING INDEX contact_points_confirm (group_id=? AND confirm_by>? AND confirm_by<?)"}},
+	"heard":          {heardQuery, []string{"contact_points USING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)"}},
 	"shared":         {memberPointsQuery, []string{"p USING PRIMARY KEY (group_id=? AND member_id=?)", "o USING COVERING INDEX contact_points_address (group_id=? AND kind=? AND address_index=?)"}},
 	"inbox":          {inboundQuery, []string{"i USING PRIMARY KEY (group_id=? AND id<?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"file":           {threadsQuery + threadByWho, []string{"threads USING INDEX threads_who (group_id=? AND who=?)"}},

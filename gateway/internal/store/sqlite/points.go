@@ -36,7 +36,7 @@ func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, 
 		if err := t.stopProving(key, group, kind, address); err != nil {
 			return nil, err
 		}
-		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStop)
+		return t.turn(key, group, kind, points, []gateway.Consent{proof}, roll.ToStop)
 	})
 }
 
@@ -65,7 +65,7 @@ func (s *Store) StartAddress(ctx context.Context, group gateway.ID, kind string,
 		if _, err := t.exec("INSERT INTO suppressions (group_id, kind, address_index, at, source) SELECT ?, ?, ?, 0, '"+roll.Lifted+"' FROM suppressions_everywhere WHERE kind = ?2 AND address_index = ?4", group[:], kind, at.Group, at.Everywhere); err != nil {
 			return nil, err
 		}
-		return t.turn(key, group, points, []gateway.Consent{proof}, roll.ToStart)
+		return t.turn(key, group, kind, points, []gateway.Consent{proof}, roll.ToStart)
 	})
 }
 
@@ -82,7 +82,7 @@ func (s *Store) ConfirmAddress(ctx context.Context, group gateway.ID, kind strin
 		proofs[i].Topic = topic
 	}
 	return s.withAddress(ctx, group, kind, address, func(t *txn, key *seal.Group, points []roll.Found) ([]gateway.ID, error) {
-		members, err := t.turn(key, group, points, proofs, roll.ToConfirm(mask))
+		members, err := t.turn(key, group, kind, points, proofs, roll.ToConfirm(mask))
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +109,7 @@ func (s *Store) withAddress(ctx context.Context, group gateway.ID, kind string, 
 }
 
 // turn gives contact points a new state and writes the evidence for each.
-func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proofs []gateway.Consent, next roll.Turn) ([]gateway.ID, error) {
+func (t *txn) turn(key *seal.Group, group gateway.ID, kind string, points []roll.Found, proofs []gateway.Consent, next roll.Turn) ([]gateway.ID, error) {
 	var members []gateway.ID
 	for _, p := range points {
 		if p.Seen {
@@ -119,7 +119,7 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, points []roll.Found, proof
 		if !change {
 			continue
 		}
-		if _, err := t.exec("UPDATE contact_points SET state = ?1, topics = ?2, dropped = dropped & ~?2, note = '' WHERE group_id = ?3 AND member_id = ?4 AND id = ?5", state, topics, group[:], p.Member[:], p.ID[:]); err != nil {
+		if _, err := t.exec("UPDATE contact_points SET state = ?1, topics = ?2, dropped = dropped & ~?2, note = '', confirm_by = ?6 WHERE group_id = ?3 AND member_id = ?4 AND id = ?5", state, topics, group[:], p.Member[:], p.ID[:], t.confirmBy(kind, state)); err != nil {
 			return nil, err
 		}
 		if state == roll.Stopped {
@@ -203,11 +203,11 @@ func (t *txn) mark(key *seal.Group, group gateway.ID, kind string, p roll.Found,
 			sealed.Text(box, change.Moved, p.ID, "address"), key.Addresses.Of(kind, change.Moved.Reveal()), change.Note, state, t.w.store.country(kind, change.Moved), group[:], p.Member[:], p.ID[:])
 		return err
 	}
-	state, turned := roll.Marked(p, change.State)
+	state, turned := roll.Marked(p, change.State, t.w.store.numbered(kind))
 	if !turned {
 		return nil
 	}
-	_, err := t.exec("UPDATE contact_points SET state = ?, note = ? WHERE group_id = ? AND member_id = ? AND id = ?", state, change.Note, group[:], p.Member[:], p.ID[:])
+	_, err := t.exec("UPDATE contact_points SET state = ?1, note = ?2, confirm_by = CASE ?1 WHEN 5 THEN 0 ELSE confirm_by END WHERE group_id = ?3 AND member_id = ?4 AND id = ?5", state, change.Note, group[:], p.Member[:], p.ID[:])
 	return err
 }
 
@@ -248,7 +248,7 @@ func (t *txn) changePoint(d *delivery, point gateway.ID, change *gateway.PointCh
 		if err := t.suppress(key, group, kind, clear, roll.Provider); err != nil {
 			return err
 		}
-		_, err = t.turn(key, group, points, []gateway.Consent{roll.Reported(*change)}, roll.ToStop)
+		_, err = t.turn(key, group, kind, points, []gateway.Consent{roll.Reported(*change)}, roll.ToStop)
 		return err
 	}
 	for _, p := range points {

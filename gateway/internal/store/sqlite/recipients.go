@@ -20,7 +20,7 @@ const (
 	announcedQuery = `SELECT 1 FROM reminders r JOIN broadcasts b ON b.group_id = r.group_id AND b.id = r.broadcast_id
 		JOIN deliveries d ON d.group_no = (SELECT no FROM groups WHERE id = ?1) AND d.broadcast_no = b.no AND d.member_id = ?5 LEFT JOIN attempts a ON a.no = d.attempt_no
 		WHERE r.group_id = ?1 AND r.event_id = ?2 AND r.lead = ?3 AND r.start = ?4 AND (d.state = 3 OR a.state IN (1, 2, 3, 5) OR d.state <> 2 AND b.stopped = 0) LIMIT 1`
-	pointsQuery = "SELECT member_id, id, position, kind, state, topics, country FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
+	pointsQuery = "SELECT member_id, id, position, kind, state, topics, country, confirm_by FROM contact_points WHERE group_id = ? AND member_id >= ? AND member_id <= ? ORDER BY member_id, id"
 )
 
 // Recipients pages through who is meant. Both reads are ranges of a clustered key, merged here.
@@ -36,8 +36,13 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 			return err
 		}
 		rule := newRule(a, hidden)
-		if !a.Had.IsZero() {
-			if rule.had, err = newHad(c, s.groups, group, a.Had); err != nil {
+		if len(a.Had) > 0 {
+			if rule.had, err = newHad(c, s.groups, group, a.Had...); err != nil {
+				return err
+			}
+		}
+		if !a.Not.IsZero() {
+			if rule.not, err = newHad(c, s.groups, group, a.Not); err != nil {
 				return err
 			}
 		}
@@ -78,36 +83,46 @@ type rule struct {
 	hidden map[gateway.ID]bool
 	tags   []string // each between commas, as in the row
 	had    *had     // nil: whoever
+	not    *had     // nil: whoever
 	unless *unless  // nil: whoever
 	alert  *casts   // nil: whoever
 }
 
-// had knows for whom a broadcast has left.
+// had knows for whom broadcasts were planned, and for whom they have left.
 type had struct {
-	c                *lite.Conn
-	group, broadcast int64
-	err              error
+	c          *lite.Conn
+	group      int64
+	broadcasts []int64
+	err        error
 }
 
-func newHad(c *lite.Conn, groups *names, group, broadcast gateway.ID) (*had, error) {
-	t := &had{c: c}
+func newHad(c *lite.Conn, groups *names, group gateway.ID, broadcasts ...gateway.ID) (*had, error) {
+	t := &had{c: c, broadcasts: make([]int64, len(broadcasts))}
 	var err error
-	if t.group, err = groups.no(c, group); err == nil {
-		t.broadcast, err = broadcastNo(c, group, broadcast)
+	t.group, err = groups.no(c, group)
+	for i := 0; err == nil && i < len(broadcasts); i++ {
+		t.broadcasts[i], err = broadcastNo(c, group, broadcasts[i])
 	}
 	return t, err // 0: not this group's, so nobody had it
 }
 
-func (t *had) has(member gateway.ID) bool {
-	r := t.c.Prepare(hadQuery).Int(1, t.group).Int(2, t.broadcast).Key(3, member)
-	state := int64(row.Waiting)
-	if r.Step() {
-		state = r.ColInt(0)
+// has says whether one of them has left, or may have, for a member; with planned set, whether one was planned for her.
+func (t *had) has(member gateway.ID, planned bool) bool {
+	for _, broadcast := range t.broadcasts {
+		r := t.c.Prepare(hadQuery).Int(1, t.group).Int(2, broadcast).Key(3, member)
+		found := r.Step()
+		if found && !planned {
+			state := r.ColInt(0)
+			found = state == row.Follows || state == row.Arrived
+		}
+		if err := r.Reset(); err != nil {
+			t.err = err
+		}
+		if found {
+			return true
+		}
 	}
-	if err := r.Reset(); err != nil {
-		t.err = err
-	}
-	return state == row.Follows || state == row.Arrived
+	return false
 }
 
 // unless knows who has a reminder, or gets it from what is under way.
@@ -147,7 +162,7 @@ func (u rule) holds(r *lite.Stmt) bool {
 			return false
 		}
 	}
-	return (u.had == nil || u.had.has(r.ColID(0))) && (u.unless == nil || !u.unless.has(r.ColID(0))) && (u.alert == nil || u.alert.has(r.ColID(0)))
+	return (u.had == nil || u.had.has(r.ColID(0), false)) && (u.not == nil || !u.not.has(r.ColID(0), true)) && (u.unless == nil || !u.unless.has(r.ColID(0))) && (u.alert == nil || u.alert.has(r.ColID(0)))
 }
 
 // fill appends the members that are meant to a page.
@@ -160,6 +175,9 @@ func (u rule) fill(r *lite.Stmt, page []gateway.Recipient, limit int) ([]gateway
 	err := r.Reset()
 	if u.had != nil && err == nil {
 		err = u.had.err
+	}
+	if u.not != nil && err == nil {
+		err = u.not.err
 	}
 	if u.unless != nil && err == nil {
 		err = u.unless.err
@@ -190,7 +208,7 @@ func (u rule) named(c *lite.Conn, group gateway.ID, ids []gateway.ID, after gate
 func (s *Store) addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipient, mask int64) error {
 	room := make([]gateway.PointRef, 0, len(page)+len(page)/2) // one piece of memory for most of the page
 	order := make([]int, 0, 8)
-	i, from := 0, 0
+	i, from, now := 0, 0, s.micros()
 	r := c.Prepare(pointsQuery).Key(1, group).Key(2, page[0].Member).Key(3, page[len(page)-1].Member)
 	for r.Step() {
 		member := r.ColBlob(0)
@@ -200,7 +218,7 @@ func (s *Store) addPoints(c *lite.Conn, group gateway.ID, page []gateway.Recipie
 		if i == len(page) || !bytes.Equal(page[i].Member[:], member) {
 			continue // not meant
 		}
-		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: roll.State(int(r.ColInt(4))), Subscribed: r.ColInt(5)&mask != 0, Country: r.ColWord(6)}
+		p := gateway.PointRef{ID: r.ColID(1), Kind: r.ColWord(3), State: roll.State(roll.StateNow(int(r.ColInt(4)), r.ColInt(7), now)), Subscribed: r.ColInt(5)&mask != 0, Country: r.ColWord(6)}
 		if p.Country == "" && r.ColNull(6) { // not derived yet
 			p.Country = s.country(p.Kind, "")
 		}

@@ -118,6 +118,9 @@ func (s *Store) PutEdition(ctx context.Context, e gateway.Edition, send *gateway
 				return err
 			}
 			e.BroadcastID = done.ID
+			if err := t.replace(e.GroupID, send.Broadcast.Audience.Had); err != nil {
+				return err
+			}
 		}
 		return t.putEdition(&e, body)
 	})

@@ -19,11 +19,14 @@ type scanKey struct{ broadcast int64 }
 
 // Lapse ends waiting deliveries of expired broadcasts. It reads outside the writer, so a long broadcast holds up nobody.
 func (s *Store) Lapse(ctx context.Context, limit int) (int, error) {
-	type over struct{ group, no, waiting int64 }
+	type over struct {
+		group, no, waiting int64
+		replaced           bool
+	}
 	var expired []over
 	if err := s.reading(ctx, func(c *lite.Conn) error {
 		return query(c, lapseQuery, []any{s.micros()}, func(r *lite.Stmt) error {
-			expired = append(expired, over{r.ColInt(0), r.ColInt(1), r.ColInt(2)})
+			expired = append(expired, over{r.ColInt(0), r.ColInt(1), r.ColInt(2), r.ColInt(3) != 0})
 			return nil
 		})
 	}); err != nil {
@@ -41,7 +44,7 @@ func (s *Store) Lapse(ctx context.Context, limit int) (int, error) {
 			continue
 		}
 		for more := true; more && n < limit; {
-			ended, goesOn, err := s.lapse(ctx, b.group, b.no, limit-n)
+			ended, goesOn, err := s.lapse(ctx, b.group, b.no, b.replaced, limit-n)
 			if n += ended; err != nil {
 				return n, fmt.Errorf("ending what has expired: %w", err)
 			}
@@ -51,12 +54,12 @@ func (s *Store) Lapse(ctx context.Context, limit int) (int, error) {
 	return n, nil
 }
 
-const lapseQuery = `SELECT g.no, b.no, COALESCE((SELECT SUM(n) FROM tallies t WHERE t.group_no = g.no AND t.broadcast_no = b.no AND t.state = 'waiting'), 0)
+const lapseQuery = `SELECT g.no, b.no, COALESCE((SELECT SUM(n) FROM tallies t WHERE t.group_no = g.no AND t.broadcast_no = b.no AND t.state = 'waiting'), 0), b.replaced
 	FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.lapsed = 0 AND b.expires_at <= ? AND b.state = 'planned' LIMIT 8`
 
 // lapse looks at the next scanRows deliveries of a broadcast, behind where the last look ended, and ends those that
 // wait. More is false at the end, and the next look begins anew.
-func (s *Store) lapse(ctx context.Context, group, broadcast int64, limit int) (n int, more bool, err error) {
+func (s *Store) lapse(ctx context.Context, group, broadcast int64, replaced bool, limit int) (n int, more bool, err error) {
 	key := scanKey{broadcast}
 	s.mu.Lock()
 	after := s.scans[key]
@@ -76,7 +79,7 @@ func (s *Store) lapse(ctx context.Context, group, broadcast int64, limit int) (n
 	}); err != nil {
 		return 0, false, err
 	}
-	n, err = s.changeAll(ctx, hits, func(t *txn, d *delivery) error { return row.Lapse(t, d) })
+	n, err = s.changeAll(ctx, hits, func(t *txn, d *delivery) error { return row.Lapse(t, d, replaced) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if more = len(hits) == limit || looked == scanRows; more {
@@ -196,7 +199,11 @@ func (s *Store) Resend(ctx context.Context, group, id gateway.ID) error {
 		if err != nil {
 			return err
 		}
-		if err := row.Resend(t, d, a, info.Policy, row.Expiry(d.Expires, info.Expires)); err != nil {
+		var replaced bool
+		if err := t.query("SELECT replaced FROM broadcasts WHERE no = ?", []any{d.Broadcast}, func(r *lite.Stmt) error { return r.Scan(&replaced) }); err != nil {
+			return err
+		}
+		if err := row.Resend(t, d, a, replaced, info.Policy, row.Expiry(d.Expires, info.Expires)); err != nil {
 			return err
 		}
 		return t.store(a, d)

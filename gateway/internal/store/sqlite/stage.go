@@ -165,7 +165,8 @@ func (st *stager) insertPoint(member gateway.ID, position int, p *roll.Point) er
 			return err
 		}
 	}
-	_, err := st.exec("INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note, country) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-		st.group[:], member[:], p.ID[:], position, p.Kind, roll.Fresh(p.Stopped, p.Topics), p.Topics, p.Address, p.Index, p.Note, p.Country)
+	state := roll.Fresh(p.Stopped, p.Topics)
+	_, err := st.exec("INSERT INTO contact_points (group_id, member_id, id, position, kind, state, topics, address_sealed, address_index, note, country, confirm_by) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+		st.group[:], member[:], p.ID[:], position, p.Kind, state, p.Topics, p.Address, p.Index, p.Note, p.Country, roll.ConfirmBy(p.Country != "", state, st.now))
 	return err
 }

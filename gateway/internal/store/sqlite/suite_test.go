@@ -14,6 +14,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/storetest"
 )
@@ -29,6 +30,7 @@ func TestSuite(t *testing.T) {
 	}
 	texts := &statements{all: map[string]bool{}}
 	storetest.Run(t, func(t testing.TB, place string, now func() time.Time) store.Store {
+		blank.Fill(t, place)
 		s, err := Open(context.Background(), Options{Dir: place, Ring: ring, Now: now, Country: storetest.Country})
 		if err != nil {
 			t.Fatal(err)

@@ -28,6 +28,7 @@ var watchQueries = [...]struct {
 	{gateway.RoleAlone, row.RoleAloneQuery("?1", "zeroblob(16)")},
 	{gateway.AlertsLate, "SELECT zeroblob(16), zeroblob(16), '', '', due_at, hex(id) || revision FROM alerts WHERE due_at > 0 AND due_at <= ?1 ORDER BY due_at LIMIT 1"},
 	{gateway.AlertUnheard, "SELECT group_id, id, '', reference, ?1, '' FROM alerts INDEXED BY alerts_unanswered WHERE state = 'nobody acknowledged' LIMIT 100"},
+	{gateway.DrillWanting, row.WantingQuery("?1")},
 	{gateway.NotHeard, row.GapQuery("?1")},
 }
 

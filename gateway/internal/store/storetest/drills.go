@@ -43,8 +43,27 @@ func drills(t *testing.T, open Open) {
 	if _, err = w.PutDrill(w.ctx, d); !errors.Is(err, gateway.ErrStale) {
 		t.Fatalf("a change of what somebody else has changed: %v", err)
 	}
+	same(t, "well", w.signs(), []string{})
+	ill := func(hours time.Duration, d gateway.Drill) gateway.Drill {
+		d.ID, d.GroupID, d.At = gateway.NewID(), w.group.ID, at.Add(hours*time.Hour)
+		return must(w.PutDrill(w.ctx, d))
+	}
+	ill(1, gateway.Drill{State: gateway.DrillMissed})
+	ill(2, gateway.Drill{State: gateway.DrillOver, Result: &gateway.DrillResult{}})
+	ill(3, gateway.Drill{State: gateway.DrillWithdrawn})
+	w.clock.Wind(4 * time.Hour)
+	day := at.Format(time.DateOnly)
+	same(t, "two that were not", w.signs(), []string{"drill-wanting " + day + " missed", "drill-wanting " + day + " nobody acknowledged"})
+	better := ill(4, gateway.Drill{State: gateway.DrillOver, Result: &gateway.DrillResult{Taken: true}})
+	same(t, "and one that was", w.signs(), []string{})
+	better.Result.Unsent = []int{2}
+	must(w.PutDrill(w.ctx, better))
+	w.clock.Wind(gateway.DrillNotice - 150*time.Minute)
+	same(t, "a fortnight later", w.signs(), []string{"drill-wanting " + day + " a step reached nobody", "drill-wanting " + day + " nobody acknowledged"})
+	w.clock.Wind(3 * time.Hour)
+	same(t, "and later", w.signs(), []string{})
 	equal(t, "due when it is over", len(must(w.DueDrills(w.ctx, 10))), 0)
-	if all := must(w.Drills(w.ctx, w.group.ID, gateway.ID{}, 10)); len(all) != 1 || !reflect.DeepEqual(all[0], over) {
+	if all := must(w.Drills(w.ctx, w.group.ID, gateway.ID{}, 10)); len(all) != 5 || !reflect.DeepEqual(all[4], over) {
 		t.Fatalf("listed are %+v", all)
 	}
 	equal(t, "before the first", len(must(w.Drills(w.ctx, w.group.ID, d.ID, 10))), 0)

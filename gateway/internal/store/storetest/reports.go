@@ -149,7 +149,7 @@ func told(t *testing.T, open Open) {
 	w.claim(ids[0])
 	who := func(group gateway.ID) []gateway.Recipient {
 		t.Helper()
-		page, err := w.Recipients(w.ctx, group, gateway.Audience{Topic: "reports", Had: b.ID}, gateway.ID{}, 10)
+		page, err := w.Recipients(w.ctx, group, gateway.Audience{Topic: "reports", Had: []gateway.ID{b.ID}}, gateway.ID{}, 10)
 		w.ok(err)
 		return page
 	}

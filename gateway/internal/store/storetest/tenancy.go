@@ -96,6 +96,9 @@ func tenancy(t *testing.T, open Open) {
 		"events":      len(must(w.Events(w.ctx, foreign, gateway.ID{}, time.Time{}, 0))),
 		"feeds":       len(must(w.Feeds(w.ctx, foreign, gateway.ID{}, 10))),
 		"invitations": len(must(w.Invitations(w.ctx, foreign, gateway.ID{}, 10))),
+		"stale":       len(must(w.Stale(w.ctx, foreign, 10))) + must(w.CountStale(w.ctx, foreign)),
+		"reaffirmed":  len(must(w.ReaffirmAddress(w.ctx, foreign, "sms", m.Points[0].Address, gateway.Consent{Source: "member"}))),
+		"disowned":    len(must(w.DisownAddress(w.ctx, foreign, "sms", m.Points[0].Address, gateway.Consent{Source: "member"}))),
 		"inbound":     len(must(w.Inbound(w.ctx, foreign, gateway.ID{}, 10))),
 	} {
 		if n != 0 {

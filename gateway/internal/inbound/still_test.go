@@ -1,0 +1,102 @@
+package inbound_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
+)
+
+// atNoon gives the stage a clock that a test sets, and which shows noon.
+func (st *stage) atNoon() *time.Time {
+	at := time.Now().UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
+	st.clock = func() time.Time { return at }
+	return &at
+}
+
+// Ann was silent for a year, and her number may have a new owner. By day it is asked, once, whether it is still hers, in words that do
+// not say who asks; at night nobody is. ME is answered by the same question and WHO without the group's name. Her YES ends it.
+func TestANumberThatWasSilentIsAskedForItsOwner(t *testing.T) {
+	st := newStage(t)
+	at := st.atNoon()
+	id := st.enrol(st.harbour, "sms:"+ann, "telegram:7")
+	ask := func(want int) {
+		t.Helper()
+		n, err := st.f.AskStill(t.Context(), st.harbour.ID)
+		if st.ok(err); n != want {
+			t.Fatalf("%d are asked, not %d", n, want)
+		}
+	}
+	ask(0)
+	*at = at.Add(gateway.KeepConfirmed - 11*time.Hour) // one in the morning
+	if st.states(st.harbour, id) != "stale active" {
+		t.Fatalf("after a year: %s", st.states(st.harbour, id))
+	}
+	ask(0)
+	*at = at.Add(9 * time.Hour)
+	ask(1)
+	ask(0)
+	nameless := func(n int, kind string) {
+		t.Helper()
+		said := st.said(st.harbour)
+		if len(said) != n || !strings.HasPrefix(said[n-1], kind+" sms en: ") || strings.Contains(said[n-1], "Harbour") {
+			t.Fatalf("answers: %q", said)
+		}
+	}
+	nameless(1, "still-yours")
+	st.say(st.own, told{ID: "1", From: ann, Text: "me"})
+	nameless(2, "still-yours")
+	st.say(st.own, told{ID: "2", From: ann, Text: "who is this"})
+	nameless(3, "help-here")
+	st.say(st.own, told{ID: "3", From: ann, Text: "hello?"}) // from whom?
+	if st.states(st.harbour, id) != "stale active" {
+		t.Fatalf("before her word: %s", st.states(st.harbour, id))
+	}
+	st.say(st.own, told{ID: "4", From: ann, Text: "yes"}, told{ID: "4", From: ann, Text: "yes"})
+	if st.states(st.harbour, id) != "active active" {
+		t.Fatalf("after her word: %s", st.states(st.harbour, id))
+	}
+	nameless(4, "started")
+	*at = at.Add(gateway.KeepConfirmed - 62*24*time.Hour)
+	st.say(st.own, told{ID: "5", From: ann, Text: "all is well here"})
+	*at = at.Add(62 * 24 * time.Hour)
+	if st.states(st.harbour, id) != "active active" {
+		t.Error("she was heard of two months ago, and is not believed")
+	}
+}
+
+// Somebody has the number of a member of both groups, and says so: nothing more goes there, nobody is answered there, and the member is
+// told over another address of hers. START from the number does not bring back what she had agreed to. A stranger's word changes nothing.
+func TestAWrongNumberIsStopped(t *testing.T) {
+	for language, word := range map[string]string{"code": "Wrong.", "English": "wrong number!", "Kiswahili": "umekosea namba"} {
+		t.Run(language, func(t *testing.T) {
+			st := newStage(t)
+			id, other := st.enrol(st.harbour, "sms:"+ann, "telegram:7"), st.enrol(st.valley, "sms:"+ann)
+			st.say(st.all, told{ID: "1", From: ann, Text: word}, told{ID: "2", From: "+447700900999", Text: word})
+			if a, b := st.states(st.harbour, id), st.states(st.valley, other); a != "stopped active" || b != "stopped" {
+				t.Fatalf("%s, %s", a, b)
+			}
+			if said := append(st.said(st.harbour), st.said(st.valley)...); len(said) != 1 || !strings.HasPrefix(said[0], "stopped-elsewhere telegram en: ") {
+				t.Errorf("answers: %q", said)
+			}
+			if st.heard[inbound.HeardWrong] != 2 {
+				t.Errorf("counted: %v", st.heard)
+			}
+			st.say(st.all, told{ID: "3", From: ann, Text: "start"})
+			if st.states(st.harbour, id) != "unconfirmed active" {
+				t.Errorf("after START: %s", st.states(st.harbour, id))
+			}
+			m := st.member(st.harbour, id)
+			evidence, err := st.s.Evidence(t.Context(), st.harbour.ID, id)
+			st.ok(err)
+			if len(m.Points[0].Topics) != 0 || !slices.ContainsFunc(evidence, func(c gateway.Consent) bool {
+				return !c.Granted && strings.HasPrefix(c.Proof.Reveal(), "that the number is not the member's")
+			}) {
+				t.Errorf("%v, %d pieces of evidence", m.Points[0].Topics, len(evidence))
+			}
+		})
+	}
+}

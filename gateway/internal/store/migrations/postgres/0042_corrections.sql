@@ -1,0 +1,3 @@
+-- +goose Up
+-- What it says was corrected: it is stopped for good.
+ALTER TABLE broadcasts ADD COLUMN replaced boolean NOT NULL DEFAULT false;
