@@ -43,6 +43,7 @@ func (f gapFinder) gaps(ctx context.Context, group gateway.ID, from time.Time, d
 				a := gateway.Audience{Topic: cmp.Or(t.Topic, gateway.AlertsTopic), Tags: t.Tags, Members: t.Members, Kinds: s.Kinds}
 				why := ""
 				switch {
+				case t.Group != "": // who is there is that group's own; whether it is allowed is asked when the step is taken
 				case t.Rota == "":
 					if why, err = f.untold(ctx, group, gateway.Alert, a); err != nil {
 						return nil, fmt.Errorf("look for whom a step asks: %w", err)

@@ -145,6 +145,9 @@ func useAlerts(t *testing.T, w *world, c *client.Client) {
 			t.Errorf("the timeline has %q %d times", kind, seen[kind])
 		}
 	}
+	if n, err := c.AlertNeighbours(ctx, "berlin"); err != nil || len(n.From)+len(n.To) != 0 {
+		t.Errorf("neighbours: %+v, %v", n, err)
+	}
 	policies, err := c.AlertPolicies(ctx, "berlin")
 	if err != nil || len(policies) != 1 {
 		t.Errorf("policies: %+v, %v", policies, err)
