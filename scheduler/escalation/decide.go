@@ -277,7 +277,7 @@ func (d *decider) exhaust() {
 		d.ask(gateway.AlertEffect{Kind: gateway.AlertLast, Key: fmt.Sprintf("last-%d-%d", c.Notes, i), Target: target})
 	}
 	if len(c.Charge) > 0 { // fewer than the policy wants, and still somebody
-		n.Detail = fmt.Sprintf("%d of %d took charge", len(c.Charge), quorum(a))
+		n.Detail = fmt.Sprintf("%d of %d took charge", distinct(c.Charge), quorum(a))
 		a.State = gateway.AlertTaken
 		d.passTaken(c.Charge[len(c.Charge)-1])
 		d.tellTaken(members(c.Charge))
@@ -371,11 +371,15 @@ func (d *decider) expire() {
 		d.send(gateway.AlertEffect{Kind: gateway.AlertAskEnd, Key: "ask-end", Members: who})
 		return
 	}
-	for i, target := range a.Policy.Last {
-		if target.Group != "" {
-			continue
+	d.askLast()
+}
+
+// askLast asks the group's own last resort how it ended.
+func (d *decider) askLast() {
+	for i, target := range d.Alert.Policy.Last {
+		if target.Group == "" {
+			d.send(gateway.AlertEffect{Kind: gateway.AlertAskEnd, Key: fmt.Sprintf("ask-end-%d", i), Target: target})
 		}
-		d.send(gateway.AlertEffect{Kind: gateway.AlertAskEnd, Key: fmt.Sprintf("ask-end-%d", i), Target: target})
 	}
 }
 

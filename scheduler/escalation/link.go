@@ -155,6 +155,9 @@ func (d *Desk) hear(ctx context.Context, other gateway.Group, a *gateway.AlertCa
 	case gateway.PassTaken:
 		event.Kind, event.Proven, event.Asked = Ack, true, true
 	case gateway.PassUpdated:
+		if !other.LetsClimb(from) { // what ends it may still be said there, but nothing new
+			return gateway.Faultf(gateway.CodeNobody, "%s", notAllowed(other.Slug))
+		}
 		event.Kind, event.Saying = Update, a.Saying
 	case gateway.PassCleared:
 		event.Kind = Clear

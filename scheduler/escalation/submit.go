@@ -15,11 +15,13 @@ import (
 // submit makes what an alert has decided ready and writes it, an effect at a time, each in one transaction with the alert:
 // whoever was overtaken, by an acknowledgement say, writes nothing. What cannot be done now is left to the next look.
 func (d *Desk) submit(ctx context.Context, a gateway.AlertCase) {
-	for range 1000 { // a bound for what never ends
-		if len(a.Climb.Pending) == 0 {
+	failed := map[string]bool{} // what another group does not take, say, keeps nothing else from leaving
+	for range 1000 {            // a bound for what never ends
+		next := slices.IndexFunc(a.Climb.Pending, func(e gateway.AlertEffect) bool { return !failed[e.Key] })
+		if next < 0 {
 			break
 		}
-		effect := a.Climb.Pending[0]
+		effect := a.Climb.Pending[next]
 		d.At(FaultPoints[1])
 		if stopped, err := d.follow(ctx, &a, &effect); stopped || err != nil {
 			if err != nil {
@@ -69,7 +71,7 @@ func (d *Desk) submit(ctx context.Context, a gateway.AlertCase) {
 			d.messenger.Look()
 		}
 		if a = done; e.Kind == Failed && !e.Nobody {
-			break
+			failed[effect.Key] = true
 		}
 	}
 }
