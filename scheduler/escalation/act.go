@@ -317,6 +317,10 @@ func (d *decider) settle() error {
 			n.Detail, n.Step, n.Broadcast = string(effect.Kind), effect.Step, id
 			c.Sent = append(c.Sent, gateway.AlertSent{ID: id, Kind: effect.Kind, Asked: effect.Asked})
 		}
+		if e.Detail != "" {
+			n := d.note(gateway.EventNobody, "left/"+effect.Key)
+			n.Detail, n.Step = string(effect.Kind)+": "+e.Detail, effect.Step
+		}
 		return nil
 	}
 	if effect.Link != nil {

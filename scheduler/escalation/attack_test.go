@@ -173,7 +173,9 @@ func TestARevokedGroupHearsNothingNew(t *testing.T) {
 			n.valley.ClimbFrom = []string{"harbour"}
 		}
 		d.groups = n
-		text := func(what string) map[string]gateway.AlertText { return map[string]gateway.AlertText{"en": {What: what}} }
+		text := func(what string) map[string]gateway.AlertText {
+			return map[string]gateway.AlertText{"en": {What: what}}
+		}
 		linked := gateway.AlertCase{ID: gateway.ID{7}, GroupID: n.valley.ID, Exercise: true, Revision: 1, State: gateway.AlertClimbing, Climb: gateway.AlertClimb{Step: -1}, Saying: gateway.AlertSaying{Texts: text("flood"), Until: noon.Add(time.Hour)}}
 		y.alerts[linked.ID] = linked
 		first := gateway.AlertCase{ID: gateway.ID{6}, Exercise: true, Saying: gateway.AlertSaying{Texts: text("rubbish"), Until: noon.Add(time.Hour)}}
@@ -186,5 +188,42 @@ func TestARevokedGroupHearsNothingNew(t *testing.T) {
 		if err := d.elsewhere(t.Context(), &first, &pass); err != nil || y.alerts[linked.ID].State != gateway.AlertCleared {
 			t.Errorf("allowed %v: in the end it is %s, %v", allowed, y.alerts[linked.ID].State, err)
 		}
+	}
+}
+
+// crowd is sixty people who are meant by every step.
+type crowd struct{ *yard }
+
+func (crowd) Meant(_ context.Context, _ gateway.ID, _ gateway.Audience, limit int) (all []gateway.ID, err error) {
+	for i := range min(limit, 60) {
+		all = append(all, gateway.ID{byte(i + 1)})
+	}
+	return all, nil
+}
+
+// Each is sent a code of her own, and more are meant than can be: the timeline says that not all are asked.
+func TestMoreThanCanBeSentACodeOfTheirOwn(t *testing.T) {
+	y, d := newYard()
+	d.messenger = crowd{y}
+	a := gateway.AlertCase{ID: gateway.ID{9}, Exercise: true, Saying: gateway.AlertSaying{Until: noon.Add(time.Hour)}}
+	a.Policy, _ = d.Policy(t.Context(), gateway.ID{}, "night")
+	a.Policy.Code = true
+	raised, err := Decide(a, Event{Kind: Raise}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := y.PutAlert(t.Context(), gateway.AlertWrite{Alert: raised.Alert, Events: raised.Events})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.submit(t.Context(), done)
+	var said []string
+	for _, e := range y.events[a.ID] {
+		if e.Kind == gateway.EventNobody {
+			said = append(said, e.Detail)
+		}
+	}
+	if n := len(y.alerts[a.ID].Climb.Sent); n != gateway.MaxAlertAsked || len(said) != 1 || y.alerts[a.ID].Climb.Step != 0 {
+		t.Errorf("%d are asked, and the timeline says %q", n, said)
 	}
 }

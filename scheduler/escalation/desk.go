@@ -220,7 +220,7 @@ func (d *Desk) raise(ctx context.Context, g gateway.Group, a gateway.AlertCase, 
 func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) error {
 	var reached []gateway.Audience
 	for _, e := range a.Climb.Pending {
-		ready, err := d.ready(ctx, &a, &e)
+		ready, _, err := d.ready(ctx, &a, &e)
 		switch {
 		case errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}):
 		case err != nil:
