@@ -87,7 +87,7 @@ func (d *decider) ack() {
 		e.By, c.ActiveAt = by, d.now
 		record(gateway.EventAckAgain)
 		answer(gateway.AckYours)
-	case a.State == gateway.AlertTaken:
+	case a.State == gateway.AlertTaken && distinct(c.Charge) >= quorum(a): // with fewer, the last resort was asked too
 		e.By = by
 		record(gateway.EventAckOther)
 		answer(gateway.AckOthers)

@@ -227,3 +227,22 @@ func TestMoreThanCanBeSentACodeOfTheirOwn(t *testing.T) {
 		t.Errorf("%d are asked, and the timeline says %q", n, said)
 	}
 }
+
+// Two must take charge, and one has when every step is over. Whoever is asked as the last resort and answers is the second; a third hears
+// who is in charge.
+func TestTheLastResortFillsTheQuorum(t *testing.T) {
+	w := newWorld(2, 0)
+	w.ack("1", ann)
+	for range 2 {
+		w.Now = w.Now.Add(11 * time.Minute)
+		w.do(Event{Kind: Tick})
+	}
+	if w.Alert.State != gateway.AlertTaken || len(sends(w.Alert, gateway.AlertLast)) != 1 {
+		t.Fatalf("it is %s", w.Alert.State)
+	}
+	w.ack("2", ben)
+	w.ack("3", gateway.AlertHand{Members: []gateway.ID{{3}}})
+	if charge := w.Alert.Climb.Charge; len(charge) != 2 || !charge[1].Same(ben) || sends(w.Alert, gateway.AlertLast) != nil {
+		t.Errorf("in charge: %+v", charge)
+	}
+}

@@ -168,6 +168,53 @@ func TestAPageIsHeardAgain(t *testing.T) {
 	}
 }
 
+// Bea takes charge on her page, is silent, and the alert climbs again. She takes charge once more, on the same page.
+func TestAPageTakesChargeAgain(t *testing.T) {
+	o := newOffice(t)
+	her := o.enrol(o.harbour, "sms:"+bea)
+	a := o.raise(gateway.AlertPolicy{Progress: 10}, false, nil, []gateway.ID{her})
+	for i := range 2 {
+		_, err := o.ears.AnswerOnPage(t.Context(), inbound.PageAnswer{Group: o.harbour, Member: o.member(o.harbour, her), Alert: a.ID, Answer: gateway.AnswerTake, Once: "page x take"})
+		o.ok(err)
+		if is := o.state(a); is.State != gateway.AlertTaken {
+			t.Fatalf("press %d: it is %s", i+1, is.State)
+		}
+		o.wind(11 * time.Minute)
+		_, err = o.desk.Tick(t.Context())
+		o.ok(err)
+		if is := o.state(a); is.State != gateway.AlertClimbing {
+			t.Fatalf("silent after press %d: it is %s", i+1, is.State)
+		}
+	}
+}
+
+// turn is a rota: somebody has the turn, or nobody any more.
+type turn []gateway.ID
+
+func (t *turn) OnDuty(context.Context, gateway.ID, string, time.Time) ([]gateway.ID, error) {
+	return *t, nil
+}
+
+// The rota that an alert asks has nobody on duty any more while it waits for an answer. Whoever needs help is not kept for nobody: the
+// group's owners hear of her.
+func TestACryReachesOwnersWhereNobodyIsOnDuty(t *testing.T) {
+	o := newOffice(t)
+	o.enrol(o.harbour, "sms:"+ann)
+	on := turn{o.enrol(o.harbour, "sms:"+bea)}
+	o.desk.Rotas, o.alerts.OnDuty = &on, &on
+	o.ears = o.newEars()
+	_, err := o.desk.PutPolicy(t.Context(), o.harbour, gateway.AlertPolicy{Name: "night", Last: []gateway.AlertTarget{{Topic: "reports"}},
+		Steps: []gateway.AlertStep{{Targets: []gateway.AlertTarget{{Topic: "reports", Rota: "watch"}}, Wait: 15}}})
+	o.ok(err)
+	_, err = o.desk.Raise(t.Context(), o.harbour, gateway.AlertDraft{Policy: "night", Saying: gateway.AlertSaying{Until: o.now().Add(time.Hour),
+		Texts: map[string]gateway.AlertText{"en": {Source: "Harbour", What: "Fire", Where: "Pier", Do: "Leave."}}}}, gateway.AlertHand{Label: "office"})
+	o.ok(err)
+	on = nil
+	if said := o.text(ann, "I need help"); !strings.Contains(said, "help-heard") {
+		t.Errorf("what is said is %q", said)
+	}
+}
+
 // Nobody finds out by guessing that an alert waits to be released: its number is answered like one that there is not.
 func TestAHeldAlertIsNotGuessed(t *testing.T) {
 	o := newOffice(t)

@@ -65,7 +65,8 @@ func (v *visit) cry(ctx context.Context, owners []known) error {
 	return nil
 }
 
-// tellDuty tells those in charge of an alert that somebody needs help; while nobody is, those whom its step asks.
+// tellDuty tells those in charge of an alert that somebody needs help; while nobody is, those whom its step asks, and the group's owners
+// where that is nobody here.
 func (v *visit) tellDuty(ctx context.Context, k known, a gateway.AlertCase) error {
 	var to []gateway.Audience
 	for _, hand := range a.Climb.Charge {
@@ -78,6 +79,9 @@ func (v *visit) tellDuty(ctx context.Context, k known, a gateway.AlertCase) erro
 		if to, err = v.onDuty(ctx, k.group.ID, a); err != nil {
 			return err
 		}
+	}
+	if len(to) == 0 { // a turn has ended, say, or another group is asked
+		to = []gateway.Audience{{Topic: gateway.OwnersTopic}}
 	}
 	data := map[string]string{"code": a.Reference, "who": v.hand(k).Role()}
 	for i, audience := range to {
