@@ -123,12 +123,9 @@ func (m choked) ReadyAlert(ctx context.Context, msg gateway.AlertMessage) (*gate
 	return m.yard.ReadyAlert(ctx, msg)
 }
 
-// What cannot be made now, as in a group that does not answer, keeps nothing else from leaving: the step is asked.
-func TestWhatFailsHoldsNothingBack(t *testing.T) {
-	y, d := newYard()
-	d.messenger = choked{y, gateway.AlertTell}
-	a := gateway.AlertCase{ID: gateway.ID{9}, Exercise: true, Audience: gateway.Audience{Topic: "alerts"}, Saying: gateway.AlertSaying{Until: noon.Add(time.Hour)}}
-	a.Policy, _ = d.Policy(t.Context(), gateway.ID{}, "night")
+// start raises an alert and has what it has decided leave.
+func (y *yard) start(t *testing.T, d *Desk, a gateway.AlertCase) {
+	t.Helper()
 	raised, err := Decide(a, Event{Kind: Raise}, noon)
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +135,15 @@ func TestWhatFailsHoldsNothingBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.submit(t.Context(), done)
+}
+
+// What cannot be made now, as in a group that does not answer, keeps nothing else from leaving: the step is asked.
+func TestWhatFailsHoldsNothingBack(t *testing.T) {
+	y, d := newYard()
+	d.messenger = choked{y, gateway.AlertTell}
+	a := gateway.AlertCase{ID: gateway.ID{9}, Exercise: true, Audience: gateway.Audience{Topic: "alerts"}, Saying: gateway.AlertSaying{Until: noon.Add(time.Hour)}}
+	a.Policy, _ = d.Policy(t.Context(), gateway.ID{}, "night")
+	y.start(t, d, a)
 	is := y.alerts[a.ID].Climb
 	if len(is.Sent) != 1 || is.Sent[0].Kind != gateway.AlertAsk || len(is.Pending) != 1 || is.Pending[0].Kind != gateway.AlertTell {
 		t.Errorf("sent %+v, and %+v waits", is.Sent, is.Pending)
@@ -208,15 +214,7 @@ func TestMoreThanCanBeSentACodeOfTheirOwn(t *testing.T) {
 	a := gateway.AlertCase{ID: gateway.ID{9}, Exercise: true, Saying: gateway.AlertSaying{Until: noon.Add(time.Hour)}}
 	a.Policy, _ = d.Policy(t.Context(), gateway.ID{}, "night")
 	a.Policy.Code = true
-	raised, err := Decide(a, Event{Kind: Raise}, noon)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done, err := y.PutAlert(t.Context(), gateway.AlertWrite{Alert: raised.Alert, Events: raised.Events})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.submit(t.Context(), done)
+	y.start(t, d, a)
 	var said []string
 	for _, e := range y.events[a.ID] {
 		if e.Kind == gateway.EventNobody {
