@@ -284,8 +284,8 @@ func (v *visit) reported(ctx context.Context, k known, r reply) (a gateway.Alert
 	return a, err
 }
 
-// openAlert gives the newest alert of a group that is open, or else that nobody has ended, or else, with late, the newest that has ended lately. Of one that
-// was never released nobody was told. ErrNotFound.
+// openAlert gives the newest alert of a group that is open, or else that nobody has ended, or else, with late, the newest that has
+// ended lately. Of one that was never released nobody was told. ErrNotFound.
 func (v *visit) openAlert(ctx context.Context, group gateway.ID, late bool) (gateway.AlertCase, error) {
 	recent, err := v.Alerts.Cases.Alerts(ctx, group, gateway.ID{}, lookedThrough)
 	if err != nil {
