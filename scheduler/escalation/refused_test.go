@@ -7,7 +7,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
-// asked is an alert whose first step was sent, as two broadcasts that ask and one that tells.
+// asked is an alert whose first step was sent.
 func asked(t *testing.T) gateway.AlertCase {
 	t.Helper()
 	w := newWorld(1, 0)
