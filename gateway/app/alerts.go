@@ -16,7 +16,7 @@ type crier struct {
 	*fanout.Fanout
 	ledger     gateway.Tracking
 	broadcasts oneBroadcast
-	live *live
+	live       *live
 }
 
 // Reach says how far the messages of a step are. Who was handed one over a channel that reports nothing more is reached.

@@ -23,7 +23,9 @@ type gapFinder struct {
 	barred func(ctx context.Context, group gateway.ID, t gateway.AlertTarget) (string, error)
 }
 
-func (a *App) gapFinder() gapFinder { return gapFinder{a.store, a.rotas, a.fanout.Untold, a.alerts.Barred} }
+func (a *App) gapFinder() gapFinder {
+	return gapFinder{a.store, a.rotas, a.fanout.Untold, a.alerts.Barred}
+}
 
 // gaps lists the steps of a group's policies that would reach nobody, and the turns of some days for which nobody is on duty, or
 // somebody who cannot be told.

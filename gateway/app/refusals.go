@@ -19,9 +19,9 @@ const refusalsGather = 250 * time.Millisecond
 // look of the engine after half of the step's wait. It is safe for concurrent use.
 type refusals struct {
 	broadcasts oneBroadcast
-	lookAt func(ctx context.Context, group, alert gateway.ID) error
-	log    *slog.Logger
-	wake   chan struct{}
+	lookAt     func(ctx context.Context, group, alert gateway.ID) error
+	log        *slog.Logger
+	wake       chan struct{}
 
 	mu    sync.Mutex
 	found map[gateway.ID]gateway.ID // the group of each broadcast of which something was refused

@@ -90,7 +90,9 @@ func TestATakenAlertAsksNobodyElsewhere(t *testing.T) {
 			if !happened || y.alerts[origin].State != state || linked.State != state {
 				t.Errorf("%s, %s: it happened: %v; the alert is %s, the one elsewhere %s", moment, state, happened, y.alerts[origin].State, linked.State)
 			}
-			if slices.ContainsFunc(y.events[linked.ID], func(e gateway.AlertEvent) bool { return e.Kind == gateway.EventSent && e.Detail == string(gateway.AlertAsk) }) {
+			if slices.ContainsFunc(y.events[linked.ID], func(e gateway.AlertEvent) bool {
+				return e.Kind == gateway.EventSent && e.Detail == string(gateway.AlertAsk)
+			}) {
 				t.Errorf("%s, %s: somebody is asked elsewhere all the same", moment, state)
 			}
 		}
