@@ -59,8 +59,9 @@ type Event struct {
 // Reach says how far the messages of a step are.
 type Reach struct {
 	Reached int // delivered, or handed over where nobody reports more
-	Moving  int // on their way, or without a receipt yet
-	OneWay  int // of both: over channels where nobody can answer
+	Moving  int // on their way, or without a receipt yet; what is tried again although all of it was refused for good is not
+	Refused int // of those: nothing but refused so far, and tried again
+	OneWay  int // of Reached and Moving: over channels where nobody can answer
 }
 
 // deaf reports whether nobody to whom something goes can answer there.
@@ -317,26 +318,30 @@ func (d *decider) tick() {
 	r := d.event.Reach
 	switch {
 	case passed(c.StepAt):
-		if r != nil && r.Reached == 0 && r.Moving > 0 && !r.deaf() && c.Extended < mostExtensions {
+		if r != nil && r.Reached == 0 && r.Moving > r.Refused && !r.deaf() && c.Extended < mostExtensions {
 			d.extend()
 			return
 		}
 		d.climb()
+	case r == nil || asking || asksElsewhere(c):
+		if passed(c.LookAt) {
+			c.LookAt = time.Time{}
+		}
+	case r.Reached+r.Moving == 0: // there is nothing to wait for
+		d.over(gateway.EventNobody)
 	case passed(c.LookAt):
-		c.LookAt = time.Time{}
-		if r == nil || asking {
-			return
-		}
-		kind := gateway.EventNobody // everything has ended: there is nothing to wait for
-		if r.deaf() {
-			kind = gateway.EventOneWay // and here no answer can come, whatever was delivered
-		}
-		if (r.Reached+r.Moving == 0 || r.deaf()) && !asksElsewhere(c) {
-			n := d.note(kind, "")
-			n.Step, n.Round = c.Step+1, c.Round+1
-			d.climb()
+		if c.LookAt = (time.Time{}); r.deaf() { // no answer can come, whatever was delivered
+			d.over(gateway.EventOneWay)
 		}
 	}
+}
+
+// over takes the next step before the time of this one is up, and says why.
+func (d *decider) over(why gateway.AlertEventKind) {
+	c := &d.Alert.Climb
+	n := d.note(why, "")
+	n.Step, n.Round = c.Step+1, c.Round+1
+	d.climb()
 }
 
 // extend gives the step's people time to be reached over their next channels.

@@ -274,6 +274,15 @@ func (d *Desk) Tick(ctx context.Context) (time.Duration, error) {
 	return max(0, found.Next.Sub(found.Now)), nil
 }
 
+// LookAt looks at once whether the step that an alert is at can reach anybody yet, as when a message of it was refused.
+func (d *Desk) LookAt(ctx context.Context, group, alert gateway.ID) error {
+	a, err := d.Alert(ctx, group, alert)
+	if err != nil || a.State != gateway.AlertClimbing {
+		return err
+	}
+	return d.one(ctx, a)
+}
+
 // one moves an alert on that is due.
 func (d *Desk) one(ctx context.Context, a gateway.AlertCase) error {
 	e := Event{Kind: Tick, Zone: time.UTC}
