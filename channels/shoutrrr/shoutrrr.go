@@ -108,12 +108,10 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 
 // Check asks the service for what disturbs nobody. The library has no such request; it is ours.
 func (a *Adapter) Check(ctx context.Context) error {
-	at, header := a.service.check(a.opts.URL.Reveal())
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.service.check(a.opts.URL.Reveal()), nil)
 	if err != nil {
 		return &channels.Error{Class: channels.Auth, Scope: channels.ScopeChannel, Detail: "no request could be made; check the channel's url"}
 	}
-	req.Header = header
 	resp, err := a.sender.Do(req)
 	switch {
 	case resp == nil:
