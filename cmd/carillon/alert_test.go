@@ -12,7 +12,7 @@ func TestEachActOnAnAlertSaysWhatFollows(t *testing.T) {
 	for _, what := range []string{"update", "clear", "cancel", "remind", "handover"} {
 		for _, state := range []gateway.AlertState{gateway.AlertTaken, gateway.AlertHeld} {
 			said := actDone(gateway.AlertView{Reference: "4711", State: state}, what, gateway.AlertAct{})
-			if !strings.Contains(said, "lert 4711 ") || strings.Contains(said, "%") {
+			if !strings.Contains(said, "lert 4711") || strings.Contains(said, "%") {
 				t.Errorf("%s of one that is %s: %q", what, state, said)
 			}
 		}
