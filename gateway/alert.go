@@ -218,6 +218,7 @@ const (
 	AlertAskEnd   AlertEffectKind = "ask-end"  // to those in charge: is it over?
 	AlertSayClear AlertEffectKind = "clear"    // to whoever was told, or may have been
 	AlertWithdraw AlertEffectKind = "withdraw" // the same, that it was a mistake
+	AlertPass     AlertEffectKind = "pass"     // to a linked alert of another group: what has become of this one; no broadcast
 )
 
 // Says reports whether an effect carries the text of the alert, or asks about it while it goes on.
