@@ -252,15 +252,6 @@ func AlertToldKey(alert ID) string { return AlertKeys + alert.String() + ":t/" }
 // AlertAskedKey begins the keys of the broadcasts that ask somebody to take charge.
 func AlertAskedKey(alert ID) string { return AlertToldKey(alert) + "q/" }
 
-// AlertCast tells by its key what a broadcast of an alert says: the alert's text, and with it the request to take charge.
-func AlertCast(key string) (says, asks bool) {
-	id := len(AlertKeys) + len(ID{}.String())
-	if len(key) <= id {
-		return false, false
-	}
-	return strings.HasPrefix(key[id:], ":t/"), strings.HasPrefix(key[id:], ":t/q/")
-}
-
 // AlertTold is who was told of an alert.
 type AlertTold struct {
 	Alert ID   `json:"alert"`
