@@ -50,11 +50,7 @@ func New(s channels.Settings) (*Adapter, error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	switch {
-	case s.HTTP != nil:
-	case s.Operator:
-		s.HTTP = &http.Client{Transport: httpsend.Transport()}
-	default:
+	if s.HTTP == nil && !s.Operator {
 		s.HTTP = &http.Client{Transport: httpsend.GuardedTransport(s.Reach)}
 	}
 	return &Adapter{opts: opts, service: service, sender: httpsend.New(s.HTTP, longestSend), now: s.Now}, nil
