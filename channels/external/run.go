@@ -45,11 +45,11 @@ type asked struct {
 }
 
 const (
-	mostJunk   = 100              // lines that answer nothing, in one life
-	mostStderr = 500              // bytes of a line of standard error that are kept
-	stderrRate = 20               // lines of standard error that are logged in stderrSpan; others are counted
+	mostJunk   = 100 // lines that answer nothing, in one life
+	mostStderr = 500 // bytes of a line of standard error that are kept
+	stderrRate = 20  // lines of standard error that are logged in stderrSpan; others are counted
 	stderrSpan = 10 * time.Second
-	stderrGulp = 64 << 10         // bytes of standard error that are read at once
+	stderrGulp = 64 << 10 // bytes of standard error that are read at once
 	stderrRest = 50 * time.Millisecond
 	looks      = 50 // looks for hanging requests while the longest one lasts
 )
