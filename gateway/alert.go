@@ -231,8 +231,8 @@ func (k AlertEffectKind) Requests() bool {
 	return k == AlertAsk || k == AlertLast || k == AlertHandOver
 }
 
-// BroadcastKey is the key of the broadcast of an effect. Those that say the alert's text begin with AlertToldKey, and of them
-// those that ask with AlertAskedKey.
+// BroadcastKey is the key of the broadcast of an effect. Those of what Says begin with AlertToldKey, and of them those of what
+// Requests with AlertAskedKey.
 func (e AlertEffect) BroadcastKey(alert ID) string {
 	switch {
 	case e.Kind.Requests():
@@ -246,7 +246,7 @@ func (e AlertEffect) BroadcastKey(alert ID) string {
 // AlertKeys begins the keys of all broadcasts of alerts; nobody else may use such a key.
 const AlertKeys = "alert:"
 
-// AlertToldKey begins the keys of the broadcasts that say an alert's text.
+// AlertToldKey begins the keys of the broadcasts about an alert that goes on.
 func AlertToldKey(alert ID) string { return AlertKeys + alert.String() + ":t/" }
 
 // AlertAskedKey begins the keys of the broadcasts that ask somebody to take charge.

@@ -152,8 +152,8 @@ func (r AckResult) Words() (wording string, data map[string]string) {
 	return "ack-unknown", data
 }
 
-// AlertOfKey tells by the key of a broadcast which alert's text it says, and whether it asks somebody to take charge; false: it says
-// none's.
+// AlertOfKey tells by the key of a broadcast which alert it is about while that goes on (see AlertEffectKind.Says), and whether it
+// asks somebody to take charge; false: about none.
 func AlertOfKey(key string) (alert ID, asks, ok bool) {
 	rest, is := strings.CutPrefix(key, AlertKeys)
 	name, _, _ := strings.Cut(rest, ":")
