@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels/content"
@@ -57,4 +58,20 @@ func DecodeOptions(s Settings, into any) error {
 		return fmt.Errorf("channel %s: options: %w", s.Name, err)
 	}
 	return nil
+}
+
+// BaseURL reads an option that says where a server answers: an http or https URL without user, query and fragment. What path it
+// may have is for the adapter to say. wrong says what is wrong with it and how to mend it, with an ask such as "write where the
+// bridge answers" and an example of such a URL; it is empty if nothing is wrong.
+func BaseURL(raw, ask, example string) (u *url.URL, wrong string) {
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return nil, "missing; " + ask + ", such as " + example
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		return nil, "must be an http or https URL such as " + example
+	case u.User != nil, u.RawQuery != "", u.Fragment != "":
+		return nil, "must have no user, query or fragment"
+	}
+	return u, ""
 }

@@ -218,6 +218,7 @@ const (
 	AlertAskEnd   AlertEffectKind = "ask-end"  // to those in charge: is it over?
 	AlertSayClear AlertEffectKind = "clear"    // to whoever was told, or may have been
 	AlertWithdraw AlertEffectKind = "withdraw" // the same, that it was a mistake
+	AlertPass     AlertEffectKind = "pass"     // to a linked alert of another group: what has become of this one; no broadcast
 )
 
 // Says reports whether an effect carries the text of the alert, or asks about it while it goes on.
@@ -230,8 +231,8 @@ func (k AlertEffectKind) Requests() bool {
 	return k == AlertAsk || k == AlertLast || k == AlertHandOver
 }
 
-// BroadcastKey is the key of the broadcast of an effect. Those that say the alert's text begin with AlertToldKey, and of them
-// those that ask with AlertAskedKey.
+// BroadcastKey is the key of the broadcast of an effect. Those of what Says begin with AlertToldKey, and of them those of what
+// Requests with AlertAskedKey.
 func (e AlertEffect) BroadcastKey(alert ID) string {
 	switch {
 	case e.Kind.Requests():
@@ -245,20 +246,11 @@ func (e AlertEffect) BroadcastKey(alert ID) string {
 // AlertKeys begins the keys of all broadcasts of alerts; nobody else may use such a key.
 const AlertKeys = "alert:"
 
-// AlertToldKey begins the keys of the broadcasts that say an alert's text.
+// AlertToldKey begins the keys of the broadcasts about an alert that goes on.
 func AlertToldKey(alert ID) string { return AlertKeys + alert.String() + ":t/" }
 
 // AlertAskedKey begins the keys of the broadcasts that ask somebody to take charge.
 func AlertAskedKey(alert ID) string { return AlertToldKey(alert) + "q/" }
-
-// AlertCast tells by its key what a broadcast of an alert says: the alert's text, and with it the request to take charge.
-func AlertCast(key string) (says, asks bool) {
-	id := len(AlertKeys) + len(ID{}.String())
-	if len(key) <= id {
-		return false, false
-	}
-	return strings.HasPrefix(key[id:], ":t/"), strings.HasPrefix(key[id:], ":t/q/")
-}
 
 // AlertTold is who was told of an alert.
 type AlertTold struct {

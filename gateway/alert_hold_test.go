@@ -1,29 +1,11 @@
 package gateway_test
 
 import (
-	"reflect"
 	"testing"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
-
-// A roll-call has those who need help first, then the silent ones; that somebody at a shared address is safe counts apart.
-func TestARollCall(t *testing.T) {
-	id := func(n byte) gateway.ID { return gateway.ID{n} }
-	members := []gateway.RollMember{{ID: id(1), Answer: gateway.AnswerSafe}, {ID: id(2), Answer: gateway.AnswerSafe, Shared: true}, {ID: id(3)}, {ID: id(4), Answer: gateway.AnswerHelp, Shared: true}, {ID: id(5)}}
-	r := gateway.NewRollCall(&gateway.AlertCase{Reference: "4711"}, members)
-	if r.Told != 5 || r.Help != 1 || r.Silent != 2 || r.Shared != 1 || r.Safe != 1 || r.Reference != "4711" {
-		t.Fatalf("counted: %+v", r)
-	}
-	var order []gateway.ID
-	for _, m := range r.Members {
-		order = append(order, m.ID)
-	}
-	if want := []gateway.ID{id(4), id(3), id(5), id(2), id(1)}; !reflect.DeepEqual(order, want) {
-		t.Errorf("in the order %v", order)
-	}
-}
 
 // Any change of text, audience, policy or channels gives another digest.
 func TestADigestNamesWhatIsReleased(t *testing.T) {

@@ -13,9 +13,6 @@ type AlertLink struct {
 	Asked int    `json:"asked,omitempty"` // of a step: which, as AlertClimb counts
 }
 
-// AlertPass tells a linked alert what has become of this one.
-const AlertPass AlertEffectKind = "pass"
-
 // AlertPassed is what has become of an alert that another group is told of.
 type AlertPassed string
 

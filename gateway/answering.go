@@ -152,8 +152,8 @@ func (r AckResult) Words() (wording string, data map[string]string) {
 	return "ack-unknown", data
 }
 
-// AlertOfKey says which alert a broadcast belongs to by its key, and whether it asks somebody to take charge; false: to none, or it
-// asks nothing.
+// AlertOfKey tells by the key of a broadcast which alert it is about while that goes on (see AlertEffectKind.Says), and whether it
+// asks somebody to take charge; false: about none.
 func AlertOfKey(key string) (alert ID, asks, ok bool) {
 	rest, is := strings.CutPrefix(key, AlertKeys)
 	name, _, _ := strings.Cut(rest, ":")

@@ -237,18 +237,15 @@ func (e *Edition) SendKey() string { return sendMark + e.ID.String() }
 
 const sendMark = "edition-"
 
-// restMark ends the key of a broadcast that goes on with an edition after a correction.
-const restMark = "-rest"
+// RestMark ends the key of a broadcast that goes on with an edition after a correction; before it stands the correction's key.
+const RestMark = "-rest"
 
 // RestKey is the key of the broadcast that goes on with an edition after this one, a correction of it, was sent.
-func (e *Edition) RestKey() string { return e.SendKey() + restMark }
-
-// RestKeyOf is what RestKey gives for the edition that a broadcast sends.
-func RestKeyOf(b *Broadcast) string { return b.Key + restMark }
+func (e *Edition) RestKey() string { return e.SendKey() + RestMark }
 
 // EditionOf gives the id of the edition that a broadcast sends, goes on with, or corrects. False: it sends none.
 func EditionOf(b *Broadcast) (ID, bool) {
-	id, sends := strings.CutPrefix(strings.TrimSuffix(b.Key, restMark), sendMark)
+	id, sends := strings.CutPrefix(strings.TrimSuffix(b.Key, RestMark), sendMark)
 	if !sends {
 		return ID{}, false
 	}

@@ -3,7 +3,6 @@ package androidsms
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -39,14 +38,12 @@ func readOptions(s channels.Settings) (Options, error) {
 	fault := func(key, text string) {
 		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
 	}
-	u, err := url.Parse(o.BaseURL)
+	u, wrong := channels.BaseURL(o.BaseURL, "write the address that the app shows", "http://192.168.1.20:8080")
 	switch {
-	case o.BaseURL == "":
-		fault("base_url", "missing; write the address that the app shows, such as http://192.168.1.20:8080")
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		fault("base_url", "must be an http or https URL such as http://192.168.1.20:8080")
-	case u.User != nil, u.RawQuery != "", u.Fragment != "", strings.HasSuffix(u.Path, "/message"), strings.HasSuffix(u.Path, "/messages"):
-		fault("base_url", "must have no user, query or fragment, and must end before /messages")
+	case wrong != "":
+		fault("base_url", wrong)
+	case strings.HasSuffix(u.Path, "/message"), strings.HasSuffix(u.Path, "/messages"):
+		fault("base_url", "must end before /messages")
 	}
 	if o.Username == "" || strings.Contains(o.Username, ":") {
 		fault("username", "missing, or with a colon in it; copy it from the app")

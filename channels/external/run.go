@@ -41,15 +41,15 @@ type asked struct {
 	written time.Duration // since the run began
 	answer  chan Answer   // holds one
 	most    int           // bytes of the answer
-	given   bool          // nobody waits for it any more
+	left    bool          // nobody waits for it any more
 }
 
 const (
-	mostJunk   = 100              // lines that answer nothing, in one life
-	mostStderr = 500              // bytes of a line of standard error that are kept
-	stderrRate = 20               // lines of standard error that are logged in stderrSpan; others are counted
-	stderrSpan = 10 * time.Second //
-	stderrGulp = 64 << 10         // bytes of standard error that are read at once
+	mostJunk   = 100 // lines that answer nothing, in one life
+	mostStderr = 500 // bytes of a line of standard error that are kept
+	stderrRate = 20  // lines of standard error that are logged in stderrSpan; others are counted
+	stderrSpan = 10 * time.Second
+	stderrGulp = 64 << 10 // bytes of standard error that are read at once
 	stderrRest = 50 * time.Millisecond
 	looks      = 50 // looks for hanging requests while the longest one lasts
 )
@@ -107,7 +107,7 @@ func (r *run) exchange(ctx context.Context, do string, with any) (Answer, error)
 		}
 	case <-ctx.Done():
 		r.mu.Lock()
-		a.given = true
+		a.left = true
 		r.mu.Unlock()
 		return Answer{}, inDoubt("the adapter did not answer in time", ctx.Err())
 	}
@@ -214,18 +214,18 @@ func (r *run) watch() {
 			return
 		case <-tick.C:
 		}
-		now, given, hangs := time.Since(r.began), 0, false
+		now, left, hangs := time.Since(r.began), 0, false
 		r.mu.Lock()
 		for _, a := range r.waiting {
 			if age := now - a.written; age > r.program.longest {
 				hangs = hangs || age > 2*r.program.longest && a.written > time.Duration(r.lastly.Load())
-				if a.given {
-					given++
+				if a.left {
+					left++
 				}
 			}
 		}
 		r.mu.Unlock()
-		if hangs || given >= cap(r.slots) {
+		if hangs || left >= cap(r.slots) {
 			r.end(errors.New("it does not answer"))
 			return
 		}

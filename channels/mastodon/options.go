@@ -3,7 +3,6 @@ package mastodon
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -33,14 +32,12 @@ func readOptions(s channels.Settings) (Options, error) {
 	fault := func(key, text string) {
 		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
 	}
-	u, err := url.Parse(o.BaseURL)
+	u, wrong := channels.BaseURL(o.BaseURL, "write where the server answers", "https://social.example.org")
 	switch {
-	case o.BaseURL == "":
-		fault("base_url", "missing; write where the server answers, such as https://social.example.org")
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		fault("base_url", "must be an http or https URL such as https://social.example.org")
-	case u.User != nil, u.RawQuery != "", u.Fragment != "", strings.HasPrefix(u.Path, "/api"), strings.HasPrefix(u.Path, "/@"):
-		fault("base_url", "must be the server's address, without user, query, /api or the account's page")
+	case wrong != "":
+		fault("base_url", wrong)
+	case strings.HasPrefix(u.Path, "/api"), strings.HasPrefix(u.Path, "/@"):
+		fault("base_url", "must be the server's address, without /api or the account's page")
 	}
 	switch token := o.Token.Reveal(); {
 	case token == "":

@@ -38,14 +38,12 @@ func readOptions(s channels.Settings) (Options, error) {
 	fault := func(key, text string) {
 		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
 	}
-	u, err := url.Parse(o.BaseURL)
+	u, wrong := channels.BaseURL(o.BaseURL, "write where the homeserver answers", "https://matrix.example.org")
 	switch {
-	case o.BaseURL == "":
-		fault("base_url", "missing; write where the homeserver answers, such as https://matrix.example.org")
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		fault("base_url", "must be an http or https URL such as https://matrix.example.org")
-	case u.User != nil, u.RawQuery != "", u.Fragment != "", strings.Contains(u.Path, "_matrix"):
-		fault("base_url", "must have no user, query or fragment, and must end before /_matrix")
+	case wrong != "":
+		fault("base_url", wrong)
+	case strings.Contains(u.Path, "_matrix"):
+		fault("base_url", "must end before /_matrix")
 	}
 	switch token := o.Token.Reveal(); {
 	case token == "":

@@ -49,8 +49,12 @@ func readOptions(s channels.Settings) (Options, error) {
 	fault := func(key, text string) {
 		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
 	}
-	if why := badBase(o.BaseURL); why != "" {
-		fault("base_url", why)
+	server, wrong := channels.BaseURL(o.BaseURL, "write where the Mattermost server answers", "https://chat.example.org")
+	switch {
+	case wrong != "":
+		fault("base_url", wrong)
+	case strings.Contains(server.Path, "/api/v4"):
+		fault("base_url", "must be the server's address without /api/v4")
 	}
 	switch {
 	case o.Token == "":
@@ -104,20 +108,4 @@ func private(base string) bool {
 	}
 	ip := net.ParseIP(u.Hostname())
 	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// badBase says what is wrong with a base URL.
-func badBase(base string) string {
-	u, err := url.Parse(base)
-	switch {
-	case base == "":
-		return "missing; write where the Mattermost server answers, such as https://chat.example.org"
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return "must be an http or https URL such as https://chat.example.org"
-	case u.User != nil, u.RawQuery != "", u.Fragment != "":
-		return "must have no user, query or fragment"
-	case strings.Contains(u.Path, "/api/v4"):
-		return "must be the server's address without /api/v4"
-	}
-	return ""
 }

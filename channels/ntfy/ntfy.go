@@ -61,9 +61,6 @@ func New(s channels.Settings) (*Adapter, error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	if s.HTTP == nil {
-		s.HTTP = &http.Client{Transport: httpsend.Transport()}
-	}
 	return &Adapter{name: s.Name, opts: opts, hook: s.HookURL, sender: httpsend.New(s.HTTP, longestSend), now: s.Now}, nil
 }
 

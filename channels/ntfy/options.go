@@ -3,7 +3,6 @@ package ntfy
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -42,14 +41,12 @@ func readOptions(s channels.Settings) (Options, error) {
 	fault := func(key, text string) {
 		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
 	}
-	u, err := url.Parse(o.BaseURL)
+	u, wrong := channels.BaseURL(o.BaseURL, "write where the ntfy server answers", "https://ntfy.example.org")
 	switch {
-	case o.BaseURL == "":
-		fault("base_url", "missing; write where the ntfy server answers, such as https://ntfy.example.org")
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		fault("base_url", "must be an http or https URL such as https://ntfy.example.org")
-	case u.User != nil, u.RawQuery != "", u.Fragment != "", u.Path != "":
-		fault("base_url", "must have no user, path, query or fragment; topics are the addresses of members")
+	case wrong != "":
+		fault("base_url", wrong)
+	case u.Path != "":
+		fault("base_url", "must have no path; topics are the addresses of members")
 	}
 	switch {
 	case o.Token != "" && o.Username != "":

@@ -34,8 +34,8 @@ type service struct {
 	write   func(plain string) string
 	markup  string // of what write gives; empty: none
 	ready   func(*url.URL) (ready, error)
-	// check gives what can be asked without disturbing anybody.
-	check func(raw string) (at string, header http.Header)
+	// check gives the address that can be asked without disturbing anybody, from the channel's URL.
+	check func(raw string) string
 }
 
 // ready is a service that was made for one message.
@@ -63,9 +63,9 @@ var services = [...]service{
 			}, err
 		},
 		// pushover.net/api/limits: it says how many messages are left, and refuses a token that is none.
-		check: func(raw string) (string, http.Header) {
+		check: func(raw string) string {
 			token, _ := parsed(raw).User.Password()
-			return "https://api.pushover.net/1/apps/limits.json?token=" + url.QueryEscape(token), http.Header{}
+			return "https://api.pushover.net/1/apps/limits.json?token=" + url.QueryEscape(token)
 		},
 	},
 	{
@@ -99,12 +99,12 @@ var services = [...]service{
 			}, nil
 		},
 		// gotify.net/api-docs: /health asks for no token, and no request tells whether one is right but a message.
-		check: func(raw string) (string, http.Header) {
+		check: func(raw string) string {
 			scheme, config := "https", gotify.Config{}
 			if config.SetURL(parsed(raw)) == nil && config.DisableTLS {
 				scheme = "http"
 			}
-			return scheme + "://" + config.Host + "/health", http.Header{}
+			return scheme + "://" + config.Host + "/health"
 		},
 	},
 	{
@@ -130,9 +130,9 @@ var services = [...]service{
 			}, err
 		},
 		// Discord's documentation, "Get Webhook with Token": it says what the webhook is.
-		check: func(raw string) (string, http.Header) {
+		check: func(raw string) string {
 			at := parsed(raw)
-			return discord.HooksBaseURL + "/" + url.PathEscape(at.Host) + "/" + url.PathEscape(at.User.Username()), http.Header{}
+			return discord.HooksBaseURL + "/" + url.PathEscape(at.Host) + "/" + url.PathEscape(at.User.Username())
 		},
 	},
 	{
@@ -149,12 +149,12 @@ var services = [...]service{
 				send: func(text string, p types.Params) error { return s.Send(text, &p) },
 			}, err
 		},
-		check: func(raw string) (string, http.Header) {
+		check: func(raw string) string {
 			host := parsed(raw).Host
 			if host == "" {
 				host = "events.pagerduty.com"
 			}
-			return "https://" + host + "/v2/enqueue", http.Header{}
+			return "https://" + host + "/v2/enqueue"
 		},
 	},
 }

@@ -50,11 +50,7 @@ func New(s channels.Settings) (*Adapter, error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	switch {
-	case s.HTTP != nil:
-	case s.Operator:
-		s.HTTP = &http.Client{Transport: httpsend.Transport()}
-	default:
+	if s.HTTP == nil && !s.Operator {
 		s.HTTP = &http.Client{Transport: httpsend.GuardedTransport(s.Reach)}
 	}
 	return &Adapter{opts: opts, service: service, sender: httpsend.New(s.HTTP, longestSend), now: s.Now}, nil
@@ -108,12 +104,10 @@ func (a *Adapter) Compose(doc content.Document) ([]channels.Part, error) {
 
 // Check asks the service for what disturbs nobody. The library has no such request; it is ours.
 func (a *Adapter) Check(ctx context.Context) error {
-	at, header := a.service.check(a.opts.URL.Reveal())
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.service.check(a.opts.URL.Reveal()), nil)
 	if err != nil {
 		return &channels.Error{Class: channels.Auth, Scope: channels.ScopeChannel, Detail: "no request could be made; check the channel's url"}
 	}
-	req.Header = header
 	resp, err := a.sender.Do(req)
 	switch {
 	case resp == nil:

@@ -41,14 +41,12 @@ func readOptions(s channels.Settings) (Options, error) {
 	fault := func(key, text string) {
 		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
 	}
-	u, err := url.Parse(o.BaseURL)
+	u, wrong := channels.BaseURL(o.BaseURL, "write where the bridge answers", "http://127.0.0.1:8080")
 	switch {
-	case o.BaseURL == "":
-		fault("base_url", "missing; write where the bridge answers, such as http://127.0.0.1:8080")
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		fault("base_url", "must be an http or https URL such as http://127.0.0.1:8080")
-	case u.User != nil, u.RawQuery != "", u.Fragment != "", strings.HasSuffix(u.Path, "/v1"), strings.HasSuffix(u.Path, "/v2"):
-		fault("base_url", "must have no user, query or fragment, and must end before /v1")
+	case wrong != "":
+		fault("base_url", wrong)
+	case strings.HasSuffix(u.Path, "/v1"), strings.HasSuffix(u.Path, "/v2"):
+		fault("base_url", "must end before /v1")
 	case o.Sensitive && u.Scheme != "https" && !here(u.Hostname()):
 		fault("sensitive", "needs a base_url with https or on this machine, or everybody between here and the bridge reads along")
 	}

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -63,9 +62,6 @@ func New(s channels.Settings) (*Adapter, error) {
 	}
 	if s.Now == nil {
 		s.Now = time.Now
-	}
-	if s.HTTP == nil {
-		s.HTTP = &http.Client{Transport: httpsend.Transport()}
 	}
 	return &Adapter{name: s.Name, opts: opts, hook: s.HookURL, sender: httpsend.New(s.HTTP, longestAttempt), signer: signer, now: s.Now}, nil
 }

@@ -190,16 +190,22 @@ func (sh *shell) actOn(ctx context.Context, api *client.Client, group, name, wha
 	if err != nil {
 		return ofAlert(err, group, name)
 	}
+	return sh.print(a, actDone(a, what, act))
+}
+
+// actDone says what follows from what was done to an alert.
+func actDone(a gateway.AlertView, what string, act gateway.AlertAct) string {
 	said := map[string]string{
 		"update":   "Whoever was told of alert %s hears the new text. See who has it: carillon alert timeline %[1]s",
 		"clear":    "Alert %s is over. Whoever was told hears that.",
 		"cancel":   "Alert %s is withdrawn. Whoever was told hears that it was a mistake.",
+		"remind":   "Whoever was told of alert %s and has not said how she is, is asked again. See who answers: carillon alert rollcall %[1]s",
 		"handover": "Member " + act.To.Short() + " is asked to take charge of alert %s. Until she answers, nothing changes; the offer ends after ten minutes.",
 	}[what]
 	if a.State == gateway.AlertHeld {
 		said = "Alert %s says that now, and waits anew for a second person. Nobody is told of it before."
 	}
-	return sh.print(a, fmt.Sprintf(said, a.Reference))
+	return fmt.Sprintf(said, a.Reference)
 }
 
 // ofAlert says which alert it is that is not there.

@@ -30,14 +30,14 @@ func (a *App) answering(ring *seal.Ring) web.Answering {
 
 // answersTo is what answers to alerts stand on.
 func (a *App) answersTo(desk *escalation.Desk) inbound.Alerts {
-	return inbound.Alerts{Acknowledger: desk, Cases: a.store, Reports: a.store, OnDuty: atDuty{a.rotas}, Raise: func(ctx context.Context, group gateway.ID, by gateway.AlertHand, _ string) (bool, error) {
+	return inbound.Alerts{Acknowledger: desk, Cases: a.store, Reports: a.store, OnDuty: atDuty{a.rotas}, Raise: func(ctx context.Context, group gateway.ID, by gateway.AlertHand) (bool, error) {
 		return a.raiseFor(ctx, desk, group, by)
 	}}
 }
 
 // raiseFor opens the alert of a member who needs help, by the policy of her group that says so. While one that she raised is
 // open, it is that one: who cries twice is heard once more, not counted twice. It climbs as far as the policy goes: to another
-// group only where a last resort names that one.
+// group only where a step or the last resort names that one.
 func (a *App) raiseFor(ctx context.Context, desk *escalation.Desk, group gateway.ID, by gateway.AlertHand) (bool, error) {
 	policies, err := a.store.AlertPolicies(ctx, group)
 	if err != nil {

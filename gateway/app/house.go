@@ -56,7 +56,7 @@ func (a *App) dailyWork(ctx context.Context) {
 	}
 }
 
-// askStill asks the owners of numbers that may have new ones.
+// askStill asks, at numbers that may have new owners, whether they are still the members'.
 func (a *App) askStill(ctx context.Context) {
 	groups, err := a.store.Groups(ctx)
 	for i := 0; err == nil && i < len(groups); i++ {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -72,7 +71,7 @@ func (r *refusals) look(ctx context.Context) {
 	for broadcast, group := range found {
 		b, err := r.broadcasts.Broadcast(ctx, group, broadcast)
 		if err == nil {
-			alert, asks := alertOf(b.Key)
+			alert, asks, _ := gateway.AlertOfKey(b.Key)
 			if !asks || seen[alert] {
 				continue
 			}
@@ -83,14 +82,4 @@ func (r *refusals) look(ctx context.Context) {
 			r.log.Error("it cannot be looked whether an alert is to climb on after a refusal; it is, after half of its step's wait", "broadcast", broadcast, "group", group, "error", err)
 		}
 	}
-}
-
-// alertOf gives the alert that asks by a broadcast with this key.
-func alertOf(key string) (alert gateway.ID, asks bool) {
-	if _, asks = gateway.AlertCast(key); !asks {
-		return alert, false
-	}
-	id, _, _ := strings.Cut(strings.TrimPrefix(key, gateway.AlertKeys), ":")
-	alert, err := gateway.ParseID(id)
-	return alert, err == nil
 }

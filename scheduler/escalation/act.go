@@ -304,58 +304,62 @@ func (d *decider) settle() error {
 	c.Tries = 0
 	d.event.By = gateway.AlertHand{}
 	if e.Kind == Submitted {
-		if effect.Link != nil && effect.Kind != gateway.AlertPass {
-			n := d.note(gateway.EventSent, "sent/"+effect.Key)
-			n.Detail, n.Step = string(effect.Kind)+": group "+effect.Link.Group, effect.Step
-		}
-		for i, id := range e.Broadcasts {
-			key := "sent/" + effect.Key
-			if i > 0 {
-				key += fmt.Sprintf("/%d", i)
-			}
-			n := d.note(gateway.EventSent, key)
-			n.Detail, n.Step, n.Broadcast = string(effect.Kind), effect.Step, id
-			c.Sent = append(c.Sent, gateway.AlertSent{ID: id, Kind: effect.Kind, Asked: effect.Asked})
-		}
-		if e.Detail != "" {
-			n := d.note(gateway.EventNobody, "left/"+effect.Key)
-			n.Detail, n.Step = string(effect.Kind)+": "+e.Detail, effect.Step
-		}
-		return nil
+		d.submitted(effect)
+	} else {
+		d.unreached(effect)
 	}
+	return nil
+}
+
+// submitted notes what an effect has sent.
+func (d *decider) submitted(effect gateway.AlertEffect) {
+	c := &d.Alert.Climb
+	key := "sent/" + effect.Key
+	if effect.Link != nil && effect.Kind != gateway.AlertPass {
+		n := d.note(gateway.EventSent, key)
+		n.Detail, n.Step = string(effect.Kind)+": group "+effect.Link.Group, effect.Step
+	}
+	for i, id := range d.event.Broadcasts {
+		if i > 0 {
+			key = fmt.Sprintf("sent/%s/%d", effect.Key, i)
+		}
+		n := d.note(gateway.EventSent, key)
+		n.Detail, n.Step, n.Broadcast = string(effect.Kind), effect.Step, id
+		c.Sent = append(c.Sent, gateway.AlertSent{ID: id, Kind: effect.Kind, Asked: effect.Asked})
+	}
+	if d.event.Detail != "" {
+		n := d.note(gateway.EventNobody, "left/"+effect.Key)
+		n.Detail, n.Step = string(effect.Kind)+": "+d.event.Detail, effect.Step
+	}
+}
+
+// unreached takes that an effect reaches nobody. A step of which that is true of all is no step: the next one is taken at once.
+func (d *decider) unreached(effect gateway.AlertEffect) {
+	a := &d.Alert
+	c := &a.Climb
 	if effect.Link != nil {
 		c.Links = slices.DeleteFunc(c.Links, func(l gateway.AlertLink) bool { return l == *effect.Link })
 	}
 	if effect.Kind == gateway.AlertPass { // the other alert is over, or gone
-		return nil
+		return
 	}
 	n := d.note(gateway.EventNobody, "nobody/"+effect.Key)
 	n.Step = effect.Step
 	n.Detail = string(effect.Kind)
-	if e.Detail != "" {
-		n.Detail += ": " + e.Detail
+	if d.event.Detail != "" {
+		n.Detail += ": " + d.event.Detail
 	}
 	if effect.Kind == gateway.AlertAskEnd && len(effect.Members) > 0 && a.State == gateway.AlertExpired { // those in charge cannot be told
 		d.askLast()
 	}
-	// A step that reaches nobody is no step: the next one is taken at once.
 	if effect.Kind != gateway.AlertAsk || a.State != gateway.AlertClimbing || effect.Asked != c.Asked {
-		return nil
+		return
 	}
-	for _, p := range c.Pending {
-		if p.Kind == gateway.AlertAsk && p.Asked == c.Asked {
-			return nil
-		}
-	}
-	for _, s := range c.Sent {
-		if s.Kind == gateway.AlertAsk && s.Asked == c.Asked {
-			return nil
-		}
-	}
-	if asksElsewhere(c) {
-		return nil
+	asks := slices.ContainsFunc(c.Pending, func(p gateway.AlertEffect) bool { return p.Kind == gateway.AlertAsk && p.Asked == c.Asked })
+	asked := slices.ContainsFunc(c.Sent, func(s gateway.AlertSent) bool { return s.Kind == gateway.AlertAsk && s.Asked == c.Asked })
+	if asks || asked || asksElsewhere(c) {
+		return
 	}
 	d.event.Detail = ""
 	d.climb()
-	return nil
 }

@@ -273,8 +273,8 @@ func reference() (string, error) {
 	return strings.Map(func(r rune) rune { return r + 1 }, digits), nil
 }
 
-// find reads an alert by its id or its reference.
-func (d *Desk) find(ctx context.Context, group gateway.ID, name string) (gateway.AlertCase, error) {
+// Find reads an alert by its id or its reference.
+func (d *Desk) Find(ctx context.Context, group gateway.ID, name string) (gateway.AlertCase, error) {
 	if id, err := gateway.ParseID(name); err == nil {
 		return d.Alert(ctx, group, id)
 	}
@@ -285,12 +285,7 @@ func (d *Desk) find(ctx context.Context, group gateway.ID, name string) (gateway
 	return a, err
 }
 
-// Find reads an alert by its id or its reference.
-func (d *Desk) Find(ctx context.Context, group gateway.ID, name string) (gateway.AlertCase, error) {
-	return d.find(ctx, group, name)
-}
-
-// Act does what a person decided: Update, Clear, Cancel, Offer, Release or Break. Update takes the draft that was kept with the alert where
+// Act does what a person decided: Update, Clear, Cancel, Remind, Offer, Release or Break. Update takes the draft that was kept with the alert where
 // nothing else is said.
 func (d *Desk) Act(ctx context.Context, g gateway.Group, name string, e Event) (gateway.AlertCase, error) {
 	zone, err := civil.Zone(g.Zone)
@@ -300,7 +295,7 @@ func (d *Desk) Act(ctx context.Context, g gateway.Group, name string, e Event) (
 	e.Zone = zone
 	said := e.Saying
 	done, _, _, err := d.change(ctx, func() (gateway.AlertCase, Event, error) {
-		a, err := d.find(ctx, g.ID, name)
+		a, err := d.Find(ctx, g.ID, name)
 		if err == nil && e.Kind == Release {
 			var offer gateway.ReleaseOffer
 			offer, err = d.messenger.OfferAlert(ctx, &a)
@@ -361,26 +356,33 @@ func (d *Desk) Acknowledge(ctx context.Context, k gateway.Acknowledgement) (gate
 		now, err := d.Alert(ctx, k.Group, a.ID)
 		return now, Event{Kind: Ack, Once: once, By: by, Code: code, Proven: k.Proven, Asked: asked}, err
 	})
-	if known { // it was taken before: the answer is how it stands. Whoever is in charge was thanked then
-		result = gateway.AckResult{Outcome: gateway.AckOthers, Alert: done.ID, Reference: done.Reference, State: done.State}
-		hand, _ := verify(&done, &Event{By: by, Code: code})
-		switch yours := in(done.Climb.Charge, hand); {
-		case !asked && !yours:
-			result.Outcome = gateway.AckNotAsked
-		case !done.State.Open():
-			result.Outcome = gateway.AckOver
-		case yours && done.State == gateway.AlertClimbing:
-			result.Outcome, result.Needs = gateway.AckCounted, quorum(&done)-distinct(done.Climb.Charge)
-		case yours:
-			result.Outcome = gateway.AckTaken
-		case done.State != gateway.AlertTaken:
-			result.Outcome = gateway.AckUnverified
-		}
-		if n := len(done.Climb.Charge); n > 0 {
-			result.Charge = done.Climb.Charge[n-1]
-		}
+	if known {
+		result = standing(&done, &Event{By: by, Code: code, Asked: asked})
 	}
 	return result, err
+}
+
+// standing answers what was taken before, because it came twice, with how the alert stands. Whoever is in charge was thanked then.
+func standing(a *gateway.AlertCase, e *Event) gateway.AckResult {
+	r := gateway.AckResult{Outcome: gateway.AckOthers, Alert: a.ID, Reference: a.Reference, State: a.State}
+	charge := a.Climb.Charge
+	hand, _ := verify(a, e)
+	switch yours := in(charge, hand); {
+	case !e.Asked && !yours:
+		r.Outcome = gateway.AckNotAsked
+	case !a.State.Open():
+		r.Outcome = gateway.AckOver
+	case yours && a.State == gateway.AlertClimbing:
+		r.Outcome, r.Needs = gateway.AckCounted, quorum(a)-distinct(charge)
+	case yours:
+		r.Outcome = gateway.AckTaken
+	case a.State != gateway.AlertTaken:
+		r.Outcome = gateway.AckUnverified
+	}
+	if len(charge) > 0 {
+		r.Charge = charge[len(charge)-1]
+	}
+	return r
 }
 
 // Asked lists the newest alerts in which one of these members was asked.

@@ -161,6 +161,7 @@ func (d *Desk) open(ctx context.Context, other gateway.Group, a *gateway.AlertCa
 		Policy: gateway.AlertPolicy{Name: a.Policy.Name, Steps: []gateway.AlertStep{step}, Code: a.Policy.Code},
 		Origin: &gateway.AlertLink{Group: from, Alert: a.ID}, Climb: gateway.AlertClimb{Secret: secret}}
 	by := gateway.AlertHand{Label: from, Way: gateway.WayGroup}
+	// One that would reach nobody there is refused, so that this one climbs on at once; without the trial it would be raised.
 	if _, err := d.raise(ctx, other, linked, gateway.AlertDraft{Released: true, DryRun: true}, by); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (d *Desk) holds(ctx context.Context, g gateway.Group, a *gateway.AlertCase,
 
 // Waiting reads an alert that waits for a second person, as she is asked about it.
 func (d *Desk) Waiting(ctx context.Context, g gateway.Group, name string) (gateway.AlertWaiting, error) {
-	a, err := d.find(ctx, g.ID, name)
+	a, err := d.Find(ctx, g.ID, name)
 	if err != nil {
 		return gateway.AlertWaiting{}, err
 	}
@@ -129,7 +129,7 @@ func (d *Desk) silent(ctx context.Context, a *gateway.AlertCase) (all []gateway.
 
 // RollCall says how those are whom an alert told, and those who said how they are although it is not known that it told them.
 func (d *Desk) RollCall(ctx context.Context, group gateway.ID, name string) (gateway.RollCall, error) {
-	a, err := d.find(ctx, group, name)
+	a, err := d.Find(ctx, group, name)
 	if err != nil {
 		return gateway.RollCall{}, err
 	}
@@ -158,7 +158,7 @@ func (d *Desk) RollCall(ctx context.Context, group gateway.ID, name string) (gat
 
 // Report drafts the report of an incident from what happened and what became of its messages.
 func (d *Desk) Report(ctx context.Context, g gateway.Group, name string) (gateway.IncidentReport, error) {
-	a, err := d.find(ctx, g.ID, name)
+	a, err := d.Find(ctx, g.ID, name)
 	if err != nil {
 		return gateway.IncidentReport{}, err
 	}

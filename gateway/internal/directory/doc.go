@@ -45,8 +45,7 @@ func New(p Parts) *Directory {
 // Routes lists the contact points that may be used for a topic, in the member's order, each with the first channel that
 // serves it. Messages of class account need no topic and may go to a point that is not confirmed yet, because asking
 // to confirm is one of them; everything else needs an active point that is subscribed, and what is urgent may, at last, go to one
-// that is stale. A member who is not there, or
-// belongs to another group, has none.
+// that is stale. A member who is not there, or belongs to another group, has none.
 func (d *Directory) Routes(ctx context.Context, group, member gateway.ID, topic string, class gateway.Class) ([]gateway.Route, error) {
 	only := gateway.Audience{Topic: topic, Members: []gateway.ID{member}}
 	found, err := d.Audiences.Recipients(ctx, group, only, gateway.ID{}, 1)

@@ -91,15 +91,16 @@ func (d *decision) because(why string) {
 func (t *texts) admits(r *gateway.Recipient, p *gateway.PointRef) (open, meant bool, why string) {
 	a := &t.b.Audience
 	if t.b.Class == gateway.Account {
+		open = p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed || p.State == gateway.PointStale
 		switch {
 		case a.Only:
-			return p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed || p.State == gateway.PointStale, p.ID == a.Point, whyOf(p.State)
+			return open, p.ID == a.Point, whyOf(p.State)
 		case !a.Point.IsZero():
 			return true, p.ID == a.Point, ""
 		case a.Unconfirmed:
 			return true, p.State == gateway.PointUnconfirmed && nth(r, p) == a.Nth, ""
 		}
-		return p.State == gateway.PointActive || p.State == gateway.PointUnconfirmed || p.State == gateway.PointStale, true, whyOf(p.State)
+		return open, true, whyOf(p.State)
 	}
 	usable := p.State == gateway.PointActive || p.State == gateway.PointStale && t.b.Policy.Lane == gateway.Urgent
 	switch {

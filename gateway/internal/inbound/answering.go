@@ -20,9 +20,9 @@ type Alerts struct {
 	Cases        AlertCases
 	Reports      gateway.AlertReports
 	OnDuty       gateway.OnDuty // nil: no group has a rota
-	// Raise opens the alert of a member who needs help, by the policy that her group names for it; false: it names none. The
-	// same once opens one alert.
-	Raise func(ctx context.Context, group gateway.ID, by gateway.AlertHand, once string) (bool, error)
+	// Raise opens the alert of a member who needs help, by the policy that her group names for it, unless one of hers is open; false:
+	// it names none.
+	Raise func(ctx context.Context, group gateway.ID, by gateway.AlertHand) (bool, error)
 }
 
 // AlertCases finds alerts, as gateway.Alerts does.
@@ -385,7 +385,7 @@ func (v *visit) callForHelp(ctx context.Context, owners []known) (bool, error) {
 	}
 	raised := false
 	for _, k := range owners {
-		ok, err := v.Alerts.Raise(ctx, k.group.ID, v.hand(k), v.once(k))
+		ok, err := v.Alerts.Raise(ctx, k.group.ID, v.hand(k))
 		if err != nil && !v.hopeless(err) {
 			return false, fmt.Errorf("raise an alert for a member: %w", err)
 		}

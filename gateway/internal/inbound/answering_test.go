@@ -76,9 +76,9 @@ func (d *desk) Note(ctx context.Context, group, alert gateway.ID, once, detail s
 	return err
 }
 
-func (d *desk) raise(_ context.Context, group gateway.ID, by gateway.AlertHand, once string) (bool, error) {
-	if d.names && !slices.Contains(d.calls, once) {
-		d.calls = append(d.calls, once)
+func (d *desk) raise(_ context.Context, group gateway.ID, by gateway.AlertHand) (bool, error) {
+	if d.names && !slices.Contains(d.calls, by.Role()) { // hers is open
+		d.calls = append(d.calls, by.Role())
 	}
 	return d.names && group == d.harbour.ID && len(by.Members) > 0, nil
 }

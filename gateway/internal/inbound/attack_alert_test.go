@@ -64,7 +64,7 @@ func TestAnAlertThatNobodyEndedKeepsNobodyFromHelp(t *testing.T) {
 	o := newOffice(t)
 	her, first := o.enrol(o.harbour, "sms:"+ann), o.enrol(o.harbour, "sms:"+bea)
 	raised := 0
-	o.alerts.Raise = func(context.Context, gateway.ID, gateway.AlertHand, string) (bool, error) { raised++; return true, nil }
+	o.alerts.Raise = func(context.Context, gateway.ID, gateway.AlertHand) (bool, error) { raised++; return true, nil }
 	o.ears = o.newEars()
 	a := o.raise(gateway.AlertPolicy{}, false, []gateway.ID{her}, []gateway.ID{first})
 	o.wind(2 * time.Hour)

@@ -214,27 +214,37 @@ func (v *visit) stop(points ...gateway.ContactPoint) {
 // stopEverywhere is STOP ALL for each of her addresses: in every group of the instance, and in those to come. The page says the same as
 // of any STOP.
 func (v *visit) stopEverywhere() {
-	groups, err := v.Groups.Groups(v.r.Context())
-	for _, p := range v.member.Points {
-		if p.State == gateway.PointProving {
-			continue
-		}
-		if err == nil {
-			err = v.Stops.StopEverywhere(v.r.Context(), p.Kind, p.Address)
-		}
-		for i := 0; err == nil && i < len(groups); i++ {
-			proof := v.proof("STOP ALL", false)
-			if groups[i].ID != v.group.ID { // what tells her link would tell one group's people of another's member
-				proof.Proof = "STOP ALL on a page of a member's own"
-			}
-			_, err = v.Stops.StopAddress(v.r.Context(), groups[i].ID, p.Kind, p.Address, proof)
-		}
-	}
-	if err != nil {
+	if err := v.stopInAll(); err != nil {
 		v.failed(v.w, v.r, "a STOP for all groups cannot be kept", err)
 		return
 	}
 	v.write(v.w, http.StatusOK, "plain", page{speech: v.say, Title: "stopped_title", Text: "stopped"})
+}
+
+func (v *visit) stopInAll() error {
+	ctx := v.r.Context()
+	groups, err := v.Groups.Groups(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range v.member.Points {
+		if p.State == gateway.PointProving {
+			continue
+		}
+		if err := v.Stops.StopEverywhere(ctx, p.Kind, p.Address); err != nil {
+			return err
+		}
+		for i := range groups {
+			proof := v.proof("STOP ALL", false)
+			if groups[i].ID != v.group.ID { // what tells her link would tell one group's people of another's member
+				proof.Proof = "STOP ALL on a page of a member's own"
+			}
+			if _, err := v.Stops.StopAddress(ctx, groups[i].ID, p.Kind, p.Address, proof); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // mintCode makes a code of six digits. It is good for a few minutes and tries only.

@@ -4,7 +4,8 @@ import (
 	"net/http"
 )
 
-// leaving asks whether mail is to stop; or, behind the link beneath a mail, whether a link to her own page is to be sent. It is the same for every token, whoever has it, and looks nothing up.
+// leaving asks whether mail is to stop; or, behind the link beneath a mail, whether a link to her own page is to be sent. It is the
+// same for every token, whoever has it, and looks nothing up.
 func (s *Server) leaving(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("p") {
 		s.write(w, http.StatusOK, "sending", page{speech: s.stranger(r), Title: "title"})
@@ -13,9 +14,8 @@ func (s *Server) leaving(w http.ResponseWriter, r *http.Request) {
 	s.write(w, http.StatusOK, "leaving", page{speech: s.stranger(r), Title: "unsubscribe_title"})
 }
 
-// leave stops mail by the POST that mail programs send (RFC 8058) and the page's button sends too, or has a link to her own page sent to the
-// address. Whether anybody has the
-// address is not to be told from the answer, nor from the time that it takes.
+// leave stops mail by the POST that mail programs send (RFC 8058) and the page's button sends too, or has a link to her own page sent
+// to the address. Whether anybody has the address is not to be told from the answer, nor from the time that it takes.
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
 	begun := s.Now()
 	taken := &status{header: http.Header{}}

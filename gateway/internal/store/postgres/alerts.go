@@ -115,7 +115,7 @@ func (t *txn) sendAlert(a *gateway.AlertCase, send *gateway.ReadyBroadcast, word
 	if err != nil {
 		return err
 	}
-	says, asks := gateway.AlertCast(b.Key)
+	_, asks, says := gateway.AlertOfKey(b.Key)
 	_, err = t.exec("INSERT INTO alert_broadcasts (group_id, alert_id, broadcast_id, says, asks) VALUES ($1,$2,$3,$4,$5) ON CONFLICT DO NOTHING", a.GroupID, a.ID, id, says, asks)
 	return err
 }

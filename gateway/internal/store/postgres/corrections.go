@@ -17,7 +17,7 @@ const (
 	// goingQuery says whether something of a broadcast may leave if it is not stopped, and is leaving, and which goes on with it.
 	goingQuery = `SELECT b.state = 'planning' OR (SELECT SUM(t.n) FROM tallies t WHERE t.group_id = b.group_id AND t.broadcast_id = b.id AND t.state = 'waiting') > 0 IS TRUE,
 			(SELECT SUM(t.n) FROM tallies t WHERE t.group_id = b.group_id AND t.broadcast_id = b.id AND t.state = 'sending') > 0 IS TRUE,
-			COALESCE((SELECT n.id FROM broadcasts n WHERE n.group_id = b.group_id AND n.key = b.key || '-rest'), '00000000-0000-0000-0000-000000000000')
+			COALESCE((SELECT n.id FROM broadcasts n WHERE n.group_id = b.group_id AND n.key = b.key || '` + gateway.RestMark + `'), '00000000-0000-0000-0000-000000000000')
 		FROM broadcasts b WHERE b.group_id = $1 AND b.id = $2`
 	// succeedQuery has whoever corrects or goes on with the same edition wait.
 	succeedQuery = "SELECT state = 'planned', stopped, replaced FROM broadcasts WHERE group_id = $1 AND id = $2 FOR UPDATE"

@@ -110,7 +110,7 @@ func (t *txn) sendAlert(a *gateway.AlertCase, send *gateway.ReadyBroadcast, word
 	if err != nil {
 		return err
 	}
-	says, asks := gateway.AlertCast(b.Key)
+	_, asks, says := gateway.AlertOfKey(b.Key)
 	_, err = t.exec("INSERT INTO alert_broadcasts (group_id, alert_id, broadcast_id, says, asks) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING", a.GroupID[:], a.ID[:], done.ID[:], says, asks)
 	return err
 }

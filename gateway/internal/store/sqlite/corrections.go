@@ -13,7 +13,7 @@ import (
 // goingQuery says whether something of a broadcast may leave if it is not stopped, and is leaving, and which goes on with it.
 const goingQuery = `SELECT b.stopped, b.state = 'planning' OR EXISTS (SELECT 1 FROM tallies t WHERE t.group_no = g.no AND t.broadcast_no = b.no AND t.n > 0 AND t.state = 'waiting'),
 		EXISTS (SELECT 1 FROM tallies t WHERE t.group_no = g.no AND t.broadcast_no = b.no AND t.n > 0 AND t.state = 'sending'),
-		COALESCE((SELECT id FROM broadcasts WHERE group_id = b.group_id AND key = b.key || '-rest'), zeroblob(16))
+		COALESCE((SELECT id FROM broadcasts WHERE group_id = b.group_id AND key = b.key || '` + gateway.RestMark + `'), zeroblob(16))
 	FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.group_id = ? AND b.id = ?`
 
 // replace stops broadcasts for good whose words are corrected.

@@ -10,6 +10,7 @@ import (
 )
 
 const (
+	// staleQuery asks for > 0 as well, which the index is made for.
 	staleQuery = `SELECT p.member_id, p.id, p.kind, p.confirm_by, m.zone, m.quiet FROM contact_points p INDEXED BY contact_points_confirm CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id
 	WHERE p.group_id = ? AND p.confirm_by > 0 AND p.confirm_by > 1 AND p.confirm_by <= ? AND p.state = 1 ORDER BY p.confirm_by LIMIT ?`
 	countStale = "SELECT count(*) FROM contact_points INDEXED BY contact_points_confirm WHERE group_id = ? AND confirm_by > 0 AND confirm_by <= ? AND state = 1"
@@ -18,9 +19,9 @@ const (
 
 // Stale lists the contact points of a group whose owners are to be asked.
 func (s *Store) Stale(ctx context.Context, group gateway.ID, limit int) ([]gateway.StalePoint, error) {
-	hidden, points := map[gateway.ID]bool(nil), []gateway.StalePoint{}
-	err := s.reading(ctx, func(c *lite.Conn) (err error) {
-		if hidden, err = hiddenImports(c, group); err != nil || len(hidden) > 0 { // an import is under way: later
+	points := []gateway.StalePoint{}
+	err := s.reading(ctx, func(c *lite.Conn) error {
+		if hidden, err := hiddenImports(c, group); err != nil || len(hidden) > 0 { // an import is under way: later
 			return err
 		}
 		return query(c, staleQuery, []any{group[:], s.micros(), limit}, func(r *lite.Stmt) error {

@@ -76,7 +76,7 @@ func (e *edition) send(version int, a gateway.Audience) bool {
 		}
 		e.ok(err)
 	} else {
-		send.Broadcast.Key = gateway.RestKeyOf(&e.newest.Broadcast)
+		send.Broadcast.Key = e.newest.Broadcast.Key + gateway.RestMark
 		switch done, err := e.SubmitRest(e.ctx, send); {
 		case errors.Is(err, gateway.ErrConflict):
 			return false
@@ -270,7 +270,7 @@ func goesOn(t *testing.T, open Open) {
 	rest := func(key string) *gateway.ReadyBroadcast {
 		return &gateway.ReadyBroadcast{Broadcast: w.draft(gateway.Report, func(b *gateway.Broadcast) { b.Audience.Not, b.Key = one.Broadcast.ID, key }), Fingerprint: []byte("rest")}
 	}
-	key := gateway.RestKeyOf(&one.Broadcast)
+	key := one.Broadcast.Key + gateway.RestMark
 	_, err = w.SubmitRest(w.ctx, rest(key))
 	w.fails(err, gateway.CodeConflict) // whom the correction is for is not known yet
 	again := w.plan(one.Broadcast, 1, had)[0]
