@@ -238,7 +238,10 @@ func (p *probe) must(do string, with, into any) *external.Failure {
 	ctx, cancel := context.WithTimeout(p.ctx, longest)
 	defer cancel()
 	answer, err := p.ask(ctx, do, with)
-	if err != nil {
+	switch {
+	case errors.Is(err, errEnded):
+		p.Fatalf("%s: %v; go on whatever comes, a line that is no JSON or no UTF-8 too, and answer with an error", do, err)
+	case err != nil:
 		p.Fatalf("%s: %v; answer every request within longest_attempt_seconds, with the id of the request", do, err)
 	}
 	if answer.Error != nil {

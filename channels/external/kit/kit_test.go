@@ -133,6 +133,43 @@ func TestThereIsNothingToCheck(t *testing.T) {
 	}
 }
 
+// TestItSaysWhyNothingCame: what a program logged before it ended, and that a secret is another.
+func TestItSaysWhyNothingCame(t *testing.T) {
+	stranger := byPost(t)
+	stranger.Secret = channels.Secret("whsec_" + strings.Repeat("QUJD", 12))
+	for what, target := range map[string]Target{
+		`logged last: "no token"; `: {Command: []string{"/bin/sh", "-c", "echo no token >&2"}},
+		"refuses our signature":     stranger,
+	} {
+		if _, err := Checks(t.Context(), target); err == nil || !strings.Contains(err.Error()+"; ", what) {
+			t.Errorf("%v, want %q", err, what)
+		}
+	}
+}
+
+// TestWhatRefusesAllIsToldOnce, and not for every text that it might have taken otherwise.
+func TestWhatRefusesAllIsToldOnce(t *testing.T) {
+	const program = `while read -r line; do
+		id=${line#*'"id":"'}
+		case $line in
+		*describe*) printf '{"id":"%s","ok":%s}\n' "${id%%\"*}" "$1" ;;
+		*) printf '{"id":"%s","error":{"class":"temporary"}}\n' "${id%%\"*}" ;;
+		esac
+	done`
+	const plain = `{"protocol":1,"kind":"testchat","address":{"pattern":"[a-z]+","example":"anna"},"text":{"markup":"plain","limit":500},"test":{"people":["a","b"]}}`
+	checks, err := Checks(t.Context(), Target{Command: []string{"/bin/sh", "-c", program, "sh", plain}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range checks {
+		if c.Name == "texts" {
+			if r := channeltest.Run(c); len(r.Faults) != 1 {
+				t.Errorf("%d faults, want 1", len(r.Faults))
+			}
+		}
+	}
+}
+
 // TestEveryMarkup holds what is composed for adapters against what holds for every channel.
 func TestEveryMarkup(t *testing.T) {
 	for _, markup := range []string{external.Plain, external.HTML, external.Markdown, external.TextMessage} {

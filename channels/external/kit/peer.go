@@ -56,7 +56,10 @@ func (p *posting) ask(ctx context.Context, do string, with any) (external.Answer
 		return external.Answer{}, err
 	}
 	answer, err := external.ReadAnswer(resp.Body)
-	if err != nil {
+	switch {
+	case err != nil && resp.Status == http.StatusUnauthorized:
+		err = errors.New("the adapter refuses our signature (status 401); give both sides the same secret, and look at both clocks and at what you sign: webhook-id, webhook-timestamp and the body as it came, joined by dots")
+	case err != nil:
 		err = fmt.Errorf("status %d: %w", resp.Status, err)
 	}
 	return answer, err
@@ -80,17 +83,43 @@ type piping struct {
 	number  int
 	waiting map[string]chan external.Answer
 	junk    []string
+	log     []byte // the end of its standard error
 }
+
+// mostLog is how many bytes of the end of a program's log are kept, to show why it ended.
+const mostLog = 1000
+
+// Write keeps the end of what the program logs.
+func (p *piping) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.log = append(p.log, text...)
+	p.log = bytes.Clone(p.log[max(0, len(p.log)-mostLog):])
+	return len(text), nil
+}
+
+// ended says that the program is gone, and what it logged last, so that nobody has to guess.
+func (p *piping) ended() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if log := bytes.TrimSpace(p.log); len(log) > 0 {
+		return fmt.Errorf("%w and logged last: %q", errEnded, log)
+	}
+	return errEnded
+}
+
+var errEnded = errors.New("the program ended without an answer")
 
 func startProgram(command, env []string, leave time.Duration) (*piping, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = env
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
+	p := &piping{cmd: cmd, in: in, dead: make(chan struct{}), leave: leave, waiting: map[string]chan external.Answer{}}
+	cmd.Stderr, cmd.WaitDelay = p, time.Second // what the program started may hold the log open after it
 	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
 		return nil, err
 	}
-	p := &piping{cmd: cmd, in: in, dead: make(chan struct{}), leave: leave, waiting: map[string]chan external.Answer{}}
 	go func() {
 		defer close(p.dead)
 		lines := bufio.NewReaderSize(out, 64<<10)
@@ -143,7 +172,7 @@ func (p *piping) ask(ctx context.Context, do string, with any) (external.Answer,
 	case a := <-to:
 		return a, nil
 	case <-p.dead:
-		return external.Answer{}, errors.New("the program ended without an answer")
+		return external.Answer{}, p.ended()
 	case <-ctx.Done():
 		return external.Answer{}, errors.New("no answer came in time")
 	}
