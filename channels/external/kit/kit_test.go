@@ -140,6 +140,7 @@ func TestItSaysWhyNothingCame(t *testing.T) {
 	for what, target := range map[string]Target{
 		`logged last: "no token"; `: {Command: []string{"/bin/sh", "-c", "echo no token >&2"}},
 		"refuses our signature":     stranger,
+		"nobody can be reached":     {URL: "http://127.0.0.1:1/", Secret: secret},
 	} {
 		if _, err := Checks(t.Context(), target); err == nil || !strings.Contains(err.Error()+"; ", what) {
 			t.Errorf("%v, want %q", err, what)

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/external"
 	"github.com/carillon-gateway/carillon/channels/httpsend"
 )
@@ -52,7 +53,11 @@ func (p *posting) ask(ctx context.Context, do string, with any) (external.Answer
 		return external.Answer{}, err
 	}
 	resp, err := p.post(ctx, body, time.Now(), p.signer)
-	if err != nil {
+	var e *channels.Error
+	switch {
+	case errors.As(err, &e) && e.Class == channels.Temporary:
+		return external.Answer{}, errors.New("nobody can be reached at that URL; start the adapter there, and look at host, port and certificate")
+	case err != nil:
 		return external.Answer{}, err
 	}
 	answer, err := external.ReadAnswer(resp.Body)
