@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,32 +89,50 @@ type piping struct {
 	number  int
 	waiting map[string]chan external.Answer
 	junk    []string
-	log     []byte // the end of its standard error
+	log     tail // of its standard error
 }
 
 // mostLog is how many bytes of the end of a program's log are kept, to show why it ended.
 const mostLog = 1000
 
-// Write keeps the end of what the program logs.
-func (p *piping) Write(text []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.log = append(p.log, text...)
-	p.log = bytes.Clone(p.log[max(0, len(p.log)-mostLog):])
+// tail keeps the end of what is written. It has a lock of its own, so that a program may log while it does not read.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (t *tail) Write(text []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, text...)
+	t.text = bytes.Clone(t.text[max(0, len(t.text)-mostLog):])
 	return len(text), nil
 }
 
 // ended says that the program is gone, and what it logged last, so that nobody has to guess.
 func (p *piping) ended() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if log := bytes.TrimSpace(p.log); len(log) > 0 {
+	p.log.mu.Lock()
+	defer p.log.mu.Unlock()
+	if log := bytes.TrimSpace(p.log.text); len(log) > 0 {
 		return fmt.Errorf("%w and logged last: %q", errEnded, log)
 	}
 	return errEnded
 }
 
-var errEnded = errors.New("the program ended without an answer")
+// late says what came instead of an answer.
+func (p *piping) late() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.junk) > 0 {
+		return fmt.Errorf("no answer came in time, but %s did, which is none; give back the id of the request as it came, a text, with ok or error", p.junk[len(p.junk)-1])
+	}
+	return errors.New("no answer came in time; write each out at once, where your language would keep it back until there are more (flush)")
+}
+
+var (
+	errEnded  = errors.New("the program ended without an answer")
+	errClosed = errors.New("the program's input is closed")
+)
 
 func startProgram(command, env []string, leave time.Duration) (*piping, error) {
 	cmd := exec.Command(command[0], command[1:]...)
@@ -121,7 +140,7 @@ func startProgram(command, env []string, leave time.Duration) (*piping, error) {
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	p := &piping{cmd: cmd, in: in, dead: make(chan struct{}), leave: leave, waiting: map[string]chan external.Answer{}}
-	cmd.Stderr, cmd.WaitDelay = p, time.Second // what the program started may hold the log open after it
+	cmd.Stderr, cmd.WaitDelay = &p.log, time.Second // what the program started may hold the log open after it
 	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
 		return nil, err
 	}
@@ -170,7 +189,7 @@ func (p *piping) begin(do string, with any) (chan external.Answer, error) {
 
 func (p *piping) ask(ctx context.Context, do string, with any) (external.Answer, error) {
 	to, err := p.begin(do, with)
-	if err != nil {
+	if err != nil && !errors.Is(err, errClosed) { // closed: it is about to end, and may have said why
 		return external.Answer{}, err
 	}
 	select {
@@ -179,7 +198,7 @@ func (p *piping) ask(ctx context.Context, do string, with any) (external.Answer,
 	case <-p.dead:
 		return external.Answer{}, p.ended()
 	case <-ctx.Done():
-		return external.Answer{}, errors.New("no answer came in time")
+		return external.Answer{}, p.late()
 	}
 }
 
@@ -188,7 +207,7 @@ func (p *piping) nonsense(_ context.Context, raw []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, err := p.in.Write(raw); err != nil {
-		return errors.New("the program's input is closed")
+		return errClosed
 	}
 	return nil
 }
@@ -205,6 +224,15 @@ func (p *piping) close() {
 	case <-time.After(p.leave):
 		p.kill()
 	}
+}
+
+// mistyped says which field could not be read; err is of encoding/json.
+func mistyped(err error) string {
+	var e *json.UnmarshalTypeError
+	if !errors.As(err, &e) || e.Field == "" {
+		return "a field is of another type than the protocol's; adapter-protocol.schema.json has them"
+	}
+	return fmt.Sprintf("the field %s must not be a JSON %s; adapter-protocol.schema.json says what it is", strings.TrimPrefix(e.Field, "Description."), e.Value) // which is embedded here, and not in JSON
 }
 
 // errorOf reads a refusal.
