@@ -51,7 +51,7 @@ func (sh *shell) channelAdd() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&n.Adapter, "adapter", "", "which adapter speaks to the provider: "+anyOf(func(f channels.Factory) string { return f.Name }))
-	f.StringVar(&file, "options", "", "YAML file with the adapter's options")
+	f.StringVar(&file, "options", "", "YAML file with the adapter's options: what stands below options in docs/channels")
 	f.IntVar(&n.Trip.After, "trip", 0, "so many deliveries refused for the channel's own sake hold its reports and reminders; 0: 10")
 	f.IntVar(&n.Trip.Minutes, "trip-minutes", 0, "within so many minutes; 0: 60")
 	f.IntVar(&n.Senders, "senders", 0, "how many messages it sends at once; 0: the adapter's default")

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -86,7 +87,7 @@ func (t Target) describe(ctx context.Context, p peer, hook string) (described, e
 		return d, fmt.Errorf("describe was refused (%s)", errorOf(answer.Error))
 	}
 	if err := json.Unmarshal(answer.OK, &d); err != nil {
-		return d, errors.New("the description does not have the fields of the protocol, or one of another type")
+		return d, fmt.Errorf("the description cannot be read: %s", mistyped(err))
 	}
 	return d, nil
 }
@@ -110,6 +111,9 @@ func Checks(ctx context.Context, t Target) ([]channeltest.Check, error) {
 		return nil, errors.New(`description.test.people: name at least two addresses at which the adapter sends nothing to anybody and answers as if it had, as in "test":{"people":["test-1","test-2"]}`)
 	}
 	k := &kit{Target: t, described: d}
+	if err := k.addressed(); err != nil {
+		return nil, err
+	}
 	var out []channeltest.Check
 	pure := map[string]bool{"capabilities": true, "addresses": true, "compose": true} // the others of this sort are about our own composing
 	for _, c := range channeltest.Checks(k.subject()) {
@@ -124,6 +128,21 @@ func Checks(ctx context.Context, t Target) ([]channeltest.Check, error) {
 		out = append(out, channeltest.Check{Name: c.name, Why: c.why, Run: func(t channeltest.T) { k.run(ctx, t, c.run) }})
 	}
 	return out, nil
+}
+
+// addressed refuses test addresses that the description does not take, for every check would stumble over them.
+func (k *kit) addressed() error {
+	s := k.subject()
+	a, err := s.Make(nobody{}, "")
+	if err != nil {
+		return err
+	}
+	for _, raw := range append(slices.Clone(k.Test.People), k.Test.Refused) {
+		if got, err := a.ParseAddress(raw); raw != "" && (err != nil || string(got) != raw) {
+			return fmt.Errorf("description.test: %q is no address by description.address, or not as it is kept; name one that its pattern takes as it stands", raw)
+		}
+	}
+	return nil
 }
 
 // kit is an adapter under test.
@@ -238,14 +257,17 @@ func (p *probe) must(do string, with, into any) *external.Failure {
 	ctx, cancel := context.WithTimeout(p.ctx, longest)
 	defer cancel()
 	answer, err := p.ask(ctx, do, with)
-	if err != nil {
+	switch {
+	case errors.Is(err, errEnded):
+		p.Fatalf("%s: %v; go on whatever comes, a line that is no JSON or no UTF-8 too, and answer with an error", do, err)
+	case err != nil:
 		p.Fatalf("%s: %v; answer every request within longest_attempt_seconds, with the id of the request", do, err)
 	}
 	if answer.Error != nil {
 		return answer.Error
 	}
 	if err := json.Unmarshal(answer.OK, into); err != nil {
-		p.Fatalf("%s: the answer has a field of another type than the protocol's", do)
+		p.Fatalf("%s: the answer cannot be read: %s", do, mistyped(err))
 	}
 	return nil
 }

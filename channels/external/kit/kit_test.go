@@ -1,11 +1,13 @@
 package kit
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +131,70 @@ func TestThereIsNothingToCheck(t *testing.T) {
 	for what, target := range map[string]Target{"cannot be started": {Command: []string{"/no/such/program"}}, "not answered": {Command: []string{"/bin/true"}}, "whsec_": {URL: "http://127.0.0.1:1/"}} {
 		if _, err := Checks(t.Context(), target); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v, want %q", err, what)
+		}
+	}
+}
+
+// TestItSaysWhyNothingCame: what a program logged before it ended, and that a secret is another.
+func TestItSaysWhyNothingCame(t *testing.T) {
+	stranger := byPost(t)
+	stranger.Secret = channels.Secret("whsec_" + strings.Repeat("QUJD", 12))
+	for what, target := range map[string]Target{
+		`logged last: "no token"; `:                      {Command: []string{"/bin/sh", "-c", "echo no token >&2"}},
+		"refuses our signature":                          stranger,
+		"the field text.limit must not be a JSON string": {Command: describing(`{"kind":"testchat","text":{"limit":"500"}}`)},
+		`"A" is no address`:                              {Command: describing(`{"protocol":1,"kind":"testchat","address":{"pattern":"[a-z]+","example":"anna"},"text":{"markup":"plain","limit":500},"test":{"people":["a","A"]}}`)},
+		"nobody can be reached":                          {URL: "http://127.0.0.1:1/", Secret: secret},
+	} {
+		if _, err := Checks(t.Context(), target); err == nil || !strings.Contains(err.Error()+"; ", what) {
+			t.Errorf("%v, want %q", err, what)
+		}
+	}
+}
+
+// TestAnAnswerThatAnswersNothingIsShown where one is waited for in vain.
+func TestAnAnswerThatAnswersNothingIsShown(t *testing.T) {
+	p, err := startProgram([]string{"/bin/sh", "-c", `echo '{"id":1,"ok":{}}'; read -r line; read -r line`}, nil, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	for heard := false; !heard; runtime.Gosched() {
+		p.mu.Lock()
+		heard = len(p.junk) > 0
+		p.mu.Unlock()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.ask(ctx, external.DoCheck, nil); err == nil || !strings.Contains(err.Error(), `{\"id\":1`) {
+		t.Errorf("%v", err)
+	}
+}
+
+// describing is a program that describes itself so, and refuses all else.
+func describing(description string) []string {
+	const program = `while read -r line; do
+		id=${line#*'"id":"'}
+		case $line in
+		*describe*) printf '{"id":"%s","ok":%s}\n' "${id%%\"*}" "$1" ;;
+		*) printf '{"id":"%s","error":{"class":"temporary"}}\n' "${id%%\"*}" ;;
+		esac
+	done`
+	return []string{"/bin/sh", "-c", program, "sh", description}
+}
+
+// TestWhatRefusesAllIsToldOnce, and not for every text that it might have taken otherwise.
+func TestWhatRefusesAllIsToldOnce(t *testing.T) {
+	const plain = `{"protocol":1,"kind":"testchat","address":{"pattern":"[a-z]+","example":"anna"},"text":{"markup":"plain","limit":500},"test":{"people":["a","b"]}}`
+	checks, err := Checks(t.Context(), Target{Command: describing(plain)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range checks {
+		if c.Name == "texts" {
+			if r := channeltest.Run(c); len(r.Faults) != 1 {
+				t.Errorf("%d faults, want 1", len(r.Faults))
+			}
 		}
 	}
 }
