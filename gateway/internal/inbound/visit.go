@@ -366,18 +366,18 @@ func (v *visit) stop(ctx context.Context, owners []known, provided bool) error {
 // gives the groups that did. A yes of somebody who was not asked says nothing.
 func (v *visit) confirm(ctx context.Context, owners []known) (welcomed []gateway.ID, err error) {
 	for _, k := range owners {
-		for _, m := range k.members {
-			point, ok := v.point(m)
-			if ok && point.State == gateway.PointStale {
-				if err := v.reaffirm(ctx, k); err != nil {
-					return welcomed, err
-				}
-				if len(welcomed) == 0 { // it speaks for all, as farewells do
-					v.answer(ctx, k, templates.Started, nil)
-				}
-				welcomed = append(welcomed, k.group.ID)
-				break
+		still := slices.ContainsFunc(k.members, func(m gateway.Member) bool { p, ok := v.point(m); return ok && p.State == gateway.PointStale })
+		if still {
+			if err := v.reaffirm(ctx, k); err != nil {
+				return welcomed, err
 			}
+			if len(welcomed) == 0 { // it speaks for all, as farewells do
+				v.answer(ctx, k, templates.Started, nil)
+			}
+			welcomed = append(welcomed, k.group.ID)
+		}
+		for _, m := range k.members { // another at a shared address may have been asked besides
+			point, ok := v.point(m)
 			if !ok || point.State != gateway.PointUnconfirmed {
 				continue
 			}

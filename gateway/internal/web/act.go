@@ -211,12 +211,19 @@ func (v *visit) stop(points ...gateway.ContactPoint) {
 	v.write(v.w, http.StatusOK, "plain", page{speech: v.say, Title: "stopped_title", Text: "stopped"})
 }
 
-// stopEverywhere is STOP ALL for each of her addresses: in every group of the instance, and in those to come. The page says the same as
-// of any STOP.
+// stopEverywhere is STOP ALL for each of her addresses: in every group of the instance, and in those to come. One that is somebody else's
+// by now (WRONG) is left alone. The page says the same as of any STOP.
 func (v *visit) stopEverywhere() {
 	groups, err := v.Groups.Groups(v.r.Context())
 	for _, p := range v.member.Points {
 		if p.State == gateway.PointProving {
+			continue
+		}
+		var who []gateway.ID
+		if err == nil {
+			who, err = v.Members.FindMembers(v.r.Context(), v.group.ID, p.Kind, p.Address)
+		}
+		if err == nil && !slices.Contains(who, v.member.ID) {
 			continue
 		}
 		if err == nil {

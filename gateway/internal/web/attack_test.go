@@ -122,3 +122,25 @@ func TestANewAddressAfterAThousandMessages(t *testing.T) {
 		t.Errorf("%d, %s", a.status, st.member(m.ID).Points[1].State)
 	}
 }
+
+// A number of hers is somebody else's by now, who has said so. STOP ALL on her page is not for that one.
+func TestStopAllSparesWhoeverHasHerOldNumber(t *testing.T) {
+	st := newStage(t)
+	m := st.enrol(nil, "email:"+mail, "sms:"+ann)
+	valley, err := st.s.PutGroup(t.Context(), gateway.Group{Slug: "valley", Name: "Valley Watch", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: "reports"}}})
+	st.ok(err)
+	_, err = st.s.DisownAddress(t.Context(), st.group.ID, "sms", ann, gateway.Consent{Source: "member", Proof: "WRONG"})
+	st.ok(err)
+	harbour := st.group
+	st.group = valley
+	other := st.enrol(nil, "sms:"+ann)
+	st.group = harbour
+	if a := st.post(st.link(m), "everywhere", "do", "stop"); a.status != http.StatusOK {
+		t.Fatalf("%d", a.status)
+	}
+	elsewhere, err := st.s.Member(t.Context(), valley.ID, other.ID)
+	st.ok(err)
+	if got := st.member(m.ID).Points; got[0].State != gateway.PointStopped || elsewhere.Points[0].State != gateway.PointActive {
+		t.Errorf("her mail %s, the number %s", got[0].State, elsewhere.Points[0].State)
+	}
+}
