@@ -85,6 +85,10 @@ func TestAWrongNumberIsStopped(t *testing.T) {
 			if said := append(st.said(st.harbour), st.said(st.valley)...); len(said) != 1 || !strings.HasPrefix(said[0], "stopped-elsewhere telegram en: ") {
 				t.Errorf("answers: %q", said)
 			}
+			thread, err := st.s.ThreadWith(t.Context(), st.harbour.ID, id)
+			if st.ok(err); thread.State != gateway.ThreadOpen || len(thread.Said) != 1 {
+				t.Errorf("for people: %+v", thread)
+			}
 			if st.heard[inbound.HeardWrong] != 2 {
 				t.Errorf("counted: %v", st.heard)
 			}

@@ -272,7 +272,7 @@ func (v *visit) keep(ctx context.Context, owners []known, text string, word mean
 		}
 		owners = []known{{group: v.groups[0]}}
 	}
-	waits := word == nothing || word == needs || word == help && cries(text)
+	waits := word == nothing || word == needs || word == help && cries(text) || word == wrong && len(owners[0].ids) > 0 // who is not told of it at another address needs a person
 	for _, k := range owners {
 		isNew, err := v.Inbox.Receive(ctx, gateway.InboundMessage{
 			ID: gateway.NewID(), GroupID: k.group.ID, ChannelID: v.ch.ID, EventID: v.eventID(), MemberIDs: k.ids, Kind: v.ch.Kind,
