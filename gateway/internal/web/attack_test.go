@@ -144,3 +144,17 @@ func TestStopAllSparesWhoeverHasHerOldNumber(t *testing.T) {
 		t.Errorf("her mail %s, the number %s", got[0].State, elsewhere.Points[0].State)
 	}
 }
+
+// A coordinator has a link sent to somebody who shares her first address: it goes to the one that is hers alone.
+func TestALinkByHandIsNotForASharedTelephone(t *testing.T) {
+	st := newStage(t)
+	one := st.enrol(nil, "sms:"+ann, "email:"+mail)
+	two := st.enrol(func(m *gateway.Member) { m.Ref = "K-18" }, "sms:"+ann)
+	for i, want := range map[gateway.ID]gateway.ID{one.ID: one.Points[1].ID, two.ID: two.Points[0].ID} {
+		st.told = nil
+		st.ok(st.pages.Issue(t.Context(), st.group.ID, i, gateway.ID{}, "by hand "+i.String()))
+		if len(st.told) != 1 || st.told[0].to.Point != want {
+			t.Errorf("%+v", st.told)
+		}
+	}
+}
