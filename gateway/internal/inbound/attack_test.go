@@ -154,7 +154,7 @@ func TestOneIDForTwoPeople(t *testing.T) {
 // Angry people repeat themselves, and telephones sign what they write.
 func TestStopWithSomethingAround(t *testing.T) {
 	st := newStage(t)
-	for i, text := range []string{"STOP STOP STOP", "stop! stop! stop!!", "ＳＴＯＰ\u200b", "S\u200dT\u200dO\u200dP", "🛑 STOP 🛑", "Стоп стоп"} {
+	for i, text := range []string{"STOP STOP STOP", "stop! stop! stop!!", "ＳＴＯＰ\u200b", "S\u200dT\u200dO\u200dP", "🛑 STOP 🛑", "Стоп стоп", "S T O P", "s.t.o.p!", "退 订", "С-Т-О-П"} {
 		number := fmt.Sprintf("+4477009003%02d", i)
 		id := st.enrol(st.harbour, "sms:"+number)
 		st.say(st.own, told{ID: "a" + fmt.Sprint(i), From: number, Text: text})
@@ -170,7 +170,7 @@ func TestStopWithSomethingAround(t *testing.T) {
 			t.Errorf("%q holds nothing back", text)
 		}
 	}
-	for i, text := range []string{"Das Stoppschild steht da", "no no no", "halt halt die Ohren steif", "Parada de autobús", "Arrêt de bus fermé"} {
+	for i, text := range []string{"Das Stoppschild steht da", "no no no", "S O S", "s o", "halt halt die Ohren steif", "Parada de autobús", "Arrêt de bus fermé"} {
 		number := fmt.Sprintf("+4477009005%02d", i)
 		id := st.enrol(st.harbour, "sms:"+number)
 		st.say(st.own, told{ID: "c" + fmt.Sprint(i), From: number, Text: text})
