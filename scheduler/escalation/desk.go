@@ -219,7 +219,12 @@ func (d *Desk) raise(ctx context.Context, g gateway.Group, a gateway.AlertCase, 
 // would reach nobody. With reach it also refuses an alert that is meant for nobody; otherwise it climbs on past such a step.
 func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) error {
 	var reached []gateway.Audience
+	opens := false // an alert in another group
 	for _, e := range a.Climb.Pending {
+		if e.Link != nil { // that group's words are checked as its alert is raised
+			opens = true
+			continue
+		}
 		ready, err := d.ready(ctx, &a, &e)
 		switch {
 		case errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}):
@@ -230,7 +235,7 @@ func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) er
 		}
 	}
 	if len(reached) == 0 {
-		if reach && len(a.Climb.Pending) > 0 {
+		if reach && !opens && len(a.Climb.Pending) > 0 {
 			return gateway.Faultf(gateway.CodeNobody, "nobody is meant by the audience or by the first step of the policy %q", a.Policy.Name)
 		}
 		return nil

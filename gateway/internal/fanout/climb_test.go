@@ -69,6 +69,13 @@ func TestAnAlertClimbsToAnotherGroup(t *testing.T) {
 		t.Errorf("the harbour sees %+v", n)
 	}
 
+	// What is only checked opens nothing there.
+	_, err = desk.Raise(ctx, harbour, gateway.AlertDraft{Policy: "night", Saying: gateway.AlertSaying{Texts: texts, Until: st.now().Add(time.Hour)}, DryRun: true}, gateway.AlertHand{Label: "harbour"})
+	st.ok(err)
+	if all, err := st.s.Alerts(ctx, tenants.ID, gateway.ID{}, 10); err != nil || len(all) > 0 {
+		t.Fatalf("a dry run opened %+v, %v", all, err)
+	}
+
 	// A tenant takes charge.
 	a, linked := raise()
 	if len(linked) != 1 || len(linked[0].Climb.Sent) != 1 || linked[0].Reference == "" || len(a.Climb.Sent) != 0 {

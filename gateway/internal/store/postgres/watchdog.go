@@ -34,7 +34,12 @@ var watchQueries = [...]struct {
 	{gateway.DrillWanting, row.WantingQuery("$1::bigint")},
 	{gateway.NotHeard, row.GapQuery("$1")},
 	{gateway.CalendarMissing, `SELECT m.group_id, m.group_id, (SELECT COALESCE(string_agg(name, ','), '') FROM calendars c WHERE c.group_id = m.group_id), m.quiet, $1::bigint, ''
-		FROM (SELECT DISTINCT group_id, quiet FROM members WHERE position('holidays ' IN quiet) > 0 ORDER BY group_id, quiet LIMIT 1000) m`},
+		FROM (WITH RECURSIVE said (group_id, quiet) AS (
+			(SELECT group_id, quiet FROM members WHERE position('holidays ' IN quiet) > 0 AND (group_id, quiet) > (` + nobody + `, '') ORDER BY group_id, quiet LIMIT 1)
+			UNION ALL
+			SELECT n.group_id, n.quiet FROM said s, LATERAL (SELECT group_id, quiet FROM members
+				WHERE position('holidays ' IN quiet) > 0 AND (group_id, quiet) > (s.group_id, s.quiet) ORDER BY group_id, quiet LIMIT 1) n)
+			SELECT group_id, quiet FROM said LIMIT 1000) m`},
 }
 
 // stuckLanes steps from group to group of each lane in the index of what waits, over the deliveries of each, and gives the
