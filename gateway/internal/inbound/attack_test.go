@@ -261,14 +261,20 @@ func TestYesToARevokedInvitation(t *testing.T) {
 	}
 }
 
-// Whoever shares her telephone is not to see her other addresses: her link goes to one that is hers alone, if she has one.
-func TestALinkIsNotForASharedTelephone(t *testing.T) {
-	st := newStage(t)
+// links gives where links to pages are sent, by member.
+func (st *stage) links() map[gateway.ID]gateway.ID {
 	links := map[gateway.ID]gateway.ID{}
 	st.ears.Page = func(_ context.Context, _, member, point gateway.ID, _ string) error {
 		links[member] = point
 		return nil
 	}
+	return links
+}
+
+// Whoever shares her telephone is not to see her other addresses: her link goes to one that is hers alone, if she has one.
+func TestALinkIsNotForASharedTelephone(t *testing.T) {
+	st := newStage(t)
+	links := st.links()
 	one, two := st.enrol(st.harbour, "sms:"+ann, "telegram:700"), st.enrol(st.harbour, "sms:"+ann)
 	st.say(st.own, told{ID: "1", From: ann, Text: "ME"})
 	if links[one] != st.member(st.harbour, one).Points[1].ID || links[two] != st.member(st.harbour, two).Points[0].ID || len(links) != 2 {
@@ -279,11 +285,7 @@ func TestALinkIsNotForASharedTelephone(t *testing.T) {
 // A number that nobody has confirmed may be mistyped: the link goes to an address that she has confirmed, if there is one.
 func TestALinkIsNotForAnUnconfirmedNumber(t *testing.T) {
 	st := newStage(t)
-	links := map[gateway.ID]gateway.ID{}
-	st.ears.Page = func(_ context.Context, _, member, point gateway.ID, _ string) error {
-		links[member] = point
-		return nil
-	}
+	links := st.links()
 	one, two := st.enrol(st.harbour, "?sms:"+ann, "telegram:700"), st.enrol(st.harbour, "?sms:"+bea)
 	st.say(st.own, told{ID: "1", From: ann, Text: "ME"}, told{ID: "2", From: bea, Text: "ME"})
 	if links[one] != st.member(st.harbour, one).Points[1].ID || links[two] != st.member(st.harbour, two).Points[0].ID {
