@@ -22,6 +22,17 @@ func (h AlertHand) Same(o AlertHand) bool {
 	return h.Token == o.Token && h.Label == o.Label
 }
 
+// MayBe reports whether two hands may be one person: she shares a telephone that the other is, or has two tokens under one label.
+func (h AlertHand) MayBe(o AlertHand) bool {
+	switch {
+	case len(h.Members) > 0 || len(o.Members) > 0:
+		return slices.ContainsFunc(h.Members, func(m ID) bool { return slices.Contains(o.Members, m) })
+	case h.Way == WayGroup || o.Way == WayGroup:
+		return h.Way == o.Way && h.Label == o.Label
+	}
+	return Hand{Label: h.Label, Token: h.Token}.SamePerson(Hand{Label: o.Label, Token: o.Token})
+}
+
 // Role says who a hand is without naming her.
 func (h AlertHand) Role() string {
 	switch {

@@ -212,6 +212,27 @@ type Delivery struct {
 	Attempts    []Attempt     `json:"attempts,omitempty"` // oldest first; only where one delivery is asked for
 }
 
+// Refused says whether every try of a delivery that waits was refused, one where it waits among them, so that nothing of it can
+// have arrived; and whether all were for good: then it is tried again in mere hope.
+func (d *Delivery) Refused() (all, forGood bool) {
+	last := map[ID]string{} // class of the last refusal at each contact point
+	for _, a := range d.Attempts {
+		if a.State != Refused {
+			return false, false
+		}
+		last[a.PointID] = a.Refusal.Class
+	}
+	if last[d.PointID] == "" || d.State != Waiting {
+		return false, false
+	}
+	for point, class := range last {
+		if class != classPermanent && (class != classGone || point == d.PointID) { // gone, and it waits there: for her new address
+			return true, false
+		}
+	}
+	return true, true
+}
+
 // Attempt is one try of a delivery over one channel and contact point.
 type Attempt struct {
 	ID         ID           `json:"id"`

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -194,6 +195,27 @@ func (w *world) class(m channels.Outbound, want channels.Class) *channels.Error 
 		w.t.Fatalf("%v, want %v (%v)", err, want, e.Cause)
 	}
 	return e
+}
+
+// TestItsTimeGoesAlong: the adapter is told until when a message is worth anything, and is not given one whose time is over.
+func TestItsTimeGoesAlong(t *testing.T) {
+	w := piped(t, describe(), describe())
+	m := out("1", "The water rises.")
+	m.Expires = time.Now().Add(20 * time.Minute).Truncate(time.Second)
+	w.again(m)
+	raw, err := os.ReadFile(w.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said struct{ Expires time.Time }
+	if err := json.Unmarshal(raw, &said); err != nil || !said.Expires.Equal(m.Expires) {
+		t.Errorf("the adapter is told %s, not %v, %v", raw, m.Expires, err)
+	}
+	m = out("2", "The water rises.")
+	m.Expires = time.Now()
+	if e := w.class(m, channels.Permanent); !errors.Is(e, channels.ErrExpired) || len(w.sent()) != 1 {
+		t.Errorf("after its time: %v, sent %v", e, w.sent())
+	}
 }
 
 // TestBothWays sends, hears and looks up over both transports.

@@ -15,20 +15,22 @@ import (
 type crier struct {
 	*fanout.Fanout
 	ledger     gateway.Tracking
-	broadcasts interface {
-		Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error)
-	}
-	live *live
+	broadcasts oneBroadcast
+	live       *live
 }
 
 // Reach says how far the messages of a step are. Who was handed one over a channel that reports nothing more is reached.
 func (c crier) Reach(ctx context.Context, group gateway.ID, broadcasts []gateway.ID) (r escalation.Reach, err error) {
+	waiting := 0
 	for _, b := range broadcasts {
 		tallies, err := c.ledger.Tallies(ctx, group, b)
 		if err != nil {
 			return r, err
 		}
 		for _, t := range tallies {
+			if t.State == gateway.Waiting {
+				waiting += t.Count
+			}
 			if t.State != gateway.Ended && c.oneWay(t.ChannelID) {
 				r.OneWay += t.Count
 			}
@@ -40,6 +42,17 @@ func (c crier) Reach(ctx context.Context, group gateway.ID, broadcasts []gateway
 			}
 		}
 	}
+	if r.Reached == 0 && r.Moving > 0 && r.Moving == waiting {
+		all, forGood, err := c.refused(ctx, group, broadcasts)
+		switch {
+		case err != nil:
+			return r, err
+		case forGood:
+			r = escalation.Reach{}
+		case all:
+			r.Refused = r.Moving
+		}
+	}
 	if r.Reached == 0 && r.Moving == 0 { // it may not be planned yet
 		all, err := c.planned(ctx, group, broadcasts)
 		if err != nil || !all {
@@ -48,6 +61,40 @@ func (c crier) Reach(ctx context.Context, group gateway.ID, broadcasts []gateway
 		return r, err
 	}
 	return r, nil
+}
+
+// refused says whether all that waits of broadcasts was tried and refused, and whether all of it was for good. It reads no further
+// than the first of which that is not so.
+func (c crier) refused(ctx context.Context, group gateway.ID, broadcasts []gateway.ID) (all, forGood bool, err error) {
+	forGood = true
+	for _, b := range broadcasts {
+		f := gateway.DeliveryFilter{Group: group, Broadcast: b, State: gateway.Waiting, Limit: 100}
+		for {
+			page, err := c.ledger.Deliveries(ctx, f)
+			if err != nil {
+				return false, false, err
+			}
+			for i := range page {
+				if page[i].AttemptID.IsZero() {
+					return false, false, nil
+				}
+				d, err := c.ledger.Delivery(ctx, group, page[i].ID)
+				if err != nil {
+					return false, false, err
+				}
+				refused, good := d.Refused()
+				if !refused {
+					return false, false, nil
+				}
+				forGood = forGood && good
+			}
+			if len(page) < f.Limit {
+				break
+			}
+			f.After = page[len(page)-1].ID
+		}
+	}
+	return true, forGood, nil
 }
 
 func (c crier) planned(ctx context.Context, group gateway.ID, broadcasts []gateway.ID) (bool, error) {

@@ -94,6 +94,7 @@ type App struct {
 	spool      *spool.Spool // nil: this process hears nobody
 	agenda     *agenda.Agenda
 	alerts     *escalation.Desk
+	refusals   *refusals
 	duties     *duties
 	ticker     *scheduler.Ticker
 	rotas      *rota.Desk
@@ -186,9 +187,10 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds, Usable: a.live.Usable, Parse: a.parseAddress, Calendars: s.Calendars, Now: o.Now})
+	a.refusals = newRefusals(s, func(ctx context.Context, group, alert gateway.ID) error { return a.alerts.LookAt(ctx, group, alert) }, o.Log)
 	sending := dispatch.Options{
 		Ledger: s, Mender: s, Known: s, Succession: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL, AnswerURL: func(group, delivery gateway.ID) string { return a.pages.AnswerLink(group, delivery) },
-		Deaf: a.deaf, Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
+		Deaf: a.deaf, Refused: a.refusals.note, Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
 	}
 	var gather time.Duration
 	if !alone {
@@ -205,7 +207,7 @@ func (a *App) build(ctx context.Context) error {
 		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles)
 	}
 	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Asks: s, Stale: s, Wordings: s, Reviews: s}, a.live, planning)
-	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard, Gather: gather})
+	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard, Refused: a.refusals.note, Gather: gather})
 	a.inviter = newInviter(s, a.live, o.Now)
 	if a.pages, err = a.newPages(); err != nil {
 		return err
@@ -238,7 +240,7 @@ func (a *App) build(ctx context.Context) error {
 // parts lists what the roles of this process keep running. Whatever they are, it hears of its channels, and what it is
 // asked about receipts it writes.
 func (a *App) parts() []part {
-	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"changes", a.follow}, {"watchdog", a.watch}, {"findings", a.followFindings}, {"joins", a.pages.Run}, {"listening", a.listener.Run}}
+	parts := []part{{"dispatch", a.dispatch.Run}, {"fanout", a.fanout.Run}, {"changes", a.follow}, {"watchdog", a.watch}, {"findings", a.followFindings}, {"joins", a.pages.Run}, {"listening", a.listener.Run}, {"refusals", a.refusals.run}}
 	if a.has(RoleInbound) {
 		parts = append(parts, part{"inbound", a.ears.Run}, part{"subscriptions", a.subscribeAll}, part{"spool", a.noteSpool})
 	}

@@ -19,9 +19,13 @@ type gapFinder struct {
 	}
 	// untold says why nobody to whom a rule applies could be told; empty: somebody could.
 	untold func(ctx context.Context, group gateway.ID, class gateway.Class, a gateway.Audience) (string, error)
+	// barred says why the group's alerts cannot climb to a target in another group; empty: they can.
+	barred func(ctx context.Context, group gateway.ID, t gateway.AlertTarget) (string, error)
 }
 
-func (a *App) gapFinder() gapFinder { return gapFinder{a.store, a.rotas, a.fanout.Untold} }
+func (a *App) gapFinder() gapFinder {
+	return gapFinder{a.store, a.rotas, a.fanout.Untold, a.alerts.Barred}
+}
 
 // gaps lists the steps of a group's policies that would reach nobody, and the turns of some days for which nobody is on duty, or
 // somebody who cannot be told.
@@ -43,7 +47,10 @@ func (f gapFinder) gaps(ctx context.Context, group gateway.ID, from time.Time, d
 				a := gateway.Audience{Topic: cmp.Or(t.Topic, gateway.AlertsTopic), Tags: t.Tags, Members: t.Members, Kinds: s.Kinds}
 				why := ""
 				switch {
-				case t.Group != "": // who is there is that group's own; whether it is allowed is asked when the step is taken
+				case t.Group != "": // who is there is that group's own
+					if why, err = f.barred(ctx, group, t); err != nil {
+						return nil, fmt.Errorf("look whether a step may ask another group: %w", err)
+					}
 				case t.Rota == "":
 					if why, err = f.untold(ctx, group, gateway.Alert, a); err != nil {
 						return nil, fmt.Errorf("look for whom a step asks: %w", err)

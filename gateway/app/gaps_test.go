@@ -15,6 +15,7 @@ type tower struct {
 	steps []gateway.AlertStep
 	turns []gateway.RotaTurn
 	deaf  map[string]string // by tag, or by member and topic
+	shut  string            // why its alerts may not climb to another group
 	reads int
 }
 
@@ -44,6 +45,10 @@ func (w *tower) untold(_ context.Context, _ gateway.ID, class gateway.Class, a g
 	return w.deaf[fmt.Sprint(a.Tags, a.Topic)], nil
 }
 
+func (w *tower) barred(context.Context, gateway.ID, gateway.AlertTarget) (string, error) {
+	return w.shut, nil
+}
+
 // A policy asks medics, then whoever is on duty, and in the end the owners. What an alert would not find is listed before it is
 // raised: the role that nobody has, the turn that is nobody's, and the turns of somebody who takes no alerts.
 func TestWhereAnAlertFindsNobody(t *testing.T) {
@@ -52,7 +57,7 @@ func TestWhereAnAlertFindsNobody(t *testing.T) {
 	w := &tower{deaf: map[string]string{},
 		steps: []gateway.AlertStep{{Targets: []gateway.AlertTarget{{Tags: []string{"medic"}}}}, {Targets: []gateway.AlertTarget{{Rota: "night"}}}},
 		turns: []gateway.RotaTurn{{From: day(0), To: day(1), Member: ann}, {From: day(1), To: day(2), Member: bea}, {From: day(2), To: day(3), Member: bea}, {From: day(3), To: day(4), Planned: bea, Why: gateway.TurnAway}}}
-	find := gapFinder{policies: w, rotas: w, untold: w.untold}
+	find := gapFinder{policies: w, rotas: w, untold: w.untold, barred: w.barred}
 	expect := func(what string, want ...string) {
 		t.Helper()
 		all, err := find.gaps(t.Context(), gateway.ID{8}, day(0), 7)
@@ -80,6 +85,10 @@ func TestWhereAnAlertFindsNobody(t *testing.T) {
 	expect("Bea takes no alerts, and nobody is owner", "flood the last resort topic owners: nobody is meant", "night 27-29 2: did not agree", away)
 	w.steps[1].Targets[0].Rota = "day"
 	expect("a rota that is none", "flood the last resort topic owners: nobody is meant", "flood step 2 rota day: the group has no such rota", away)
+	w.deaf, w.steps[1].Targets[0] = nil, gateway.AlertTarget{Group: "tenants", Rota: "night"}
+	expect("another group, which allows it", away)
+	w.shut = "group tenants does not allow it"
+	expect("it does not any more", "flood step 2 group tenants: group tenants does not allow it", away)
 }
 
 // The watchdog goes round the groups. What is open of a group that it has not looked at stands; what is mended ends at the next
@@ -94,7 +103,7 @@ func TestTheWatchdogGoesRoundTheGroups(t *testing.T) {
 		groups = append(groups, gateway.Group{ID: gateway.ID{100, byte(i)}})
 	}
 	groups = append(groups, gateway.Group{ID: gateway.ID{8}})
-	watch := &gapWatch{gapFinder{w, w, w.untold}, func(context.Context) ([]gateway.Group, error) { return slices.Clone(groups), nil }, func() time.Time { return now }, map[gateway.ID]gapsOf{}}
+	watch := &gapWatch{gapFinder{w, w, w.untold, w.barred}, func(context.Context) ([]gateway.Group, error) { return slices.Clone(groups), nil }, func() time.Time { return now }, map[gateway.ID]gapsOf{}}
 	look := func(what string, open []gateway.Finding, want ...string) {
 		t.Helper()
 		all, err := watch.signs(t.Context(), open)

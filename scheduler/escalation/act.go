@@ -45,12 +45,14 @@ func (d *decider) ack() {
 		}
 	}
 	record := func(kind gateway.AlertEventKind) {
-		if d.note(kind, e.Once); kind != gateway.EventAcked && c.Notes > mostNoted {
+		proves := kind == gateway.EventAcked || kind == gateway.EventAccepted
+		if d.note(kind, e.Once); !proves && c.Notes > mostNoted {
 			d.Events = d.Events[:len(d.Events)-1]
 			c.Notes--
 		}
 	}
-	hers := in(c.Charge, by) || c.Offer != nil && c.Offer.To.Same(by)
+	offered := c.Offer != nil && (c.Offer.To.Same(by) || len(by.Members) > 1 && slices.Contains(by.Members, c.Offer.To.Members[0])) // over a shared telephone it is somebody there
+	hers := in(c.Charge, by) || offered
 	switch {
 	case a.State == gateway.AlertNew || a.State == gateway.AlertHeld:
 		answer(gateway.AckNotYet)
@@ -70,7 +72,7 @@ func (d *decider) ack() {
 		if a.State == gateway.AlertTaken && !hers { // it does not go on, and her code would change nothing
 			answer(gateway.AckOthers)
 		}
-	case c.Offer != nil && c.Offer.To.Same(by):
+	case offered:
 		e.By = by
 		record(gateway.EventAccepted)
 		rest := c.Charge[:max(0, len(c.Charge)-1)] // whoever handed it over is out of it, and hears so with the others
@@ -85,7 +87,7 @@ func (d *decider) ack() {
 		e.By, c.ActiveAt = by, d.now
 		record(gateway.EventAckAgain)
 		answer(gateway.AckYours)
-	case a.State == gateway.AlertTaken:
+	case a.State == gateway.AlertTaken && distinct(c.Charge) >= quorum(a): // with fewer, the last resort was asked too
 		e.By = by
 		record(gateway.EventAckOther)
 		answer(gateway.AckOthers)
@@ -95,7 +97,7 @@ func (d *decider) ack() {
 		c.Charge, c.ActiveAt = append(c.Charge, by), d.now
 		if !d.counted() {
 			answer(gateway.AckCounted)
-			d.Result.Needs = quorum(a) - len(c.Charge)
+			d.Result.Needs = quorum(a) - distinct(c.Charge)
 			return
 		}
 		answer(gateway.AckTaken)
@@ -115,10 +117,24 @@ func without(hands []gateway.AlertHand, who gateway.AlertHand) (others []gateway
 	return others
 }
 
+// distinct counts the hands of which nobody can be another: one person may answer from her own telephone and from one that she shares, or
+// with two tokens under one label.
+func distinct(hands []gateway.AlertHand) int {
+	hands = slices.Clone(hands)
+	slices.SortStableFunc(hands, func(a, b gateway.AlertHand) int { return len(a.Members) - len(b.Members) })
+	var apart []gateway.AlertHand
+	for _, h := range hands {
+		if !slices.ContainsFunc(apart, h.MayBe) {
+			apart = append(apart, h)
+		}
+	}
+	return len(apart)
+}
+
 // counted stops the climb once as many take charge as the policy wants; where every step is over, anybody is enough.
 func (d *decider) counted() bool {
 	a := &d.Alert
-	if a.State == gateway.AlertClimbing && len(a.Climb.Charge) < quorum(a) {
+	if a.State == gateway.AlertClimbing && distinct(a.Climb.Charge) < quorum(a) {
 		return false
 	}
 	d.take()
@@ -301,6 +317,10 @@ func (d *decider) settle() error {
 			n.Detail, n.Step, n.Broadcast = string(effect.Kind), effect.Step, id
 			c.Sent = append(c.Sent, gateway.AlertSent{ID: id, Kind: effect.Kind, Asked: effect.Asked})
 		}
+		if e.Detail != "" {
+			n := d.note(gateway.EventNobody, "left/"+effect.Key)
+			n.Detail, n.Step = string(effect.Kind)+": "+e.Detail, effect.Step
+		}
 		return nil
 	}
 	if effect.Link != nil {
@@ -314,6 +334,9 @@ func (d *decider) settle() error {
 	n.Detail = string(effect.Kind)
 	if e.Detail != "" {
 		n.Detail += ": " + e.Detail
+	}
+	if effect.Kind == gateway.AlertAskEnd && len(effect.Members) > 0 && a.State == gateway.AlertExpired { // those in charge cannot be told
+		d.askLast()
 	}
 	// A step that reaches nobody is no step: the next one is taken at once.
 	if effect.Kind != gateway.AlertAsk || a.State != gateway.AlertClimbing || effect.Asked != c.Asked {

@@ -59,8 +59,9 @@ type Event struct {
 // Reach says how far the messages of a step are.
 type Reach struct {
 	Reached int // delivered, or handed over where nobody reports more
-	Moving  int // on their way, or without a receipt yet
-	OneWay  int // of both: over channels where nobody can answer
+	Moving  int // on their way, or without a receipt yet; what is tried again although all of it was refused for good is not
+	Refused int // of those: nothing but refused so far, and tried again
+	OneWay  int // of Reached and Moving: over channels where nobody can answer
 }
 
 // deaf reports whether nobody to whom something goes can answer there.
@@ -277,7 +278,7 @@ func (d *decider) exhaust() {
 		d.ask(gateway.AlertEffect{Kind: gateway.AlertLast, Key: fmt.Sprintf("last-%d-%d", c.Notes, i), Target: target})
 	}
 	if len(c.Charge) > 0 { // fewer than the policy wants, and still somebody
-		n.Detail = fmt.Sprintf("%d of %d took charge", len(c.Charge), quorum(a))
+		n.Detail = fmt.Sprintf("%d of %d took charge", distinct(c.Charge), quorum(a))
 		a.State = gateway.AlertTaken
 		d.passTaken(c.Charge[len(c.Charge)-1])
 		d.tellTaken(members(c.Charge))
@@ -317,26 +318,30 @@ func (d *decider) tick() {
 	r := d.event.Reach
 	switch {
 	case passed(c.StepAt):
-		if r != nil && r.Reached == 0 && r.Moving > 0 && !r.deaf() && c.Extended < mostExtensions {
+		if r != nil && r.Reached == 0 && r.Moving > r.Refused && !r.deaf() && c.Extended < mostExtensions {
 			d.extend()
 			return
 		}
 		d.climb()
+	case r == nil || asking || asksElsewhere(c):
+		if passed(c.LookAt) {
+			c.LookAt = time.Time{}
+		}
+	case r.Reached+r.Moving == 0: // there is nothing to wait for
+		d.over(gateway.EventNobody)
 	case passed(c.LookAt):
-		c.LookAt = time.Time{}
-		if r == nil || asking {
-			return
-		}
-		kind := gateway.EventNobody // everything has ended: there is nothing to wait for
-		if r.deaf() {
-			kind = gateway.EventOneWay // and here no answer can come, whatever was delivered
-		}
-		if (r.Reached+r.Moving == 0 || r.deaf()) && !asksElsewhere(c) {
-			n := d.note(kind, "")
-			n.Step, n.Round = c.Step+1, c.Round+1
-			d.climb()
+		if c.LookAt = (time.Time{}); r.deaf() { // no answer can come, whatever was delivered
+			d.over(gateway.EventOneWay)
 		}
 	}
+}
+
+// over takes the next step before the time of this one is up, and says why.
+func (d *decider) over(why gateway.AlertEventKind) {
+	c := &d.Alert.Climb
+	n := d.note(why, "")
+	n.Step, n.Round = c.Step+1, c.Round+1
+	d.climb()
 }
 
 // extend gives the step's people time to be reached over their next channels.
@@ -371,11 +376,15 @@ func (d *decider) expire() {
 		d.send(gateway.AlertEffect{Kind: gateway.AlertAskEnd, Key: "ask-end", Members: who})
 		return
 	}
-	for i, target := range a.Policy.Last {
-		if target.Group != "" {
-			continue
+	d.askLast()
+}
+
+// askLast asks the group's own last resort how it ended.
+func (d *decider) askLast() {
+	for i, target := range d.Alert.Policy.Last {
+		if target.Group == "" {
+			d.send(gateway.AlertEffect{Kind: gateway.AlertAskEnd, Key: fmt.Sprintf("ask-end-%d", i), Target: target})
 		}
-		d.send(gateway.AlertEffect{Kind: gateway.AlertAskEnd, Key: fmt.Sprintf("ask-end-%d", i), Target: target})
 	}
 }
 

@@ -121,7 +121,7 @@ func (d *Desk) change(ctx context.Context, read func() (gateway.AlertCase, Event
 			}
 		}
 		d.At(FaultPoints[0])
-		if len(decided.Events) == 0 && a.State == decided.Alert.State {
+		if len(decided.Events) == 0 && a.State == decided.Alert.State && a.Climb.ActiveAt.Equal(decided.Alert.Climb.ActiveAt) {
 			return a, decided.Result, false, nil
 		}
 		done, err = d.PutAlert(ctx, gateway.AlertWrite{Alert: decided.Alert, Events: decided.Events, Stops: decided.Stops, Notices: decided.Notices})
@@ -225,7 +225,7 @@ func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) er
 			opens = true
 			continue
 		}
-		ready, err := d.ready(ctx, &a, &e)
+		ready, _, err := d.ready(ctx, &a, &e)
 		switch {
 		case errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}):
 		case err != nil:
@@ -370,7 +370,7 @@ func (d *Desk) Acknowledge(ctx context.Context, k gateway.Acknowledgement) (gate
 		case !done.State.Open():
 			result.Outcome = gateway.AckOver
 		case yours && done.State == gateway.AlertClimbing:
-			result.Outcome, result.Needs = gateway.AckCounted, quorum(&done)-len(done.Climb.Charge)
+			result.Outcome, result.Needs = gateway.AckCounted, quorum(&done)-distinct(done.Climb.Charge)
 		case yours:
 			result.Outcome = gateway.AckTaken
 		case done.State != gateway.AlertTaken:

@@ -66,14 +66,12 @@ func (d *Desk) checkGroups(ctx context.Context, g gateway.Group, p gateway.Alert
 			if t.Group == "" {
 				continue
 			}
-			other, err := d.groups.Group(ctx, t.Group)
-			switch {
-			case err != nil && !errors.Is(err, gateway.ErrNotFound):
+			why, err := d.barred(ctx, g.Slug, t)
+			if err != nil {
 				return err
-			case err != nil || !other.LetsClimb(g.Slug):
-				wrong = append(wrong, fmt.Sprintf("%s[%d]: %s", where, i, notAllowed(t.Group)))
-			case t.Topic != "" && !slices.ContainsFunc(other.Topics, func(o gateway.Topic) bool { return o.Name == t.Topic }):
-				wrong = append(wrong, fmt.Sprintf("%s[%d]: group %s has no topic %.40q", where, i, t.Group, t.Topic))
+			}
+			if why != "" {
+				wrong = append(wrong, fmt.Sprintf("%s[%d]: %s", where, i, why))
 			}
 		}
 		return nil
@@ -90,6 +88,28 @@ func (d *Desk) checkGroups(ctx context.Context, g gateway.Group, p gateway.Alert
 		return gateway.Faultf(gateway.CodeInvalid, "the policy cannot be used: %s", strings.Join(wrong, "; "))
 	}
 	return nil
+}
+
+// Barred says why a group's alerts cannot climb to a target in another group; empty: they can.
+func (d *Desk) Barred(ctx context.Context, group gateway.ID, t gateway.AlertTarget) (string, error) {
+	own, err := d.groups.GroupByID(ctx, group)
+	if err != nil {
+		return "", err
+	}
+	return d.barred(ctx, own.Slug, t)
+}
+
+func (d *Desk) barred(ctx context.Context, from string, t gateway.AlertTarget) (string, error) {
+	other, err := d.groups.Group(ctx, t.Group)
+	switch {
+	case err != nil && !errors.Is(err, gateway.ErrNotFound):
+		return "", err
+	case err != nil || !other.LetsClimb(from):
+		return notAllowed(t.Group), nil
+	case t.Topic != "" && !slices.ContainsFunc(other.Topics, func(o gateway.Topic) bool { return o.Name == t.Topic }):
+		return fmt.Sprintf("group %s has no topic %.40q", t.Group, t.Topic), nil
+	}
+	return "", nil
 }
 
 func notAllowed(group string) string {
@@ -155,6 +175,9 @@ func (d *Desk) hear(ctx context.Context, other gateway.Group, a *gateway.AlertCa
 	case gateway.PassTaken:
 		event.Kind, event.Proven, event.Asked = Ack, true, true
 	case gateway.PassUpdated:
+		if !other.LetsClimb(from) { // what ends it may still be said there, but nothing new
+			return gateway.Faultf(gateway.CodeNobody, "%s", notAllowed(other.Slug))
+		}
 		event.Kind, event.Saying = Update, a.Saying
 	case gateway.PassCleared:
 		event.Kind = Clear

@@ -40,7 +40,7 @@ var (
 	noon  = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	ann   = gateway.AlertHand{Members: []gateway.ID{{1}}, Way: "sms"}
 	ben   = gateway.AlertHand{Members: []gateway.ID{{2}}, Way: "sms"}
-	moves = []string{"ann", "ann again", "ben", "forged", "time", "time, silent", "time, one way", "prepare", "write", "dies", "nobody", "claim", "receipt", "update", "offer", "clear", "cancel"}
+	moves = []string{"ann", "ann again", "ben", "forged", "time", "time, silent", "time, one way", "refused", "prepare", "write", "dies", "nobody", "claim", "receipt", "update", "offer", "clear", "cancel"}
 )
 
 func newWorld(quorum, progress int) *world {
@@ -116,6 +116,10 @@ func (w *world) move(what string) {
 			e.Reach = &Reach{Reached: 1, OneWay: 1}
 		}
 		w.do(e)
+	case "refused": // all that the step sent
+		if slices.ContainsFunc(w.Alert.Climb.Sent, func(s gateway.AlertSent) bool { return s.Kind == gateway.AlertAsk && s.Asked == w.Alert.Climb.Asked }) {
+			w.do(Event{Kind: Tick, Reach: &Reach{}})
+		}
 	case "prepare":
 		if len(w.Alert.Climb.Pending) > 0 {
 			w.Effect, w.Read = w.Alert.Climb.Pending[0].Key, w.Alert.Revision

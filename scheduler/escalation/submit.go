@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -15,11 +16,13 @@ import (
 // submit makes what an alert has decided ready and writes it, an effect at a time, each in one transaction with the alert:
 // whoever was overtaken, by an acknowledgement say, writes nothing. What cannot be done now is left to the next look.
 func (d *Desk) submit(ctx context.Context, a gateway.AlertCase) {
-	for range 1000 { // a bound for what never ends
-		if len(a.Climb.Pending) == 0 {
+	failed := map[string]bool{} // what another group does not take, say, keeps nothing else from leaving
+	for range 1000 {            // a bound for what never ends
+		next := slices.IndexFunc(a.Climb.Pending, func(e gateway.AlertEffect) bool { return !failed[e.Key] })
+		if next < 0 {
 			break
 		}
-		effect := a.Climb.Pending[0]
+		effect := a.Climb.Pending[next]
 		d.At(FaultPoints[1])
 		if stopped, err := d.follow(ctx, &a, &effect); stopped || err != nil {
 			if err != nil {
@@ -27,8 +30,8 @@ func (d *Desk) submit(ctx context.Context, a gateway.AlertCase) {
 			}
 			break
 		}
-		sends, err := d.ready(ctx, &a, &effect)
-		e := Event{Kind: Submitted, Effect: effect.Key}
+		sends, left, err := d.ready(ctx, &a, &effect)
+		e := Event{Kind: Submitted, Effect: effect.Key, Detail: left}
 		var fault *gateway.Fault
 		switch {
 		case errors.As(err, &fault) && fault.Code != gateway.CodeUnavailable && fault.Code != gateway.CodeInternal:
@@ -69,7 +72,7 @@ func (d *Desk) submit(ctx context.Context, a gateway.AlertCase) {
 			d.messenger.Look()
 		}
 		if a = done; e.Kind == Failed && !e.Nobody {
-			break
+			failed[effect.Key] = true
 		}
 	}
 }
@@ -88,16 +91,15 @@ func (d *Desk) lastFailed(ctx context.Context, a *gateway.AlertCase) {
 }
 
 // ready gives the broadcasts of an effect: one, or where each person has a code of her own one a person, and for an update one
-// for its audience and one for others who were told.
-func (d *Desk) ready(ctx context.Context, a *gateway.AlertCase, e *gateway.AlertEffect) ([]gateway.ReadyBroadcast, error) {
+// for its audience and one for others who were told. left says who is not told of those who are meant; empty: nobody.
+func (d *Desk) ready(ctx context.Context, a *gateway.AlertCase, e *gateway.AlertEffect) (all []gateway.ReadyBroadcast, left string, err error) {
 	if e.Link != nil {
-		return nil, d.elsewhere(ctx, a, e)
+		return nil, "", d.elsewhere(ctx, a, e)
 	}
 	audiences, err := d.audiences(ctx, a, e)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var all []gateway.ReadyBroadcast
 	var nobody error
 	one := func(who gateway.Audience, key, code string) error {
 		ready, err := d.messenger.ReadyAlert(ctx, gateway.AlertMessage{Alert: *a, Effect: *e, Key: key, Audience: who, Code: code})
@@ -120,29 +122,33 @@ func (d *Desk) ready(ctx context.Context, a *gateway.AlertCase, e *gateway.Alert
 		}
 		if !e.Kind.Requests() || !a.Policy.Code {
 			if err := one(who, key, ""); err != nil {
-				return nil, err
+				return nil, "", err
 			}
 			continue
 		}
-		members, err := d.messenger.Meant(ctx, a.GroupID, who, gateway.MaxAlertAsked)
+		members, err := d.messenger.Meant(ctx, a.GroupID, who, gateway.MaxAlertAsked+1)
 		if err != nil {
-			return nil, err
+			return nil, "", err
+		}
+		if len(members) > gateway.MaxAlertAsked {
+			members = members[:gateway.MaxAlertAsked]
+			left = fmt.Sprintf("only %d people are asked, which is the most where each is sent a code of her own; others who are meant are not", len(members))
 		}
 		for _, m := range members {
 			her := who
 			her.Members = []gateway.ID{m}
 			if err := one(her, key+"/"+m.String(), a.Reference+Code(a, m)); err != nil {
-				return nil, err
+				return nil, "", err
 			}
 		}
 	}
 	if len(all) == 0 && e.Target.Rota != "" && nobody != nil {
-		return nil, gateway.Faultf(gateway.CodeNobody, "whoever is on duty by the rota %q cannot be told: %w", e.Target.Rota, nobody)
+		return nil, "", gateway.Faultf(gateway.CodeNobody, "whoever is on duty by the rota %q cannot be told: %w", e.Target.Rota, nobody)
 	}
 	if len(all) == 0 {
-		return nil, cmp.Or(nobody, error(gateway.Faultf(gateway.CodeNobody, "nobody is meant")))
+		return nil, "", cmp.Or(nobody, error(gateway.Faultf(gateway.CodeNobody, "nobody is meant")))
 	}
-	return all, nil
+	return all, left, nil
 }
 
 // audiences gives who is meant by an effect.
@@ -266,6 +272,15 @@ func (d *Desk) Tick(ctx context.Context) (time.Duration, error) {
 		return longestNap, nil
 	}
 	return max(0, found.Next.Sub(found.Now)), nil
+}
+
+// LookAt looks at once whether the step that an alert is at can reach anybody yet, as when a message of it was refused.
+func (d *Desk) LookAt(ctx context.Context, group, alert gateway.ID) error {
+	a, err := d.Alert(ctx, group, alert)
+	if err != nil || a.State != gateway.AlertClimbing {
+		return err
+	}
+	return d.one(ctx, a)
 }
 
 // one moves an alert on that is due.

@@ -10,15 +10,17 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/app/apptest"
 )
 
-// TestAnAlertClimbs: an alert asks Ann's feature phone, and nobody answers. Five minutes later it asks Ben, in Swahili; he
+// TestAnAlertClimbs: an alert asks Cleo, whose number cannot be reached from ours: it climbs at once, not when her half hour is over
+// or our tries are. It asks Ann's feature phone, and nobody answers. Five minutes later it asks Ben, in Swahili; he
 // replies 1. Nobody else is asked, Ann hears who is in charge, and both hear that it is over.
 func TestAnAlertClimbs(t *testing.T) {
 	t.Parallel()
 	w := apptest.New(t, apptest.Options{})
-	numbers := apptest.Numbers(t, 2)
+	numbers := apptest.Numbers(t, 3)
 	w.Start()
 	w.Apply("harbour")
-	w.Join("harbour", []apptest.Person{{Ref: "ann", Language: "en", SMS: numbers[0]}, {Ref: "ben", Language: "sw", SMS: numbers[1]}})
+	w.Join("harbour", []apptest.Person{{Ref: "ann", Language: "en", SMS: numbers[0]}, {Ref: "ben", Language: "sw", SMS: numbers[1]}, {Ref: "cleo", Language: "en", SMS: numbers[2]}})
+	w.Script(sandbox.Fault{Kind: sandbox.Failure, Provider: sandbox.Twilio, Address: numbers[2], Status: 400, Code: 21612})
 	find := func(ref string) []gateway.ID {
 		t.Helper()
 		ids, err := w.API.FindMembers(t.Context(), "harbour", "ref", gateway.Private(ref))
@@ -30,7 +32,7 @@ func TestAnAlertClimbs(t *testing.T) {
 	ask := func(ref string) []gateway.AlertTarget {
 		return []gateway.AlertTarget{{Topic: "reports", Members: find(ref)}}
 	}
-	if _, err := w.API.PutAlertPolicy(t.Context(), "harbour", gateway.AlertPolicy{Name: "night", Steps: []gateway.AlertStep{{Targets: ask("ann"), Wait: 5}, {Targets: ask("ben"), Wait: 5}}, Last: ask("ann")}); err != nil {
+	if _, err := w.API.PutAlertPolicy(t.Context(), "harbour", gateway.AlertPolicy{Name: "night", Steps: []gateway.AlertStep{{Targets: ask("cleo"), Wait: 30}, {Targets: ask("ann"), Wait: 5}, {Targets: ask("ben"), Wait: 5}}, Last: ask("ann")}); err != nil {
 		t.Fatal(err)
 	}
 	text := func(do string) gateway.AlertText {

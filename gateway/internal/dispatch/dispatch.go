@@ -317,8 +317,12 @@ func (d *Dispatcher) usableFirst(routes []gateway.Route, lane gateway.Lane) []ga
 	return append(sorted, paused...)
 }
 
-// nudgeFor wakes the relay that a step concerns, now or when it is due.
+// nudgeFor wakes the relay that a step concerns, now or when it is due, and says so of an urgent message that goes nowhere now.
 func (d *Dispatcher) nudgeFor(next gateway.Step, c *gateway.Claim) func() {
+	group, broadcast, urgent := c.Group, c.Broadcast, c.Policy.Lane == gateway.Urgent
+	if next.Kind == gateway.StepEnd && urgent {
+		return func() { d.o.Refused(group, broadcast) }
+	}
 	if next.Kind != gateway.StepRetry && next.Kind != gateway.StepPoint {
 		return nil
 	}
@@ -327,6 +331,9 @@ func (d *Dispatcher) nudgeFor(next gateway.Step, c *gateway.Claim) func() {
 		channel = next.Channel
 	}
 	return func() {
+		if urgent && next.Due.After(d.o.Now()) {
+			d.o.Refused(group, broadcast)
+		}
 		l := d.line(channel)
 		switch {
 		case l == nil:

@@ -107,7 +107,10 @@ type Options struct {
 	AnswerURL func(group, delivery gateway.ID) string
 	// Deaf says whether a STOP on a channel may not be in the ledger yet: what is not urgent waits. Whoever sees that change
 	// calls Refresh. Nil: never.
-	Deaf    func(channel gateway.ID) bool
+	Deaf func(channel gateway.ID) bool
+	// Refused hears of each urgent message that ended or waits for another try, once that is in the ledger: whoever asked by it may
+	// not want to wait. It must not block. Nil: nobody wants to know.
+	Refused func(group, broadcast gateway.ID)
 	Notice  func(Notice)          // nil: nobody; must not block
 	Metrics prometheus.Registerer // nil: none
 	Log     *slog.Logger          // nil: none
@@ -164,6 +167,9 @@ func (o *Options) complete() {
 	}
 	if o.Deaf == nil {
 		o.Deaf = func(gateway.ID) bool { return false }
+	}
+	if o.Refused == nil {
+		o.Refused = func(_, _ gateway.ID) {}
 	}
 	if o.Notice == nil {
 		o.Notice = func(Notice) {}

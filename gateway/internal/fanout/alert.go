@@ -299,14 +299,21 @@ func (t *texts) renderAlert(text templates.Result, r templates.Reader, base temp
 
 // Meant lists members who are meant by a rule, in order of their ids, at most limit of them.
 func (f *Fanout) Meant(ctx context.Context, group gateway.ID, a gateway.Audience, limit int) ([]gateway.ID, error) {
-	page, err := f.store.Audiences.Recipients(ctx, group, a, gateway.ID{}, limit)
 	var all []gateway.ID
-	for _, r := range page {
-		if reachable(&r) {
-			all = append(all, r.Member)
+	for page, err := range f.audience(ctx, gateway.Broadcast{GroupID: group, Audience: a}, nil) {
+		if err != nil {
+			return all, err
+		}
+		for i := range page { // whoever has not consented is on it too
+			if !reachable(&page[i]) {
+				continue
+			}
+			if all = append(all, page[i].Member); len(all) == limit {
+				return all, nil
+			}
 		}
 	}
-	return all, err
+	return all, nil
 }
 
 // reachable reports whether a member has a contact point that takes the topic.

@@ -61,3 +61,19 @@ func TestARequestThatReachesNobody(t *testing.T) {
 		t.Errorf("a role that nobody has: %q, %v", said, err)
 	}
 }
+
+// Whom a rule means is found however many others the group has: those who take the topic come last here, and the limit counts them
+// alone.
+func TestWhoIsMeantIsFoundAmongMany(t *testing.T) {
+	st := newStage(t)
+	st.enrol(slices.Repeat([]who{{locale: "en", points: "~sms"}}, 60)...)
+	st.enrol(slices.Repeat([]who{{locale: "en", points: "-sms"}}, 5)...)
+	ids := st.enrol(slices.Repeat([]who{{locale: "en", points: "sms"}}, 3)...)
+	for limit := 1; limit <= 4; limit++ {
+		found, err := st.f.Meant(t.Context(), st.group.ID, gateway.Audience{Topic: "reports"}, limit)
+		slices.SortFunc(ids, func(a, b gateway.ID) int { return slices.Compare(a[:], b[:]) })
+		if want := ids[:min(limit, 3)]; err != nil || !slices.Equal(found, want) {
+			t.Errorf("at most %d: %v, want %v, %v", limit, found, want, err)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -137,57 +136,95 @@ func (v *visit) replies(ctx context.Context, owners []known, r reply) (bool, err
 	if r.AlertAnswer == gateway.AnswerTake {
 		return v.takeCharge(ctx, owners, r)
 	}
-	for _, k := range owners {
+	named := r.number != "" || !r.alert.IsZero()
+	over, ended := -1, gateway.AlertCase{} // the first that is no longer open
+	for i, k := range owners {
 		a, err := v.reported(ctx, k, r)
-		if errors.Is(err, gateway.ErrNotFound) {
-			continue
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, gateway.ErrNotFound):
+		case err != nil:
 			return false, err
+		case named || a.State.Open():
+			return true, v.report(ctx, k, a, r)
+		case over < 0:
+			over, ended = i, a
 		}
-		return true, v.report(ctx, k, a, r)
 	}
-	switch {
-	case r.number != "" || !r.alert.IsZero():
+	if r.AlertAnswer == gateway.AnswerHelp && !r.bare && !named { // of one whose time is up, nobody climbs for her
+		if raised, err := v.callForHelp(ctx, owners); err != nil || raised {
+			return raised, err
+		}
+	}
+	if over >= 0 {
+		return true, v.report(ctx, owners[over], ended, r)
+	}
+	if named {
 		v.notAnAlert(ctx, owners, r)
 		return !r.bare, nil
-	case r.AlertAnswer == gateway.AnswerHelp && !r.bare:
-		return v.callForHelp(ctx, owners)
 	}
 	return false, nil
 }
 
-// takeCharge takes that somebody takes charge, in the first of her groups that asked her.
+// takeCharge takes that somebody takes charge, in the group of hers where it is still to be taken: what is over in one of them does
+// not stand before what is open in another.
 func (v *visit) takeCharge(ctx context.Context, owners []known, r reply) (bool, error) {
-	for _, k := range owners {
+	unnamed := r.alert.IsZero() && r.number == ""
+	asks := make([][]gateway.AlertCase, len(owners))
+	var open []gateway.AlertCase
+	of := known{}
+	for i, k := range owners {
+		if !unnamed {
+			break
+		}
+		var err error
+		if asks[i], err = v.asked(ctx, k); err != nil {
+			return false, err
+		}
+		for _, a := range asks[i] {
+			if a.State.Open() {
+				open, of = append(open, a), k
+			}
+		}
+	}
+	if len(open) > 1 {
+		v.which(ctx, of, open)
+		return true, nil
+	}
+	var became gateway.AckResult
+	var from *known
+	for i, k := range owners {
 		at := r
-		if at.alert.IsZero() && at.number == "" {
-			asked, err := v.asked(ctx, k)
-			if err != nil {
-				return false, err
-			}
-			switch len(asked) {
-			case 0:
+		if unnamed {
+			if len(asks[i]) == 0 || len(open) > 0 && !asks[i][0].State.Open() {
 				continue
-			case 1:
-				at.alert = asked[0].ID
-			default:
-				v.which(ctx, k, asked)
-				return true, nil
 			}
+			at.alert = asks[i][0].ID
 		}
 		result, err := v.Alerts.Acknowledger.Acknowledge(ctx, gateway.Acknowledgement{Group: k.group.ID, Alert: at.alert, Reference: at.number, Once: v.once(k), By: v.hand(k), Proven: !forgeable(v.ch.Kind)})
 		if err != nil {
 			return false, fmt.Errorf("take an acknowledgement: %w", err)
 		}
-		if result.Outcome == gateway.AckUnknown || result.Outcome == gateway.AckNotAsked {
+		switch result.Outcome {
+		case gateway.AckUnknown, gateway.AckNotAsked, gateway.AckNotYet: // alike: nobody finds out by guessing which there are
 			continue
+		case gateway.AckOver, gateway.AckOthers, gateway.AckYours: // an alert of another group may have the same number
+			if from == nil {
+				from, became = &owners[i], result
+			}
+			if !unnamed {
+				continue
+			}
+		default:
+			from, became = &owners[i], result
 		}
+		break
+	}
+	if from != nil {
 		v.Count(v.ch.ID, HeardAck)
-		v.tellOutcome(ctx, k, result)
+		v.tellOutcome(ctx, *from, became)
 		return true, nil
 	}
-	if r.bare || r.alert.IsZero() && r.number == "" {
+	if r.bare || unnamed {
 		return false, nil
 	}
 	v.notAnAlert(ctx, owners, r)
@@ -247,15 +284,18 @@ func (v *visit) reported(ctx context.Context, k known, r reply) (a gateway.Alert
 	return a, err
 }
 
-// openAlert gives the newest alert of a group that is not over, or else, with late, the newest that has ended lately. Of one that
-// was never released nobody was told. ErrNotFound.
+// openAlert gives the newest alert of a group that is open, or else that nobody has ended, or else, with late, the newest that has
+// ended lately. Of one that was never released nobody was told. ErrNotFound.
 func (v *visit) openAlert(ctx context.Context, group gateway.ID, late bool) (gateway.AlertCase, error) {
 	recent, err := v.Alerts.Cases.Alerts(ctx, group, gateway.ID{}, lookedThrough)
 	if err != nil {
 		return gateway.AlertCase{}, fmt.Errorf("look for an open alert: %w", err)
 	}
 	recent = slices.DeleteFunc(recent, func(a gateway.AlertCase) bool { return a.Hold != nil })
-	i := slices.IndexFunc(recent, func(a gateway.AlertCase) bool { return !a.State.Over() })
+	i := slices.IndexFunc(recent, func(a gateway.AlertCase) bool { return a.State.Open() })
+	if i < 0 {
+		i = slices.IndexFunc(recent, func(a gateway.AlertCase) bool { return !a.State.Over() })
+	}
 	if i < 0 && late {
 		i = slices.IndexFunc(recent, v.lately)
 	}
@@ -277,7 +317,11 @@ func (v *visit) report(ctx context.Context, k known, a gateway.AlertCase, r repl
 	}
 	v.Count(v.ch.ID, HeardReport)
 	by := v.hand(k)
-	if kept {
+	heard, err := v.hears(ctx, k, a, string(r.AlertAnswer))
+	if err != nil {
+		return err
+	}
+	if kept && heard {
 		detail := by.Role() + " is safe"
 		if r.AlertAnswer == gateway.AnswerHelp {
 			detail = by.Role() + " needs help"
@@ -290,60 +334,12 @@ func (v *visit) report(ctx context.Context, k known, a gateway.AlertCase, r repl
 		v.answerShown(ctx, k, templates.SafeNoted, map[string]string{"code": a.Reference})
 		return nil
 	}
-	if kept {
+	if heard { // kept or not: the try before may have got no further; its key makes it happen once
 		if err := v.tellDuty(ctx, k, a); err != nil {
 			return err
 		}
 	}
 	v.answerShown(ctx, k, templates.HelpNoted, nil)
-	return nil
-}
-
-// cry passes a cry for help on during an open alert: to those on duty at once, whatever the provider answered by itself
-// (requirement 47).
-func (v *visit) cry(ctx context.Context, owners []known) error {
-	for _, k := range owners {
-		if v.Alerts.Acknowledger == nil {
-			return nil
-		}
-		a, err := v.openAlert(ctx, k.group.ID, false)
-		if errors.Is(err, gateway.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		by := v.hand(k)
-		if err := v.Alerts.Acknowledger.Note(ctx, k.group.ID, a.ID, v.once(k), by.Role()+" wrote what sounds like a cry for help", by); err != nil && !v.hopeless(err) {
-			return fmt.Errorf("note a cry for help: %w", err)
-		}
-		if err := v.tellDuty(ctx, k, a); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tellDuty tells those in charge of an alert that somebody needs help; while nobody is, those whom its step asks.
-func (v *visit) tellDuty(ctx context.Context, k known, a gateway.AlertCase) error {
-	var to []gateway.Audience
-	for _, hand := range a.Climb.Charge {
-		if len(hand.Members) > 0 {
-			to = append(to, gateway.Audience{Members: hand.Members})
-		}
-	}
-	if len(to) == 0 {
-		var err error
-		if to, err = v.onDuty(ctx, k.group.ID, a); err != nil {
-			return err
-		}
-	}
-	data := map[string]string{"code": a.Reference, "who": v.hand(k).Role()}
-	for i, audience := range to {
-		if err := v.loud(ctx, k.group.ID, v.replyKey(templates.HelpHeard+strconv.Itoa(i)), templates.HelpHeard, audience, data); err != nil && !v.hopeless(err) {
-			return fmt.Errorf("tell those on duty that somebody needs help: %w", err)
-		}
-	}
 	return nil
 }
 

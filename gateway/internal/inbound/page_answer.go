@@ -27,6 +27,9 @@ func (e *Ears) AnswerOnPage(ctx context.Context, a PageAnswer) (channels.Outcome
 	if e.Alerts.Acknowledger == nil {
 		return said, gateway.ErrNotFound
 	}
+	// The page may stay open for long, and what she says be asked of her again: how she is changes, and an alert climbs anew. Twice
+	// within a minute is one press.
+	a.Once += " " + e.Now().UTC().Format("2006-01-02T15:04")
 	ch := gateway.Channel{Name: pageKind, Kind: pageKind}
 	defer e.turns.take(a.Group.ID, channels.Address(a.Member.ID.String()))()
 	v := visit{Ears: e, ch: ch, groups: []gateway.Group{a.Group}, key: keyOf(a.Group.ID, a.Once), at: e.Now(), said: &said,

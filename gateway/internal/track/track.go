@@ -31,7 +31,9 @@ type Parts struct {
 	Log    *slog.Logger                                // nil: nothing is logged
 	Count  func(channel gateway.ID, effect gateway.Effect, state gateway.AttemptState)
 	Heard  func(channel, delivery gateway.ID, e *channels.Error) // called once for each delivery that a receipt ends badly, with the provider's reason; may be nil; must not block
-	Gather time.Duration                                         // how long a receipt may wait for others, so that they are written together; 5 ms
+	// Refused is called for each urgent message that a receipt ends or has wait, once that is in the ledger; may be nil; must not block.
+	Refused func(group, broadcast gateway.ID)
+	Gather  time.Duration // how long a receipt may wait for others, so that they are written together; 5 ms
 }
 
 // Tracker applies receipts. It is safe for concurrent use.
@@ -60,6 +62,9 @@ func New(p Parts) *Tracker {
 	if p.Heard == nil {
 		p.Heard = func(_, _ gateway.ID, _ *channels.Error) {}
 	}
+	if p.Refused == nil {
+		p.Refused = func(_, _ gateway.ID) {}
+	}
 	return &Tracker{Parts: p, gather: newGatherer(p.Gather, p.Ledger.Observe)}
 }
 
@@ -75,15 +80,15 @@ func (t *Tracker) Observe(ctx context.Context, channel gateway.ID, receipts []ch
 	batch := make([]gateway.Receipt, 0, len(receipts))
 	failed := map[int]failure{} // by place in batch
 	for _, r := range receipts {
-		entry, delivery, err := t.translate(ctx, channel, r)
+		entry, about, err := t.translate(ctx, channel, r)
 		if err != nil {
 			return fmt.Errorf("reading what a receipt is about: %w", err)
 		}
 		if entry == nil {
 			continue
 		}
-		if r.Status == channels.StatusFailed && r.Err != nil {
-			failed[len(batch)] = failure{delivery, r.Err}
+		if r.Status == channels.StatusFailed {
+			failed[len(batch)] = failure{about, r.Err}
 		}
 		batch = append(batch, *entry)
 	}
@@ -97,7 +102,12 @@ func (t *Tracker) Observe(ctx context.Context, channel gateway.ID, receipts []ch
 	for i, effect := range effects {
 		t.Count(channel, effect, batch[i].State)
 		if f, ok := failed[i]; ok && effect == gateway.Applied {
-			t.Heard(channel, f.delivery, f.cause)
+			if f.cause != nil {
+				t.Heard(channel, f.of.Delivery, f.cause)
+			}
+			if next := batch[i].Next; f.of.Policy.Lane == gateway.Urgent && (next.Kind == gateway.StepEnd || next.Due.After(t.Now())) {
+				t.Refused(f.of.Group, f.of.Broadcast)
+			}
 		}
 		switch {
 		case effect == gateway.NoAttempt && batch[i].Attempt.IsZero():
@@ -120,15 +130,15 @@ func (t *Tracker) Observe(ctx context.Context, channel gateway.ID, receipts []ch
 
 // failure is why a delivery's attempt came to nothing.
 type failure struct {
-	delivery gateway.ID
-	cause    *channels.Error
+	of    gateway.Claim
+	cause *channels.Error // nil: the provider gave none
 }
 
-// translate turns a provider's receipt into the ledger's; nil if it is about nothing of ours. The delivery is known for
-// all but good receipts.
-func (t *Tracker) translate(ctx context.Context, channel gateway.ID, r channels.Receipt) (*gateway.Receipt, gateway.ID, error) {
+// translate turns a provider's receipt into the ledger's; nil if it is about nothing of ours. The claim is known for all but
+// good receipts.
+func (t *Tracker) translate(ctx context.Context, channel gateway.ID, r channels.Receipt) (*gateway.Receipt, gateway.Claim, error) {
 	out := &gateway.Receipt{Channel: channel, ProviderID: r.ProviderID, Part: r.PartNo}
-	var none gateway.ID
+	var none gateway.Claim
 	if r.Attempt != "" {
 		var err error
 		if out.Attempt, err = gateway.ParseID(r.Attempt); err != nil {
@@ -155,7 +165,7 @@ func (t *Tracker) translate(ctx context.Context, channel gateway.ID, r channels.
 		out.ConfirmBy = situation.ConfirmBy()
 		return out, none, nil
 	}
-	return out, situation.Claim.Delivery, t.decide(ctx, situation, r.Err, out)
+	return out, situation.Claim, t.decide(ctx, situation, r.Err, out)
 }
 
 // situation reads the attempt that a receipt is about, and names it in the receipt.

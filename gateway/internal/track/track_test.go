@@ -73,6 +73,33 @@ func start(t *testing.T) (*track.Tracker, *ledger, routes) {
 	return tracker, l, ways
 }
 
+// Of an urgent message that a receipt has end, or wait for another try, it is told; not of one that goes on at once, nor of a report.
+func TestARefusalOfAnAlertIsTold(t *testing.T) {
+	for _, c := range []struct {
+		class  gateway.Class
+		others bool // she has another contact point
+		told   int
+	}{{gateway.Alert, false, 1}, {gateway.Alert, true, 0}, {gateway.Report, false, 0}} {
+		tracker, l, ways := start(t)
+		l.claim.Class, l.claim.Policy, l.claim.Group, l.claim.Broadcast = c.class, gateway.PolicyOf(c.class), gateway.ID{1}, gateway.ID{2}
+		if !c.others {
+			tracker.Routes = ways[:1]
+		}
+		told := 0
+		tracker.Refused = func(group, broadcast gateway.ID) {
+			if told++; group != l.claim.Group || broadcast != l.claim.Broadcast {
+				t.Errorf("told of broadcast %s of group %s", broadcast, group)
+			}
+		}
+		if err := tracker.Observe(context.Background(), l.claim.Channel, []channels.Receipt{{Attempt: l.claim.Attempt.String(), ProviderID: "SM1", Status: channels.StatusFailed}}); err != nil {
+			t.Fatal(err)
+		}
+		if told != c.told {
+			t.Errorf("%s, with another contact point: %v: told of %d times", c.class, c.others, told)
+		}
+	}
+}
+
 // The carrier says that the number is dead: the address is marked, and the next contact point takes over.
 func TestALateRefusalMovesOn(t *testing.T) {
 	tracker, l, ways := start(t)

@@ -37,6 +37,7 @@ type message struct {
 	Text    string `json:"text"`
 	Since   string `json:"since,omitempty"`
 	ID      string `json:"id,omitempty"`
+	Expires string `json:"expires,omitempty"`
 
 	Calendar string `json:"calendar,omitempty"`
 }
