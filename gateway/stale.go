@@ -30,9 +30,11 @@ type Reconfirming interface {
 
 // Reaffirming takes what somebody says of whose an address is.
 type Reaffirming interface {
-	// ReaffirmAddress takes her word that an address is still hers, for every active contact point with it, and keeps it as evidence.
+	// ReaffirmAddress takes her word that an address is still hers, for every contact point with it that is active or disowned, and
+	// keeps it as evidence.
 	ReaffirmAddress(ctx context.Context, group ID, kind string, address Private, proof Consent) ([]ID, error)
-	// DisownAddress is StopAddress of somebody who is not the member: besides, nothing is agreed to there any more, so that whoever
-	// undoes the STOP is asked anew.
+	// DisownAddress is StopAddress of somebody who is not the member: besides, nothing is agreed to there any more, and nobody is found
+	// by the address until ReaffirmAddress and StartAddress say that it is hers after all. StartAddress alone only lifts the STOP, for
+	// whoever joins from there as somebody new.
 	DisownAddress(ctx context.Context, group ID, kind string, address Private, proof Consent) ([]ID, error)
 }

@@ -154,7 +154,7 @@ func TestOneIDForTwoPeople(t *testing.T) {
 // Angry people repeat themselves, and telephones sign what they write.
 func TestStopWithSomethingAround(t *testing.T) {
 	st := newStage(t)
-	for i, text := range []string{"STOP STOP STOP", "stop! stop! stop!!", "ＳＴＯＰ\u200b", "S\u200dT\u200dO\u200dP", "🛑 STOP 🛑", "Стоп стоп"} {
+	for i, text := range []string{"STOP STOP STOP", "stop! stop! stop!!", "ＳＴＯＰ\u200b", "S\u200dT\u200dO\u200dP", "🛑 STOP 🛑", "Стоп стоп", "S T O P", "s.t.o.p!", "退 订", "С-Т-О-П"} {
 		number := fmt.Sprintf("+4477009003%02d", i)
 		id := st.enrol(st.harbour, "sms:"+number)
 		st.say(st.own, told{ID: "a" + fmt.Sprint(i), From: number, Text: text})
@@ -170,7 +170,7 @@ func TestStopWithSomethingAround(t *testing.T) {
 			t.Errorf("%q holds nothing back", text)
 		}
 	}
-	for i, text := range []string{"Das Stoppschild steht da", "no no no", "halt halt die Ohren steif", "Parada de autobús", "Arrêt de bus fermé"} {
+	for i, text := range []string{"Das Stoppschild steht da", "no no no", "S O S", "s o", "halt halt die Ohren steif", "Parada de autobús", "Arrêt de bus fermé"} {
 		number := fmt.Sprintf("+4477009005%02d", i)
 		id := st.enrol(st.harbour, "sms:"+number)
 		st.say(st.own, told{ID: "c" + fmt.Sprint(i), From: number, Text: text})
@@ -261,17 +261,88 @@ func TestYesToARevokedInvitation(t *testing.T) {
 	}
 }
 
-// Whoever shares her telephone is not to see her other addresses: her link goes to one that is hers alone, if she has one.
-func TestALinkIsNotForASharedTelephone(t *testing.T) {
-	st := newStage(t)
+// links gives where links to pages are sent, by member.
+func (st *stage) links() map[gateway.ID]gateway.ID {
 	links := map[gateway.ID]gateway.ID{}
 	st.ears.Page = func(_ context.Context, _, member, point gateway.ID, _ string) error {
 		links[member] = point
 		return nil
 	}
+	return links
+}
+
+// Whoever shares her telephone is not to see her other addresses: her link goes to one that is hers alone, if she has one.
+func TestALinkIsNotForASharedTelephone(t *testing.T) {
+	st := newStage(t)
+	links := st.links()
 	one, two := st.enrol(st.harbour, "sms:"+ann, "telegram:700"), st.enrol(st.harbour, "sms:"+ann)
 	st.say(st.own, told{ID: "1", From: ann, Text: "ME"})
 	if links[one] != st.member(st.harbour, one).Points[1].ID || links[two] != st.member(st.harbour, two).Points[0].ID || len(links) != 2 {
 		t.Errorf("%v", links)
+	}
+}
+
+// A number that nobody has confirmed may be mistyped: the link goes to an address that she has confirmed, if there is one.
+func TestALinkIsNotForAnUnconfirmedNumber(t *testing.T) {
+	st := newStage(t)
+	links := st.links()
+	one, two := st.enrol(st.harbour, "?sms:"+ann, "telegram:700"), st.enrol(st.harbour, "?sms:"+bea)
+	st.say(st.own, told{ID: "1", From: ann, Text: "ME"}, told{ID: "2", From: bea, Text: "ME"})
+	if links[one] != st.member(st.harbour, one).Points[1].ID || links[two] != st.member(st.harbour, two).Points[0].ID {
+		t.Errorf("%v", links)
+	}
+}
+
+// Whoever was forwarded her mail presses the link beneath it again and again: three of them are sent to her in a day, and what she writes
+// herself is answered all the same.
+func TestTheLinkBeneathMailIsPressedForFun(t *testing.T) {
+	st := newStage(t)
+	links := 0
+	st.ears.Page = func(context.Context, gateway.ID, gateway.ID, gateway.ID, string) error {
+		links++
+		return nil
+	}
+	st.enrol(st.harbour, "telegram:700")
+	for i := range 8 {
+		st.say(st.chat, told{ID: fmt.Sprint(i), From: "700", Action: "ME"})
+	}
+	if links != 3 || len(st.said(st.harbour)) != 0 {
+		t.Errorf("%d links, %q", links, st.said(st.harbour))
+	}
+	st.say(st.chat, told{ID: "me", From: "700", Text: "ME"})
+	if links != 4 {
+		t.Errorf("her own word: %d links", links)
+	}
+	st.wind(25 * time.Hour)
+	st.say(st.chat, told{ID: "later", From: "700", Action: "ME"})
+	if links != 5 {
+		t.Errorf("a day later: %d links", links)
+	}
+}
+
+// Two groups share a number: of a reference that is none of theirs one of them says so.
+func TestNotGenuineIsSaidOnce(t *testing.T) {
+	st := newStage(t)
+	st.enrol(st.harbour, "sms:"+ann)
+	st.enrol(st.valley, "sms:"+ann)
+	st.say(st.all, told{ID: "1", From: ann, Text: "123456782"})
+	if said := append(st.said(st.harbour), st.said(st.valley)...); len(said) != 1 || !strings.HasPrefix(said[0], "not-genuine ") {
+		t.Errorf("answers: %q", said)
+	}
+}
+
+// One of two at a telephone was silent for a year, and the other was asked whether she wants what there is: one YES does for both.
+func TestYesAtASharedTelephone(t *testing.T) {
+	st := newStage(t)
+	at := st.atNoon()
+	one := st.enrol(st.harbour, "sms:"+ann)
+	*at = at.Add(gateway.KeepConfirmed)
+	two := st.enrol(st.harbour, "?sms:"+ann)
+	_, err := st.f.Ask(t.Context(), st.harbour.ID, []string{"reports"}, "desk")
+	st.ok(err)
+	st.answers(st.harbour)
+	st.say(st.own, told{ID: "1", From: ann, Text: "YES"})
+	if got := st.states(st.harbour, one) + " " + st.states(st.harbour, two); got != "active active" {
+		t.Errorf("%s", got)
 	}
 }

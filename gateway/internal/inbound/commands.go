@@ -106,7 +106,11 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) (broug
 					continue
 				}
 				returns = true
-				if _, err := v.Consents.StartAddress(ctx, k.group.ID, p.Kind, p.Address, v.proof("START over another address of hers", true, "member")); err != nil {
+				proof := v.proof("START over another address of hers", true, "member")
+				if _, err := v.Consents.ReaffirmAddress(ctx, k.group.ID, p.Kind, p.Address, proof); err != nil {
+					return false, fmt.Errorf("take back that an address is not hers: %w", err)
+				}
+				if _, err := v.Consents.StartAddress(ctx, k.group.ID, p.Kind, p.Address, proof); err != nil {
 					return false, fmt.Errorf("undo a STOP: %w", err)
 				}
 			}

@@ -145,12 +145,32 @@ func (v *visit) join(ctx context.Context, i gateway.Invitation) error {
 	case gateway.EnrolAsk:
 		err = v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAsk), templates.EnrolAsk, to, topicsData(g, done.Topics))
 	case gateway.EnrolAlready:
-		err = v.Answer(ctx, g.ID, v.replyKey(templates.EnrolAlready), templates.EnrolAlready, to, nil)
+		var stale bool
+		if stale, err = v.isStale(ctx, g.ID, done); err != nil {
+			return err
+		}
+		wording := templates.EnrolAlready
+		if stale { // that somebody is enrolled is not for whoever has her number now
+			wording, to.Only = templates.StillYours, true
+		}
+		err = v.Answer(ctx, g.ID, v.replyKey(wording), wording, to, nil)
 	} // else a STOP stands against the address: START comes first
 	if v.hopeless(err) {
 		return nil
 	}
 	return err
+}
+
+// isStale reports whether the contact point of somebody who is a member already was silent for so long that nobody knows whose it is.
+func (v *visit) isStale(ctx context.Context, group gateway.ID, who gateway.Enrolled) (bool, error) {
+	m, err := v.Members.Member(ctx, group, who.Member)
+	if errors.Is(err, gateway.ErrNotFound) {
+		return false, nil // erased since
+	}
+	if err != nil {
+		return false, fmt.Errorf("read who is a member already: %w", err)
+	}
+	return slices.ContainsFunc(m.Points, func(p gateway.ContactPoint) bool { return p.ID == who.Point && p.State == gateway.PointStale }), nil
 }
 
 // mayJoin reports whether somebody from a country may join by message: those to which the group sends; of one that names

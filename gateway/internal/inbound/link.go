@@ -159,7 +159,7 @@ func (v *visit) takeLinked(ctx context.Context, owners []known) (taken bool, err
 	return taken, nil
 }
 
-// unlink takes the address that she writes from away, and says so at another of hers. Her only one stays: STOP is for that.
+// unlink takes the address that she writes from away, and says so at another that is hers alone: it names the one. Her only one stays: STOP is for that.
 func (v *visit) unlink(ctx context.Context, owners []known) error {
 	for _, k := range owners {
 		for _, m := range k.members {
@@ -174,7 +174,7 @@ func (v *visit) unlink(ctx context.Context, owners []known) error {
 				continue
 			}
 			for _, p := range m.Points {
-				if p.ID != point.ID && p.State == gateway.PointActive {
+				if p.ID != point.ID && p.State == gateway.PointActive && !p.Shared {
 					v.tell(ctx, k, templates.Unlinked, gateway.Audience{Members: []gateway.ID{m.ID}, Point: p.ID}, v.addressData())
 					break
 				}

@@ -73,3 +73,17 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 		t.Error("LINK from a telephone that two share was answered")
 	}
 }
+
+// What says that an address was taken away names it, so it goes to one that is hers alone.
+func TestWhatWasUnlinkedIsToldToHerAlone(t *testing.T) {
+	st := newStage(t)
+	one := st.enrol(st.harbour, "sms:"+bea, "sms:"+ann, "telegram:700")
+	two := st.enrol(st.harbour, "sms:+447700900103", "sms:"+ann)
+	st.say(st.own, told{ID: "1", From: bea, Text: "UNLINK"}, told{ID: "2", From: "+447700900103", Text: "UNLINK"})
+	if st.states(st.harbour, one) != "active active" || st.states(st.harbour, two) != "active" {
+		t.Fatalf("%s, %s", st.states(st.harbour, one), st.states(st.harbour, two))
+	}
+	if said := st.said(st.harbour); len(said) != 1 || !strings.HasPrefix(said[0], "unlinked telegram en: ") {
+		t.Errorf("answers: %q", said)
+	}
+}

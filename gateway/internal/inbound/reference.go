@@ -74,7 +74,7 @@ func (v *visit) tellGenuine(ctx context.Context, of known, reference string, at 
 // tellNotGenuine answers whoever asks about a message that she was not sent: the same, whether there is one, of another group
 // too, or not. A stranger gets no answer.
 func (v *visit) tellNotGenuine(ctx context.Context, owners []known, reference string) {
-	for _, k := range owners {
-		v.answer(ctx, k, templates.NotGenuine, map[string]string{"reference": reference})
+	if len(owners) > 0 { // it speaks for all, as farewells do
+		v.answer(ctx, owners[0], templates.NotGenuine, map[string]string{"reference": reference})
 	}
 }

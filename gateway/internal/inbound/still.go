@@ -20,9 +20,9 @@ func (v *visit) reaffirm(ctx context.Context, k known) error {
 	return nil
 }
 
-// disown ends what goes to an address whose owner says that it is not the member's (threat T12): like STOP in every group that knows it,
-// and whoever undoes it is asked anew. There nobody is answered. As such a message can be forged, another address of hers is told, as
-// of a STOP.
+// disown ends what goes to an address whose owner says that it is not the member's (threat T12): like STOP in every group that knows it.
+// From then on nobody is found by it, whoever writes from there joins as somebody new, and nobody is answered. As such a message can be
+// forged, another address of hers is told, as of a STOP, and START there takes it back.
 func (v *visit) disown(ctx context.Context, owners []known) error {
 	for _, k := range owners {
 		if _, err := v.Consents.DisownAddress(ctx, k.group.ID, v.ch.Kind, v.from, v.proof("that the number is not the member's", false, "member")); err != nil {

@@ -1,6 +1,8 @@
 package inbound_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -69,7 +71,8 @@ func TestANumberThatWasSilentIsAskedForItsOwner(t *testing.T) {
 }
 
 // Somebody has the number of a member of both groups, and says so: nothing more goes there, nobody is answered there, and the member is
-// told over another address of hers. START from the number does not bring back what she had agreed to. A stranger's word changes nothing.
+// told over another address of hers. START from the number brings nothing back, and
+// hers from that other address leaves it to be confirmed. A stranger's word changes nothing.
 func TestAWrongNumberIsStopped(t *testing.T) {
 	for language, word := range map[string]string{"code": "Wrong.", "English": "wrong number!", "Kiswahili": "umekosea namba"} {
 		t.Run(language, func(t *testing.T) {
@@ -82,12 +85,20 @@ func TestAWrongNumberIsStopped(t *testing.T) {
 			if said := append(st.said(st.harbour), st.said(st.valley)...); len(said) != 1 || !strings.HasPrefix(said[0], "stopped-elsewhere telegram en: ") {
 				t.Errorf("answers: %q", said)
 			}
+			thread, err := st.s.ThreadWith(t.Context(), st.harbour.ID, id)
+			if st.ok(err); thread.State != gateway.ThreadOpen || len(thread.Said) != 1 {
+				t.Errorf("for people: %+v", thread)
+			}
 			if st.heard[inbound.HeardWrong] != 2 {
 				t.Errorf("counted: %v", st.heard)
 			}
 			st.say(st.all, told{ID: "3", From: ann, Text: "start"})
-			if st.states(st.harbour, id) != "unconfirmed active" {
+			if st.states(st.harbour, id) != "stopped active" {
 				t.Errorf("after START: %s", st.states(st.harbour, id))
+			}
+			st.say(st.chat, told{ID: "4", From: "7", Text: "start"})
+			if st.states(st.harbour, id) != "unconfirmed active" {
+				t.Errorf("after her own START, elsewhere: %s", st.states(st.harbour, id))
 			}
 			m := st.member(st.harbour, id)
 			evidence, err := st.s.Evidence(t.Context(), st.harbour.ID, id)
@@ -98,5 +109,56 @@ func TestAWrongNumberIsStopped(t *testing.T) {
 				t.Errorf("%v, %d pieces of evidence", m.Points[0].Topics, len(evidence))
 			}
 		})
+	}
+}
+
+// Who has the number now says so, and everything else that might make her the member: she sees nothing of hers, changes nothing for her,
+// and with a code is somebody new.
+func TestANewOwnerInheritsNothing(t *testing.T) {
+	st := newStage(t)
+	var shown []gateway.ID
+	st.ears.Page = func(_ context.Context, _, member, _ gateway.ID, _ string) error {
+		shown = append(shown, member)
+		return nil
+	}
+	id := st.enrol(st.harbour, "sms:"+ann)
+	_, code, _ := st.invite(st.harbour, 1, "")
+	for i, text := range []string{"WRONG", "START", "YES", "ME", "PAUSE 30", "LANG DE", "LINK", "UNLINK", "HELP", "hello"} {
+		st.say(st.own, told{ID: fmt.Sprint(i), From: ann, Text: text})
+	}
+	if said := st.said(st.harbour); len(said)+len(shown) != 0 {
+		t.Errorf("answers: %q, pages: %v", said, shown)
+	}
+	st.say(st.own, told{ID: "code", From: ann, Text: code}, told{ID: "yes", From: ann, Text: "YES"}, told{ID: "me", From: ann, Text: "ME"})
+	m, other := st.member(st.harbour, id), st.memberAt(st.harbour, "sms", ann)
+	if st.states(st.harbour, id) != "stopped" || m.Locale != "en" || !m.PausedUntil.IsZero() || len(m.Points[0].Topics) != 0 {
+		t.Errorf("the member: %s, %s, %v", st.states(st.harbour, id), m.Locale, m.PausedUntil)
+	}
+	if other.ID == id || other.Name != "" || other.Points[0].State != gateway.PointActive || len(shown) != 1 || shown[0] != other.ID {
+		t.Errorf("whoever has the number: %s, pages: %v", other.Points[0].State, shown)
+	}
+	thread, err := st.s.ThreadWith(t.Context(), st.harbour.ID, id)
+	if err == nil && len(thread.Said) > 1 {
+		t.Errorf("what somebody else wrote is taken for the member's: %d", len(thread.Said))
+	}
+}
+
+// A code from a number that was silent for a year is answered by the question, which says nothing of the group, and not by word that
+// somebody is enrolled; whoever it is new to says so, and then joins.
+func TestACodeFromASilentNumber(t *testing.T) {
+	st := newStage(t)
+	at := st.atNoon()
+	id := st.enrol(st.harbour, "sms:"+ann)
+	*at = at.Add(gateway.KeepConfirmed)
+	_, code, _ := st.invite(st.harbour, 1, "")
+	st.say(st.own, told{ID: "1", From: ann, Text: code})
+	if said := st.said(st.harbour); len(said) != 1 || !strings.HasPrefix(said[0], "still-yours sms en: ") {
+		t.Fatalf("answers: %q", said)
+	}
+	for i, text := range []string{"WRONG", "START", code, "YES"} {
+		st.say(st.own, told{ID: fmt.Sprint("n", i), From: ann, Text: text})
+	}
+	if m := st.memberAt(st.harbour, "sms", ann); m.ID == id || m.Points[0].State != gateway.PointActive {
+		t.Errorf("joined: %v, %s", m.ID != id, m.Points[0].State)
 	}
 }

@@ -272,7 +272,7 @@ func (v *visit) keep(ctx context.Context, owners []known, text string, word mean
 		}
 		owners = []known{{group: v.groups[0]}}
 	}
-	waits := word == nothing || word == needs || word == help && cries(text)
+	waits := word == nothing || word == needs || word == help && cries(text) || word == wrong && len(owners[0].ids) > 0 // who is not told of it at another address needs a person
 	for _, k := range owners {
 		isNew, err := v.Inbox.Receive(ctx, gateway.InboundMessage{
 			ID: gateway.NewID(), GroupID: k.group.ID, ChannelID: v.ch.ID, EventID: v.eventID(), MemberIDs: k.ids, Kind: v.ch.Kind,
@@ -366,18 +366,18 @@ func (v *visit) stop(ctx context.Context, owners []known, provided bool) error {
 // gives the groups that did. A yes of somebody who was not asked says nothing.
 func (v *visit) confirm(ctx context.Context, owners []known) (welcomed []gateway.ID, err error) {
 	for _, k := range owners {
-		for _, m := range k.members {
-			point, ok := v.point(m)
-			if ok && point.State == gateway.PointStale {
-				if err := v.reaffirm(ctx, k); err != nil {
-					return welcomed, err
-				}
-				if len(welcomed) == 0 { // it speaks for all, as farewells do
-					v.answer(ctx, k, templates.Started, nil)
-				}
-				welcomed = append(welcomed, k.group.ID)
-				break
+		still := slices.ContainsFunc(k.members, func(m gateway.Member) bool { p, ok := v.point(m); return ok && p.State == gateway.PointStale })
+		if still {
+			if err := v.reaffirm(ctx, k); err != nil {
+				return welcomed, err
 			}
+			if len(welcomed) == 0 { // it speaks for all, as farewells do
+				v.answer(ctx, k, templates.Started, nil)
+			}
+			welcomed = append(welcomed, k.group.ID)
+		}
+		for _, m := range k.members { // another at a shared address may have been asked besides
+			point, ok := v.point(m)
 			if !ok || point.State != gateway.PointUnconfirmed {
 				continue
 			}

@@ -59,6 +59,9 @@ func understand(text string, locales []string, own map[string][]string) understo
 		if word, ok := repeated(key); ok && find(word, locales, own) == templates.CommandStop {
 			return understood{meaning: stop}
 		}
+		if word := spelled(key); word != "" && find(word, locales, own) == templates.CommandStop {
+			return understood{meaning: stop}
+		}
 	}
 	return understood{within: stopsWithin(key, locales) || stopsFirst(text, locales, own)}
 }
@@ -70,6 +73,15 @@ func repeated(key string) (word string, ok bool) {
 		return "", false
 	}
 	return words[0], !slices.ContainsFunc(words, func(w string) bool { return w != words[0] })
+}
+
+// spelled is a key that is nothing but letters, such as s t o p, as one word; empty: it is something else.
+func spelled(key string) string {
+	letters := strings.Fields(key)
+	if len(letters) < 2 || slices.ContainsFunc(letters, func(w string) bool { return utf8.RuneCountInString(w) != 1 }) {
+		return ""
+	}
+	return strings.Join(letters, "")
 }
 
 // stopsFirst says whether the first of several lines is STOP and nothing else: telephones and mail programs sign what is

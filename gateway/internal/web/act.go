@@ -211,8 +211,8 @@ func (v *visit) stop(points ...gateway.ContactPoint) {
 	v.write(v.w, http.StatusOK, "plain", page{speech: v.say, Title: "stopped_title", Text: "stopped"})
 }
 
-// stopEverywhere is STOP ALL for each of her addresses: in every group of the instance, and in those to come. The page says the same as
-// of any STOP.
+// stopEverywhere is STOP ALL for each of her addresses: in every group of the instance, and in those to come. One that is somebody else's
+// by now (WRONG) is left alone. The page says the same as of any STOP.
 func (v *visit) stopEverywhere() {
 	if err := v.stopInAll(); err != nil {
 		v.failed(v.w, v.r, "a STOP for all groups cannot be kept", err)
@@ -229,6 +229,11 @@ func (v *visit) stopInAll() error {
 	}
 	for _, p := range v.member.Points {
 		if p.State == gateway.PointProving {
+			continue
+		}
+		if who, err := v.Members.FindMembers(ctx, v.group.ID, p.Kind, p.Address); err != nil {
+			return err
+		} else if !slices.Contains(who, v.member.ID) {
 			continue
 		}
 		if err := v.Stops.StopEverywhere(ctx, p.Kind, p.Address); err != nil {

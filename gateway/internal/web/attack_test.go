@@ -122,3 +122,39 @@ func TestANewAddressAfterAThousandMessages(t *testing.T) {
 		t.Errorf("%d, %s", a.status, st.member(m.ID).Points[1].State)
 	}
 }
+
+// A number of hers is somebody else's by now, who has said so. STOP ALL on her page is not for that one.
+func TestStopAllSparesWhoeverHasHerOldNumber(t *testing.T) {
+	st := newStage(t)
+	m := st.enrol(nil, "email:"+mail, "sms:"+ann)
+	valley, err := st.s.PutGroup(t.Context(), gateway.Group{Slug: "valley", Name: "Valley Watch", Locale: "en", Zone: "Europe/Berlin", Topics: []gateway.Topic{{Name: "reports"}}})
+	st.ok(err)
+	_, err = st.s.DisownAddress(t.Context(), st.group.ID, "sms", ann, gateway.Consent{Source: "member", Proof: "WRONG"})
+	st.ok(err)
+	harbour := st.group
+	st.group = valley
+	other := st.enrol(nil, "sms:"+ann)
+	st.group = harbour
+	if a := st.post(st.link(m), "everywhere", "do", "stop"); a.status != http.StatusOK {
+		t.Fatalf("%d", a.status)
+	}
+	elsewhere, err := st.s.Member(t.Context(), valley.ID, other.ID)
+	st.ok(err)
+	if got := st.member(m.ID).Points; got[0].State != gateway.PointStopped || elsewhere.Points[0].State != gateway.PointActive {
+		t.Errorf("her mail %s, the number %s", got[0].State, elsewhere.Points[0].State)
+	}
+}
+
+// A coordinator has a link sent to somebody who shares her first address: it goes to the one that is hers alone.
+func TestALinkByHandIsNotForASharedTelephone(t *testing.T) {
+	st := newStage(t)
+	one := st.enrol(nil, "sms:"+ann, "email:"+mail)
+	two := st.enrol(func(m *gateway.Member) { m.Ref = "K-18" }, "sms:"+ann)
+	for i, want := range map[gateway.ID]gateway.ID{one.ID: one.Points[1].ID, two.ID: two.Points[0].ID} {
+		st.told = nil
+		st.ok(st.pages.Issue(t.Context(), st.group.ID, i, gateway.ID{}, "by hand "+i.String()))
+		if len(st.told) != 1 || st.told[0].to.Point != want {
+			t.Errorf("%+v", st.told)
+		}
+	}
+}

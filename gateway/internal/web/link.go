@@ -15,9 +15,9 @@ const (
 	ChangedText = "page-changed"
 )
 
-// Issue makes a link to a member's own page and sends it to one of her contact points; zero: the first that is active. The
-// key makes it happen once. Nobody else sees the link. CodeConflict: the instance has no public address, or she no contact
-// point that is active. CodeTooMany: she has as many links as she may.
+// Issue makes a link to a member's own page and sends it to one of her contact points; zero: the first that is active, one
+// that she shares last. The key makes it happen once. Nobody else sees the link. CodeConflict: the instance has no public address, or
+// she no contact point that is active. CodeTooMany: she has as many links as she may.
 func (s *Server) Issue(ctx context.Context, group, member, point gateway.ID, key string) error {
 	if s.Public == "" {
 		return gateway.Faultf(gateway.CodeConflict, "this instance has no public address, so no page can be opened; its operator sets public_base_url")
@@ -28,9 +28,12 @@ func (s *Server) Issue(ctx context.Context, group, member, point gateway.ID, key
 			return err
 		}
 		for _, p := range m.Points {
-			if p.State == gateway.PointActive {
+			if p.State == gateway.PointActive && !p.Shared {
 				point = p.ID
 				break
+			}
+			if p.State == gateway.PointActive && point.IsZero() { // others read it, too: only if there is no other
+				point = p.ID
 			}
 		}
 		if point.IsZero() {

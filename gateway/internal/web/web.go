@@ -26,6 +26,7 @@ type Members interface {
 	api.Holdings
 	GroupByID(ctx context.Context, id gateway.ID) (gateway.Group, error)
 	Erase(ctx context.Context, group, id gateway.ID) error
+	FindMembers(ctx context.Context, group gateway.ID, kind string, value gateway.Private) ([]gateway.ID, error)
 }
 
 // Stops stops addresses.

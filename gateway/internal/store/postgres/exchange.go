@@ -264,7 +264,7 @@ const (
 	LEFT JOIN contact_points p ON p.group_id = d.group_id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = d.group_id AND m.id = d.member_id`
 	claimQuery = "SELECT " + deliveryColumns + ", " + offerColumns + " FROM deliveries d" + offerJoins + " WHERE d.id = ANY ($1) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED"
-	sharedToo  = `EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id)`
+	sharedToo  = `EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id AND o.confirm_by >= 0)`
 	quietToo   = "ARRAY(SELECT e.broadcast_id FROM" + quietRest
 	quietEnds  = "ARRAY(SELECT e.expires_at FROM" + quietRest
 	quietRest  = ` deliveries e JOIN broadcasts eb ON eb.group_id = e.group_id AND eb.id = e.broadcast_id

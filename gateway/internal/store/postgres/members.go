@@ -36,7 +36,7 @@ func (s *Store) Members(ctx context.Context, group, after gateway.ID, limit int)
 }
 
 var memberPointsQuery = `SELECT p.member_id, p.id, p.kind, p.state, p.topics, p.address_sealed, p.note, COALESCE(p.country, ''), p.confirm_by, ` + nowSQL("$3") + `,
-		COALESCE((SELECT true FROM contact_points o WHERE o.group_id = $1 AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id LIMIT 1), false)
+		COALESCE((SELECT true FROM contact_points o WHERE o.group_id = $1 AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id AND (o.confirm_by >= 0 OR p.confirm_by < 0) LIMIT 1), false)
 		FROM unnest($2::uuid[]) AS a (id) CROSS JOIN LATERAL (SELECT * FROM contact_points WHERE group_id = $1 AND member_id = a.id ORDER BY position) p ORDER BY p.member_id, p.position`
 
 func (s *Store) members(ctx context.Context, text string, group gateway.ID, args ...any) ([]gateway.Member, error) {
@@ -85,7 +85,7 @@ func (s *Store) members(ctx context.Context, text string, group gateway.ID, args
 }
 
 const (
-	findQuery    = "SELECT DISTINCT m.id FROM contact_points p JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = $1 AND p.kind = $2 AND p.address_index = $3 AND " + visible + " ORDER BY m.id"
+	findQuery    = "SELECT DISTINCT m.id FROM contact_points p JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = $1 AND p.kind = $2 AND p.address_index = $3 AND p.confirm_by >= 0 AND " + visible + " ORDER BY m.id"
 	findRefQuery = "SELECT m.id FROM members m WHERE m.group_id = $1 AND m.ref_index = $2 AND " + visible
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
-const addressQuery = `SELECT p.member_id, p.id, p.state, p.topics, COALESCE(i.state NOT IN ('open', 'discarding'), true)
+const addressQuery = `SELECT p.member_id, p.id, p.state, p.topics, COALESCE(i.state NOT IN ('open', 'discarding'), true), p.confirm_by
 	FROM contact_points p JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id LEFT JOIN imports i ON i.group_id = m.group_id AND i.id = m.import_id
 	WHERE p.group_id = $1 AND p.kind = $2 AND p.address_index = $3 ORDER BY p.member_id, p.id FOR UPDATE OF p`
 
@@ -19,7 +19,9 @@ const addressQuery = `SELECT p.member_id, p.id, p.state, p.topics, COALESCE(i.st
 func (t *txn) at(group gateway.ID, kind string, index []byte) (all []roll.Found, err error) {
 	err = t.query(addressQuery, []any{group, kind, index}, func(r pgx.Rows) error {
 		var p roll.Found
-		err := r.Scan(&p.Member, &p.ID, &p.State, &p.Topics, &p.Seen)
+		var confirmBy int64
+		err := r.Scan(&p.Member, &p.ID, &p.State, &p.Topics, &p.Seen, &confirmBy)
+		p.NotHers = confirmBy == roll.NotHers
 		all = append(all, p)
 		return err
 	})
@@ -116,7 +118,7 @@ func (t *txn) turn(key *seal.Group, group gateway.ID, kind string, points []roll
 	var members []gateway.ID
 	batch := &pgx.Batch{}
 	for _, p := range points {
-		if p.Seen {
+		if p.Seen && !p.NotHers {
 			members = append(members, p.Member)
 		}
 		state, topics, change := next(p)

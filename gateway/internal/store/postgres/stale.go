@@ -60,7 +60,13 @@ func (s *Store) DisownAddress(ctx context.Context, group gateway.ID, kind string
 		if err := t.suppress(key, group, kind, address, proof.Source); err != nil {
 			return nil, err
 		}
-		return t.turn(key, group, kind, points, []gateway.Consent{proof}, roll.ToDisown)
+		members, err := t.turn(key, group, kind, points, []gateway.Consent{proof}, roll.ToDisown)
+		for _, p := range points {
+			if err == nil {
+				_, err = t.exec("UPDATE contact_points SET confirm_by = $1 WHERE group_id = $2 AND member_id = $3 AND id = $4", roll.NotHers, group, p.Member, p.ID)
+			}
+		}
+		return members, err
 	})
 }
 

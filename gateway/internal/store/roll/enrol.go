@@ -30,7 +30,7 @@ func Seat(stopped bool, points []Found, open func(member gateway.ID) (Open, erro
 	for i := range points {
 		p := &points[i]
 		switch {
-		case !p.Seen || p.State == Gone || p.State == Invalid: // what was dead and speaks may have a new owner: she inherits nothing
+		case !p.Seen || p.State == Gone || p.State == Invalid || p.NotHers: // what was dead and speaks may have a new owner: she inherits nothing
 			continue
 		case p.State != Unconfirmed:
 			return Place{Outcome: gateway.EnrolAlready, At: p}, nil

@@ -8,10 +8,12 @@ import (
 )
 
 // The values of contact_points.confirm_by besides the time, in microseconds, from when on its owner is asked whether it is still
-// hers: never, and that she was asked and has not answered yet.
+// hers: never; that she was asked and has not answered yet; and that whoever has the address now has said that it is not the member's
+// (WRONG). By that one nobody is found, so that its owner joins as somebody new.
 const (
 	NeverStale = 0
 	AskedStill = 1
+	NotHers    = -1
 )
 
 // spread is how many days earlier than a year some are asked: a roll that came in one file is not asked on one day, and that

@@ -36,6 +36,7 @@ type Found struct {
 	Dropped    int64 // topics that she dropped there herself
 	Position   int
 	Seen       bool // her import is published
+	NotHers    bool // its owner said so
 }
 
 // Turn is what becomes of a contact point; change is false if nothing does.
@@ -47,8 +48,12 @@ func ToStop(p Found) (int, int64, bool) { return Stopped, p.Topics, p.State != S
 // ToDisown is a STOP of somebody whose address it is now: the one before has agreed to nothing there any more, and no file brings it back.
 func ToDisown(p Found) (int, int64, bool) { return Stopped, 0, p.State != Stopped || p.Topics != 0 }
 
-// ToStart undoes a STOP; without any consent the address is to be confirmed anew.
+// ToStart undoes a STOP; without any consent the address is to be confirmed anew. What its owner said is not the member's stays so: she
+// joins as somebody new.
 func ToStart(p Found) (int, int64, bool) {
+	if p.NotHers {
+		return p.State, p.Topics, false
+	}
 	if p.Topics == 0 {
 		return Unconfirmed, 0, p.State == Stopped
 	}
@@ -61,7 +66,7 @@ func ToConfirm(mask int64) Turn {
 }
 
 // ToReaffirm takes the person's word that an address is still hers.
-func ToReaffirm(p Found) (int, int64, bool) { return p.State, p.Topics, p.State == Active }
+func ToReaffirm(p Found) (int, int64, bool) { return p.State, p.Topics, p.State == Active || p.NotHers }
 
 // Marked is the state of a contact point after a provider's word; false: it stays. STOP outranks whatever a provider
 // says, and nobody's yes comes from one; nor does it say whose a telephone number is that was dead and lives again.

@@ -261,8 +261,8 @@ func (t *txn) claim(id gateway.ID, lease int64, c *gateway.Claim, sealed *sealed
 // nameQuery gives a name unless another member of the group has the same address: whoever shares it is not to learn whose
 // message it is.
 const nameQuery = `SELECT m.name_sealed FROM members m JOIN contact_points p ON p.group_id = m.group_id AND p.member_id = m.id
-	WHERE m.group_id = ? AND m.id = ? AND p.id = ? AND m.name_sealed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM contact_points o
-	WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id)`
+	WHERE m.group_id = ? AND m.id = ? AND p.id = ? AND m.name_sealed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM contact_points o INDEXED BY contact_points_address
+	WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id AND o.confirm_by >= 0)`
 
 // nameOf gives the sealed name by which a claim calls its member; nil: by none.
 func (t *txn) nameOf(c *gateway.Claim) (name []byte, err error) {

@@ -80,7 +80,7 @@ func (s *Store) members(ctx context.Context, group gateway.ID, text string, limi
 }
 
 const memberPointsQuery = `SELECT id, kind, state, topics, address_sealed, note, COALESCE(country, ''), confirm_by,
-		EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id)
+		EXISTS (SELECT 1 FROM contact_points o INDEXED BY contact_points_address WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id AND (o.confirm_by >= 0 OR p.confirm_by < 0))
 		FROM contact_points p WHERE group_id = ? AND member_id = ? ORDER BY position`
 
 func readPoints(c *lite.Conn, group, member gateway.ID, now int64) (rows []roll.StoredPoint, err error) {
@@ -112,7 +112,7 @@ func hiddenImports(c *lite.Conn, group gateway.ID) (map[gateway.ID]bool, error) 
 const hiddenQuery = "SELECT id FROM imports INDEXED BY imports_unfinished WHERE state NOT IN ('published', 'discarded') AND state <> 'publishing' AND group_id = ?"
 
 const (
-	findQuery    = "SELECT DISTINCT m.id, m.import_id FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ? ORDER BY m.id"
+	findQuery    = "SELECT DISTINCT m.id, m.import_id FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ? AND p.confirm_by >= 0 ORDER BY m.id"
 	findRefQuery = "SELECT id, import_id FROM members WHERE group_id = ? AND ref_index = ?"
 )
 

@@ -19,13 +19,13 @@ func (t *txn) at(group gateway.ID, kind string, index []byte) ([]roll.Found, err
 	var all []roll.Found
 	err = t.query(addressQuery,
 		[]any{group[:], kind, index}, func(r *lite.Stmt) error {
-			all = append(all, roll.Found{Member: r.ColID(0), ID: r.ColID(1), State: int(r.ColInt(2)), Topics: r.ColInt(3), Seen: !hidden[r.ColID(4)], Dropped: r.ColInt(5), Position: int(r.ColInt(6))})
+			all = append(all, roll.Found{Member: r.ColID(0), ID: r.ColID(1), State: int(r.ColInt(2)), Topics: r.ColInt(3), Seen: !hidden[r.ColID(4)], Dropped: r.ColInt(5), Position: int(r.ColInt(6)), NotHers: r.ColInt(7) == roll.NotHers})
 			return nil
 		})
 	return all, err
 }
 
-const addressQuery = "SELECT p.member_id, p.id, p.state, p.topics, m.import_id, p.dropped, p.position FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?"
+const addressQuery = "SELECT p.member_id, p.id, p.state, p.topics, m.import_id, p.dropped, p.position, p.confirm_by FROM contact_points p INDEXED BY contact_points_address CROSS JOIN members m ON m.group_id = p.group_id AND m.id = p.member_id WHERE p.group_id = ? AND p.kind = ? AND p.address_index = ?"
 
 // StopAddress stops an address in a group, for good.
 func (s *Store) StopAddress(ctx context.Context, group gateway.ID, kind string, address gateway.Private, proof gateway.Consent) ([]gateway.ID, error) {
@@ -112,7 +112,7 @@ func (s *Store) withAddress(ctx context.Context, group gateway.ID, kind string, 
 func (t *txn) turn(key *seal.Group, group gateway.ID, kind string, points []roll.Found, proofs []gateway.Consent, next roll.Turn) ([]gateway.ID, error) {
 	var members []gateway.ID
 	for _, p := range points {
-		if p.Seen {
+		if p.Seen && !p.NotHers {
 			members = append(members, p.Member)
 		}
 		state, topics, change := next(p)

@@ -72,7 +72,13 @@ func (s *Store) DisownAddress(ctx context.Context, group gateway.ID, kind string
 		if err := t.suppress(key, group, kind, address, proof.Source); err != nil {
 			return nil, err
 		}
-		return t.turn(key, group, kind, points, []gateway.Consent{proof}, roll.ToDisown)
+		members, err := t.turn(key, group, kind, points, []gateway.Consent{proof}, roll.ToDisown)
+		for _, p := range points {
+			if err == nil {
+				_, err = t.exec("UPDATE contact_points SET confirm_by = ? WHERE group_id = ? AND member_id = ? AND id = ?", roll.NotHers, group[:], p.Member[:], p.ID[:])
+			}
+		}
+		return members, err
 	})
 }
 

@@ -100,9 +100,46 @@ func stale(t *testing.T, open Open) {
 	equal(t, "a STOP stands", w.take(w.group.ID, row)[0].Stopped, true)
 	listed("disowned")
 	proof.Granted = true
+	found := func(what string, want int) {
+		t.Helper()
+		ids, err := w.FindMembers(w.ctx, w.group.ID, "sms", cal.Points[0].Address)
+		w.ok(err)
+		equal(t, what, len(ids), want)
+	}
+	found("who has a number that is somebody else's", 0)
 	_, err = w.StartAddress(w.ctx, w.group.ID, "sms", cal.Points[0].Address, proof)
 	w.ok(err)
-	state("after START", cal, gateway.PointUnconfirmed)
+	state("after START", cal, gateway.PointStopped)
+	found("after START", 0)
+	n, err = w.CountStale(w.ctx, w.group.ID)
+	w.ok(err)
+	equal(t, "counted after that", n, 0)
+
+	// Whoever has it joins as somebody new, and is alone there; neither her yes nor a file gives cal anything.
+	i, _, _ := w.invite(w.group.ID, 2)
+	dan, err := w.enrol(i, cal.Points[0].Address)
+	w.ok(err)
+	equal(t, "whoever has it", fmt.Sprint(dan.Outcome, dan.Member != cal.ID), "asktrue")
+	_, err = w.ConfirmAddress(w.ctx, w.group.ID, "sms", cal.Points[0].Address, []string{"reports"}, proof)
+	w.ok(err)
+	state("her yes", w.read(w.group.ID, dan.Member), gateway.PointActive)
+	equal(t, "shared", w.read(w.group.ID, dan.Member).Points[0].Shared, false)
+	again := w.row(string(cal.Ref), "sms")
+	again.Member.Points[0].Address = cal.Points[0].Address
+	w.take(w.group.ID, again)
+	state("after a file and somebody's yes", cal, gateway.PointStopped)
+	equal(t, "what she gets there", fmt.Sprint(w.read(w.group.ID, cal.ID).Points[0].Topics), "[]")
+	found("of the two", 1)
+
+	// If it was a mistake, she says so from another address.
+	_, err = w.DisownAddress(w.ctx, w.group.ID, "sms", bea.Points[0].Address, proof)
+	w.ok(err)
+	_, err = w.ReaffirmAddress(w.ctx, w.group.ID, "sms", bea.Points[0].Address, proof)
+	w.ok(err)
+	state("her word alone", bea, gateway.PointStopped)
+	_, err = w.StartAddress(w.ctx, w.group.ID, "sms", bea.Points[0].Address, proof)
+	w.ok(err)
+	state("with START", bea, gateway.PointUnconfirmed)
 
 	// A number that was dead does not live again by a provider's word; a chat does.
 	w.ok(w.MarkAddress(w.ctx, w.group.ID, "sms", ann.Points[0].Address, gateway.PointChange{State: gateway.PointInvalid}))
