@@ -39,6 +39,7 @@ type Group struct {
 	Calendars []Calendar     `yaml:"calendars" max:"20" doc:"calendars that the group reads from an address"`
 	Rotas     []Rota         `yaml:"rotas" max:"100" doc:"who is on duty when: the rules, never the people"`
 	Policies  []AlertPolicy  `yaml:"policies" max:"100" doc:"how alerts climb until somebody takes charge"`
+	Series    []Series       `yaml:"series" max:"100" doc:"cadences of progress reports"`
 	Schedules []Schedule     `yaml:"schedules" max:"1000" doc:"what is sent by the clock"`
 	Wording   string         `yaml:"wording" doc:"folder with the group's own words: one folder a text, one LOCALE.md a language"`
 
@@ -221,6 +222,15 @@ func (r *reader) groups(groups []Group) {
 		rotas := map[string]string{}
 		for j, one := range g.Rotas {
 			r.unique(rotas, one.Name, fmt.Sprintf("%s.rotas[%d].name", path, j), "this name too", "name every rota once")
+		}
+		series := map[string]string{}
+		for j, one := range g.Series {
+			here := fmt.Sprintf("%s.series[%d]", path, j)
+			r.unique(series, one.Name, here+".name", "this name too", "name every series once")
+			indicators := map[string]string{}
+			for k, i := range one.Indicators {
+				r.unique(indicators, i.Name, fmt.Sprintf("%s.indicators[%d].name", here, k), "this name too", "name every indicator once")
+			}
 		}
 		policies := map[string]string{}
 		for j, p := range g.Policies {

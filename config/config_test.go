@@ -301,7 +301,7 @@ c.yaml:8:25: groups[0].topics[1].name: groups[0].topics[0] has this name too; na
 c.yaml:9:3: groups[0].wording: the folder does not exist; make it, or delete the line; a relative path starts at this file's folder
 c.yaml:10:4: groups[1].slug: groups[0] has this slug too; give every group a slug of its own
 c.yaml:10:57: groups[1].topics: the list has 0 items; give it 1 to 62
-c.yaml:10:61: groups[1].members: unknown key; the keys here are slug, name, locale, fallback, zone, region, topics, floor, countries, replies, release, climb_from, budget, prices, channels, calendars, rotas, policies, schedules, wording`
+c.yaml:10:61: groups[1].members: unknown key; the keys here are slug, name, locale, fallback, zone, region, topics, floor, countries, replies, release, climb_from, budget, prices, channels, calendars, rotas, policies, series, schedules, wording`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}

@@ -73,6 +73,7 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 		if d.Rotas, err = rotaList(g.Rotas); err != nil {
 			return doc, err
 		}
+		d.Series = seriesList(g.Series)
 		if d.Policies, err = policyList(g.Policies); err != nil {
 			return doc, err
 		}
@@ -238,6 +239,9 @@ func writeCoalition(dir string, doc gateway.Document) error {
 		}
 		if len(g.Policies) > 0 {
 			out["policies"] = writtenPolicies(g.Policies)
+		}
+		if len(g.Series) > 0 {
+			out["series"] = writtenSeries(g.Series)
 		}
 		if len(g.Schedules) > 0 {
 			out["schedules"] = writtenSchedules(g.Schedules)

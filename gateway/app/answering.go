@@ -52,8 +52,17 @@ func (a *App) raiseFor(ctx context.Context, desk *escalation.Desk, group gateway
 	if err != nil {
 		return false, fmt.Errorf("look for an alert that she raised: %w", err)
 	}
-	if slices.ContainsFunc(recent, func(c gateway.AlertCase) bool { return c.Author == by.Label && c.State.Open() }) {
-		return true, nil
+	for _, c := range recent {
+		if c.Author != by.Label || !c.State.Open() {
+			continue
+		}
+		first, err := a.store.AlertEvents(ctx, group, c.ID, 0, 1)
+		if err != nil {
+			return false, fmt.Errorf("look who raised an alert: %w", err)
+		}
+		if len(first) == 1 && slices.Equal(first[0].By.Members, by.Members) { // of shared addresses all have one label
+			return true, nil
+		}
 	}
 	g, err := a.store.GroupByID(ctx, group)
 	if err != nil {

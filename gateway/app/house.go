@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -59,8 +60,9 @@ func (a *App) dailyWork(ctx context.Context) {
 // askStill asks, at numbers that may have new owners, whether they are still the members'.
 func (a *App) askStill(ctx context.Context) {
 	groups, err := a.store.Groups(ctx)
-	for i := 0; err == nil && i < len(groups); i++ {
-		_, err = a.fanout.AskStill(ctx, groups[i].ID)
+	for _, g := range groups { // one group's trouble is not another's
+		_, failed := a.fanout.AskStill(ctx, g.ID)
+		err = errors.Join(err, failed)
 	}
 	if err != nil && ctx.Err() == nil {
 		a.Log.Error("owners of telephone numbers cannot be asked whether they are still hers", "error", err)

@@ -34,7 +34,7 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 		errs, claims, offers = make([]error, len(done)), make([]gateway.Claim, len(ids)), make(map[gateway.ID]*offer, len(ids))
 		batch := &pgx.Batch{}
 		t.takeOutcomes(batch, done)
-		t.takeOffers(batch, ids, offers)
+		t.takeOffers(batch, ids, by.Urgent, offers)
 		if err := t.begin(batch); err != nil {
 			return false, err
 		}
@@ -264,20 +264,27 @@ const (
 	LEFT JOIN contact_points p ON p.group_id = d.group_id AND p.member_id = d.member_id AND p.id = d.point_id
 	LEFT JOIN members m ON m.group_id = d.group_id AND m.id = d.member_id`
 	claimQuery = "SELECT " + deliveryColumns + ", " + offerColumns + " FROM deliveries d" + offerJoins + " WHERE d.id = ANY ($1) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED"
-	sharedToo  = `EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id AND o.confirm_by >= 0)`
-	quietToo   = "ARRAY(SELECT e.broadcast_id FROM" + quietRest
-	quietEnds  = "ARRAY(SELECT e.expires_at FROM" + quietRest
-	quietRest  = ` deliveries e JOIN broadcasts eb ON eb.group_id = e.group_id AND eb.id = e.broadcast_id
+	// urgentQuery waits for whoever is stopping the broadcast, and has whoever wants to stop it wait for the claim: who ends an alert
+	// tells its end to those to whom it may have gone, so each must be among them or not get it any more.
+	urgentQuery = claimQuery + " FOR SHARE OF b"
+	sharedToo   = `EXISTS (SELECT 1 FROM contact_points o WHERE o.group_id = p.group_id AND o.kind = p.kind AND o.address_index = p.address_index AND o.member_id <> p.member_id AND o.confirm_by >= 0)`
+	quietToo    = "ARRAY(SELECT e.broadcast_id FROM" + quietRest
+	quietEnds   = "ARRAY(SELECT e.expires_at FROM" + quietRest
+	quietRest   = ` deliveries e JOIN broadcasts eb ON eb.group_id = e.group_id AND eb.id = e.broadcast_id
 	WHERE e.group_id = d.group_id AND e.member_id = d.member_id AND e.quiet_until > 0 AND e.quiet_until = d.quiet_until AND e.id <> d.id AND e.state <> 2 AND NOT eb.stopped ORDER BY e.id)`
 	moveQuery = `SELECT COALESCE(p.kind, ''), COALESCE(p.state, 0), COALESCE(p.topics, 0), p.confirm_by, p.address_sealed, p.country, $4 AND ` + sharedToo + ` FROM contact_points p WHERE p.group_id = $1 AND p.member_id = $2 AND p.id = $3`
 )
 
 // takeOffers queues the locking of deliveries that are to be claimed, as far as nobody else has them.
-func (t *txn) takeOffers(batch *pgx.Batch, ids []gateway.ID, offers map[gateway.ID]*offer) {
+func (t *txn) takeOffers(batch *pgx.Batch, ids []gateway.ID, urgent bool, offers map[gateway.ID]*offer) {
 	if len(ids) == 0 {
 		return
 	}
-	batch.Queue(claimQuery, ids).Query(func(r pgx.Rows) error {
+	query := claimQuery
+	if urgent {
+		query = urgentQuery
+	}
+	batch.Queue(query, ids).Query(func(r pgx.Rows) error {
 		return each(r, nil, func(r pgx.Rows) error {
 			d, o := &delivery{}, &offer{}
 			var country *string
