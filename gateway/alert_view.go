@@ -45,6 +45,7 @@ type AlertAct struct {
 	To     ID           `json:"to,omitzero"`      // of a handover: the member
 	Reason string       `json:"reason,omitempty"` // stands in the timeline; break-glass must have one
 	Digest string       `json:"digest,omitempty"` // of a release: of what was looked at
+	Second bool         `json:"-"`                // whoever does it may release alerts
 }
 
 // TimelineEntry is a line of an alert's timeline, with what became of the broadcast that it tells of.

@@ -149,7 +149,7 @@ func (d alertDesk) ActOnAlert(ctx context.Context, g gateway.Group, name, what s
 	e := escalation.Event{By: by, Detail: act.Reason}
 	switch what {
 	case "update":
-		e.Kind = escalation.Update
+		e.Kind, e.Second = escalation.Update, act.Second
 		if act.Saying != nil {
 			e.Saying = *act.Saying
 		}

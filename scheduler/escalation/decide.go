@@ -50,6 +50,7 @@ type Event struct {
 
 	To     gateway.AlertHand   // Offer
 	Saying gateway.AlertSaying // Update
+	Second bool                // Update: whoever says it may release alerts
 
 	Effect     string // Submitted, Failed: its key
 	Broadcasts []gateway.ID

@@ -304,6 +304,15 @@ func (d *Desk) Act(ctx context.Context, g gateway.Group, name string, e Event) (
 		if err != nil || e.Kind != Update {
 			return a, e, err
 		}
+		if len(said.Texts)+len(said.Update) > 0 && !e.Second {
+			released, err := d.heard(ctx, a, releasedKey)
+			if err != nil {
+				return a, e, err
+			}
+			if released {
+				return a, e, gateway.Faultf(gateway.CodeForbidden, "a second person has let alert %s go as it stood: the text that was kept with it goes at once, another one needs the role approver", a.Reference)
+			}
+		}
 		if e.Saying, err = renewed(a.Saying, said, d.now()); err == nil {
 			if wrong := d.belied(a.Exercise, &e.Saying); wrong != nil {
 				err = gateway.Faultf(gateway.CodeInvalid, "the update cannot be sent: %s", strings.Join(wrong, "; "))

@@ -24,6 +24,9 @@ func (d *decider) hold(by gateway.AlertHand) {
 
 func handOf(h gateway.AlertHand) gateway.Hand { return gateway.Hand{Label: h.Label, Token: h.Token} }
 
+// releasedKey is the key of the event that a second person let an alert go.
+const releasedKey = "released"
+
 // release lets an alert go that was held: a second person does, who has looked at just this, or danger to life.
 func (d *decider) release() error {
 	a, e := &d.Alert, &d.event
@@ -44,7 +47,7 @@ func (d *decider) release() error {
 	if digest != e.Digest {
 		return gateway.Faultf(gateway.CodeConflict, "it was changed since you looked at it, or other channels would carry it now; look at it again (carillon alert release %s), then release what you see", a.Reference)
 	}
-	d.note(gateway.EventReleased, e.Once)
+	d.note(gateway.EventReleased, releasedKey)
 	d.free()
 	return nil
 }

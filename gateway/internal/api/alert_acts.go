@@ -21,7 +21,7 @@ func (s *server) addAlertActs(draft gateway.AlertDraft, sample gateway.AlertView
 		role                 gateway.Role
 		sample               gateway.AlertAct
 	}{
-		{"update", "Have an alert say something else", "What is queued of the old text is not sent any more; whoever was told hears the new one. Without `saying` it is the draft that was kept with the alert. One that waits for a second person waits anew, and whoever changed it does not release it.", gateway.Author, why},
+		{"update", "Have an alert say something else", "What is queued of the old text is not sent any more; whoever was told hears the new one. Without `saying` it is the draft that was kept with the alert. One that waits for a second person waits anew, and whoever changed it does not release it. After a second person has let it go, another text than that draft needs the role approver.", gateway.Author, why},
 		{"clear", "Give the all-clear", "What is queued of the alert is not sent any more. Whoever was told, or may have been, hears that it is over.", gateway.Author, why},
 		{"cancel", "Withdraw an alert that was a mistake", "As the all-clear, in other words. Of one that waits for a second person nobody was told, so nobody is told of its end.", gateway.Author, why},
 		{"remind", "Remind those who have not said how they are", "Whoever the alert told, or may have, and who has not said that she is safe or needs help, is asked again, where she can answer. While it goes on, and every five minutes at most.", gateway.Author, gateway.AlertAct{Reason: "the bridge is closed since"}},
@@ -32,6 +32,7 @@ func (s *server) addAlertActs(draft gateway.AlertDraft, sample gateway.AlertView
 		add(s, route{ID: act.what + "-alert", Method: http.MethodPost, Path: path + act.what, Tag: alertTag, Scope: ofGroup, Role: act.role,
 			Summary: act.summary, About: act.about, Example: act.sample, Answer: sample},
 			func(ctx context.Context, who caller, in *actOnAlert) (*body[gateway.AlertView], error) {
+				in.Body.Second = who.Token.Role.Rank() >= gateway.Approver.Rank()
 				a, err := s.Alerts.ActOnAlert(ctx, who.Group, in.Alert, act.what, in.Body, who.alertHand())
 				return &body[gateway.AlertView]{a.View()}, err
 			})

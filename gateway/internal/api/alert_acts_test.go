@@ -146,6 +146,9 @@ func TestASecondPersonReleasesAnAlertByPolicy(t *testing.T) {
 	if a.State != gateway.AlertClimbing || !a.ExpiresAt.Equal(a.Saying.Until) || a.Saying.Texts["en"].What != "High water" {
 		t.Errorf("released: %+v", a)
 	}
+	for role, status := range map[string]int{"author": http.StatusForbidden, "approver": http.StatusOK} { // another text than that which was looked at
+		w.want(status, ask{method: "POST", path: path + "/update", token: "berlin " + role, body: map[string]any{"saying": map[string]any{"texts": text, "until": first.Alert.Saying.Until, "next": first.Alert.Saying.Until}}}, nil)
+	}
 	var lines struct{ Items []gateway.TimelineEntry }
 	w.want(http.StatusOK, ask{method: "GET", path: path + "/timeline", token: "berlin viewer"}, &lines)
 	if len(lines.Items) < 4 || lines.Items[0].Kind != gateway.EventRaised || lines.Items[1].Kind != gateway.EventUpdated || lines.Items[2].Kind != gateway.EventReleased || lines.Items[2].By.Label != "berlin administrator" || lines.Items[3].Kind != gateway.EventSent {

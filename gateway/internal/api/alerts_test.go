@@ -52,7 +52,7 @@ func (d alertsOf) FindAlert(ctx context.Context, group gateway.ID, name string) 
 func (d alertsOf) ActOnAlert(ctx context.Context, g gateway.Group, name, what string, act gateway.AlertAct, by gateway.AlertHand) (gateway.AlertCase, error) {
 	e := escalation.Event{By: by, Detail: act.Reason, To: gateway.AlertHand{Members: []gateway.ID{act.To}}}
 	e.Kind = map[string]escalation.Kind{"update": escalation.Update, "clear": escalation.Clear, "cancel": escalation.Cancel, "remind": escalation.Remind, "handover": escalation.Offer, "release": escalation.Release, "break-glass": escalation.Break}[what]
-	e.Digest, e.Glass = act.Digest, act.Reason
+	e.Digest, e.Glass, e.Second = act.Digest, act.Reason, act.Second
 	if act.Saying != nil {
 		e.Saying = *act.Saying
 	}
