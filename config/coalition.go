@@ -111,10 +111,18 @@ type Schedule struct {
 	Ends          string   `yaml:"ends" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}" like:"2026-12-31T00:00" doc:"no run from this wall time on"`
 	Except        []string `yaml:"except" max:"400" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}" like:"2026-12-28" doc:"dates without a run"`
 	Holidays      []string `yaml:"holidays" max:"400" pattern:"[0-9]{4}-[0-9]{2}-[0-9]{2}" like:"2026-12-25" doc:"dates without a run because nobody works"`
+	HolidaysOf    string   `yaml:"holidays_of" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"public-holidays" doc:"a calendar of the group: no run on the dates of its whole days"`
 	Late          string   `yaml:"late" enum:"once,skip,ask" doc:"what becomes of a run that could not be done in its time; absent: once"`
 	WindowMinutes int      `yaml:"window_minutes" min:"1" max:"10080" doc:"for once: how late a run may be; absent: 720"`
 	Send          Send     `yaml:"send" doc:"the message; not with report"`
 	Report        string   `yaml:"report" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"harbour-report" doc:"or the name of a series of reports: each run freezes and sends its next edition"`
+	Week          Week     `yaml:"week" doc:"or what takes place in the week ahead"`
+}
+
+// Week tells what takes place in the week ahead.
+type Week struct {
+	Topic string `yaml:"topic" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"meetings" doc:"to those who subscribed to this topic, of its events"`
+	Empty bool   `yaml:"empty" doc:"also to those in whose week nothing takes place"`
 }
 
 // Send is the message of a schedule.

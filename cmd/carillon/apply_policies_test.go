@@ -9,7 +9,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
-// What export writes of policies, rotas and series, apply reads as it was.
+// What export writes of policies, rotas, schedules and series, apply reads as it was.
 func TestPoliciesSurviveExportAndApply(t *testing.T) {
 	member := gateway.NewID()
 	last := []gateway.AlertTarget{{Topic: "alerts"}}
@@ -26,7 +26,8 @@ func TestPoliciesSurviveExportAndApply(t *testing.T) {
 		{Name: "telephone", DocumentRota: gateway.DocumentRota{Title: "Telephone", Kind: gateway.RotaWeeks, Every: 2, Zone: "Europe/Berlin", Start: start, Until: start + 300*civil.Day}}}
 	series := []gateway.NamedSeries{{Name: "harbour-report", DocumentSeries: gateway.DocumentSeries{Title: "Harbour report", Topic: "reports", Contributors: []string{"rivers"}, Approve: gateway.ApproveNone, Public: true,
 		Indicators: []gateway.DocumentIndicator{{Name: "meals", Titles: map[string]string{"en": "Meals"}, Unit: "plates", Source: "the kitchen", Spot: gateway.Spot{Column: "total", Row: "week", Date: "day"}, Stale: 9}}}}}
-	group.Rotas, group.Series = rotas, series
+	schedules := []gateway.DocumentSchedule{{Name: "week", Cron: "0 9 * * SUN", Zone: "member", HolidaysOf: "public-holidays", Week: &gateway.ActionWeek{Topic: "reports", Empty: true}}}
+	group.Rotas, group.Series, group.Schedules = rotas, series, schedules
 	if err := writeCoalition(dir, gateway.Document{Groups: []gateway.DocumentGroup{group}}); err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +38,9 @@ func TestPoliciesSurviveExportAndApply(t *testing.T) {
 	}
 	if got := doc.Groups[0].Rotas; !reflect.DeepEqual(got, rotas) {
 		t.Errorf("rotas come back as %+v, want %+v", got, rotas)
+	}
+	if got := doc.Groups[0].Schedules; !reflect.DeepEqual(got, schedules) {
+		t.Errorf("schedules come back as %+v, want %+v", got, schedules)
 	}
 	if got := doc.Groups[0].Series; !reflect.DeepEqual(got, series) {
 		t.Errorf("series come back as %+v, want %+v", got, series)

@@ -10,12 +10,21 @@ import (
 func scheduleList(in []config.Schedule) ([]gateway.DocumentSchedule, error) {
 	var out []gateway.DocumentSchedule
 	for _, s := range in {
-		d := gateway.DocumentSchedule{Name: s.Name, Cron: s.Cron, RRule: s.RRule, Zone: s.Zone, Except: s.Except, Holidays: s.Holidays, Late: gateway.LatePolicy(s.Late), Window: s.WindowMinutes, Report: s.Report}
+		d := gateway.DocumentSchedule{Name: s.Name, Cron: s.Cron, RRule: s.RRule, Zone: s.Zone, Except: s.Except, Holidays: s.Holidays, HolidaysOf: s.HolidaysOf, Late: gateway.LatePolicy(s.Late), Window: s.WindowMinutes, Report: s.Report}
 		if s.Send.Kind != "" {
 			d.Send = &gateway.DocumentSend{Kind: gateway.Kind(s.Send.Kind), Topic: s.Send.Topic, Tags: s.Send.Tags, Locales: s.Send.Locales, Wording: s.Send.Wording, Words: s.Send.Words, Data: s.Send.Data, Sensitive: s.Send.Sensitive, Fallback: s.Send.Fallback}
 		}
-		if (d.Send == nil) == (d.Report == "") {
-			return nil, wrong("schedules: %s: say with send which message it sends, or with report which series' editions, one of both", s.Name)
+		if s.Week.Topic != "" {
+			d.Week = &gateway.ActionWeek{Topic: s.Week.Topic, Empty: s.Week.Empty}
+		}
+		actions := 0
+		for _, said := range []bool{d.Send != nil, d.Report != "", d.Week != nil} {
+			if said {
+				actions++
+			}
+		}
+		if actions != 1 {
+			return nil, wrong("schedules: %s: say with send which message it sends, with report which series' editions, or with week that it tells of the week ahead, one of them", s.Name)
 		}
 		for _, w := range []struct {
 			key, text string
@@ -52,6 +61,12 @@ func writtenSchedules(all []gateway.DocumentSchedule) []map[string]any {
 		}
 		listGiven(out, "except", s.Except)
 		listGiven(out, "holidays", s.Holidays)
+		given(out, "holidays_of", s.HolidaysOf)
+		if s.Week != nil {
+			week := map[string]any{"topic": s.Week.Topic}
+			given(week, "empty", s.Week.Empty)
+			out["week"] = week
+		}
 		if send := s.Send; send != nil {
 			what := map[string]any{"kind": string(send.Kind), "topic": send.Topic}
 			listGiven(what, "tags", send.Tags)
