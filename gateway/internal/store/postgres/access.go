@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 // Answers to requests are kept for a day; a reservation whose process died lapses after a minute.
@@ -48,7 +49,7 @@ func (s *Store) RevokeToken(ctx context.Context, group, id gateway.ID) error {
 	return s.do(ctx, true, func(t *txn) error {
 		n, err := t.exec("DELETE FROM tokens WHERE group_id = $1 AND id = $2", group, id)
 		if err == nil && n == 0 {
-			err = missing("token")
+			err = row.Missing("token")
 		}
 		return err
 	})

@@ -139,13 +139,7 @@ func (s *Store) submitted(ctx context.Context, b *gateway.Broadcast, fingerprint
 // Broadcast reads one with its words.
 func (s *Store) Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error) {
 	found, err := s.listBroadcasts(ctx, true, "SELECT "+broadcastColumns+" WHERE group_id = $1 AND id = $2", group, id)
-	if err != nil {
-		return gateway.Broadcast{}, err
-	}
-	if len(found) == 0 {
-		return gateway.Broadcast{}, missing("broadcast")
-	}
-	return found[0], nil
+	return row.Only("broadcast", found, err)
 }
 
 // Broadcasts lists the newest first.
@@ -194,7 +188,7 @@ func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool
 			return err
 		}
 		if !found {
-			return missing("broadcast")
+			return row.Missing("broadcast")
 		}
 		if err := row.Turn(was, over, replaced, stopped, expires, t.now); err != nil {
 			return err

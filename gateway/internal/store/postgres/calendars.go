@@ -59,7 +59,7 @@ func (s *Store) PutCalendar(ctx context.Context, c gateway.Calendar, file []byte
 
 // staleCalendar says why a write found no calendar in the edition that it named.
 func (t *txn) staleCalendar(group, id gateway.ID) error {
-	err := error(missing("calendar"))
+	err := error(row.Missing("calendar"))
 	if e := t.query("SELECT 1 FROM calendars WHERE group_id = $1 AND id = $2", []any{group, id}, func(pgx.Rows) error { err = gateway.ErrStale; return nil }); e != nil {
 		return e
 	}
@@ -112,7 +112,7 @@ func (s *Store) RemoveCalendar(ctx context.Context, group, id gateway.ID) error 
 			return err
 		}
 		if n == 0 {
-			return missing("calendar")
+			return row.Missing("calendar")
 		}
 		_, err = t.exec("DELETE FROM events WHERE group_id = $1 AND calendar_id = $2", group, id)
 		return err
@@ -192,7 +192,7 @@ func (s *Store) PutFeed(ctx context.Context, f gateway.Feed) error {
 		n, err := t.exec("INSERT INTO feeds (group_id, id, member_id, label, digest, created_at, rota_id) SELECT $1::uuid,$2::uuid,$3::uuid,$4::text,$5::bytea,$6::bigint,$8::uuid WHERE ($7::bool OR EXISTS (SELECT 1 FROM members WHERE group_id = $1 AND id = $3)) AND ($9::bool OR EXISTS (SELECT 1 FROM rotas WHERE group_id = $1 AND id = $8))",
 			f.GroupID, f.ID, f.MemberID, f.Label, f.Digest, f.CreatedAt, f.MemberID.IsZero(), f.RotaID, f.RotaID.IsZero())
 		if err == nil && n == 0 {
-			err = missing("member or rota")
+			err = row.Missing("member or rota")
 		}
 		return err
 	})
@@ -222,7 +222,7 @@ func (s *Store) RevokeFeed(ctx context.Context, group, id gateway.ID) error {
 	return s.do(ctx, true, func(t *txn) error {
 		n, err := t.exec("DELETE FROM feeds WHERE group_id = $1 AND id = $2", group, id)
 		if err == nil && n == 0 {
-			err = missing("feed")
+			err = row.Missing("feed")
 		}
 		return err
 	})

@@ -30,7 +30,7 @@ func (s *Store) PutChannel(ctx context.Context, given gateway.Channel) (gateway.
 				return t.changeChannel(c)
 			}
 			if made { // by somebody else, who has just taken it away again: nothing does
-				return missing("channel")
+				return row.Missing("channel")
 			}
 			if c.ID.IsZero() {
 				c.ID = gateway.NewID()
@@ -107,7 +107,7 @@ func (s *Store) SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.C
 	return s.do(ctx, true, func(t *txn) error {
 		n, err := t.exec("UPDATE channels SET paused = $1, paused_until = $2, code = $3, detail = $4, since = $5, routine_only = $6 WHERE id = $7", string(h.Paused), h.PausedUntil, h.Code, h.Detail, h.Since, h.RoutineOnly, id)
 		if err == nil && n == 0 {
-			err = missing("channel")
+			err = row.Missing("channel")
 		}
 		return err
 	})

@@ -82,13 +82,7 @@ func (s *Store) SubmitRest(ctx context.Context, send *gateway.ReadyBroadcast) (a
 // BroadcastByKey finds a group's broadcast, without its words.
 func (s *Store) BroadcastByKey(ctx context.Context, group gateway.ID, key string) (gateway.Broadcast, error) {
 	found, err := s.listBroadcasts(ctx, false, "SELECT "+broadcastColumns+" WHERE group_id = $1 AND key = $2", group, key)
-	if err == nil && len(found) == 0 {
-		err = missing("broadcast")
-	}
-	if err != nil {
-		return gateway.Broadcast{}, err
-	}
-	return found[0], nil
+	return row.Only("broadcast", found, err)
 }
 
 var _ gateway.Corrections = (*Store)(nil)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
@@ -44,13 +45,7 @@ func (s *Store) PutDrill(ctx context.Context, d gateway.Drill) (gateway.Drill, e
 // Drill reads one.
 func (s *Store) Drill(ctx context.Context, group, id gateway.ID) (gateway.Drill, error) {
 	all, err := s.listDrills(ctx, "group_id = $1 AND id = $2", group, id)
-	if err == nil && len(all) == 0 {
-		err = missing("drill")
-	}
-	if err != nil {
-		return gateway.Drill{}, err
-	}
-	return all[0], nil
+	return row.Only("drill", all, err)
 }
 
 // Drills lists the newest first.

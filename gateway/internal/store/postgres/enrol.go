@@ -67,7 +67,7 @@ func (s *Store) RevokeInvitation(ctx context.Context, group, id gateway.ID) erro
 	return s.do(ctx, true, func(t *txn) error {
 		n, err := t.exec("UPDATE invitations SET revoked_at = CASE revoked_at WHEN 0 THEN $1 ELSE revoked_at END WHERE group_id = $2 AND id = $3", t.now, group, id)
 		if err == nil && n == 0 {
-			err = missing("invitation")
+			err = row.Missing("invitation")
 		}
 		return err
 	})
@@ -113,7 +113,7 @@ func (t *txn) enrol(e gateway.Enrolment, guest roll.Row) (out gateway.Enrolled, 
 		return out, err
 	}
 	if i.ID.IsZero() {
-		return out, missing("invitation")
+		return out, row.Missing("invitation")
 	}
 	stopped, err := t.stands(e.GroupID, e.Kind, guest.Points[0].Stops)
 	if err != nil {
@@ -139,7 +139,7 @@ func (t *txn) enrol(e gateway.Enrolment, guest roll.Row) (out gateway.Enrolled, 
 	}
 	if place.Joins(i.ID) {
 		if i.Used >= i.Uses {
-			return out, missing("invitation")
+			return out, row.Missing("invitation")
 		}
 		if _, err := t.exec("UPDATE invitations SET used = used + CASE id WHEN $2::uuid THEN 1 ELSE -1 END WHERE group_id = $1 AND id IN ($2, $3)", e.GroupID, i.ID, place.Open.Invitation); err != nil {
 			return out, err
@@ -182,7 +182,7 @@ func (s *Store) Asked(ctx context.Context, group, member gateway.ID) (gateway.As
 	}
 	last, ok := roll.LastAsk(all)
 	if !ok {
-		return gateway.Asked{}, missing("question")
+		return gateway.Asked{}, row.Missing("question")
 	}
 	return last, nil
 }

@@ -79,7 +79,7 @@ func (s *Store) PutGroup(ctx context.Context, g gateway.Group) (gateway.Group, e
 				return t.moneyChanged()
 			}
 			if made { // by somebody else, who has just taken it away again: nothing does
-				return missing("group")
+				return row.Missing("group")
 			}
 			if g.ID.IsZero() {
 				g.ID = gateway.NewID()
@@ -123,7 +123,7 @@ func (s *Store) group(ctx context.Context, where string, arg any) (gateway.Group
 		return err
 	})
 	if err == nil && g.ID.IsZero() {
-		err = missing("group")
+		err = row.Missing("group")
 	}
 	return g, topics, err
 }

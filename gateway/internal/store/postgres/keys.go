@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 // querier reads rows, within a transaction or outside one.
@@ -41,7 +42,7 @@ func (s *Store) readKey(q querier, group gateway.ID) (*seal.Group, error) {
 		return nil, err
 	}
 	if id == "" {
-		return nil, missing("group")
+		return nil, row.Missing("group")
 	}
 	return s.keys.Open(group, id, wrapped)
 }

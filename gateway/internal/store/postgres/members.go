@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 // visible holds for members whom no import hides; $1 is the group. What an import brought is seen by nobody until it is
@@ -21,13 +22,7 @@ const memberColumns = "m.id, m.import_id, m.locale, m.fallback, m.zone, m.neutra
 // Member reads one.
 func (s *Store) Member(ctx context.Context, group, id gateway.ID) (gateway.Member, error) {
 	found, err := s.members(ctx, "SELECT "+memberColumns+" WHERE m.group_id = $1 AND m.id = $2 AND "+visible, group, id)
-	if err != nil {
-		return gateway.Member{}, err
-	}
-	if len(found) == 0 {
-		return gateway.Member{}, missing("member")
-	}
-	return found[0], nil
+	return row.Only("member", found, err)
 }
 
 // Members lists a page.
@@ -117,7 +112,7 @@ func (t *txn) erase(group, id gateway.ID) error {
 		return err
 	}
 	if n == 0 {
-		return missing("member")
+		return row.Missing("member")
 	}
 	batch := &pgx.Batch{}
 	if err := t.query("SELECT inbound_id FROM inbound_members WHERE group_id = $1 AND member_id = $2", []any{group, id}, func(r pgx.Rows) error {

@@ -34,7 +34,7 @@ func (t *txn) ofMember(key *seal.Group, group, member gateway.ID) (box seal.Box,
 		return box, err
 	}
 	if wrapped == nil {
-		return box, missing("member")
+		return box, row.Missing("member")
 	}
 	return sealed.Member(key, member, wrapped)
 }
@@ -59,7 +59,7 @@ func (s *Store) PutPageLink(ctx context.Context, l gateway.PageLink) error {
 		n, err := t.exec("INSERT INTO page_links (group_id, id, member_id, point_id, digest, created_at, expires_at) SELECT $1::uuid,$2::uuid,$3::uuid,$4::uuid,$5::bytea,$6::bigint,$7::bigint WHERE EXISTS (SELECT 1 FROM contact_points WHERE group_id = $1 AND member_id = $3 AND id = $4)",
 			l.GroupID, l.ID, l.MemberID, l.PointID, l.Digest, row.ToMicros(l.CreatedAt), row.ToMicros(l.ExpiresAt))
 		if err == nil && n == 0 {
-			err = missing("contact point")
+			err = row.Missing("contact point")
 		}
 		return err
 	})
@@ -186,7 +186,7 @@ func (s *Store) TakePoint(ctx context.Context, group, member, point gateway.ID, 
 			return err
 		}
 		if hidden == nil {
-			return missing("contact point to be proven")
+			return row.Missing("contact point to be proven")
 		}
 		address, err := sealed.Open(box, hidden, point, "address")
 		if err != nil {

@@ -47,13 +47,7 @@ func (s *Store) PutSeries(ctx context.Context, p gateway.Series) (gateway.Series
 // Series reads one by its name.
 func (s *Store) Series(ctx context.Context, group gateway.ID, name string) (gateway.Series, error) {
 	all, err := s.listSeries(ctx, "group_id = $1 AND name = $2", group, name)
-	if err == nil && len(all) == 0 {
-		err = missing("series")
-	}
-	if err != nil {
-		return gateway.Series{}, err
-	}
-	return all[0], nil
+	return row.Only("series", all, err)
 }
 
 // SeriesOf lists a group's.

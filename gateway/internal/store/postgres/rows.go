@@ -104,7 +104,7 @@ func (t *txn) ChannelNo(id gateway.ID) (gateway.ID, error) {
 	found := false
 	err := t.query("SELECT 1 FROM channels WHERE id = $1", []any{id}, func(pgx.Rows) error { found = true; return nil })
 	if err == nil && !found {
-		err = missing("channel")
+		err = row.Missing("channel")
 	}
 	if err == nil {
 		t.s.memory.keepChannel(id)

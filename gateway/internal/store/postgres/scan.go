@@ -150,7 +150,7 @@ func (s *Store) Resend(ctx context.Context, group, id gateway.ID) error {
 		}
 		d := t.deliveries[id]
 		if d == nil {
-			return missing("delivery")
+			return row.Missing("delivery")
 		}
 		a := t.attempts[d.Newest()]
 		if a == nil && d.Attempts > 0 {

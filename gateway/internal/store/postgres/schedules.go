@@ -59,7 +59,7 @@ func (s *Store) Schedule(ctx context.Context, group gateway.ID, name string) (ga
 func (s *Store) schedule(ctx context.Context, where string, args ...any) (gateway.Schedule, error) {
 	all, err := s.listSchedules(ctx, where, args...)
 	if err == nil && len(all) == 0 {
-		err = missing("schedule")
+		err = row.Missing("schedule")
 	}
 	if err != nil {
 		return gateway.Schedule{}, err
@@ -114,7 +114,7 @@ func (s *Store) DeleteSchedule(ctx context.Context, group, id gateway.ID) error 
 
 func orMissing(err error, what string) error {
 	if err == nil {
-		err = missing(what)
+		err = row.Missing(what)
 	}
 	return err
 }

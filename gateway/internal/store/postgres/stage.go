@@ -11,6 +11,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 func (s *Store) desk(ctx context.Context, group gateway.ID) (roll.Desk, error) {
@@ -64,7 +65,7 @@ func (t *txn) holdImport(group, imp gateway.ID) error {
 		return err
 	}
 	if state == "" {
-		return missing("import")
+		return row.Missing("import")
 	}
 	return gateway.Faultf(gateway.CodeConflict, "this import is %s; begin a new one", state)
 }

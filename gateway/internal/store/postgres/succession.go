@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 // Replace puts a channel in the place of another. Both rows are locked in the order of their ids, so that two calls that
@@ -17,7 +18,7 @@ func (s *Store) Replace(ctx context.Context, old, by gateway.ID) error {
 			return err
 		}
 		if found < 2 {
-			return missing("channel")
+			return row.Missing("channel")
 		}
 		if _, err := t.exec("UPDATE channels SET replaced_by = $1 WHERE id = $2", gateway.ID{}, by); err != nil {
 			return err

@@ -162,7 +162,7 @@ func (s *Store) TurnThread(ctx context.Context, group, id gateway.ID, closed boo
 		}
 		n, err := t.exec(text, group, id, t.now)
 		if err == nil && n == 0 {
-			err = missing("conversation")
+			err = row.Missing("conversation")
 		}
 		return err
 	})
@@ -181,7 +181,7 @@ func (s *Store) PutReply(ctx context.Context, r gateway.Reply) error {
 			return err
 		}
 		if !there {
-			return missing("conversation")
+			return row.Missing("conversation")
 		}
 		box, owner := key.Box, any(nil)
 		if !member.IsZero() {
@@ -189,7 +189,7 @@ func (s *Store) PutReply(ctx context.Context, r gateway.Reply) error {
 				return err
 			}
 			if wrapped == nil {
-				return missing("member")
+				return row.Missing("member")
 			}
 			if box, err = sealed.Member(key, member, wrapped); err != nil {
 				return err

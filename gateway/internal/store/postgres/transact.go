@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 )
 
 // FaultPoints names the steps of a transaction at which tests kill the process.
@@ -358,13 +359,9 @@ func (s *Store) one(ctx context.Context, what, text string, args []any, into ...
 		return r.Scan(into...)
 	})
 	if err == nil && !found {
-		return missing(what)
+		return row.Missing(what)
 	}
 	return err
-}
-
-func missing(what string) error {
-	return gateway.Faultf(gateway.CodeNotFound, "there is no such %s", what)
 }
 
 // repeatable says whether the server ended a transaction for the sake of another: a deadlock, or a conflict.

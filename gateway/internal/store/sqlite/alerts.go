@@ -93,7 +93,7 @@ func (t *txn) putAlert(a *gateway.AlertCase, p *sealed.AlertParts) error {
 		return err
 	}
 	if !found {
-		return missing("alert")
+		return row.Missing("alert")
 	}
 	if err := row.CheckAlert(&was, a); err != nil {
 		return err
@@ -127,13 +127,7 @@ func (s *Store) AlertByReference(ctx context.Context, group gateway.ID, referenc
 
 func (s *Store) alert(ctx context.Context, where string, args ...any) (gateway.AlertCase, error) {
 	all, err := s.listAlerts(ctx, where, args...)
-	if err == nil && len(all) == 0 {
-		err = missing("alert")
-	}
-	if err != nil {
-		return gateway.AlertCase{}, err
-	}
-	return all[0], nil
+	return row.Only("alert", all, err)
 }
 
 // Alerts lists the newest first.
@@ -349,7 +343,7 @@ func (s *Store) DeleteAlertPolicy(ctx context.Context, group, id gateway.ID) err
 	return s.write.do(ctx, false, func(t *txn) error {
 		n, err := t.exec("DELETE FROM alert_policies WHERE group_id = ? AND id = ?", group[:], id[:])
 		if err == nil && n == 0 {
-			err = missing("policy")
+			err = row.Missing("policy")
 		}
 		return err
 	})

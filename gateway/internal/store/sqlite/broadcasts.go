@@ -90,13 +90,7 @@ func (t *txn) submit(b *gateway.Broadcast, words, fingerprint []byte) (answer ga
 // Broadcast reads one with its words.
 func (s *Store) Broadcast(ctx context.Context, group, id gateway.ID) (gateway.Broadcast, error) {
 	found, err := s.listBroadcasts(ctx, true, "SELECT "+broadcastColumns+" WHERE group_id = ? AND id = ?", group[:], id[:])
-	if err != nil {
-		return gateway.Broadcast{}, err
-	}
-	if len(found) == 0 {
-		return gateway.Broadcast{}, missing("broadcast")
-	}
-	return found[0], nil
+	return row.Only("broadcast", found, err)
 }
 
 // Broadcasts lists the newest first.
@@ -145,7 +139,7 @@ func (s *Store) SetState(ctx context.Context, group, id gateway.ID, stopped bool
 			return err
 		}
 		if !found {
-			return missing("broadcast")
+			return row.Missing("broadcast")
 		}
 		if err := row.Turn(was, over, replaced, stopped, expires, t.now); err != nil {
 			return err

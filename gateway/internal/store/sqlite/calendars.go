@@ -60,7 +60,7 @@ func (s *Store) PutCalendar(ctx context.Context, c gateway.Calendar, file []byte
 
 // staleCalendar says why a write found no calendar in the edition that it named.
 func (t *txn) staleCalendar(group, id gateway.ID) error {
-	err := error(missing("calendar"))
+	err := error(row.Missing("calendar"))
 	if e := t.query("SELECT 1 FROM calendars WHERE group_id = ? AND id = ?", []any{group, id}, func(*lite.Stmt) error { err = gateway.ErrStale; return nil }); e != nil {
 		return e
 	}
@@ -114,7 +114,7 @@ func (s *Store) RemoveCalendar(ctx context.Context, group, id gateway.ID) error 
 			return err
 		}
 		if n == 0 {
-			return missing("calendar")
+			return row.Missing("calendar")
 		}
 		_, err = t.exec("DELETE FROM events WHERE group_id = ? AND calendar_id = ?", group, id)
 		return err
@@ -199,7 +199,7 @@ func (s *Store) PutFeed(ctx context.Context, f gateway.Feed) error {
 		n, err := t.exec("INSERT INTO feeds (group_id, id, member_id, label, digest, created_at, rota_id) SELECT ?1,?2,?3,?4,?5,?6,?8 WHERE (?7 OR EXISTS (SELECT 1 FROM members WHERE group_id = ?1 AND id = ?3)) AND (?9 OR EXISTS (SELECT 1 FROM rotas WHERE group_id = ?1 AND id = ?8))",
 			f.GroupID, f.ID, f.MemberID[:], f.Label, f.Digest, row.ToMicros(f.CreatedAt), f.MemberID.IsZero(), f.RotaID[:], f.RotaID.IsZero())
 		if err == nil && n == 0 {
-			err = missing("member or rota")
+			err = row.Missing("member or rota")
 		}
 		return err
 	})
@@ -229,7 +229,7 @@ func (s *Store) RevokeFeed(ctx context.Context, group, id gateway.ID) error {
 	return s.write.do(ctx, true, func(t *txn) error {
 		n, err := t.exec("DELETE FROM feeds WHERE group_id = ? AND id = ?", group, id)
 		if err == nil && n == 0 {
-			err = missing("feed")
+			err = row.Missing("feed")
 		}
 		return err
 	})

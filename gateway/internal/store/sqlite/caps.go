@@ -131,7 +131,7 @@ func (s *Store) Spend(ctx context.Context, group gateway.ID) (out gateway.Spend,
 			return err
 		}
 		if no == 0 {
-			return missing("group")
+			return row.Missing("group")
 		}
 		b, err := readSpent(c, no, s.micros())
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -98,13 +99,9 @@ func (s *Store) one(ctx context.Context, what, text string, args []any, into ...
 		})
 	})
 	if err == nil && !found {
-		return missing(what)
+		return row.Missing(what)
 	}
 	return err
-}
-
-func missing(what string) error {
-	return gateway.Faultf(gateway.CodeNotFound, "there is no such %s", what)
 }
 
 // names translates between the identifiers of a table and the numbers that stand for them in other tables.

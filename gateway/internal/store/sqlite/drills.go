@@ -46,13 +46,7 @@ func (s *Store) PutDrill(ctx context.Context, d gateway.Drill) (gateway.Drill, e
 // Drill reads one.
 func (s *Store) Drill(ctx context.Context, group, id gateway.ID) (gateway.Drill, error) {
 	all, err := s.listDrills(ctx, "group_id = ? AND id = ?", group[:], id[:])
-	if err == nil && len(all) == 0 {
-		err = missing("drill")
-	}
-	if err != nil {
-		return gateway.Drill{}, err
-	}
-	return all[0], nil
+	return row.Only("drill", all, err)
 }
 
 // Drills lists the newest first.

@@ -109,7 +109,7 @@ func (s *Store) group(ctx context.Context, where string, arg any) (gateway.Group
 		})
 	})
 	if err == nil && g.ID.IsZero() {
-		err = missing("group")
+		err = row.Missing("group")
 	}
 	return g, topics, err
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
@@ -35,7 +36,7 @@ func (s *Store) readKey(c *lite.Conn, group gateway.ID) (*seal.Group, error) {
 		return nil, err
 	}
 	if id == "" {
-		return nil, missing("group")
+		return nil, row.Missing("group")
 	}
 	return s.keys.Open(group, id, wrapped)
 }

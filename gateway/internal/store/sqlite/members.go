@@ -6,6 +6,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -14,13 +15,7 @@ const memberColumns = "id, import_id, locale, fallback, zone, neutral, quiet, le
 // Member reads one.
 func (s *Store) Member(ctx context.Context, group, id gateway.ID) (gateway.Member, error) {
 	found, err := s.members(ctx, group, "SELECT "+memberColumns+" WHERE group_id = ? AND id = ?", 1, group[:], id[:])
-	if err != nil {
-		return gateway.Member{}, err
-	}
-	if len(found) == 0 {
-		return gateway.Member{}, missing("member")
-	}
-	return found[0], nil
+	return row.Only("member", found, err)
 }
 
 // Members lists a page.

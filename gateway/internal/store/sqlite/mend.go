@@ -239,7 +239,7 @@ func (s *Store) AttemptByRef(ctx context.Context, channel gateway.ID, providerID
 		return r.Reset()
 	})
 	if err == nil && id.IsZero() {
-		err = missing("attempt")
+		err = row.Missing("attempt")
 	}
 	return id, err
 }

@@ -36,7 +36,7 @@ func (s *Store) PutPageLink(ctx context.Context, l gateway.PageLink) error {
 		n, err := t.exec("INSERT INTO page_links (group_id, id, member_id, point_id, digest, created_at, expires_at) SELECT ?1,?2,?3,?4,?5,?6,?7 WHERE EXISTS (SELECT 1 FROM contact_points WHERE group_id = ?1 AND member_id = ?3 AND id = ?4)",
 			l.GroupID, l.ID, l.MemberID, l.PointID, l.Digest, row.ToMicros(l.CreatedAt), row.ToMicros(l.ExpiresAt))
 		if err == nil && n == 0 {
-			err = missing("member or contact point")
+			err = row.Missing("member or contact point")
 		}
 		return err
 	})
@@ -110,7 +110,7 @@ func (s *Store) ProvePoint(ctx context.Context, group, member gateway.ID, p gate
 			return err
 		}
 		if !there {
-			return missing("member")
+			return row.Missing("member")
 		}
 		if _, err := t.exec("DELETE FROM contact_points WHERE group_id = ? AND member_id = ? AND state = ?", group, member, roll.Proving); err != nil {
 			return err
@@ -158,7 +158,7 @@ func (s *Store) TakePoint(ctx context.Context, group, member, point gateway.ID, 
 			return err
 		}
 		if hidden == nil {
-			return missing("contact point to be proven")
+			return row.Missing("contact point to be proven")
 		}
 		box, err := t.memberBox(key, group, member)
 		if err != nil {

@@ -115,7 +115,7 @@ func (t *txn) channelNo(id gateway.ID) (int64, error) {
 	}
 	no, err := t.w.store.channels.no(t.Conn, id)
 	if err == nil && no == 0 {
-		err = missing("channel")
+		err = row.Missing("channel")
 	}
 	return no, err
 }

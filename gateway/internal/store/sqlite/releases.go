@@ -88,13 +88,7 @@ func (s *Store) ReleaseByKey(ctx context.Context, group gateway.ID, key string) 
 
 func (s *Store) oneRelease(ctx context.Context, where string, args ...any) (gateway.Release, error) {
 	all, err := s.releases(ctx, releaseQuery+where, args...)
-	if err == nil && len(all) == 0 {
-		err = missing("release")
-	}
-	if err != nil {
-		return gateway.Release{}, err
-	}
-	return all[0], nil
+	return row.Only("release", all, err)
 }
 
 // ReleasesOf lists the newest first.

@@ -85,13 +85,7 @@ func (t *txn) putRota(r *gateway.Rota, fresh bool, body []byte) error {
 // Rota reads one by its name.
 func (s *Store) Rota(ctx context.Context, group gateway.ID, name string) (gateway.Rota, error) {
 	all, err := s.listRotas(ctx, rotaByName, group[:], name)
-	if err == nil && len(all) == 0 {
-		err = missing("rota")
-	}
-	if err != nil {
-		return gateway.Rota{}, err
-	}
-	return all[0], nil
+	return row.Only("rota", all, err)
 }
 
 // Rotas lists a group's.

@@ -144,7 +144,7 @@ func (s *Store) Release(ctx context.Context, group, broadcast gateway.ID, failed
 			return err
 		}
 		if !found {
-			return missing("broadcast")
+			return row.Missing("broadcast")
 		}
 		var queries []string
 		if !stopped { // else they are held for good reason
@@ -193,7 +193,7 @@ func (s *Store) Resend(ctx context.Context, group, id gateway.ID) error {
 			return err
 		}
 		if d == nil || d.Group != groupNo {
-			return missing("delivery")
+			return row.Missing("delivery")
 		}
 		info, err := t.frozenOf(d.Broadcast)
 		if err != nil {

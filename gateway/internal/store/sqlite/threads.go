@@ -158,7 +158,7 @@ func (s *Store) TurnThread(ctx context.Context, group, id gateway.ID, closed boo
 		}
 		n, err := t.exec(text, group[:], id[:], t.now)
 		if err == nil && n == 0 {
-			err = missing("conversation")
+			err = row.Missing("conversation")
 		}
 		return err
 	})
@@ -176,7 +176,7 @@ func (s *Store) PutReply(ctx context.Context, r gateway.Reply) error {
 			return err
 		}
 		if !there {
-			return missing("conversation")
+			return row.Missing("conversation")
 		}
 		box, owner := key.Box, any(nil)
 		if !member.IsZero() {
@@ -184,7 +184,7 @@ func (s *Store) PutReply(ctx context.Context, r gateway.Reply) error {
 				return err
 			}
 			if !there {
-				return missing("member")
+				return row.Missing("member")
 			}
 			owner = member[:]
 		}

@@ -27,7 +27,7 @@ func (s *Store) Delivery(ctx context.Context, group, id gateway.ID) (gateway.Del
 			return err
 		}
 		if deliveryIDOf(&d) != id || d.Group != groupNo || id.IsZero() {
-			return missing("delivery")
+			return row.Missing("delivery")
 		}
 		var newest *attempt
 		var attempts []gateway.Attempt
@@ -152,7 +152,7 @@ func deliveriesQuery(c *lite.Conn, group int64, f gateway.DeliveryFilter) (text 
 			return "", nil, err
 		}
 		if deliveryIDOf(&after) != f.After || after.Group != group {
-			return "", nil, missing("delivery to go on behind")
+			return "", nil, row.Missing("delivery to go on behind")
 		}
 	}
 	q := strings.Builder{}

@@ -70,7 +70,7 @@ func (t *txn) incidentNotice(i *gateway.Incident, when, wording string) error {
 		return err
 	}
 	if name == "" {
-		return missing("channel")
+		return row.Missing("channel")
 	}
 	return t.putNotice(i.Notice(when, wording, group, name))
 }

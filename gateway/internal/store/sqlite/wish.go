@@ -42,7 +42,7 @@ func (s *Store) Wish(ctx context.Context, group, member gateway.ID, w gateway.Wi
 			return err
 		}
 		if n == 0 {
-			return missing("member")
+			return row.Missing("member")
 		}
 		if first || w.Leads != "" {
 			if err := t.wishesChanged(group); err != nil {
