@@ -84,12 +84,12 @@ const markText = `INSERT INTO marks (process, shard, n, at) VALUES ($1, $2, $3, 
 func (t *txn) fate(ctx context.Context, cause error) (sent bool, err error) {
 	for {
 		status, mark, standby := "", int64(0), false
-		err := t.s.queryOnce(ctx, t.s.planning.plans, statusText, []any{t.xid}, func(r pgx.Rows) error { return r.Scan(&status, &standby) })
+		_, err := t.s.askOnce(ctx, t.s.planning.plans, question{statusText, []any{t.xid}, func(r pgx.Rows) error { return r.Scan(&status, &standby) }})
 		if status == "aborted" && !standby {
 			return false, cause
 		}
 		if err == nil && status != "in progress" && !standby { // so the mark is seen if it was left
-			err = t.s.queryOnce(ctx, t.s.planning.plans, "SELECT n FROM marks WHERE process = $1 AND shard = $2", []any{t.s.id, t.shard}, func(r pgx.Rows) error { return r.Scan(&mark) })
+			_, err = t.s.askOnce(ctx, t.s.planning.plans, question{"SELECT n FROM marks WHERE process = $1 AND shard = $2", []any{t.s.id, t.shard}, func(r pgx.Rows) error { return r.Scan(&mark) }})
 			switch {
 			case err == nil && mark == t.stamp:
 				return true, nil

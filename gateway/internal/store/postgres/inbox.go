@@ -137,7 +137,7 @@ func (s *Store) Wordings(ctx context.Context, group gateway.ID) (map[string]map[
 		return nil, err
 	}
 	all := map[string]map[string]string{}
-	err = s.query(ctx, "SELECT name, sources_sealed FROM wordings WHERE group_id = $1", []any{group}, func(r pgx.Rows) error {
+	err = s.queryKey(ctx, "SELECT name, sources_sealed FROM wordings WHERE group_id = $1", []any{group}, func(r pgx.Rows) error {
 		var name string
 		var words []byte
 		if err := r.Scan(&name, &words); err != nil {

@@ -1,11 +1,9 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strconv"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -42,11 +40,6 @@ const (
 
 // Recipients pages through who is meant.
 func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audience, after gateway.ID, limit int) ([]gateway.Recipient, error) {
-	// What the bits of a contact point mean is read beside the page.
-	var topics []roll.Topic
-	var unknown error
-	var read sync.WaitGroup
-	read.Go(func() { _, topics, unknown = s.group(ctx, "id = $1", group) })
 	text, args := meantMembers, []any{group, after, limit}
 	only := func(condition string, arg any) {
 		args = append(args, arg)
@@ -68,7 +61,7 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 	if !a.Not.IsZero() {
 		only(meantNot, a.Not)
 	}
-	ask := s.queryPage
+	settings := s.planning.page
 	if told := a.Alert; told != nil {
 		args = append(args, told.Alert)
 		asked := ""
@@ -87,11 +80,11 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 	}
 	if len(a.Members) > 0 {
 		only(meantNames, a.Members)
-		ask = s.query // a few of many, wherever they are
+		settings = s.planning.plans // a few of many, wherever they are
 	}
 	if !a.Told.IsZero() {
 		only(meantTold, a.Told)
-		ask = s.query // a few of many
+		settings = s.planning.plans // a few of many
 	}
 	args = append(args, s.fixed())
 	text = fmt.Sprintf(meantPoints, text, nowSQL("$"+strconv.Itoa(len(args))))
@@ -99,7 +92,8 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 	room := make([]gateway.PointRef, 0, limit+limit/2) // one piece of memory for most of the page
 	from := 0
 	granted := make([]int64, 0, cap(room))
-	err := ask(ctx, text, args, func(r pgx.Rows) error {
+	var list string
+	err := s.ask(ctx, settings, question{text, args, func(r pgx.Rows) error {
 		var m gateway.Recipient
 		var p gateway.PointRef
 		var fallback string
@@ -125,9 +119,16 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 		room, granted = append(room, p), append(granted, bits)
 		page[len(page)-1].Points = room[from:len(room):len(room)]
 		return nil
-	})
-	if read.Wait(); err != nil || unknown != nil {
-		return nil, cmp.Or(unknown, err)
+	}}, question{"SELECT topics FROM groups WHERE id = $1", []any{group}, func(r pgx.Rows) error { return r.Scan(&list) }})
+	if err == nil && list == "" {
+		err = row.Missing("group")
+	}
+	var topics []roll.Topic // what the bits of a contact point mean
+	if err == nil {
+		err = fromJSON(list, &topics)
+	}
+	if err != nil {
+		return nil, err
 	}
 	known := map[string][]string{}
 	for i := range page {

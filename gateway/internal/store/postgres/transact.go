@@ -44,8 +44,9 @@ type txn struct {
 // The server keeps the plan of a statement, and one made while a table is small reads all of it, even when it has grown
 // since. So rows are found one by one through an index, and statements are planned each time, by what the tables hold by
 // then. What is switched off counts as very dear where nothing else is left, and for dear statements the server would
-// compile code, which takes a hundred times as long as they do: that is off as well. On the hot path planning would cost a
-// tenth; there the server may keep plans once the tables are of grownSize, in bytes.
+// compile code, which takes a hundred times as long as they do: that is off as well. On the hot path planning takes longer
+// than all the rest: there the server keeps plans that serve all arguments, once the tables are of grownSize, in bytes. It
+// knows by their size alone then that only a key will do; a table that stays small must have been looked at.
 //
 // A process that is stopped within a transaction, or whose computer is gone, would keep its locks until somebody ends it:
 // nobody could stop its broadcast or send what it was about to. So the server waits for pausedTime, in milliseconds, and no
@@ -63,8 +64,9 @@ const (
 	pageMore = ", set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
 	// The clock is read with the first statement.
 	clockText = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, pg_current_xact_id()::text::bigint, n FROM revisions WHERE name = 'money'"
-	grownText = "SELECT least(pg_relation_size('attempts'), pg_relation_size('deliveries'))"
-	grownSize = 8 << 20
+	grownText = `SELECT least(pg_relation_size('attempts'), pg_relation_size('deliveries'),
+		(SELECT min(CASE WHEN reltuples < 0 THEN pg_relation_size(oid) ELSE $1 END) FROM pg_class WHERE oid IN ('members'::regclass, 'contact_points'::regclass)))`
+	grownSize = int64(1 << 20)
 )
 
 // planning is what a transaction says first, about how its statements are planned; empty: nothing.
@@ -78,7 +80,7 @@ type planning struct {
 var (
 	pooledPlanning = planning{hotText, plansText, plansText + pageMore}
 	directPlanning = planning{"", customText, customText + pageMore}
-	sessionText    = strings.ReplaceAll(hotText, ", true)", ", false)")
+	sessionText    = strings.ReplaceAll(hotText+", set_config('plan_cache_mode', 'force_generic_plan', true)", ", true)", ", false)") // what has no wishes of its own is hot
 )
 
 // clockSQL is the database's clock in a statement of its own; its value holds for the whole statement, so an index can be
@@ -207,7 +209,7 @@ func (t *txn) begin(more *pgx.Batch) error {
 	}
 	size := int64(0)
 	batch := &pgx.Batch{}
-	batch.Queue(grownText).QueryRow(func(r pgx.Row) error { return r.Scan(&size) })
+	batch.Queue(grownText, grownSize).QueryRow(func(r pgx.Row) error { return r.Scan(&size) })
 	batch.QueuedQueries = append(batch.QueuedQueries, more.QueuedQueries...)
 	err := t.beginWith(t.s.planning.plans, batch)
 	if size >= grownSize {
@@ -256,57 +258,61 @@ func (t *txn) send(batch *pgx.Batch) error {
 	return t.conn.SendBatch(t.ctx, cleanBatch(batch)).Close()
 }
 
+// question is a statement that only reads; scan is called for each row.
+type question struct {
+	text string
+	args []any
+	scan func(pgx.Rows) error
+}
+
 // query reads as of one moment, in one round trip; scan is called for each row. It is tried once more if the connection
 // turns out to be dead before the first row, so scan sets its results anew when it begins. It leaves a few connections free.
 func (s *Store) query(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
-	leave, err := s.waitTurn(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	return s.queryBy(ctx, s.planning.plans, text, args, scan)
-}
-
-// queryNow is query for what urgent work waits for, and for what is found by its key.
-func (s *Store) queryNow(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
-	return s.queryBy(ctx, s.planning.plans, text, args, scan)
-}
-
-// queryKey is queryNow for one row that is found by its key; its plan lasts.
-func (s *Store) queryKey(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
-	if s.grown.Load() {
-		return s.queryBy(ctx, s.planning.hot, text, args, scan)
-	}
-	return s.queryNow(ctx, text, args, scan)
+	return s.ask(ctx, s.planning.plans, question{text, args, scan})
 }
 
 // queryPage is query for the next page of an index.
 func (s *Store) queryPage(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	return s.ask(ctx, s.planning.page, question{text, args, scan})
+}
+
+// ask is query for some questions, one after the other.
+func (s *Store) ask(ctx context.Context, settings string, questions ...question) error {
 	leave, err := s.waitTurn(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	return s.queryBy(ctx, s.planning.page, text, args, scan)
+	return s.askNow(ctx, settings, questions...)
 }
 
-func (s *Store) queryBy(ctx context.Context, settings, text string, args []any, scan func(pgx.Rows) error) error {
+// queryNow is query for what urgent work waits for, and for what is found by its key.
+func (s *Store) queryNow(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	return s.askNow(ctx, s.planning.plans, question{text, args, scan})
+}
+
+// queryKey is queryNow for what is found by its key, a row or a few; its plan lasts.
+func (s *Store) queryKey(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	if s.grown.Load() {
+		return s.askNow(ctx, s.planning.hot, question{text, args, scan})
+	}
+	return s.queryNow(ctx, text, args, scan)
+}
+
+func (s *Store) askNow(ctx context.Context, settings string, questions ...question) error {
 	for try := 1; ; try++ {
-		seen := false
-		err := s.queryOnce(ctx, settings, text, args, func(r pgx.Rows) error {
-			seen = true
-			return scan(r)
-		})
+		seen, err := s.askOnce(ctx, settings, questions...)
 		if err == nil || seen || try > 2 || !broken(err) || ctx.Err() != nil {
 			return readable(err)
 		}
 	}
 }
 
-func (s *Store) queryOnce(ctx context.Context, settings, text string, args []any, scan func(pgx.Rows) error) (err error) {
+// askOnce says too whether a row was seen.
+func (s *Store) askOnce(ctx context.Context, settings string, questions ...question) (seen bool, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	asked := ctx
 	ctx, cancel := s.patience(ctx)
@@ -314,17 +320,26 @@ func (s *Store) queryOnce(ctx context.Context, settings, text string, args []any
 	defer func() { s.giveUp(asked, err) }()
 	defer conn.Release()
 	batch := &pgx.Batch{}
-	if settings != "" {
+	if settings != "" || len(questions) > 1 {
 		batch.Queue(readText)
+	}
+	if settings != "" {
 		batch.Queue(settings)
 	}
-	batch.Queue(text, args...).Query(func(rows pgx.Rows) error { return each(rows, nil, scan) })
-	if settings != "" {
+	for _, q := range questions {
+		batch.Queue(q.text, q.args...).Query(func(rows pgx.Rows) error {
+			return each(rows, nil, func(r pgx.Rows) error {
+				seen = true
+				return q.scan(r)
+			})
+		})
+	}
+	if batch.Len() > len(questions) {
 		batch.Queue("COMMIT")
 	}
 	err = conn.SendBatch(ctx, cleanBatch(batch)).Close()
 	endOpen(ctx, conn)
-	return err
+	return seen, err
 }
 
 // endOpen rolls back what a failed batch has left open, so that the connection is good for the next.
