@@ -32,17 +32,13 @@ const (
 // ReadyAlert checks a message of an alert, as Submit does a draft, and stores nothing.
 func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gateway.ReadyBroadcast, error) {
 	a, e := &m.Alert, &m.Effect
-	own, err := f.store.Wordings.Wordings(ctx, a.GroupID)
-	if err != nil {
-		return nil, fmt.Errorf("read the group's wordings: %w", err)
-	}
-	g, err := f.store.Groups.GroupByID(ctx, a.GroupID)
+	o, err := f.opening(ctx, a.GroupID, m.Audience)
 	if err != nil {
 		return nil, err
 	}
 	name := wordingOf(e.Kind, a.Climb.Text > 0)
 	sources := templates.ShippedText(name)
-	maps.Copy(sources, own[name])
+	maps.Copy(sources, o.Wordings[name])
 	if e.Kind.Says() || e.Kind == gateway.AlertSayClear || e.Kind == gateway.AlertWithdraw {
 		if sources, err = inLanguages(name, sources, a.Saying.Texts); err != nil {
 			return nil, err
@@ -52,7 +48,7 @@ func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gatew
 	if e.Window > 0 {
 		policy.Window = e.Window
 	}
-	words := gateway.Words{Sources: sources, Data: alertData(&m, &g, now), Alert: &gateway.AlertWords{Texts: a.Saying.Texts, Exercise: a.Exercise}}
+	words := gateway.Words{Sources: sources, Data: alertData(&m, &o.Group, now), Alert: &gateway.AlertWords{Texts: a.Saying.Texts, Exercise: a.Exercise}}
 	switch e.Kind {
 	case gateway.AlertSayClear:
 		words.Alert.Details = a.Saying.Clear
@@ -66,9 +62,9 @@ func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gatew
 	}
 	b := gateway.Broadcast{ID: gateway.NewID(), GroupID: a.GroupID, Key: m.Key, Kind: gateway.Kind(name), Class: a.Class(), Audience: m.Audience, Words: words, Sensitive: a.Saying.Sensitive,
 		Author: a.Author, State: gateway.Planning, Policy: policy, CreatedAt: now, StartAt: now, ExpiresAt: expires}
-	t, first, err := f.ready(ctx, &b)
+	t, err := f.readyFrom(ctx, &b, &o)
 	if err == nil && e.Kind.Requests() {
-		err = f.anyWay(ctx, t, first)
+		err = f.anyWay(ctx, t, o.First)
 	}
 	if err != nil {
 		return nil, err

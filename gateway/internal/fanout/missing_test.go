@@ -146,6 +146,11 @@ func (a *asked) Recipients(ctx context.Context, group gateway.ID, rule gateway.A
 	return a.Audiences.Recipients(ctx, group, rule, after, limit)
 }
 
+func (a *asked) Opening(ctx context.Context, group gateway.ID, rule gateway.Audience, limit int) (gateway.Opening, error) {
+	a.pages++
+	return a.Audiences.Opening(ctx, group, rule, limit)
+}
+
 func (a *asked) Locales(ctx context.Context, group gateway.ID, limit int) ([]string, error) {
 	a.locales++
 	return a.Audiences.Locales(ctx, group, limit)

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -138,36 +137,41 @@ func (f *Fanout) note(ctx context.Context, n Note) (gateway.Broadcast, []byte, e
 // ready checks a broadcast against what its group has, says in it whether it calls members by name, and gives its texts and
 // the first page of its audience.
 func (f *Fanout) ready(ctx context.Context, b *gateway.Broadcast) (*texts, []gateway.Recipient, error) {
-	// What the ledger knows is read side by side: somebody may be waiting for this alert.
-	reads, cancel := context.WithCancel(ctx)
-	var first []gateway.Recipient
-	var unread error
-	var read sync.WaitGroup
-	read.Go(func() {
-		first, unread = f.store.Audiences.Recipients(reads, b.GroupID, b.Audience, gateway.ID{}, gateway.MaxChunk)
-	})
-	defer read.Wait()
-	defer cancel()
-	t, err := f.texts(ctx, *b)
+	o, err := f.opening(ctx, b.GroupID, b.Audience)
 	if err != nil {
 		return nil, nil, err
+	}
+	t, err := f.readyFrom(ctx, b, &o)
+	return t, o.First, err
+}
+
+func (f *Fanout) opening(ctx context.Context, group gateway.ID, a gateway.Audience) (gateway.Opening, error) {
+	o, err := f.store.Audiences.Opening(ctx, group, a, gateway.MaxChunk)
+	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
+		err = fmt.Errorf("read the group and its audience: %w", err)
+	}
+	return o, err
+}
+
+// readyFrom is ready from what was read.
+func (f *Fanout) readyFrom(ctx context.Context, b *gateway.Broadcast, o *gateway.Opening) (*texts, error) {
+	t, err := f.textsOf(*b, o.Group, o.Wordings)
+	if err != nil {
+		return nil, err
 	}
 	b.Personal = t.personal && b.Audience.Names().IsZero() // for who does not know of others' names, it says none
 	if b.Class != gateway.Account && b.Audience.Alert == nil {
 		if err := checkTopic(t.group, b.Audience.Topic); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	if len(t.ways) == 0 {
-		return nil, nil, gateway.Faultf(gateway.CodeConflict, "no channel serves this group; add one, or ask the operator for one")
+		return nil, gateway.Faultf(gateway.CodeConflict, "no channel serves this group; add one, or ask the operator for one")
 	}
 	if err := t.check(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if read.Wait(); unread != nil {
-		return nil, nil, fmt.Errorf("read the audience: %w", unread)
-	}
-	return t, first, f.anybody(ctx, t, first)
+	return t, f.anybody(ctx, t, o.First)
 }
 
 // submit checks a broadcast and stores it. It returns the texts that it was checked with.
@@ -211,18 +215,18 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, 
 
 // texts reads what a broadcast needs of its group and parses its words.
 func (f *Fanout) texts(ctx context.Context, b gateway.Broadcast) (*texts, error) {
-	var wordings map[string]map[string]string
-	var unread error
-	var read sync.WaitGroup
-	read.Go(func() { wordings, unread = f.store.Wordings.Wordings(ctx, b.GroupID) })
 	g, err := f.store.Groups.GroupByID(ctx, b.GroupID)
-	read.Wait()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case unread != nil:
-		return nil, fmt.Errorf("read the group's wordings: %w", unread)
 	}
+	wordings, err := f.store.Wordings.Wordings(ctx, b.GroupID)
+	if err != nil {
+		return nil, fmt.Errorf("read the group's wordings: %w", err)
+	}
+	return f.textsOf(b, g, wordings)
+}
+
+func (f *Fanout) textsOf(b gateway.Broadcast, g gateway.Group, wordings map[string]map[string]string) (*texts, error) {
 	g.Fallback = append(slices.Clone(g.Fallback), f.Languages...)
 	if b.Kind.Shipped() && len(b.Words.Sources) == 1 || b.Words.Alert != nil { // what a person wrote is in one language, whatever is hers
 		g.Fallback = slices.AppendSeq(g.Fallback, maps.Keys(b.Words.Sources))

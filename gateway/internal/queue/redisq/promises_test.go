@@ -268,3 +268,44 @@ func await[T any](t *testing.T, what string, c <-chan T) T {
 		panic("unreachable")
 	}
 }
+
+// What is urgent goes from whoever found it due to a sender of the same process that waits, and Redis hears nothing of it. What
+// no waiter takes whole is for all processes.
+func TestWhoWaitsBesideIsHandedIt(t *testing.T) {
+	r := single(t, servers.RedisOptions{})
+	prefix := gateway.NewID().String()
+	here, elsewhere := open(t, redisq.Options{Addrs: []string{r.Addr()}, Prefix: prefix}), open(t, redisq.Options{Addrs: []string{r.Addr()}, Prefix: prefix})
+	lane := queue.Lane{Channel: gateway.NewID(), Lane: gateway.Urgent}
+	handed := false
+	for range 200 { // until the Pop waits before the push
+		ids, got := some(2), make(chan []gateway.ID, 1)
+		go func() { got <- pop(t, here, lane, 4) }()
+		if taken := push(t, here, lane, ids); taken != 2 {
+			t.Fatalf("%d of 2 were taken", taken)
+		}
+		if g := <-got; !slices.Equal(g, ids) {
+			t.Fatalf("got %v, pushed %v", g, ids)
+		}
+		waiting, held, err := elsewhere.Len(t.Context(), lane)
+		if err != nil || waiting > 0 {
+			t.Fatalf("%d wait, %v", waiting, err)
+		}
+		if err := here.Done(t.Context(), lane, ids); err != nil {
+			t.Fatal(err)
+		}
+		if handed = held == 0; handed {
+			break
+		}
+	}
+	if !handed {
+		t.Error("everything went through Redis")
+	}
+	got := make(chan []gateway.ID, 1)
+	go func() { got <- pop(t, here, lane, 4) }()
+	many := some(6)
+	push(t, here, lane, many)
+	all := append(<-got, pop(t, elsewhere, lane, 6)...)
+	if !slices.Equal(all, many) {
+		t.Errorf("got %v, pushed %v", all, many)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
@@ -130,6 +131,18 @@ func (s *Store) PutWording(ctx context.Context, group gateway.ID, name string, s
 	})
 }
 
+const wordingsQuery = "SELECT name, sources_sealed FROM wordings WHERE group_id = $1"
+
+func scanWording(r pgx.Rows, key *seal.Group, group gateway.ID, into map[string]map[string]string) error {
+	var name string
+	var words []byte
+	err := r.Scan(&name, &words)
+	if err == nil {
+		into[name], err = sealed.OpenWording(key, group, name, words)
+	}
+	return err
+}
+
 // Wordings reads all templates of a group: name → locale → source.
 func (s *Store) Wordings(ctx context.Context, group gateway.ID) (map[string]map[string]string, error) {
 	key, err := s.groupKey(ctx, group)
@@ -137,16 +150,7 @@ func (s *Store) Wordings(ctx context.Context, group gateway.ID) (map[string]map[
 		return nil, err
 	}
 	all := map[string]map[string]string{}
-	err = s.queryKey(ctx, "SELECT name, sources_sealed FROM wordings WHERE group_id = $1", []any{group}, func(r pgx.Rows) error {
-		var name string
-		var words []byte
-		if err := r.Scan(&name, &words); err != nil {
-			return err
-		}
-		var err error
-		all[name], err = sealed.OpenWording(key, group, name, words)
-		return err
-	})
+	err = s.queryKey(ctx, wordingsQuery, []any{group}, func(r pgx.Rows) error { return scanWording(r, key, group, all) })
 	if err != nil {
 		return nil, err
 	}

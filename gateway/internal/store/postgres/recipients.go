@@ -40,6 +40,64 @@ const (
 
 // Recipients pages through who is meant.
 func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audience, after gateway.ID, limit int) ([]gateway.Recipient, error) {
+	p := s.newPage(group, a, after, limit)
+	list := ""
+	err := s.ask(ctx, p.settings, p.question, question{"SELECT topics FROM groups WHERE id = $1", []any{group}, func(r pgx.Rows) error { return r.Scan(&list) }})
+	if err == nil && list == "" {
+		err = row.Missing("group")
+	}
+	var topics []roll.Topic
+	if err == nil {
+		err = fromJSON(list, &topics)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.finish(ctx, topics)
+}
+
+// Opening reads what a new broadcast is checked against.
+func (s *Store) Opening(ctx context.Context, group gateway.ID, a gateway.Audience, limit int) (o gateway.Opening, err error) {
+	key, err := s.groupKey(ctx, group)
+	if err != nil {
+		return o, err
+	}
+	o.Wordings = map[string]map[string]string{}
+	var topics []roll.Topic
+	p := s.newPage(group, a, gateway.ID{}, limit)
+	err = s.ask(ctx, p.settings, p.question,
+		question{"SELECT " + groupColumns + " WHERE id = $1", []any{group}, func(r pgx.Rows) (err error) {
+			o.Group, topics, err = scanGroup(r)
+			return err
+		}},
+		question{wordingsQuery, []any{group}, func(r pgx.Rows) error { return scanWording(r, key, group, o.Wordings) }})
+	if err == nil && o.Group.ID.IsZero() {
+		err = row.Missing("group")
+	}
+	if err != nil {
+		return o, err
+	}
+	o.First, err = p.finish(ctx, topics)
+	return o, err
+}
+
+// page is one of who is meant, as it is read.
+type page struct {
+	question
+	settings string // how it is planned
+	s        *Store
+	group    gateway.ID
+	topic    string
+	all      []gateway.Recipient
+	room     []gateway.PointRef // one piece of memory for most of the page
+	granted  []int64            // the bits of topics of each contact point
+	from     int                // where the points of the last member begin in room
+}
+
+func (s *Store) newPage(group gateway.ID, a gateway.Audience, after gateway.ID, limit int) *page {
+	p := &page{settings: s.planning.page, s: s, group: group, topic: a.Topic, all: make([]gateway.Recipient, 0, limit), room: make([]gateway.PointRef, 0, limit+limit/2)}
+	p.granted = make([]int64, 0, cap(p.room))
+	p.scan = p.scanPoint
 	text, args := meantMembers, []any{group, after, limit}
 	only := func(condition string, arg any) {
 		args = append(args, arg)
@@ -61,7 +119,6 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 	if !a.Not.IsZero() {
 		only(meantNot, a.Not)
 	}
-	settings := s.planning.page
 	if told := a.Alert; told != nil {
 		args = append(args, told.Alert)
 		asked := ""
@@ -80,70 +137,61 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 	}
 	if len(a.Members) > 0 {
 		only(meantNames, a.Members)
-		settings = s.planning.plans // a few of many, wherever they are
+		p.settings = s.planning.plans // a few of many, wherever they are
 	}
 	if !a.Told.IsZero() {
 		only(meantTold, a.Told)
-		settings = s.planning.plans // a few of many
+		p.settings = s.planning.plans // a few of many
 	}
-	args = append(args, s.fixed())
-	text = fmt.Sprintf(meantPoints, text, nowSQL("$"+strconv.Itoa(len(args))))
-	page := make([]gateway.Recipient, 0, limit)
-	room := make([]gateway.PointRef, 0, limit+limit/2) // one piece of memory for most of the page
-	from := 0
-	granted := make([]int64, 0, cap(room))
-	var list string
-	err := s.ask(ctx, settings, question{text, args, func(r pgx.Rows) error {
-		var m gateway.Recipient
-		var p gateway.PointRef
-		var fallback string
-		var state int
-		var bits, confirmBy, now int64
-		var country *string
-		if err := r.Scan(&m.Member, &m.Locale, &fallback, &m.Zone, &m.Neutral, &m.Quiet, &m.Leads, &m.PausedUntil, &m.Named, &p.ID, &p.Kind, &state, &bits, &country, &confirmBy, &now); err != nil {
-			return err
-		}
-		if n := len(page); n == 0 || page[n-1].Member != m.Member {
-			m.Fallback, from = roll.Split(fallback), len(room)
-			page = append(page, m)
-		}
-		if p.ID.IsZero() { // she has none
-			return nil
-		}
-		p.State = roll.State(roll.StateNow(state, confirmBy, now))
-		if country != nil {
-			p.Country = *country
-		} else { // not derived yet
-			p.Country = s.country(p.Kind, "")
-		}
-		room, granted = append(room, p), append(granted, bits)
-		page[len(page)-1].Points = room[from:len(room):len(room)]
+	p.args = append(args, s.fixed())
+	p.text = fmt.Sprintf(meantPoints, text, nowSQL("$"+strconv.Itoa(len(p.args))))
+	return p
+}
+
+func (p *page) scanPoint(r pgx.Rows) error {
+	var m gateway.Recipient
+	var point gateway.PointRef
+	var fallback string
+	var state int
+	var bits, confirmBy, now int64
+	var country *string
+	if err := r.Scan(&m.Member, &m.Locale, &fallback, &m.Zone, &m.Neutral, &m.Quiet, &m.Leads, &m.PausedUntil, &m.Named, &point.ID, &point.Kind, &state, &bits, &country, &confirmBy, &now); err != nil {
+		return err
+	}
+	if n := len(p.all); n == 0 || p.all[n-1].Member != m.Member {
+		m.Fallback, p.from = roll.Split(fallback), len(p.room)
+		p.all = append(p.all, m)
+	}
+	if point.ID.IsZero() { // she has none
 		return nil
-	}}, question{"SELECT topics FROM groups WHERE id = $1", []any{group}, func(r pgx.Rows) error { return r.Scan(&list) }})
-	if err == nil && list == "" {
-		err = row.Missing("group")
 	}
-	var topics []roll.Topic // what the bits of a contact point mean
-	if err == nil {
-		err = fromJSON(list, &topics)
+	point.State = roll.State(roll.StateNow(state, confirmBy, now))
+	if country != nil {
+		point.Country = *country
+	} else { // not derived yet
+		point.Country = p.s.country(point.Kind, "")
 	}
-	if err != nil {
-		return nil, err
-	}
+	p.room, p.granted = append(p.room, point), append(p.granted, bits)
+	p.all[len(p.all)-1].Points = p.room[p.from:len(p.room):len(p.room)]
+	return nil
+}
+
+// finish says what the rows alone do not: when holidays keep members quiet, and to what they have agreed.
+func (p *page) finish(ctx context.Context, topics []roll.Topic) (all []gateway.Recipient, err error) {
 	known := map[string][]string{}
-	for i := range page {
-		if page[i].Quiet, err = row.Holidays(page[i].Quiet, known, freshOf(reader{ctx, s}, group)); err != nil {
+	for i := range p.all {
+		if p.all[i].Quiet, err = row.Holidays(p.all[i].Quiet, known, freshOf(reader{ctx, p.s}, p.group)); err != nil {
 			return nil, err
 		}
 	}
-	mask, n := roll.Bits(topics, []string{a.Topic}), 0
-	for i := range page {
-		for j := range page[i].Points {
-			page[i].Points[j].Subscribed = granted[n]&mask != 0
+	mask, n := roll.Bits(topics, []string{p.topic}), 0
+	for i := range p.all {
+		for j := range p.all[i].Points {
+			p.all[i].Points[j].Subscribed = p.granted[n]&mask != 0
 			n++
 		}
 	}
-	return page, nil
+	return p.all, nil
 }
 
 // localesQuery skips through an index, from each locale to the next.

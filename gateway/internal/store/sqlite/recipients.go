@@ -77,6 +77,18 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 	return page, err
 }
 
+// Opening reads what a new broadcast is checked against.
+func (s *Store) Opening(ctx context.Context, group gateway.ID, a gateway.Audience, limit int) (o gateway.Opening, err error) {
+	if o.Group, err = s.GroupByID(ctx, group); err != nil {
+		return o, err
+	}
+	if o.Wordings, err = s.Wordings(ctx, group); err != nil {
+		return o, err
+	}
+	o.First, err = s.Recipients(ctx, group, a, gateway.ID{}, limit)
+	return o, err
+}
+
 // rule says whether a row of members is meant.
 type rule struct {
 	gateway.Audience
