@@ -275,7 +275,8 @@ type AlertMessage struct {
 	Effect   AlertEffect
 	Key      string
 	Audience Audience
-	Code     string // that answers it
+	Code     string   // that answers it
+	Opening  *Opening // of this audience, just read; nil: to be read
 }
 
 // AlertEvent is something that happened to an alert. Events are only added.

@@ -236,6 +236,7 @@ type ReadyBroadcast struct {
 	Broadcast   Broadcast
 	Fingerprint []byte
 	Edition     *Edition // that it sends: it is written with it, as PutEdition does
+	Opening     *Opening `json:"-"` // what it was checked against, for whoever checks another one for the same audience; nil: not told
 }
 
 // KeepOccurrences is how long the outcomes of runs are kept.

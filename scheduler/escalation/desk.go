@@ -218,8 +218,8 @@ func (d *Desk) raise(ctx context.Context, g gateway.Group, a gateway.AlertCase, 
 // rehearse refuses what cannot be put into words, now and in what is kept for later, before anybody is told that it goes: later, it
 // would reach nobody. With reach it also refuses an alert that is meant for nobody; otherwise it climbs on past such a step.
 func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) error {
-	var reached []gateway.Audience
-	opens := false // an alert in another group
+	var first *gateway.ReadyBroadcast // that would reach somebody
+	opens := false                    // an alert in another group
 	for _, e := range a.Climb.Pending {
 		if e.Link != nil { // that group's words are checked as its alert is raised
 			opens = true
@@ -230,11 +230,11 @@ func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) er
 		case errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}):
 		case err != nil:
 			return err
-		default:
-			reached = append(reached, ready[0].Broadcast.Audience)
+		case first == nil:
+			first = &ready[0]
 		}
 	}
-	if len(reached) == 0 {
+	if first == nil {
 		if reach && !opens && len(a.Climb.Pending) > 0 {
 			return gateway.Faultf(gateway.CodeNobody, "nobody is meant by the audience or by the first step of the policy %q", a.Policy.Name)
 		}
@@ -249,7 +249,7 @@ func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) er
 		if kind == gateway.AlertRenew {
 			as.Saying.Texts = a.Saying.Update
 		}
-		m := gateway.AlertMessage{Alert: as, Effect: gateway.AlertEffect{Kind: kind, Key: "rehearsal"}, Key: "rehearsal", Audience: reached[0]}
+		m := gateway.AlertMessage{Alert: as, Effect: gateway.AlertEffect{Kind: kind, Key: "rehearsal"}, Key: "rehearsal", Audience: first.Broadcast.Audience, Opening: first.Opening}
 		var fault *gateway.Fault
 		if _, err := d.messenger.ReadyAlert(ctx, m); errors.As(err, &fault) {
 			if fault.Code != gateway.CodeNobody {

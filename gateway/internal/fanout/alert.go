@@ -31,10 +31,12 @@ const (
 
 // ReadyAlert checks a message of an alert, as Submit does a draft, and stores nothing.
 func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gateway.ReadyBroadcast, error) {
-	a, e := &m.Alert, &m.Effect
-	o, err := f.opening(ctx, a.GroupID, m.Audience)
-	if err != nil {
-		return nil, err
+	a, e, o := &m.Alert, &m.Effect, m.Opening
+	var err error
+	if o == nil {
+		if o, err = f.opening(ctx, a.GroupID, m.Audience); err != nil {
+			return nil, err
+		}
 	}
 	name := wordingOf(e.Kind, a.Climb.Text > 0)
 	sources := templates.ShippedText(name)
@@ -62,7 +64,7 @@ func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gatew
 	}
 	b := gateway.Broadcast{ID: gateway.NewID(), GroupID: a.GroupID, Key: m.Key, Kind: gateway.Kind(name), Class: a.Class(), Audience: m.Audience, Words: words, Sensitive: a.Saying.Sensitive,
 		Author: a.Author, State: gateway.Planning, Policy: policy, CreatedAt: now, StartAt: now, ExpiresAt: expires}
-	t, err := f.readyFrom(ctx, &b, &o)
+	t, err := f.readyFrom(ctx, &b, o)
 	if err == nil && e.Kind.Requests() {
 		err = f.anyWay(ctx, t, o.First)
 	}
@@ -70,7 +72,7 @@ func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gatew
 		return nil, err
 	}
 	print := sha256.Sum256([]byte(b.Key)) // what is decided under a key does not change
-	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:]}, nil
+	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:], Opening: o}, nil
 }
 
 // anyWay refuses a request that would leave for nobody: whoever is meant and cannot be told is not waited for.

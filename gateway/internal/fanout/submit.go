@@ -141,16 +141,16 @@ func (f *Fanout) ready(ctx context.Context, b *gateway.Broadcast) (*texts, []gat
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := f.readyFrom(ctx, b, &o)
+	t, err := f.readyFrom(ctx, b, o)
 	return t, o.First, err
 }
 
-func (f *Fanout) opening(ctx context.Context, group gateway.ID, a gateway.Audience) (gateway.Opening, error) {
+func (f *Fanout) opening(ctx context.Context, group gateway.ID, a gateway.Audience) (*gateway.Opening, error) {
 	o, err := f.store.Audiences.Opening(ctx, group, a, gateway.MaxChunk)
 	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		err = fmt.Errorf("read the group and its audience: %w", err)
 	}
-	return o, err
+	return &o, err
 }
 
 // readyFrom is ready from what was read.
