@@ -161,7 +161,7 @@ func mending(c gateway.ChannelView, class gateway.Class, group string) string {
 	switch {
 	case c.Problem != "":
 		return "Mend them: " + step("add")
-	case c.Health.Paused == gateway.PauseAuth:
+	case c.Health.Paused.UntilCheck():
 		return "Once that is mended: " + step("check")
 	case c.Health.Paused == gateway.PauseManual && (routine || !c.Health.RoutineOnly), c.Incident != nil && routine:
 		return "Let it send: " + step("resume")

@@ -154,6 +154,7 @@ func TestWhatHoldsAMessage(t *testing.T) {
 		"the operator's":      {gateway.Alert, operators, "Let it send: carillon channel resume sms, which is the operator's to do\n"},
 		"throttled":           {gateway.Alert, theirs("sms", gateway.ChannelHealth{Paused: gateway.PauseThrottled}), "It goes on by itself."},
 		"credentials":         {gateway.Alert, theirs("sms", gateway.ChannelHealth{Paused: gateway.PauseAuth}), "Once that is mended: carillon channel check sms --group rivers"},
+		"not tried":           {gateway.Alert, theirs("sms", gateway.ChannelHealth{Paused: gateway.PauseUntried, Code: "unreachable"}), "not tried yet, until a check passes: unreachable. Once that is mended: carillon channel check sms --group rivers"},
 		"an incident":         {gateway.Reminder, incident, "channel resume sms"},
 		"an incident, alerts": {gateway.Alert, incident, ""},
 		"no answer":           {gateway.Alert, silent, "does not answer"},
