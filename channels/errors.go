@@ -98,6 +98,9 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// RefusesUs says whether a provider does not take our credentials, and is not merely out of reach or another than we think.
+func (e *Error) RefusesUs() bool { return e.Class == Auth && e.Scope == ScopeSender }
+
 // AsError gives err as an *Error; any other error, a panic's included, is Unknown on the channel.
 func AsError(err error) *Error {
 	var e *Error

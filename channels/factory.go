@@ -3,6 +3,7 @@ package channels
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -58,6 +59,16 @@ func DecodeOptions(s Settings, into any) error {
 		return fmt.Errorf("channel %s: options: %w", s.Name, err)
 	}
 	return nil
+}
+
+// OptionFaults gathers what is wrong with a channel's options, so that all of it is told at once: fault adds what is wrong with one,
+// and how to mend it; all gives what was added, nil if nothing was. They are for one goroutine.
+func OptionFaults(s Settings) (fault func(key, text string), all func() error) {
+	var faults []error
+	return func(key, text string) {
+			faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
+		},
+		func() error { return errors.Join(faults...) }
 }
 
 // BaseURL reads an option that says where a server answers: an http or https URL without user, query and fragment. What path it

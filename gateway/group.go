@@ -197,4 +197,8 @@ const (
 	PauseManual    PauseKind = "manual"    // a coordinator; lifted by one
 	PauseThrottled PauseKind = "throttled" // the provider; lifted by time
 	PauseAuth      PauseKind = "auth"      // credentials refused; lifted by a passing Check
+	PauseUntried   PauseKind = "untried"   // its provider could not be asked when it was set up; lifted by a passing Check
 )
+
+// UntilCheck says whether a passing Check of the channel lifts it.
+func (k PauseKind) UntilCheck() bool { return k == PauseAuth || k == PauseUntried }

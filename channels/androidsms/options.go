@@ -1,8 +1,6 @@
 package androidsms
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -34,10 +32,7 @@ func readOptions(s channels.Settings) (Options, error) {
 	}
 	o.BaseURL = strings.TrimRight(o.BaseURL, "/")
 	o.Region = strings.ToUpper(strings.TrimSpace(o.Region))
-	var faults []error
-	fault := func(key, text string) {
-		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
-	}
+	fault, faults := channels.OptionFaults(s)
 	u, wrong := channels.BaseURL(o.BaseURL, "write the address that the app shows", "http://192.168.1.20:8080")
 	switch {
 	case wrong != "":
@@ -68,5 +63,5 @@ func readOptions(s channels.Settings) (Options, error) {
 	if !(o.PerMinute > 0 && o.PerMinute <= 600) {
 		fault("segments_per_minute", "must be above 0 and at most 600")
 	}
-	return o, errors.Join(faults...)
+	return o, faults()
 }

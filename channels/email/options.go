@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"net"
 	"net/mail"
@@ -78,10 +77,8 @@ func readOptions(s channels.Settings) (o Options, signers []signer, roots *x509.
 	if err := channels.DecodeOptions(s, &o); err != nil {
 		return o, nil, nil, err
 	}
-	var faults []error
-	bad := func(key, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, fmt.Sprintf(format, args...)))
-	}
+	fault, faults := channels.OptionFaults(s)
+	bad := func(key, format string, args ...any) { fault(key, fmt.Sprintf(format, args...)) }
 	fill(&o, s.Name)
 	checkServer(bad, "", o.Host, o.Port, o.TLS)
 	if (o.Username == "") != (o.Password == "") {
@@ -121,7 +118,7 @@ func readOptions(s channels.Settings) (o Options, signers []signer, roots *x509.
 	if !labels.MatchString(o.HelloName) {
 		bad("hello_name", "is no host name")
 	}
-	return o, signers, roots, errors.Join(faults...)
+	return o, signers, roots, faults()
 }
 
 func fill(o *Options, channel string) {

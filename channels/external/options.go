@@ -40,10 +40,7 @@ func readOptions(s channels.Settings) (Options, error) {
 	if err := channels.DecodeOptions(s, &o); err != nil {
 		return o, err
 	}
-	var faults []error
-	bad := func(key, text string) {
-		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
-	}
+	bad, faults := channels.OptionFaults(s)
 	switch {
 	case o.URL == "" && len(o.Command) == 0:
 		bad("url", "is missing; give the adapter's URL, or for the operator's own channel a command")
@@ -66,7 +63,8 @@ func readOptions(s channels.Settings) (Options, error) {
 	}
 	if err := o.Description.Check(); err != nil {
 		for _, one := range each(err) {
-			faults = append(faults, fmt.Errorf("channel %s: options.%w", s.Name, one))
+			key, text, _ := strings.Cut(one.Error(), ": ")
+			bad(key, text)
 		}
 	} else if len(o.Command) > 0 {
 		if err := o.checkSettings(); err != nil {
@@ -74,7 +72,7 @@ func readOptions(s channels.Settings) (Options, error) {
 		}
 	}
 	o.Description = o.Description.filled()
-	return o, errors.Join(faults...)
+	return o, faults()
 }
 
 func (o *Options) checkCommand(bad func(key, text string)) {

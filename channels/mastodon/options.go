@@ -1,8 +1,6 @@
 package mastodon
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -28,10 +26,7 @@ func readOptions(s channels.Settings) (Options, error) {
 		o.PerMinute = 6
 	}
 	o.BaseURL = strings.TrimRight(o.BaseURL, "/")
-	var faults []error
-	fault := func(key, text string) {
-		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
-	}
+	fault, faults := channels.OptionFaults(s)
 	u, wrong := channels.BaseURL(o.BaseURL, "write where the server answers", "https://social.example.org")
 	switch {
 	case wrong != "":
@@ -51,5 +46,5 @@ func readOptions(s channels.Settings) (Options, error) {
 	if !(o.PerMinute > 0 && o.PerMinute <= 60) {
 		fault("per_minute", "must be above 0 and at most 60: a server takes 300 requests in five minutes")
 	}
-	return o, errors.Join(faults...)
+	return o, faults()
 }

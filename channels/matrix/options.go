@@ -2,7 +2,6 @@ package matrix
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -34,10 +33,7 @@ func readOptions(s channels.Settings) (Options, error) {
 		o.PerSecond = 0.2
 	}
 	o.BaseURL = strings.TrimRight(o.BaseURL, "/")
-	var faults []error
-	fault := func(key, text string) {
-		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
-	}
+	fault, faults := channels.OptionFaults(s)
 	u, wrong := channels.BaseURL(o.BaseURL, "write where the homeserver answers", "https://matrix.example.org")
 	switch {
 	case wrong != "":
@@ -60,7 +56,7 @@ func readOptions(s channels.Settings) (Options, error) {
 	if !(o.PerSecond > 0 && o.PerSecond <= 1000) {
 		fault("per_second", "must be above 0 and at most 1000")
 	}
-	return o, errors.Join(faults...)
+	return o, faults()
 }
 
 // ParseAddress takes a room's id or its alias, and links of matrix.to to one.

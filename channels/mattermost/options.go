@@ -1,7 +1,6 @@
 package mattermost
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -45,10 +44,7 @@ func readOptions(s channels.Settings) (Options, error) {
 	if o.PerSecond == 0 {
 		o.PerSecond = 10 // docs.mattermost.com, rate limiting settings: PerSec is 10 where limiting is enabled
 	}
-	var faults []error
-	fault := func(key, text string) {
-		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
-	}
+	fault, faults := channels.OptionFaults(s)
 	server, wrong := channels.BaseURL(o.BaseURL, "write where the Mattermost server answers", "https://chat.example.org")
 	switch {
 	case wrong != "":
@@ -97,7 +93,7 @@ func readOptions(s channels.Settings) (Options, error) {
 	if !(o.PerSecond > 0 && o.PerSecond <= 1000) {
 		fault("per_second", "must be above 0 and at most 1000")
 	}
-	return o, errors.Join(faults...)
+	return o, faults()
 }
 
 // private says whether nobody on the way to a server reads along: https, or a server on this machine.

@@ -1,8 +1,6 @@
 package ntfy
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -37,10 +35,7 @@ func readOptions(s channels.Settings) (Options, error) {
 		o.UrgentPriority = 5
 	}
 	o.BaseURL = strings.TrimRight(o.BaseURL, "/")
-	var faults []error
-	fault := func(key, text string) {
-		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
-	}
+	fault, faults := channels.OptionFaults(s)
 	u, wrong := channels.BaseURL(o.BaseURL, "write where the ntfy server answers", "https://ntfy.example.org")
 	switch {
 	case wrong != "":
@@ -75,5 +70,5 @@ func readOptions(s channels.Settings) (Options, error) {
 	if !(o.PerSecond > 0 && o.PerSecond <= 1000) {
 		fault("per_second", "must be above 0 and at most 1000")
 	}
-	return o, errors.Join(faults...)
+	return o, faults()
 }

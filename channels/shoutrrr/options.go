@@ -25,15 +25,15 @@ func readOptions(s channels.Settings) (Options, *service, error) {
 	if o.PerSecond == 0 {
 		o.PerSecond = 0.5
 	}
-	var faults []error
+	fault, faults := channels.OptionFaults(s)
 	if !(o.PerSecond > 0 && o.PerSecond <= 100) {
-		faults = append(faults, fmt.Errorf("channel %s: options.per_second: must be above 0 and at most 100", s.Name))
+		fault("per_second", "must be above 0 and at most 100")
 	}
 	found, err := serviceOf(o.URL.Reveal())
 	if err != nil {
-		faults = append(faults, fmt.Errorf("channel %s: options.url: %w", s.Name, err))
+		fault("url", err.Error())
 	}
-	return o, found, errors.Join(faults...)
+	return o, found, faults()
 }
 
 // serviceOf finds the service of a URL, and holds the URL against it.

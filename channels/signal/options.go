@@ -1,8 +1,6 @@
 package signal
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -37,10 +35,7 @@ func readOptions(s channels.Settings) (Options, error) {
 	}
 	o.BaseURL = strings.TrimRight(o.BaseURL, "/")
 	o.Region = strings.ToUpper(strings.TrimSpace(o.Region))
-	var faults []error
-	fault := func(key, text string) {
-		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
-	}
+	fault, faults := channels.OptionFaults(s)
 	u, wrong := channels.BaseURL(o.BaseURL, "write where the bridge answers", "http://127.0.0.1:8080")
 	switch {
 	case wrong != "":
@@ -73,7 +68,7 @@ func readOptions(s channels.Settings) (Options, error) {
 	if !(o.PerMinute > 0 && o.PerMinute <= 600) {
 		fault("per_minute", "must be above 0 and at most 600")
 	}
-	return o, errors.Join(faults...)
+	return o, faults()
 }
 
 // here says whether a host is this machine.

@@ -1,8 +1,6 @@
 package telegram
 
 import (
-	"errors"
-	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -49,10 +47,7 @@ func readOptions(s channels.Settings) (Options, error) {
 	if o.PerChat == 0 {
 		o.PerChat = 1 // same page: one a second to a chat, short bursts tolerated
 	}
-	var faults []error
-	fault := func(key, text string) {
-		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
-	}
+	fault, faults := channels.OptionFaults(s)
 	switch {
 	case o.Token == "":
 		fault("token", "missing; ask @BotFather in Telegram for /newbot (or /token for a bot you have) and refer to what it gives you")
@@ -87,7 +82,7 @@ func readOptions(s channels.Settings) (Options, error) {
 	if !(o.PerChat > 0 && o.PerChat <= 30) {
 		fault("per_chat_per_second", "must be above 0 and at most 30")
 	}
-	return o, errors.Join(faults...)
+	return o, faults()
 }
 
 // badBase says what is wrong with a base URL. A percent sign would be read as a verb by the library's format string.

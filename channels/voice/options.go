@@ -1,8 +1,6 @@
 package voice
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"regexp"
 	"strings"
@@ -33,15 +31,12 @@ var (
 )
 
 // check returns the voices after filling in defaults, or every fault of the options, each with the way to mend it.
-func (o *Options) check(name string) (map[string]speech, error) {
+func (o *Options) check(s channels.Settings) (map[string]speech, error) {
 	if o.PerSecond == 0 {
 		o.PerSecond = 1
 	}
 	o.Region = strings.ToUpper(strings.TrimSpace(o.Region))
-	var faults []error
-	fault := func(key, text string) {
-		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", name, key, text))
-	}
+	fault, faults := channels.OptionFaults(s)
 	if !sidForm.MatchString(o.AccountSID) {
 		fault("account_sid", "must be AC and 32 hexadecimal digits; copy it from the dashboard of Twilio's console")
 	}
@@ -69,5 +64,5 @@ func (o *Options) check(name string) (map[string]speech, error) {
 	if !(o.PerSecond > 0 && o.PerSecond <= 1000) {
 		fault("per_second", "must be above 0 and at most 1000")
 	}
-	return voices, errors.Join(faults...)
+	return voices, faults()
 }

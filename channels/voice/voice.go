@@ -61,7 +61,7 @@ func New(s channels.Settings) (*Adapter, error) {
 	if err := channels.DecodeOptions(s, &o); err != nil {
 		return nil, err
 	}
-	voices, err := o.check(s.Name)
+	voices, err := o.check(s)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package webhook
 
 import (
-	"errors"
-	"fmt"
 	"net/url"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -29,10 +27,7 @@ func readOptions(s channels.Settings) (Options, *httpsend.Signer, error) {
 	if o.PerSecond == 0 {
 		o.PerSecond = 10
 	}
-	var faults []error
-	fault := func(key, text string) {
-		faults = append(faults, fmt.Errorf("channel %s: options.%s: %s", s.Name, key, text))
-	}
+	fault, faults := channels.OptionFaults(s)
 	u, err := url.Parse(o.URL)
 	switch {
 	case o.URL == "":
@@ -58,5 +53,5 @@ func readOptions(s channels.Settings) (Options, *httpsend.Signer, error) {
 	if !(o.PerSecond > 0 && o.PerSecond <= 1000) {
 		fault("per_second", "must be above 0 and at most 1000")
 	}
-	return o, signer, errors.Join(faults...)
+	return o, signer, faults()
 }

@@ -73,8 +73,8 @@ func (sh *shell) channelAdd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if made.Health.Paused == gateway.PauseAuth {
-			return sh.print(made, printable(made.Name+" is kept, and paused until a check passes: "+strings.TrimSpace(made.Health.Code+" "+made.Health.Detail)))
+		if made.Health.Paused == gateway.PauseUntried {
+			return sh.print(made, printable(made.Name+" is kept though it could not be tried, and paused until a check passes: "+strings.TrimSpace(made.Health.Code+" "+made.Health.Detail)))
 		}
 		return sh.print(made, made.Name+" is set up.")
 	})

@@ -111,7 +111,7 @@ func condition(h gateway.ChannelHealth, i *gateway.Incident, breaker, problem st
 			told = "nobody could be told yet"
 		}
 		held := "reports and reminders are held, alerts go on"
-		if h.Paused == gateway.PauseAuth {
+		if h.Paused.UntilCheck() {
 			held = "nothing leaves"
 		}
 		parts = append(parts, fmt.Sprintf("incident since %s: %s; %s; %s", clock(i.OpenedAt), strings.TrimSpace(i.Trouble+" "+i.Code+" "+i.Detail), held, told))
@@ -160,6 +160,8 @@ func health(h gateway.ChannelHealth) string {
 		return "waits until " + clock(h.PausedUntil) + ", as the provider asked" + why
 	case gateway.PauseAuth:
 		return "credentials refused, until a check passes" + why
+	case gateway.PauseUntried:
+		return "not tried yet, until a check passes" + why
 	}
 	if h.RoutineOnly {
 		return "holds reports and reminders until resumed, alerts go on" + why

@@ -275,38 +275,3 @@ func (sh *shell) textOf(text string) (string, error) {
 	}
 	return text, nil
 }
-
-// follow waits until nothing of a broadcast is left to send. What the group's cap holds is not waited for: that takes until
-// the next month.
-func (sh *shell) follow(ctx context.Context, c *client.Client, group string, id gateway.ID) error {
-	bar := sh.progress(-1, "sending", false)
-	defer func() { _ = bar.Finish() }()
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		status, err := c.Broadcast(ctx, group, id)
-		if err != nil {
-			return err
-		}
-		left, total := 0, 0
-		for _, t := range status.Tallies {
-			total += t.Count
-			if t.State == gateway.Sending || t.State == gateway.Waiting && t.Reason != gateway.ReasonCapped {
-				left += t.Count
-			}
-		}
-		if total > 0 {
-			bar.ChangeMax(total)
-			_ = bar.Set(total - left)
-		}
-		if status.State != gateway.Planning && (left == 0 || status.State == gateway.Stopped) {
-			_ = bar.Finish()
-			return sh.showBroadcast(status)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the message goes on without us: %w", ctx.Err())
-		case <-tick.C:
-		}
-	}
-}

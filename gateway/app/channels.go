@@ -164,12 +164,12 @@ func (d *channelDesk) prove(ctx context.Context, c gateway.Channel, unchecked bo
 	e := channels.AsError(err)
 	said := strings.TrimSpace(e.Code + " " + e.Detail)
 	switch {
-	case e.Class == channels.Auth && e.Scope == channels.ScopeSender:
+	case e.RefusesUs():
 		return gateway.ChannelHealth{}, gateway.Faultf(gateway.CodeInvalid, "the provider of %s refuses it: %s. Nothing was kept; mend the options and try again", c.Name, said)
 	case !unchecked:
 		return gateway.ChannelHealth{}, gateway.Faultf(gateway.CodeUnavailable, "%s could not be tried: %s. Nothing was kept; mend that and try again, or have it kept, paused until a check passes, with unchecked", c.Name, said)
 	}
-	return gateway.ChannelHealth{Paused: gateway.PauseAuth, Code: e.Code, Detail: "it could not be tried when it was set up: " + e.Detail, Since: d.live.now().UTC()}, nil
+	return gateway.ChannelHealth{Paused: gateway.PauseUntried, Code: e.Code, Detail: e.Detail, Since: d.live.now().UTC()}, nil
 }
 
 // SetChannelHealth pauses or resumes a channel.
@@ -188,7 +188,7 @@ func (d *channelDesk) Replace(ctx context.Context, old, by gateway.ID) error {
 	return d.changed(ctx)
 }
 
-// Check asks the provider whether the channel works. A good answer lifts a pause for refused credentials.
+// Check asks the provider whether the channel works. A good answer lifts a pause until a check.
 func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckResult, error) {
 	adapter, ok := d.live.Adapter(id)
 	if !ok {
@@ -219,7 +219,7 @@ func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckRe
 			return gateway.CheckResult{}, err
 		}
 	}
-	if all[i].Health.Paused == gateway.PauseAuth {
+	if all[i].Health.Paused.UntilCheck() {
 		if err := d.SetChannelHealth(ctx, id, gateway.ChannelHealth{}); err != nil {
 			return gateway.CheckResult{}, err
 		}

@@ -22,7 +22,29 @@ import (
 type check struct {
 	name, why string
 	run       func(*probe)
-	only      func(*kit) bool // nil: always
+	only      func(*kit) bool // by how the adapter is reached; nil: always
+	needs     string          // what the adapter has to describe, by its name in the description; empty: nothing
+}
+
+// describes says whether an adapter describes what a check needs.
+func (k *kit) describes(capability string) bool {
+	switch capability {
+	case "dedupe_seconds":
+		return k.Dedupe > 0
+	case "test.refused":
+		return k.Test.Refused != ""
+	case "find":
+		return k.Find
+	case "events":
+		return k.Events == "poll" || k.Events == "push"
+	case `events "push"`:
+		return k.Events == "push"
+	case "catch_up":
+		return k.CatchUp
+	case "text.subject or text.calendar":
+		return k.Text.Subject || k.Text.Calendar
+	}
+	return true
 }
 
 // list has the checks that talk to the adapter; from "nonsense" on it has a bad day.
@@ -30,25 +52,25 @@ func (k *kit) list() []check {
 	byPipe := func(k *kit) bool { return k.URL == "" }
 	byPost := func(k *kit) bool { return k.URL != "" }
 	return []check{
-		{"check", "looking after a channel would disturb people, or find nothing", checkCheck, nil},
-		{"send", "a message would be lost, or sent twice", checkSend, nil},
-		{"keys", "after a crash a message would be sent twice", checkKeys, func(k *kit) bool { return k.Dedupe > 0 }},
-		{"refusal", "a number that does not exist would be tried again and again", checkRefusal, func(k *kit) bool { return k.Test.Refused != "" }},
-		{"texts", "somebody's name would stop the adapter", checkTexts, nil},
-		{"look-up", "a message would be sent again although it arrived", checkFind, func(k *kit) bool { return k.Find }},
-		{"events", "receipts and answers would be lost, or count twice", checkEvents, func(k *kit) bool { return k.Events == "poll" || k.Events == "push" }},
-		{"catching up", "what came while the gateway was away would never be heard", checkCatchUp, func(k *kit) bool { return k.CatchUp }},
-		{"subject and file", "somebody would get a text without the event that it is about", checkEnclosed, func(k *kit) bool { return k.Text.Subject || k.Text.Calendar }},
-		{"posted events", "receipts and answers would be lost when the gateway is away", checkPosted, func(k *kit) bool { return k.URL != "" && k.Events == "push" }},
-		{"concurrency", "senders would get each other's answers", checkConcurrency, nil},
-		{"later versions", "the adapter would stop with the next version of the gateway", checkLater, nil},
-		{"over-long text", "one text would stop the adapter, or be cut without a word", checkOverLong, nil},
-		{"nonsense", "one torn line would stop the adapter", checkNonsense, nil},
-		{"timeouts", "an answer that comes late would be taken for another's", checkTimeouts, nil},
-		{"forgery", "anyone could send as you", checkForgery, byPost},
-		{"crash in mid-send", "after a crash messages would be lost or doubled", checkCrash, byPipe},
-		{"clean output", "what the adapter prints would be taken for answers", checkOutput, byPipe},
-		{"end", "the adapter would outlive the gateway, and two would send", checkEnd, byPipe},
+		{"check", "looking after a channel would disturb people, or find nothing", checkCheck, nil, ""},
+		{"send", "a message would be lost, or sent twice", checkSend, nil, ""},
+		{"keys", "after a crash a message would be sent twice", checkKeys, nil, "dedupe_seconds"},
+		{"refusal", "a number that does not exist would be tried again and again", checkRefusal, nil, "test.refused"},
+		{"texts", "somebody's name would stop the adapter", checkTexts, nil, ""},
+		{"look-up", "a message would be sent again although it arrived", checkFind, nil, "find"},
+		{"events", "receipts and answers would be lost, or count twice", checkEvents, nil, "events"},
+		{"catching up", "what came while the gateway was away would never be heard", checkCatchUp, nil, "catch_up"},
+		{"subject and file", "somebody would get a text without the event that it is about", checkEnclosed, nil, "text.subject or text.calendar"},
+		{"posted events", "receipts and answers would be lost when the gateway is away", checkPosted, byPost, `events "push"`},
+		{"concurrency", "senders would get each other's answers", checkConcurrency, nil, ""},
+		{"later versions", "the adapter would stop with the next version of the gateway", checkLater, nil, ""},
+		{"over-long text", "one text would stop the adapter, or be cut without a word", checkOverLong, nil, ""},
+		{"nonsense", "one torn line would stop the adapter", checkNonsense, nil, ""},
+		{"timeouts", "an answer that comes late would be taken for another's", checkTimeouts, nil, ""},
+		{"forgery", "anyone could send as you", checkForgery, byPost, ""},
+		{"crash in mid-send", "after a crash messages would be lost or doubled", checkCrash, byPipe, ""},
+		{"clean output", "what the adapter prints would be taken for answers", checkOutput, byPipe, ""},
+		{"end", "the adapter would outlive the gateway, and two would send", checkEnd, byPipe, ""},
 	}
 }
 

@@ -92,8 +92,9 @@ func (t Target) describe(ctx context.Context, p peer, hook string) (described, e
 	return d, nil
 }
 
-// Checks gives the checks in the order in which they are run. The error says that there is nothing to check: the adapter cannot be
-// started or asked, or describes itself wrongly, each fault with what to do.
+// Checks gives the checks in the order in which they are run; those of what the adapter does not describe are skipped, and say so. The
+// error says that there is nothing to check: the adapter cannot be started or asked, or describes itself wrongly, each fault with
+// what to do.
 func Checks(ctx context.Context, t Target) ([]channeltest.Check, error) {
 	p, err := t.open()
 	if err != nil {
@@ -125,7 +126,11 @@ func Checks(ctx context.Context, t Target) ([]channeltest.Check, error) {
 		if c.only != nil && !c.only(k) {
 			continue
 		}
-		out = append(out, channeltest.Check{Name: c.name, Why: c.why, Run: func(t channeltest.T) { k.run(ctx, t, c.run) }})
+		run := func(t channeltest.T) { k.run(ctx, t, c.run) }
+		if !k.describes(c.needs) { // told, or who misspells a capability thinks it checked
+			run = func(t channeltest.T) { t.Skipf("the description has no %s; with it this is checked too", c.needs) }
+		}
+		out = append(out, channeltest.Check{Name: c.name, Why: c.why, Run: run})
 	}
 	return out, nil
 }

@@ -82,7 +82,7 @@ func TestAGoodAdapterPasses(t *testing.T) {
 				t.Errorf("only %d checks", len(checks))
 			}
 			for _, c := range checks {
-				if r := channeltest.Run(c); len(r.Faults) > 0 || r.Skipped != "" {
+				if r := channeltest.Run(c); len(r.Faults) > 0 || (r.Skipped != "") != (c.Name == "refusal") { // it names no test.refused
 					t.Errorf("%s: %v %s", c.Name, r.Faults, r.Skipped)
 				}
 			}
@@ -181,6 +181,28 @@ func describing(description string) []string {
 		esac
 	done`
 	return []string{"/bin/sh", "-c", program, "sh", description}
+}
+
+// TestWhatIsNotDescribedIsNamed: a check that is left out says so, and what the adapter would have to describe.
+func TestWhatIsNotDescribedIsNamed(t *testing.T) {
+	const plain = `{"protocol":1,"kind":"testchat","address":{"pattern":"[a-z]+","example":"anna"},"text":{"markup":"plain","limit":500},"test":{"people":["a","b"]}}`
+	checks, err := Checks(t.Context(), Target{Command: describing(plain)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := map[string]string{"keys": "dedupe_seconds", "refusal": "test.refused", "look-up": "find", "events": "events", "catching up": "catch_up", "subject and file": "text.subject or text.calendar"}
+	for _, c := range checks {
+		if left[c.Name] == "" {
+			continue
+		}
+		if r := channeltest.Run(c); len(r.Faults) > 0 || r.Skipped != "the description has no "+left[c.Name]+"; with it this is checked too" {
+			t.Errorf("%s: %v, %q", c.Name, r.Faults, r.Skipped)
+		}
+		delete(left, c.Name)
+	}
+	if len(left) > 0 {
+		t.Errorf("nothing is said of %v", left)
+	}
 }
 
 // TestWhatRefusesAllIsToldOnce, and not for every text that it might have taken otherwise.

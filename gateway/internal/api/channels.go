@@ -93,7 +93,7 @@ func (s *server) addChannels() {
 // addChannelActs adds what is done to a channel, for a group's and for the operator's.
 func (s *server) addChannelActs() {
 	check := route{ID: "check", Method: http.MethodPost, Path: "/check", Role: gateway.Administrator,
-		Summary: "Prove a channel's credentials", About: "Asks the provider and disturbs nobody. A good answer lifts a pause for refused credentials, and ends an incident for them or for the account's standing.", Fresh: true, Answer: gateway.CheckResult{OK: true}}
+		Summary: "Prove a channel's credentials", About: "Asks the provider and disturbs nobody. A good answer lifts a pause for refused credentials or of a channel that was kept unchecked, and ends an incident for them or for the account's standing.", Fresh: true, Answer: gateway.CheckResult{OK: true}}
 	addForChannel[GroupChannel, InChannel](s, check, func(ctx context.Context, _ caller, c gateway.Channel, _ channelAct) (*body[gateway.CheckResult], error) {
 		result, err := s.Channels.Check(ctx, c.ID)
 		return &body[gateway.CheckResult]{result}, err
@@ -112,12 +112,14 @@ func (s *server) addChannelActs() {
 		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{Paused: gateway.PauseManual, RoutineOnly: routine, Detail: detail, Since: s.Now().UTC()})
 	})
 	resume := route{ID: "resume", Method: http.MethodPost, Path: "/resume", Role: gateway.Author, Summary: "Resume a paused channel",
-		About: "Lifts a coordinator's pause, and ends an incident if a check passes or force is set. A provider's own demand to wait ends by itself; refused credentials need a check."}
+		About: "Lifts a coordinator's pause, and ends an incident if a check passes or force is set. A provider's own demand to wait ends by itself; refused credentials, and a channel that was kept unchecked, need a check."}
 	addForChannel[ResumeGroupChannel, ResumeChannel](s, resume, func(ctx context.Context, who caller, c gateway.Channel, in channelAct) (*nothing, error) {
 		_, force := in.asked()
 		switch {
 		case c.Health.Paused == gateway.PauseAuth:
 			return nil, gateway.Faultf(gateway.CodeConflict, "the provider refuses the credentials of %s; put good ones, then check the channel", c.Name)
+		case c.Health.Paused == gateway.PauseUntried:
+			return nil, gateway.Faultf(gateway.CodeConflict, "%s has not been tried: its provider could not be asked when it was set up (%s); check the channel, and it sends if the check passes", c.Name, strings.TrimSpace(c.Health.Code+" "+c.Health.Detail))
 		case c.Health.Paused == gateway.PauseThrottled && c.Incident == nil:
 			return nil, gateway.Faultf(gateway.CodeConflict, "the provider demands a pause of %s; it ends by itself", c.Name)
 		}

@@ -207,8 +207,8 @@ func TestChannelsOfAGroup(t *testing.T) {
 	if len(status.Channels) != 2 || status.Backlog != 4 {
 		t.Errorf("berlin's status: %+v", status)
 	}
-	act := func(name, deed string, want int) {
-		w.want(want, ask{method: "POST", path: "/api/v1/groups/berlin/channels/" + name + "/" + deed, token: "berlin administrator"}, nil)
+	act := func(name, deed string, want int) reply {
+		return w.want(want, ask{method: "POST", path: "/api/v1/groups/berlin/channels/" + name + "/" + deed, token: "berlin administrator"}, nil)
 	}
 	act("sms-berlin", "pause", 204)
 	act("sms-berlin", "pause", 204)
@@ -225,9 +225,12 @@ func TestChannelsOfAGroup(t *testing.T) {
 	if h := health(); h.Paused != gateway.NotPaused {
 		t.Errorf("resumed: %+v", h)
 	}
-	for _, pause := range []gateway.PauseKind{gateway.PauseAuth, gateway.PauseThrottled} {
-		must(t, w.store.SetChannelHealth(t.Context(), w.channel.ID, gateway.ChannelHealth{Paused: pause}))
-		act("sms-berlin", "resume", 409)
+	for pause, want := range map[gateway.PauseKind]string{gateway.PauseAuth: "refuses the credentials", gateway.PauseThrottled: "demands a pause",
+		gateway.PauseUntried: "could not be asked when it was set up (unreachable); check"} { // kept with unchecked
+		must(t, w.store.SetChannelHealth(t.Context(), w.channel.ID, gateway.ChannelHealth{Paused: pause, Code: "unreachable"}))
+		if r := act("sms-berlin", "resume", 409); !strings.Contains(string(r.body), want) {
+			t.Errorf("%s: %s", pause, r.body)
+		}
 	}
 	act("sms-shared", "pause", 403)
 	act("sms-nairobi-only", "pause", 404)

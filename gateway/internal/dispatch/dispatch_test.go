@@ -269,6 +269,40 @@ func TestAuth(t *testing.T) {
 	})
 }
 
+// A channel was kept although its provider could not be asked: nothing leaves, and that it was refused is said when it was. It sends by
+// itself when a check passes.
+func TestUntried(t *testing.T) {
+	story(t, func(w *world) {
+		p := &provider{silent: &channels.Error{Class: channels.Temporary, Scope: channels.ScopeChannel, Code: "unreachable"}}
+		sms := w.add("sms", p)
+		untried := gateway.ChannelHealth{Paused: gateway.PauseUntried, Code: "unreachable"}
+		w.l.health[sms] = untried
+		w.mu.Lock()
+		c := w.records[sms]
+		c.Health = untried
+		w.records[sms] = c
+		w.mu.Unlock()
+		w.l.plan(w.l.announce(gateway.Alert, 1), sms)
+		w.start(w.options())
+		becomes := func(says error, want gateway.PauseKind, left int) {
+			p.mu.Lock()
+			p.silent = says
+			p.mu.Unlock()
+			w.pass(10 * time.Minute)
+			if h := w.l.health[sms]; h.Paused != want || p.count() != left {
+				t.Errorf("with %v: the ledger says %+v, %d left", says, h, p.count())
+			}
+		}
+		becomes(p.silent, gateway.PauseUntried, 0)
+		becomes(&channels.Error{Class: channels.Auth, Scope: channels.ScopeChannel, Code: "private"}, gateway.PauseUntried, 0) // nobody was asked
+		becomes(&channels.Error{Class: channels.Auth, Scope: channels.ScopeSender, Code: "20003"}, gateway.PauseAuth, 0)
+		if len(w.notices) != 1 || w.notices[0].Event != "credentials refused" || w.l.health[sms].Code != "20003" {
+			t.Errorf("told: %v", w.notices)
+		}
+		becomes(nil, gateway.NotPaused, 1)
+	})
+}
+
 // One text cannot be read and one adapter call panics: both end with a cause, the others are not touched.
 func TestPoison(t *testing.T) {
 	story(t, func(w *world) {

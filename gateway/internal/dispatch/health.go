@@ -26,10 +26,11 @@ const (
 type halts struct {
 	mu      sync.Mutex
 	manual  bool
-	routine bool // a person holds all but urgent messages
-	ailing  bool // an incident is open: the same
-	deaf    bool // what members said may not be known yet: the same
-	auth    bool
+	routine bool                  // a person holds all but urgent messages
+	ailing  bool                  // an incident is open: the same
+	deaf    bool                  // what members said may not be known yet: the same
+	auth    bool                  // until a check passes
+	untried bool                  // with auth: nobody has been refused, its provider could not be asked when it was set up
 	until   time.Time             // throttled
 	keep    gateway.ChannelHealth // to be written to the ledger
 	dirty   bool
@@ -57,7 +58,8 @@ func (l *line) obey(h gateway.ChannelHealth, incident *gateway.Incident, deaf bo
 	l.halts.manual = h.Paused == gateway.PauseManual && !h.RoutineOnly
 	l.halts.routine = h.Paused == gateway.PauseManual && h.RoutineOnly
 	l.halts.ailing, l.halts.deaf = incident != nil, deaf
-	l.halts.auth = l.halts.auth && l.d.o.Work.sends() || h.Paused == gateway.PauseAuth // who sends finds out by itself
+	l.halts.auth = l.halts.auth && l.d.o.Work.sends() || h.Paused.UntilCheck() // who sends finds out by itself
+	l.halts.untried = h.Paused == gateway.PauseUntried
 	if h.Paused == gateway.PauseThrottled && h.PausedUntil.After(l.halts.until) {
 		l.halts.until = h.PausedUntil
 	}
@@ -113,9 +115,10 @@ func (l *line) throttled(e *channels.Error) {
 // unauthorised pauses the channel until a Check passes.
 func (l *line) unauthorised(e *channels.Error) {
 	l.halts.mu.Lock()
-	known := l.halts.auth
-	l.halts.auth = true
-	l.apply(known)
+	was := l.halts.auth
+	known := was && !l.halts.untried
+	l.halts.auth, l.halts.untried = true, false
+	l.apply(was)
 	if !known && !l.halts.manual && !l.halts.routine {
 		l.keepLocked(gateway.ChannelHealth{Paused: gateway.PauseAuth, Code: e.Code, Detail: e.Detail, Since: l.d.o.Now()})
 	}
@@ -208,17 +211,23 @@ func (l *line) checkNow(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := checkSafely(ctx, adapter); err != nil {
+		l.halts.mu.Lock()
+		untried := l.halts.untried
+		l.halts.mu.Unlock()
+		if e := channels.AsError(err); untried && e.RefusesUs() {
+			l.unauthorised(e) // now it has been tried
+		}
 		return
 	}
 	l.halts.mu.Lock()
-	l.halts.auth = false
+	l.halts.auth, l.halts.untried = false, false
 	l.apply(true)
 	if !l.halts.manual && !l.halts.routine {
 		l.keepLocked(gateway.ChannelHealth{})
 	}
 	l.halts.mu.Unlock()
 	l.mended(ctx)
-	l.d.o.Log.Info("a channel's credentials are good again", "channel", l.name)
+	l.d.o.Log.Info("a check of a paused channel passes; it sends", "channel", l.name)
 	l.notice(NoticeMended, time.Time{}, nil)
 	for _, lane := range gateway.Lanes {
 		l.nudge(lane)

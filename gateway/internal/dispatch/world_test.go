@@ -26,7 +26,8 @@ type provider struct {
 	sending int
 	most    int
 	checks  int
-	refused bool // the credentials
+	refused bool  // the credentials
+	silent  error // instead: what a check says
 }
 
 func (p *provider) Capabilities() channels.Capabilities {
@@ -68,6 +69,9 @@ func (p *provider) Check(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.checks++
+	if p.silent != nil {
+		return p.silent
+	}
 	if p.refused {
 		return &channels.Error{Class: channels.Auth, Scope: channels.ScopeChannel}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -52,14 +51,14 @@ func New(s channels.Settings) (*Adapter, error) {
 	if err := channels.DecodeOptions(s, &o); err != nil {
 		return nil, err
 	}
-	var faults []error
+	fault, faults := channels.OptionFaults(s)
 	if u, err := url.Parse(o.BaseURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-		faults = append(faults, fmt.Errorf("channel %s: options.base_url: must be a URL, as in https://chat.example.org", s.Name))
+		fault("base_url", "must be a URL, as in https://chat.example.org")
 	}
 	if o.Token == "" {
-		faults = append(faults, fmt.Errorf("channel %s: options.token: is missing; the chat's administrator gives it out", s.Name))
+		fault("token", "is missing; the chat's administrator gives it out")
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := faults(); err != nil {
 		return nil, err
 	}
 	if s.HTTP == nil {

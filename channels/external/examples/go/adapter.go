@@ -21,6 +21,7 @@ const (
 	person1, person2, nobody = "test-1", "test-2", "test-nobody"
 )
 
+// describe says what the adapter can do. README.md has what else may stand here: receipts, replies, opt-outs, CommonMark, a subject.
 func describe() map[string]any {
 	return map[string]any{
 		"protocol":                1,

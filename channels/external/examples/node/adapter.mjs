@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 
 const limit = 1000; // characters
 const people = ["test-1", "test-2"], nobody = "test-nobody"; // for the conformance kit: what goes there reaches nobody
-const description = {
+const description = { // README.md has what else may stand here: receipts, replies, opt-outs
   protocol: 1,
   name: "examplechat",
   kind: "examplechat",

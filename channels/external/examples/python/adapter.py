@@ -21,7 +21,7 @@ import time
 
 LIMIT = 1000  # characters
 PEOPLE, NOBODY = ["test-1", "test-2"], "test-nobody"  # for the conformance kit: what goes there reaches nobody
-DESCRIPTION = {
+DESCRIPTION = {  # README.md has what else may stand here: receipts, replies, opt-outs, CommonMark, a subject
     "protocol": 1,
     "name": "examplechat",
     "kind": "examplechat",

@@ -12,6 +12,7 @@ folder=$1
 limit=1000 # characters
 people='test-1 test-2' nobody=test-nobody # for the conformance kit: what goes there reaches nobody
 
+# README.md has what else may stand here: receipts, replies, opt-outs, CommonMark, a subject.
 describe() {
   find "$folder/keys" -type f -mmin +2880 -exec rm -f {} + # two days are more than dedupe_seconds
   jq -cn --argjson id "$id" --argjson limit "$limit" --arg people "$people" --arg nobody "$nobody" '{$id, ok: {
