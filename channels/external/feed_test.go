@@ -49,8 +49,9 @@ func (w *world) pause() (resume func()) {
 }
 
 // stuck waits until a program that is paused takes nothing more, and n requests are written or wait for it.
-func (r *run) stuck(n int) {
-	for {
+func (w *world) stuck(r *run, n int) {
+	w.t.Helper()
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); runtime.Gosched() {
 		r.mu.Lock()
 		full, all := r.full > 0, len(r.waiting)+len(r.queue)
 		for _, a := range r.queue {
@@ -62,8 +63,8 @@ func (r *run) stuck(n int) {
 		if full && all >= n {
 			return
 		}
-		runtime.Gosched()
 	}
+	w.t.Error("its pipe never fills")
 }
 
 // many sends n long texts at once and gives the classes of what came back, by key; those that were taken are missing.
@@ -119,7 +120,7 @@ func TestWhoGivesUpTearsNothing(t *testing.T) {
 	w.again(out("first", "hello"))
 	r, resume := w.run(), w.pause()
 	ctx, cancel := context.WithCancel(t.Context())
-	failed := w.many(ctx, "k", 12, func(int) string { return long }, func() { r.stuck(12); cancel() })
+	failed := w.many(ctx, "k", 12, func(int) string { return long }, func() { w.stuck(r, 12); cancel() })
 	resume()
 	w.again(out("last", "hello"))
 	if w.run() != r {
@@ -222,6 +223,9 @@ func TestWhatIsOfferedAtOnce(t *testing.T) {
 	first := slices.IndexFunc(all, func(a *asked) bool { return a.begun == 0 })
 	if first < 1 || first == len(all)-1 {
 		t.Fatalf("%d were begun", first)
+	}
+	if _, err := r.lost(all[first-1]); len(all[first-1].line) == 0 || channels.AsError(err).Class != channels.Unknown {
+		t.Errorf("a part of it was written, and %d bytes are left: %v", len(all[first-1].line), err)
 	}
 	over, end := context.WithCancel(t.Context())
 	end()
