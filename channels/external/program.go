@@ -2,7 +2,6 @@ package external
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"sync"
@@ -167,13 +166,4 @@ func (p *program) Close() error {
 	}
 	p.reaped.Wait()
 	return nil
-}
-
-// line writes a request as one line.
-func line(id, do string, with any) ([]byte, error) {
-	b, err := json.Marshal(Request{ID: id, Do: do, With: with})
-	if err != nil {
-		return nil, err
-	}
-	return append(b, '\n'), nil
 }

@@ -3,14 +3,12 @@ package external
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,26 +20,21 @@ type run struct {
 	cmd     *exec.Cmd
 	in      *os.File
 	began   time.Time
-	slots   chan struct{} // one for every request that the program has, answered late ones included
-	writing chan struct{} // held by whoever writes
+	slots   chan struct{} // one for every request that waits to be written or answered, answered late ones included
+	asks    chan struct{} // holds one when the queue was empty and is not
 	number  atomic.Uint64
 	lastly  atomic.Int64 // when it last answered something, in nanoseconds since began
 
 	mu      sync.Mutex
-	waiting map[string]*asked
+	queue   []*asked          // not wholly written, in the order in which they are; of the first, a part may be
+	lines   []byte            // what is offered at once
+	full    time.Duration     // since the run began: from when on it took no whole request, and one waits; 0: it takes what there is
+	waiting map[string]*asked // those of which the program may have read something
 	why     error
 	dead    chan struct{} // closed when nothing will be answered any more
 	heard   chan struct{} // closed when its output was read to the end
 	over    chan struct{} // closed when it is reaped
 	out     *os.File
-}
-
-// asked is a request that waits for its answer.
-type asked struct {
-	written time.Duration // since the run began
-	answer  chan Answer   // holds one
-	most    int           // bytes of the answer
-	left    bool          // nobody waits for it any more
 }
 
 const (
@@ -53,83 +46,6 @@ const (
 	stderrRest = 50 * time.Millisecond
 	looks      = 50 // looks for hanging requests while the longest one lasts
 )
-
-// exchange writes one line and waits for the one that answers it.
-func (r *run) exchange(ctx context.Context, do string, with any) (Answer, error) {
-	id := strconv.FormatUint(r.number.Add(1), 10)
-	text, err := line(id, do, with)
-	if err != nil {
-		return Answer{}, unsent("the request cannot be written as JSON", err)
-	}
-	select {
-	case r.slots <- struct{}{}:
-	case <-r.dead:
-		return Answer{}, unsent("the adapter's program ended", r.cause())
-	case <-ctx.Done():
-		return Answer{}, unsent("the adapter is busy with other messages", ctx.Err())
-	}
-	select {
-	case r.writing <- struct{}{}:
-	case <-r.dead:
-		return Answer{}, unsent("the adapter's program ended", r.cause())
-	case <-ctx.Done():
-		<-r.slots
-		return Answer{}, unsent("the adapter does not read what it is sent", ctx.Err())
-	}
-	if err := ctx.Err(); err != nil {
-		<-r.writing
-		<-r.slots
-		return Answer{}, unsent("the time for the attempt ran out", err)
-	}
-	a := &asked{answer: make(chan Answer, 1), most: mostOf(do), written: time.Since(r.began)}
-	r.mu.Lock()
-	if r.isDead() {
-		r.mu.Unlock()
-		return Answer{}, unsent("the adapter's program ended", r.cause())
-	}
-	r.waiting[id] = a
-	r.mu.Unlock()
-	err = r.write(ctx, text)
-	<-r.writing
-	if err != nil {
-		r.end(err)
-		return Answer{}, inDoubt("the adapter did not read the whole request", err)
-	}
-	select {
-	case answer := <-a.answer:
-		return answer, nil
-	case <-r.dead:
-		select {
-		case answer := <-a.answer: // it was the last thing that it said
-			return answer, nil
-		default:
-			return Answer{}, inDoubt("the adapter's program ended in the middle of it", r.cause())
-		}
-	case <-ctx.Done():
-		r.mu.Lock()
-		a.left = true
-		r.mu.Unlock()
-		return Answer{}, inDoubt("the adapter did not answer in time", ctx.Err())
-	}
-}
-
-// write writes a whole line or an error; after an error the stream is torn.
-func (r *run) write(ctx context.Context, text []byte) error {
-	until := time.Now().Add(r.program.longest)
-	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
-		until = deadline
-	}
-	if err := r.in.SetWriteDeadline(until); err != nil {
-		return fmt.Errorf("the program's input cannot be bounded in time: %w", err)
-	}
-	if _, err := r.in.Write(text); err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return errors.New("it does not read its input")
-		}
-		return errors.New("its input is closed")
-	}
-	return nil
-}
 
 // listen reads answers until the output ends, and ends the program where it floods.
 func (r *run) listen() {
@@ -203,8 +119,8 @@ func readLine(from *bufio.Reader) ([]byte, error) {
 	return whole, nil
 }
 
-// watch ends a program that hangs: that answers nothing although it was asked long ago, or whose every slot is taken by requests
-// that nobody waits for any more.
+// watch ends a program that hangs: that does not read what it is sent, that answers nothing although it was asked long ago, or whose
+// every slot is taken by requests that nobody waits for any more.
 func (r *run) watch() {
 	tick := time.NewTicker(max(r.program.longest/looks, time.Millisecond))
 	defer tick.Stop()
@@ -216,16 +132,21 @@ func (r *run) watch() {
 		}
 		now, left, hangs := time.Since(r.began), 0, false
 		r.mu.Lock()
+		deaf := r.full > 0 && now-r.full > r.program.longest
 		for _, a := range r.waiting {
-			if age := now - a.written; age > r.program.longest {
-				hangs = hangs || age > 2*r.program.longest && a.written > time.Duration(r.lastly.Load())
+			if age := now - a.begun; age > r.program.longest {
+				hangs = hangs || age > 2*r.program.longest && a.begun > time.Duration(r.lastly.Load())
 				if a.left {
 					left++
 				}
 			}
 		}
 		r.mu.Unlock()
-		if hangs || left >= cap(r.slots) {
+		switch {
+		case deaf:
+			r.end(errors.New("it does not read its input"))
+			return
+		case hangs || left >= cap(r.slots):
 			r.end(errors.New("it does not answer"))
 			return
 		}

@@ -15,16 +15,25 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 type request struct {
-	ID   string          `json:"id"`
-	Do   string          `json:"do"`
-	With json.RawMessage `json:"with"`
+	ID   string `json:"id"`
+	Do   string `json:"do"`
+	With with   `json:"with"`
+}
+
+// with is whatever a request may bring.
+type with struct {
+	message
+	Hook  string `json:"hook"`
+	After string `json:"after"`
 }
 
 type object = map[string]any
@@ -109,13 +118,22 @@ func must(err error) {
 	}
 }
 
+// pipes answers lines, each by a goroutine that is free, and gathers what is said at once: every writing wakes the gateway.
 func (a *adapter) pipes() {
-	var out sync.Mutex
+	var one sync.Mutex
+	var about atomic.Int64
+	out := bufio.NewWriterSize(os.Stdout, 64<<10)
 	say := func(b []byte) {
-		out.Lock()
-		defer out.Unlock()
-		_, _ = os.Stdout.Write(append(b, '\n'))
+		about.Add(1)
+		runtime.Gosched() // others that are done say it first
+		one.Lock()
+		defer one.Unlock()
+		_, _ = out.Write(append(b, '\n'))
+		if about.Add(-1) == 0 {
+			_ = out.Flush()
+		}
 	}
+	work := make(chan request)
 	in := bufio.NewReaderSize(os.Stdin, 4<<20)
 	for {
 		line, err := in.ReadBytes('\n')
@@ -132,14 +150,23 @@ func (a *adapter) pipes() {
 			}
 			continue
 		}
-		go func() {
-			if a.bad == "chatter" {
-				say([]byte("got a request"))
-			}
-			if b := a.answer(r, say); b != nil {
-				say(b)
-			}
-		}()
+		select {
+		case work <- r:
+		default:
+			go a.work(r, work, say)
+		}
+	}
+}
+
+// work answers a request, and then those that come.
+func (a *adapter) work(r request, more <-chan request, say func([]byte)) {
+	for ; ; r = <-more {
+		if a.bad == "chatter" {
+			say([]byte("got a request"))
+		}
+		if b := a.answer(r, say); b != nil {
+			say(b)
+		}
 	}
 }
 
@@ -164,16 +191,11 @@ func (a *adapter) answer(r request, say func([]byte)) []byte {
 }
 
 func (a *adapter) do(r request, say func([]byte)) (ok, failure object) {
-	var m message
-	_ = json.Unmarshal(r.With, &m)
+	m := r.With.message
 	switch r.Do {
 	case "describe":
-		var hello struct {
-			Hook string `json:"hook"`
-		}
-		_ = json.Unmarshal(r.With, &hello)
 		a.mu.Lock()
-		a.hook = hello.Hook
+		a.hook = r.With.Hook
 		a.mu.Unlock()
 		return a.description, nil
 	case "check":
@@ -190,20 +212,15 @@ func (a *adapter) do(r request, say func([]byte)) (ok, failure object) {
 		}
 		return object{"found": "cannot-tell"}, nil
 	case "events":
-		var q struct {
-			After string `json:"after"`
-			Since string `json:"since"`
-		}
-		_ = json.Unmarshal(r.With, &q)
 		if a.bad == "floods" { // as many as a line holds
 			return object{"events": make([]object, 200_000), "next": "1"}, nil
 		}
-		n, _ := strconv.Atoi(q.After)
+		n, _ := strconv.Atoi(r.With.After)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		n = min(n, len(a.events))
 		events := a.events[n:min(len(a.events), n+100)]
-		if a.bad == "forgets" && q.Since == "" {
+		if a.bad == "forgets" && m.Since == "" {
 			a.events = nil
 		}
 		return object{"events": append([]object{}, events...), "next": strconv.Itoa(n + len(events))}, nil
