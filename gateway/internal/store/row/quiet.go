@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
 // Quiet says until when a delivery that nothing else forbids waits for the end of its member's quiet hours, which are as
@@ -19,6 +20,23 @@ func (f *Frozen) Quiet(book *gateway.QuietBook, hours, zone string, now, own int
 	at := time.UnixMicro(now)
 	_, end, late := book.Hours(hours).Move(f.Class, at, at, time.UnixMicro(Expiry(own, f.Expires)), book.Zone(zone))
 	return ToMicros(end), late
+}
+
+// OwnHour says until when a delivery waits because its member has moved since it was planned for her own hour, and that is still
+// ahead where she lives now, in members.zone; zero: it may be sent now. It waits for no hour at which it is over.
+func (f *Frozen) OwnHour(book *gateway.QuietBook, zone string, now, own int64) int64 {
+	if f.Local == 0 {
+		return 0
+	}
+	loc := book.Zone(zone)
+	if loc == time.UTC && zone != "UTC" { // the machine does not know hers, and fan-out took the group's
+		return 0
+	}
+	at := ToMicros(civil.In(f.Local, loc).Instant())
+	if at <= now || at >= Expiry(own, f.Expires) {
+		return 0
+	}
+	return at
 }
 
 // MoveQuiet is when a delivery that waits for the end of quiet hours goes to the next contact point; zero: never.
