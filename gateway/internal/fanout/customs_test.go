@@ -8,7 +8,7 @@ import (
 )
 
 // What stands within other texts (her own time, the events of a week, the figures of an edition) is written by each reader's customs
-// too: three who read one English text in three countries, and two who read one Arabic text, are not told by one another's.
+// too: two who read one English text in two countries, and two who read one Arabic text, are not told by one another's.
 func TestPiecesFollowTheCustomsOfEachReader(t *testing.T) {
 	st := newStage(t)
 	for _, w := range st.wires {

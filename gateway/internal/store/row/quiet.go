@@ -39,7 +39,7 @@ func (f *Frozen) OwnHour(book *gateway.QuietBook, zone string, now, own int64) i
 	return at
 }
 
-// MoveQuiet is when a delivery that waits for the end of quiet hours goes to the next contact point; zero: never.
+// MoveQuiet is when a delivery that waits for her own hour or for the end of quiet hours goes to the next contact point; zero: never.
 func (f *Frozen) MoveQuiet(move, until int64) int64 {
 	if move == 0 || f.Policy.Window <= 0 {
 		return move
