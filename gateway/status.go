@@ -16,7 +16,7 @@ type Status struct {
 	Roles    []string        `json:"roles"`             // of the process that answers
 	Sandbox  bool            `json:"sandbox"`           // since the process that answers started, a channel spoke to the sandbox: nobody gets anything from it, and every screen says so
 	Unheard  bool            `json:"unheard,omitempty"` // the sandbox brings text messages to no webhook, and this instance, which has a public address, does not ask for them
-	Backlog  int             `json:"backlog"`           // deliveries that are due and not handed over
+	Backlog  int             `json:"backlog"`           // deliveries that are not handed over, with those that are due later
 	Channels []ChannelStatus `json:"channels"`          // those that the asker may see
 	// Findings are what should have happened by itself and has not. The operator sees her own and those of the groups that she acts
 	// for, everybody else those of her group.

@@ -15,11 +15,11 @@ import (
 // Cron is a schedule written as a cron line. It takes the syntax of robfig/cron/v3, whose own Next puts runs on the wrong
 // day where midnight does not exist, and finds the days itself.
 type Cron struct {
-	minute, hour, day, month, weekday uint64 // a bit for each value; star for a field that begins with one
+	minute, hour, day, month, weekday uint64 // a bit for each value; star for a field that is one, with no step above 1
 	rhythm                            bool   // the hour is exactly *: it also runs in the second of a doubled hour
 }
 
-// star is set in a field that was written as * or ?; it is robfig's.
+// star is set in a field that was written as *, ? or */1; it is robfig's.
 const star = 1 << 63
 
 // maxSpec bounds a cron line, in bytes.
@@ -38,7 +38,8 @@ func ParseCron(spec string) (*Cron, error) {
 	}
 	parsed, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor).Parse(spec)
 	if err != nil {
-		return nil, fmt.Errorf("cron line %q: %w; write five fields, minute hour day month weekday, as in 0 9 * * MON (Sunday is 0 or SUN)", spec, err)
+		why, _, _ := strings.Cut(err.Error(), ": strconv") // what follows says it once more, in the words of a library
+		return nil, fmt.Errorf("cron line %q: %s; write five fields, minute hour day month weekday, as in 0 9 * * MON (Sunday is 0 or SUN)", spec, why)
 	}
 	s, ok := parsed.(*cron.SpecSchedule)
 	if !ok {

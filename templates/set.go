@@ -65,6 +65,21 @@ type Result struct {
 // what else decides (BCP 47 extensions and private-use subtags).
 func (r Result) Version() string { return r.version }
 
+// Customs is the locale by whose customs the values of the text are written, as in en-GB for an English text that is read in
+// Britain: whoever reads it reads other texts that are put into it by the same. told: the version tells it, because the text
+// itself has such values.
+func (r Result) Customs() (locale string, told bool) {
+	main, c := r.from.main(), r.by[body]
+	if r.from[body] == nil {
+		c = r.by[short]
+	}
+	locale = main.Locale
+	if name := c.locale.Name(); name != main.locale().Name() {
+		locale = name
+	}
+	return locale + extension(c.options), main.typed()
+}
+
 // FallbackMark ends the version of a document whose body shows its language's tag; all of it is in one language then if
 // nothing else stands between the locale and the mark.
 const FallbackMark = "-x-fallback"

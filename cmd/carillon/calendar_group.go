@@ -81,8 +81,8 @@ func (sh *shell) calendarAdd() *cobra.Command {
 	f.StringVar(&n.Topic, "topic", "", "topic of the group whose subscribers the events are for")
 	f.StringVar(&address, "url", "", "where it is fetched from (https or webcal; - reads the address from standard input)")
 	f.StringVar(&file, "file", "", "an .ics file in its place (- reads it from standard input)")
-	f.StringVar(&n.Zone, "zone", "", "time zone of the place, where times without one are meant, as in Europe/Berlin; absent: the group's")
-	f.DurationVar(&every, "every", 0, "how often it is fetched, as in 30m; absent: every hour")
+	f.StringVar(&n.Zone, "zone", "", "time zone of the place, where times without one are meant, as in Europe/Berlin; absent: as before, at first the group's")
+	f.DurationVar(&every, "every", 0, "how often it is fetched, as in 30m; absent: as before, at first every hour")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
 		n.Every = int(every / time.Minute)
 		switch {
@@ -124,7 +124,7 @@ func (sh *shell) tellCalendar(c gateway.Calendar, err error) error {
 	if err != nil {
 		return err
 	}
-	if err := sh.print(c, printable(fmt.Sprintf("%s: %s to come; %s.", c.Name, plural(c.Fresh.Events, "event"), freshness(c.Fresh, time.Now())))); err != nil || c.Fresh.Fault == "" {
+	if err := sh.print(c, printable(fmt.Sprintf("%s: %s to come; %s. What names no time zone is meant on the clocks of %s.", c.Name, plural(c.Fresh.Events, "event"), freshness(c.Fresh, time.Now()), c.Zone))); err != nil || c.Fresh.Fault == "" {
 		return err
 	}
 	return &toldError{exitFailed}

@@ -124,7 +124,7 @@ func (sh *shell) examine(ctx context.Context) []finding {
 	for _, n := range status.Stale {
 		out = append(out, finding{"numbers " + n.Group, true, plural(n.Count, "telephone number") + " may have a new owner: reports and reminders do not go there until members say that they are theirs (member list shows them as stale)"})
 	}
-	out = append(out, finding{"waiting", true, plural(status.Backlog, "message") + " due and not handed over"})
+	out = append(out, finding{"waiting", true, plural(status.Backlog, "message") + " not handed over, with those whose time is still to come"})
 	if len(status.Channels) == 0 {
 		out = append(out, noChannels(ctx, api))
 	}

@@ -245,7 +245,41 @@ func (sh *shell) keepSchedule(ctx context.Context, api *client.Client, group, na
 	if err != nil {
 		return err
 	}
-	return sh.print(s, s.Name+" runs next: "+s.Next+". See more with: carillon schedule next "+s.Name+" --group "+group)
+	return sh.print(s, s.Name+" runs next: "+s.Next+". See more with: carillon schedule next "+s.Name+" --group "+group+sh.underWay(ctx, api, group, name))
+}
+
+// latest is how many runs are looked at for one that is under way: at each member's own time several of a day may be.
+const latest = 5
+
+// underWay names the runs that are planned already and go on as they are, whatever is said of the schedule now. It is said beside
+// what was done, which a fault here does not undo.
+func (sh *shell) underWay(ctx context.Context, api *client.Client, group, name string) (said string) {
+	if sh.json() {
+		return ""
+	}
+	runs, err := api.Occurrences(ctx, group, name, latest)
+	if err != nil {
+		return ""
+	}
+	for _, o := range runs {
+		if o.BroadcastID.IsZero() {
+			continue
+		}
+		b, err := api.Broadcast(ctx, group, o.BroadcastID)
+		if err != nil || b.State == gateway.Stopped {
+			continue
+		}
+		waiting := 0
+		for _, t := range b.Tallies {
+			if t.State == gateway.Waiting {
+				waiting += t.Count
+			}
+		}
+		if waiting > 0 {
+			said += "\nIts run " + o.Run + " goes on as it was planned: " + plural(waiting, "message") + " still to come. Stop it with: carillon broadcast stop " + o.BroadcastID.String() + " --group " + group
+		}
+	}
+	return said
 }
 
 func (sh *shell) schedulePause() *cobra.Command {
@@ -264,7 +298,7 @@ func (sh *shell) schedulePause() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return sh.print(s, s.Name+" is "+standing(s)+".")
+		return sh.print(s, s.Name+" is "+standing(s)+". Its readers are not told so: carillon send tells them."+sh.underWay(ctx, api, group, args[0]))
 	})
 }
 
@@ -287,10 +321,11 @@ func (sh *shell) scheduleDelete() *cobra.Command {
 		if err := sh.confirm("Delete "+args[0]+" and what is recorded of its runs? What it sent stays.", yes); err != nil {
 			return err
 		}
+		goesOn := sh.underWay(ctx, api, group, args[0])
 		if err := api.DeleteSchedule(ctx, group, args[0]); err != nil {
 			return err
 		}
-		return sh.print(map[string]string{"deleted": args[0]}, args[0]+" is deleted.")
+		return sh.print(map[string]string{"deleted": args[0]}, args[0]+" is deleted."+goesOn)
 	})
 }
 

@@ -2,6 +2,7 @@ package agenda
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"regexp"
@@ -48,15 +49,24 @@ func Check(g gateway.Group, c gateway.Calendar) (gateway.Calendar, error) {
 }
 
 // Put makes a calendar or changes the one with its name, and reads it. A file is what was uploaded, in place of what was
-// there; nil: c has an address, or the calendar keeps what it has.
+// there; nil: c has an address, or the calendar keeps what it has. Without a zone or a pace it keeps those as well: a time that has
+// no zone must not become another one because somebody left out what she said before.
 func (a *Agenda) Put(ctx context.Context, g gateway.Group, c gateway.Calendar, file []byte) (gateway.Calendar, error) {
+	old, err := a.find(ctx, g.ID, c.Name)
+	switch {
+	case err != nil && !errors.Is(err, gateway.ErrNotFound):
+		return c, err
+	case err == nil:
+		c.Zone = cmp.Or(c.Zone, old.Zone)
+		c.Every = cmp.Or(c.Every, old.Every)
+	}
 	if _, err := a.put(ctx, g, c, file); err != nil {
 		return c, err
 	}
 	return a.Read(ctx, g.ID, c.Name)
 }
 
-// Keep is Put for what has an address, without reading: that is done soon.
+// Keep is Put for what is said whole and has an address, without reading: that is done soon.
 func (a *Agenda) Keep(ctx context.Context, g gateway.Group, c gateway.Calendar) (gateway.Calendar, error) {
 	c, err := a.put(ctx, g, c, nil)
 	if err == nil {

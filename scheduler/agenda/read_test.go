@@ -352,6 +352,40 @@ func TestWhoseClocks(t *testing.T) {
 	}
 }
 
+// Who uploads a newer file, or gives a newer address, and says no zone and no pace means those that the calendar has: otherwise every
+// time without a zone would be another one, and everybody be told so.
+func TestACalendarKeepsItsClocks(t *testing.T) {
+	w := newWorld(t)
+	file := []byte("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260401T180000\r\nSUMMARY:floats\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+	c := gateway.Calendar{Name: "meetings", Topic: "plenum", Zone: "Europe/Lisbon"}
+	_, err := w.Put(w.ctx, w.group, c, file)
+	w.ok(err)
+	c.Zone = ""
+	kept, err := w.Put(w.ctx, w.group, c, file)
+	w.ok(err)
+	for _, e := range w.ledger.events {
+		if kept.Zone != "Europe/Lisbon" || e.View().Start != "2026-04-01T18:00:00+01:00" {
+			t.Errorf("a newer file is on the clocks of %s: %+v", kept.Zone, e)
+		}
+	}
+	w.answer = func(fetch.Version) (fetch.Answer, error) { return fetch.Answer{Body: file}, nil }
+	c.URL, c.Every = "https://calendar.example/1", 30
+	_, err = w.Put(w.ctx, w.group, c, nil)
+	w.ok(err)
+	c.URL, c.Every = "https://calendar.example/2", 0
+	kept, err = w.Put(w.ctx, w.group, c, nil)
+	w.ok(err)
+	if kept.Zone != "Europe/Lisbon" || kept.Every != 30 {
+		t.Errorf("a newer address is read every %d minutes, on the clocks of %s", kept.Every, kept.Zone)
+	}
+	c.Zone, c.Every = "Europe/Berlin", 45
+	kept, err = w.Put(w.ctx, w.group, c, nil)
+	w.ok(err)
+	if kept.Zone != "Europe/Berlin" || kept.Every != 45 {
+		t.Errorf("said otherwise: %+v", kept)
+	}
+}
+
 // Whatever two states of a calendar are: reading the second twice is reading it once, and nothing is kept twice.
 func TestReadingAgainChangesNothing(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {

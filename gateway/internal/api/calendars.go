@@ -23,8 +23,8 @@ type InCalendar struct {
 type calendarIn struct {
 	Topic string `json:"topic" minLength:"2" maxLength:"40" example:"plenum" doc:"Of the group: its subscribers are whom the events are for."`
 	URL   string `json:"url,omitempty" maxLength:"2000" doc:"Where it is fetched from. Sealed and never shown again. Absent: it keeps what it has."`
-	Zone  string `json:"zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"IANA name of the place where times without a zone are meant. Absent: the group's."`
-	Every int    `json:"every_minutes,omitempty" minimum:"0" maximum:"10080" doc:"How often it is fetched; 0: every 60 minutes. 15 is the least."`
+	Zone  string `json:"zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"IANA name of the place where times without a zone are meant. Absent: as before; of a new calendar, the group's."`
+	Every int    `json:"every_minutes,omitempty" minimum:"0" maximum:"10080" doc:"How often it is fetched; 0: as before, at first every 60 minutes. 15 is the least."`
 }
 
 type putCalendar struct {
@@ -35,7 +35,7 @@ type putCalendar struct {
 type putCalendarFile struct {
 	InCalendar
 	Topic string `query:"topic" required:"true" minLength:"2" maxLength:"40" example:"plenum" doc:"Of the group: its subscribers are whom the events are for."`
-	Zone  string `query:"zone" maxLength:"64" example:"Europe/Berlin" doc:"IANA name of the place where times without a zone are meant. Absent: the group's."`
+	Zone  string `query:"zone" maxLength:"64" example:"Europe/Berlin" doc:"IANA name of the place where times without a zone are meant. Absent: as before; of a new calendar, the group's."`
 	Type  string `header:"Content-Type" example:"text/calendar"`
 
 	file io.Reader

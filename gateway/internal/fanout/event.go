@@ -173,19 +173,19 @@ func earlier(a, b time.Time) time.Time {
 // another.
 func (t *texts) render(text templates.Result, r templates.Reader, base templates.Data) (content.Document, error) {
 	a := t.event
-	plain, _, _ := strings.Cut(text.Version(), "-x-") // pieces are in its language: whoever reads the same version reads the same pieces
+	customs, _ := text.Customs() // of the pieces too: whoever reads the same version reads the same pieces
 	if t.alert != nil {
 		return t.renderAlert(text, r, base)
 	}
 	if t.week != nil {
-		data, err := t.weekFor(base, t.weekStart(r.Chain[0]), templates.Reader{Chain: append(t.chain(plain, nil), lastResort), Zone: r.Zone, Now: r.Now})
+		data, err := t.weekFor(base, t.weekStart(r.Chain[0]), templates.Reader{Chain: append(t.chain(customs, nil), lastResort), Zone: r.Zone, Now: r.Now})
 		if err != nil {
 			return content.Document{}, err
 		}
 		return text.Render(r, data)
 	}
 	if t.edition != nil {
-		data, err := t.edition.data(base, text.Locale, r.Zone)
+		data, err := t.edition.data(base, customs, r.Zone)
 		if err != nil {
 			return content.Document{}, err
 		}
@@ -195,7 +195,7 @@ func (t *texts) render(text templates.Result, r templates.Reader, base templates
 		return text.Render(r, base)
 	}
 	data := maps.Clone(base)
-	reads := templates.Reader{Chain: append(t.chain(plain, nil), lastResort), Zone: r.Zone, Now: r.Now}
+	reads := templates.Reader{Chain: append(t.chain(customs, nil), lastResort), Zone: r.Zone, Now: r.Now}
 	for _, name := range a.absent {
 		later, _, err := a.later.Render(reads, nil)
 		if err != nil {

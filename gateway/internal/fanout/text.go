@@ -237,6 +237,9 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 	if t.week != nil && !neutral {
 		key.locale = subtags(key.locale, "week-"+strings.ToLower(t.weekStart(chain[0]).String()[:3]))
 	}
+	if customs, told := result.Customs(); !told && !neutral && (t.event != nil || t.week != nil || t.edition != nil) && customs != result.Locale {
+		key.locale = subtags(key.locale, "as-"+strings.ToLower(customs)) // its pieces are written so
+	}
 	v := t.versions[key]
 	if v == nil {
 		v = &version{versionKey: key, plain: result.Locale, zone: where.name, fallback: result.Fallback, from: result, byKind: make([]composed, len(t.ways))}

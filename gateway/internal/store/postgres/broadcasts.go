@@ -63,7 +63,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 		return gateway.Submission{}, err
 	}
 	info := &frozen{Frozen: row.Frozen{ID: b.ID, Group: b.GroupID, Start: row.ToMicros(b.StartAt), Expires: row.ToMicros(b.ExpiresAt), Sensitive: b.Sensitive, Personal: b.Personal}}
-	if err := info.Set(string(b.Class), row.JSON(b.Audience), row.JSON(b.Policy), noTopics); err != nil {
+	if err := info.Set(string(b.Class), row.JSON(b.Audience), row.JSON(b.Policy), row.LocalText(&b), noTopics); err != nil {
 		return gateway.Submission{}, err
 	}
 	unfit := b.CheckNew()

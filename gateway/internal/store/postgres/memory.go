@@ -79,16 +79,16 @@ func (s *Store) frozenOf(q querier, group, broadcast gateway.ID) (*frozen, error
 		return info, nil
 	}
 	info := &frozen{}
-	var class, audience, policy, topics string
-	if err := q.query("SELECT b.id, b.group_id, b.class, b.audience, b.policy, b.start_at, b.expires_at, b.sensitive, b.personal, g.topics FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.group_id = $1 AND b.id = $2", []any{group, broadcast}, func(r pgx.Rows) error {
-		return r.Scan(&info.ID, &info.Group, &class, &audience, &policy, &info.Start, &info.Expires, &info.Sensitive, &info.Personal, &topics)
+	var class, audience, policy, local, topics string
+	if err := q.query("SELECT b.id, b.group_id, b.class, b.audience, b.policy, b.local_at, b.start_at, b.expires_at, b.sensitive, b.personal, g.topics FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.group_id = $1 AND b.id = $2", []any{group, broadcast}, func(r pgx.Rows) error {
+		return r.Scan(&info.ID, &info.Group, &class, &audience, &policy, &local, &info.Start, &info.Expires, &info.Sensitive, &info.Personal, &topics)
 	}); err != nil {
 		return nil, err
 	}
 	if info.ID.IsZero() {
 		return nil, fmt.Errorf("broadcast %s of a delivery is not there", broadcast)
 	}
-	if err := info.Set(class, audience, policy, topics); err != nil {
+	if err := info.Set(class, audience, policy, local, topics); err != nil {
 		return nil, err
 	}
 	s.memory.keepBroadcast(info)

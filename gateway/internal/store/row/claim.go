@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/roll"
 )
 
@@ -21,16 +22,22 @@ type Frozen struct {
 	Policy    gateway.Policy
 	Start     int64 // of the broadcast
 	Expires   int64
+	Local     civil.Wall // each member is told at this time of her own zone; zero: all at Start
 	Sensitive bool       // over channels that are not fit for it it leaves as a pointer
 	Personal  bool       // beside each text lies one with room for the member's name
 	Names     gateway.ID // the member whose name is said instead, over channels that are fit for it; zero: none
 }
 
-// Set takes the columns class, audience and policy, and the topics of the group. A topic keeps its bit for ever.
-func (f *Frozen) Set(class, audience, policy, topics string) (err error) {
+// Set takes the columns class, audience, policy and local_at, and the topics of the group. A topic keeps its bit for ever.
+func (f *Frozen) Set(class, audience, policy, local, topics string) (err error) {
 	var who gateway.Audience
 	if err := json.Unmarshal([]byte(audience), &who); err != nil {
 		return err
+	}
+	if local != "" {
+		if err := f.Local.UnmarshalText([]byte(local)); err != nil {
+			return err
+		}
 	}
 	f.Class, f.Topic, f.Avoid, f.Stays = gateway.Class(class), who.Topic, who.Avoid, who.Unconfirmed
 	f.Names = who.Names()

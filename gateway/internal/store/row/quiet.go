@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
 // Quiet says until when a delivery that nothing else forbids waits for the end of its member's quiet hours, which are as
@@ -21,7 +22,24 @@ func (f *Frozen) Quiet(book *gateway.QuietBook, hours, zone string, now, own int
 	return ToMicros(end), late
 }
 
-// MoveQuiet is when a delivery that waits for the end of quiet hours goes to the next contact point; zero: never.
+// OwnHour says until when a delivery waits because its member has moved since it was planned for her own hour, and that is still
+// ahead where she lives now, in members.zone; zero: it may be sent now. It waits for no hour at which it is over.
+func (f *Frozen) OwnHour(book *gateway.QuietBook, zone string, now, own int64) int64 {
+	if f.Local == 0 {
+		return 0
+	}
+	loc := book.Zone(zone)
+	if loc == time.UTC && zone != "UTC" { // the machine does not know hers, and fan-out took the group's
+		return 0
+	}
+	at := ToMicros(civil.In(f.Local, loc).Instant())
+	if at <= now || at >= Expiry(own, f.Expires) {
+		return 0
+	}
+	return at
+}
+
+// MoveQuiet is when a delivery that waits for her own hour or for the end of quiet hours goes to the next contact point; zero: never.
 func (f *Frozen) MoveQuiet(move, until int64) int64 {
 	if move == 0 || f.Policy.Window <= 0 {
 		return move

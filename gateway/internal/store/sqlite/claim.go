@@ -398,16 +398,16 @@ func (t *txn) frozenOf(broadcast int64) (*frozen, error) {
 
 func readFrozen(c *lite.Conn, broadcast int64) (*frozen, error) {
 	info := &frozen{parts: map[variant]int{}}
-	var class, audience, policy, topics string
-	if err := query(c, "SELECT b.id, b.group_id, g.no, b.class, b.audience, b.policy, b.start_at, b.expires_at, b.sensitive, b.personal, g.topics FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.no = ?", []any{broadcast}, func(r *lite.Stmt) error {
-		return r.Scan(&info.ID, &info.Group, &info.groupNo, &class, &audience, &policy, &info.Start, &info.Expires, &info.Sensitive, &info.Personal, &topics)
+	var class, audience, policy, local, topics string
+	if err := query(c, "SELECT b.id, b.group_id, g.no, b.class, b.audience, b.policy, b.local_at, b.start_at, b.expires_at, b.sensitive, b.personal, g.topics FROM broadcasts b JOIN groups g ON g.id = b.group_id WHERE b.no = ?", []any{broadcast}, func(r *lite.Stmt) error {
+		return r.Scan(&info.ID, &info.Group, &info.groupNo, &class, &audience, &policy, &local, &info.Start, &info.Expires, &info.Sensitive, &info.Personal, &topics)
 	}); err != nil {
 		return nil, err
 	}
 	if info.ID.IsZero() {
 		return nil, fmt.Errorf("broadcast %d of a delivery is not there", broadcast)
 	}
-	return info, info.Set(class, audience, policy, topics)
+	return info, info.Set(class, audience, policy, local, topics)
 }
 
 // partsOf says how many parts the rendering of a claim has.

@@ -250,11 +250,11 @@ func ownExpiry(t *testing.T, open Open) {
 	w := newWorld(t, open)
 	b := w.submit(gateway.Reminder, func(b *gateway.Broadcast) {
 		b.LateFor = 90 * time.Minute
-		w.ok(b.LocalAt.UnmarshalText([]byte("2026-03-30T09:00")))
+		w.ok(b.LocalAt.UnmarshalText([]byte("2026-03-28T09:00"))) // an hour ago
 	})
 	read, err := w.Broadcast(w.ctx, w.group.ID, b.ID)
 	w.ok(err)
-	equal(t, "hour of each", read.LocalAt.String(), "2026-03-30T09:00")
+	equal(t, "hour of each", read.LocalAt.String(), "2026-03-28T09:00")
 	equal(t, "late for", read.LateFor, 90*time.Minute)
 
 	early, late := w.member("sms"), w.member("sms")
@@ -277,6 +277,44 @@ func ownExpiry(t *testing.T, open Open) {
 	w.clock.Wind(time.Hour)
 	equal(t, "verdict after its own expiry", w.claim(c.Deliveries[1].ID).Verdict, gateway.Lapsed)
 	w.is(c.Deliveries[1].ID, gateway.Ended, gateway.ReasonExpired)
+}
+
+// movedWest: whoever moves to another zone after a message was planned for her own hour is told at that hour where she is now, if it is
+// still ahead and comes before the message is over; otherwise at once. Quiet hours there count as well.
+func movedWest(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	b := w.submit(gateway.Report, func(b *gateway.Broadcast) {
+		w.ok(b.LocalAt.UnmarshalText([]byte("2026-03-28T12:00")))
+	})
+	due := time.Date(2026, 3, 28, 11, 0, 0, 0, time.UTC) // noon in Berlin
+	stays, west, east, over, quiet := w.member("sms"), w.member("sms"), w.member("sms"), w.member("sms"), w.quietly("11:00-14:00", "sms")
+	c, ids := w.chunk(b, 1, stays, west, east, over, quiet)
+	for i := range c.Deliveries {
+		c.Deliveries[i].Due, c.Deliveries[i].Expires = due, due.Add(24*time.Hour)
+	}
+	c.Deliveries[3].Expires = due.Add(5 * time.Hour)
+	w.ok(w.Plan(w.ctx, c))
+	for m, zone := range map[gateway.ID]string{west.ID: "America/New_York", east.ID: "Asia/Tokyo", over.ID: "America/New_York", quiet.ID: "America/New_York"} {
+		w.ok(w.Wish(w.ctx, w.group.ID, m, gateway.Wish{Zone: zone}, gateway.Consent{Source: "member"}))
+	}
+	waits := func(what string, id gateway.ID, until time.Time) {
+		t.Helper()
+		equal(t, what, w.claim(id).Verdict, gateway.NotDue)
+		d, err := w.Delivery(w.ctx, w.group.ID, id)
+		w.ok(err)
+		equal(t, what+": state", d.State, gateway.Waiting)
+		equal(t, what+": due", d.Due, until)
+	}
+	w.clock.Wind(due.Sub(w.clock.Now()))
+	noon := due.Add(5 * time.Hour) // in New York
+	waits("who moved west", ids[1], noon)
+	waits("who moved west, with quiet hours", ids[4], noon)
+	for i, what := range map[int]string{0: "who stays", 2: "who moved east", 3: "who would hear of it when it is over"} {
+		equal(t, what, w.claim(ids[i]).Verdict, gateway.Granted)
+	}
+	w.clock.Wind(noon.Sub(w.clock.Now()))
+	w.granted(ids[1])
+	waits("noon in her quiet hours", ids[4], noon.Add(2*time.Hour))
 }
 
 // firedTwice has two schedulers see the same runs: each run is done by one of them, once.

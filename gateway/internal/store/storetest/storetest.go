@@ -176,6 +176,7 @@ func run(t *testing.T, open Open) {
 		{"a run has one outcome", firing},
 		{"a person decides about a run", deciding},
 		{"a delivery expires in its own time", ownExpiry},
+		{"who moves is told at her hour where she is now", movedWest},
 		{"what is overdue shows", signs},
 		{"what is found is told, once", findings},
 		{"answers have a limit", answered},
