@@ -32,7 +32,9 @@ func imported(b testing.TB, n int) (*sqlite.Store, gateway.Group, gateway.Import
 	}
 	d := directory.New(directory.Parts{
 		Groups: s, Members: s, Audiences: s, Imports: s, Kinds: func(gateway.ID) []string { return []string{"sms"} },
-		Parse: func(_ gateway.ID, _, region, raw string) (channels.Address, error) { return sms.ParseNumber(raw, region) },
+		Parse: func(_ gateway.ID, _, region, raw string) (channels.Address, error) {
+			return sms.ParseNumber(raw, region)
+		},
 	})
 	pr, pw := io.Pipe()
 	go func() {
