@@ -270,6 +270,9 @@ func (s *server) listChannels(ctx context.Context, wanted func(gateway.Channel) 
 }
 
 func (s *server) putChannel(ctx context.Context, who caller, in channelIn) (*body[gateway.Channel], error) {
+	if _, err := gateway.ParseID(in.Name); err == nil { // paths name a channel by either
+		return nil, gateway.Faultf(gateway.CodeInvalid, "the channel name %s reads as an id, under which its hook and its commands would not find it; choose another", in.Name)
+	}
 	all, err := s.Channels.Channels(ctx)
 	if err != nil {
 		return nil, err

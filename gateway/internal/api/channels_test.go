@@ -57,6 +57,9 @@ func TestAnotherGroupsChannelIsNotThere(t *testing.T) {
 	if strings.Contains(string(r.body), w.channel.ID.String()) {
 		t.Errorf("the refusal tells its id: %s", r.body)
 	}
+	for _, id := range []string{w.channel.ID.String(), gateway.NewID().String()} { // paths name a channel by its id as well
+		w.want(422, ask{method: "POST", path: "/api/v1/groups/nairobi/channels", token: "nairobi administrator", body: map[string]any{"name": id, "adapter": "sms", "options": map[string]string{"k": "own"}}}, nil)
+	}
 	after, err := w.store.Channels(t.Context())
 	must(t, err)
 	for i, c := range after {
