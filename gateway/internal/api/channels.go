@@ -67,7 +67,15 @@ func (s *server) addChannels() {
 	add(s, route{ID: "list-group-channels", Method: http.MethodGet, Path: "/api/v1/groups/{group}/channels", Tag: channelTag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "List the channels that serve a group", About: "Its own, and the operator's that it may use. " + about, Answer: sample},
 		func(ctx context.Context, who caller, _ *InGroup) (*body[page[gateway.ChannelView]], error) {
-			return s.listChannels(ctx, func(c gateway.Channel) bool { return serves(c, who.Group) })
+			list, err := s.listChannels(ctx, func(c gateway.Channel) bool { return serves(c, who.Group) })
+			if err != nil {
+				return nil, err
+			}
+			for i := range list.Body.Items { // which other groups there are is not theirs to know
+				c := &list.Body.Items[i].Channel
+				c.Groups = slices.DeleteFunc(slices.Clone(c.Groups), func(slug string) bool { return slug != who.Group.Slug })
+			}
+			return list, nil
 		})
 	add(s, route{ID: "list-channels", Method: http.MethodGet, Path: "/api/v1/channels", Tag: channelTag, Scope: ofInstance, Role: gateway.Operator,
 		Summary: "List the operator's channels", About: about, Answer: sample},

@@ -57,6 +57,14 @@ func TestAnotherGroupsChannelIsNotThere(t *testing.T) {
 	if strings.Contains(string(r.body), w.channel.ID.String()) {
 		t.Errorf("the refusal tells its id: %s", r.body)
 	}
+	_, err = w.store.PutChannel(t.Context(), gateway.Channel{Name: "mail-two", Adapter: "email", Kind: "email", Groups: []string{"berlin", "nairobi"}})
+	must(t, err)
+	if r := w.ask(ask{method: "GET", path: "/api/v1/groups/nairobi/channels", token: "nairobi administrator"}); !strings.Contains(string(r.body), `"mail-two"`) || !strings.Contains(string(r.body), `["nairobi"]`) || strings.Contains(string(r.body), "berlin") {
+		t.Errorf("status %d, the operator's channel tells which other groups there are: %s", r.status, r.body)
+	}
+	if before, err = w.store.Channels(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for _, id := range []string{w.channel.ID.String(), gateway.NewID().String()} { // paths name a channel by its id as well
 		w.want(422, ask{method: "POST", path: "/api/v1/groups/nairobi/channels", token: "nairobi administrator", body: map[string]any{"name": id, "adapter": "sms", "options": map[string]string{"k": "own"}}}, nil)
 	}
