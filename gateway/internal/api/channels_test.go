@@ -1,11 +1,24 @@
 package api
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
+
+// A group cannot have so many channels that the gateway has no time for those of others; those that it has can be changed.
+func TestAGroupsChannelsAreCounted(t *testing.T) {
+	w := newWorld(t)
+	for i := range mostChannels {
+		_, err := w.store.PutChannel(t.Context(), gateway.Channel{GroupID: w.nairobi.ID, Name: fmt.Sprintf("own-%d", i), Adapter: "sms", Kind: "sms"})
+		must(t, err)
+	}
+	for name, want := range map[string]int{"own-0": 200, "own-one-more": 409} {
+		w.want(want, ask{method: "POST", path: "/api/v1/groups/nairobi/channels", token: "nairobi administrator", body: map[string]any{"name": name, "adapter": "sms", "options": map[string]string{"k": "own"}}}, nil)
+	}
+}
 
 // Nobody of another group sees a group's channel, learns anything of it, or changes, tests, stops or replaces it: on every
 // route that the document has about channels, by name and by id, through her own group's path and through the owner's.
