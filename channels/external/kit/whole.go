@@ -4,12 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
-	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/channels/external"
 	"github.com/carillon-gateway/carillon/channels/httpsend"
 )
@@ -28,8 +28,9 @@ func checkParts(p *probe) {
 func checkFields(p *probe) {
 	m := p.message(p.Test.People[0], words)
 	m.Urgent, m.Neutral, m.Protected = true, true, true
-	for i := range p.Buttons {
-		m.Buttons = append(m.Buttons, content.Button{Label: fmt.Sprintf("Answer %d", i+1), Action: fmt.Sprintf("answer-%d", i+1)})
+	m.Buttons = slices.Grow(m.Buttons, p.Buttons)[:p.Buttons]
+	for i := range m.Buttons {
+		m.Buttons[i].Label, m.Buttons[i].Action = fmt.Sprintf("Answer %d", i+1), fmt.Sprintf("answer-%d", i+1)
 	}
 	if p.Text.Markup == external.TextMessage {
 		m.Encoding, m.Segments = "GSM-7", 1
