@@ -276,7 +276,7 @@ type Consents interface {
 
 // Channels keeps channels and their health.
 type Channels interface {
-	// PutChannel makes a channel, or changes the one with its name.
+	// PutChannel makes a channel, or changes the one with its name. Its owner and its kind stay (CodeConflict).
 	PutChannel(ctx context.Context, c Channel) (Channel, error)
 	// Channels lists all, with options, health and open incidents, in the order they were made.
 	Channels(ctx context.Context) ([]Channel, error)

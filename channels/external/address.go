@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	maxRaw     = 250    // bytes of an address
-	maxPattern = 500    // bytes of an expression
-	maxProgram = 10_000 // positions of an expression once its repetitions are written out: matching takes so many steps a character at most
+	maxRaw     = 250   // bytes of an address
+	maxPattern = 500   // bytes of an expression
+	maxProgram = 1_000 // positions of an expression once its repetitions are written out: matching takes so many steps a character at most
 )
 
 // form reads addresses by the pattern that an adapter describes. It is pure and safe for concurrent use.
@@ -57,24 +57,37 @@ func expression(pattern string) (*regexp.Regexp, error) {
 	if pattern == "" || len(pattern) > maxPattern {
 		return nil, fmt.Errorf("must have 1 to %d bytes", maxPattern)
 	}
+	if _, err := bounds(pattern); err != nil {
+		return nil, err
+	}
+	return regexp.Compile(`^(?:` + pattern + `)$`)
+}
+
+// bounds gives the size of an expression, or what is wrong with it.
+func bounds(pattern string) (int, error) {
 	tree, err := syntax.Parse(pattern, syntax.Perl)
 	var wrong *syntax.Error
 	switch {
 	case errors.As(err, &wrong):
-		return nil, fmt.Errorf("is no RE2 expression (%s); look-around and back-references do not exist in RE2", wrong.Code)
+		return 0, fmt.Errorf("is no RE2 expression (%s); look-around and back-references do not exist in RE2", wrong.Code)
 	case err != nil:
-		return nil, errors.New("is no RE2 expression")
-	case positions(tree) > maxProgram:
-		return nil, errors.New("repeats too much; write + or * in place of large numbers")
+		return 0, errors.New("is no RE2 expression")
 	}
-	return regexp.Compile(`^(?:` + pattern + `)$`)
+	n := positions(tree)
+	if n > maxProgram {
+		return n, errors.New("repeats too much; write + or * in place of large numbers")
+	}
+	return n, nil
 }
 
 // positions bounds the size of an expression from above, with repetitions written out; more than maxProgram is not counted on.
 func positions(re *syntax.Regexp) int {
 	n := 1
-	if re.Op == syntax.OpLiteral {
+	switch re.Op {
+	case syntax.OpLiteral:
 		n = len(re.Rune)
+	case syntax.OpConcat, syntax.OpCapture, syntax.OpRepeat:
+		n = 0
 	}
 	for _, sub := range re.Sub {
 		n += positions(sub)

@@ -3,6 +3,8 @@ package external
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -107,6 +109,34 @@ func TestHostileSchemas(t *testing.T) {
 	}
 }
 
+// TestExpressionsAreBounded: neither a schema nor a pattern takes memory or time that other channels need. Before there was a bound,
+// the first schema here took 1.4 GiB.
+func TestExpressionsAreBounded(t *testing.T) {
+	for what, schema := range map[string]string{
+		"one":            `{"pattern":"` + strings.Repeat(".{1000}", 3000) + `"}`,
+		"names":          `{"patternProperties":{"` + strings.Repeat(".{1000}", 3000) + `":{}}}`,
+		"many small":     `{"allOf":[` + strings.TrimSuffix(strings.Repeat(`{"pattern":".{999}"},`, 100), ",") + `]}`,
+		"nested repeats": `{"pattern":"((.{10}){10}){10}.{100}"}`,
+	} {
+		bounded(t, func() {
+			if _, err := settingsSchema([]byte(schema)); err == nil {
+				t.Errorf("%s: it was taken", what)
+			}
+		})
+	}
+	if _, err := settingsSchema([]byte(`{"patternProperties":{"^[a-z]{1,20}$":{"pattern":"^https://[^ ]{1,200}$"}}}`)); err != nil {
+		t.Errorf("a usual one: %v", err)
+	}
+	if _, err := newForm(AddressForm{Pattern: "([a-z]?[a-y]?[a-x]?){1000}", Example: "a"}); err == nil { // took 24 ms for each address of up to 500 a second
+		t.Error("a pattern that is slow to match was taken")
+	}
+	for pattern, example := range map[string]string{`[^@ ]{1,64}@([a-z0-9-]{1,63}[.]){1,8}[a-z]{2,24}`: "anna@chat.example", `05[0-9a-f]{64}`: "05" + strings.Repeat("a", 64)} {
+		if _, err := newForm(AddressForm{Pattern: pattern, Example: example}); err != nil {
+			t.Errorf("a usual one, %s: %v", pattern, err)
+		}
+	}
+}
+
 // TestSecretsStayInside: an adapter that says what it was told, in its log, in a refusal and in its description.
 func TestSecretsStayInside(t *testing.T) {
 	const token, phrase = "tok-4711-night", "the phrase of the bridge"
@@ -126,5 +156,33 @@ func TestSecretsStayInside(t *testing.T) {
 	}
 	if e.Class != channels.Auth || !strings.Contains(log.String(), "an adapter says") {
 		t.Errorf("it never came to it: %v, %s", e, log)
+	}
+}
+
+// TestWhatItLeavesBehind: a child in a session of its own, which holds the streams open, keeps neither the end of the channel nor that
+// of the gateway.
+func TestWhatItLeavesBehind(t *testing.T) {
+	leave := "setsid sh -c 'trap \"\" TERM; echo $$ >&2; exec sleep 600' & exec cat >/dev/null"
+	a, log := open(t, Options{Command: []string{"/bin/sh", "-c", leave}, Description: describe(), StartSeconds: 1}, nil)
+	p := core(a).wire.(*program)
+	p.parting = 100 * time.Millisecond
+	if _, err := a.Send(t.Context(), out("1", "hello")); channels.AsError(err).Class != channels.Temporary {
+		t.Error(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- a.(io.Closer).Close() }()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it waits for what the program left behind")
+	}
+	var child int
+	if _, line, ok := strings.Cut(log.String(), "line="); !ok {
+		t.Fatalf("there was no child: %s", log)
+	} else if _, err := fmt.Sscan(line, &child); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.FindProcess(child); err == nil {
+		_ = left.Kill()
 	}
 }

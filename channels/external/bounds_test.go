@@ -66,6 +66,10 @@ func TestHostileAnswers(t *testing.T) {
 		"numbers": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, `{"id":"1","error":{"class":"temporary","retry_after_seconds":1e999999999}}`)
 		},
+		"a redirect after it took the message": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "/taken/1")
+			w.WriteHeader(http.StatusSeeOther)
+		},
 		"compression": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = io.WriteString(w, "\x1f\x8b\x08")

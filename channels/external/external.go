@@ -106,7 +106,7 @@ func (a *adapter) overPipes(o Options) {
 			memory: cmp.Or(int64(o.Memory)<<20, usualMemory),
 		},
 		longest: seconds(a.describes.Attempt), concurrent: a.describes.Concurrent, start: cmp.Or(seconds(o.StartSeconds), usualStart),
-		backoff: firstBackoff, log: a.log, veil: a.veil,
+		backoff: firstBackoff, parting: usualParting, log: a.log, veil: a.veil,
 		greet: func(ctx context.Context, r *run) error {
 			return a.described(r.exchange(ctx, DoDescribe, a.greeting))
 		},

@@ -41,12 +41,12 @@ func (l *launch) run(p *program) (*run, error) {
 		p.log.Warn("an adapter's program runs without limits", "channel", l.channel, "error", err)
 	}
 	r := &run{
-		program: p, cmd: cmd, in: pipes.inWrite, out: pipes.outRead, began: time.Now(), slots: make(chan struct{}, p.concurrent), asks: make(chan struct{}, 1),
-		lines: make([]byte, 0, atOnce), waiting: map[string]*asked{}, dead: make(chan struct{}), heard: make(chan struct{}), over: make(chan struct{}),
+		program: p, cmd: cmd, in: pipes.inWrite, out: pipes.outRead, err: pipes.errRead, began: time.Now(), slots: make(chan struct{}, p.concurrent), asks: make(chan struct{}, 1),
+		lines: make([]byte, 0, atOnce), waiting: map[string]*asked{}, dead: make(chan struct{}), heard: make(chan struct{}), told: make(chan struct{}), over: make(chan struct{}),
 	}
 	p.reaped.Go(r.listen)
 	p.reaped.Go(r.feed)
-	p.reaped.Go(func() { r.complain(pipes.errRead) })
+	p.reaped.Go(r.complain)
 	p.reaped.Go(r.watch)
 	return r, nil
 }

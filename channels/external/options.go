@@ -142,6 +142,7 @@ func settingsSchema(raw json.RawMessage) (*jsonschema.Schema, error) {
 	}
 	c := jsonschema.NewCompiler()
 	c.UseLoader(closed{})
+	c.UseRegexpEngine(patterns())
 	if err := c.AddResource("settings.json", doc); err != nil {
 		return nil, errors.New("is no JSON Schema")
 	}
@@ -152,7 +153,10 @@ func settingsSchema(raw json.RawMessage) (*jsonschema.Schema, error) {
 	return schema, nil
 }
 
-const mostDepth = 50 // brackets of a schema within each other
+const (
+	mostDepth    = 50              // brackets of a schema within each other
+	mostPatterns = 20 * maxProgram // positions of all its expressions; each is read twice
+)
 
 // depth counts the brackets that stand within each other in JSON; of what is none, until it is seen to be none.
 func depth(raw []byte) int {
@@ -169,6 +173,22 @@ func depth(raw []byte) int {
 		case json.Delim('}'), json.Delim(']'):
 			now--
 		}
+	}
+}
+
+// patterns compiles the expressions of one schema, each within the bounds of one for addresses, and all together within mostPatterns
+// positions: a line of a schema may ask for gigabytes.
+func patterns() jsonschema.RegexpEngine {
+	left := mostPatterns
+	return func(pattern string) (jsonschema.Regexp, error) {
+		n, err := bounds(pattern)
+		if left -= n; err == nil && left < 0 {
+			err = errors.New("its expressions repeat too much")
+		}
+		if err != nil {
+			return nil, err
+		}
+		return regexp.Compile(pattern)
 	}
 }
 

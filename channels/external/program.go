@@ -19,6 +19,7 @@ type program struct {
 	concurrent int
 	start      time.Duration // it has greeted by then
 	backoff    time.Duration // before the second start; doubled each time up to longestBackoff
+	parting    time.Duration // from the end of its input to its death, and from its death to the end of what it said
 	log        *slog.Logger
 	veil       *veil
 	living     context.Context // ends with Close
@@ -37,8 +38,8 @@ type program struct {
 const (
 	firstBackoff   = time.Second
 	longestBackoff = time.Minute
-	goodLife       = time.Minute     // a program that lived so long was no failure
-	parting        = 5 * time.Second // from the end of its input to its death
+	goodLife       = time.Minute // a program that lived so long was no failure
+	usualParting   = 5 * time.Second
 )
 
 // Exchange sends one line and waits for the one that answers it. A program that is down is started; while it may not be yet, the

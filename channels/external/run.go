@@ -3,6 +3,7 @@ package external
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,8 +34,10 @@ type run struct {
 	why     error
 	dead    chan struct{} // closed when nothing will be answered any more
 	heard   chan struct{} // closed when its output was read to the end
+	told    chan struct{} // and when its log was
 	over    chan struct{} // closed when it is reaped
 	out     *os.File
+	err     *os.File
 }
 
 const (
@@ -155,9 +158,10 @@ func (r *run) watch() {
 
 // complain reads standard error and logs it: a line at a time, shortened, veiled, and not too many. It reads no faster than a log
 // is written, so that a flood there makes its own program wait, and not the gateway.
-func (r *run) complain(from *os.File) {
-	defer func() { _ = from.Close() }()
-	lines := bufio.NewReaderSize(&gulps{from: from, dead: r.dead}, 4<<10)
+func (r *run) complain() {
+	defer close(r.told)
+	defer func() { _ = r.err.Close() }()
+	lines := bufio.NewReaderSize(&gulps{from: r.err, dead: r.dead}, 4<<10)
 	var since time.Time
 	told, dropped := 0, 0
 	for {
@@ -246,13 +250,18 @@ func (r *run) cause() error {
 func (r *run) wait() error {
 	err := r.cmd.Wait()
 	kill(r.cmd) // what it started ends with it, and lets go of its output
-	last := time.NewTimer(parting)
-	defer last.Stop()
+	last, cancel := context.WithTimeout(context.Background(), r.program.parting)
+	defer cancel()
 	select {
 	case <-r.heard: // what it said last counts
-	case <-last.C:
+	case <-last.Done():
 	}
 	r.end(errors.New("it ended"))
+	select {
+	case <-r.told:
+	case <-last.Done():
+	}
+	_, _ = r.out.Close(), r.err.Close() // what left its group may hold them open for as long as it likes
 	close(r.over)
 	why := r.cause()
 	var exit *exec.ExitError
@@ -276,7 +285,7 @@ func (r *run) part(longest time.Duration) {
 		break
 	}
 	_ = r.in.Close()
-	last := time.NewTimer(parting)
+	last := time.NewTimer(r.program.parting)
 	defer last.Stop()
 	select {
 	case <-r.over:

@@ -64,6 +64,9 @@ func (p *post) Exchange(ctx context.Context, do string, with any) (Answer, error
 	case e.Class == channels.Auth:
 		e.Detail = "the adapter refuses our signature; both sides must have the same secret, and clocks within 5 minutes of each other"
 		return Answer{}, e
+	case resp.Status/100 == 3: // it may redirect because it took the message
+		e.Class, e.Detail = channels.Unknown, "the adapter redirects elsewhere, where nothing is posted; enter the URL that answers itself in the channel's options"
+		return Answer{}, e
 	case e.Class == channels.Permanent: // a bare status does not say what is wrong with one message
 		e.Class, e.Scope, e.Detail = channels.Unknown, channels.ScopeChannel, "the adapter answers with a bare status; it may have taken the message"
 		return Answer{}, e

@@ -72,6 +72,32 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
+// TestManySignaturesCostOne: whoever has no secret cannot have a large body digested once for each signature that she makes up.
+func TestManySignaturesCostOne(t *testing.T) {
+	s, err := NewSigner(specSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := make([]byte, 1<<20)
+	took := func(signatures int) time.Duration {
+		h := http.Header{}
+		s.Sign(h, specID, specTime, nil)
+		h.Set(HeaderSignature, strings.TrimSuffix(strings.Repeat("v1,"+base64.StdEncoding.EncodeToString(make([]byte, 32))+" ", signatures), " "))
+		least := time.Hour
+		for range 5 {
+			began := time.Now()
+			if _, ok := s.Verify(h, body, specTime); ok {
+				t.Fatal("it was taken")
+			}
+			least = min(least, time.Since(began))
+		}
+		return least
+	}
+	if one, many := took(1), took(mostSignatures); many > 5*one {
+		t.Errorf("one signature took %v, %d took %v", one, mostSignatures, many)
+	}
+}
+
 // While a secret is changed, both ends may be at either stage.
 func TestSecretsOverlap(t *testing.T) {
 	next := channels.Secret("whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))))

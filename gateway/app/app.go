@@ -320,15 +320,15 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	return errors.Join(append(errs, a.close())...)
 }
 
-// kinds lists the kinds of contact point that this instance knows.
-func (a *App) kinds() []string {
+// kinds lists the kinds of contact point that a group knows here.
+func (a *App) kinds(group gateway.ID) []string {
 	var kinds []string
 	for _, f := range a.Factories {
 		if f.Kind != "" && !slices.Contains(kinds, f.Kind) { // two adapters may take one kind; channels of others name theirs
 			kinds = append(kinds, f.Kind)
 		}
 	}
-	for _, kind := range a.live.kinds() {
+	for _, kind := range a.live.kinds(group) {
 		if !slices.Contains(kinds, kind) {
 			kinds = append(kinds, kind)
 		}
@@ -357,17 +357,17 @@ func (a *App) countries() map[string]bool {
 	return have
 }
 
-// parseAddress gives the canonical form of an address by the rules of its kind's adapter.
-func (a *App) parseAddress(kind, region, raw string) (channels.Address, error) {
+// parseAddress gives the canonical form of a group's address by the rules of its kind's adapter.
+func (a *App) parseAddress(group gateway.ID, kind, region, raw string) (channels.Address, error) {
 	for _, f := range a.Factories {
 		if f.Kind == kind && f.ParseAddress != nil {
 			return f.ParseAddress(region, raw)
 		}
 	}
-	if adapter, ok := a.live.ofKind(kind); ok {
+	if adapter, ok := a.live.ofKind(group, kind); ok {
 		return adapter.ParseAddress(raw)
 	}
-	return "", fmt.Errorf("this instance has no channels of kind %q", kind)
+	return "", fmt.Errorf("the group has no channels of kind %q", kind)
 }
 
 func (a *App) slugs(ctx context.Context) (map[gateway.ID]string, error) {

@@ -125,19 +125,22 @@ func (l *live) close() {
 	l.parting.Wait()
 }
 
-// kinds lists the kinds of contact point of the channels that there are, some of which no factory names.
-func (l *live) kinds() []string {
+// kinds lists the kinds of contact point of a group's own channels and of the operator's, some of which no factory names.
+func (l *live) kinds(group gateway.ID) []string {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	var kinds []string
 	for _, id := range l.order {
-		kinds = append(kinds, l.byID[id].record.Kind)
+		if c := l.byID[id].record; c.GroupID.IsZero() || c.GroupID == group {
+			kinds = append(kinds, c.Kind)
+		}
 	}
 	return kinds
 }
 
-// ofKind gives the adapter of the oldest channel of a kind, the operator's before those of groups.
-func (l *live) ofKind(kind string) (channels.Adapter, bool) {
+// ofKind gives the adapter of the oldest channel of a kind, the operator's before the group's own. What another group's adapter
+// takes for an address is nothing to this one, nor is that it exists.
+func (l *live) ofKind(group gateway.ID, kind string) (channels.Adapter, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	var found channels.Adapter
@@ -146,7 +149,7 @@ func (l *live) ofKind(kind string) (channels.Adapter, bool) {
 		case c.record.Kind != kind || !c.record.ReplacedBy.IsZero():
 		case c.record.GroupID.IsZero():
 			return c.adapter, true
-		case found == nil:
+		case found == nil && c.record.GroupID == group:
 			found = c.adapter
 		}
 	}

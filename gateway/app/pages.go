@@ -23,8 +23,8 @@ func (a *App) newPages() (*web.Server, error) {
 			s, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data, Author: "carillon"})
 			return s.ID, err
 		},
-		Parse: func(kind, region, raw string) (gateway.Private, error) {
-			address, err := a.parseAddress(kind, region, raw)
+		Parse: func(group gateway.ID, kind, region, raw string) (gateway.Private, error) {
+			address, err := a.parseAddress(group, kind, region, raw)
 			return gateway.Private(address.Reveal()), err
 		},
 		Joining:   web.Joining{Groups: a.store, Guests: a.store, Confirm: a.store, Ways: a.inviter.ways, Notice: a.store.PutNotice},

@@ -178,8 +178,10 @@ func (w *world) fanout(o fanout.Options) *fanout.Fanout {
 }
 
 func (w *world) dispatcher() (*dispatch.Dispatcher, error) {
-	people := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: func() []string { return []string{w.channel.Kind} }, Usable: w.Usable,
-		Parse: func(_, region, raw string) (channels.Address, error) { return sms.ParseNumber(raw, region) }})
+	people := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: func(gateway.ID) []string { return []string{w.channel.Kind} }, Usable: w.Usable,
+		Parse: func(_ gateway.ID, _, region, raw string) (channels.Address, error) {
+			return sms.ParseNumber(raw, region)
+		}})
 	return dispatch.New(dispatch.Options{Ledger: w.store, Mender: w.store, Routes: people, Deliveries: w.store, Texts: w.store, Health: w.store, Live: w, Queue: w.queue, Alone: w.alone, Rows: w.rows, Abreast: w.abreast,
 		CallbackURL: func(_, attempt gateway.ID, part int) string { // receipts come by webhook, not by polling
 			return fmt.Sprintf("http://127.0.0.1:1/hooks/sms?a=%s&p=%d", attempt, part)

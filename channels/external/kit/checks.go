@@ -31,6 +31,8 @@ func (k *kit) describes(capability string) bool {
 	switch capability {
 	case "dedupe_seconds":
 		return k.Dedupe > 0
+	case "text.parts above 1":
+		return k.Text.Parts > 1
 	case "test.refused":
 		return k.Test.Refused != ""
 	case "find":
@@ -51,14 +53,19 @@ func (k *kit) describes(capability string) bool {
 func (k *kit) list() []check {
 	byPipe := func(k *kit) bool { return k.URL == "" }
 	byPost := func(k *kit) bool { return k.URL != "" }
+	atOnce := func(k *kit) bool { return k.URL != "" || k.Concurrent > 1 }
 	return []check{
 		{"check", "looking after a channel would disturb people, or find nothing", checkCheck, nil, ""},
 		{"send", "a message would be lost, or sent twice", checkSend, nil, ""},
 		{"keys", "after a crash a message would be sent twice", checkKeys, nil, "dedupe_seconds"},
+		{"keys at once", "a message would be sent twice where an answer is late", checkSameKeyAtOnce, atOnce, "dedupe_seconds"},
+		{"parts", "the second half of a long message would be lost", checkParts, nil, "text.parts above 1"},
+		{"fields", "an alert would be refused for what it has beside its text", checkFields, nil, ""},
 		{"refusal", "a number that does not exist would be tried again and again", checkRefusal, nil, "test.refused"},
 		{"texts", "somebody's name would stop the adapter", checkTexts, nil, ""},
 		{"look-up", "a message would be sent again although it arrived", checkFind, nil, "find"},
 		{"events", "receipts and answers would be lost, or count twice", checkEvents, nil, "events"},
+		{"waiting", "every message would wait until somebody answers", checkWaiting, atOnce, "events"},
 		{"catching up", "what came while the gateway was away would never be heard", checkCatchUp, nil, "catch_up"},
 		{"subject and file", "somebody would get a text without the event that it is about", checkEnclosed, nil, "text.subject or text.calendar"},
 		{"posted events", "receipts and answers would be lost when the gateway is away", checkPosted, byPost, `events "push"`},
@@ -68,6 +75,7 @@ func (k *kit) list() []check {
 		{"nonsense", "one torn line would stop the adapter", checkNonsense, nil, ""},
 		{"timeouts", "an answer that comes late would be taken for another's", checkTimeouts, nil, ""},
 		{"forgery", "anyone could send as you", checkForgery, byPost, ""},
+		{"changing the secret", "messages would be refused while the secret is changed", checkRotation, byPost, ""},
 		{"crash in mid-send", "after a crash messages would be lost or doubled", checkCrash, byPipe, ""},
 		{"clean output", "what the adapter prints would be taken for answers", checkOutput, byPipe, ""},
 		{"end", "the adapter would outlive the gateway, and two would send", checkEnd, byPipe, ""},
@@ -291,7 +299,11 @@ func checkPosted(p *probe) {
 	got := make(chan external.Batch, 100)
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-		if _, genuine := signer.Verify(r.Header, body, time.Now()); err != nil || !genuine {
+		id, genuine := signer.Verify(r.Header, body, time.Now())
+		if strings.HasPrefix(id, ownID) {
+			p.Errorf("what was posted has a webhook-id that begins with %s, as our own requests have, and would be taken for one of them; make ids of your own", ownID)
+		}
+		if err != nil || !genuine {
 			p.Errorf("what was posted is not signed with the channel's secret; sign id.timestamp.body as Standard Webhooks does")
 			w.WriteHeader(http.StatusForbidden)
 			return
@@ -360,6 +372,9 @@ func checkLater(p *probe) {
 	if f := p.must(external.DoCheck, map[string]any{"a_field_of_later": []int{1}}, &d); f != nil {
 		p.Errorf("a request with a field that the protocol does not have was refused (%s); ignore what you do not know", errorOf(f))
 	}
+	if f := p.must(external.DoCheck, map[string]any{"a_field_of_later": strings.Repeat("x", 200<<10)}, &d); f != nil {
+		p.Errorf("a request of 200 KiB was refused (%s); take requests of up to 1 MiB", errorOf(f))
+	}
 	if f := p.must("a-verb-of-later", map[string]any{}, &d); f == nil {
 		p.Errorf("a request to do what does not exist was answered with ok; answer with an error of class permanent")
 	}
@@ -368,6 +383,9 @@ func checkLater(p *probe) {
 func checkOverLong(p *probe) {
 	if _, f := p.tried(p.message(p.Test.People[0], strings.Repeat("a", p.Text.Limit))); f != nil {
 		p.Errorf("a text of just text.limit was refused (%s); describe a limit that holds", errorOf(f))
+	}
+	if _, f := p.tried(p.message(p.Test.People[0], p.longest())); f != nil {
+		p.Errorf("a text of just text.limit, in %s as text.unit says, was refused when it was of characters beyond the usual (%s); describe the limit and the unit that the provider counts in", cmp.Or(p.Text.Unit, "characters"), errorOf(f))
 	}
 	if _, f := p.tried(p.message(p.Test.People[0], strings.Repeat("long ", 2*p.Text.Limit))); f == nil {
 		p.Errorf("a text of ten times text.limit was taken; refuse it, for the provider would cut it")

@@ -42,7 +42,7 @@ const (
 	secret      = channels.Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	description = `{"protocol":1,"name":"Test","kind":"testchat","address":{"pattern":"[a-z]+@[a-z.]+","example":"anna@chat.example"},
 		"text":{"markup":"html","limit":1000,"parts":3,"subject":true,"calendar":true},"receipts":"delivered","receipt_within_seconds":60,"inbound":true,"events":"push","catch_up":true,"find":true,
-		"dedupe_seconds":3600,"longest_attempt_seconds":2,"concurrent":8,"test":{"people":["a@chat.example","b@chat.example"]},"of_later":{"x":1}}`
+		"buttons":3,"dedupe_seconds":3600,"longest_attempt_seconds":2,"concurrent":8,"test":{"people":["a@chat.example","b@chat.example"]},"of_later":{"x":1}}`
 )
 
 func args(t *testing.T, more ...string) []string {
@@ -99,6 +99,8 @@ func TestABadAdapterIsCaught(t *testing.T) {
 		{"sends twice", "keys", byPipe}, {"same id", "send", byPipe}, {"finds all", "look-up", byPipe}, {"forgets", "events", byPipe},
 		{"takes all", "over-long text", byPipe}, {"torn", "send", byPipe}, {"ignores what it does not know", "later versions", byPipe},
 		{"dies of nonsense", "nonsense", byPipe}, {"chatter", "clean output", byPipe}, {"stays", "end", byPipe}, {"sends twice", "crash in mid-send", byPipe},
+		{"knows no parts", "parts", byPipe}, {"refuses buttons", "fields", byPipe}, {"counts bytes", "over-long text", byPipe}, {"sends before it writes", "keys at once", byPipe},
+		{"waits alone", "waiting", byPipe}, {"takes our ids", "posted events", byPost}, {"reads one signature", "changing the secret", byPost}, {"reads short lines", "later versions", byPipe},
 		{"forgets", "catching up", byPipe}, {"refuses files", "subject and file", byPipe}, {"trusts all", "forgery", byPost}, {"takes old", "forgery", byPost}, {"posts once", "posted events", byPost}, {"torn", "concurrency", byPost},
 	} {
 		t.Run(c.bad+"/"+c.check, func(t *testing.T) {

@@ -59,6 +59,9 @@ func (o *object) UnmarshalJSON(b []byte) error { return (*json.RawMessage)(o).Un
 
 const channelTag = "Channels"
 
+// mostChannels is how many channels a group may have: each has senders, and may be polled, for as long as the gateway runs.
+const mostChannels = 100
+
 func (s *server) addChannels() {
 	about := "With its health: whether it is paused, by whom, and what lifts that; an open incident; the breaker, rates and senders in force; what waits in each lane; and the latest errors."
 	sample := page[gateway.ChannelView]{Items: []gateway.ChannelView{{Channel: sampleChannel, Breaker: "closed", SendersNow: 32, UrgentSenders: 4, Rates: []gateway.ChannelRate{{PerSecond: 1, Burst: 1}},
@@ -67,7 +70,15 @@ func (s *server) addChannels() {
 	add(s, route{ID: "list-group-channels", Method: http.MethodGet, Path: "/api/v1/groups/{group}/channels", Tag: channelTag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "List the channels that serve a group", About: "Its own, and the operator's that it may use. " + about, Answer: sample},
 		func(ctx context.Context, who caller, _ *InGroup) (*body[page[gateway.ChannelView]], error) {
-			return s.listChannels(ctx, func(c gateway.Channel) bool { return serves(c, who.Group) })
+			list, err := s.listChannels(ctx, func(c gateway.Channel) bool { return serves(c, who.Group) })
+			if err != nil {
+				return nil, err
+			}
+			for i := range list.Body.Items { // which other groups there are is not theirs to know
+				c := &list.Body.Items[i].Channel
+				c.Groups = slices.DeleteFunc(slices.Clone(c.Groups), func(slug string) bool { return slug != who.Group.Slug })
+			}
+			return list, nil
 		})
 	add(s, route{ID: "list-channels", Method: http.MethodGet, Path: "/api/v1/channels", Tag: channelTag, Scope: ofInstance, Role: gateway.Operator,
 		Summary: "List the operator's channels", About: about, Answer: sample},
@@ -272,14 +283,25 @@ func (s *server) listChannels(ctx context.Context, wanted func(gateway.Channel) 
 }
 
 func (s *server) putChannel(ctx context.Context, who caller, in channelIn) (*body[gateway.Channel], error) {
+	if _, err := gateway.ParseID(in.Name); err == nil { // paths name a channel by either
+		return nil, gateway.Faultf(gateway.CodeInvalid, "the channel name %s reads as an id, under which its hook and its commands would not find it; choose another", in.Name)
+	}
 	all, err := s.Channels.Channels(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, known := range all {
-		if known.Name == in.Name && known.GroupID != who.Group.ID { // before anything is tried with another's options
+	own, known := 0, false
+	for _, c := range all {
+		if c.Name == in.Name && c.GroupID != who.Group.ID { // before anything is tried with another's options
 			return nil, gateway.Faultf(gateway.CodeConflict, "the channel name %s is taken; choose another", in.Name)
 		}
+		if c.GroupID == who.Group.ID {
+			own++
+			known = known || c.Name == in.Name
+		}
+	}
+	if !known && own >= mostChannels && !who.Group.ID.IsZero() {
+		return nil, gateway.Faultf(gateway.CodeConflict, "the group has %d channels, and may have no more; change one of them", own)
 	}
 	c, err := s.Channels.PutChannel(ctx, gateway.Channel{GroupID: who.Group.ID, Name: in.Name, Adapter: in.Adapter, Options: json.RawMessage(in.Options), Groups: in.Groups, Senders: in.Senders, Trip: gateway.Trip(in.Trip)}, in.Unchecked)
 	if err != nil {

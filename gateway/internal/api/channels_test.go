@@ -1,11 +1,24 @@
 package api
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
+
+// A group cannot have so many channels that the gateway has no time for those of others; those that it has can be changed.
+func TestAGroupsChannelsAreCounted(t *testing.T) {
+	w := newWorld(t)
+	for i := range mostChannels {
+		_, err := w.store.PutChannel(t.Context(), gateway.Channel{GroupID: w.nairobi.ID, Name: fmt.Sprintf("own-%d", i), Adapter: "sms", Kind: "sms"})
+		must(t, err)
+	}
+	for name, want := range map[string]int{"own-0": 200, "own-one-more": 409} {
+		w.want(want, ask{method: "POST", path: "/api/v1/groups/nairobi/channels", token: "nairobi administrator", body: map[string]any{"name": name, "adapter": "sms", "options": map[string]string{"k": "own"}}}, nil)
+	}
+}
 
 // Nobody of another group sees a group's channel, learns anything of it, or changes, tests, stops or replaces it: on every
 // route that the document has about channels, by name and by id, through her own group's path and through the owner's.
@@ -56,6 +69,17 @@ func TestAnotherGroupsChannelIsNotThere(t *testing.T) {
 	r := w.want(409, ask{method: "POST", path: "/api/v1/groups/nairobi/channels", token: "nairobi administrator", body: map[string]any{"name": "sms-berlin", "adapter": "sms", "options": map[string]string{"k": "stolen"}}}, nil)
 	if strings.Contains(string(r.body), w.channel.ID.String()) {
 		t.Errorf("the refusal tells its id: %s", r.body)
+	}
+	_, err = w.store.PutChannel(t.Context(), gateway.Channel{Name: "mail-two", Adapter: "email", Kind: "email", Groups: []string{"berlin", "nairobi"}})
+	must(t, err)
+	if r := w.ask(ask{method: "GET", path: "/api/v1/groups/nairobi/channels", token: "nairobi administrator"}); !strings.Contains(string(r.body), `"mail-two"`) || !strings.Contains(string(r.body), `["nairobi"]`) || strings.Contains(string(r.body), "berlin") {
+		t.Errorf("status %d, the operator's channel tells which other groups there are: %s", r.status, r.body)
+	}
+	if before, err = w.store.Channels(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{w.channel.ID.String(), gateway.NewID().String()} { // paths name a channel by its id as well
+		w.want(422, ask{method: "POST", path: "/api/v1/groups/nairobi/channels", token: "nairobi administrator", body: map[string]any{"name": id, "adapter": "sms", "options": map[string]string{"k": "own"}}}, nil)
 	}
 	after, err := w.store.Channels(t.Context())
 	must(t, err)

@@ -72,7 +72,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	w.store, err = sqlite.Open(ctx, sqlite.Options{Dir: blank.Folder(t), Ring: ring, Now: w.clock.Now})
 	must(t, err)
 	w.fake = &services{Store: w.store, clock: w.clock, checked: gateway.CheckResult{OK: true}}
-	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: func() []string { return []string{"sms"} }, Now: w.clock.Now,
+	d := directory.New(directory.Parts{Groups: w.store, Members: w.store, Audiences: w.store, Imports: w.store, Kinds: func(gateway.ID) []string { return []string{"sms"} }, Now: w.clock.Now,
 		Usable: func(gateway.ID) []gateway.Channel { return nil }, Parse: parseSMS})
 	o := Options{Groups: w.store, CheckGroup: directory.CheckGroup, CheckCalendar: agenda.Check, CheckSeries: reporting.Check, CheckRota: rota.Check, Directory: d, Importer: d, Broadcasts: w.fake, Releases: newReleases(w), Ledger: w.store, Costs: w.store, Channels: w.fake, Wordings: w.store, Reviews: w.store, Calendars: newAgenda(w), Feeds: w.store, Schedules: scheduler.NewDesk(w.store, sends{}, w.clock.Now, func() {}), Alerts: alertsOf{escalation.NewDesk(w.store, w.store, cries{w.clock.Now}, w.clock.Now, escalation.Options{Approvers: newReleases(w).Others})}, Reports: reporting.NewDesk(w.store, sends{}, w.clock.Now), Rotas: rota.NewDesk(w.store, sends{}, w.clock.Now), Gaps: func(context.Context, gateway.ID, time.Time, int) ([]gateway.DutyGap, error) {
 		return []gateway.DutyGap{{Policy: "night", Step: 2, Role: "medic", Why: "nobody is meant"}}, nil
@@ -242,7 +242,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func parseSMS(_, _, raw string) (channels.Address, error) {
+func parseSMS(_ gateway.ID, _, _, raw string) (channels.Address, error) {
 	digits := strings.ReplaceAll(raw, " ", "")
 	if !strings.HasPrefix(digits, "+") || len(digits) < 9 {
 		return "", errors.New("this is no number; write it with + and the country's prefix")

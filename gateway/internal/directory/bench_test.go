@@ -31,8 +31,10 @@ func imported(b testing.TB, n int) (*sqlite.Store, gateway.Group, gateway.Import
 		b.Fatal(err)
 	}
 	d := directory.New(directory.Parts{
-		Groups: s, Members: s, Audiences: s, Imports: s, Kinds: func() []string { return []string{"sms"} },
-		Parse: func(_, region, raw string) (channels.Address, error) { return sms.ParseNumber(raw, region) },
+		Groups: s, Members: s, Audiences: s, Imports: s, Kinds: func(gateway.ID) []string { return []string{"sms"} },
+		Parse: func(_ gateway.ID, _, region, raw string) (channels.Address, error) {
+			return sms.ParseNumber(raw, region)
+		},
 	})
 	pr, pw := io.Pipe()
 	go func() {

@@ -173,7 +173,7 @@ func FuzzImport(f *testing.F) {
 				t.Fatalf("line %d became half a member", m.Line)
 			}
 			for _, p := range m.Member.Points {
-				again, err := parse(p.Kind, "", p.Address.Reveal())
+				again, err := parse(gateway.ID{}, p.Kind, "", p.Address.Reveal())
 				if err != nil || again != channels.Address(p.Address.Reveal()) {
 					t.Fatalf("line %d has an address that is not canonical", m.Line)
 				}

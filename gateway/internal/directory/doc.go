@@ -17,13 +17,13 @@ type Parts struct {
 	Members   gateway.Members
 	Audiences gateway.Audiences
 	Imports   gateway.Imports
-	// Kinds lists the kinds of contact point that this instance knows: "sms", "telegram", …
-	Kinds func() []string
+	// Kinds lists the kinds of contact point that a group knows on this instance: "sms", "telegram", …
+	Kinds func(group gateway.ID) []string
 	// Usable lists the channels that serve a group: its own first, then the operator's.
 	Usable func(group gateway.ID) []gateway.Channel
-	// Parse gives the canonical form of an address; region is the country of numbers without a prefix, or empty. The
+	// Parse gives the canonical form of a group's address; region is the country of numbers without a prefix, or empty. The
 	// error can be shown to the person who typed the address.
-	Parse func(kind, region, raw string) (channels.Address, error)
+	Parse func(group gateway.ID, kind, region, raw string) (channels.Address, error)
 	// Calendars lists the calendars of a group; nil: it has none.
 	Calendars func(ctx context.Context, group gateway.ID) ([]gateway.Calendar, error)
 	Now       func() time.Time // nil: time.Now

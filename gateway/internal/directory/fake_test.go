@@ -70,7 +70,7 @@ func (s *shelf) Discard(ctx context.Context, _, _ gateway.ID) error {
 	return ctx.Err()
 }
 
-func parse(kind, region, raw string) (channels.Address, error) {
+func parse(_ gateway.ID, kind, region, raw string) (channels.Address, error) {
 	digits := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r == '+' {
 			return r
@@ -95,7 +95,7 @@ var harbour = gateway.Group{
 }
 
 func newDirectory(s *shelf) *directory.Directory {
-	return directory.New(directory.Parts{Imports: s, Kinds: func() []string { return []string{"sms", "telegram"} }, Parse: parse, Now: func() time.Time { return noon }, Calendars: func(context.Context, gateway.ID) ([]gateway.Calendar, error) {
+	return directory.New(directory.Parts{Imports: s, Kinds: func(gateway.ID) []string { return []string{"sms", "telegram"} }, Parse: parse, Now: func() time.Time { return noon }, Calendars: func(context.Context, gateway.ID) ([]gateway.Calendar, error) {
 		return []gateway.Calendar{{Name: "school"}}, nil
 	}})
 }

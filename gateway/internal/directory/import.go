@@ -111,7 +111,7 @@ func (d *Directory) readAll(ctx context.Context, group gateway.Group, imp gatewa
 	}
 	var r *reader
 	if err == nil {
-		columns, problems := readHeader(head, d.Kinds())
+		columns, problems := readHeader(head, d.Kinds(group.ID))
 		if len(problems) > 0 {
 			for i := range problems {
 				problems[i].Line = line

@@ -223,7 +223,7 @@ func TestALongFileTakesConstantMemory(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	peak := uint64(0)
 	count := 0
-	discarding := directory.Parts{Imports: forgetful{s}, Kinds: func() []string { return []string{"sms"} }, Parse: parse, Now: func() time.Time { return noon }}
+	discarding := directory.Parts{Imports: forgetful{s}, Kinds: func(gateway.ID) []string { return []string{"sms"} }, Parse: parse, Now: func() time.Time { return noon }}
 	r, err := directory.New(discarding).Import(t.Context(), harbour, pr, gateway.ImportOptions{Progress: func(rows int) {
 		if count++; count%50 == 0 {
 			runtime.GC()

@@ -90,7 +90,7 @@ func (d *Directory) Find(ctx context.Context, group gateway.Group, kind, value s
 	if kind == "ref" {
 		return d.Members.FindMembers(ctx, group.ID, kind, gateway.Private(strings.TrimSpace(value)))
 	}
-	address, err := d.Parse(kind, group.Region, value)
+	address, err := d.Parse(group.ID, kind, group.Region, value)
 	if err != nil {
 		return nil, &gateway.Fault{Code: gateway.CodeInvalid, Text: "the address cannot be read: " + unquoted(err, value)}
 	}

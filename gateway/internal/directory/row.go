@@ -275,7 +275,7 @@ func (r *row) tags(c column, cell string) {
 func (r *row) kinds(c column, cell string) []string {
 	kinds := r.list(strings.ToLower(cell))
 	for _, k := range kinds {
-		if known := r.d.Kinds(); !slices.Contains(known, k) {
+		if known := r.d.Kinds(r.group.ID); !slices.Contains(known, k) {
 			r.flaw(c.title, gateway.FlawValue, "a kind of contact point is not known here; the kinds are %s", strings.Join(known, ", "))
 			return nil
 		}
@@ -288,7 +288,7 @@ func (r *row) address(c column, raw string) {
 		r.flaw(c.title, gateway.FlawAddress, "the row has more than %d addresses; leave some out", maxAddresses)
 		return
 	}
-	address, err := r.d.Parse(c.kind, r.group.Region, raw)
+	address, err := r.d.Parse(r.group.ID, c.kind, r.group.Region, raw)
 	if err != nil {
 		r.flaw(c.title, gateway.FlawAddress, "the address cannot be read: %s", unquoted(err, raw))
 		return

@@ -55,11 +55,18 @@ func (v *visit) stopAll(ctx context.Context, owners []known, provided bool) erro
 	if err != nil {
 		return fmt.Errorf("list the groups: %w", err)
 	}
+	if !v.ch.GroupID.IsZero() && len(owners) == 0 {
+		return v.stop(ctx, owners, provided) // that a stranger wrote it, only the group's own adapter says
+	}
 	if err := v.Consents.StopEverywhere(ctx, v.ch.Kind, v.from); err != nil {
 		return fmt.Errorf("stop an address everywhere: %w", err)
 	}
 	for _, g := range groups {
-		if _, err := v.Consents.StopAddress(ctx, g.ID, v.ch.Kind, v.from, v.proof("STOP ALL", false, "member")); err != nil {
+		proof := v.proof("STOP ALL", false, "member")
+		if !slices.ContainsFunc(v.groups, func(served gateway.Group) bool { return served.ID == g.ID }) { // whose channel it was is not theirs to know
+			proof.Proof = gateway.Private("STOP ALL, received over a channel of others" + v.mark())
+		}
+		if _, err := v.Consents.StopAddress(ctx, g.ID, v.ch.Kind, v.from, proof); err != nil {
 			return fmt.Errorf("stop an address: %w", err)
 		}
 	}

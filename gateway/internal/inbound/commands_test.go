@@ -131,6 +131,33 @@ func TestStopAll(t *testing.T) {
 	}
 }
 
+// A group runs the adapter of its own channel, which may say what it likes: nobody whom the group does not know stops anything in
+// another group over it. And what STOP ALL leaves in another group does not tell whose channel it came over.
+func TestStopAllOfAnotherGroupsMembers(t *testing.T) {
+	st := newStage(t)
+	there := st.enrol(st.valley, "sms:"+ann)
+	st.say(st.own, told{ID: "1", From: ann, Text: "STOP ALL"})
+	if got := st.states(st.valley, there); got != "active" {
+		t.Errorf("harbour's adapter named somebody whom harbour does not know, and in valley she is %s", got)
+	}
+	if got := st.states(st.harbour, st.enrol(st.harbour, "sms:"+ann)); got != "stopped" {
+		t.Errorf("in harbour itself: %s", got)
+	}
+	st.say(st.own, told{ID: "2", From: ann, Text: "STOP ALL"})
+	if got := st.states(st.valley, there); got != "stopped" {
+		t.Errorf("a member of harbour, in valley: %s", got)
+	}
+	evidence, err := st.s.Evidence(t.Context(), st.valley.ID, there)
+	st.ok(err)
+	if last := evidence[len(evidence)-1].Proof.Reveal(); !strings.Contains(last, "STOP ALL") || strings.Contains(last, st.own.Name) {
+		t.Errorf("valley reads: %s", last)
+	}
+	st.say(st.all, told{ID: "3", From: bea, Text: "STOP ALL"})
+	if got := st.states(st.valley, st.enrol(st.valley, "sms:"+bea)); got != "stopped" {
+		t.Errorf("a stranger over the operator's channel: %s", got)
+	}
+}
+
 // Anybody can forge the sender of a text message. A STOP by text holds, and she hears of it in her chat, where START undoes it
 // (threat T8); her STOP in the chat itself is hers.
 func TestAForgedStop(t *testing.T) {

@@ -334,7 +334,7 @@ func (v *visit) prove() {
 		v.add(d)
 		return
 	}
-	address, err := v.Parse(kind, v.group.Region, raw)
+	address, err := v.Parse(v.group.ID, kind, v.group.Region, raw)
 	if err != nil {
 		v.add(d)
 		return

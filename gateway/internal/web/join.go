@@ -160,7 +160,7 @@ func (s *Server) giveAddress(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	typed := r.PostFormValue("address")
-	address, err := s.Parse(joinKind, g.Region, typed)
+	address, err := s.Parse(g.ID, joinKind, g.Region, typed)
 	if err != nil {
 		s.showWays(w, r, i, g, http.StatusUnprocessableEntity, "fault_address", typed)
 		return

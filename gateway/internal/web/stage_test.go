@@ -87,7 +87,7 @@ func newStage(t *testing.T) *stage {
 	st.pages, err = web.New(web.Options{
 		Pages: ledger, Points: st.s, Wishes: st.s, Members: ledger, Stops: st.s, Sent: st.s, Sign: ring.Sign, Public: st.server.URL, Now: st.clock, Log: discard(),
 		Kinds: func(gateway.ID) []string { return []string{"sms", "email"} },
-		Parse: func(kind, _, raw string) (gateway.Private, error) {
+		Parse: func(_ gateway.ID, kind, _, raw string) (gateway.Private, error) {
 			raw = strings.TrimSpace(raw)
 			if kind == "sms" && !strings.HasPrefix(raw, "+") || kind == "email" && !strings.Contains(raw, "@") {
 				return "", errors.New("no address")

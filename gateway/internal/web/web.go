@@ -48,12 +48,12 @@ type Options struct {
 	Stops   Stops
 	Sent    Sent
 	Tell    Tell
-	Sign    func(text []byte) (signature, key []byte)                  // of proofs, by the instance: Ed25519 (RFC 8032)
-	Kinds   func(group gateway.ID) []string                            // of contact point that a group can write to first
-	Parse   func(kind, region, raw string) (gateway.Private, error)    // the canonical form of an address
-	Leave   func(w http.ResponseWriter, r *http.Request, token string) // takes the POST by which mail is stopped
-	Wait    func(ctx context.Context, until time.Time)                 // returns at a time by the clock Now
-	Public  string                                                     // the instance's public URL, without a slash at the end; empty: no link can be made
+	Sign    func(text []byte) (signature, key []byte)                                 // of proofs, by the instance: Ed25519 (RFC 8032)
+	Kinds   func(group gateway.ID) []string                                           // of contact point that a group can write to first
+	Parse   func(group gateway.ID, kind, region, raw string) (gateway.Private, error) // the canonical form of an address
+	Leave   func(w http.ResponseWriter, r *http.Request, token string)                // takes the POST by which mail is stopped
+	Wait    func(ctx context.Context, until time.Time)                                // returns at a time by the clock Now
+	Public  string                                                                    // the instance's public URL, without a slash at the end; empty: no link can be made
 	Now     func() time.Time
 	Log     *slog.Logger
 	Joining

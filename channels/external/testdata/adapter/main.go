@@ -34,6 +34,7 @@ type with struct {
 	message
 	Hook  string `json:"hook"`
 	After string `json:"after"`
+	Wait  int    `json:"wait_seconds"`
 }
 
 type object = map[string]any
@@ -48,7 +49,8 @@ type message struct {
 	ID      string `json:"id,omitempty"`
 	Expires string `json:"expires,omitempty"`
 
-	Calendar string `json:"calendar,omitempty"`
+	Calendar string   `json:"calendar,omitempty"`
+	Buttons  []object `json:"buttons,omitempty"`
 }
 
 type adapter struct {
@@ -143,6 +145,9 @@ func (a *adapter) pipes() {
 			}
 			return
 		}
+		if a.bad == "reads short lines" && len(line) > bufio.MaxScanTokenSize {
+			return
+		}
 		var r request
 		if json.Unmarshal(line, &r) != nil {
 			if a.bad == "dies of nonsense" {
@@ -199,6 +204,8 @@ func (a *adapter) do(r request, say func([]byte)) (ok, failure object) {
 		a.mu.Unlock()
 		return a.description, nil
 	case "check":
+		a.mu.Lock()
+		defer a.mu.Unlock()
 		return object{}, nil
 	case "send":
 		return a.send(m, say)
@@ -218,6 +225,9 @@ func (a *adapter) do(r request, say func([]byte)) (ok, failure object) {
 		n, _ := strconv.Atoi(r.With.After)
 		a.mu.Lock()
 		defer a.mu.Unlock()
+		if a.bad == "waits alone" {
+			time.Sleep(time.Duration(r.With.Wait) * time.Second)
+		}
 		n = min(n, len(a.events))
 		events := a.events[n:min(len(a.events), n+100)]
 		if a.bad == "forgets" && m.Since == "" {
@@ -233,6 +243,8 @@ func (a *adapter) do(r request, say func([]byte)) (ok, failure object) {
 
 func (a *adapter) send(m message, say func([]byte)) (ok, failure object) {
 	switch {
+	case len(m.Buttons) > 0 && a.bad == "refuses buttons":
+		return nil, object{"class": "permanent", "scope": "content", "detail": "buttons are not taken"}
 	case m.Calendar != "" && a.bad == "refuses files":
 		return nil, object{"class": "permanent", "scope": "content", "detail": "files are not taken"}
 	case strings.Contains(m.Text, "#crash-before"):
@@ -263,7 +275,7 @@ func (a *adapter) send(m message, say func([]byte)) (ok, failure object) {
 		fmt.Fprintln(os.Stderr, "sending", m.Text, "to", m.To)
 	}
 	limit := int(a.description["text"].(object)["limit"].(float64))
-	if len([]rune(m.Text)) > limit && a.bad != "takes all" {
+	if len([]rune(m.Text)) > limit && a.bad != "takes all" || len(m.Text) > limit && a.bad == "counts bytes" {
 		return nil, object{"class": "permanent", "scope": "content", "detail": "the text is too long"}
 	}
 	if a.provider != "" { // for the benchmark: nothing but the provider
@@ -276,8 +288,19 @@ func (a *adapter) send(m message, say func([]byte)) (ok, failure object) {
 		return object{"id": m.Key}, nil
 	}
 	a.mu.Lock()
+	if a.bad == "sends before it writes" {
+		for _, s := range a.sent {
+			if s.Key == m.Key {
+				a.mu.Unlock()
+				return object{"id": s.ID}, nil
+			}
+		}
+		a.mu.Unlock()
+		time.Sleep(20 * time.Millisecond)
+		a.mu.Lock()
+	}
 	for _, s := range a.sent {
-		if s.Key == m.Key && a.bad != "sends twice" {
+		if s.Key == m.Key && a.bad != "sends twice" && a.bad != "sends before it writes" || s.Attempt == m.Attempt && a.bad == "knows no parts" {
 			a.mu.Unlock()
 			return object{"id": s.ID}, nil
 		}
@@ -321,7 +344,11 @@ func (a *adapter) push() {
 		for wait := 50 * time.Millisecond; wait < time.Minute; wait *= 2 {
 			body, _ := json.Marshal(object{"events": all})
 			req, _ := http.NewRequest(http.MethodPost, hook, bytes.NewReader(body))
-			id, at := "post_"+strconv.FormatInt(time.Now().UnixNano(), 10), strconv.FormatInt(time.Now().Unix(), 10)
+			own := "post_"
+			if a.bad == "takes our ids" {
+				own = "carillon_"
+			}
+			id, at := own+strconv.FormatInt(time.Now().UnixNano(), 10), strconv.FormatInt(time.Now().Unix(), 10)
 			req.Header.Set("webhook-id", id)
 			req.Header.Set("webhook-timestamp", at)
 			req.Header.Set("webhook-signature", "v1,"+a.sign(id, at, body))
@@ -354,6 +381,9 @@ func (a *adapter) http(w http.ResponseWriter, r *http.Request) {
 	id, at := r.Header.Get("webhook-id"), r.Header.Get("webhook-timestamp")
 	genuine := false
 	for _, s := range strings.Fields(r.Header.Get("webhook-signature")) {
+		if a.bad == "reads one signature" && s != strings.Fields(r.Header.Get("webhook-signature"))[0] {
+			break
+		}
 		genuine = genuine || hmac.Equal([]byte(s), []byte("v1,"+a.sign(id, at, body)))
 	}
 	if n, err := strconv.ParseInt(at, 10, 64); err != nil || time.Since(time.Unix(n, 0)).Abs() > 5*time.Minute && a.bad != "takes old" {

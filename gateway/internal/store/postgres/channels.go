@@ -19,12 +19,16 @@ func (s *Store) PutChannel(ctx context.Context, given gateway.Channel) (gateway.
 		for made := false; ; {
 			c = given
 			var known, owner gateway.ID
-			if err := t.query("SELECT id, group_id FROM channels WHERE name = $1 FOR UPDATE", []any{c.Name}, func(r pgx.Rows) error { return r.Scan(&known, &owner) }); err != nil {
+			kind := ""
+			if err := t.query("SELECT id, group_id, kind FROM channels WHERE name = $1 FOR UPDATE", []any{c.Name}, func(r pgx.Rows) error { return r.Scan(&known, &owner, &kind) }); err != nil {
 				return err
 			}
 			if !known.IsZero() {
 				if owner != c.GroupID {
 					return gateway.Faultf(gateway.CodeConflict, "the channel name %q is taken; choose another", c.Name)
+				}
+				if kind != c.Kind {
+					return row.OtherKind(c, kind)
 				}
 				c.ID = known
 				return t.changeChannel(c)
@@ -54,7 +58,7 @@ func (s *Store) PutChannel(ctx context.Context, given gateway.Channel) (gateway.
 }
 
 func (t *txn) changeChannel(c gateway.Channel) error {
-	if _, err := t.exec("UPDATE channels SET adapter = $1, kind = $2, groups = $3, senders = $4, trip_after = $5, trip_minutes = $6, sensitive = $7 WHERE id = $8", c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.Sensitive, c.ID); err != nil {
+	if _, err := t.exec("UPDATE channels SET adapter = $1, groups = $2, senders = $3, trip_after = $4, trip_minutes = $5, sensitive = $6 WHERE id = $7", c.Adapter, row.JSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.Sensitive, c.ID); err != nil {
 		return err
 	}
 	if len(c.Options) > 0 {

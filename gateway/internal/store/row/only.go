@@ -7,6 +7,12 @@ func Missing(what string) error {
 	return gateway.Faultf(gateway.CodeNotFound, "there is no such %s", what)
 }
 
+// OtherKind is the fault (CodeConflict) of giving a channel another kind than it has: what waits on it would leave for addresses that
+// are none there.
+func OtherKind(c gateway.Channel, has string) error {
+	return gateway.Faultf(gateway.CodeConflict, "the channel %s is for addresses of the kind %s, and this would make it one for %s; add a channel with another name", c.Name, has, c.Kind)
+}
+
 // Only gives the first of what was read, or Missing if that is nothing. It hands an error of reading on.
 func Only[T any](what string, read []T, err error) (one T, _ error) {
 	switch {

@@ -15,12 +15,16 @@ import (
 func (s *Store) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Channel, error) {
 	err := s.write.do(ctx, false, func(t *txn) error {
 		var known, owner gateway.ID
-		if err := t.query("SELECT id, group_id FROM channels WHERE name = ?", []any{c.Name}, func(r *lite.Stmt) error { return r.Scan(&known, &owner) }); err != nil {
+		kind := ""
+		if err := t.query("SELECT id, group_id, kind FROM channels WHERE name = ?", []any{c.Name}, func(r *lite.Stmt) error { return r.Scan(&known, &owner, &kind) }); err != nil {
 			return err
 		}
 		clear(t.w.money.priced)
 		if !known.IsZero() && owner != c.GroupID {
 			return gateway.Faultf(gateway.CodeConflict, "the channel name %q is taken; choose another", c.Name)
+		}
+		if !known.IsZero() && kind != c.Kind {
+			return row.OtherKind(c, kind)
 		}
 		if known.IsZero() {
 			if c.ID.IsZero() {
@@ -35,7 +39,7 @@ func (s *Store) PutChannel(ctx context.Context, c gateway.Channel) (gateway.Chan
 			return err
 		}
 		c.ID = known
-		if _, err := t.exec("UPDATE channels SET adapter = ?, kind = ?, groups = ?, senders = ?, trip_after = ?, trip_minutes = ?, sensitive = ? WHERE id = ?", c.Adapter, c.Kind, row.JSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.Sensitive, c.ID[:]); err != nil || len(c.Options) == 0 {
+		if _, err := t.exec("UPDATE channels SET adapter = ?, groups = ?, senders = ?, trip_after = ?, trip_minutes = ?, sensitive = ? WHERE id = ?", c.Adapter, row.JSON(c.Groups), c.Senders, c.Trip.After, c.Trip.Minutes, c.Sensitive, c.ID[:]); err != nil || len(c.Options) == 0 {
 			return err
 		}
 		keyID, options := s.ring.Wrap(c.Options, sealed.Place(c.ID, "options"))

@@ -39,6 +39,11 @@ func channels(t *testing.T, open Open) {
 	own.GroupID = w.other.ID
 	_, err = w.PutChannel(w.ctx, own)
 	w.fails(err, gateway.CodeConflict)
+	chat := shared
+	chat.Adapter, chat.Kind, chat.Options = "matrix", "matrix", []byte(`{"token":"t4"}`)
+	_, err = w.PutChannel(w.ctx, chat)
+	w.fails(err, gateway.CodeConflict)
+	equal(t, "options of one that would be of another kind", string(find(shared.ID).Options), `{"token":"t2"}`)
 
 	h := gateway.ChannelHealth{Paused: gateway.PauseThrottled, PausedUntil: w.clock.Now().Add(time.Hour), Code: "20429", Detail: "slow down", Since: w.clock.Now()}
 	w.ok(w.SetChannelHealth(w.ctx, own.ID, h))
