@@ -51,13 +51,25 @@ func (r *run) exchange(ctx context.Context, do string, with any) (Answer, error)
 		default:
 		}
 	}
+	return r.outcome(ctx, a)
+}
+
+// outcome waits for the answer to a request, or tells what became of it without one.
+func (r *run) outcome(ctx context.Context, a *asked) (Answer, error) {
+	var fate error
 	select {
 	case answer := <-a.answer:
 		return answer, nil
 	case <-r.dead:
-		return r.lost(a)
+		fate = r.lost(a)
 	case <-ctx.Done():
-		return r.leave(ctx, a)
+		fate = r.leave(ctx, a)
+	}
+	select {
+	case answer := <-a.answer: // it came at the last moment
+		return answer, nil
+	default:
+		return Answer{}, fate
 	}
 }
 
@@ -72,34 +84,29 @@ func (r *run) request(do string, with any) (*asked, error) {
 }
 
 // lost tells what became of a request whose program ended.
-func (r *run) lost(a *asked) (Answer, error) {
-	select {
-	case answer := <-a.answer: // it was the last thing that it said
-		return answer, nil
-	default:
-	}
+func (r *run) lost(a *asked) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case a.begun == 0:
-		return Answer{}, unsent("the adapter's program ended", r.why)
+		return unsent("the adapter's program ended", r.why)
 	case len(a.line) > 0:
-		return Answer{}, inDoubt("the adapter did not read the whole request", r.why)
+		return inDoubt("the adapter did not read the whole request", r.why)
 	}
-	return Answer{}, inDoubt("the adapter's program ended in the middle of it", r.why)
+	return inDoubt("the adapter's program ended in the middle of it", r.why)
 }
 
 // leave takes a request back of which nothing was written, and else leaves it to be written and answered with nobody waiting.
-func (r *run) leave(ctx context.Context, a *asked) (Answer, error) {
+func (r *run) leave(ctx context.Context, a *asked) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if a.begun > 0 {
 		a.left = true
-		return Answer{}, inDoubt("the adapter did not answer in time", ctx.Err())
+		return inDoubt("the adapter did not answer in time", ctx.Err())
 	}
 	r.queue = slices.DeleteFunc(r.queue, func(q *asked) bool { return q == a })
 	<-r.slots
-	return Answer{}, unsent("the adapter does not read what it is sent", ctx.Err())
+	return unsent("the adapter does not read what it is sent", ctx.Err())
 }
 
 // feed writes what stands in the queue, as much at once as there is, since each writing wakes the program. After an error the

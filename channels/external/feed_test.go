@@ -224,15 +224,22 @@ func TestWhatIsOfferedAtOnce(t *testing.T) {
 	if first < 1 || first == len(all)-1 {
 		t.Fatalf("%d were begun", first)
 	}
-	if _, err := r.lost(all[first-1]); len(all[first-1].line) == 0 || channels.AsError(err).Class != channels.Unknown {
+	if err := r.lost(all[first-1]); len(all[first-1].line) == 0 || channels.AsError(err).Class != channels.Unknown {
 		t.Errorf("a part of it was written, and %d bytes are left: %v", len(all[first-1].line), err)
 	}
 	over, end := context.WithCancel(t.Context())
 	end()
-	if _, err := r.leave(over, all[first]); channels.AsError(err).Class != channels.Temporary {
+	last := all[first-1]
+	for range 20 { // whichever of the two is seen first
+		last.answer <- Answer{ID: last.id}
+		if answer, err := r.outcome(over, last); err != nil || answer.ID != last.id {
+			t.Fatalf("it was answered as the time ran out: %v, %v", answer, err)
+		}
+	}
+	if err := r.leave(over, all[first]); channels.AsError(err).Class != channels.Temporary {
 		t.Errorf("nothing of it was written: %v", err)
 	}
-	if _, err := r.leave(over, all[first-1]); channels.AsError(err).Class != channels.Unknown {
+	if err := r.leave(over, all[first-1]); channels.AsError(err).Class != channels.Unknown {
 		t.Errorf("some of it was written: %v", err)
 	}
 	want = slices.Delete(want, first, first+1)
@@ -256,10 +263,10 @@ func TestWhatIsOfferedAtOnce(t *testing.T) {
 		t.Errorf("afterwards: full %v, %d in the queue, %d waiting, %d slots", r.full, len(r.queue), len(r.waiting), len(r.slots))
 	}
 	r.why = errors.New("it ended")
-	if _, err := r.lost(all[0]); channels.AsError(err).Class != channels.Unknown {
+	if err := r.lost(all[0]); channels.AsError(err).Class != channels.Unknown {
 		t.Errorf("it was written: %v", err)
 	}
-	if _, err := r.lost(all[first]); channels.AsError(err).Class != channels.Temporary {
+	if err := r.lost(all[first]); channels.AsError(err).Class != channels.Temporary {
 		t.Errorf("it was not: %v", err)
 	}
 	_ = theirs.Close()

@@ -126,6 +126,8 @@ func (f *follower) word(ctx context.Context, status gateway.BroadcastStatus, lef
 		return fmt.Sprintf("%s  it starts at %s; the message waits there without this command too", now.Local().Format("15:04:05"), clock(status.StartAt)), nil
 	case len(lines) > 0:
 		return text + "\n  " + strings.Join(lines, "\n  "), nil
+	case status.State == gateway.Planning && left == 0:
+		return text + "; it is being planned", nil
 	case changed:
 		return text + "; no channel holds them any more", nil
 	}
@@ -176,14 +178,15 @@ func (f *follower) end(status gateway.BroadcastStatus, left int) error {
 	if err := f.sh.showBroadcast(status); err != nil {
 		return err
 	}
-	expired, failed, total := 0, 0, 0
+	expired, missed, total := 0, 0, 0
 	for _, t := range status.Tallies {
 		total += t.Count
 		switch {
-		case t.State == gateway.Ended && t.Reason == gateway.ReasonExpired:
+		case t.State != gateway.Ended:
+		case t.Reason == gateway.ReasonExpired:
 			expired += t.Count
-		case t.State == gateway.Ended && t.Reason == gateway.ReasonFailed:
-			failed += t.Count
+		case t.Reason == gateway.ReasonFailed, t.Reason == gateway.ReasonSuppressed:
+			missed += t.Count
 		}
 	}
 	switch {
@@ -191,7 +194,7 @@ func (f *follower) end(status gateway.BroadcastStatus, left int) error {
 		return fmt.Errorf("the message was stopped: %s of it did not leave; let it go on with: carillon broadcast resume %s --group %s", plural(left, "delivery"), status.ID, f.group)
 	case expired > 0:
 		return fmt.Errorf("for %d of %s the message's time was over first", expired, plural(total, "member"))
-	case total > 0 && failed == total:
+	case total > 0 && missed == total:
 		return fmt.Errorf("the message reached nobody; carillon delivery list --broadcast %s --group %s says why", status.ID, f.group)
 	}
 	return nil

@@ -178,6 +178,15 @@ func TestAWaitForAStart(t *testing.T) {
 	}
 }
 
+// TestAWaitWhileItIsPlanned: of what is not planned yet nobody says that quiet hours keep it.
+func TestAWaitWhileItIsPlanned(t *testing.T) {
+	w := wait(t, gateway.Report)
+	w.change(firstLook, func() { w.status.StartAt = time.Time{} })
+	if got := w.change(firstWord, nil); !strings.Contains(got, "it is being planned") || strings.Contains(got, "quiet hours") {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestHowAWaitEnds: with failure when the message was stopped, its time was over or it reached nobody.
 func TestHowAWaitEnds(t *testing.T) {
 	had := gateway.Tally{State: gateway.Delivered, Count: 30}
@@ -189,7 +198,7 @@ func TestHowAWaitEnds(t *testing.T) {
 		"":                                 {gateway.Planned, []gateway.Tally{had, failed}},
 		"6 deliveries of it did not leave": {gateway.Stopped, []gateway.Tally{had, {State: gateway.Waiting, Count: 6}}},
 		"for 6 of 36 members the message's time was over first": {gateway.Planned, []gateway.Tally{had, {State: gateway.Ended, Reason: gateway.ReasonExpired, Count: 6}}},
-		"reached nobody": {gateway.Planned, []gateway.Tally{failed}},
+		"reached nobody": {gateway.Planned, []gateway.Tally{failed, {State: gateway.Ended, Reason: gateway.ReasonSuppressed, Count: 2}}},
 	} {
 		w := wait(t, gateway.Report, theirs("sms", gateway.ChannelHealth{}))
 		err := w.finish(c.state, c.tallies...)

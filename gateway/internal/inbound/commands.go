@@ -49,14 +49,14 @@ func (v *visit) understand(ctx context.Context, text string) (understood, []know
 	return understand(text, locales, own), owners, nil
 }
 
-// stopAll stops the address in every group of the instance, and in those to come.
+// stopAll stops the address in every group of the instance, and in those to come; ADR 72 has when not.
 func (v *visit) stopAll(ctx context.Context, owners []known, provided bool) error {
+	if !v.ch.GroupID.IsZero() && len(owners) == 0 {
+		return v.stop(ctx, owners, provided) // that a stranger wrote it, only the group's own adapter says
+	}
 	groups, err := v.Groups.Groups(ctx)
 	if err != nil {
 		return fmt.Errorf("list the groups: %w", err)
-	}
-	if !v.ch.GroupID.IsZero() && len(owners) == 0 {
-		return v.stop(ctx, owners, provided) // that a stranger wrote it, only the group's own adapter says
 	}
 	if err := v.Consents.StopEverywhere(ctx, v.ch.Kind, v.from); err != nil {
 		return fmt.Errorf("stop an address everywhere: %w", err)

@@ -277,9 +277,14 @@ func TestWhoWaitsBesideIsHandedIt(t *testing.T) {
 	here, elsewhere := open(t, redisq.Options{Addrs: []string{r.Addr()}, Prefix: prefix}), open(t, redisq.Options{Addrs: []string{r.Addr()}, Prefix: prefix})
 	lane := queue.Lane{Channel: gateway.NewID(), Lane: gateway.Urgent}
 	handed := false
-	for range 200 { // until the Pop waits before the push
+	for i := range 200 { // until the Pop waits before the push
 		ids, got := some(2), make(chan []gateway.ID, 1)
 		go func() { got <- pop(t, here, lane, 4) }()
+		for range i { // it has ever more time to look first
+			if _, _, err := here.Len(t.Context(), lane); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if taken := push(t, here, lane, ids); taken != 2 {
 			t.Fatalf("%d of 2 were taken", taken)
 		}

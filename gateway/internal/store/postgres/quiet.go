@@ -10,12 +10,6 @@ import (
 // quiet keeps a delivery that nothing else forbids for its member's own hour where she has moved to or for the end of her quiet
 // hours, or ends it; over: it is not to be sent now.
 func (t *txn) quiet(d *delivery, info *frozen, c *gateway.Claim, o *offer) (over bool, err error) {
-	if hour := info.OwnHour(&t.s.quiet, o.zone, t.now, d.Expires); hour != 0 {
-		c.Verdict = gateway.NotDue
-		d.Due, d.Move = hour, info.MoveQuiet(d.Move, hour)
-		t.changedD[d.No] = true
-		return true, nil
-	}
 	end := func(reason gateway.Reason, detail string) {
 		before := d.StateWith(nil)
 		d.State, d.Due, d.Reason, d.Detail = row.Ended, 0, reason, detail
@@ -25,6 +19,12 @@ func (t *txn) quiet(d *delivery, info *frozen, c *gateway.Claim, o *offer) (over
 	hours, err := row.Holidays(o.hours, nil, freshOf(t, d.Group))
 	if err != nil {
 		return false, err
+	}
+	if hour := info.OwnHour(&t.s.quiet, hours, o.zone, t.now, d.Expires); hour != 0 {
+		c.Verdict = gateway.NotDue
+		d.Due, d.Move = hour, info.MoveQuiet(d.Move, hour)
+		t.changedD[d.No] = true
+		return true, nil
 	}
 	until, late := info.Quiet(&t.s.quiet, hours, o.zone, t.now, d.Expires)
 	switch {

@@ -265,7 +265,7 @@ type question struct {
 	scan func(pgx.Rows) error
 }
 
-// query reads as of one moment, in one round trip; scan is called for each row. It is tried once more if the connection
+// query reads as of one moment, in one round trip; scan is called for each row. It is tried twice more if the connection
 // turns out to be dead before the first row, so scan sets its results anew when it begins. It leaves a few connections free.
 func (s *Store) query(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
 	return s.ask(ctx, s.planning.plans, question{text, args, scan})

@@ -23,8 +23,9 @@ func (f *Frozen) Quiet(book *gateway.QuietBook, hours, zone string, now, own int
 }
 
 // OwnHour says until when a delivery waits because its member has moved since it was planned for her own hour, and that is still
-// ahead where she lives now, in members.zone; zero: it may be sent now. It waits for no hour at which it is over.
-func (f *Frozen) OwnHour(book *gateway.QuietBook, zone string, now, own int64) int64 {
+// ahead where she lives now; zero: it may be sent now. hours and zone are as for Quiet: where her hour is quiet, a reminder comes before.
+// It waits for no hour at which it is over.
+func (f *Frozen) OwnHour(book *gateway.QuietBook, hours, zone string, now, own int64) int64 {
 	if f.Local == 0 {
 		return 0
 	}
@@ -32,7 +33,12 @@ func (f *Frozen) OwnHour(book *gateway.QuietBook, zone string, now, own int64) i
 	if loc == time.UTC && zone != "UTC" { // the machine does not know hers, and fan-out took the group's
 		return 0
 	}
-	at := ToMicros(civil.In(f.Local, loc).Instant())
+	hour := civil.In(f.Local, loc).Instant()
+	at := ToMicros(hour)
+	if at > now {
+		due, _, _ := book.Hours(hours).Move(f.Class, hour, time.Time{}, hour, loc) // as fan-out moved it, whatever the time is now
+		at = min(at, ToMicros(due))
+	}
 	if at <= now || at >= Expiry(own, f.Expires) {
 		return 0
 	}

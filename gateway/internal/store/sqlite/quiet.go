@@ -9,12 +9,12 @@ import (
 // quiet keeps a delivery that nothing else forbids for its member's own hour where she has moved to or for the end of her quiet
 // hours, or ends it; over: it is not to be sent now.
 func (t *txn) quiet(at *claimed, info *frozen, c *gateway.Claim, hours, zone string, expires int64) (over bool, err error) {
-	if hour := info.OwnHour(&t.w.store.quiet, zone, t.now, expires); hour != 0 {
-		c.Verdict = gateway.NotDue
-		return true, t.Prepare("UPDATE deliveries SET due_at = ?, move_at = ? WHERE no = ?").Int(1, hour).Int(2, info.MoveQuiet(at.move, hour)).Int(3, at.no).Run()
-	}
 	if hours, err = row.Holidays(hours, nil, freshOf(t.Conn, info.Group)); err != nil {
 		return false, err
+	}
+	if hour := info.OwnHour(&t.w.store.quiet, hours, zone, t.now, expires); hour != 0 {
+		c.Verdict = gateway.NotDue
+		return true, t.Prepare("UPDATE deliveries SET due_at = ?, move_at = ? WHERE no = ?").Int(1, hour).Int(2, info.MoveQuiet(at.move, hour)).Int(3, at.no).Run()
 	}
 	until, late := info.Quiet(&t.w.store.quiet, hours, zone, t.now, expires)
 	switch {

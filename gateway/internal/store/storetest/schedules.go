@@ -317,6 +317,31 @@ func movedWest(t *testing.T, open Open) {
 	waits("noon in her quiet hours", ids[4], noon.Add(2*time.Hour))
 }
 
+// ownHourInQuiet: a reminder for an hour of her own that lies in her quiet hours is planned for the minute before they begin, and leaves
+// then; so it does where she has moved to.
+func ownHourInQuiet(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	b := w.submit(gateway.Reminder, func(b *gateway.Broadcast) {
+		w.ok(b.LocalAt.UnmarshalText([]byte("2026-03-28T12:00")))
+	})
+	stays, west := w.quietly("11:30-14:00", "sms"), w.quietly("11:30-14:00", "sms")
+	before := time.Date(2026, 3, 28, 10, 29, 0, 0, time.UTC) // 11:29 in Berlin
+	c, ids := w.chunk(b, 1, stays, west)
+	for i := range c.Deliveries {
+		c.Deliveries[i].Due, c.Deliveries[i].Expires = before, before.Add(24*time.Hour)
+	}
+	w.ok(w.Plan(w.ctx, c))
+	w.ok(w.Wish(w.ctx, w.group.ID, west.ID, gateway.Wish{Zone: "America/New_York"}, gateway.Consent{Source: "member"}))
+	w.clock.Wind(before.Add(time.Second).Sub(w.clock.Now()))
+	equal(t, "before her quiet hours", w.claim(ids[0]).Verdict, gateway.Granted)
+	equal(t, "who moved west", w.claim(ids[1]).Verdict, gateway.NotDue)
+	d, err := w.Delivery(w.ctx, w.group.ID, ids[1])
+	w.ok(err)
+	equal(t, "who moved west: due", d.Due, before.Add(5*time.Hour))
+	w.clock.Wind(d.Due.Sub(w.clock.Now()))
+	w.granted(ids[1])
+}
+
 // firedTwice has two schedulers see the same runs: each run is done by one of them, once.
 func firedTwice(p *pair) {
 	s := p.weekly("weekly-report")

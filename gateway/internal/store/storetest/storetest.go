@@ -177,6 +177,7 @@ func run(t *testing.T, open Open) {
 		{"a person decides about a run", deciding},
 		{"a delivery expires in its own time", ownExpiry},
 		{"who moves is told at her hour where she is now", movedWest},
+		{"a reminder for her own hour comes before her quiet hours", ownHourInQuiet},
 		{"what is overdue shows", signs},
 		{"what is found is told, once", findings},
 		{"answers have a limit", answered},
