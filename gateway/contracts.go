@@ -148,8 +148,8 @@ type Audiences interface {
 	// Recipients gives the next published members behind after to whom every part of the rule but consent applies:
 	// tags, locales, list. Their points say what they consented to. A page shorter than limit is the last.
 	Recipients(ctx context.Context, group ID, a Audience, after ID, limit int) ([]Recipient, error)
-	// Opening reads what a new broadcast is checked against, in one turn: somebody may be waiting for this alert.
-	Opening(ctx context.Context, group ID, a Audience, limit int) (Opening, error)
+	// Opening reads what a new broadcast is checked against, in one turn; what is urgent waits for nothing that can wait.
+	Opening(ctx context.Context, group ID, a Audience, limit int, urgent bool) (Opening, error)
 	// Locales lists the distinct locales of a group's members, sorted as bytes, at most limit of them. Its cost grows with
 	// the locales, not with the members; those of members who are not published yet may be among them.
 	Locales(ctx context.Context, group ID, limit int) ([]string, error)

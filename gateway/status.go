@@ -75,6 +75,9 @@ type CheckResult struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
+// Refused says whether the provider refuses the channel's credentials.
+func (r CheckResult) Refused() bool { return !r.OK && r.Class == classAuth }
+
 // RevealReason says why a member is shown in clear. It is kept with the log entry; a closed list, so that no name ends
 // up there.
 type RevealReason string

@@ -123,7 +123,7 @@ func (s *server) addChannelActs() {
 		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{Paused: gateway.PauseManual, RoutineOnly: routine, Detail: detail, Since: s.Now().UTC()})
 	})
 	resume := route{ID: "resume", Method: http.MethodPost, Path: "/resume", Role: gateway.Author, Summary: "Resume a paused channel",
-		About: "Lifts a coordinator's pause, and ends an incident if a check passes or force is set. A provider's own demand to wait ends by itself; refused credentials, and a channel that was kept unchecked, need a check."}
+		About: "Lifts a coordinator's pause, unless a check finds that the credentials are refused and force is not set, and ends an incident if a check passes or force is set. A provider's own demand to wait ends by itself; refused credentials, and a channel that was kept unchecked, need a check."}
 	addForChannel[ResumeGroupChannel, ResumeChannel](s, resume, func(ctx context.Context, who caller, c gateway.Channel, in channelAct) (*nothing, error) {
 		_, force := in.asked()
 		switch {
@@ -136,6 +136,11 @@ func (s *server) addChannelActs() {
 		}
 		if err := s.endIncident(ctx, who, c, force); err != nil || c.Health.Paused != gateway.PauseManual {
 			return &nothing{}, err
+		}
+		if c.Incident == nil && !force {
+			if err := s.stillRefused(ctx, c); err != nil {
+				return nil, err
+			}
 		}
 		s.Log.Info("a channel was resumed", "request", requestID(ctx), "channel", c.Name, "token", who.Token.ID)
 		return &nothing{}, s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{})
@@ -192,6 +197,19 @@ func (s *server) replaceChannel(ctx context.Context, who caller, old gateway.Cha
 	}
 	s.Log.Info("a channel was replaced", "request", requestID(ctx), "channel", old.Name, "by", heir.Name, "token", who.Token.ID)
 	return &nothing{}, s.Channels.Replace(ctx, old.ID, heir.ID)
+}
+
+// stillRefused asks the provider of a channel that a person paused, perhaps over a pause for refused credentials, or before it was
+// ever tried. If it refuses them, that pause stands where hers stood; whoever cannot be asked stops nobody.
+func (s *server) stillRefused(ctx context.Context, c gateway.Channel) error {
+	result, err := s.Channels.Check(ctx, c.ID)
+	if err != nil || !result.Refused() {
+		return nil
+	}
+	if err := s.Channels.SetChannelHealth(ctx, c.ID, gateway.ChannelHealth{Paused: gateway.PauseAuth, Code: result.Code, Detail: result.Detail, Since: s.Now().UTC()}); err != nil {
+		return err
+	}
+	return gateway.Faultf(gateway.CodeConflict, "your pause of %s is over, but its provider refuses the credentials (%s); put good ones, then check the channel", c.Name, strings.TrimSpace(result.Code+" "+result.Detail))
 }
 
 // endIncident closes a channel's incident, if there is one, after a check that may be forced aside.

@@ -225,6 +225,17 @@ func TestChannelsOfAGroup(t *testing.T) {
 	if h := health(); h.Paused != gateway.NotPaused {
 		t.Errorf("resumed: %+v", h)
 	}
+	act("sms-berlin", "pause", 204)
+	w.fake.checked = gateway.CheckResult{Class: "temporary", Code: "unreachable"}
+	act("sms-berlin", "resume", 204)
+	act("sms-berlin", "pause", 204)
+	w.fake.checked = gateway.CheckResult{Class: "auth", Code: "20003", Detail: "no such account"} // as it was before she paused
+	if r := act("sms-berlin", "resume", 409); !strings.Contains(string(r.body), "refuses the credentials (20003 no such account)") {
+		t.Errorf("resumed what is refused: %s", r.body)
+	}
+	if h := health(); h.Paused != gateway.PauseAuth || h.Code != "20003" {
+		t.Errorf("refused: %+v", h)
+	}
 	for pause, want := range map[gateway.PauseKind]string{gateway.PauseAuth: "refuses the credentials", gateway.PauseThrottled: "demands a pause",
 		gateway.PauseUntried: "could not be asked when it was set up (unreachable); check"} { // kept with unchecked
 		must(t, w.store.SetChannelHealth(t.Context(), w.channel.ID, gateway.ChannelHealth{Paused: pause, Code: "unreachable"}))

@@ -64,7 +64,7 @@ type unasked interface {
 	Members(context.Context, gateway.ID, gateway.ID, int) ([]gateway.Member, error)
 	Erase(context.Context, gateway.ID, gateway.ID) error
 	Locales(context.Context, gateway.ID, int) ([]string, error)
-	Opening(context.Context, gateway.ID, gateway.Audience, int) (gateway.Opening, error)
+	Opening(context.Context, gateway.ID, gateway.Audience, int, bool) (gateway.Opening, error)
 }
 
 func (p people) Recipients(_ context.Context, _ gateway.ID, a gateway.Audience, _ gateway.ID, _ int) ([]gateway.Recipient, error) {

@@ -34,7 +34,7 @@ func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gatew
 	a, e, o := &m.Alert, &m.Effect, m.Opening
 	var err error
 	if o == nil {
-		if o, err = f.opening(ctx, a.GroupID, m.Audience); err != nil {
+		if o, err = f.opening(ctx, a.GroupID, m.Audience, gateway.PolicyOf(a.Class()).Lane); err != nil {
 			return nil, err
 		}
 	}

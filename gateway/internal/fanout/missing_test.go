@@ -146,9 +146,9 @@ func (a *asked) Recipients(ctx context.Context, group gateway.ID, rule gateway.A
 	return a.Audiences.Recipients(ctx, group, rule, after, limit)
 }
 
-func (a *asked) Opening(ctx context.Context, group gateway.ID, rule gateway.Audience, limit int) (gateway.Opening, error) {
+func (a *asked) Opening(ctx context.Context, group gateway.ID, rule gateway.Audience, limit int, urgent bool) (gateway.Opening, error) {
 	a.pages++
-	return a.Audiences.Opening(ctx, group, rule, limit)
+	return a.Audiences.Opening(ctx, group, rule, limit, urgent)
 }
 
 func (a *asked) Locales(ctx context.Context, group gateway.ID, limit int) ([]string, error) {

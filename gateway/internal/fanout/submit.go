@@ -137,7 +137,7 @@ func (f *Fanout) note(ctx context.Context, n Note) (gateway.Broadcast, []byte, e
 // ready checks a broadcast against what its group has, says in it whether it calls members by name, and gives its texts and
 // the first page of its audience.
 func (f *Fanout) ready(ctx context.Context, b *gateway.Broadcast) (*texts, []gateway.Recipient, error) {
-	o, err := f.opening(ctx, b.GroupID, b.Audience)
+	o, err := f.opening(ctx, b.GroupID, b.Audience, b.Policy.Lane)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -145,8 +145,8 @@ func (f *Fanout) ready(ctx context.Context, b *gateway.Broadcast) (*texts, []gat
 	return t, o.First, err
 }
 
-func (f *Fanout) opening(ctx context.Context, group gateway.ID, a gateway.Audience) (*gateway.Opening, error) {
-	o, err := f.store.Audiences.Opening(ctx, group, a, gateway.MaxChunk)
+func (f *Fanout) opening(ctx context.Context, group gateway.ID, a gateway.Audience, lane gateway.Lane) (*gateway.Opening, error) {
+	o, err := f.store.Audiences.Opening(ctx, group, a, gateway.MaxChunk, lane == gateway.Urgent)
 	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		err = fmt.Errorf("read the group and its audience: %w", err)
 	}

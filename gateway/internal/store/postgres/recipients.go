@@ -57,15 +57,18 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 }
 
 // Opening reads what a new broadcast is checked against.
-func (s *Store) Opening(ctx context.Context, group gateway.ID, a gateway.Audience, limit int) (o gateway.Opening, err error) {
+func (s *Store) Opening(ctx context.Context, group gateway.ID, a gateway.Audience, limit int, urgent bool) (o gateway.Opening, err error) {
 	key, err := s.groupKey(ctx, group)
 	if err != nil {
 		return o, err
 	}
 	o.Wordings = map[string]map[string]string{}
 	var topics []roll.Topic
-	p := s.newPage(group, a, gateway.ID{}, limit)
-	err = s.ask(ctx, p.settings, p.question,
+	p, ask := s.newPage(group, a, gateway.ID{}, limit), s.ask
+	if urgent {
+		ask = s.askNow
+	}
+	err = ask(ctx, p.settings, p.question,
 		question{"SELECT " + groupColumns + " WHERE id = $1", []any{group}, func(r pgx.Rows) (err error) {
 			o.Group, topics, err = scanGroup(r)
 			return err

@@ -78,7 +78,7 @@ func (s *Store) Recipients(ctx context.Context, group gateway.ID, a gateway.Audi
 }
 
 // Opening reads what a new broadcast is checked against.
-func (s *Store) Opening(ctx context.Context, group gateway.ID, a gateway.Audience, limit int) (o gateway.Opening, err error) {
+func (s *Store) Opening(ctx context.Context, group gateway.ID, a gateway.Audience, limit int, _ bool) (o gateway.Opening, err error) {
 	if o.Group, err = s.GroupByID(ctx, group); err != nil {
 		return o, err
 	}

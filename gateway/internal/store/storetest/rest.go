@@ -190,10 +190,10 @@ func wordings(t *testing.T, open Open) {
 	reports := gateway.Audience{Topic: "reports"}
 	w.memberOf(w.group.ID, "sms", "telegram")
 	w.memberOf(w.group.ID)
-	o := must(w.Opening(w.ctx, w.group.ID, reports, 10))
+	o := must(w.Opening(w.ctx, w.group.ID, reports, 10, false))
 	equal(t, "what a broadcast begins from", fmt.Sprint(o), fmt.Sprint(gateway.Opening{Group: must(w.GroupByID(w.ctx, w.group.ID)), Wordings: got, First: must(w.Recipients(w.ctx, w.group.ID, reports, gateway.ID{}, 10))}))
-	equal(t, "a shorter page", len(must(w.Opening(w.ctx, w.group.ID, reports, 1)).First), 1)
-	_, err = w.Opening(w.ctx, gateway.NewID(), reports, 10)
+	equal(t, "a shorter page", len(must(w.Opening(w.ctx, w.group.ID, reports, 1, true)).First), 1)
+	_, err = w.Opening(w.ctx, gateway.NewID(), reports, 10, true)
 	w.fails(err, gateway.CodeNotFound)
 	got, err = w.Wordings(w.ctx, w.other.ID)
 	w.ok(err)

@@ -84,7 +84,7 @@ func tenancy(t *testing.T, open Open) {
 		"broadcasts":  len(must(w.Broadcasts(w.ctx, foreign, gateway.ID{}, 10))),
 		"members":     len(must(w.Members(w.ctx, foreign, gateway.ID{}, 10))),
 		"recipients":  len(must(w.Recipients(w.ctx, foreign, gateway.Audience{Topic: "reports", Members: []gateway.ID{m.ID}}, gateway.ID{}, 10))),
-		"opening":     len(must(w.Opening(w.ctx, foreign, gateway.Audience{Topic: "reports", Members: []gateway.ID{m.ID}}, 10)).First),
+		"opening":     len(must(w.Opening(w.ctx, foreign, gateway.Audience{Topic: "reports", Members: []gateway.ID{m.ID}}, 10, true)).First),
 		"locales":     len(must(w.Locales(w.ctx, foreign, 10))),
 		"found":       len(must(w.FindMembers(w.ctx, foreign, "sms", m.Points[0].Address))),
 		"by ref":      len(must(w.FindMembers(w.ctx, foreign, "ref", m.Ref))),
