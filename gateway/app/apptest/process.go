@@ -1,6 +1,7 @@
 package apptest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,9 @@ type Process struct {
 	w     *World
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
+	wound *os.File      // gets a byte for each line that it took from stdin
+	owes  int           // of them that are still to come, since it is stopped
+	stops bool          // by SIGSTOP
 	ended chan struct{} // closed when it has ended
 }
 
@@ -55,7 +59,15 @@ func (w *World) launch(roles, kill string) (p *Process, ready bool) {
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		w.T.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
+	var told *os.File
+	if p.wound, told, err = os.Pipe(); err != nil {
+		w.T.Fatal(err)
+	}
+	w.T.Cleanup(func() { _ = p.wound.Close() })
+	p.cmd.ExtraFiles, p.cmd.Env = []*os.File{told}, append(p.cmd.Env, envWound+"=3")
+	err = p.cmd.Start()
+	_ = told.Close()
+	if err != nil {
 		w.T.Fatal(err)
 	}
 	w.processes = append(w.processes, p)
@@ -96,6 +108,25 @@ func (w *World) command(roles, kill, place string) *exec.Cmd {
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
+}
+
+// wind puts its clock forward, and returns when it goes by that; one that is stopped does so later.
+func (p *Process) wind(by time.Duration) {
+	p.T.Helper()
+	if _, err := fmt.Fprintln(p.stdin, by); err != nil {
+		if !p.gone() {
+			p.T.Fatalf("winding the gateway's clock: %v", err)
+		}
+		return
+	}
+	if p.owes++; p.stops {
+		return
+	}
+	_ = p.wound.SetReadDeadline(time.Now().Add(time.Minute))
+	if _, err := io.ReadFull(p.wound, make([]byte, p.owes)); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) { // else it died
+		p.T.Fatalf("the gateway does not say that its clock was wound: %v", err)
+	}
+	p.owes = 0
 }
 
 func (p *Process) does(role string) bool {
@@ -163,6 +194,7 @@ func (p *Process) Pause() {
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		p.T.Fatalf("pausing a process: %v", err)
 	}
+	p.stops = true
 }
 
 // Resume lets a paused process go on.
@@ -171,6 +203,7 @@ func (p *Process) Resume() {
 	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		p.T.Fatalf("resuming a process: %v", err)
 	}
+	p.stops = false
 }
 
 // PeakMemory is the most memory that it had so far, in bytes; zero where the system does not tell.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels/builtin"
@@ -28,6 +29,7 @@ const (
 	envAhead = "CARILLON_APPTEST_AHEAD" // how far its clock is ahead, as a duration
 	envRoles = "CARILLON_APPTEST_ROLES" // its roles, separated by commas; none: all
 	envPlace = "CARILLON_APPTEST_PLACE" // the address that it listens on, if not the one in the file
+	envWound = "CARILLON_APPTEST_WOUND" // the number of an open file that gets a byte for each line of standard input
 	envClock = "CARILLON_APPTEST_CLOCK" // "own": it goes by the database's clock, and cannot be wound
 )
 
@@ -65,10 +67,18 @@ func serve(file, kill string) error {
 		}
 	}
 	wind(os.Getenv(envAhead))
+	var told *os.File
+	if fd, err := strconv.Atoi(os.Getenv(envWound)); err == nil {
+		syscall.CloseOnExec(fd)
+		told = os.NewFile(uintptr(fd), "wound")
+	}
 	go func() {
 		lines := bufio.NewScanner(os.Stdin)
 		for lines.Scan() {
 			wind(lines.Text())
+			if told != nil {
+				_, _ = told.Write([]byte{0})
+			}
 		}
 		stop()
 	}()

@@ -212,9 +212,7 @@ func (w *World) Wind(by time.Duration) {
 	w.ahead += by
 	for _, p := range w.processes {
 		if !p.gone() {
-			if _, err := fmt.Fprintln(p.stdin, by); err != nil {
-				w.T.Fatalf("winding the gateway's clock: %v", err)
-			}
+			p.wind(by)
 		}
 	}
 }
