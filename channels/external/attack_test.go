@@ -69,7 +69,7 @@ func TestWhoMayPost(t *testing.T) {
 		"two headers":                      {mine, twice, body, false},
 		"an id that could move the stamp":  {mine, posted(secret, "p.1", now), body, false},
 		"nothing signed":                   {mine, &http.Request{Header: http.Header{}}, body, false},
-		"a request that we made ourselves": {mine, posted(secret, ownID+"p", now), body, false},
+		"a request that we made ourselves": {mine, posted(secret, OwnID+"p", now), body, false},
 	} {
 		_, err := try.at.ParseWebhook(try.r, try.body)
 		if (err == nil) != try.good || err != nil && !errors.Is(err, channels.ErrForged) {

@@ -41,7 +41,7 @@ func TestPushedEvents(t *testing.T) {
 		t.Errorf("an altered body: %v", err)
 	}
 	own := &http.Request{Header: http.Header{}}
-	core(w.Adapter).signer.Sign(own.Header, ownID+"1", time.Now(), body)
+	core(w.Adapter).signer.Sign(own.Header, OwnID+"1", time.Now(), body)
 	if _, err := parser.ParseWebhook(own, body); !errors.Is(err, channels.ErrForged) {
 		t.Errorf("a request of our own, posted back: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -379,7 +380,7 @@ type hearer struct{ of *adapter }
 func (h hearer) ParseWebhook(r *http.Request, body []byte) ([]channels.Event, error) {
 	a := h.of
 	id, genuine := a.signer.Verify(r.Header, body, a.now())
-	if !genuine || len(id) >= len(ownID) && id[:len(ownID)] == ownID {
+	if !genuine || strings.HasPrefix(id, OwnID) {
 		return nil, channels.ErrForged
 	}
 	var batch Batch

@@ -21,8 +21,8 @@ type wire interface {
 	io.Closer
 }
 
-// ownID begins the ids of our own signed requests, so that none of them passes for one of the adapter's.
-const ownID = "carillon_"
+// OwnID begins the ids of the gateway's own signed requests, so that none of them passes for one of the adapter's.
+const OwnID = "carillon_"
 
 // post is the wire of signed HTTP.
 type post struct {
@@ -33,7 +33,7 @@ type post struct {
 }
 
 func (p *post) Exchange(ctx context.Context, do string, with any) (Answer, error) {
-	id := ownID + rand.Text()
+	id := OwnID + rand.Text()
 	body, err := json.Marshal(Request{ID: id, Do: do, With: with})
 	if err != nil {
 		return Answer{}, unsent("the request cannot be written as JSON", err)

@@ -300,8 +300,8 @@ func checkPosted(p *probe) {
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 		id, genuine := signer.Verify(r.Header, body, time.Now())
-		if strings.HasPrefix(id, ownID) {
-			p.Errorf("what was posted has a webhook-id that begins with %s, as our own requests have, and would be taken for one of them; make ids of your own", ownID)
+		if strings.HasPrefix(id, external.OwnID) {
+			p.Errorf("what was posted has a webhook-id that begins with %s, as our own requests have, and would be taken for one of them; make ids of your own", external.OwnID)
 		}
 		if err != nil || !genuine {
 			p.Errorf("what was posted is not signed with the channel's secret; sign id.timestamp.body as Standard Webhooks does")

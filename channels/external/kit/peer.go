@@ -29,9 +29,6 @@ type peer interface {
 	close()
 }
 
-// ownID begins the ids of the gateway's own requests, as docs/adapter-protocol.md has it.
-const ownID = "carillon_"
-
 // posting talks by signed HTTP.
 type posting struct {
 	url    string
@@ -46,7 +43,7 @@ func (p *posting) post(ctx context.Context, body []byte, at time.Time, sign *htt
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if sign != nil {
-		sign.Sign(req.Header, ownID+rand.Text(), at, body)
+		sign.Sign(req.Header, external.OwnID+rand.Text(), at, body)
 	}
 	return p.sender.Do(req)
 }
