@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -23,17 +22,18 @@ import (
 // group's own laid over them unless those cannot be used: a reminder is worth more than its wording. CodeNobody: nobody is
 // meant.
 func (f *Fanout) ReadyEvent(ctx context.Context, m gateway.EventMessage) (*gateway.ReadyBroadcast, error) {
-	own, err := f.store.Wordings.Wordings(ctx, m.Event.GroupID)
-	if err != nil {
-		return nil, fmt.Errorf("read the group's wordings: %w", err)
-	}
 	b := f.ofEvent(m)
-	maps.Copy(b.Words.Sources, own[m.Wording])
-	_, _, err = f.ready(ctx, &b)
-	if len(own[m.Wording]) > 0 && errors.Is(err, &gateway.Fault{Code: gateway.CodeInvalid}) {
+	o, err := f.opening(ctx, b.GroupID, b.Audience, b.Policy.Lane)
+	if err != nil {
+		return nil, err
+	}
+	own := o.Wordings[m.Wording]
+	maps.Copy(b.Words.Sources, own)
+	_, err = f.readyFrom(ctx, &b, o)
+	if len(own) > 0 && errors.Is(err, &gateway.Fault{Code: gateway.CodeInvalid}) {
 		f.Log.Warn("the group's own wording cannot be used; the shipped one is sent; template check says why", "wording", m.Wording, "group", b.GroupID)
 		b.Words.Sources = templates.ShippedText(m.Wording)
-		_, _, err = f.ready(ctx, &b)
+		_, err = f.readyFrom(ctx, &b, o)
 	}
 	if err != nil {
 		return nil, err
