@@ -22,9 +22,7 @@ func seriesList(in []config.Series) (out []gateway.NamedSeries) {
 func writtenSeries(all []gateway.NamedSeries) (list []map[string]any) {
 	for _, s := range all {
 		out := map[string]any{"name": s.Name, "title": s.Title, "topic": s.Topic}
-		if len(s.Contributors) > 0 {
-			out["contributors"] = s.Contributors
-		}
+		listGiven(out, "contributors", s.Contributors)
 		given(out, "approve", string(s.Approve))
 		given(out, "public", s.Public)
 		var indicators []map[string]any
