@@ -42,6 +42,7 @@ type live struct {
 
 	mu     sync.RWMutex
 	byID   map[gateway.ID]liveChannel
+	byName map[string]gateway.ID
 	order  []gateway.ID
 	groups map[gateway.ID]string
 
@@ -68,7 +69,7 @@ func (l *live) refresh(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	next := make(map[gateway.ID]liveChannel, len(records))
+	next, names := make(map[gateway.ID]liveChannel, len(records)), make(map[string]gateway.ID, len(records))
 	spoilt := map[gateway.ID][sha256.Size]byte{}
 	var order []gateway.ID
 	changed := false
@@ -88,7 +89,7 @@ func (l *live) refresh(ctx context.Context) error {
 		}
 		changed = changed || !known || channel.digest != l.byID[record.ID].digest || !reflect.DeepEqual(l.byID[record.ID].record, record)
 		channel.record = record
-		next[record.ID] = channel
+		next[record.ID], names[record.Name] = channel, record.ID
 		order = append(order, record.ID)
 	}
 	if changed || len(order) != len(l.order) || !maps.Equal(groups, l.groups) {
@@ -99,7 +100,7 @@ func (l *live) refresh(ctx context.Context) error {
 			l.part(channel.adapter)
 		}
 	}
-	l.byID, l.order, l.groups, l.spoilt = next, order, groups, spoilt
+	l.byID, l.byName, l.order, l.groups, l.spoilt = next, names, order, groups, spoilt
 	return nil
 }
 
@@ -120,7 +121,7 @@ func (l *live) close() {
 	for _, channel := range l.byID {
 		l.part(channel.adapter)
 	}
-	l.byID, l.order = nil, nil
+	l.byID, l.byName, l.order = nil, nil, nil
 	l.mu.Unlock()
 	l.parting.Wait()
 }
@@ -220,20 +221,24 @@ func (l *live) Usable(group gateway.ID) []gateway.Channel {
 	return append(own, shared...)
 }
 
+// idLength is that of an id as it is written.
+const idLength = 36
+
 // ByName finds a channel by the name in its webhook's URL, or by the id that stands there in links that members see.
 func (l *live) ByName(name string) (gateway.Channel, channels.Adapter, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if id, err := gateway.ParseID(name); err == nil {
-		c, ok := l.byID[id]
-		return c.record, c.adapter, ok
-	}
-	for _, c := range l.byID {
-		if c.record.Name == name {
-			return c.record, c.adapter, true
+	id, ok := l.byName[name]
+	if len(name) == idLength { // an id goes before a name that looks like one
+		if parsed, err := gateway.ParseID(name); err == nil {
+			id, ok = parsed, true
 		}
 	}
-	return gateway.Channel{}, nil, false
+	if !ok {
+		return gateway.Channel{}, nil, false
+	}
+	c, ok := l.byID[id]
+	return c.record, c.adapter, ok
 }
 
 // callbackURL is where a provider reports on one part of an attempt; empty where the channel is polled.

@@ -19,7 +19,7 @@ import (
 )
 
 // Every answer has the headers that keep it out of caches, frames, scripts and other sites: of every route, of what
-// is open, of what is nowhere, of webhooks.
+// is open, of what is nowhere. One to a provider's machine has what keeps it from being taken for a page.
 func TestHeadersOnEveryAnswer(t *testing.T) {
 	w := newWorld(t)
 	all := deeds(w)
@@ -34,8 +34,9 @@ func TestHeadersOnEveryAnswer(t *testing.T) {
 		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Cross-Origin-Resource-Policy": "same-origin"}
 	for _, a := range asks {
 		r := w.ask(a)
+		provider := a.path == "/hooks/sms-berlin"
 		for name, value := range want {
-			if got := r.header.Get(name); got != value {
+			if got := r.header.Get(name); got != value && (!provider || name == "X-Content-Type-Options") {
 				t.Errorf("%s %s (%d): %s is %q, want %q", a.method, a.path, r.status, name, got, value)
 			}
 		}
