@@ -80,7 +80,7 @@ type BroadcastLog interface {
 	// Submit stores a broadcast unless its key is known; then it returns the first id and records nothing. A known key
 	// with another fingerprint is CodeKeyReused. The fingerprint is a digest of the request. A new one must pass
 	// CheckNew. whole, if it is not nil, is all that fan-out would write, in one chunk: a new broadcast is stored with it,
-	// in one transaction, and is Planned.
+	// in one transaction, and is Planned. Its Claiming is answered in it as Exchange would after it.
 	Submit(ctx context.Context, b Broadcast, fingerprint []byte, whole *Chunk) (Submission, error)
 	// Broadcast reads one with its words.
 	Broadcast(ctx context.Context, group, id ID) (Broadcast, error)

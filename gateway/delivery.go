@@ -28,6 +28,14 @@ type Chunk struct {
 	MoveAfter  time.Duration // not handed over for so long after it was planned and due: next contact point; zero: never
 	Renderings []Rendering
 	Deliveries []NewDelivery
+	Claiming   *Claiming // of whoever submits a whole broadcast and sends some of it himself; nil: nothing is claimed
+}
+
+// Claiming asks for deliveries of a chunk in the transaction that writes it.
+type Claiming struct {
+	By         Claimant
+	Deliveries []ID
+	Answers    []Claim // of the ledger, in the order of Deliveries, once all is written; nil: nothing was, or nobody knows
 }
 
 // MaxChunk is the largest number of deliveries of a chunk.

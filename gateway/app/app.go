@@ -199,7 +199,7 @@ func (a *App) build(ctx context.Context) error {
 	if a.dispatch, err = dispatch.New(sending); err != nil {
 		return err
 	}
-	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, Planned: a.dispatch.Planned, At: o.At, Rivals: !alone, Languages: o.Config.Languages, Pages: a.live.publicURL != ""}
+	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, Planned: a.dispatch.Planned, Reserve: a.dispatch.Reserve, At: o.At, Rivals: !alone, Languages: o.Config.Languages, Pages: a.live.publicURL != ""}
 	if !o.has(RoleScheduler) {
 		planning.Elsewhere = a.callPlanners
 	}

@@ -202,7 +202,7 @@ func childUrgent(dir string, delay time.Duration, alerts, senders int, profile s
 	if err != nil {
 		return latency{}, err
 	}
-	f := w.fanout(fanout.Options{Nudge: d.Nudge, Planned: d.Planned})
+	f := w.fanout(fanout.Options{Nudge: d.Nudge, Planned: d.Planned, Reserve: d.Reserve})
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 2)
 	go func() { ended <- d.Run(running) }()

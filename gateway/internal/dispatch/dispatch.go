@@ -218,7 +218,7 @@ func (d *Dispatcher) Planned(c *gateway.Chunk) {
 	now, urgent := d.o.Now(), c.Lane == gateway.Urgent
 	for i := range c.Deliveries {
 		p := &c.Deliveries[i]
-		if p.Reason != "" {
+		if p.Reason != "" || c.Claiming != nil && slices.Contains(c.Claiming.Deliveries, p.ID) {
 			continue
 		}
 		ids, seen := due[p.Channel]
@@ -229,14 +229,18 @@ func (d *Dispatcher) Planned(c *gateway.Chunk) {
 		}
 	}
 	if urgent {
-		for i := range c.Renderings {
-			d.texts.keep(read(c.Renderings[i]))
-		}
+		d.keepTexts(c)
 	}
 	for channel, ids := range due {
 		if l := d.line(channel); l == nil || len(ids) == 0 || !l.push(gateway.Share{Group: c.Group, Deliveries: ids}) {
 			d.Nudge(channel, c.Lane)
 		}
+	}
+}
+
+func (d *Dispatcher) keepTexts(c *gateway.Chunk) {
+	for i := range c.Renderings {
+		d.texts.keep(read(c.Renderings[i]))
 	}
 }
 

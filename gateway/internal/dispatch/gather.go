@@ -39,6 +39,7 @@ type gatherer struct {
 	wake     chan struct{} // there is something to do
 
 	sending atomic.Int64  // claimed, with an outcome still to come
+	unsaved atomic.Int64  // outcomes that are not in the ledger yet
 	enough  chan struct{} // there is nobody to wait for
 }
 
@@ -113,6 +114,7 @@ func (g *gatherer) settle(s settlement) {
 	if s.free != nil {
 		left = g.sending.Add(-1)
 	}
+	g.unsaved.Add(1)
 	g.mu.Lock()
 	g.settling = append(g.settling, s)
 	n := len(g.settling)
@@ -236,6 +238,7 @@ func (g *gatherer) exchange(ctx context.Context, l *load) bool {
 				return g.exchange(ctx, &first) && g.exchange(ctx, &second)
 			}
 			g.log.Error("the ledger cannot keep an outcome; its attempt will be in doubt", "attempt", l.outcomes[0].Attempt, "error", err)
+			g.unsaved.Add(-1)
 			l.settlements[0] = settlement{}
 			return true
 		}
@@ -262,6 +265,7 @@ func (l *load) answer(claims []gateway.Claim, err error) {
 // finish applies what came too late for its claim as knowledge about the attempt.
 func (g *gatherer) finish(ctx context.Context, batch []settlement, errs []error) {
 	var late []gateway.Receipt
+	g.unsaved.Add(-int64(len(batch)))
 	for i := range batch {
 		s := &batch[i]
 		if s.nudge != nil {

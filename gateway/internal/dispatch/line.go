@@ -24,6 +24,7 @@ type line struct {
 	metrics *lineMetrics
 	clock   deadlines
 
+	urgent atomic.Pointer[pump] // of the senders kept for urgent messages; nil: nobody sends yet
 	caps   atomic.Pointer[channels.Capabilities]
 	record atomic.Pointer[gateway.Channel]
 
@@ -90,7 +91,9 @@ func (l *line) run(ctx, sending context.Context) {
 	}
 	background.Go(func() { l.keepHealth(inner) })
 	if l.d.o.Work.sends() {
-		pumps.Go(func() { l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders, l.d.urgent).run(ctx, sending) })
+		urgent := l.newPump([]gateway.Lane{gateway.Urgent}, l.d.o.UrgentSenders, l.d.urgent)
+		l.urgent.Store(urgent)
+		pumps.Go(func() { urgent.run(ctx, sending) })
 		shares := max(1, min(l.senders/worthCalling, len(l.d.rest)))
 		for i, g := range l.d.rest[:shares] {
 			pumps.Go(func() { l.newPump(routine, (l.senders+i)/shares, g).run(ctx, sending) })

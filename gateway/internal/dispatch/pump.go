@@ -17,8 +17,9 @@ type pump struct {
 	total    int
 	gatherer *gatherer
 
-	free  atomic.Int64 // senders that have handed their last outcome in
+	free  atomic.Int64 // senders that have handed their last outcome in, and that nobody holds for a claim
 	freed chan struct{}
+	door  sync.RWMutex // shared by whoever holds senders from outside; shut once the pump ends
 	work  chan job
 	asks  claimRequest
 	last  int // how many the limits let through at once
@@ -40,6 +41,38 @@ func (l *line) newPump(lanes []gateway.Lane, senders int, g *gatherer) *pump {
 	return p
 }
 
+// hold takes free senders for claims, so many at most; give brings back those for whom there is none. clean: only senders whose
+// outcomes are in the ledger, for what is claimed does not take them there.
+func (p *pump) hold(most int, clean bool) int {
+	for {
+		free := p.free.Load()
+		n := min(int64(most), free)
+		if clean {
+			n = min(n, free-p.gatherer.unsaved.Load())
+		}
+		if n <= 0 {
+			return 0
+		}
+		if p.free.CompareAndSwap(free, free-n) {
+			return int(n)
+		}
+	}
+}
+
+func (p *pump) give(senders int) {
+	if senders > 0 {
+		p.free.Add(int64(senders))
+		wake(p.freed)
+	}
+}
+
+// unused gives back leave for so many messages, each of which was charged with paid.
+func (p *pump) unused(messages, paid int) {
+	if messages > 0 {
+		p.l.limits.Unused(messages * paid)
+	}
+}
+
 // release counts a sender as free, and wakes the pump if that is what it may be waiting for.
 func (p *pump) release() {
 	if n := p.free.Add(1); n == 1 || n == int64(p.total)/2 {
@@ -58,6 +91,7 @@ func (p *pump) run(ctx, sending context.Context) {
 	}
 	for p.round(ctx, sending) == nil {
 	}
+	p.door.Lock() // for good
 	close(p.work)
 	senders.Wait()
 }
@@ -70,7 +104,7 @@ func (p *pump) round(ctx, sending context.Context) error {
 	if err := p.blocked(ctx); err != nil {
 		return err
 	}
-	most := min(int(p.free.Load()), 2*p.last+1, p.l.d.o.Rows)
+	most := max(1, min(int(p.free.Load()), 2*p.last+1, p.l.d.o.Rows))
 	batch, err := p.l.d.o.Queue.Pop(ctx, p.l.id, p.lanes, most)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -190,34 +224,51 @@ func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []ga
 		}
 		pass = p.l.limits.Take(urgent, len(ids))
 	}
+	held := p.hold(pass.Count, false)
+	for held == 0 { // somebody else has taken them
+		if err := p.wantFree(ctx); err != nil {
+			p.unused(pass.Count, pass.Paid)
+			return -1
+		}
+		held = p.hold(pass.Count, false)
+	}
+	p.unused(pass.Count-held, pass.Paid)
+	pass.Count = held
 	p.last = pass.Count
 	p.asks.ids, p.asks.urgent, p.asks.lease = ids[:pass.Count], urgent, p.l.lease()
 	begun := time.Now()
 	claims, err := p.gatherer.claim(sending, &p.asks)
 	p.l.d.metrics.claims[lane].Observe(time.Since(begun).Seconds())
 	if err != nil {
-		p.l.limits.Unused(pass.Count * pass.Paid)
+		p.give(pass.Count)
+		p.unused(pass.Count, pass.Paid)
 		if p.l.claiming.may() {
 			p.l.d.o.Log.Error("nothing can be claimed; trying again", "channel", p.l.name, "error", err)
 		}
 		sleep(ctx, 100*time.Millisecond)
 		return -1
 	}
-	ends := begun.Add(p.asks.lease - p.l.d.o.settling())
 	p.l.d.o.At(atClaimed)
+	p.hand(claims, job{lane: lane, paid: pass.Paid, ends: begun.Add(p.asks.lease - p.l.d.o.settling())})
+	return pass.Count
+}
+
+// hand gives what was granted to the senders that are held for it, and lets the others go.
+func (p *pump) hand(claims []gateway.Claim, j job) {
+	spare := 0
 	for i := range claims {
-		c := &claims[i]
-		p.l.metrics.claimed(c.Verdict)
-		if c.Verdict == gateway.Granted {
-			p.free.Add(-1)
+		j.claim = &claims[i]
+		p.l.metrics.claimed(j.claim.Verdict)
+		if j.claim.Verdict == gateway.Granted {
 			p.gatherer.sending.Add(1)
-			p.work <- job{claim: c, lane: lane, paid: pass.Paid, ends: ends}
+			p.work <- j
 			continue
 		}
-		p.l.limits.Unused(pass.Paid)
-		if c.Verdict == gateway.Unusable {
-			p.l.d.mender.later(*c)
+		spare++
+		p.unused(1, j.paid)
+		if j.claim.Verdict == gateway.Unusable {
+			p.l.d.mender.later(*j.claim)
 		}
 	}
-	return pass.Count
+	p.give(spare)
 }

@@ -67,6 +67,9 @@ type Options struct {
 	// Planned is called when a chunk was written, by whoever planned it and waits meanwhile; it must not keep it. nil: nobody
 	// is told.
 	Planned func(c *gateway.Chunk)
+	// Reserve is called for a chunk that is urgent and about to be written with its broadcast: it may have some of it claimed for senders
+	// that are free. finish is called once that is done, or has failed. nil: nothing is claimed.
+	Reserve func(c *gateway.Chunk) (finish func())
 	Sweep   time.Duration      // how often Run looks for what is due without being told; zero: a second
 	At      func(point string) // called at each of FaultPoints; nil in production
 
@@ -112,6 +115,9 @@ func New(store Store, channels Channels, o Options) *Fanout {
 	}
 	if o.Planned == nil {
 		o.Planned = func(*gateway.Chunk) {}
+	}
+	if o.Reserve == nil {
+		o.Reserve = func(*gateway.Chunk) func() { return func() {} }
 	}
 	if o.Sweep == 0 {
 		o.Sweep = time.Second

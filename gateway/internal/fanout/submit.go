@@ -193,11 +193,10 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, 
 	if b.Refused == nil {
 		whole = f.whole(t, first)
 	}
-	s, err := f.store.Log.Submit(ctx, b, print, whole)
+	s, err := f.record(ctx, b, print, whole)
 	if err != nil || !s.Created {
 		return s, t, err
 	}
-	f.At(FaultPoints[0])
 	switch {
 	case whole != nil:
 		f.Planned(whole)
@@ -211,6 +210,17 @@ func (f *Fanout) submit(ctx context.Context, b gateway.Broadcast, print []byte, 
 		}
 	}
 	return s, t, nil
+}
+
+// record stores a broadcast. What is whole is claimed at once for senders that are free, and leaves before this returns.
+func (f *Fanout) record(ctx context.Context, b gateway.Broadcast, print []byte, whole *gateway.Chunk) (s gateway.Submission, err error) {
+	if whole != nil {
+		defer f.Reserve(whole)()
+	}
+	if s, err = f.store.Log.Submit(ctx, b, print, whole); err == nil && s.Created {
+		f.At(FaultPoints[0])
+	}
+	return s, err
 }
 
 // texts reads what a broadcast needs of its group and parses its words.

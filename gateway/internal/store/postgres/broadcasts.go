@@ -51,8 +51,8 @@ const submitStatement = `INSERT INTO broadcasts (group_id, id, key, fingerprint,
 	created_at, start_at, expires_at, forget_at, planned, cursor, local_at, late_for, personal, lapsed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,false,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,false)
 	RETURNING (SELECT topics FROM groups WHERE id = $1)`
 
-// Submit stores a broadcast once, with all its deliveries if they are given, in one round trip. If the answer is lost it is
-// stored again, and the key tells whether it was.
+// Submit stores a broadcast once, with all its deliveries if they are given, in one round trip, or in two if some of them are
+// claimed. If the answer of the one is lost it is stored again, and the key tells whether it was.
 func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []byte, whole *gateway.Chunk) (gateway.Submission, error) {
 	key, err := s.groupKey(ctx, b.GroupID)
 	if err != nil {
@@ -68,6 +68,8 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	}
 	unfit := b.CheckNew()
 	refused := unfit
+	var claims []gateway.Claim
+	offers := map[gateway.ID]*offer{}
 	if unfit == nil {
 		refused = s.transact(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) (bool, error) {
 			if whole != nil {
@@ -88,18 +90,34 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 					return false, err
 				}
 				t.queueDeliveries(batch, whole)
+				info.keepParts(whole.Renderings)
 			}
-			t.learned = append(t.learned, func() {
-				s.memory.keepBroadcast(info)
-				if whole != nil {
-					info.keepParts(whole.Renderings)
-				}
-			})
-			return t.carry(batch)
+			t.submits = info
+			t.learned = append(t.learned, func() { s.memory.keepBroadcast(info) })
+			if whole == nil || whole.Claiming == nil {
+				return t.carry(batch)
+			}
+			ask := whole.Claiming
+			clear(offers)
+			t.takeOffers(batch, ask.Deliveries, ask.By.Urgent, offers)
+			if err := t.begin(batch); err != nil {
+				return false, err
+			}
+			if err := t.takeBudgets(); err != nil {
+				return false, err
+			}
+			if claims, err = t.claimAll(ask.Deliveries, ask.By, offers); err != nil {
+				return false, err
+			}
+			return t.commit()
 		})
 	}
 	switch {
 	case refused == nil:
+		if claims != nil {
+			s.openAddresses(ctx, claims, offers)
+			whole.Claiming.Answers = claims
+		}
 		return gateway.Submission{ID: b.ID, Created: true}, nil
 	case unfit == nil && !errors.Is(refused, &gateway.Fault{Code: gateway.CodeInvalid}): // neither unfit nor, perhaps, a key that is there
 		return gateway.Submission{}, refused

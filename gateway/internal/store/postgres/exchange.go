@@ -31,7 +31,7 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 	var claims []gateway.Claim
 	var offers map[gateway.ID]*offer
 	err := s.transact(ctx, urgent, func(t *txn) (bool, error) {
-		errs, claims, offers = make([]error, len(done)), make([]gateway.Claim, len(ids)), make(map[gateway.ID]*offer, len(ids))
+		errs, offers = make([]error, len(done)), make(map[gateway.ID]*offer, len(ids))
 		batch := &pgx.Batch{}
 		t.takeOutcomes(batch, done)
 		t.takeOffers(batch, ids, by.Urgent, offers)
@@ -47,12 +47,9 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 				return false, fmt.Errorf("settling: %w", err)
 			}
 		}
-		lease := t.now + by.Lease.Microseconds()
-		for i, id := range ids {
-			claims[i] = gateway.Claim{Delivery: id}
-			if err := t.claim(lease, &claims[i], offers[id]); err != nil {
-				return false, fmt.Errorf("claiming: %w", err)
-			}
+		var err error
+		if claims, err = t.claimAll(ids, by, offers); err != nil {
+			return false, err
 		}
 		if err := t.changePoints(); err != nil {
 			return false, err
@@ -62,6 +59,25 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 	if err != nil {
 		return nil, nil, err
 	}
+	s.openAddresses(ctx, claims, offers)
+	return errs, claims, nil
+}
+
+// claimAll gives deliveries that takeOffers has locked to a claimant.
+func (t *txn) claimAll(ids []gateway.ID, by gateway.Claimant, offers map[gateway.ID]*offer) ([]gateway.Claim, error) {
+	claims := make([]gateway.Claim, len(ids))
+	lease := t.now + by.Lease.Microseconds()
+	for i, id := range ids {
+		claims[i] = gateway.Claim{Delivery: id}
+		if err := t.claim(lease, &claims[i], offers[id]); err != nil {
+			return nil, fmt.Errorf("claiming: %w", err)
+		}
+	}
+	return claims, nil
+}
+
+// openAddresses opens what was granted.
+func (s *Store) openAddresses(ctx context.Context, claims []gateway.Claim, offers map[gateway.ID]*offer) {
 	for i := range claims { // outside the transaction: opening costs as much as reading
 		if claims[i].Verdict != gateway.Granted {
 			continue
@@ -71,7 +87,6 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 			s.log.Error(closedAddress, "delivery", claims[i].Delivery, "error", err)
 		}
 	}
-	return errs, claims, nil
 }
 
 const closedAddress = "the address of a delivery cannot be opened; see that all keys of the ring are there"
@@ -315,7 +330,7 @@ func (t *txn) claim(lease int64, c *gateway.Claim, o *offer) error {
 			return err
 		}
 	}
-	info, err := t.s.frozenOf(t, d.Group, d.Broadcast)
+	info, err := t.frozenOf(d.Group, d.Broadcast)
 	if err != nil {
 		return err
 	}

@@ -95,6 +95,14 @@ func (s *Store) frozenOf(q querier, group, broadcast gateway.ID) (*frozen, error
 	return info, nil
 }
 
+// frozenOf is frozenOf of the store, which does not know yet what the transaction submits.
+func (t *txn) frozenOf(group, broadcast gateway.ID) (*frozen, error) {
+	if t.submits != nil && t.submits.ID == broadcast {
+		return t.submits, nil
+	}
+	return t.s.frozenOf(t, group, broadcast)
+}
+
 // partsOf says how many parts the rendering of a claim has.
 func (t *txn) partsOf(info *frozen, c *gateway.Claim) (int, error) {
 	key := variant{c.Locale, c.Kind, c.Pointer}

@@ -114,7 +114,7 @@ func (t *txn) ChannelNo(id gateway.ID) (gateway.ID, error) {
 
 // PolicyOf reads the frozen policy of a broadcast, of which a row is locked.
 func (t *txn) PolicyOf(broadcast gateway.ID) (gateway.Policy, error) {
-	info, err := t.s.frozenOf(t, t.owners[broadcast], broadcast)
+	info, err := t.frozenOf(t.owners[broadcast], broadcast)
 	if err != nil {
 		return gateway.Policy{}, err
 	}

@@ -36,6 +36,7 @@ type txn struct {
 	again   bool       // it was tried before
 	last    *pgx.Batch // is written with the commit, before all else; nil: nothing is
 	tallies map[tallyKey]int64
+	submits *frozen  // the broadcast that it stores; nil: none
 	learned []func() // what this process remembers once the transaction is committed
 	rows
 	spending

@@ -53,14 +53,27 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 		return gateway.Submission{}, err
 	}
 	var answer gateway.Submission
+	var claims []gateway.Claim
+	var sealed []sealedAddress
 	err = s.write.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) (err error) {
 		answer, err = t.submit(&b, words, fingerprint)
-		if err == nil && answer.Created && whole != nil {
-			err = t.plan(whole, key)
+		if err != nil || !answer.Created || whole == nil {
+			return err
 		}
+		if err := t.plan(whole, key); err != nil || whole.Claiming == nil {
+			return err
+		}
+		claims, sealed, err = t.claimAll(whole.Claiming.Deliveries, whole.Claiming.By)
 		return err
 	})
-	return answer, err
+	if err != nil {
+		return gateway.Submission{}, err
+	}
+	if claims != nil {
+		s.openAddresses(ctx, claims, sealed)
+		whole.Claiming.Answers = claims
+	}
+	return answer, nil
 }
 
 // submit stores a broadcast whose words are sealed, unless its key is known.

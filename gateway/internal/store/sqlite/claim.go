@@ -97,8 +97,8 @@ const (
 // Exchange writes outcomes and gives deliveries to a claimant, in one transaction.
 func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gateway.Outcome, ids []gateway.ID) ([]error, []gateway.Claim, error) {
 	errs := make([]error, len(done))
-	claims := make([]gateway.Claim, len(ids))
-	sealed := make([]sealedAddress, len(ids))
+	var claims []gateway.Claim
+	var sealed []sealedAddress
 	urgent := by.Urgent
 	for i := range done {
 		urgent = urgent || done[i].Urgent
@@ -109,18 +109,31 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 				return fmt.Errorf("settling: %w", err)
 			}
 		}
-		lease := t.now + by.Lease.Microseconds()
-		for i, id := range ids {
-			claims[i] = gateway.Claim{Delivery: id}
-			if err := t.claim(id, lease, &claims[i], &sealed[i]); err != nil {
-				return fmt.Errorf("claiming: %w", err)
-			}
-		}
-		return nil
+		claims, sealed, err = t.claimAll(ids, by)
+		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
+	s.openAddresses(ctx, claims, sealed)
+	return errs, claims, nil
+}
+
+// claimAll gives deliveries to a claimant.
+func (t *txn) claimAll(ids []gateway.ID, by gateway.Claimant) ([]gateway.Claim, []sealedAddress, error) {
+	claims, sealed := make([]gateway.Claim, len(ids)), make([]sealedAddress, len(ids))
+	lease := t.now + by.Lease.Microseconds()
+	for i, id := range ids {
+		claims[i] = gateway.Claim{Delivery: id}
+		if err := t.claim(id, lease, &claims[i], &sealed[i]); err != nil {
+			return nil, nil, fmt.Errorf("claiming: %w", err)
+		}
+	}
+	return claims, sealed, nil
+}
+
+// openAddresses opens what was granted.
+func (s *Store) openAddresses(ctx context.Context, claims []gateway.Claim, sealed []sealedAddress) {
 	for i := range claims { // outside the transaction: opening costs as much as reading
 		if claims[i].Verdict != gateway.Granted {
 			continue
@@ -129,7 +142,6 @@ func (s *Store) Exchange(ctx context.Context, by gateway.Claimant, done []gatewa
 			s.log.Error(closedAddress, "delivery", claims[i].Delivery, "error", err)
 		}
 	}
-	return errs, claims, nil
 }
 
 const closedAddress = "the address of a delivery cannot be opened; see that all keys of the ring are there"
