@@ -19,11 +19,14 @@ type pump struct {
 
 	free  atomic.Int64 // senders that have handed their last outcome in, and that nobody holds for a claim
 	freed chan struct{}
-	door  sync.RWMutex // shared by whoever holds senders from outside; shut once the pump ends
-	work  chan job
-	asks  claimRequest
-	last  int // how many the limits let through at once
-	timer *time.Timer
+
+	door    sync.Mutex
+	shut    bool           // nobody is let in any more
+	outside sync.WaitGroup // of those who were let in, and hold senders
+	work    chan job
+	asks    claimRequest
+	last    int // how many the limits let through at once
+	timer   *time.Timer
 }
 
 // job is a claim for a sender.
@@ -66,6 +69,16 @@ func (p *pump) give(senders int) {
 	}
 }
 
+// enter lets somebody from outside hold senders, until outside.Done; false: the pump ends.
+func (p *pump) enter() bool {
+	p.door.Lock()
+	defer p.door.Unlock()
+	if !p.shut {
+		p.outside.Add(1)
+	}
+	return !p.shut
+}
+
 // unused gives back leave for so many messages, each of which was charged with paid.
 func (p *pump) unused(messages, paid int) {
 	if messages > 0 {
@@ -91,7 +104,10 @@ func (p *pump) run(ctx, sending context.Context) {
 	}
 	for p.round(ctx, sending) == nil {
 	}
-	p.door.Lock() // for good
+	p.door.Lock()
+	p.shut = true
+	p.door.Unlock()
+	p.outside.Wait()
 	close(p.work)
 	senders.Wait()
 }

@@ -59,7 +59,7 @@ func (d *Dispatcher) Reserve(c *gateway.Chunk) (finish func()) {
 			r.p.hand(mine, job{lane: gateway.Urgent, paid: r.pass.Paid, ends: begun.Add(r.p.l.lease() - d.o.settling())})
 			r.p.give(r.senders - len(mine))
 			r.p.unused(r.senders-len(mine), r.pass.Paid)
-			r.p.door.RUnlock()
+			r.p.outside.Done()
 		}
 		ask.Deliveries = slices.DeleteFunc(ask.Deliveries, func(id gateway.ID) bool {
 			return slices.ContainsFunc(ask.Answers, func(a gateway.Claim) bool { return a.Delivery == id && a.Verdict == gateway.NotDue })
@@ -70,18 +70,18 @@ func (d *Dispatcher) Reserve(c *gateway.Chunk) (finish func()) {
 // reserve holds senders for so many urgent messages at most, if the line may send any now.
 func (l *line) reserve(most int) (reservation, bool) {
 	p := l.urgent.Load()
-	if p == nil || l.limits.Blocked(true) > 0 || !p.door.TryRLock() {
+	if p == nil || l.limits.Blocked(true) > 0 || !p.enter() {
 		return reservation{}, false
 	}
 	r := reservation{p: p, senders: p.hold(most, true)}
 	if r.senders == 0 {
-		p.door.RUnlock()
+		p.outside.Done()
 		return r, false
 	}
 	r.pass = l.limits.Take(true, r.senders)
 	p.give(r.senders - r.pass.Count)
 	if r.senders = r.pass.Count; r.senders == 0 {
-		p.door.RUnlock()
+		p.outside.Done()
 	}
 	return r, r.senders > 0
 }

@@ -115,6 +115,52 @@ func whole(t *testing.T, open Open) {
 	}
 }
 
+// What a whole chunk claims is claimed as it would be a moment later, in the same transaction: the claim says the same, nobody else
+// gets it, and where nothing is stored nothing is claimed.
+func wholeClaimed(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	b := w.draft(gateway.Alert)
+	reader, late, silent, other := w.member("sms"), w.member("sms"), w.member("sms"), w.member("sms")
+	_, err := w.StopAddress(w.ctx, w.group.ID, "sms", silent.Points[0].Address, gateway.Consent{Wording: "STOP", Locale: "en", At: w.clock.Now(), Proof: "she wrote STOP", Source: "member"})
+	w.ok(err)
+	c, ids := w.chunk(b, 2, reader, late, silent, other)
+	c.Deliveries[1].Due = w.clock.Now().Add(time.Minute)
+	by := w.by
+	by.Urgent = true
+	c.Claiming = &gateway.Claiming{By: by, Deliveries: ids[:3]}
+	bad := c
+	bad.Deliveries = append([]gateway.NewDelivery{{ID: gateway.NewID(), MemberID: gateway.NewID(), Locale: "en", Channel: gateway.NewID(), Point: gateway.NewID()}}, c.Deliveries...)
+	if _, err = w.Submit(w.ctx, b, []byte("whole"), &bad); err == nil || c.Claiming.Answers != nil {
+		t.Fatalf("of what could not be stored was claimed %v: %v", c.Claiming.Answers, err)
+	}
+	s, err := w.Submit(w.ctx, b, []byte("whole"), &c)
+	w.ok(err)
+	equal(t, "submitted", s, gateway.Submission{ID: b.ID, Created: true})
+	got := c.Claiming.Answers
+	equal(t, "answers", fmt.Sprint(len(got), got[0].Verdict, got[1].Verdict, got[2].Verdict), fmt.Sprint(3, gateway.Granted, gateway.NotDue, gateway.Silenced))
+	equal(t, "claimed again", w.claim(ids[0]).Verdict, gateway.NotDue)
+	like := w.granted(ids[3])
+	want, have := like, got[0]
+	want.Delivery, want.Member, want.Point, want.Attempt, want.Address = have.Delivery, have.Member, have.Point, have.Attempt, have.Address
+	if !reflect.DeepEqual(have, want) || have.Address != reader.Points[0].Address {
+		t.Errorf("claimed as it was written\n%+v, and a moment later\n%+v", have, like)
+	}
+	w.accepted(got[0])
+	w.clock.Wind(time.Minute)
+	w.granted(ids[1])
+	if got, want := w.recount(b.ID), (map[tallied]int{{w.sms.ID, gateway.DeliveryAccepted, ""}: 1, {w.sms.ID, gateway.Sending, ""}: 2, {w.sms.ID, gateway.Ended, gateway.ReasonSuppressed}: 1}); !maps.Equal(got, want) {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+
+	again := b
+	again.ID = gateway.NewID()
+	d, more := w.chunk(again, 1, w.member("sms"))
+	d.Claiming = &gateway.Claiming{By: by, Deliveries: more}
+	s, err = w.Submit(w.ctx, again, []byte("whole"), &d)
+	w.ok(err)
+	equal(t, "submitted again", fmt.Sprint(s, d.Claiming.Answers), fmt.Sprint(gateway.Submission{ID: b.ID}, []gateway.Claim(nil)))
+}
+
 func listed(t *testing.T, open Open) {
 	w := newWorld(t, open)
 	report := w.submit(gateway.Report)

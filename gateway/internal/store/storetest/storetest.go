@@ -92,6 +92,7 @@ func run(t *testing.T, open Open) {
 		{"what has expired lapses", lapse},
 		{"a broadcast happens once", submitted},
 		{"a broadcast with its deliveries", whole},
+		{"a broadcast with its deliveries and claims", wholeClaimed},
 		{"broadcasts are listed", listed},
 		{"stop and resume", stopResume},
 		{"stop refuses what it cannot do", stopConflicts},
