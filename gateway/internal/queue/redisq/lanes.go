@@ -3,7 +3,6 @@ package redisq
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -45,9 +44,6 @@ func pieces(shares []gateway.Share, each int) (all []piece) {
 // Push implements queue.Queue.
 func (q *Queue) Push(ctx context.Context, to queue.Lane, shares []gateway.Share, each int) (taken int, low bool, err error) {
 	c := q.channel(to.Channel)
-	if to.Lane == gateway.Urgent && len(shares) == 1 && len(shares[0].Deliveries) < each && c.hand(shares[0].Deliveries) {
-		return len(shares[0].Deliveries), false, nil
-	}
 	for left := pieces(shares, each); len(left) > 0; {
 		if err := ctx.Err(); err != nil {
 			return taken, low, err
@@ -113,67 +109,12 @@ func (q *Queue) Pop(ctx context.Context, id gateway.ID, lanes []gateway.Lane, mo
 		} else {
 			t.Reset(wait)
 		}
-		w := c.wait(lanes, most)
 		select {
-		case b = <-w.given:
-			return b, nil
 		case <-wake:
 		case <-t.C:
 		case <-ctx.Done():
 		}
-		if b, given := c.leave(w); given {
-			return b, nil
-		}
 	}
-}
-
-// waiter is a Pop that found nothing. What is urgent, and all that there is of it, may be handed to it without a word to Redis.
-type waiter struct {
-	lanes, most int
-	given       chan queue.Batch // gets one at most
-}
-
-// wait notes a Pop that waits; of lanes that hold nothing urgent, nothing is handed over.
-func (c *channel) wait(lanes []gateway.Lane, most int) *waiter {
-	w := &waiter{len(lanes), most, make(chan queue.Batch, 1)}
-	if slices.Contains(lanes, gateway.Urgent) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.waiting = append(c.waiting, w)
-	}
-	return w
-}
-
-// leave takes a waiter away, and gives what it was handed meanwhile.
-func (c *channel) leave(w *waiter) (b queue.Batch, given bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waiting = slices.DeleteFunc(c.waiting, func(other *waiter) bool { return other == w })
-	select {
-	case b = <-w.given:
-		return b, true
-	default:
-		return b, false
-	}
-}
-
-// hand gives what is urgent to a waiter of this process that takes all of it, the one that serves the fewest lanes; false:
-// there is none. Nobody else hears of it: should this process die now, it is due still.
-func (c *channel) hand(ids []gateway.ID) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	best := -1
-	for i, w := range c.waiting {
-		if w.most >= len(ids) && (best < 0 || w.lanes < c.waiting[best].lanes) {
-			best = i
-		}
-	}
-	if best < 0 || len(ids) == 0 {
-		return false
-	}
-	c.waiting[best].given <- queue.Batch{Lane: gateway.Urgent, Deliveries: slices.Clone(ids)}
-	c.waiting = slices.Delete(c.waiting, best, best+1)
-	return true
 }
 
 // pop takes what is there now. Again: the server hung, and took the question for one that nobody asks any more.

@@ -227,8 +227,6 @@ type channel struct {
 	wake  chan struct{} // closed and replaced when there may be something to pop
 	done  [len(gateway.Lanes)][]byte
 	armed bool // what is done will be told
-
-	waiting []*waiter // Pops that found nothing
 }
 
 // laneKeys are the keys of a lane: see pushText.
