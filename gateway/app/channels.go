@@ -18,9 +18,10 @@ import (
 type channelDesk struct {
 	store   channelStore
 	live    *live
-	changed func(context.Context) error // after a channel was made, changed, paused or resumed in the ledger
+	changed func(context.Context) error // after a channel was made, changed, paused, resumed or deleted in the ledger
 	state   func(gateway.ID) (dispatch.State, bool)
 	deaf    func(gateway.ID) bool // its provider is asked what came while nobody listened
+	fixed   []string              // names of the channels of the configuration
 }
 
 type channelStore interface {
@@ -29,6 +30,8 @@ type channelStore interface {
 	Backlog(ctx context.Context) (map[gateway.ID][len(gateway.Lanes)]int, error)
 	Groups(ctx context.Context) ([]gateway.Group, error)
 	Replace(ctx context.Context, old, by gateway.ID) error
+	DeleteChannel(ctx context.Context, id gateway.ID, by string) error
+	FormerChannels(ctx context.Context) ([]gateway.FormerChannel, error)
 }
 
 // Views lists all channels with all that shows how they are.
@@ -188,6 +191,22 @@ func (d *channelDesk) Replace(ctx context.Context, old, by gateway.ID) error {
 	return d.changed(ctx)
 }
 
+// Delete takes a channel away, and stops what is live of it.
+func (d *channelDesk) Delete(ctx context.Context, c gateway.Channel, by string) error {
+	if c.GroupID.IsZero() && slices.Contains(d.fixed, c.Name) {
+		return gateway.Faultf(gateway.CodeConflict, "%s stands in carillon.yaml and would come back with the next start; take it out there, start the gateway anew, and delete it then", c.Name)
+	}
+	if err := d.store.DeleteChannel(ctx, c.ID, by); err != nil {
+		return err
+	}
+	return d.changed(ctx)
+}
+
+// Former lists the channels that were deleted.
+func (d *channelDesk) Former(ctx context.Context) ([]gateway.FormerChannel, error) {
+	return d.store.FormerChannels(ctx)
+}
+
 // Check asks the provider whether the channel works. A good answer lifts a pause until a check.
 func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckResult, error) {
 	adapter, ok := d.live.Adapter(id)
@@ -231,6 +250,7 @@ func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckRe
 func (d *channelDesk) adoptChannels(ctx context.Context, list []config.Channel) error {
 	var errs []error
 	for _, c := range list {
+		d.fixed = append(d.fixed, c.Name)
 		record := gateway.Channel{Name: c.Name, Adapter: c.Adapter, Groups: c.Groups, Senders: c.Senders, Trip: gateway.Trip{After: c.Trip.After, Minutes: c.Trip.Minutes}, Options: c.Options.JSON()}
 		record, err := d.Try(ctx, record)
 		if err == nil {
