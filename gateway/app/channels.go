@@ -99,7 +99,7 @@ func (d *channelDesk) Try(ctx context.Context, c gateway.Channel) (gateway.Chann
 		}
 		trial.Options = known.Options
 	}
-	adapter, err := d.live.make(trial)
+	adapter, err := d.live.make(trial, nil)
 	if err != nil {
 		return c, gateway.Faultf(gateway.CodeInvalid, "the channel %q cannot be used like this: %v", c.Name, err)
 	}
@@ -153,7 +153,7 @@ const longestTrial = 30 * time.Second
 // prove asks the provider of a channel that nobody sends over yet whether it works, disturbing nobody. It gives the health of one
 // that may be kept although nobody could tell.
 func (d *channelDesk) prove(ctx context.Context, c gateway.Channel, unchecked bool) (gateway.ChannelHealth, error) {
-	adapter, err := d.live.make(c)
+	adapter, err := d.live.make(c, nil)
 	if err != nil {
 		return gateway.ChannelHealth{}, gateway.Faultf(gateway.CodeInvalid, "the channel %q cannot be used like this: %v", c.Name, err)
 	}

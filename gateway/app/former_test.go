@@ -22,13 +22,20 @@ func (c closing) Close() error {
 	return nil
 }
 
-// A channel that is not in the ledger any more lets go of its adapter in every process that hears of it, and nothing is sent over
-// it, heard of it or found under its name.
+// An adapter with other options is told of the one before. A channel that is not in the ledger any more lets go of its adapter in
+// every process that hears of it, and nothing is sent over it, heard of it or found under its name.
 func TestAChannelThatWasDeleted(t *testing.T) {
-	gone := make(chan struct{})
+	var made []closing
+	program := func(s channels.Settings) (channels.Adapter, error) {
+		if n := len(made); n > 0 && s.Before != made[n-1] || n == 0 && s.Before != nil {
+			t.Errorf("the one before it is %v", s.Before)
+		}
+		made = append(made, closing{gone: make(chan struct{})})
+		return made[len(made)-1], nil
+	}
 	l := &live{log: slog.New(slog.NewTextHandler(io.Discard, nil)), slugs: func(context.Context) (map[gateway.ID]string, error) { return nil, nil },
 		http: &sandboxed{}, guarded: &sandboxed{},
-		factories: []channels.Factory{{Name: "program", New: func(channels.Settings) (channels.Adapter, error) { return closing{gone: gone}, nil }}}}
+		factories: []channels.Factory{{Name: "program", New: program}}}
 	own := gateway.Channel{ID: gateway.NewID(), GroupID: gateway.NewID(), Name: "horn", Adapter: "program", Kind: "horn", Options: json.RawMessage("{}")}
 	l.store = listed{own}
 	if err := l.refresh(t.Context()); err != nil {
@@ -37,12 +44,18 @@ func TestAChannelThatWasDeleted(t *testing.T) {
 	if _, _, ok := l.ByName("horn"); !ok || len(l.Usable(own.GroupID)) != 1 {
 		t.Fatal("it is not live")
 	}
+	own.Options = json.RawMessage(`{"other":1}`)
+	l.store = listed{own}
+	if err := l.refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-made[0].gone
 	before := l.edition.Load()
 	l.store = listed{}
 	if err := l.refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	<-gone
+	<-made[1].gone
 	_, _, named := l.ByName("horn")
 	_, live := l.Adapter(own.ID)
 	if named || live || len(l.Usable(own.GroupID)) != 0 || l.edition.Load() == before {
