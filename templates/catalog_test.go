@@ -115,7 +115,7 @@ func TestShippedTextsRender(t *testing.T) {
 	for _, locale := range locales {
 		d := samples(t, locale)
 		other := maps.Clone(d)
-		other["all_day"], other["danger"], other["way"], other["kind"] = true, "life", "contact", "own"
+		other["all_day"], other["danger"], other["way"], other["kind"], other["pause"] = true, "life", "contact", "own", "open"
 		for name := range sources() {
 			for _, d := range []templates.Data{d, other} {
 				doc := rendered(t, locale, name, d)
