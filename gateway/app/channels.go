@@ -22,6 +22,8 @@ type channelDesk struct {
 	state   func(gateway.ID) (dispatch.State, bool)
 	deaf    func(gateway.ID) bool // its provider is asked what came while nobody listened
 	fixed   []string              // names of the channels of the configuration
+
+	unwritten func(gateway.ID) bool // what its people wrote is not in the ledger yet
 }
 
 type channelStore interface {
@@ -195,6 +197,9 @@ func (d *channelDesk) Replace(ctx context.Context, old, by gateway.ID) error {
 func (d *channelDesk) Delete(ctx context.Context, c gateway.Channel, by string) error {
 	if c.GroupID.IsZero() && slices.Contains(d.fixed, c.Name) {
 		return gateway.Faultf(gateway.CodeConflict, "%s stands in carillon.yaml and would come back with the next start; take it out there, start the gateway anew, and delete it then", c.Name)
+	}
+	if d.unwritten(c.ID) { // a STOP among it counts
+		return gateway.Faultf(gateway.CodeUnavailable, "what people wrote over %s is not all in the ledger yet; try again in a minute", c.Name)
 	}
 	if err := d.store.DeleteChannel(ctx, c.ID, by); err != nil {
 		return err

@@ -64,10 +64,13 @@ func TestAChannelThatWasDeleted(t *testing.T) {
 	l.close()
 }
 
-// A channel of the configuration is not deleted: it would come back with the next start.
-func TestAChannelOfTheConfigurationStays(t *testing.T) {
-	d := &channelDesk{fixed: []string{"sms"}}
-	if err := d.Delete(t.Context(), gateway.Channel{Name: "sms"}, "desk"); err == nil {
-		t.Error("it is deleted")
+// What is not deleted: a channel of the configuration, which would come back with the next start, and one of which something waits
+// on a disk, for it may be a STOP.
+func TestChannelsThatAreNotDeleted(t *testing.T) {
+	d := &channelDesk{fixed: []string{"sms"}, unwritten: func(gateway.ID) bool { return true }}
+	for _, c := range []gateway.Channel{{Name: "sms"}, {Name: "sms", GroupID: gateway.NewID()}} {
+		if err := d.Delete(t.Context(), c, "desk"); err == nil {
+			t.Errorf("%+v is deleted", c)
+		}
 	}
 }
