@@ -41,6 +41,7 @@ type Settings struct {
 	Now      func() time.Time // nil: time.Now
 	PollWait time.Duration    // longest wait of one Poll; zero: return at once
 	Log      *slog.Logger     // for what no error tells, such as what a program writes; nil: nothing is logged
+	Before   Adapter          // that the channel had until its options changed; a new one keeps of it what bounds the channel; nil: none
 	Operator bool             // it is the operator's own channel, which may start programs and be in any network
 	// Reach says which addresses may be dialled for a channel that is not the operator's, since somebody typed in where its
 	// provider is; nil: those of the open internet. An adapter that dials itself keeps to it by httpsend.Dialer.

@@ -253,6 +253,28 @@ func (s Situation) Unusable() Decision {
 	return d
 }
 
+// notHeard is how long a process may not have heard that a channel was deleted.
+const notHeard = 5 * time.Second
+
+// Stranded decides when the channel on which a delivery waits was deleted: another channel for the same contact point, if nothing
+// of it can have been sent there, or the next contact point. Who still has ways over the deleted channel waits to hear of it.
+func (s Situation) Stranded() Decision {
+	if !s.Known {
+		return Decision{Ask: true}
+	}
+	for _, r := range s.Routes {
+		if r.Channel == s.Claim.Channel {
+			return s.wait(Decision{}, notHeard)
+		}
+	}
+	for _, r := range s.Routes {
+		if r.Point == s.Claim.Point && s.mayMend(r.Point, ID{}) {
+			return s.take(Decision{}, r, s.Now)
+		}
+	}
+	return s.onward(Decision{}, s.Claim.Tries, false)
+}
+
 // ConfirmBy says until when a receipt is waited for after a hand-over now; zero: for ever.
 func (s Situation) ConfirmBy() time.Time {
 	by := s.Now.Add(s.Claim.Policy.Window)

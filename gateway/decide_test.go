@@ -433,3 +433,41 @@ func TestAPinnedMessageStaysWhereItIs(t *testing.T) {
 		}
 	}
 }
+
+// TestStranded: what waits on a channel that was deleted leaves over another one for the same address, if that is certainly no
+// second time, else at the next address, or ends as failed. A process that has not heard of the deletion yet waits.
+func TestStranded(t *testing.T) {
+	refusedThere, doubtThere := past(0, gateway.Refused, gateway.Refusal{Class: "temporary"}), past(0, gateway.InDoubt, gateway.Refusal{})
+	for name, c := range map[string]struct {
+		points   int
+		other    bool // the first address has another channel now
+		attempts []gateway.Attempt
+		want     gateway.Step
+	}{
+		"another channel":           {1, true, nil, gateway.Step{Kind: gateway.StepPoint, Due: noon, Point: routes(1)[0].Point, Channel: gateway.ID{14: 9}}},
+		"another, tried before":     {1, true, []gateway.Attempt{refusedThere}, gateway.Step{Kind: gateway.StepPoint, Due: noon, Point: routes(1)[0].Point, Channel: gateway.ID{14: 9}}},
+		"perhaps sent":              {1, true, []gateway.Attempt{doubtThere}, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonFailed}},
+		"perhaps sent, two":         {2, true, []gateway.Attempt{doubtThere}, gateway.Step{Kind: gateway.StepPoint, Due: noon, Point: routes(2)[1].Point, Channel: routes(2)[1].Channel}},
+		"the next address":          {2, false, nil, gateway.Step{Kind: gateway.StepPoint, Due: noon, Point: routes(2)[1].Point, Channel: routes(2)[1].Channel}},
+		"nothing else, so it ended": {1, false, nil, gateway.Step{Kind: gateway.StepEnd, Reason: gateway.ReasonFailed}},
+	} {
+		s := at(gateway.Report, c.points)
+		s.Attempts = c.attempts
+		if c.other {
+			s.Routes[0].Channel = gateway.ID{14: 9}
+		} else {
+			s.Routes = s.Routes[1:]
+		}
+		if got := s.Stranded(); got.Next != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got.Next, c.want)
+		}
+	}
+	s := at(gateway.Report, 2)
+	if got := s.Stranded().Next; got.Kind != gateway.StepRetry || !got.Due.After(noon) {
+		t.Errorf("ways that are not up to date: %+v", got)
+	}
+	s.Known = false
+	if !s.Stranded().Ask {
+		t.Error("it decides without knowing the ways")
+	}
+}

@@ -74,6 +74,8 @@ type ScheduleView struct {
 	Next        string    `json:"next,omitempty"`   // the name of the next run
 	NextAt      time.Time `json:"next_at,omitzero"` // its instant; at each member's own time, that of the first zone
 	ChangedAt   time.Time `json:"changed_at"`
+	Told        *HandedIn `json:"told,omitempty"`   // of a pause that its readers are to be told of: the message to them
+	Untold      string    `json:"untold,omitempty"` // why they are not told
 }
 
 // View gives a schedule as screens show it.

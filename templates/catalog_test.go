@@ -115,7 +115,7 @@ func TestShippedTextsRender(t *testing.T) {
 	for _, locale := range locales {
 		d := samples(t, locale)
 		other := maps.Clone(d)
-		other["all_day"], other["danger"], other["way"], other["kind"] = true, "life", "contact", "own"
+		other["all_day"], other["danger"], other["way"], other["kind"], other["pause"] = true, "life", "contact", "own", "open"
 		for name := range sources() {
 			for _, d := range []templates.Data{d, other} {
 				doc := rendered(t, locale, name, d)
@@ -332,5 +332,23 @@ func TestSegments(t *testing.T) {
 	}
 	if have, err := os.ReadFile(path); err != nil || string(have) != b.String() {
 		t.Errorf("%s is out of date (%v): go test ./templates -run TestSegments -update", path, err)
+	}
+}
+
+// TestAPauseIsTold writes what readers of a series get, from the values that the gateway gives.
+func TestAPauseIsTold(t *testing.T) {
+	set, err := templates.NewSet(templates.ShippedText("series-paused"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pause, want := range map[string]string{"until": "Harbour report: no reports until 7 January 2027.", "open": "Harbour report: no reports until further notice."} {
+		data := templates.Text(map[string]string{"series": "Harbour report", "pause": pause, "until": "2027-01-07"})
+		if err := set.CheckData(data); err != nil {
+			t.Error(err)
+		}
+		doc, _, err := set.Render(templates.Reader{Chain: []string{"en-GB"}}, data)
+		if err != nil || doc.Short != want {
+			t.Errorf("%q, %v, want %q", doc.Short, err, want)
+		}
 	}
 }

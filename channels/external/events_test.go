@@ -94,6 +94,13 @@ func TestPostedFloods(t *testing.T) {
 	if _, err := post(); !errors.Is(err, channels.ErrBusy) {
 		t.Errorf("%v", err)
 	}
+	before := a
+	a, _ = open(t, Options{URL: "http://127.0.0.1:1/other", Secret: secret, Description: describe()}, func(s *channels.Settings) {
+		s.HookURL, s.Now, s.Before = "http://127.0.0.1:1/hooks/test", func() time.Time { return now }, before
+	})
+	if _, err := post(); !errors.Is(err, channels.ErrBusy) {
+		t.Errorf("other options lift its bound: %v", err)
+	}
 	now = now.Add(mostEvents / eventRate * time.Second)
 	if n, err := post(); err != nil || n != mostEvents {
 		t.Errorf("%d, %v", n, err)

@@ -81,6 +81,11 @@ func New(s channels.Settings) (channels.Adapter, error) {
 		writer:   writer{TextForm: d.Text, name: cmp.Or(d.Name, "the adapter"), buttons: d.Buttons},
 		greeting: Introduction{Protocol: Protocol, Channel: s.Name},
 	}
+	if before, ok := s.Before.(interface {
+		takes() (posts, asks *rate.Limiter)
+	}); ok {
+		a.posts, a.asks = before.takes() // other options are no new allowance
+	}
 	if len(o.Command) > 0 {
 		a.overPipes(o)
 	} else if err := a.overHTTP(o, s); err != nil {
@@ -89,6 +94,9 @@ func New(s channels.Settings) (channels.Adapter, error) {
 	a.caps = d.capabilities(a.hook != "")
 	return a.able(), nil
 }
+
+// takes gives what bounds the events that are taken from this channel.
+func (a *adapter) takes() (posts, asks *rate.Limiter) { return a.posts, a.asks }
 
 func (a *adapter) overPipes(o Options) {
 	a.greeting.Settings, a.greeting.Secrets = o.Settings, map[string]string{}

@@ -13,15 +13,26 @@ import (
 )
 
 func (sh *shell) channels() *cobra.Command {
+	var deleted bool
 	list := &cobra.Command{Use: "list", Short: "list channels: health, incidents, breaker, rates, senders, what waits and the latest errors", Args: cobra.NoArgs}
+	list.Flags().BoolVar(&deleted, "deleted", false, "those that were deleted, when and by whom")
 	sh.ofOwner(list, func(ctx context.Context, api *client.Client, group string, _ []string) error {
+		if deleted {
+			all, err := api.FormerChannels(ctx, group)
+			if err != nil {
+				return err
+			}
+			return listed(sh, all, []string{"NAME", "ADAPTER", "KIND", "DELETED", "BY", "ID"}, "No channel was deleted.", func(c gateway.FormerChannel) []string {
+				return []string{c.Name, c.Adapter, c.Kind, clock(c.DeletedAt), c.DeletedBy, c.ID.String()}
+			})
+		}
 		all, err := api.Channels(ctx, group)
 		if err != nil {
 			return err
 		}
 		return sh.listChannels(all)
 	})
-	return holder("channel", "set up, check, pause, resume and replace channels", list, sh.channelAdd(), sh.channelCheck(), sh.channelPause(), sh.channelResume(), sh.channelReplace())
+	return holder("channel", "set up, check, pause, resume, replace and delete channels", list, sh.channelAdd(), sh.channelCheck(), sh.channelPause(), sh.channelResume(), sh.channelReplace(), sh.channelDelete())
 }
 
 // ofOwner adds --group to a command about channels or tokens: of a group, or without it the operator's.
@@ -173,6 +184,32 @@ func (sh *shell) channelReplace() *cobra.Command {
 			return err
 		}
 		return sh.print(map[string]any{"id": old.ID, "name": old.Name, "by": args[1]}, printable(args[1])+" takes the place of "+old.Name+": what waits there leaves over it within a few seconds.")
+	})
+}
+
+func (sh *shell) channelDelete() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:   "delete NAME",
+		Short: "take a channel away that nobody needs any more",
+		Long: "Take a channel away: its credentials are gone, its program is stopped, and its name is free. What it sent can still be read, and\n" +
+			"channel list --deleted shows it. While messages wait on it or are under way nothing is deleted; carillon channel replace has what\n" +
+			"waits leave over another channel.",
+		Args: cobra.ExactArgs(1),
+	}
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask first")
+	return sh.ofOwner(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
+		ch, err := findChannel(ctx, api, group, args[0])
+		if err != nil {
+			return err
+		}
+		if err := sh.confirm("Receipts, answers, STOP and links to unsubscribe of what "+ch.Name+" sent reach nobody any more, and its credentials cannot be had back. Delete it?", yes); err != nil {
+			return err
+		}
+		if err := api.DeleteChannel(ctx, group, ch.ID); err != nil {
+			return err
+		}
+		return sh.print(map[string]any{"id": ch.ID, "name": ch.Name}, ch.Name+" is deleted.")
 	})
 }
 

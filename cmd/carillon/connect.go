@@ -171,12 +171,17 @@ func (sh *shell) confirm(question string, yes bool) error {
 	return wrong("nothing was done")
 }
 
+// terminal says whether somebody reads along what goes to standard error.
+func (sh *shell) terminal() bool {
+	file, isFile := sh.err.(*os.File)
+	return isFile && term.IsTerminal(int(file.Fd()))
+}
+
 // progress shows a bar on a terminal and nothing in a pipe. A total below zero is unknown.
 func (sh *shell) progress(total int64, what string, asBytes bool) *progressbar.ProgressBar {
-	file, isFile := sh.err.(*os.File)
 	options := []progressbar.Option{
 		progressbar.OptionSetWriter(sh.err), progressbar.OptionSetDescription(what),
-		progressbar.OptionSetVisibility(isFile && term.IsTerminal(int(file.Fd()))),
+		progressbar.OptionSetVisibility(sh.terminal()),
 		progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100_000_000),
 	}
 	if asBytes {

@@ -130,5 +130,12 @@ func channelNames(ctx context.Context, api *client.Client, group string) map[gat
 	for _, ch := range all {
 		names[ch.ID] = ch.Name
 	}
+	former, err := api.FormerChannels(ctx, group)
+	if err != nil {
+		return names
+	}
+	for _, ch := range former {
+		names[ch.ID] = ch.Name + ", deleted"
+	}
 	return names
 }

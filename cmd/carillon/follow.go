@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,17 +22,26 @@ const (
 	lastWord  = 10 * time.Minute
 )
 
+// The gateway may be silent for a while, as one is that is started anew or moved: patience is how long that is waited for, and
+// oneAnswer how long for one answer.
+const (
+	patience  = 10 * time.Minute
+	oneAnswer = 30 * time.Second
+)
+
 // follower waits for a message and says what it waits for.
 type follower struct {
 	sh    *shell
 	api   *client.Client
 	group string
+	aloud bool // somebody reads along at a terminal
 	now   func() time.Time
 	tick  <-chan time.Time
 
 	look, speak time.Time // when it looks, and speaks, next
 	silence     time.Duration
-	held        []string // what held the message when it last looked
+	held        []string  // what held the message when it last looked
+	lost        time.Time // when the gateway first did not answer; zero: it answers
 }
 
 // follow waits until nothing of a broadcast is left to send. What the group's cap holds is not waited for: that takes until
@@ -39,7 +49,7 @@ type follower struct {
 func (sh *shell) follow(ctx context.Context, c *client.Client, group string, id gateway.ID) error {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
-	f := follower{sh: sh, api: c, group: group, now: time.Now, tick: tick.C}
+	f := follower{sh: sh, api: c, group: group, aloud: sh.terminal(), now: time.Now, tick: tick.C}
 	return f.wait(ctx, id)
 }
 
@@ -47,28 +57,36 @@ func (f *follower) wait(ctx context.Context, id gateway.ID) error {
 	bar := f.sh.progress(-1, "sending", false)
 	defer func() { _ = bar.Finish() }()
 	f.look, f.speak, f.silence = f.now().Add(firstLook), f.now().Add(firstWord), firstWord
+	tell := func(text string) {
+		if text != "" && f.aloud {
+			_ = bar.Clear()
+			fmt.Fprintln(f.sh.err, printable(text))
+		}
+	}
 	for {
-		status, err := f.api.Broadcast(ctx, f.group, id)
-		if err != nil {
-			return err
-		}
-		left, total := remaining(status)
-		if total > 0 {
-			bar.ChangeMax(total)
-			_ = bar.Set(total - left)
-		}
-		if status.State != gateway.Planning && (left == 0 || status.State == gateway.Stopped) {
-			_ = bar.Finish()
-			return f.end(status, left)
-		}
-		if !f.now().Before(f.look) {
-			text, err := f.word(ctx, status, left, total)
+		status, err := f.status(ctx, id)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("the message goes on without us: %w", ctx.Err())
+		case err != nil:
+			text, err := f.silent(id, err)
 			if err != nil {
 				return err
 			}
-			if text != "" {
-				_ = bar.Clear()
-				fmt.Fprintln(f.sh.err, printable(text)) // in a pipe too: it is no part of the answer
+			tell(text)
+		default:
+			f.lost = time.Time{}
+			left, total := remaining(status)
+			if total > 0 {
+				bar.ChangeMax(total)
+				_ = bar.Set(total - left)
+			}
+			if status.State != gateway.Planning && (left == 0 || status.State == gateway.Stopped) {
+				_ = bar.Finish()
+				return f.end(status, left)
+			}
+			if f.aloud && !f.now().Before(f.look) {
+				tell(f.word(ctx, status, left, total))
 			}
 		}
 		select {
@@ -77,6 +95,40 @@ func (f *follower) wait(ctx context.Context, id gateway.ID) error {
 		case <-f.tick:
 		}
 	}
+}
+
+func (f *follower) status(ctx context.Context, id gateway.ID) (gateway.BroadcastStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, oneAnswer)
+	defer cancel()
+	return f.api.Broadcast(ctx, f.group, id)
+}
+
+// silent judges that the gateway gave no status: it gives what is to be said, once, where that may pass, and an error where it
+// will not, or has lasted for too long.
+func (f *follower) silent(id gateway.ID, err error) (string, error) {
+	if !mayPass(err) {
+		return "", err
+	}
+	now := f.now()
+	switch {
+	case f.lost.IsZero():
+		f.lost = now
+		return fmt.Sprintf("%s  the gateway gives no answer, which is waited for until %s: %v", now.Local().Format("15:04:05"), now.Add(patience).Local().Format("15:04:05"), err), nil
+	case now.Sub(f.lost) < patience:
+		return "", nil
+	}
+	return "", fmt.Errorf("what became of the message is not known, for the gateway has given no answer for %.0f minutes: %w\n"+
+		"It was handed in and needs no second time. Once the gateway answers: carillon broadcast show %s --group %s", now.Sub(f.lost).Minutes(), err, id, f.group)
+}
+
+// mayPass says of a failure to ask the gateway whether asking again may end otherwise. What a gateway says of the request does
+// not; no answer, a lost one, and that of a proxy whose gateway is away do.
+func mayPass(err error) bool {
+	var fault *gateway.Fault
+	if !errors.As(err, &fault) {
+		return true
+	}
+	return fault.Code == gateway.CodeUnavailable || fault.Code == gateway.CodeInternal || fault.Code == gateway.CodeTooMany
 }
 
 // remaining counts the deliveries that are waited for, and all of them.
@@ -95,14 +147,16 @@ func waitedFor(t gateway.Tally) bool {
 }
 
 // word gives what is to be said now of a message that has not left; empty: nothing.
-func (f *follower) word(ctx context.Context, status gateway.BroadcastStatus, left, total int) (string, error) {
+func (f *follower) word(ctx context.Context, status gateway.BroadcastStatus, left, total int) string {
 	now := f.now()
 	f.look = now.Add(nextLook)
 	var holders, lines []string
 	if left > 0 {
+		ctx, cancel := context.WithTimeout(ctx, oneAnswer)
+		defer cancel()
 		all, err := f.api.Channels(ctx, f.group)
-		if err != nil {
-			return "", err
+		if err != nil { // the message itself is asked after again before long, and then this too
+			return ""
 		}
 		holders, lines = holding(status, all, f.group)
 	}
@@ -115,7 +169,7 @@ func (f *follower) word(ctx context.Context, status gateway.BroadcastStatus, lef
 	case changed:
 		f.silence = firstWord
 	case now.Before(f.speak):
-		return "", nil
+		return ""
 	default:
 		f.silence = min(2*f.silence, lastWord)
 	}
@@ -123,15 +177,15 @@ func (f *follower) word(ctx context.Context, status gateway.BroadcastStatus, lef
 	text := fmt.Sprintf("%s  %d of %s still to leave", now.Local().Format("15:04:05"), left, plural(total, "message"))
 	switch {
 	case early && left == 0:
-		return fmt.Sprintf("%s  it starts at %s; the message waits there without this command too", now.Local().Format("15:04:05"), clock(status.StartAt)), nil
+		return fmt.Sprintf("%s  it starts at %s; the message waits there without this command too", now.Local().Format("15:04:05"), clock(status.StartAt))
 	case len(lines) > 0:
-		return text + "\n  " + strings.Join(lines, "\n  "), nil
+		return text + "\n  " + strings.Join(lines, "\n  ")
 	case status.State == gateway.Planning && left == 0:
-		return text + "; it is being planned", nil
+		return text + "; it is being planned"
 	case changed:
-		return text + "; no channel holds them any more", nil
+		return text + "; no channel holds them any more"
 	}
-	return text + "; no channel holds them: they wait for quiet hours, for a rate or for another try. carillon delivery show tells of each", nil
+	return text + "; no channel holds them: they wait for quiet hours, for a rate or for another try. carillon delivery show tells of each"
 }
 
 // holding names the channels that hold deliveries of a message back, and tells of each how many, since when, why, and what to do.

@@ -22,6 +22,8 @@ type vigil struct {
 	now      time.Time
 	status   gateway.BroadcastStatus
 	channels []gateway.ChannelView
+	server   *httptest.Server
+	away     http.HandlerFunc // answers in the gateway's stead; nil: it is there
 	said     bytes.Buffer
 	tick     chan time.Time
 	out      bytes.Buffer
@@ -31,6 +33,10 @@ type vigil struct {
 func (w *vigil) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.away != nil {
+		w.away(rw, r)
+		return
+	}
 	rw.Header().Set("Content-Type", "application/json")
 	if strings.HasSuffix(r.URL.Path, "/channels") {
 		_ = json.NewEncoder(rw).Encode(map[string]any{"items": w.channels})
@@ -75,6 +81,10 @@ func (w *vigil) finish(state gateway.BroadcastState, tallies ...gateway.Tally) e
 }
 
 func wait(t *testing.T, class gateway.Class, channels ...gateway.ChannelView) *vigil {
+	return follow(t, true, class, channels...)
+}
+
+func follow(t *testing.T, aloud bool, class gateway.Class, channels ...gateway.ChannelView) *vigil {
 	w := &vigil{now: time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC), channels: channels, tick: make(chan time.Time), ended: make(chan error, 1)}
 	w.status.Broadcast = gateway.Broadcast{ID: gateway.NewID(), Class: class, State: gateway.Planned}
 	if len(channels) == 0 {
@@ -83,9 +93,9 @@ func wait(t *testing.T, class gateway.Class, channels ...gateway.ChannelView) *v
 	for _, c := range channels {
 		w.status.Tallies = append(w.status.Tallies, gateway.Tally{ChannelID: c.ID, State: gateway.Waiting, Count: 36})
 	}
-	server := httptest.NewServer(w)
-	t.Cleanup(server.Close)
-	f := follower{sh: &shell{out: &w.out, err: w}, api: client.New(server.URL, "crl_test", nil), group: "rivers", tick: w.tick, now: func() time.Time {
+	w.server = httptest.NewServer(w)
+	t.Cleanup(w.server.Close)
+	f := follower{sh: &shell{out: &w.out, err: w}, api: client.New(w.server.URL, "crl_test", nil), group: "rivers", aloud: aloud, tick: w.tick, now: func() time.Time {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return w.now
@@ -208,6 +218,70 @@ func TestHowAWaitEnds(t *testing.T) {
 		if !strings.Contains(w.out.String(), "PEOPLE") {
 			t.Errorf("what became of it is not shown: %s", w.out.String())
 		}
+	}
+}
+
+// says answers every request with a status and a body.
+func says(status int, code gateway.Code) http.HandlerFunc {
+	return func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(status)
+		if code != "" {
+			_ = json.NewEncoder(rw).Encode(map[string]any{"code": code, "detail": "as it is"})
+		}
+	}
+}
+
+// TestAWaitOutlivesARestart: a gateway that is started anew, behind a proxy that says so, is waited for. That is said once; then the
+// wait goes on as before, also through a second restart.
+func TestAWaitOutlivesARestart(t *testing.T) {
+	w := wait(t, gateway.Report, theirs("sms", gateway.ChannelHealth{}))
+	for _, away := range []http.HandlerFunc{says(http.StatusBadGateway, ""), says(http.StatusServiceUnavailable, gateway.CodeUnavailable), says(http.StatusInternalServerError, gateway.CodeInternal), says(http.StatusTooManyRequests, gateway.CodeTooMany)} {
+		if got := w.change(time.Second, func() { w.away = away }); !strings.Contains(got, "the gateway gives no answer, which is waited for until ") {
+			t.Errorf("%q", got)
+		}
+		if got := w.change(patience-time.Second, nil); got != "" {
+			t.Errorf("again: %q", got)
+		}
+		w.change(0, func() { w.away = nil })
+	}
+	if err := w.finish(gateway.Planned, gateway.Tally{State: gateway.DeliveryAccepted, Count: 36}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAWaitForAGatewayThatStaysAway ends after a bound of time, as a failure that says how to go on. What the gateway says of the
+// request itself ends it at once.
+func TestAWaitForAGatewayThatStaysAway(t *testing.T) {
+	w := wait(t, gateway.Report, theirs("sms", gateway.ChannelHealth{}))
+	w.server.Close()
+	w.change(time.Second, nil)
+	w.change(patience-time.Second, nil)
+	w.mu.Lock()
+	w.now = w.now.Add(time.Second)
+	w.mu.Unlock()
+	err := w.finish(gateway.Planned)
+	if err == nil || codeOf(err) != exitFailed || !strings.Contains(err.Error(), "no answer for 10 minutes: no gateway answers at ") || !strings.Contains(err.Error(), "carillon broadcast show "+w.status.ID.String()+" --group rivers") {
+		t.Errorf("%v", err)
+	}
+	w = wait(t, gateway.Report, theirs("sms", gateway.ChannelHealth{}))
+	w.mu.Lock()
+	w.away = says(http.StatusUnauthorized, gateway.CodeNoToken)
+	w.mu.Unlock()
+	if err := w.finish(gateway.Planned); err == nil || err.Error() != "as it is" || codeOf(err) != exitFailed {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestAWaitInAPipe says nothing but how it ended.
+func TestAWaitInAPipe(t *testing.T) {
+	w := follow(t, false, gateway.Report, theirs("sms", gateway.ChannelHealth{Paused: gateway.PauseManual}))
+	for _, away := range []http.HandlerFunc{nil, says(http.StatusBadGateway, ""), nil} {
+		if got := w.change(firstWord, func() { w.away = away }); got != "" {
+			t.Errorf("%q", got)
+		}
+	}
+	if err := w.finish(gateway.Planned, gateway.Tally{State: gateway.DeliveryAccepted, Count: 36}); err != nil || !strings.Contains(w.out.String(), "36      handed over") {
+		t.Errorf("%v, %s", err, w.out.String())
 	}
 }
 

@@ -284,8 +284,10 @@ func (sh *shell) underWay(ctx context.Context, api *client.Client, group, name s
 
 func (sh *shell) schedulePause() *cobra.Command {
 	var until string
+	var tell bool
 	c := &cobra.Command{Use: "pause NAME", Short: "leave the runs of a schedule out", Args: cobra.ExactArgs(1)}
 	c.Flags().StringVar(&until, "until", "", "until this instant, as in 2026-12-24T00:00:00+01:00 (absent: until it is resumed)")
+	c.Flags().BoolVar(&tell, "tell", false, "of a schedule that sends a series of reports: tell its readers that none come, and until when")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
 		var at time.Time
 		if until != "" {
@@ -294,11 +296,23 @@ func (sh *shell) schedulePause() *cobra.Command {
 				return wrong("--until is no instant; write date, time and offset, as in 2026-12-24T00:00:00+01:00")
 			}
 		}
-		s, err := api.PauseSchedule(ctx, group, args[0], at)
+		s, err := api.PauseSchedule(ctx, group, args[0], at, tell)
 		if err != nil {
 			return err
 		}
-		return sh.print(s, s.Name+" is "+standing(s)+". Its readers are not told so: carillon send tells them."+sh.underWay(ctx, api, group, args[0]))
+		text := "Its readers are not told so: carillon send tells them."
+		switch {
+		case s.Untold != "":
+			text = "Its readers are not told so: " + s.Untold
+		case s.Told != nil && s.Told.Release != nil:
+			text = needs(s.Told.Release, s.Told.ID, group, false)
+		case s.Told != nil:
+			text = "Its readers are told, by message " + s.Told.ID.String() + "." + draftsNote(s.Told.Drafts)
+		}
+		if err := sh.print(s, printable(s.Name+" is "+standing(s)+". "+text+sh.underWay(ctx, api, group, args[0]))); err != nil || s.Untold == "" {
+			return err
+		}
+		return &toldError{exitFailed}
 	})
 }
 

@@ -178,7 +178,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs, reach: o.reach(),
 		http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, guarded: &sandboxed{Transport: httpsend.GuardedTransport(o.reach()), log: o.Log}}
-	a.desk = &channelDesk{store: s, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }, deaf: func(id gateway.ID) bool { return a.listener.Deaf(id) }}
+	a.desk = &channelDesk{store: s, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }, deaf: func(id gateway.ID) bool { return a.listener.Deaf(id) }, unwritten: a.unwritten}
 	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
 		return err
 	}

@@ -18,9 +18,12 @@ import (
 type channelDesk struct {
 	store   channelStore
 	live    *live
-	changed func(context.Context) error // after a channel was made, changed, paused or resumed in the ledger
+	changed func(context.Context) error // after a channel was made, changed, paused, resumed or deleted in the ledger
 	state   func(gateway.ID) (dispatch.State, bool)
 	deaf    func(gateway.ID) bool // its provider is asked what came while nobody listened
+	fixed   []string              // names of the channels of the configuration
+
+	unwritten func(gateway.ID) bool // what its people wrote is not in the ledger yet
 }
 
 type channelStore interface {
@@ -29,6 +32,8 @@ type channelStore interface {
 	Backlog(ctx context.Context) (map[gateway.ID][len(gateway.Lanes)]int, error)
 	Groups(ctx context.Context) ([]gateway.Group, error)
 	Replace(ctx context.Context, old, by gateway.ID) error
+	DeleteChannel(ctx context.Context, id gateway.ID, by string) error
+	FormerChannels(ctx context.Context) ([]gateway.FormerChannel, error)
 }
 
 // Views lists all channels with all that shows how they are.
@@ -96,7 +101,7 @@ func (d *channelDesk) Try(ctx context.Context, c gateway.Channel) (gateway.Chann
 		}
 		trial.Options = known.Options
 	}
-	adapter, err := d.live.make(trial)
+	adapter, err := d.live.make(trial, nil)
 	if err != nil {
 		return c, gateway.Faultf(gateway.CodeInvalid, "the channel %q cannot be used like this: %v", c.Name, err)
 	}
@@ -150,7 +155,7 @@ const longestTrial = 30 * time.Second
 // prove asks the provider of a channel that nobody sends over yet whether it works, disturbing nobody. It gives the health of one
 // that may be kept although nobody could tell.
 func (d *channelDesk) prove(ctx context.Context, c gateway.Channel, unchecked bool) (gateway.ChannelHealth, error) {
-	adapter, err := d.live.make(c)
+	adapter, err := d.live.make(c, nil)
 	if err != nil {
 		return gateway.ChannelHealth{}, gateway.Faultf(gateway.CodeInvalid, "the channel %q cannot be used like this: %v", c.Name, err)
 	}
@@ -186,6 +191,25 @@ func (d *channelDesk) Replace(ctx context.Context, old, by gateway.ID) error {
 		return err
 	}
 	return d.changed(ctx)
+}
+
+// Delete takes a channel away, and stops what is live of it.
+func (d *channelDesk) Delete(ctx context.Context, c gateway.Channel, by string) error {
+	if c.GroupID.IsZero() && slices.Contains(d.fixed, c.Name) {
+		return gateway.Faultf(gateway.CodeConflict, "%s stands in carillon.yaml and would come back with the next start; take it out there, start the gateway anew, and delete it then", c.Name)
+	}
+	if d.unwritten(c.ID) { // a STOP among it counts
+		return gateway.Faultf(gateway.CodeUnavailable, "what people wrote over %s is not all in the ledger yet; try again in a minute", c.Name)
+	}
+	if err := d.store.DeleteChannel(ctx, c.ID, by); err != nil {
+		return err
+	}
+	return d.changed(ctx)
+}
+
+// Former lists the channels that were deleted.
+func (d *channelDesk) Former(ctx context.Context) ([]gateway.FormerChannel, error) {
+	return d.store.FormerChannels(ctx)
 }
 
 // Check asks the provider whether the channel works. A good answer lifts a pause until a check.
@@ -231,6 +255,7 @@ func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckRe
 func (d *channelDesk) adoptChannels(ctx context.Context, list []config.Channel) error {
 	var errs []error
 	for _, c := range list {
+		d.fixed = append(d.fixed, c.Name)
 		record := gateway.Channel{Name: c.Name, Adapter: c.Adapter, Groups: c.Groups, Senders: c.Senders, Trip: gateway.Trip{After: c.Trip.After, Minutes: c.Trip.Minutes}, Options: c.Options.JSON()}
 		record, err := d.Try(ctx, record)
 		if err == nil {

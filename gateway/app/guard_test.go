@@ -86,7 +86,7 @@ func liveFor(allowed func(netip.Addr) bool) *live {
 
 func made(t *testing.T, l *live, adapter, options string, group gateway.ID) channels.Adapter {
 	t.Helper()
-	a, err := l.make(gateway.Channel{ID: gateway.NewID(), GroupID: group, Name: "harbour-own", Adapter: adapter, Options: json.RawMessage(options)})
+	a, err := l.make(gateway.Channel{ID: gateway.NewID(), GroupID: group, Name: "harbour-own", Adapter: adapter, Options: json.RawMessage(options)}, nil)
 	if err != nil {
 		t.Fatalf("%s: %v", adapter, err)
 	}

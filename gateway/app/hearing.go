@@ -17,7 +17,12 @@ const (
 
 // deaf says whether somebody's STOP on a channel may not be in the ledger yet: reminders and reports wait for that.
 func (a *App) deaf(channel gateway.ID) bool {
-	return a.listener.Deaf(channel) || a.othersSpool.Load() || a.spool != nil && a.spool.Waits(channel.String())
+	return a.listener.Deaf(channel) || a.unwritten(channel)
+}
+
+// unwritten says whether a process may hold something of a channel on its disk that the ledger does not have yet.
+func (a *App) unwritten(channel gateway.ID) bool {
+	return a.othersSpool.Load() || a.spool != nil && a.spool.Waits(channel.String())
 }
 
 // newListener makes what knows up to when each channel was heard. A process that hears nobody goes by what the others note.

@@ -77,7 +77,7 @@ func (l *live) refresh(ctx context.Context) error {
 		digest := sha256.Sum256(append([]byte(record.Adapter+"\x00"+record.Name+"\x00"), record.Options...))
 		channel, known := l.byID[record.ID]
 		if !known || channel.digest != digest {
-			adapter, err := l.make(record)
+			adapter, err := l.make(record, channel.adapter)
 			if err != nil {
 				if l.spoilt[record.ID] != digest {
 					l.log.Error("a channel cannot be used until its options are mended", "channel", record.Name, "error", err)
@@ -157,7 +157,8 @@ func (l *live) ofKind(group gateway.ID, kind string) (channels.Adapter, bool) {
 	return found, found != nil
 }
 
-func (l *live) make(record gateway.Channel) (channels.Adapter, error) {
+// make makes an adapter; before is that in whose place it comes, nil if there is none.
+func (l *live) make(record gateway.Channel, before channels.Adapter) (channels.Adapter, error) {
 	i := slices.IndexFunc(l.factories, func(f channels.Factory) bool { return f.Name == record.Adapter })
 	if i < 0 {
 		return nil, fmt.Errorf("there is no adapter %q", record.Adapter)
@@ -168,7 +169,7 @@ func (l *live) make(record gateway.Channel) (channels.Adapter, error) {
 	}
 	settings := channels.Settings{
 		Name: record.Name, Options: record.Options, HTTP: &http.Client{Transport: transport}, Now: l.now, PollWait: l.pollWait, Log: l.log,
-		Operator: record.GroupID.IsZero(), Reach: l.reach,
+		Operator: record.GroupID.IsZero(), Reach: l.reach, Before: before,
 	}
 	if l.publicURL != "" {
 		settings.HookURL, settings.LinkURL = l.publicURL+"/hooks/"+record.Name, l.publicURL+"/u/"+record.ID.String()

@@ -59,6 +59,16 @@ func (c *Client) ResumeChannel(ctx context.Context, group string, id gateway.ID,
 	return c.do(ctx, call{method: http.MethodPost, path: channelsPath(group, id.String(), "resume"), query: on("force", force)})
 }
 
+// FormerChannels lists a group's channels that were deleted, or the operator's if group is empty.
+func (c *Client) FormerChannels(ctx context.Context, group string) ([]gateway.FormerChannel, error) {
+	return list[gateway.FormerChannel](ctx, c, channelsPath(group, "former"), nil, 0, true)
+}
+
+// DeleteChannel takes a channel away that nothing waits on and nothing is under way on.
+func (c *Client) DeleteChannel(ctx context.Context, group string, id gateway.ID) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: channelsPath(group, id.String())})
+}
+
 // ReplaceChannel puts another channel in the place of one; by is its name or id. What waits leaves over the other,
 // which must work now unless unchecked is set.
 func (c *Client) ReplaceChannel(ctx context.Context, group string, id gateway.ID, by string, unchecked bool) error {

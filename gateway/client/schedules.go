@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -78,9 +79,11 @@ func (c *Client) Occurrences(ctx context.Context, group, name string, most int) 
 	return list[gateway.Occurrence](ctx, c, groupPath(group, "schedules", name, "occurrences"), nil, most, false)
 }
 
-// PauseSchedule has runs left out, until a time or (zero) until someone resumes it.
-func (c *Client) PauseSchedule(ctx context.Context, group, name string, until time.Time) (gateway.ScheduleView, error) {
+// PauseSchedule has runs left out, until a time or (zero) until someone resumes it. With tell the readers of the series that it
+// sends are told so, as the answer's Told or Untold says.
+func (c *Client) PauseSchedule(ctx context.Context, group, name string, until time.Time, tell bool) (gateway.ScheduleView, error) {
 	query := url.Values{}
+	maps.Copy(query, on("tell", tell))
 	if !until.IsZero() {
 		query.Set("until", until.UTC().Format(time.RFC3339))
 	}

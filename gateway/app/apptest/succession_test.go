@@ -46,6 +46,15 @@ func TestFailingChannelIsReplaced(t *testing.T) {
 	if n := w.Counts("harbour", report)["delivered"]; n != many {
 		t.Errorf("the report reached %d of %d: %v", n, many, w.Counts("harbour", report))
 	}
+	// Then nobody needs the old one any more, and what it did can be read all the same.
+	old := view(w).ID
+	if err := w.API.DeleteChannel(ctx, "harbour", old); err != nil {
+		t.Error(err)
+	}
+	former, err := w.API.FormerChannels(ctx, "harbour")
+	if err != nil || len(former) != 1 || former[0].ID != old || former[0].Name != "sms-own" {
+		t.Errorf("%+v, %v", former, err)
+	}
 	if s := w.Box.Stats(); s.Duplicates > 0 || s.SameAttempt > 0 {
 		t.Errorf("the provider kept %d duplicates", s.Duplicates)
 	}

@@ -44,7 +44,7 @@ func deeds(w *world) map[string]deed {
 	must(w.t, w.store.PutInvitation(w.t.Context(), gateway.Invitation{ID: invitation, GroupID: w.berlin.ID, Label: "hall", Topics: []string{"reports"}, Uses: 1, ExpiresAt: w.clock.Now().Add(time.Hour)}, code, link))
 	feed, err := w.server.Calendars.Issue(w.t.Context(), w.berlin.ID, gateway.ID{}, "", "")
 	must(w.t, err)
-	for name, group := range map[string]gateway.ID{"sms-berlin-2": w.berlin.ID, "sms-shared-2": {}} {
+	for name, group := range map[string]gateway.ID{"sms-berlin-2": w.berlin.ID, "sms-shared-2": {}, "sms-berlin-3": w.berlin.ID, "sms-shared-3": {}} {
 		_, err := w.store.PutChannel(w.t.Context(), gateway.Channel{GroupID: group, Name: name, Adapter: "sms", Kind: "sms"})
 		must(w.t, err)
 	}
@@ -74,6 +74,8 @@ func deeds(w *world) map[string]deed {
 		"put-channel":         {body: map[string]any{"name": "sms-new-shared", "adapter": "sms"}},
 		"check-group-channel": {path: "channels/sms-berlin/check"}, "pause-group-channel": {path: of("channels", w.channel.ID) + "/pause"}, "resume-group-channel": {path: "channels/sms-berlin/resume"},
 		"check-channel": {path: "channels/sms-shared/check"}, "pause-channel": {path: "channels/sms-shared/pause"}, "resume-channel": {path: "channels/sms-shared/resume"},
+		"list-former-group-channels": {path: "channels/former"}, "list-former-channels": {path: "channels/former"},
+		"delete-group-channel": {path: "channels/sms-berlin-3"}, "delete-channel": {path: "channels/sms-shared-3"},
 		"replace-group-channel": {path: "channels/sms-berlin/replace", query: "?by=sms-berlin-2"}, "replace-channel": {path: "channels/sms-shared/replace", query: "?by=sms-shared-2"},
 		"list-group-prices": {}, "list-prices": {}, "get-spend": {},
 		"set-group-prices": {body: map[string]any{"set": []any{map[string]any{"kind": "sms", "country": "DE", "currency": "EUR", "micros": 95_000}}}},

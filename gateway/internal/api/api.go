@@ -365,6 +365,10 @@ type Channels interface {
 	SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error
 	// Replace puts a channel in the place of another: what waits on the old one leaves over the new one.
 	Replace(ctx context.Context, old, by gateway.ID) error
+	// Delete takes a channel away; by is a label of a token.
+	Delete(ctx context.Context, c gateway.Channel, by string) error
+	// Former lists the channels that were deleted.
+	Former(ctx context.Context) ([]gateway.FormerChannel, error)
 	// Views lists all channels with all that shows how they are.
 	Views(ctx context.Context) ([]gateway.ChannelView, error)
 	// CloseIncident ends a channel's open incident, if there is one, because somebody says so.

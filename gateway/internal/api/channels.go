@@ -85,6 +85,17 @@ func (s *server) addChannels() {
 		func(ctx context.Context, _ caller, _ *struct{}) (*body[page[gateway.ChannelView]], error) {
 			return s.listChannels(ctx, func(c gateway.Channel) bool { return c.GroupID.IsZero() })
 		})
+	former := page[gateway.FormerChannel]{Items: []gateway.FormerChannel{{ID: sampleID, GroupID: sampleID, Name: "sms-berlin", Adapter: "sms", Kind: "sms", DeletedAt: sampleTime, DeletedBy: "desk"}}}
+	add(s, route{ID: "list-former-group-channels", Method: http.MethodGet, Path: "/api/v1/groups/{group}/channels/former", Tag: channelTag, Scope: ofGroup, Role: gateway.Viewer,
+		Summary: "List the channels that were deleted", About: "The group's own. Attempts and deliveries of the past name their ids.", Answer: former},
+		func(ctx context.Context, who caller, _ *InGroup) (*body[page[gateway.FormerChannel]], error) {
+			return s.formerChannels(ctx, who.Group.ID)
+		})
+	add(s, route{ID: "list-former-channels", Method: http.MethodGet, Path: "/api/v1/channels/former", Tag: channelTag, Scope: ofInstance, Role: gateway.Operator,
+		Summary: "List the operator's channels that were deleted", Answer: former},
+		func(ctx context.Context, _ caller, _ *struct{}) (*body[page[gateway.FormerChannel]], error) {
+			return s.formerChannels(ctx, gateway.ID{})
+		})
 	put := route{ID: "put-group-channel", Method: http.MethodPost, Path: "/api/v1/groups/{group}/channels", Tag: channelTag, Scope: ofGroup, Role: gateway.Administrator,
 		Summary: "Add or change a channel", About: "The channel with this name is made or changed. Before anything is stored its provider is asked whether it works, for 30 s at most, disturbing nobody: refused credentials are 422 with what the provider says, and one that cannot be asked is 503 unless unchecked is set.",
 		Example: map[string]any{"name": "sms-berlin", "adapter": "sms", "options": map[string]any{"account_sid": "AC…", "auth_token": "…", "from": "+15550100"}}, Answer: sampleChannel}
@@ -150,6 +161,15 @@ func (s *server) addChannelActs() {
 	addForChannel[ReplaceGroupChannel, ReplaceChannel](s, replace, func(ctx context.Context, who caller, c gateway.Channel, in channelAct) (*nothing, error) {
 		by, unchecked := in.(replacement).heir()
 		return s.replaceChannel(ctx, who, c, by, unchecked)
+	})
+	remove := route{ID: "delete", Method: http.MethodDelete, Role: gateway.Administrator, Summary: "Delete a channel",
+		About: "Its credentials are gone, and its name is free. What it sent can still be read; receipts, answers and links of that reach nobody any more. 409 with how many while messages wait on it or are under way, and while it is in the place of another channel."}
+	addForChannel[GroupChannel, InChannel](s, remove, func(ctx context.Context, who caller, c gateway.Channel, _ channelAct) (*nothing, error) {
+		if err := s.Channels.Delete(ctx, c, who.Token.Label); err != nil {
+			return nil, err
+		}
+		s.Log.Info("a channel was deleted", "request", requestID(ctx), "channel", c.Name, "id", c.ID, "adapter", c.Adapter, "token", who.Token.ID)
+		return &nothing{}, nil
 	})
 }
 
@@ -298,6 +318,16 @@ func (s *server) listChannels(ctx context.Context, wanted func(gateway.Channel) 
 		}
 	}
 	return &body[page[gateway.ChannelView]]{page[gateway.ChannelView]{Items: list}}, nil
+}
+
+// formerChannels lists the deleted channels of a group, or of the operator.
+func (s *server) formerChannels(ctx context.Context, owner gateway.ID) (*body[page[gateway.FormerChannel]], error) {
+	all, err := s.Channels.Former(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := slices.DeleteFunc(all, func(c gateway.FormerChannel) bool { return c.GroupID != owner })
+	return &body[page[gateway.FormerChannel]]{page[gateway.FormerChannel]{Items: list}}, nil
 }
 
 func (s *server) putChannel(ctx context.Context, who caller, in channelIn) (*body[gateway.Channel], error) {

@@ -127,3 +127,26 @@ func TestReplacingAChannel(t *testing.T) {
 		t.Error("it was not taken back")
 	}
 }
+
+// A channel is deleted by an administrator of its group, once nothing needs it; then its name is anybody's, and who deleted it is told.
+func TestDeletingAChannel(t *testing.T) {
+	w := newWorld(t)
+	w.planned("waits")
+	r := w.want(409, ask{method: "DELETE", path: "/api/v1/groups/berlin/channels/sms-berlin", token: "berlin administrator"}, nil)
+	if !strings.Contains(string(r.body), "wait on it") {
+		t.Errorf("the refusal does not say why: %s", r.body)
+	}
+	_, err := w.store.PutChannel(t.Context(), gateway.Channel{GroupID: w.berlin.ID, Name: "sms-spare", Adapter: "sms", Kind: "sms"})
+	must(t, err)
+	w.want(403, ask{method: "DELETE", path: "/api/v1/groups/berlin/channels/sms-spare", token: "berlin author"}, nil)
+	w.want(204, ask{method: "DELETE", path: "/api/v1/groups/berlin/channels/sms-spare", token: "berlin administrator"}, nil)
+	w.want(404, ask{method: "DELETE", path: "/api/v1/groups/berlin/channels/sms-spare", token: "berlin administrator"}, nil)
+	for group, want := range map[string]int{"berlin": 1, "nairobi": 0} {
+		var list page[gateway.FormerChannel]
+		w.want(200, ask{method: "GET", path: "/api/v1/groups/" + group + "/channels/former", token: group + " administrator"}, &list)
+		if len(list.Items) != want || want == 1 && (list.Items[0].Name != "sms-spare" || list.Items[0].DeletedBy == "" || list.Items[0].DeletedAt.IsZero()) {
+			t.Errorf("%s: %+v", group, list.Items)
+		}
+	}
+	w.want(200, ask{method: "POST", path: "/api/v1/groups/nairobi/channels", token: "nairobi administrator", body: map[string]any{"name": "sms-spare", "adapter": "sms", "options": map[string]string{"k": "own"}}}, nil)
+}

@@ -84,6 +84,7 @@ type (
 	pauseSchedule struct {
 		InSchedule
 		Until time.Time `query:"until" doc:"Runs before this instant are left out. Absent: all, until it is resumed."`
+		Tell  bool      `query:"tell" doc:"Of a schedule that sends a series of reports: tell its readers, each in her language, that none come, and until when."`
 	}
 	runSchedule struct {
 		InSchedule
@@ -208,14 +209,14 @@ func (s *server) addScheduleActs() {
 		s.Log.Info("a schedule was changed", "request", requestID(ctx), "group", who.Group.ID, "schedule", id, "token", who.Token.ID, "what", what)
 	}
 	act := route{Method: http.MethodPost, Tag: scheduleTag, Scope: ofGroup, Role: gateway.Author, Answer: kept}
-	act.ID, act.Path, act.Summary, act.About = "pause-schedule", path+"/pause", "Pause a schedule", "Its runs are left out, each with the reason paused."
+	act.ID, act.Path, act.Summary, act.About = "pause-schedule", path+"/pause", "Pause a schedule", "Its runs are left out, each with the reason paused. With tell the answer has the message to the readers of its series under told, or under untold why there is none; the schedule is paused in either case."
 	add(s, act, func(ctx context.Context, who caller, in *pauseSchedule) (*body[gateway.ScheduleView], error) {
-		one, err := s.Schedules.Pause(ctx, who.Group.ID, in.Schedule, in.Until, who.Token.Label)
+		view, err := s.pauseSchedule(ctx, who, in)
 		if err != nil {
 			return nil, err
 		}
-		told(ctx, who, one.ID, "pause")
-		return &body[gateway.ScheduleView]{one.View()}, nil
+		told(ctx, who, view.ID, "pause")
+		return &body[gateway.ScheduleView]{view}, nil
 	})
 	act.ID, act.Path, act.Summary, act.About = "resume-schedule", path+"/resume", "Resume a paused schedule", "From its next run on."
 	add(s, act, func(ctx context.Context, who caller, in *InSchedule) (*body[gateway.ScheduleView], error) {

@@ -74,7 +74,7 @@ func useSchedules(t *testing.T, w *world, c *client.Client, by string) {
 		t.Errorf("the next runs are %+v", next)
 	}
 	until := w.clock.Now().Add(48 * time.Hour).UTC().Truncate(time.Second)
-	paused, err := c.PauseSchedule(ctx, "berlin", "weekly-report", until)
+	paused, err := c.PauseSchedule(ctx, "berlin", "weekly-report", until, false)
 	must(t, err)
 	if !paused.Paused || !paused.PausedUntil.Equal(until) || paused.Next != s.Next {
 		t.Errorf("paused it is %+v", paused)

@@ -365,6 +365,14 @@ func (s *services) Views(ctx context.Context) ([]gateway.ChannelView, error) {
 	return views, err
 }
 
+func (s *services) Delete(ctx context.Context, c gateway.Channel, by string) error {
+	return s.DeleteChannel(ctx, c.ID, by)
+}
+
+func (s *services) Former(ctx context.Context) ([]gateway.FormerChannel, error) {
+	return s.FormerChannels(ctx)
+}
+
 func (s *services) CloseIncident(ctx context.Context, id gateway.ID, by string) error {
 	_, err := s.Store.CloseIncident(ctx, id, by)
 	return err

@@ -124,7 +124,7 @@ func (m *mender) lapse(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
-// succeed moves what waits on replaced channels to those in their place.
+// succeed moves what waits on replaced channels to those in their place, and what waits on deleted ones on.
 func (m *mender) succeed(ctx context.Context) (bool, error) {
 	if m.d.o.Succession == nil {
 		return false, nil
@@ -137,7 +137,16 @@ func (m *mender) succeed(ctx context.Context) (bool, error) {
 			m.d.nudgeFor(gateway.Step{Kind: gateway.StepPoint, Channel: id, Due: m.d.o.Now()}, &c)()
 		}
 	}
-	return len(got) > 0, err
+	if err != nil {
+		return false, err
+	}
+	stranded, err := m.d.o.Succession.Stranded(ctx, mostCases)
+	for _, c := range stranded {
+		if !m.moveOn(ctx, c, gateway.Situation.Stranded, gateway.Move{Detail: "its channel was deleted"}) {
+			return false, nil
+		}
+	}
+	return len(got)+len(stranded) > 0, err
 }
 
 // moveOn decides one case and carries out the move, which lacks only what is decided; false: it could not be.

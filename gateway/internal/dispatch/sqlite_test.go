@@ -33,8 +33,12 @@ type real struct {
 
 func (r *real) All() []gateway.Channel                      { return []gateway.Channel{r.channel} }
 func (r *real) Adapter(gateway.ID) (channels.Adapter, bool) { return r.adapter, true }
-func (r *real) Routes(context.Context, gateway.ID, gateway.ID, string, gateway.Class) ([]gateway.Route, error) {
-	return nil, nil
+func (r *real) Routes(ctx context.Context, group, member gateway.ID, _ string, _ gateway.Class) ([]gateway.Route, error) {
+	m, err := r.s.Member(ctx, group, member)
+	if err != nil {
+		return nil, err
+	}
+	return []gateway.Route{{Point: m.Points[0].ID, Channel: r.channel.ID}}, nil
 }
 
 func (r *real) ok(err error) {
@@ -167,6 +171,28 @@ func TestAnotherChannelTakesOver(t *testing.T) {
 	tallies, err := r.s.Tallies(t.Context(), r.group.ID, broadcasts[0].ID)
 	r.ok(err)
 	if len(tallies) != 1 || tallies[0].ChannelID != heir.ID || tallies[0].State != gateway.DeliveryAccepted || tallies[0].Count != 700 || c.n.Load() != 700 {
+		t.Errorf("sent %d, tallies are %v", c.n.Load(), tallies)
+	}
+}
+
+// A report is stopped, its channel deleted, and the report resumed: it leaves over the channel that there is now, each once.
+func TestWhatAChannelLeftBehind(t *testing.T) {
+	c := &counting{want: 70, all: make(chan struct{})}
+	r := onDisk(t, 70, c)
+	r.plan(gateway.KindReport, gateway.Report, 70)
+	broadcasts, err := r.s.Broadcasts(t.Context(), r.group.ID, gateway.ID{}, 1)
+	r.ok(err)
+	r.ok(r.s.SetState(t.Context(), r.group.ID, broadcasts[0].ID, true))
+	r.ok(r.s.DeleteChannel(t.Context(), r.channel.ID, "desk"))
+	r.ok(r.s.SetState(t.Context(), r.group.ID, broadcasts[0].ID, false))
+	r.channel, err = r.s.PutChannel(t.Context(), gateway.Channel{Name: "sms", Adapter: "sms", Kind: "sms", Senders: 64})
+	r.ok(err)
+	r.start()
+	<-c.all
+	r.stop()
+	tallies, err := r.s.Tallies(t.Context(), r.group.ID, broadcasts[0].ID)
+	r.ok(err)
+	if len(tallies) != 1 || tallies[0].ChannelID != r.channel.ID || tallies[0].State != gateway.DeliveryAccepted || tallies[0].Count != 70 || c.n.Load() != 70 {
 		t.Errorf("sent %d, tallies are %v", c.n.Load(), tallies)
 	}
 }

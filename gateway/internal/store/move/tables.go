@@ -68,7 +68,7 @@ var Tables = []Table{
 	{Name: "import_changes", From: "import_changes t", Key: "t.group_id, t.import_id, t.member_id", Columns: columns("group_id uuid", "import_id uuid", "member_id uuid", "line int", "row_sealed bytes")},
 	{Name: "channels", From: "channels t", Key: "t.no", Columns: columns("id uuid", "group_id uuid", "name text", "adapter text", "kind text", "groups text", "senders int", "key_id text", "options_sealed bytes",
 		"paused text", "paused_until int", "code text", "detail text", "since int", "cursor text", "routine_only bool", "trip_after int", "trip_minutes int", "sensitive bool",
-		"heard_at int", "gap_from int", "gap_until int", "gap_reason text", "replaced_by uuid")},
+		"heard_at int", "gap_from int", "gap_until int", "gap_reason text", "replaced_by uuid", "former text", "deleted_at int", "deleted_by text")},
 	{Name: "broadcasts", From: "broadcasts t", Key: "t.no", Columns: columns("group_id uuid", "id uuid", "key text", "fingerprint bytes", "kind text", "class text", "audience text", "words_sealed bytes",
 		"sensitive bool", "personal bool", "author text", "state text", "stopped bool", "policy text", "lane int", "created_at int", "start_at int", "expires_at int", "forget_at int", "planned int", "cursor uuid", "lapsed bool", "local_at text", "late_for int", "replaced bool")},
 	{Name: "renderings", From: "renderings t", Key: "t.group_id, t.broadcast_id, t.locale, t.kind, t.neutral", Columns: columns("group_id uuid", "broadcast_id uuid", "locale text", "kind text", "neutral bool",

@@ -9,7 +9,7 @@ import (
 
 // Listened says up to when each channel was heard.
 func (s *Store) Listened(ctx context.Context) ([]gateway.Listened, error) {
-	rows, err := list(ctx, s, "SELECT id, heard_at, gap_from, gap_until, gap_reason, "+nowSQL("$1")+" FROM channels ORDER BY id", []any{s.fixed()}, row.ListenedInto)
+	rows, err := list(ctx, s, "SELECT id, heard_at, gap_from, gap_until, gap_reason, "+nowSQL("$1")+" FROM channels WHERE former = '' ORDER BY id", []any{s.fixed()}, row.ListenedInto)
 	return row.AllListened(rows), err
 }
 

@@ -14,6 +14,7 @@ var groupless = map[string]string{
 	"FROM unnest($1::uuid[]":        "these rows are locked, and were read with their group by the same transaction",
 	"ORDER BY until LIMIT":          "work for all groups: it finds identifiers, and what is behind them is read with the group",
 	"ORDER BY move_at LIMIT":        "work for all groups, as above",
+	"WHERE c.former <> '' LIMIT $2": "work for all groups, as above",
 	"WHERE a.id > $1 ORDER BY a.id": "work for all groups, as above",
 	"next_at FROM schedules WHERE":  "work for all groups, as above",
 	"revision FROM alerts WHERE":    "work for all groups, for the watchdog: that somebody's is late, not whose",

@@ -57,7 +57,7 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 		sealed      []byte
 		gap         gateway.HearingGap
 	}
-	read, err := list(ctx, s, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, routine_only, trip_after, trip_minutes, sensitive, gap_from, gap_until, gap_reason, replaced_by FROM channels ORDER BY id", nil, func(r *line) []any {
+	read, err := list(ctx, s, "SELECT id, group_id, name, adapter, kind, groups, senders, key_id, options_sealed, paused, paused_until, code, detail, since, routine_only, trip_after, trip_minutes, sensitive, gap_from, gap_until, gap_reason, replaced_by FROM channels WHERE former = '' ORDER BY id", nil, func(r *line) []any {
 		return []any{&r.c.ID, &r.c.GroupID, &r.c.Name, &r.c.Adapter, &r.c.Kind, &r.groups, &r.c.Senders, &r.key, &r.sealed, (*string)(&r.c.Health.Paused),
 			&r.c.Health.PausedUntil, &r.c.Health.Code, &r.c.Health.Detail, &r.c.Health.Since, &r.c.Health.RoutineOnly, &r.c.Trip.After, &r.c.Trip.Minutes, &r.c.Sensitive, &r.gap.From, &r.gap.Until, (*string)(&r.gap.Reason), &r.c.ReplacedBy}
 	})

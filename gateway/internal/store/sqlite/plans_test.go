@@ -20,6 +20,7 @@ var hot = map[string]struct {
 	"due":           {dueQuery, []string{"deliveries USING INDEX deliveries_due (channel_no=? AND lane=? AND group_no=? AND due_at<?)"}},
 	"due groups":    {groupsQuery, []string{"deliveries USING COVERING INDEX deliveries_due (channel_no=? AND lane=? AND group_no>?)"}},
 	"inherited":     {inheritedQuery, []string{"d USING INDEX deliveries_due (channel_no=? AND lane=? AND group_no=?)", "a USING INTEGER PRIMARY KEY"}},
+	"stranded":      {strandedQuery, []string{"d USING INDEX deliveries_due (channel_no=?)"}},
 	"claim":         {claimQuery, []string{"d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},
 	"quiet":         {quietToo, []string{"deliveries USING INDEX deliveries_quiet (group_no=? AND member_id=? AND quiet_until=?)"}},
 	"case":          {caseQuery, []string{"a USING INTEGER PRIMARY KEY", "d USING INTEGER PRIMARY KEY", "p USING PRIMARY KEY (group_id=? AND member_id=? AND id=?)", "m USING PRIMARY KEY (group_id=? AND id=?)"}},

@@ -121,6 +121,7 @@ func run(t *testing.T, open Open) {
 		{"channels and their health", channels},
 		{"listening", listening},
 		{"a channel takes the place of another", succession},
+		{"a channel that nobody needs is deleted", deletion},
 		{"a duty has one holder", duties},
 		{"a paused poller writes nothing", pausedPoller},
 		{"inbound messages come once", inbound},
