@@ -67,7 +67,7 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 
 // proof is the evidence of what she does here.
 func (v *visit) proof(what string, granted bool) gateway.Consent {
-	return gateway.Consent{Granted: granted, At: v.Now(), Source: "member", Wording: "page-" + v.say.plain, Locale: v.say.plain,
+	return gateway.Consent{Granted: granted, At: v.Now(), Source: "member", Wording: fromPage + v.say.plain, Locale: v.say.plain,
 		Proof: gateway.Private(what + " on her own page, by link " + v.link.ID.Short())}
 }
 
@@ -181,20 +181,6 @@ func (v *visit) pause() {
 		until = v.Now().Add(time.Duration(min(days, 1000)) * 24 * time.Hour)
 	}
 	v.wish(gateway.Wish{PausedUntil: &until}, "paused")
-}
-
-// topics keeps what she takes and drops at one address.
-func (v *visit) topics() {
-	p, ok := v.asked()
-	if !ok {
-		v.home("fault")
-		return
-	}
-	var w gateway.Wish
-	for _, t := range v.group.Topics {
-		w.Topics = append(w.Topics, gateway.TopicWish{Point: p.ID, Topic: t.Name, Taken: slices.Contains(v.r.PostForm["topic"], t.Name)})
-	}
-	v.done(v.Wishes.Wish(v.r.Context(), v.group.ID, v.member.ID, w, v.proof("chosen", true)), v.point, "home?saved")
 }
 
 // stop stops addresses at once. It ends the links that were sent there, so what is said of it is the last of this page.
