@@ -208,7 +208,7 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	case tongue:
 		v.Count(v.ch.ID, HeardLanguage)
 		return v.language(ctx, owners, u.locale)
-	case help:
+	case help, who:
 		v.Count(v.ch.ID, HeardHelp)
 		v.help(ctx, owners)
 		return nil

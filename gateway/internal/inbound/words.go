@@ -21,7 +21,8 @@ const (
 	yes     meaning = "yes"
 	pause   meaning = "pause"
 	tongue  meaning = "language"
-	help    meaning = "help"      // also who writes
+	help    meaning = "help"
+	who     meaning = "who"       // writes: answered as help is, and no cry for it
 	asks    meaning = "reference" // whether a message is genuine
 	page    meaning = "page"      // her own
 	wrong   meaning = "wrong"     // the number is not the member's
@@ -116,8 +117,10 @@ func command(key string, locales []string, own map[string][]string) (understood,
 		return understood{meaning: start}, true
 	case templates.CommandYes:
 		return understood{meaning: yes}, true
-	case templates.CommandHelp, templates.CommandWho:
+	case templates.CommandHelp:
 		return understood{meaning: help}, true
+	case templates.CommandWho:
+		return understood{meaning: who}, true
 	case templates.CommandLanguage:
 		return understood{meaning: tongue}, true
 	case templates.CommandPage:
