@@ -46,7 +46,11 @@ func (v *visit) understand(ctx context.Context, text string) (understood, []know
 			own[c] = append(own[c], words...)
 		}
 	}
-	return understand(text, locales, own), owners, nil
+	u := understand(text, locales, own)
+	if u.meaning == nothing && may.meaning == yes && slices.ContainsFunc(owners, func(k known) bool { return slices.ContainsFunc(k.members, v.isGuessed) }) {
+		u = understood{meaning: yes, locale: yesIn(text)}
+	}
+	return u, owners, nil
 }
 
 // stopAll stops the address in every group of the instance, and in those to come; ADR 72 has when not.

@@ -179,6 +179,9 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		return err
 	case yes:
 		v.Count(v.ch.ID, HeardYes)
+		if err := v.readsBetter(ctx, owners, u.locale); err != nil {
+			return err
+		}
 		if taken, err := v.takeLinked(ctx, owners); err != nil || taken {
 			return err
 		}

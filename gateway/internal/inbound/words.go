@@ -33,7 +33,7 @@ const (
 type understood struct {
 	meaning meaning
 	days    int    // of a pause, from 0
-	locale  string // of tongue; empty: none that we have
+	locale  string // of tongue, empty: none that we have; of a yes in another language than she was asked in
 	number  string // of an alert that is answered; empty: none
 	within  bool   // with no other meaning: somewhere in it stands a word for STOP
 }
