@@ -111,7 +111,7 @@ func TestAnAnswerToATopicReachesThoseWhoTakeIt(t *testing.T) {
 	st.run(st.f)
 	told := func(key string, a gateway.Audience) (got []gateway.ID) {
 		t.Helper()
-		s, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: key, Wording: templates.HelpHeard, Data: map[string]string{"code": "4711", "who": "member 1"}, Audience: a})
+		s, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: key, Wording: templates.HelpHeard, Data: map[string]string{"code": "4711", "role": "member", "short": "1"}, Audience: a})
 		st.ok(err)
 		for _, d := range st.planned(s.ID) {
 			got = append(got, d.MemberID)
@@ -124,7 +124,7 @@ func TestAnAnswerToATopicReachesThoseWhoTakeIt(t *testing.T) {
 	if got := told("her", gateway.Audience{Members: []gateway.ID{ids[2]}}); !slices.Equal(got, []gateway.ID{ids[2]}) {
 		t.Errorf("without a topic %d are told; want her alone", len(got))
 	}
-	if _, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: "nobody", Wording: templates.HelpHeard, Data: map[string]string{"code": "4711", "who": "member 1"}, Audience: gateway.Audience{Topic: gateway.OwnersTopic}}); !errors.Is(err, gateway.ErrNobody) {
+	if _, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: "nobody", Wording: templates.HelpHeard, Data: map[string]string{"code": "4711", "role": "member", "short": "1"}, Audience: gateway.Audience{Topic: gateway.OwnersTopic}}); !errors.Is(err, gateway.ErrNobody) {
 		t.Errorf("for a topic that nobody takes: %v", err)
 	}
 }

@@ -290,7 +290,7 @@ func TestAMemberNeedsHelp(t *testing.T) {
 		if noted == 0 {
 			t.Errorf("the timeline says nothing of it: %+v", events)
 		}
-		if !strings.Contains(templates.ShippedText(templates.HelpHeard)["en"], "{who}") {
+		if !strings.Contains(templates.ShippedText(templates.HelpHeard)["en"], "{short}") {
 			t.Error("the text does not say who")
 		}
 	})
