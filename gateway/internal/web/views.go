@@ -117,6 +117,8 @@ type settings struct {
 	Zone           string
 	Rule, From, To string // quiet hours: Rule where they are more than From and To can say
 	Alerts, Danger bool   // they pass
+	WrongZone      bool   // what she entered cannot be saved
+	WrongQuiet     bool
 	Leads          []choice
 	TopicLeads     []topicLeads
 	Paused         bool
@@ -163,6 +165,9 @@ func (v *visit) home(fault string) {
 		shown := v.shown(p)
 		shown.Up = i > 0
 		d.Points = append(d.Points, shown)
+	}
+	if fault != "" && v.r.PostForm.Get("do") == "save" {
+		d.entered(v.r.PostForm)
 	}
 	d.Languages, d.Leads, d.TopicLeads = v.languages(), v.leads(), v.topicLeads()
 	if m.PausedUntil.After(v.Now()) {
