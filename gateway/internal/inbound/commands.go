@@ -134,7 +134,7 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) (broug
 	if err != nil {
 		return false, err
 	}
-	welcomed, err := v.confirm(ctx, owners)
+	welcomed, err := v.confirm(ctx, owners, "START after she was asked")
 	for _, k := range back {
 		if !slices.Contains(welcomed, k.group.ID) {
 			v.answer(ctx, k, templates.Started, nil)

@@ -139,6 +139,11 @@ func TestWhoIsAnsweredAndInWhichLanguage(t *testing.T) {
 	if m := st.memberAt(st.harbour, "sms", bea); m.Points[0].State != gateway.PointActive || fmt.Sprint(m.Points[0].Topics) != "[reports]" {
 		t.Errorf("START after the question: %+v", m.Points[0].State)
 	}
+	evidence, err := st.s.Evidence(t.Context(), st.harbour.ID, st.memberAt(st.harbour, "sms", bea).ID)
+	st.ok(err)
+	if last := evidence[len(evidence)-1]; last.Topic != "reports" || !strings.HasPrefix(last.Proof.Reveal(), "START after she was asked, received") {
+		t.Errorf("the evidence says that she said %q", last.Proof.Reveal())
+	}
 	if len(st.answers(st.harbour)) != 4 { // how to return, and a welcome
 		t.Errorf("%d answers", len(st.answers(st.harbour)))
 	}
