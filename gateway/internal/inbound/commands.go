@@ -48,7 +48,9 @@ func (v *visit) understand(ctx context.Context, text string) (understood, []know
 	}
 	u := understand(text, locales, own)
 	if u.meaning == nothing && may.meaning == yes && slices.ContainsFunc(owners, func(k known) bool { return slices.ContainsFunc(k.members, v.isGuessed) }) {
-		u = understood{meaning: yes, locale: yesIn(text)}
+		if locale := yesIn(text); locale != "" {
+			u = understood{meaning: yes, locale: locale}
+		}
 	}
 	return u, owners, nil
 }

@@ -218,7 +218,7 @@ func (v *visit) isGuessed(m gateway.Member) bool {
 	return ok && p.State == gateway.PointUnconfirmed && m.Ref == "" && m.Name == "" && m.Own&gateway.OwnLocale == 0
 }
 
-// yesIn gives the language in which a text is a yes, of those in which it counts for their readers alone.
+// yesIn gives the language in which a text is a yes; empty: in none that we have.
 func yesIn(text string) string {
 	for _, w := range templates.Words().Find(spoken(text)) {
 		if w.Command == templates.CommandYes {
