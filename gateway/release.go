@@ -32,6 +32,10 @@ const (
 // where nobody has subscribed to it, those of OwnersTopic are.
 const ApproversTopic = "approvers"
 
+// IsDuty says whether a topic is that of the people who look after a group: OwnersTopic or ApproversTopic. Its group gives it; a member
+// does not take it by herself.
+func IsDuty(topic string) bool { return topic == OwnersTopic || topic == ApproversTopic }
+
 // May reports whether the rule may ask for a second person for what is of this kind, before anybody has counted members.
 func (r *ReleaseRule) May(kind Kind) bool {
 	return r != nil && (r.Above > 0 || r.Alerts && kind == KindAlert)

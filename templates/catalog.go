@@ -62,8 +62,8 @@ const (
 	AskSafe       = "roll-call"      // beneath an alert: are you safe? as ack-request
 	SafeNoted     = "safe-noted"     // that she is safe
 	HelpNoted     = "help-noted"     // that she needs help
-	HelpHeard     = "help-heard"     // to those on duty: that {who} needs help
-	HelpCall      = "help-call"      // of the alert that {who} raises: its subject says what, its text message what to do, its body where
+	HelpHeard     = "help-heard"     // to those on duty: that somebody, by {role} and {short} id, needs help
+	HelpCall      = "help-call"      // of the alert that somebody raises, by {role} and {short} id: its subject says what, its text message what to do, its body where
 
 	EventNeutral    = "event-neutral"    // in a calendar: that there is an event, and nothing else
 	CalendarNeutral = "calendar-neutral" // the name of such a calendar

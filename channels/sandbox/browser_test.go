@@ -187,6 +187,10 @@ func TestWallShowsFaultsAndFilters(t *testing.T) {
 	if value[bool](t, ctx, `document.documentElement.scrollWidth > 320`) {
 		t.Error("the page must be scrolled sideways at 320 pixels")
 	}
+	do(t, ctx, chromedp.Navigate(value[string](t, ctx, `location.origin`)), until(`document.querySelector('.find-kind') !== null`))
+	if value[bool](t, ctx, `document.documentElement.scrollWidth > 320`) {
+		t.Error("the wall must be scrolled sideways at 320 pixels")
+	}
 }
 
 func pad(i int) string {

@@ -200,12 +200,13 @@ func (t *tour) send(ctx context.Context, kind gateway.Kind, topic string) error 
 	if err != nil {
 		return err
 	}
+	today := time.Now()
 	for _, g := range sampleGroups {
 		// No two reports say the same: whoever looks up at the provider what became of one could take the other for it.
 		draft := gateway.Draft{Kind: kind, Fallback: new(true), Audience: gateway.Audience{Topic: topic}, Key: fmt.Sprintf("demo-%s-%d", kind, len(t.sent)), Words: gateway.Words{Sources: words, Data: map[string]string{
-			"group": g.Name, "count": fmt.Sprint(912 + len(t.sent)), "next": "2026-12-06", "when": "2026-11-29 10:00", "place": "Sala 3"}}}
+			"group": g.Name, "count": fmt.Sprint(912 + len(t.sent)), "next": today.AddDate(0, 0, 10).Format(time.DateOnly), "when": today.AddDate(0, 0, 3).Format(time.DateOnly) + "T10:00", "place": "Sala 3"}}}
 		for name := range draft.Words.Data {
-			if !bytes.Contains([]byte(words["en"]), []byte("{"+name+"}")) {
+			if !bytes.Contains([]byte(words["en"]), []byte("{"+name)) {
 				delete(draft.Words.Data, name)
 			}
 		}

@@ -72,7 +72,7 @@ func (a *App) raiseFor(ctx context.Context, desk *escalation.Desk, group gateway
 	if err != nil {
 		return false, fmt.Errorf("read the group's wordings: %w", err)
 	}
-	texts, err := callTexts(own[templates.HelpCall], g.Name, by.Label, a.Now())
+	texts, err := callTexts(own[templates.HelpCall], g.Name, by, a.Now())
 	if err != nil {
 		return false, err
 	}
@@ -83,7 +83,7 @@ func (a *App) raiseFor(ctx context.Context, desk *escalation.Desk, group gateway
 
 // callTexts says in every language that a member needs help: who it is, by her pseudonym, and nothing of what she wrote. own is the
 // group's wording.
-func callTexts(own map[string]string, group, who string, now time.Time) (map[string]gateway.AlertText, error) {
+func callTexts(own map[string]string, group string, by gateway.AlertHand, now time.Time) (map[string]gateway.AlertText, error) {
 	set, err := templates.Wording(templates.HelpCall, own)
 	if err != nil {
 		if set, err = templates.Wording(templates.HelpCall, nil); err != nil {
@@ -92,7 +92,7 @@ func callTexts(own map[string]string, group, who string, now time.Time) (map[str
 	}
 	texts := map[string]gateway.AlertText{}
 	for locale := range maps.Keys(templates.ShippedText(templates.HelpCall)) {
-		doc, _, err := set.Render(templates.Reader{Chain: []string{locale}, Now: now}, templates.Data{"who": who})
+		doc, _, err := set.Render(templates.Reader{Chain: []string{locale}, Now: now}, templates.Text(by.Words()))
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
+	"github.com/carillon-gateway/carillon/templates"
 )
 
 // asked gives how often each contact point is asked by what was planned so far.
@@ -98,5 +100,31 @@ func TestEachContactPointIsAsked(t *testing.T) {
 	times := st.asked()
 	if times[m.Points[0].ID] != 1 || times[m.Points[1].ID] != 2 || times[late[0]] != 1 || times[late[1]] != 1 {
 		t.Errorf("on the next day: %v", times)
+	}
+}
+
+// Whoever is told of a cry for help is told as those of a topic: nobody who does not take it reads that a member needs help, least of all
+// somebody who was never asked, or has said STOP.
+func TestAnAnswerToATopicReachesThoseWhoTakeIt(t *testing.T) {
+	st := newStage(t)
+	ids := st.enrol(who{locale: "en", points: "~sms"}, who{locale: "en", points: "sms"}, who{locale: "en", points: "?sms"}, who{locale: "en", points: "-sms"}, who{locale: "en", points: "sms ~telegram"})
+	st.run(st.f)
+	told := func(key string, a gateway.Audience) (got []gateway.ID) {
+		t.Helper()
+		s, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: key, Wording: templates.HelpHeard, Data: map[string]string{"code": "4711", "role": "member", "short": "1"}, Audience: a})
+		st.ok(err)
+		for _, d := range st.planned(s.ID) {
+			got = append(got, d.MemberID)
+		}
+		return got
+	}
+	if got := told("duty", gateway.Audience{Topic: "alerts"}); !slices.Equal(got, []gateway.ID{ids[0], ids[4]}) {
+		t.Errorf("%d are told; want the two who take alerts: %v of %v", len(got), got, ids)
+	}
+	if got := told("her", gateway.Audience{Members: []gateway.ID{ids[2]}}); !slices.Equal(got, []gateway.ID{ids[2]}) {
+		t.Errorf("without a topic %d are told; want her alone", len(got))
+	}
+	if _, err := st.f.Tell(t.Context(), fanout.Note{Group: st.group.ID, Key: "nobody", Wording: templates.HelpHeard, Data: map[string]string{"code": "4711", "role": "member", "short": "1"}, Audience: gateway.Audience{Topic: gateway.OwnersTopic}}); !errors.Is(err, gateway.ErrNobody) {
+		t.Errorf("for a topic that nobody takes: %v", err)
 	}
 }

@@ -100,7 +100,7 @@ func (t *texts) admits(r *gateway.Recipient, p *gateway.PointRef) (open, meant b
 		case a.Unconfirmed:
 			return true, p.State == gateway.PointUnconfirmed && nth(r, p) == a.Nth, ""
 		}
-		return open, true, whyOf(p.State)
+		return open, a.Topic == "" || p.Subscribed, whyOf(p.State) // a cry for help is for those of a topic, and for nobody else
 	}
 	usable := p.State == gateway.PointActive || p.State == gateway.PointStale && t.b.Policy.Lane == gateway.Urgent
 	switch {

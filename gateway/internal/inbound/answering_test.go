@@ -273,6 +273,9 @@ func TestAMemberNeedsHelp(t *testing.T) {
 		if got := d.reports(a); got != "help sms false" {
 			t.Errorf("roll-call: %s", got)
 		}
+		if got := say("who is this?"); got != "help-here" { // somebody who doubts us, or has another's number, needs no rescue
+			t.Errorf("who asks who writes is answered, and tells, %q", got)
+		}
 		if got := say("See you at noon"); got != "" {
 			t.Errorf("%q", got)
 		}
@@ -287,7 +290,7 @@ func TestAMemberNeedsHelp(t *testing.T) {
 		if noted == 0 {
 			t.Errorf("the timeline says nothing of it: %+v", events)
 		}
-		if !strings.Contains(templates.ShippedText(templates.HelpHeard)["en"], "{who}") {
+		if !strings.Contains(templates.ShippedText(templates.HelpHeard)["en"], "{short}") {
 			t.Error("the text does not say who")
 		}
 	})

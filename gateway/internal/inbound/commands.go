@@ -46,7 +46,13 @@ func (v *visit) understand(ctx context.Context, text string) (understood, []know
 			own[c] = append(own[c], words...)
 		}
 	}
-	return understand(text, locales, own), owners, nil
+	u := understand(text, locales, own)
+	if u.meaning == nothing && may.meaning == yes && slices.ContainsFunc(owners, func(k known) bool { return slices.ContainsFunc(k.members, v.isGuessed) }) {
+		if locale := yesIn(text); locale != "" {
+			u = understood{meaning: yes, locale: locale}
+		}
+	}
+	return u, owners, nil
 }
 
 // stopAll stops the address in every group of the instance, and in those to come; ADR 72 has when not.
@@ -130,7 +136,7 @@ func (v *visit) start(ctx context.Context, owners []known, provided bool) (broug
 	if err != nil {
 		return false, err
 	}
-	welcomed, err := v.confirm(ctx, owners)
+	welcomed, err := v.confirm(ctx, owners, "START after she was asked")
 	for _, k := range back {
 		if !slices.Contains(welcomed, k.group.ID) {
 			v.answer(ctx, k, templates.Started, nil)

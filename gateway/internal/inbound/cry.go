@@ -83,7 +83,8 @@ func (v *visit) tellDuty(ctx context.Context, k known, a gateway.AlertCase) erro
 	if len(to) == 0 { // a turn has ended, say, or another group is asked
 		to = []gateway.Audience{{Topic: gateway.OwnersTopic}}
 	}
-	data := map[string]string{"code": a.Reference, "who": v.hand(k).Role()}
+	data := v.hand(k).Words()
+	data["code"] = a.Reference
 	for i, audience := range to {
 		if err := v.loud(ctx, k.group.ID, v.replyKey(templates.HelpHeard+strconv.Itoa(i)), templates.HelpHeard, audience, data); err != nil && !v.hopeless(err) {
 			return fmt.Errorf("tell those on duty that somebody needs help: %w", err)

@@ -211,6 +211,45 @@ func localeOf(g gateway.Group, i gateway.Invitation, country string) string {
 	return g.Locale
 }
 
+// isGuessed says whether all that is known of a member at this address is what localeOf guessed: an invitation brought her, and she
+// has not said yes yet. She may read another language than she was asked in, and her yes counts in whichever it is.
+func (v *visit) isGuessed(m gateway.Member) bool {
+	p, ok := v.point(m)
+	return ok && p.State == gateway.PointUnconfirmed && m.Ref == "" && m.Name == "" && m.Own&gateway.OwnLocale == 0
+}
+
+// yesIn gives the language in which a text is a yes; empty: in none that we have.
+func yesIn(text string) string {
+	for _, w := range templates.Words().Find(spoken(text)) {
+		if w.Command == templates.CommandYes {
+			return w.Locale
+		}
+	}
+	return ""
+}
+
+// readsBetter takes the language of her yes for hers, where only a guess stands against it; empty: it says nothing of that.
+func (v *visit) readsBetter(ctx context.Context, owners []known, locale string) error {
+	if locale == "" {
+		return nil
+	}
+	for _, k := range owners {
+		for _, m := range k.members {
+			if !v.isGuessed(m) {
+				continue
+			}
+			proof := v.proof("yes, in a language of its own", true, wished)
+			if p, ok := v.point(m); ok {
+				proof.PointID = p.ID
+			}
+			if err := v.Wishes.Wish(ctx, k.group.ID, m.ID, gateway.Wish{Locale: locale}, proof); err != nil && !v.hopeless(err) {
+				return fmt.Errorf("take the language of a yes: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 // topicsData gives the value of {topics}: a line each.
 func topicsData(g gateway.Group, names []string) map[string]string {
 	titles := make([]string, 0, len(names))

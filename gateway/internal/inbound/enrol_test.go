@@ -93,6 +93,29 @@ func TestSheJoinsByText(t *testing.T) {
 	}
 }
 
+// Nobody knows which language she reads: the country of her number made the group guess. Her yes in her own counts, brings her the welcome
+// in it, and is no yes of somebody who chose a language; nor is a word that means yes nowhere.
+func TestAYesInHerOwnLanguage(t *testing.T) {
+	st := newStage(t)
+	_, code, _ := st.invite(st.harbour, 10, "")
+	st.say(st.own, told{ID: "1", From: ann, Text: code}, told{ID: "2", From: ann, Text: "ربما"})
+	if m := st.memberAt(st.harbour, "sms", ann); m.Locale != "en" || m.Points[0].State != gateway.PointUnconfirmed {
+		t.Fatalf("before her yes: %s, %v", m.Locale, m.Points[0].State)
+	}
+	for range 2 { // the provider tells it twice
+		st.say(st.own, told{ID: "3", From: ann, Text: "نعم!"})
+	}
+	m := st.memberAt(st.harbour, "sms", ann)
+	all := st.answers(st.harbour)
+	if m.Locale != "ar" || m.Points[0].State != gateway.PointActive || len(all) != 2 || all[1].Locale != "ar" || !strings.Contains(st.text(st.harbour, all[1]), "أهلًا") {
+		t.Errorf("%s, %v, %d answers", m.Locale, m.Points[0].State, len(all))
+	}
+	st.say(st.own, told{ID: "4", From: bea, Text: code}, told{ID: "5", From: bea, Text: "LANG DE"}, told{ID: "6", From: bea, Text: "نعم"})
+	if m = st.memberAt(st.harbour, "sms", bea); m.Locale != "de" || m.Points[0].State != gateway.PointUnconfirmed {
+		t.Errorf("who chose a language reads %s and is %v by a word of another", m.Locale, m.Points[0].State)
+	}
+}
+
 // Over a number that several groups share, the code says which is meant; a Kenyan number is asked in Swahili, a German one,
 // to which the group does not send, not at all; who said STOP is left alone until she says START.
 func TestWhoIsAnsweredAndInWhichLanguage(t *testing.T) {
@@ -115,6 +138,11 @@ func TestWhoIsAnsweredAndInWhichLanguage(t *testing.T) {
 	st.say(st.own, told{ID: "refused", From: bea, Text: "STOP"}, told{ID: "after all", From: bea, Text: "START"}) // to the question
 	if m := st.memberAt(st.harbour, "sms", bea); m.Points[0].State != gateway.PointActive || fmt.Sprint(m.Points[0].Topics) != "[reports]" {
 		t.Errorf("START after the question: %+v", m.Points[0].State)
+	}
+	evidence, err := st.s.Evidence(t.Context(), st.harbour.ID, st.memberAt(st.harbour, "sms", bea).ID)
+	st.ok(err)
+	if last := evidence[len(evidence)-1]; last.Topic != "reports" || !strings.HasPrefix(last.Proof.Reveal(), "START after she was asked, received") {
+		t.Errorf("the evidence says that she said %q", last.Proof.Reveal())
 	}
 	if len(st.answers(st.harbour)) != 4 { // how to return, and a welcome
 		t.Errorf("%d answers", len(st.answers(st.harbour)))

@@ -9,7 +9,7 @@ import (
 
 // doubts says whether a word is one that somebody writes who may not be the member: it does not count as hearing from her.
 func doubts(word meaning) bool {
-	return word == help || word == wrong || word == stop || word == stopAll || word == joins || word == proves
+	return word == help || word == who || word == wrong || word == stop || word == stopAll || word == joins || word == proves
 }
 
 // reaffirm takes her word that the number is still hers, in a group.

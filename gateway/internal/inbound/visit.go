@@ -179,13 +179,16 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		return err
 	case yes:
 		v.Count(v.ch.ID, HeardYes)
+		if err := v.readsBetter(ctx, owners, u.locale); err != nil {
+			return err
+		}
 		if taken, err := v.takeLinked(ctx, owners); err != nil || taken {
 			return err
 		}
 		if taken, err := v.swapDuty(ctx, owners); err != nil || taken {
 			return err
 		}
-		_, err := v.confirm(ctx, owners)
+		_, err := v.confirm(ctx, owners, "yes")
 		return err
 	case links:
 		v.Count(v.ch.ID, HeardLink)
@@ -208,7 +211,7 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 	case tongue:
 		v.Count(v.ch.ID, HeardLanguage)
 		return v.language(ctx, owners, u.locale)
-	case help:
+	case help, who:
 		v.Count(v.ch.ID, HeardHelp)
 		v.help(ctx, owners)
 		return nil
@@ -362,9 +365,9 @@ func (v *visit) stop(ctx context.Context, owners []known, provided bool) error {
 	return nil
 }
 
-// confirm takes her yes for what she was last asked about, of each group that could only ask her so far, and welcomes her; it
-// gives the groups that did. A yes of somebody who was not asked says nothing.
-func (v *visit) confirm(ctx context.Context, owners []known) (welcomed []gateway.ID, err error) {
+// confirm takes what she said for a yes to what she was last asked about, of each group that could only ask her so far, and welcomes her; it
+// gives the groups that did. The evidence quotes it. A yes of somebody who was not asked says nothing.
+func (v *visit) confirm(ctx context.Context, owners []known, said string) (welcomed []gateway.ID, err error) {
 	for _, k := range owners {
 		still := slices.ContainsFunc(k.members, func(m gateway.Member) bool { p, ok := v.point(m); return ok && p.State == gateway.PointStale })
 		if still {
@@ -388,9 +391,9 @@ func (v *visit) confirm(ctx context.Context, owners []known) (welcomed []gateway
 			if err != nil {
 				return welcomed, fmt.Errorf("read what she was asked: %w", err)
 			}
-			proof := v.proof("yes", true, "member")
+			proof := v.proof(said, true, "member")
 			if point.Shared {
-				proof = v.proof("yes of somebody at this address, which several members share", true, "member")
+				proof = v.proof(said+" of somebody at this address, which several members share", true, "member")
 			}
 			proof.Wording, proof.Locale = asked.Wording, asked.Locale
 			if _, err := v.Consents.ConfirmAddress(ctx, k.group.ID, v.ch.Kind, v.from, asked.Topics, proof); err != nil {

@@ -21,7 +21,8 @@ const (
 	yes     meaning = "yes"
 	pause   meaning = "pause"
 	tongue  meaning = "language"
-	help    meaning = "help"      // also who writes
+	help    meaning = "help"
+	who     meaning = "who"       // writes: answered as help is, and no cry for it
 	asks    meaning = "reference" // whether a message is genuine
 	page    meaning = "page"      // her own
 	wrong   meaning = "wrong"     // the number is not the member's
@@ -32,7 +33,7 @@ const (
 type understood struct {
 	meaning meaning
 	days    int    // of a pause, from 0
-	locale  string // of tongue; empty: none that we have
+	locale  string // of tongue, empty: none that we have; of a yes in another language than she was asked in
 	number  string // of an alert that is answered; empty: none
 	within  bool   // with no other meaning: somewhere in it stands a word for STOP
 }
@@ -116,8 +117,10 @@ func command(key string, locales []string, own map[string][]string) (understood,
 		return understood{meaning: start}, true
 	case templates.CommandYes:
 		return understood{meaning: yes}, true
-	case templates.CommandHelp, templates.CommandWho:
+	case templates.CommandHelp:
 		return understood{meaning: help}, true
+	case templates.CommandWho:
+		return understood{meaning: who}, true
 	case templates.CommandLanguage:
 		return understood{meaning: tongue}, true
 	case templates.CommandPage:

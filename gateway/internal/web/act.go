@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/channels/content"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/civil"
 )
 
 // change carries out what a form asks for.
@@ -67,7 +69,7 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 
 // proof is the evidence of what she does here.
 func (v *visit) proof(what string, granted bool) gateway.Consent {
-	return gateway.Consent{Granted: granted, At: v.Now(), Source: "member", Wording: "page-" + v.say.plain, Locale: v.say.plain,
+	return gateway.Consent{Granted: granted, At: v.Now(), Source: "member", Wording: fromPage + v.say.plain, Locale: v.say.plain,
 		Proof: gateway.Private(what + " on her own page, by link " + v.link.ID.Short())}
 }
 
@@ -120,19 +122,7 @@ func (v *visit) save() {
 		locale = v.member.Locale // with whatever else it asks for
 	}
 	neutral := form.Get("neutral") != ""
-	quiet := strings.TrimSpace(form.Get("rule"))
-	if from, to := form.Get("from"), form.Get("to"); from != "" || to != "" {
-		quiet = shortTime(from) + "-" + shortTime(to)
-		if form.Get("alerts") == "" {
-			quiet += "; alerts wait"
-		}
-		if form.Get("danger") == "" {
-			quiet += "; danger waits"
-		}
-	}
-	if quiet == "" {
-		quiet = gateway.NoQuiet
-	}
+	quiet := enteredQuiet(form)
 	w := gateway.Wish{Locale: locale, Zone: strings.TrimSpace(form.Get("zone")), Quiet: quiet, Neutral: &neutral}
 	if w.Locale == v.member.Locale {
 		w.Locale = ""
@@ -150,6 +140,30 @@ func (v *visit) save() {
 		w.Quiet = ""
 	}
 	v.wish(w, "chosen")
+}
+
+// enteredQuiet gives the quiet hours that a form of her settings asks for.
+func enteredQuiet(form url.Values) string {
+	quiet := strings.TrimSpace(form.Get("rule"))
+	if from, to := form.Get("from"), form.Get("to"); from != "" || to != "" {
+		quiet = shortTime(from) + "-" + shortTime(to)
+		if form.Get("alerts") == "" {
+			quiet += "; alerts wait"
+		}
+		if form.Get("danger") == "" {
+			quiet += "; danger waits"
+		}
+	}
+	return cmp.Or(quiet, gateway.NoQuiet)
+}
+
+// entered leaves in the view what she entered and could not be saved, and says which of it is at fault: she mends that alone.
+func (d *settings) entered(form url.Values) {
+	d.Zone, d.Rule, d.From, d.To = form.Get("zone"), form.Get("rule"), form.Get("from"), form.Get("to")
+	d.Alerts, d.Danger, d.Neutral = form.Get("alerts") != "", form.Get("danger") != "", form.Get("neutral") != ""
+	_, zone := civil.Zone(strings.TrimSpace(d.Zone))
+	_, quiet := gateway.ParseQuiet(enteredQuiet(form))
+	d.WrongZone, d.WrongQuiet = zone != nil && strings.TrimSpace(d.Zone) != "", quiet != nil
 }
 
 // shortTime cuts the seconds that some browsers send.
@@ -181,20 +195,6 @@ func (v *visit) pause() {
 		until = v.Now().Add(time.Duration(min(days, 1000)) * 24 * time.Hour)
 	}
 	v.wish(gateway.Wish{PausedUntil: &until}, "paused")
-}
-
-// topics keeps what she takes and drops at one address.
-func (v *visit) topics() {
-	p, ok := v.asked()
-	if !ok {
-		v.home("fault")
-		return
-	}
-	var w gateway.Wish
-	for _, t := range v.group.Topics {
-		w.Topics = append(w.Topics, gateway.TopicWish{Point: p.ID, Topic: t.Name, Taken: slices.Contains(v.r.PostForm["topic"], t.Name)})
-	}
-	v.done(v.Wishes.Wish(v.r.Context(), v.group.ID, v.member.ID, w, v.proof("chosen", true)), v.point, "home?saved")
 }
 
 // stop stops addresses at once. It ends the links that were sent there, so what is said of it is the last of this page.

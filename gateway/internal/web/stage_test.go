@@ -189,10 +189,14 @@ func (st *stage) enrol(change func(*gateway.Member), addresses ...string) gatewa
 		kind, address, _ := strings.Cut(a, ":")
 		p := gateway.ContactPoint{ID: gateway.NewID(), Kind: kind, Address: gateway.Private(address), State: gateway.PointActive, Topics: []string{"reports"}}
 		m.Points = append(m.Points, p)
-		proofs = append(proofs, gateway.Consent{PointID: p.ID, Topic: "reports", Granted: true, Wording: "w1", Locale: "en", At: st.clock(), Proof: "paper form 12", Source: "import"})
 	}
 	if change != nil {
 		change(&m)
+	}
+	for _, p := range m.Points {
+		for _, topic := range p.Topics {
+			proofs = append(proofs, gateway.Consent{PointID: p.ID, Topic: topic, Granted: true, Wording: "w1", Locale: "en", At: st.clock(), Proof: "paper form 12", Source: "import"})
+		}
 	}
 	imp := gateway.NewID()
 	st.ok(st.s.BeginImport(ctx, gateway.Import{ID: imp, GroupID: st.group.ID, Author: "office", At: st.clock()}))

@@ -117,6 +117,8 @@ type settings struct {
 	Zone           string
 	Rule, From, To string // quiet hours: Rule where they are more than From and To can say
 	Alerts, Danger bool   // they pass
+	WrongZone      bool   // what she entered cannot be saved
+	WrongQuiet     bool
 	Leads          []choice
 	TopicLeads     []topicLeads
 	Paused         bool
@@ -163,6 +165,9 @@ func (v *visit) home(fault string) {
 		shown := v.shown(p)
 		shown.Up = i > 0
 		d.Points = append(d.Points, shown)
+	}
+	if fault != "" && v.r.PostForm.Get("do") == "save" {
+		d.entered(v.r.PostForm)
 	}
 	d.Languages, d.Leads, d.TopicLeads = v.languages(), v.leads(), v.topicLeads()
 	if m.PausedUntil.After(v.Now()) {
@@ -215,7 +220,7 @@ func (v *visit) topicLeads() []topicLeads {
 		if leads, ok := rules[t.Name]; ok {
 			had = gateway.LeadList(leads)
 		}
-		all = append(all, topicLeads{t.Name, orElse(t.Title, t.Name), leadChoices(offered, had)})
+		all = append(all, topicLeads{t.Name, v.topic(t.Name), leadChoices(offered, had)})
 	}
 	return all
 }
@@ -330,8 +335,13 @@ func (v *visit) pointAsked(fault string, asked bool) {
 	d := onePoint{ask: ask{Old: v.oldAddress(), Asked: asked}, Point: v.shown(p), Stoppable: p.State != gateway.PointStopped && p.State != gateway.PointProving}
 	d.Point.Note = p.Note
 	if p.State == gateway.PointActive {
-		for _, t := range v.group.Topics {
-			d.Topics = append(d.Topics, choice{Value: t.Name, Text: orElse(t.Title, t.Name), On: slices.Contains(p.Topics, t.Name)})
+		offered, err := v.offered()
+		if err != nil {
+			v.failed(v.w, v.r, "the topics for a member cannot be found", err)
+			return
+		}
+		for _, t := range offered {
+			d.Topics = append(d.Topics, choice{Value: t.Name, Text: v.topic(t.Name), On: slices.Contains(p.Topics, t.Name)})
 		}
 	}
 	v.answer(statusOf(fault), "point", "", fault, d)
@@ -404,7 +414,10 @@ func (v *visit) data() {
 	slices.Reverse(all.Evidence) // the newest first
 	for _, c := range all.Evidence[:min(mostConsents, len(all.Evidence))] {
 		said := "said_no"
-		if c.Granted {
+		switch {
+		case c.Source == wished:
+			said = ""
+		case c.Granted:
 			said = "said_yes"
 		}
 		d.Consents = append(d.Consents, shownConsent{v.day(c.At), v.topic(c.Topic), said, points[c.PointID].Kind, points[c.PointID].Address, c.Wording, snippet(c.Proof.Reveal())})
@@ -424,16 +437,6 @@ func (v *visit) kindOf(kind string) string {
 		return ""
 	}
 	return v.kind(kind)
-}
-
-// topic names a topic; a STOP and a START are about all of them, and name none.
-func (v *visit) topic(name string) string {
-	for _, t := range v.group.Topics {
-		if t.Name == name {
-			return orElse(t.Title, t.Name)
-		}
-	}
-	return name
 }
 
 func snippet(text string) string {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,15 @@ func TestWhatSheDecides(t *testing.T) {
 	for _, wrong := range [][]string{{"zone", "Nowhere/At-All"}, {"from", "22:00", "zone", "UTC"}, {"rule", "at night", "zone", "UTC"}, {"locale", "not a language", "zone", "UTC"}} {
 		if a := st.post(link, "home", append([]string{"do", "save"}, wrong...)...); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `role="alert"`) {
 			t.Errorf("%v: %d", wrong, a.status)
+		}
+	}
+	for _, c := range []struct{ zone, from, to, wrong string }{{"Kabul", "22:00", "07:00", `id="zone"`}, {"Asia/Kabul", "22:00", "", `id="from"`}} {
+		a := st.post(link, "home", "do", "save", "locale", "en", "zone", c.zone, "from", c.from, "to", c.to, "danger", "1", "neutral", "1")
+		if n := strings.Count(a.body, `aria-invalid="true"`); n == 0 || n > 2 || !regexp.MustCompile(`<input[^>]*`+c.wrong+`[^>]*aria-invalid="true"`).MatchString(a.body) {
+			t.Errorf("%v: %d fields are marked", c, n)
+		}
+		if !strings.Contains(a.body, `value="`+c.zone+`"`) || !strings.Contains(a.body, `value="22:00"`) || strings.Contains(a.body, `id="alerts" name="alerts" value="1" checked`) || !strings.Contains(a.body, `id="neutral" name="neutral" value="1" checked`) {
+			t.Errorf("%v: what she entered is gone", c)
 		}
 	}
 	st.post(link, "home", "do", "up", "point", m.Points[1].ID.String())

@@ -2,6 +2,7 @@ package web
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -38,6 +39,29 @@ func TestWordsAreWhole(t *testing.T) {
 				if strings.Contains(message, placeholder) != strings.Contains(all["en"][key], placeholder) {
 					t.Errorf("%s, %s: %s", locale, key, placeholder)
 				}
+			}
+		}
+	}
+}
+
+// Pages and messages call her the same: the form of address is that of docs/words/glossary.md, wherever she alone reads it.
+func TestOneFormOfAddress(t *testing.T) {
+	all, err := readWords(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for locale, other := range map[string]string{
+		"fr": `vous|votre|vos`, "ru": `ты|тебя|тебе|тобой|твой|твоя|твои|твоей|напиши|открой|проверь|нажми`, "uk": `ти|тебе|тобі|тобою|твій|твоя|твої|твоїй|напиши|відкрий|перевір|натисни`,
+	} {
+		is := regexp.MustCompile(`(?i)(?:^|\PL)(?:` + other + `)(?:\PL|$)`)
+		for key, text := range all[locale] {
+			if !strings.HasPrefix(key, "join") && is.MatchString(text) { // whoever is invited is nobody's member yet
+				t.Errorf("%s, %s: %q", locale, key, text)
+			}
+		}
+		for _, name := range []string{LinkText, ChangedText, CodeText, templates.Stopped, templates.Started, templates.Paused, templates.LanguageSet, templates.Welcome, templates.Pointer} {
+			if text := templates.ShippedText(name)[locale]; text == "" || is.MatchString(text) {
+				t.Errorf("%s in %s: %q", name, locale, text)
 			}
 		}
 	}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/templates"
+)
+
+// The first texts that anybody sees of the program are written by the customs of their readers: no date of the demo is as computers write it,
+// a Persian reads her own calendar, and no sentence ends with two full stops.
+func TestTheDemoWritesDatesAsItsReadersDo(t *testing.T) {
+	data := templates.Text(map[string]string{"group": "Harbour Watch", "count": "1912", "next": "2026-12-06", "when": "2026-11-29T10:00", "place": "Sala 3"})
+	for _, kind := range []gateway.Kind{gateway.KindReport, gateway.KindReminder} {
+		words, err := sampleWords(string(kind))
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := templates.NewSet(words)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for locale := range words {
+			doc, _, err := set.Render(templates.Reader{Chain: []string{locale}, Now: time.Unix(0, 0)}, data)
+			if err != nil {
+				t.Fatal(kind, locale, err)
+			}
+			said := doc.Subject + "\n" + doc.Short + "\n" + doc.Plain()
+			if strings.Contains(said, "2026-") || strings.Contains(said, "..") || locale == "fa" && !strings.Contains(said, "۱۴۰۵") {
+				t.Errorf("%s in %s: %s", kind, locale, said)
+			}
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package web_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/carillon-gateway/carillon/gateway"
+)
+
+// Nobody makes herself one of those who look after the group: their topics are neither shown to her nor taken from her form. Whom the group
+// made one may leave it and come back, and in neutral mode its title, which names the group, is not on her page.
+func TestNobodyGivesHerselfADuty(t *testing.T) {
+	st := newStage(t)
+	g := st.group
+	g.Topics = append(g.Topics, gateway.Topic{Name: gateway.OwnersTopic, Title: "Those who look after Harbour Watch"}, gateway.Topic{Name: gateway.ApproversTopic, Title: "Those who release"})
+	var err error
+	st.group, err = st.s.PutGroup(t.Context(), g)
+	st.ok(err)
+	takes := func(m gateway.Member, want ...string) {
+		t.Helper()
+		if got := st.member(m.ID).Points[0].Topics; !slices.Equal(got, want) {
+			t.Errorf("she takes %v, want %v", got, want)
+		}
+	}
+
+	her := st.enrol(nil, "sms:"+ann)
+	link, point := st.link(her), "point?p="+her.Points[0].ID.String()
+	if page := st.get(link + "/" + point).body; strings.Contains(page, "owners") || strings.Contains(page, "Those who") || !strings.Contains(page, "Alerts") {
+		t.Error("she is offered what is not hers to take:", page)
+	}
+	st.post(link, point, "do", "topics", "topic", "alerts", "topic", gateway.OwnersTopic, "topic", gateway.ApproversTopic)
+	takes(her, "alerts")
+
+	owner := st.enrol(func(m *gateway.Member) {
+		m.Ref, m.Neutral, m.Points[0].Topics = "K-18", true, []string{gateway.OwnersTopic}
+	}, "email:owner@people.example")
+	link, point = st.link(owner), "point?p="+owner.Points[0].ID.String()
+	if page := st.get(link + "/" + point).body; !strings.Contains(page, ">owners<") || strings.Contains(page, "Harbour") || strings.Contains(page, "release") {
+		t.Error("an owner in neutral mode finds", page)
+	}
+	st.post(link, point, "do", "topics")
+	takes(owner)
+	st.post(link, point, "do", "topics", "topic", gateway.OwnersTopic, "topic", gateway.ApproversTopic)
+	takes(owner, gateway.OwnersTopic)
+}
+
+// What she wished by a word is on her page without a yes: PAUSE agrees to nothing.
+func TestAWishIsNoYes(t *testing.T) {
+	st := newStage(t)
+	m := st.enrol(nil, "sms:"+ann)
+	st.ok(st.s.Wish(t.Context(), st.group.ID, m.ID, gateway.Wish{Locale: "en"}, gateway.Consent{PointID: m.Points[0].ID, Granted: true, At: st.clock(), Source: "wish", Proof: "LANG, received over channel sms"}))
+	page := st.get(st.link(m) + "/data").body
+	if !strings.Contains(page, "LANG, received") || strings.Count(page, "<strong>yes</strong>") != 1 {
+		t.Error(page)
+	}
+}
