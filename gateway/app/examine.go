@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/carillon-gateway/carillon/config"
@@ -43,7 +44,20 @@ func examinePostgres(ctx context.Context, s *config.Storage) []Finding {
 	}
 	found := []Finding{{"PostgreSQL", !r.ReadOnly, "version " + r.Version}}
 	if r.ReadOnly {
-		found[0].Text += ", and it only reads; storage.postgres must lead to the primary"
+		found[0].Text += ", and it only reads; storage.postgres must lead to the primary, where default_transaction_read_only is off"
+	}
+	mend := func(text string) { found = append(found, Finding{"PostgreSQL", false, text}) }
+	if r.Unfit != nil {
+		mend(r.Unfit.Error())
+	}
+	if r.Pooler && !s.Pooled {
+		mend("a connection pooler stands before it; write storage.pooled: true, or what was prepared on one connection is looked for on another")
+	}
+	if len(r.Timeouts) > 0 {
+		mend(strings.Join(r.Timeouts, " and ") + " would break off what it does for us; set it to 0 for the ledger's user (ALTER ROLE … SET …)")
+	}
+	for _, holder := range r.Holders {
+		mend(holder)
 	}
 	tables := Finding{"tables", true, fmt.Sprintf("at migration %d", r.Applied)}
 	switch newest := store.Newest("postgres"); {

@@ -10,12 +10,23 @@ import (
 // Report is how a server and the ledger in it are, seen from outside.
 type Report struct {
 	Version     string
+	Unfit       error         // why the ledger cannot be kept there; nil: it can
 	ReadOnly    bool          // a standby, or one that was told to
 	Clock       time.Duration // how far its clock is ahead of ours
-	Connections int           // that it gives to all together, but for those kept for administrators
+	Connections int           // that it gives to all together, or to this user or database, but for those kept for administrators
 	Processes   int           // of ours that are alive
 	Applied     int64         // the last migration; zero: the ledger is empty
+	Pooler      bool          // a connection pooler stands between
+	Timeouts    []string      // settings of the server that would end our statements, by name
+	Holders     []string      // who keeps statements of the ledger waiting for seconds, and what to do
 }
+
+// examineText asks what a server is set to, for this user and database.
+const examineText = `SELECT current_setting('transaction_read_only') = 'on',
+	least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
+		(SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user), (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database())),
+	ARRAY(SELECT name FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout') AND setting <> '0' ORDER BY name),
+	(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
 // Examine looks at a server. It changes nothing, and migrates nothing.
 func Examine(ctx context.Context, o Options) (r Report, err error) {
@@ -30,12 +41,14 @@ func Examine(ctx context.Context, o Options) (r Report, err error) {
 		return r, readable(err)
 	}
 	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
+	is, err := askServer(ctx, c)
+	if err != nil {
+		return r, readable(err)
+	}
+	r.Version, r.Unfit, r.Pooler = is.version, is.unfit(), is.behindPooler(c)
 	var micros int64
 	asked := time.Now()
-	err = c.QueryRow(ctx, `SELECT current_setting('server_version'), current_setting('transaction_read_only') = 'on',
-		current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`).
-		Scan(&r.Version, &r.ReadOnly, &r.Connections, &micros)
-	if err != nil {
+	if err = c.QueryRow(ctx, examineText).Scan(&r.ReadOnly, &r.Connections, &r.Timeouts, &micros); err != nil {
 		return r, readable(err)
 	}
 	now := time.Now()
@@ -57,5 +70,9 @@ func Examine(ctx context.Context, o Options) (r Report, err error) {
 			}
 		}
 	}
-	return r, nil
+	waited, err := holders(ctx, c, held)
+	for _, h := range waited {
+		r.Holders = append(r.Holders, h.String())
+	}
+	return r, readable(err)
 }

@@ -160,6 +160,9 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := suits(ctx, db); err != nil {
+		return err
+	}
 	lock, err := db.BeginTx(ctx, &sql.TxOptions{})
 	if err != nil {
 		return err
@@ -171,6 +174,20 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 		}
 	}
 	return store.Migrate(ctx, db, "postgres")
+}
+
+// suits refuses a server on which the ledger cannot be kept, before anything is made there.
+func suits(ctx context.Context, db *sql.DB) error {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	var s server
+	err = c.Raw(func(driver any) (err error) {
+		s, err = askServer(ctx, driver.(*stdlib.Conn).Conn())
+		return err
+	})
+	return errors.Join(err, c.Close(), s.unfit())
 }
 
 // shards lends each transaction a number that no other one of this process has at the time, so that their counters
