@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
 // Report is how a server and the ledger in it are, seen from outside.
@@ -19,6 +21,7 @@ type Report struct {
 	Pooler      bool          // a connection pooler stands between
 	Timeouts    []string      // settings of the server that would end our statements, by name
 	Holders     []string      // who keeps statements of the ledger waiting for seconds, and what to do
+	Keys        error         // why the ring is not the ledger's; nil: it is, as far as the ledger holds anything
 }
 
 // examineText asks what a server is set to, for this user and database.
@@ -53,23 +56,34 @@ func Examine(ctx context.Context, o Options) (r Report, err error) {
 	}
 	now := time.Now()
 	r.Clock = time.UnixMicro(micros).Sub(asked.Add(now.Sub(asked) / 2))
+	var mark []byte
+	var groups []sealed.Wrapped
 	for _, look := range []struct {
 		table, text string
-		into        any
+		scan        func(pgx.Rows) error
 	}{
-		{"goose_db_version", "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied", &r.Applied},
-		{"duties", "SELECT count(*) FROM duties WHERE starts_with(name, 'process/') AND until > " + clockSQL, &r.Processes},
+		{"goose_db_version", "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied", func(rows pgx.Rows) error { return rows.Scan(&r.Applied) }},
+		{"duties", "SELECT count(*) FROM duties WHERE starts_with(name, 'process/') AND until > " + clockSQL, func(rows pgx.Rows) error { return rows.Scan(&r.Processes) }},
+		{"instance", indexText, func(rows pgx.Rows) error { return rows.Scan(&mark) }},
+		{"groups", sealedText, func(rows pgx.Rows) error {
+			var w sealed.Wrapped
+			err := rows.Scan(&w.Group, &w.RingKey, &w.Key)
+			groups = append(groups, w)
+			return err
+		}},
 	} {
 		there := false
 		if err := c.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", look.table).Scan(&there); err != nil {
 			return r, readable(err)
 		}
 		if there {
-			if err := c.QueryRow(ctx, look.text).Scan(look.into); err != nil {
+			rows, err := c.Query(ctx, look.text)
+			if err := each(rows, err, look.scan); err != nil {
 				return r, readable(err)
 			}
 		}
 	}
+	r.Keys = sealed.Fit(o.Ring, mark, groups)
 	waited, err := holders(ctx, c, held)
 	for _, h := range waited {
 		r.Holders = append(r.Holders, h.String())

@@ -92,11 +92,11 @@ func TestSettingsOfTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if r, err := Examine(t.Context(), Options{URL: p.URL(name)}); err != nil || r.Unfit != nil || r.Pooler || len(r.Timeouts)+len(r.Holders) > 0 {
+	if r, err := Examine(t.Context(), Options{URL: p.URL(name), Ring: newRing(t)}); err != nil || r.Unfit != nil || r.Pooler || len(r.Timeouts)+len(r.Holders) > 0 {
 		t.Errorf("a sound one: %+v, %v", r, err)
 	}
 	tell(t, p, name, "ALTER DATABASE "+name+" SET statement_timeout = '1h'", "ALTER DATABASE "+name+" SET lock_timeout = 1", "ALTER DATABASE "+name+" CONNECTION LIMIT 40")
-	if r, err := Examine(t.Context(), Options{URL: p.URL(name)}); err != nil || strings.Join(r.Timeouts, " ") != "lock_timeout statement_timeout" || r.Connections != 40 {
+	if r, err := Examine(t.Context(), Options{URL: p.URL(name), Ring: newRing(t)}); err != nil || strings.Join(r.Timeouts, " ") != "lock_timeout statement_timeout" || r.Connections != 40 {
 		t.Errorf("timeouts %v, %d connections; %v", r.Timeouts, r.Connections, err)
 	}
 	err = s.do(t.Context(), true, func(x *txn) error {
@@ -111,7 +111,7 @@ func TestSettingsOfTheServer(t *testing.T) {
 	}
 	pooler, err := shared.pooler()
 	servers.Need(t, err)
-	if r, err := Examine(t.Context(), Options{URL: pooler.URL(name)}); err != nil || !r.Pooler {
+	if r, err := Examine(t.Context(), Options{URL: pooler.URL(name), Ring: newRing(t)}); err != nil || !r.Pooler {
 		t.Errorf("a pooler is not noticed: %v", err)
 	}
 	if _, err := s.pool.Exec(t.Context(), "DEALLOCATE nobody"); err == nil || !strings.Contains(readable(err).Error(), "storage.pooled: true") {

@@ -140,8 +140,12 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, readable(err)
 	}
-	return &Store{pool: pool, id: gateway.NewID(), ring: o.Ring, now: o.Now, log: o.Log, at: o.At, country: o.Country, bulk: make(chan struct{}, o.MaxConns-urgentConns),
-		keys: sealed.NewKeys(o.Ring), shards: newShards(), memory: newMemory(), money: newMoney(), scans: scans{at: map[gateway.ID]gateway.ID{}}, planning: plans, answer: answerTime}, nil
+	s := &Store{pool: pool, id: gateway.NewID(), ring: o.Ring, now: o.Now, log: o.Log, at: o.At, country: o.Country, bulk: make(chan struct{}, o.MaxConns-urgentConns),
+		keys: sealed.NewKeys(o.Ring), shards: newShards(), memory: newMemory(), money: newMoney(), scans: scans{at: map[gateway.ID]gateway.ID{}}, planning: plans, answer: answerTime}
+	if err := s.checkKeys(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Close ends all connections; it waits for those at work.
