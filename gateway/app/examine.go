@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue/redisq"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/postgres"
 )
@@ -34,11 +35,15 @@ func Examine(ctx context.Context, c *config.Config) []Finding {
 	if _, err := os.Stat(c.Database()); err == nil {
 		found = append(found, Finding{"data folder", false, "it holds a ledger of the profile alone, which the profile scaled does not read. Bring it over with carillon move; if that is done, lock it away and delete it here: it holds everybody's addresses"})
 	}
-	return append(append(found, examinePostgres(ctx, s)...), examineRedis(ctx, s)...)
+	ring, err := keyRing(c)
+	if err != nil {
+		return append(found, Finding{"keys", false, err.Error()})
+	}
+	return append(append(found, examinePostgres(ctx, s, ring)...), examineRedis(ctx, s)...)
 }
 
-func examinePostgres(ctx context.Context, s *config.Storage) []Finding {
-	r, err := postgres.Examine(ctx, postgres.Options{URL: s.Postgres.Reveal(), Pooled: s.Pooled})
+func examinePostgres(ctx context.Context, s *config.Storage, ring *seal.Ring) []Finding {
+	r, err := postgres.Examine(ctx, postgres.Options{URL: s.Postgres.Reveal(), Pooled: s.Pooled, Ring: ring})
 	if err != nil {
 		return []Finding{{"PostgreSQL", false, err.Error()}}
 	}
@@ -81,7 +86,14 @@ func examinePostgres(ctx context.Context, s *config.Storage) []Finding {
 	case !connections.OK:
 		connections.Text += ". Raise max_connections, lower storage.connections, or put a pooler in between (storage.pooled)"
 	}
-	return append(found, tables, connections, skew("PostgreSQL", r.Clock))
+	keys := Finding{"keys", true, "are those of the ledger"}
+	switch {
+	case r.Keys != nil:
+		keys = Finding{"keys", false, r.Keys.Error()}
+	case r.Applied == 0:
+		keys.Text = "nothing is sealed yet"
+	}
+	return append(found, tables, keys, connections, skew("PostgreSQL", r.Clock))
 }
 
 func examineRedis(ctx context.Context, s *config.Storage) []Finding {
@@ -95,10 +107,11 @@ func examineRedis(ctx context.Context, s *config.Storage) []Finding {
 		if len(servers) > 1 {
 			name += " " + r.Addr
 		}
-		keeps := Finding{name, r.Policy == "noeviction" || r.Policy == "", "version " + r.Version + ", maxmemory-policy " + r.Policy}
-		if !keeps.OK {
-			keeps.Text += ": it drops keys when it is full, and carillon refuses to start; set noeviction"
+		if r.Unfit != nil {
+			found = append(found, Finding{name, false, r.Unfit.Error()})
+			continue
 		}
+		keeps := Finding{name, true, "version " + r.Version + ", maxmemory-policy " + r.Policy}
 		lasts := Finding{name + " persistence", true, r.Persists}
 		if r.Persists == "" {
 			lasts.Text = "none, or it does not say; after a restart the lanes are filled again from PostgreSQL, which takes a moment"
