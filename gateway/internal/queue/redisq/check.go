@@ -54,7 +54,7 @@ func inspect(ctx context.Context, c *redis.Client, cluster bool) (r Report, err 
 	case release > 0 && release < oldestVersion:
 		r.Unfit = unfit("Redis %s is too old; the queue needs version %d or later", r.Version, oldestVersion)
 	case r.Policy != "noeviction" && r.Policy != "":
-		r.Unfit = unfit("Redis drops keys when it is full: maxmemory-policy is %s (maxmemory is %d); set it to noeviction in redis.conf, or by CONFIG SET maxmemory-policy noeviction, on every server", r.Policy, limit)
+		r.Unfit = unfit("Redis drops keys when it is full; set maxmemory-policy to noeviction on every server, in redis.conf or by CONFIG SET: it is %s (maxmemory is %d)", r.Policy, limit)
 	case info.Item("Replication", "role") == "slave":
 		r.Unfit = unfit(replicaText)
 	case limit > 0 && used > limit:
