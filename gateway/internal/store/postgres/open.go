@@ -191,7 +191,10 @@ func suits(ctx context.Context, db *sql.DB) error {
 		s, err = askServer(ctx, driver.(*stdlib.Conn).Conn())
 		return err
 	})
-	return errors.Join(err, c.Close(), s.unfit())
+	if err = errors.Join(err, c.Close()); err != nil {
+		return err
+	}
+	return s.unfit()
 }
 
 // shards lends each transaction a number that no other one of this process has at the time, so that their counters
