@@ -27,6 +27,9 @@ type Status struct {
 	Spool *SpoolStatus `json:"spool,omitempty"`
 	// Processes are those that share the work, this one among them; none in the profile alone. They are the operator's to see.
 	Processes []ProcessStatus `json:"processes,omitempty"`
+	// Wanting says what the process that answers finds away or unfit, in words: Redis, which it may do without where senders do not.
+	// It is the operator's to see.
+	Wanting []string `json:"wanting,omitempty"`
 }
 
 // StaleNumbers says how many telephone numbers of a group's members wait for their word that they are still hers.
@@ -48,6 +51,8 @@ type SpoolStatus struct {
 type ProcessStatus struct {
 	ID    ID       `json:"id"`
 	Roles []string `json:"roles"`
+	// File tells the operator's file that it read from others, as far as all processes need the same; none of an older release.
+	File string `json:"file,omitempty"`
 }
 
 // ChannelStatus is how one channel is.

@@ -99,6 +99,9 @@ func (sh *shell) examine(ctx context.Context) []finding {
 	if len(status.Processes) > 0 {
 		out = append(out, shared(status.Processes))
 	}
+	for _, w := range status.Wanting {
+		out = append(out, finding{"wanting", false, w})
+	}
 	if status.Version != version {
 		out = append(out, finding{"command line", true, "is version " + version + ", another than the gateway's"})
 	}
@@ -173,7 +176,27 @@ func shared(processes []gateway.ProcessStatus) finding {
 	if !f.OK {
 		f.Text += "; nobody has the role " + strings.Join(missing, ", ") + ": start carillon serve --roles " + strings.Join(missing, ",")
 	}
+	if read := files(processes); len(read) > 1 {
+		f.OK = false
+		f.Text += "; they read different operator's files (" + strings.Join(read, "; another: ") + "): give all of them the same, and restart those that read an older one"
+	}
 	return f
+}
+
+// files says of each operator's file that is read which processes read it.
+func files(processes []gateway.ProcessStatus) (all []string) {
+	read := map[string][]string{}
+	for _, p := range processes {
+		if p.File != "" { // of an older release
+			read[p.File] = append(read[p.File], strings.Join(p.Roles, "+"))
+		}
+	}
+	for _, by := range read {
+		slices.Sort(by)
+		all = append(all, strings.Join(by, ", "))
+	}
+	slices.Sort(all)
+	return all
 }
 
 // examineSpending looks at the caps of the groups that the token acts for.

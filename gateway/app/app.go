@@ -203,17 +203,21 @@ func (a *App) build(ctx context.Context) error {
 	if !o.has(RoleScheduler) {
 		planning.Elsewhere = a.callPlanners
 	}
+	ring, err := keyRing(o.Config)
+	if err != nil {
+		return err
+	}
 	if !alone {
-		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles)
+		file, err := fileMark(o.Config, ring)
+		if err != nil {
+			return err
+		}
+		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles, file)
 	}
 	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Asks: s, Stale: s, Wordings: s, Reviews: s}, a.live, planning)
 	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard, Refused: a.refusals.note, Gather: gather})
 	a.inviter = newInviter(s, a.live, o.Now)
 	if a.pages, err = a.newPages(); err != nil {
-		return err
-	}
-	ring, err := keyRing(o.Config)
-	if err != nil {
 		return err
 	}
 	a.rotas = a.newRotas()

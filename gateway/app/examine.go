@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway/internal/queue/redisq"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/postgres"
 )
@@ -33,17 +35,34 @@ func Examine(ctx context.Context, c *config.Config) []Finding {
 	if _, err := os.Stat(c.Database()); err == nil {
 		found = append(found, Finding{"data folder", false, "it holds a ledger of the profile alone, which the profile scaled does not read. Bring it over with carillon move; if that is done, lock it away and delete it here: it holds everybody's addresses"})
 	}
-	return append(append(found, examinePostgres(ctx, s)...), examineRedis(ctx, s)...)
+	ring, err := keyRing(c)
+	if err != nil {
+		return append(found, Finding{"keys", false, err.Error()})
+	}
+	return append(append(found, examinePostgres(ctx, s, ring)...), examineRedis(ctx, s)...)
 }
 
-func examinePostgres(ctx context.Context, s *config.Storage) []Finding {
-	r, err := postgres.Examine(ctx, postgres.Options{URL: s.Postgres.Reveal(), Pooled: s.Pooled})
+func examinePostgres(ctx context.Context, s *config.Storage, ring *seal.Ring) []Finding {
+	r, err := postgres.Examine(ctx, postgres.Options{URL: s.Postgres.Reveal(), Pooled: s.Pooled, Ring: ring})
 	if err != nil {
 		return []Finding{{"PostgreSQL", false, err.Error()}}
 	}
 	found := []Finding{{"PostgreSQL", !r.ReadOnly, "version " + r.Version}}
 	if r.ReadOnly {
-		found[0].Text += ", and it only reads; storage.postgres must lead to the primary"
+		found[0].Text += ", and it only reads; storage.postgres must lead to the primary, where default_transaction_read_only is off"
+	}
+	mend := func(text string) { found = append(found, Finding{"PostgreSQL", false, text}) }
+	if r.Unfit != nil {
+		mend(r.Unfit.Error())
+	}
+	if r.Pooler && !s.Pooled {
+		mend("a connection pooler stands before it; write storage.pooled: true, or what was prepared on one connection is looked for on another")
+	}
+	if len(r.Timeouts) > 0 {
+		mend(strings.Join(r.Timeouts, " and ") + " would break off what it does for us; set it to 0 for the ledger's user (ALTER ROLE … SET …)")
+	}
+	for _, holder := range r.Holders {
+		mend(holder)
 	}
 	tables := Finding{"tables", true, fmt.Sprintf("at migration %d", r.Applied)}
 	switch newest := store.Newest("postgres"); {
@@ -67,7 +86,14 @@ func examinePostgres(ctx context.Context, s *config.Storage) []Finding {
 	case !connections.OK:
 		connections.Text += ". Raise max_connections, lower storage.connections, or put a pooler in between (storage.pooled)"
 	}
-	return append(found, tables, connections, skew("PostgreSQL", r.Clock))
+	keys := Finding{"keys", true, "are those of the ledger"}
+	switch {
+	case r.Keys != nil:
+		keys = Finding{"keys", false, r.Keys.Error()}
+	case r.Applied == 0:
+		keys.Text = "nothing is sealed yet"
+	}
+	return append(found, tables, keys, connections, skew("PostgreSQL", r.Clock))
 }
 
 func examineRedis(ctx context.Context, s *config.Storage) []Finding {
@@ -81,10 +107,11 @@ func examineRedis(ctx context.Context, s *config.Storage) []Finding {
 		if len(servers) > 1 {
 			name += " " + r.Addr
 		}
-		keeps := Finding{name, r.Policy == "noeviction" || r.Policy == "", "version " + r.Version + ", maxmemory-policy " + r.Policy}
-		if !keeps.OK {
-			keeps.Text += ": it drops keys when it is full, and carillon refuses to start; set noeviction"
+		if r.Unfit != nil {
+			found = append(found, Finding{name, false, r.Unfit.Error()})
+			continue
 		}
+		keeps := Finding{name, true, "version " + r.Version + ", maxmemory-policy " + r.Policy}
 		lasts := Finding{name + " persistence", true, r.Persists}
 		if r.Persists == "" {
 			lasts.Text = "none, or it does not say; after a restart the lanes are filled again from PostgreSQL, which takes a moment"

@@ -154,6 +154,7 @@ func (a *App) status(ctx context.Context) (gateway.Status, error) {
 		if status.Processes, err = processes(ctx, a.store); err != nil {
 			return status, err
 		}
+		status.Wanting = a.presence.missing(true)
 	}
 	var err error
 	if status.Findings, err = a.store.Findings(ctx); err != nil {

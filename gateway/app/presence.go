@@ -2,13 +2,17 @@ package app
 
 import (
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 )
 
 // How often a process of the profile scaled shows that it is alive, for how long it is believed, and after how long
@@ -19,7 +23,7 @@ const (
 	beatMissed = 6 * time.Second
 )
 
-// processDuty begins the names of the duties that say who is alive: process/<roles>/<id>.
+// processDuty begins the names of the duties that say who is alive: process/<roles>/<id>/<file>.
 const processDuty = "process/"
 
 // presence writes to the ledger that this process is alive, and asks the queue whether it is there: so it knows, without
@@ -37,9 +41,9 @@ type presence struct {
 	queueIs  error
 }
 
-func newPresence(ledger gateway.Duties, check func(context.Context) error, process gateway.ID, roles []Role) *presence {
+func newPresence(ledger gateway.Duties, check func(context.Context) error, process gateway.ID, roles []Role, file string) *presence {
 	now := time.Now() // both have answered while the process was built
-	return &presence{ledger: ledger, check: check, process: process, name: processDuty + joinRoles(roles, "+") + "/" + process.String(), ledgerAt: now, queueAt: now}
+	return &presence{ledger: ledger, check: check, process: process, name: processDuty + joinRoles(roles, "+") + "/" + process.String() + "/" + file, ledgerAt: now, queueAt: now}
 }
 
 // run beats until the context ends, and then says that the process is gone.
@@ -98,9 +102,24 @@ func processes(ctx context.Context, ledger gateway.Duties) ([]gateway.ProcessSta
 	}
 	all := make([]gateway.ProcessStatus, 0, len(held))
 	for _, d := range held {
-		roles, _, _ := strings.Cut(strings.TrimPrefix(d.Name, processDuty), "/")
-		all = append(all, gateway.ProcessStatus{ID: d.By, Roles: strings.Split(roles, "+")})
+		roles, rest, _ := strings.Cut(strings.TrimPrefix(d.Name, processDuty), "/")
+		_, file, _ := strings.Cut(rest, "/")
+		all = append(all, gateway.ProcessStatus{ID: d.By, Roles: strings.Split(roles, "+"), File: file})
 	}
 	slices.SortFunc(all, func(a, b gateway.ProcessStatus) int { return strings.Compare(a.ID.String(), b.ID.String()) })
 	return all, nil
+}
+
+// fileMark tells what all processes must read alike in the operator's file from anything else, and says nothing about it.
+func fileMark(c *config.Config, ring *seal.Ring) (string, error) {
+	addresses := slices.Sorted(slices.Values(c.Storage.Redis.Addresses))
+	same := []any{c.PublicBaseURL, addresses, c.Storage.Redis.Master, c.Storage.Redis.Cluster, c.Languages, c.Contacts, c.PrivateNets, c.Watchdog}
+	for _, k := range c.Keys {
+		same = append(same, k.ID)
+	}
+	for _, ch := range c.Channels {
+		same = append(same, ch.Name, ch.Adapter, ch.Groups, ch.Senders, ch.Trip, ch.Options.JSON())
+	}
+	text, err := json.Marshal(same)
+	return hex.EncodeToString(ring.Suppression().Of("operator's file", string(text))[:8]), err
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/dispatch"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 )
 
 func TestRoles(t *testing.T) {
@@ -80,7 +82,7 @@ func TestPresence(t *testing.T) {
 			}
 			return nil
 		}
-		p := newPresence(ledger, check, gateway.NewID(), []Role{RoleRelay})
+		p := newPresence(ledger, check, gateway.NewID(), []Role{RoleRelay}, "f1")
 		ctx, end := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- p.run(ctx) }()
@@ -117,10 +119,80 @@ func TestPresence(t *testing.T) {
 
 // Anybody may ask whether a process is ready: the answer names no server.
 func TestReadinessNamesNoServer(t *testing.T) {
-	p := newPresence(nil, nil, gateway.NewID(), AllRoles())
+	p := newPresence(nil, nil, gateway.NewID(), AllRoles(), "f1")
 	p.queueAt = time.Now().Add(-time.Minute)
 	p.queueIs = errors.New("Redis cannot be reached, what is due waits in the ledger: dial tcp 10.1.2.3:6379: connection refused")
 	if got := p.missing(true); len(got) != 1 || got[0] != "Redis cannot be reached, what is due waits in the ledger" {
 		t.Errorf("%q", got)
+	}
+}
+
+// alive is a ledger that knows who holds what, and nothing else.
+type alive []gateway.Duty
+
+func (l alive) Hold(context.Context, string, gateway.ID, time.Duration) (gateway.Fence, error) {
+	return gateway.Fence{}, errAway
+}
+func (l alive) Leave(context.Context, gateway.Fence) error              { return errAway }
+func (l alive) Holders(context.Context, string) ([]gateway.Duty, error) { return l, nil }
+
+// Whoever asks who is alive hears what each does and which operator's file it read, of a process of the release before too.
+func TestProcessesTellTheirFiles(t *testing.T) {
+	id := gateway.NewID()
+	for name, want := range map[string]gateway.ProcessStatus{
+		newPresence(nil, nil, id, []Role{RoleRelay, RoleSender}, "f1").name: {ID: id, Roles: []string{"relay", "sender"}, File: "f1"},
+		"process/api+inbound/" + id.String():                                {ID: id, Roles: []string{"api", "inbound"}},
+	} {
+		got, err := processes(t.Context(), alive{{Name: name, By: id}})
+		if err != nil || len(got) != 1 || got[0].ID != want.ID || got[0].File != want.File || !slices.Equal(got[0].Roles, want.Roles) {
+			t.Errorf("%s is read as %+v; %v", name, got, err)
+		}
+	}
+}
+
+// Two files are alike if what all processes need alike is; where each listens and keeps what is its own is no part of that.
+func TestWhichFilesAreAlike(t *testing.T) {
+	ring := func(index byte) *seal.Ring {
+		r, err := seal.NewRing(bytes.Repeat([]byte{index}, 32), seal.Key{ID: "k1", Secret: bytes.Repeat([]byte{9}, 32)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	mark := func(r *seal.Ring, change func(*config.Config)) string {
+		c := &config.Config{Listen: "127.0.0.1:1", PublicBaseURL: "https://carillon.example", Keys: []config.Key{{ID: "k1"}}, Channels: []config.Channel{{Name: "sms", Adapter: "sms"}}}
+		c.Storage.Redis.Addresses = []string{"a:1", "b:1"}
+		change(c)
+		m, err := fileMark(c, r)
+		if err != nil || m == "" {
+			t.Fatal(m, err)
+		}
+		return m
+	}
+	same := mark(ring(7), func(*config.Config) {})
+	for name, change := range map[string]func(*config.Config){
+		"listening elsewhere": func(c *config.Config) { c.Listen, c.Data = "127.0.0.1:2", "other" },
+		"in another order":    func(c *config.Config) { c.Storage.Redis.Addresses = []string{"b:1", "a:1"} },
+	} {
+		if mark(ring(7), change) != same {
+			t.Errorf("%s makes another file", name)
+		}
+	}
+	for name, change := range map[string]func(*config.Config){
+		"another Redis":          func(c *config.Config) { c.Storage.Redis.Addresses = []string{"a:1"} },
+		"another address":        func(c *config.Config) { c.PublicBaseURL = "https://other.example" },
+		"one more key":           func(c *config.Config) { c.Keys = append(c.Keys, config.Key{ID: "k2"}) },
+		"a channel with more":    func(c *config.Config) { c.Channels[0].Senders = 3 },
+		"a channel less":         func(c *config.Config) { c.Channels = nil },
+		"a network more":         func(c *config.Config) { c.PrivateNets = []string{"10.0.0.0/8"} },
+		"other people to call":   func(c *config.Config) { c.Contacts = "harbour" },
+		"another dead man's one": func(c *config.Config) { c.Watchdog.Ping = "https://ping.example" },
+	} {
+		if mark(ring(7), change) == same {
+			t.Errorf("%s is not seen", name)
+		}
+	}
+	if mark(ring(6), func(*config.Config) {}) == same {
+		t.Error("the mark can be made without the index key")
 	}
 }

@@ -39,7 +39,7 @@ func (s *server) addStatus() {
 				return nil, err
 			}
 			if !who.Token.GroupID.IsZero() {
-				status.Processes, status.Spool = nil, nil
+				status.Processes, status.Spool, status.Wanting = nil, nil, nil
 			}
 			return &body[gateway.Status]{status}, nil
 		})

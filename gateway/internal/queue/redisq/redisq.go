@@ -90,7 +90,8 @@ type Queue struct {
 	ended   sync.WaitGroup
 }
 
-// Open connects, and refuses a Redis that drops keys when it is full. Close ends it.
+// Open connects, and refuses a Redis that would lose or not take what it is given, but not one that is full now: what is due
+// waits in the ledger until it has room. Close ends it.
 func Open(ctx context.Context, o Options) (*Queue, error) {
 	o.complete()
 	logging.Disable() // what the client prints by itself comes back to us as an error as well
@@ -100,7 +101,7 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	q := &Queue{o: o, scripts: newScripts(), topic: o.Prefix + ":signals", self: gateway.NewID(), channels: map[gateway.ID]*channel{},
 		lost: make(chan struct{}, 1), nudged: make(chan queue.Lane, 256), announced: make(chan struct{}, 1), telling: newTells()}
 	q.client = redis.NewUniversalClient(o.client())
-	if err := q.Check(ctx); err != nil {
+	if err := q.Check(ctx); err != nil && !full(err) {
 		return nil, errors.Join(err, q.client.Close())
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -130,24 +131,6 @@ func (q *Queue) Close() error {
 	return q.client.Close()
 }
 
-// Check reports whether Redis can be reached and keeps what it is given.
-func (q *Queue) Check(ctx context.Context) error {
-	check := func(ctx context.Context, c *redis.Client) error {
-		info := c.InfoMap(ctx, "memory")
-		if info.Err() != nil {
-			return unreachable(info.Err())
-		}
-		policy, limit := info.Item("Memory", "maxmemory_policy"), info.Item("Memory", "maxmemory")
-		if policy != "noeviction" && policy != "" {
-			return fmt.Errorf("Redis drops keys when it is full: maxmemory-policy is %s (maxmemory is %s); set it to noeviction in redis.conf, or by CONFIG SET maxmemory-policy noeviction, on every server", policy, limit)
-		}
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*q.o.Timeout)
-	defer cancel()
-	return each(ctx, q.client, check)
-}
-
 // each asks every server that takes writes, those of a Cluster at once.
 func each(ctx context.Context, client redis.UniversalClient, ask func(context.Context, *redis.Client) error) error {
 	switch c := client.(type) {
@@ -157,19 +140,6 @@ func each(ctx context.Context, client redis.UniversalClient, ask func(context.Co
 		return ask(ctx, c)
 	}
 	return fmt.Errorf("a client of type %T is not known", client)
-}
-
-// unreachable says what an error of Redis means for us.
-func unreachable(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case redis.HasErrorPrefix(err, "OOM"):
-		return fmt.Errorf("Redis is full, what is due waits in the ledger; raise maxmemory: %w", err)
-	case redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "NOPERM"):
-		return fmt.Errorf("Redis refuses us; see that user name and password are right, and that the user may run scripts and publish: %w", err)
-	}
-	return fmt.Errorf("Redis cannot be reached, what is due waits in the ledger; see that it runs and that its address is right: %w", err)
 }
 
 // once is a command that the client never sends again by itself.

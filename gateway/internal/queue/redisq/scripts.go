@@ -12,11 +12,11 @@ type script struct {
 func newScript(text string) *script { return &script{text, redis.NewScript(text).Hash()} }
 
 type scripts struct {
-	push, pop, done, take, pause *script
+	push, pop, done, take, pause, probe *script
 }
 
 func newScripts() scripts {
-	return scripts{push: newScript(cut + pushText), pop: newScript(cut + popText), done: newScript(cut + doneText), take: newScript(takeText), pause: newScript(pauseText)}
+	return scripts{push: newScript(cut + pushText), pop: newScript(cut + popText), done: newScript(cut + doneText), take: newScript(takeText), pause: newScript(pauseText), probe: newScript(probeText)}
 }
 
 // cut takes a string of ids of 16 bytes each apart; forget takes such ids out of a lane.
@@ -235,4 +235,13 @@ if to > (tonumber(state[1]) or 0) then
   if redis.call('PTTL', KEYS[1]) < (to - now) / 1000 then redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (to - now) / 1000 + 1000)) end
 end
 return 0
+`
+
+// probeText tries whether the server runs scripts and takes writes, and leaves nothing behind.
+//
+// KEYS: 1 nobody else's. ARGV: none. Answer: nothing.
+const probeText = `
+redis.call('SET', KEYS[1], '1')
+redis.call('DEL', KEYS[1])
+return {}
 `

@@ -136,7 +136,7 @@ func TestNothingIsForgotten(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	own := []string{"goose_db_version", "moves", "revisions", "duties", "marks", "findings", "answered"}
+	own := []string{"goose_db_version", "moves", "revisions", "duties", "marks", "findings", "answered", "instance"}
 	for table, columns := range have {
 		i := slices.IndexFunc(move.Tables, func(t move.Table) bool { return t.Name == table })
 		if i < 0 {

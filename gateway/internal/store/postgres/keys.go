@@ -8,6 +8,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/row"
+	"github.com/carillon-gateway/carillon/gateway/internal/store/sealed"
 )
 
 // querier reads rows, within a transaction or outside one.
@@ -45,6 +46,32 @@ func (s *Store) readKey(q querier, group gateway.ID) (*seal.Group, error) {
 		return nil, row.Missing("group")
 	}
 	return s.keys.Open(group, id, wrapped)
+}
+
+// What a ledger keeps of its keys.
+const (
+	indexText   = "SELECT value FROM instance WHERE name = 'index'"
+	indexedText = "INSERT INTO instance (name, value) VALUES ('index', $1) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING value" // whoever was first
+	sealedText  = "SELECT DISTINCT ON (key_id) id, key_id, key_sealed FROM groups ORDER BY key_id, id"
+)
+
+// checkKeys refuses keys that are not those of the ledger, and has a new ledger know its own.
+func (s *Store) checkKeys(ctx context.Context) error {
+	var mark []byte
+	scanMark := func(r pgx.Rows) error { return r.Scan(&mark) }
+	if err := s.query(ctx, indexText, nil, scanMark); err != nil {
+		return err
+	}
+	if mark == nil {
+		if err := s.do(ctx, false, func(t *txn) error { return t.query(indexedText, []any{s.ring.Mark()}, scanMark) }); err != nil {
+			return err
+		}
+	}
+	groups, err := list(ctx, s, sealedText, nil, func(w *sealed.Wrapped) []any { return []any{&w.Group, &w.RingKey, &w.Key} })
+	if err != nil {
+		return err
+	}
+	return sealed.Fit(s.ring, mark, groups)
 }
 
 // moneyChanged tells all processes that a price, a budget, a group's zone or a channel has changed.

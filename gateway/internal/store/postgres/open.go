@@ -140,8 +140,12 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, readable(err)
 	}
-	return &Store{pool: pool, id: gateway.NewID(), ring: o.Ring, now: o.Now, log: o.Log, at: o.At, country: o.Country, bulk: make(chan struct{}, o.MaxConns-urgentConns),
-		keys: sealed.NewKeys(o.Ring), shards: newShards(), memory: newMemory(), money: newMoney(), scans: scans{at: map[gateway.ID]gateway.ID{}}, planning: plans, answer: answerTime}, nil
+	s := &Store{pool: pool, id: gateway.NewID(), ring: o.Ring, now: o.Now, log: o.Log, at: o.At, country: o.Country, bulk: make(chan struct{}, o.MaxConns-urgentConns),
+		keys: sealed.NewKeys(o.Ring), shards: newShards(), memory: newMemory(), money: newMoney(), scans: scans{at: map[gateway.ID]gateway.ID{}}, planning: plans, answer: answerTime}
+	if err := s.checkKeys(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Close ends all connections; it waits for those at work.
@@ -160,6 +164,9 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := suits(ctx, db); err != nil {
+		return err
+	}
 	lock, err := db.BeginTx(ctx, &sql.TxOptions{})
 	if err != nil {
 		return err
@@ -171,6 +178,23 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 		}
 	}
 	return store.Migrate(ctx, db, "postgres")
+}
+
+// suits refuses a server on which the ledger cannot be kept, before anything is made there.
+func suits(ctx context.Context, db *sql.DB) error {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	var s server
+	err = c.Raw(func(driver any) (err error) {
+		s, err = askServer(ctx, driver.(*stdlib.Conn).Conn())
+		return err
+	})
+	if err = errors.Join(err, c.Close()); err != nil {
+		return err
+	}
+	return s.unfit()
 }
 
 // shards lends each transaction a number that no other one of this process has at the time, so that their counters

@@ -409,12 +409,17 @@ func readable(err error) error {
 	if errors.Is(err, errMore) {
 		return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: busyText}
 	}
-	if broken(err) {
+	if why := away(err); why == "" && errors.Is(err, context.DeadlineExceeded) {
+		return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger does not answer in time: PostgreSQL hangs, or somebody holds a lock there (carillon doctor --config names who)"}
+	} else if broken(err) {
 		return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err,
-			Text: "the ledger cannot be reached; see that PostgreSQL runs and that the address, user and password of the ledger are right"}
+			Text: "the ledger cannot be reached" + why + "; see that PostgreSQL runs and that the address, user and password of the ledger are right"}
 	}
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
+		if text := refused(e); text != "" {
+			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: text}
+		}
 		switch {
 		case strings.HasPrefix(e.Code, "53"): // disk full, out of memory, too many connections
 			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server has run out of something, nothing was taken in (" + e.Message + "); see its disk, its memory and its limit of connections"}
@@ -423,7 +428,7 @@ func readable(err error) error {
 		case strings.HasPrefix(e.Code, "28"), e.Code == "3D000":
 			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server refuses us (" + e.Message + "); see the user, the password and the database in the ledger's address"}
 		case e.Code == "25006":
-			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server only reads; its address must lead to the primary"}
+			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: "the ledger's server only reads; its address must lead to the primary, where default_transaction_read_only is off"}
 		case repeatable(err):
 			return &gateway.Fault{Code: gateway.CodeUnavailable, Err: err, Text: busyText}
 		}

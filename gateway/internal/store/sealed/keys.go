@@ -1,6 +1,7 @@
 package sealed
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 
@@ -46,6 +47,31 @@ func (k *Keys) Open(group gateway.ID, ringKey string, wrapped []byte) (*seal.Gro
 	}
 	k.kept[group] = key
 	return key, nil
+}
+
+// Wrapped is a group's key as it is stored.
+type Wrapped struct {
+	Group   gateway.ID
+	RingKey string
+	Key     []byte
+}
+
+// Fit says why the ring is not that of a ledger (CodeInvalid); nil: it is. mark is what the ledger keeps of its ring; empty:
+// nothing yet. Of the groups' keys one for each key of the ring will do.
+func Fit(ring *seal.Ring, mark []byte, groups []Wrapped) error {
+	const same = "every process of an instance, and every restore, needs the same keys: they stand on its backup sheet, and carillon init makes others"
+	if len(mark) > 0 && !bytes.Equal(mark, ring.Mark()) {
+		return gateway.Faultf(gateway.CodeInvalid, "index_key in the operator's file is not the one that the ledger was begun with; %s", same)
+	}
+	for _, g := range groups {
+		if !ring.Has(g.RingKey) {
+			return gateway.Faultf(gateway.CodeInvalid, "the ledger is sealed under the key %q, which is not among the keys of the operator's file; %s. A key may go once nothing is sealed under it any more", g.RingKey, same)
+		}
+		if _, err := ring.Unwrap(g.RingKey, g.Key, Place(g.Group, "key")); err != nil {
+			return gateway.Faultf(gateway.CodeInvalid, "the key %q of the operator's file is not the one that the ledger is sealed under; %s", g.RingKey, same)
+		}
+	}
+	return nil
 }
 
 // New makes the key of a new group, wrapped.

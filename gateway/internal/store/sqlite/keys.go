@@ -41,6 +41,33 @@ func (s *Store) readKey(c *lite.Conn, group gateway.ID) (*seal.Group, error) {
 	return s.keys.Open(group, id, wrapped)
 }
 
+// checkKeys refuses keys that are not those of the ledger, and has a new ledger know its own.
+func (s *Store) checkKeys(ctx context.Context) error {
+	var mark []byte
+	var groups []sealed.Wrapped
+	if err := s.reading(ctx, func(c *lite.Conn) error {
+		mark, groups = nil, nil
+		if err := query(c, "SELECT value FROM instance WHERE name = 'index'", nil, func(r *lite.Stmt) error { return r.Scan(&mark) }); err != nil {
+			return err
+		}
+		return query(c, "SELECT id, key_id, key_sealed FROM groups WHERE id IN (SELECT min(id) FROM groups GROUP BY key_id)", nil, func(r *lite.Stmt) error {
+			var w sealed.Wrapped
+			err := r.Scan(&w.Group, &w.RingKey, &w.Key)
+			groups = append(groups, w)
+			return err
+		})
+	}); err != nil {
+		return err
+	}
+	if err := sealed.Fit(s.ring, mark, groups); err != nil || mark != nil {
+		return err
+	}
+	return s.write.do(ctx, false, func(t *txn) error {
+		_, err := t.exec("INSERT INTO instance (name, value) VALUES ('index', ?)", s.ring.Mark())
+		return err
+	})
+}
+
 // RotateKeys wraps every group's and channel's key anew under the ring's current key, a few at a time, while the gateway runs. It
 // returns how many were wrapped; zero means that older ring keys are no longer needed.
 func (s *Store) RotateKeys(ctx context.Context, limit int) (int, error) {

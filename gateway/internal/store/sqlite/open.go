@@ -122,8 +122,10 @@ func (s *Store) open(ctx context.Context, path string, at func(string)) error {
 	if s.write, err = newWriter(s, path, at); err != nil {
 		return err
 	}
-	s.read, err = newReaders(path)
-	return err
+	if s.read, err = newReaders(path); err != nil {
+		return err
+	}
+	return s.checkKeys(ctx)
 }
 
 // pragmas are what every connection is set to. Only the checkpointer moves pages from the journal into the file.

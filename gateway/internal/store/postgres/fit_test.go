@@ -1,0 +1,164 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/servers"
+)
+
+// tell runs statements as the superuser in a database.
+func tell(t *testing.T, p *servers.Postgres, database string, texts ...string) {
+	t.Helper()
+	ctx := context.Background() // also when the test is over
+	c, err := pgx.Connect(ctx, p.URL(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	for _, text := range texts {
+		if _, err := c.Exec(ctx, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// as gives an address for another user.
+func as(t *testing.T, address, user string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.User(user)
+	return u.String()
+}
+
+// Where the ledger cannot be kept, nothing is made, and what is wrong is said with how to mend it.
+func TestADatabaseThatDoesNotFit(t *testing.T) {
+	p := quick(t)
+	foreign, closed, latin := newDatabase(t, p), newDatabase(t, p), "latin"
+	tell(t, p, foreign, "CREATE TABLE members (id integer)")
+	tell(t, p, closed, "CREATE ROLE weak LOGIN", "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+	tell(t, p, "postgres", "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+	t.Cleanup(func() {
+		_ = p.DropDatabase(context.Background(), latin)
+		_ = p.DropDatabase(context.Background(), closed)
+		tell(t, p, "postgres", "DROP ROLE weak")
+	})
+	for name, c := range map[string]struct{ url, want string }{
+		"a table of somebody else": {p.URL(foreign), "a database of its own"},
+		"no rights":                {as(t, p.URL(closed), "weak"), "ALTER DATABASE"},
+		"another encoding":         {p.URL(latin), "LATIN1"},
+		"nobody listens":           {"postgres://nobody@127.0.0.1:1/none?sslmode=disable", "nobody listens"},
+		"no TLS":                   {strings.Replace(p.URL(foreign), "disable", "require", 1), "sslmode"},
+	} {
+		s, err := Open(t.Context(), Options{URL: c.url, Ring: newRing(t)})
+		if err == nil {
+			_ = s.Close()
+		}
+		var fault *gateway.Fault
+		if !errors.As(err, &fault) || !strings.Contains(fault.Text, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	unknown, err := pgx.ParseConfig("postgres://nobody@ledger.invalid/none?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown.LookupFunc = func(context.Context, string) ([]string, error) { return nil, &net.DNSError{IsNotFound: true} }
+	if _, err := pgx.ConnectConfig(t.Context(), unknown); !strings.Contains(readable(err).Error(), "nobody knows the name") {
+		t.Errorf("no such name: %v", readable(err))
+	}
+	if err := (server{number: 140013, version: "14.13", encoding: "UTF8"}).unfit(); err == nil || !strings.Contains(err.Error(), "15 or later") {
+		t.Errorf("an old server: %v", err)
+	}
+}
+
+// What the server's own settings do to us is told as that, before it happens and when it does.
+func TestSettingsOfTheServer(t *testing.T) {
+	p := quick(t)
+	name := newDatabase(t, p)
+	s, err := Open(t.Context(), Options{URL: p.URL(name), Ring: newRing(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if r, err := Examine(t.Context(), Options{URL: p.URL(name), Ring: newRing(t)}); err != nil || r.Unfit != nil || r.Pooler || len(r.Timeouts)+len(r.Holders) > 0 {
+		t.Errorf("a sound one: %+v, %v", r, err)
+	}
+	tell(t, p, name, "ALTER DATABASE "+name+" SET statement_timeout = '1h'", "ALTER DATABASE "+name+" SET lock_timeout = 1", "ALTER DATABASE "+name+" CONNECTION LIMIT 40")
+	if r, err := Examine(t.Context(), Options{URL: p.URL(name), Ring: newRing(t)}); err != nil || strings.Join(r.Timeouts, " ") != "lock_timeout statement_timeout" || r.Connections != 40 {
+		t.Errorf("timeouts %v, %d connections; %v", r.Timeouts, r.Connections, err)
+	}
+	err = s.do(t.Context(), true, func(x *txn) error {
+		if _, err := x.exec("SET LOCAL statement_timeout = 1"); err != nil {
+			return err
+		}
+		_, err := x.exec("SELECT pg_sleep(60)")
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "SET statement_timeout = 0") {
+		t.Errorf("a statement that was broken off: %v", err)
+	}
+	pooler, err := shared.pooler()
+	servers.Need(t, err)
+	if r, err := Examine(t.Context(), Options{URL: pooler.URL(name), Ring: newRing(t)}); err != nil || !r.Pooler {
+		t.Errorf("a pooler is not noticed: %v", err)
+	}
+	if _, err := s.pool.Exec(t.Context(), "DEALLOCATE nobody"); err == nil || !strings.Contains(readable(err).Error(), "storage.pooled: true") {
+		t.Errorf("a statement that was prepared elsewhere: %v", readable(err))
+	}
+}
+
+// Who keeps the ledger waiting is named.
+func TestWhoHoldsALock(t *testing.T) {
+	p := quick(t)
+	name := newDatabase(t, p)
+	connect := func() *pgx.Conn {
+		c, err := pgx.Connect(t.Context(), p.URL(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close(context.Background()) })
+		return c
+	}
+	somebody, waiter, doctor := connect(), connect(), connect()
+	tell(t, p, name, "CREATE TABLE held (n integer)")
+	if _, err := somebody.Exec(t.Context(), "SET application_name = 'a shell'"); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := somebody.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec(t.Context(), "LOCK TABLE held"); err != nil {
+		t.Fatal(err)
+	}
+	waited := make(chan error, 1)
+	go func() { _, err := waiter.Exec(t.Context(), "SELECT n FROM held"); waited <- err }()
+	var found []holder
+	for len(found) == 0 && t.Context().Err() == nil && err == nil {
+		found, err = holders(t.Context(), doctor, 0)
+	}
+	if err != nil || len(found) != 1 || uint32(found[0].process) != somebody.PgConn().PID() || found[0].name != "a shell, user carillon" || found[0].waiting != 1 {
+		t.Errorf("found %v, %v", found, err)
+	}
+	if late, err := holders(t.Context(), doctor, time.Hour); err != nil || len(late) > 0 {
+		t.Errorf("for an hour: %v, %v", late, err)
+	}
+	if err := lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+}
