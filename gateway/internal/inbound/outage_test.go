@@ -71,11 +71,15 @@ func (st *stage) drained() {
 	<-done
 }
 
-// live tells the story: the ledger is away for two hours, while so many people write five times each, and in the middle of them the
-// process dies.
-func (st *stage) live(people int, down, up func()) {
+// live tells the story: the ledger is away for two hours, while two hundred people write five times each, and in the middle of them
+// the process dies.
+func (st *stage) live(down, up func()) {
 	t := st.t
 	t.Helper()
+	people := 200
+	if raced { // as many take as long as all else here
+		people = 60
+	}
 	now := time.Now().Truncate(time.Second)
 	st.clock = func() time.Time { return now }
 	dir := t.TempDir()
@@ -206,7 +210,7 @@ func (st *stage) nothingRoutine(report gateway.ID, ids []gateway.ID) {
 func TestTwoHoursWithoutSQLite(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
-	st.live(200, func() { st.setBroken(errors.New("the disk does not answer")) }, func() { st.setBroken(nil) })
+	st.live(func() { st.setBroken(errors.New("the disk does not answer")) }, func() { st.setBroken(nil) })
 }
 
 // PostgreSQL is stopped for two hours.
@@ -225,11 +229,7 @@ func TestTwoHoursWithoutPostgreSQL(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := new(stage).on(t, s, ring)
-	people := 200
-	if raced { // as many as beside SQLite take as long as all else here
-		people = 60
-	}
-	st.live(people, p.Stop, func() { st.ok(p.Start(t.Context())) })
+	st.live(p.Stop, func() { st.ok(p.Start(t.Context())) })
 }
 
 // The process is killed after it replayed and before it took the record out: the second replay changes nothing.
