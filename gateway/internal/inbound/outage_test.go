@@ -232,6 +232,31 @@ func TestTwoHoursWithoutPostgreSQL(t *testing.T) {
 	st.live(p.Stop, func() { st.ok(p.Start(t.Context())) })
 }
 
+// While the ledger is away she changes her mind again and again. It gets all of it in her order, so that her last word holds.
+func TestNobodyOvertakesHerselfInAReplay(t *testing.T) {
+	st := newStage(t)
+	st.reopen(t.TempDir())
+	now := time.Now()
+	st.clock = func() time.Time { return now }
+	id := st.enrol(st.harbour, "sms:"+ann)
+	st.setBroken(errors.New("away"))
+	want := []string{"hello", "STOP", "START", "STOP", "START", "STOP", "START", "STOP", "START"}
+	for i, text := range want {
+		st.say(st.own, told{ID: fmt.Sprint(i), From: ann, Text: text})
+		now = now.Add(time.Second)
+	}
+	st.setBroken(nil)
+	st.drained()
+	var got []string
+	for _, m := range st.inbox(st.harbour) {
+		got = append(got, m.Text.Reveal())
+	}
+	slices.Reverse(got)
+	if state := st.states(st.harbour, id); state != "active" || !slices.Equal(got, want) {
+		t.Errorf("she is %s; she wrote %q, kept in the order %q", state, want, got)
+	}
+}
+
 // The process is killed after it replayed and before it took the record out: the second replay changes nothing.
 func TestReplayedTwice(t *testing.T) {
 	st := newStage(t)
