@@ -1,17 +1,16 @@
 package carillon_test
 
 import (
-	"bufio"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -227,11 +226,20 @@ func covers(pattern, pkg string) bool {
 	return pattern == pkg
 }
 
+// sources gives the files of the tree.
 func sources(t *testing.T) []source {
 	t.Helper()
-	var all []source
+	all, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// read reads the tree, once for all tests.
+var read = sync.OnceValues(func() (all []source, err error) {
 	fset := token.NewFileSet()
-	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -249,24 +257,8 @@ func sources(t *testing.T) []source {
 		if err != nil {
 			return err
 		}
-		all = append(all, source{pkg: filepath.ToSlash(path.Dir(p)), file: p, ast: file, lines: countLines(t, p)})
+		all = append(all, source{pkg: filepath.ToSlash(path.Dir(p)), file: p, ast: file, lines: fset.File(file.FileStart).LineCount()})
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func countLines(t *testing.T, p string) int {
-	f, err := os.Open(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	n := 0
-	for s := bufio.NewScanner(f); s.Scan(); {
-		n++
-	}
-	return n
-}
+	return all, err
+})

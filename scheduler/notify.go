@@ -137,7 +137,7 @@ type telling func(ctx context.Context, c gateway.EventChange) (gateway.Reminding
 func (l *look) safely(ctx context.Context, c gateway.EventChange, tell telling) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			l.Log.Error("telling of an event met a defect; it is tried again", "event", c.Event.ID, "group", c.Event.GroupID, "cause", fmt.Sprintf("%T", cause))
+			l.Log.Error("telling of an event met a defect; it is tried again", "event", c.Event.ID, "group", c.Event.GroupID, "kind", fmt.Sprintf("%T", cause))
 		}
 	}()
 	r, err := tell(ctx, c)
@@ -347,7 +347,7 @@ func (l *look) ready(ctx context.Context, m gateway.EventMessage, r *gateway.Rem
 	var fault *gateway.Fault
 	if errors.As(err, &fault) && slices.Contains([]gateway.Code{gateway.CodeNobody, gateway.CodeInvalid, gateway.CodeTooLong, gateway.CodeConflict}, fault.Code) {
 		if fault.Code != gateway.CodeNobody { // its text may quote what nobody may read in a log
-			l.Log.Error("nobody is told of an event: the message cannot be sent", "event", m.Event.ID, "group", m.Event.GroupID, "key", m.Key, "code", string(fault.Code))
+			l.Log.Error("nobody is told of an event: the message cannot be sent", "event", m.Event.ID, "group", m.Event.GroupID, "code", string(fault.Code))
 		}
 		return nil
 	}

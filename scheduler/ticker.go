@@ -188,7 +188,7 @@ func (t *Ticker) one(ctx context.Context, s *gateway.TimelySchedule, now time.Ti
 		return false, false, err
 	}
 	for _, o := range f.Occurrences {
-		t.Log.Info("a run has its outcome", "schedule", s.ID, "group", s.GroupID, "run", o.Run, "outcome", string(o.State), "reason", string(o.Reason))
+		t.Log.Info("a run has its outcome", "schedule", s.ID, "group", s.GroupID, "run", o.At, "outcome", string(o.State), "reason", string(o.Reason))
 	}
 	return true, f.Send != nil, nil
 }

@@ -58,6 +58,14 @@ func checkFilling(p *probe) {
 	if err != nil {
 		p.Fatalf("Compose of a hole alone: %v", err)
 	}
+	one, _ := fill(alone, plainName)
+	one[0].Text, one[0].HTML = strings.ReplaceAll(one[0].Text, plainName, content.HoleMark), strings.ReplaceAll(one[0].HTML, plainName, content.HoleMark)
+	names, shown := append(Hostile(), Endless()...), map[string]string{}
+	for _, name := range names {
+		if alone, ok := filler.Fill(one[0], to, name); ok {
+			shown[name] = p.shown(alone, name)
+		}
+	}
 	of := func(s string) func(content.Direction) string { return func(content.Direction) string { return s } }
 	whole := called(of(plainName))
 	for kind, doc := range called(content.Hole) {
@@ -73,20 +81,17 @@ func checkFilling(p *probe) {
 		if !ok || len(plain) != len(want) {
 			p.Fatalf("%s with a plain name put in has %d parts, and composed with it %d", kind, len(plain), len(want))
 		}
-		for i := range want {
-			p.sameShape(kind, plainName, plain[i], want[i])
+		for i, as := range p.readings(kind, want) {
+			p.sameShape(kind, plainName, plain[i], as)
 		}
-		one, _ := fill(alone, plainName)
-		one[0].Text, one[0].HTML = strings.ReplaceAll(one[0].Text, plainName, content.HoleMark), strings.ReplaceAll(one[0].HTML, plainName, content.HoleMark)
-		for _, name := range append(Hostile(), Endless()...) {
+		as := p.readings(kind, plain)
+		for _, name := range names {
 			parts, ok := fill(holed, name)
 			if !ok {
 				continue // nothing of it is seen
 			}
-			alone, _ := filler.Fill(one[0], to, name)
-			shown := p.shown(alone, name)
 			for i, part := range parts {
-				p.sameShape(kind, shown, part, plain[i])
+				p.sameShape(kind, shown[name], part, as[i])
 				if n := p.measured(part); n > p.adapter.Capabilities().TextLimit {
 					p.Errorf("%s with the name %.60q measures %d, over the limit", kind, name, n)
 				}

@@ -374,7 +374,7 @@ func TestWhatIsLoggedInPieces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{text, text[:70], "cut: " + text[20:], string(quoted), fmt.Sprintf("%+q", text), "to bob", "opened with the pass phrase of the bridge at night"} {
+	for _, line := range []string{text, text[:70], "cut: " + text[20:], string(quoted), fmt.Sprintf("%+q", text), "to bob", "opened with the pass phrase of the bridge at night", "cut: the bridge at night"} {
 		said := v.over(line)
 		for _, word := range []string{"Treffen", "sieben", "Brunnen", "Lager", "Abend", "niemand", "bob", "bridge"} {
 			if strings.Contains(said, word) {

@@ -92,7 +92,7 @@ func (o *Options) checkCommand(bad func(key, text string)) {
 		}
 	}
 	if o.Memory < 0 || o.Memory > 65536 {
-		bad("memory_mb", "must be 16 to 65536; 0: 512")
+		bad("memory_mb", "must be 1 to 65536; 0: 512")
 	}
 	if o.StartSeconds < 0 || o.StartSeconds > 120 {
 		bad("start_seconds", "must be 1 to 120; 0: 20")

@@ -55,7 +55,7 @@ func (p *post) Exchange(ctx context.Context, do string, with any) (Answer, error
 	}
 	switch e := httpsend.FromStatus(resp.Status, resp.Header, p.now()); {
 	case e == nil && err == nil:
-		return Answer{}, &channels.Error{Class: channels.Unknown, Scope: channels.ScopeChannel, Detail: "the adapter's answer cannot be read; it may have taken the message", Cause: errUnreadable}
+		return Answer{}, inDoubt("the adapter's answer cannot be read", errUnreadable)
 	case e == nil:
 		return Answer{}, err
 	case resp.Status == http.StatusNotFound, resp.Status == http.StatusGone, resp.Status == http.StatusMethodNotAllowed:

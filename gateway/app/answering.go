@@ -10,7 +10,6 @@ import (
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
-	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/web"
 	"github.com/carillon-gateway/carillon/scheduler/escalation"
 	"github.com/carillon-gateway/carillon/templates"
@@ -20,8 +19,8 @@ import (
 const callFor = 2 * time.Hour
 
 // answering is what the pages stand on at which alerts are answered.
-func (a *App) answering(ring *seal.Ring) web.Answering {
-	return web.Answering{Alerts: a.store, Broadcasts: a.store, Seal: ring.Suppression().Of,
+func (a *App) answering() web.Answering {
+	return web.Answering{Alerts: a.store, Broadcasts: a.store, Seal: a.ring.Suppression().Of,
 		Answer: func(ctx context.Context, g gateway.Group, m gateway.Member, alert gateway.ID, answer gateway.AlertAnswer, once string) (string, error) {
 			said, err := a.ears.AnswerOnPage(ctx, inbound.PageAnswer{Group: g, Member: m, Alert: alert, Answer: answer, Once: once})
 			return said.Text, err

@@ -74,6 +74,7 @@ func FaultPoints() []string {
 // App is a gateway, or that part of one which the roles of this process are.
 type App struct {
 	Options
+	ring       *seal.Ring
 	store      store.Store
 	queue      queue.Queue
 	signals    queue.Signals                                             // to and from other processes; nil: there are none
@@ -176,69 +177,86 @@ func (a *App) build(ctx context.Context) error {
 			return fmt.Errorf("finishing imports that a crash interrupted: %w", err)
 		}
 	}
-	a.live = &live{store: s, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs, reach: o.reach(),
-		http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, guarded: &sandboxed{Transport: httpsend.GuardedTransport(o.reach()), log: o.Log}}
-	a.desk = &channelDesk{store: s, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }, deaf: func(id gateway.ID) bool { return a.listener.Deaf(id) }, unwritten: a.unwritten}
-	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
-		return err
-	}
-	a.announce()
-	if err := a.live.refresh(ctx); err != nil {
+	if err := a.openChannels(ctx); err != nil {
 		return err
 	}
 	a.directory = directory.New(directory.Parts{Groups: s, Members: s, Audiences: s, Imports: s, Kinds: a.kinds, Usable: a.live.Usable, Parse: a.parseAddress, Calendars: s.Calendars, Now: o.Now})
 	a.refusals = newRefusals(s, func(ctx context.Context, group, alert gateway.ID) error { return a.alerts.LookAt(ctx, group, alert) }, o.Log)
-	sending := dispatch.Options{
-		Ledger: s, Mender: s, Known: s, Succession: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL, AnswerURL: func(group, delivery gateway.ID) string { return a.pages.AnswerLink(group, delivery) },
-		Deaf: a.deaf, Refused: a.refusals.note, Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: alone, Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
-	}
-	var gather time.Duration
-	if !alone {
-		sending.Rows, sending.Abreast, gather = ScaledRows, ScaledAbreast, scaledGather
-	}
-	if a.dispatch, err = dispatch.New(sending); err != nil {
-		return err
-	}
-	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, Planned: a.dispatch.Planned, Reserve: a.dispatch.Reserve, At: o.At, Rivals: !alone, Languages: o.Config.Languages, Pages: a.live.publicURL != ""}
-	if !o.has(RoleScheduler) {
-		planning.Elsewhere = a.callPlanners
-	}
-	ring, err := keyRing(o.Config)
-	if err != nil {
+	if a.dispatch, err = a.newDispatch(); err != nil {
 		return err
 	}
 	if !alone {
-		file, err := fileMark(o.Config, ring)
+		file, err := fileMark(o.Config, a.ring)
 		if err != nil {
 			return err
 		}
 		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles, file)
 	}
+	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, Planned: a.dispatch.Planned, Reserve: a.dispatch.Reserve, At: o.At, Rivals: !alone, Languages: o.Config.Languages, Pages: a.live.publicURL != ""}
+	if !o.has(RoleScheduler) {
+		planning.Elsewhere = a.callPlanners
+	}
 	a.fanout = fanout.New(fanout.Store{Groups: s, Log: s, Audiences: s, Ledger: s, Tracking: s, Prices: s, Asks: s, Stale: s, Wordings: s, Reviews: s}, a.live, planning)
-	a.track = track.New(track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard, Refused: a.refusals.note, Gather: gather})
+	receiving := track.Parts{Ledger: s, Routes: a.directory, Nudge: a.dispatch.Nudge, Now: o.Now, Log: o.Log, Count: countReceipts(a.metrics), Heard: a.dispatch.Heard, Refused: a.refusals.note}
+	if !alone {
+		receiving.Gather = scaledGather
+	}
+	a.track = track.New(receiving)
 	a.inviter = newInviter(s, a.live, o.Now)
 	if a.pages, err = a.newPages(); err != nil {
 		return err
 	}
 	a.rotas = a.newRotas()
+	a.releases = release.New(release.Options{Store: s, Sender: a.fanout, Look: func() { look(a.fanout) }, Told: func() { signal(a.notices) }, Now: o.Now, Log: o.Log})
 	a.alerts = a.newAlerts()
-	a.ears = a.newEars(ring)
+	a.ears = a.newEars()
 	a.listener = a.newListener()
 	a.agenda = a.newAgenda()
-	a.releases = a.newReleases()
-	reports := report.NewDesk(s, publisher{a.fanout}, o.Now)
-	schedules := a.schedules(reports)
-	handler, err := api.New(api.Options{
-		Groups: groupDesk{s, s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, CheckRota: rota.Check, Directory: a.directory, Importer: a.directory, Broadcasts: broadcasts{a.releases, a.fanout, s, reports}, Releases: a.releases, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, WeekText: performer{a.fanout, s, s, reports}.WeekText, Reports: reports, Alerts: alertDesk{a.alerts}, Rotas: a.rotas, Gaps: a.gapFinder().gaps, Inbox: a.newInbox(),
-		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
-		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
-	})
+	handler, err := a.newAPI()
 	if err != nil {
 		return err
 	}
 	a.handler = o.offered(handler)
 	a.background = a.parts()
 	return a.listener.Look(ctx) // before anything leaves
+}
+
+// openChannels makes the adapters of all channels, those of the configuration among them.
+func (a *App) openChannels(ctx context.Context) error {
+	o := a.Options
+	a.live = &live{store: a.store, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs, reach: o.reach(),
+		http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, guarded: &sandboxed{Transport: httpsend.GuardedTransport(o.reach()), log: o.Log}}
+	a.desk = &channelDesk{store: a.store, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }, deaf: func(id gateway.ID) bool { return a.listener.Deaf(id) }, unwritten: a.unwritten}
+	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
+		return err
+	}
+	a.announce()
+	return a.live.refresh(ctx)
+}
+
+// newDispatch makes what sends.
+func (a *App) newDispatch() (*dispatch.Dispatcher, error) {
+	s, o := a.store, a.Options
+	sending := dispatch.Options{
+		Ledger: s, Mender: s, Known: s, Succession: s, Hearing: s, Heard: a.heard, Routes: a.directory, Deliveries: s, Texts: s, Health: health{s, a.announce}, Live: a.live, Queue: a.queue, CallbackURL: a.live.callbackURL, AnswerURL: func(group, delivery gateway.ID) string { return a.pages.AnswerLink(group, delivery) },
+		Deaf: a.deaf, Refused: a.refusals.note, Notice: a.notice, Metrics: a.metrics, Log: o.Log, Now: o.Now, At: o.At, Process: a.process, Alone: o.Config.Storage.Alone(), Work: o.work(), Call: a.callRelays, Rates: a.rates, Senders: o.Senders, Grace: time.Duration(o.Config.DrainGrace),
+	}
+	if !sending.Alone {
+		sending.Rows, sending.Abreast = ScaledRows, ScaledAbreast
+	}
+	return dispatch.New(sending)
+}
+
+// newAPI makes the HTTP API, with the schedules and reports that stand on it.
+func (a *App) newAPI() (http.Handler, error) {
+	s, o := a.store, a.Options
+	reports := report.NewDesk(s, publisher{a.fanout}, o.Now)
+	schedules := a.schedules(reports)
+	return api.New(api.Options{
+		Groups: groupDesk{s, s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, CheckRota: rota.Check, Directory: a.directory, Importer: a.directory, Broadcasts: broadcasts{a.releases, a.fanout, s, reports}, Releases: a.releases, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, WeekText: performer{a.fanout, s, s, reports}.WeekText, Reports: reports, Alerts: alertDesk{a.alerts}, Rotas: a.rotas, Gaps: a.gapFinder().gaps, Inbox: a.newInbox(),
+		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
+		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
+	})
 }
 
 // parts lists what the roles of this process keep running. Whatever they are, it hears of its channels, and what it is

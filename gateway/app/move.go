@@ -41,7 +41,7 @@ func Move(ctx context.Context, o MoveOptions) ([]Moved, error) {
 	if err != nil {
 		return nil, err
 	}
-	country := countries(o.Factories)
+	country := countryOf(o.Factories)
 	from, err := sqlite.Open(ctx, sqlite.Options{Dir: o.Config.Data, Ring: ring, Country: country, Moving: true})
 	if err != nil {
 		return nil, err

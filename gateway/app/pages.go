@@ -13,12 +13,8 @@ import (
 
 // newPages makes the pages that members open.
 func (a *App) newPages() (*web.Server, error) {
-	ring, err := keyRing(a.Config)
-	if err != nil {
-		return nil, err
-	}
 	return web.New(web.Options{
-		Pages: a.store, Points: a.store, Wishes: a.store, Members: a.store, Stops: a.store, Sent: a.store, Sign: ring.Sign, Kinds: a.writable, Leave: a.leaveMail, Public: a.live.publicURL, Now: a.Now, Log: a.Log,
+		Pages: a.store, Points: a.store, Wishes: a.store, Members: a.store, Stops: a.store, Sent: a.store, Sign: a.ring.Sign, Kinds: a.writable, Leave: a.leaveMail, Public: a.live.publicURL, Now: a.Now, Log: a.Log,
 		Tell: func(ctx context.Context, group gateway.ID, key, wording string, data map[string]string, to gateway.Audience) (gateway.ID, error) {
 			s, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data, Author: "carillon"})
 			return s.ID, err
@@ -28,7 +24,7 @@ func (a *App) newPages() (*web.Server, error) {
 			return gateway.Private(address.Reveal()), err
 		},
 		Joining:   web.Joining{Groups: a.store, Guests: a.store, Confirm: a.store, Ways: a.inviter.ways, Notice: a.store.PutNotice},
-		Answering: a.answering(ring),
+		Answering: a.answering(),
 		Wait:      func(ctx context.Context, until time.Time) { pause(ctx, until.Sub(a.Now())) },
 	})
 }

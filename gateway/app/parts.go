@@ -13,12 +13,11 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/fanout"
 	"github.com/carillon-gateway/carillon/gateway/internal/inbound"
-	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/scheduler"
 )
 
-// countries gives the country of an address by its kind's adapter.
-func countries(factories []channels.Factory) func(kind string, address gateway.Private) string {
+// countryOf gives the country of an address by its kind's adapter.
+func countryOf(factories []channels.Factory) func(kind string, address gateway.Private) string {
 	of := map[string]func(channels.Address) string{}
 	for _, f := range factories {
 		if f.Country != nil {
@@ -192,7 +191,7 @@ func (a *App) status(ctx context.Context) (gateway.Status, error) {
 }
 
 // newEars makes what hears providers and members.
-func (a *App) newEars(ring *seal.Ring) *inbound.Ears {
+func (a *App) newEars() *inbound.Ears {
 	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "carillon_heard_total", Help: "What providers and members told us, by what it was."}, []string{"channel", "heard"})
 	a.metrics.MustRegister(counter)
 	type event struct {
@@ -209,7 +208,7 @@ func (a *App) newEars(ring *seal.Ring) *inbound.Ears {
 			_, err := a.fanout.Tell(ctx, fanout.Note{Group: group, Key: key, Wording: wording, Audience: to, Data: data, Author: "carillon"})
 			return err
 		},
-		Alerts: a.answersTo(a.alerts), Spool: a.spool, Waiting: a.dispatch.Refresh, Guests: a.store, Swaps: a.rotas.TakeYes, Country: countries(a.Factories), Page: a.pages.Issue, Linking: inbound.Linking{Pages: a.store, Points: a.store, Digest: ring.Suppression().Of}, Notice: a.store.PutNotice, Alive: a.polledAlive(), PolledAll: func(channel gateway.ID, all bool) { a.listener.Polled(channel, all) }, Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
+		Alerts: a.answersTo(a.alerts), Spool: a.spool, Waiting: a.dispatch.Refresh, Guests: a.store, Swaps: a.rotas.TakeYes, Country: countryOf(a.Factories), Page: a.pages.Issue, Linking: inbound.Linking{Pages: a.store, Points: a.store, Digest: a.ring.Suppression().Of}, Notice: a.store.PutNotice, Alive: a.polledAlive(), PolledAll: func(channel gateway.ID, all bool) { a.listener.Polled(channel, all) }, Duty: a.duties.during, Polls: a.live.publicURL == "", Now: a.Now, Log: a.Log,
 		Count: func(channel gateway.ID, heard inbound.Heard) { count(event{channel, heard}) },
 	})
 }

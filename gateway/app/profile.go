@@ -19,17 +19,17 @@ import (
 // open opens what the profile stands on: nothing else knows which one it is. A clock is set by tests only; without one the
 // ledger of several computers goes by its own.
 func (a *App) open(ctx context.Context, clock func() time.Time) error {
-	ring, err := keyRing(a.Config)
-	if err != nil {
+	var err error
+	if a.ring, err = keyRing(a.Config); err != nil {
 		return err
 	}
-	if err := a.openSpool(ring); err != nil {
+	if err := a.openSpool(a.ring); err != nil {
 		return err
 	}
-	at := countries(a.Factories)
+	at := countryOf(a.Factories)
 	if a.Config.Storage.Alone() {
 		a.process = thisFolder()
-		s, err := sqlite.Open(ctx, sqlite.Options{Dir: a.Config.Data, Ring: ring, Now: a.Now, Log: a.Log, At: a.At, Country: at})
+		s, err := sqlite.Open(ctx, sqlite.Options{Dir: a.Config.Data, Ring: a.ring, Now: a.Now, Log: a.Log, At: a.At, Country: at})
 		if err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func (a *App) open(ctx context.Context, clock func() time.Time) error {
 		return nil
 	}
 	c := &a.Config.Storage
-	s, err := postgres.Open(ctx, postgres.Options{URL: c.Postgres.Reveal(), Pooled: c.Pooled, MaxConns: c.Connections, Ring: ring, Now: clock, Log: a.Log, At: a.At, Country: at})
+	s, err := postgres.Open(ctx, postgres.Options{URL: c.Postgres.Reveal(), Pooled: c.Pooled, MaxConns: c.Connections, Ring: a.ring, Now: clock, Log: a.Log, At: a.At, Country: at})
 	if err != nil {
 		return err
 	}

@@ -38,11 +38,6 @@ type sent interface {
 	Ask(ctx context.Context, group gateway.ID, topics []string, author string) (gateway.HandedIn, error)
 }
 
-// newReleases makes the desk of what needs a second person.
-func (a *App) newReleases() *release.Desk {
-	return release.New(release.Options{Store: a.store, Sender: a.fanout, Look: func() { look(a.fanout) }, Told: func() { signal(a.notices) }, Now: a.Now, Log: a.Log})
-}
-
 // noteRule has owners and approvers told when the rule asks for a second person less often than before: one person alone could
 // otherwise free herself of it unseen.
 func noteRule(ctx context.Context, store gateway.Notices, before, now gateway.Group) error {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -54,7 +55,8 @@ func Serve(ctx context.Context, s Serving) error {
 	}
 	listener, err := net.Listen("tcp", settings.Listen)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w; is another server there? change listen: in %s", settings.Listen, err, s.File)
+		err = fmt.Errorf("listening on %s: %w; is another server there? change listen: in %s", settings.Listen, err, s.File)
+		return errors.Join(err, a.close())
 	}
 	return a.Run(ctx, listener)
 }

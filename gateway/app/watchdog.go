@@ -136,12 +136,12 @@ func (w *watchdog) look(ctx context.Context, jumped bool) error {
 	w.App.findings.Store(&open)
 	for _, f := range open {
 		if !slices.ContainsFunc(were, f.Same) {
-			w.Log.Warn("the watchdog found something", "code", string(f.Code), "about", f.About, "part", f.Part, "since", f.Since)
+			w.Log.Warn("the watchdog found something", "code", string(f.Code), "about", f.About, "since", f.Since)
 		}
 	}
 	for _, f := range were {
 		if !slices.ContainsFunc(open, f.Same) {
-			w.Log.Info("what the watchdog found is over", "code", string(f.Code), "about", f.About, "part", f.Part)
+			w.Log.Info("what the watchdog found is over", "code", string(f.Code), "about", f.About)
 		}
 	}
 	return nil

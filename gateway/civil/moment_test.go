@@ -108,7 +108,7 @@ func TestParseWall(t *testing.T) {
 // TestEveryClockChange walks through each change of every zone's clocks in eleven years and holds both directions
 // against a table made by looking at the clock every five minutes.
 func TestEveryClockChange(t *testing.T) {
-	changes := 0
+	changes, shown := 0, map[civil.Wall][]int64{} // which instants a wall time has
 	for _, name := range zones(t) {
 		loc := zone(t, name)
 		offset := func(at time.Time) int { _, off := at.In(loc).Zone(); return off }
@@ -119,7 +119,7 @@ func TestEveryClockChange(t *testing.T) {
 				continue
 			}
 			changes++
-			shown := map[civil.Wall][]int64{} // which instants a wall time has
+			clear(shown)
 			for at := day.Add(-30 * time.Hour); at.Before(day.Add(54 * time.Hour)); at = at.Add(5 * time.Minute) {
 				w := civil.Wall(at.Unix() + int64(offset(at)))
 				shown[w] = append(shown[w], at.Unix())

@@ -83,7 +83,7 @@ func (k *Keeper) Tick(ctx context.Context) error {
 func (k *Keeper) safely(ctx context.Context, r gateway.Rota) (moved bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			k.log.Error("a rota met a defect; it is tried again", "rota", r.ID, "group", r.GroupID, "cause", fmt.Sprintf("%T", cause))
+			k.log.Error("a rota met a defect; it is tried again", "rota", r.ID, "group", r.GroupID, "kind", fmt.Sprintf("%T", cause))
 		}
 	}()
 	said, err := k.look(ctx, r)

@@ -97,10 +97,14 @@ func TestAdaptersGoAstray(t *testing.T) {
 		}
 		return n, took
 	}
-	w.UntilBox(30*time.Second, "for all text messages", func() bool { n, _ := texts(); return n >= texters })
+	limit, least := 30*time.Second, rate/4.0
+	if raced { // the gateway itself is too slow for the floods then
+		limit, least = 4*limit, 0
+	}
+	w.UntilBox(limit, "for all text messages", func() bool { n, _ := texts(); return n >= texters })
 	n, took := texts()
 	t.Logf("%d text messages in %v beside them, %.0f a second of %d", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), rate)
-	if float64(n)/took.Seconds() < rate/4 { // a log read without end left an eighth; on an idle machine it is all of the rate, beside others less
+	if float64(n)/took.Seconds() < least { // a log read without end left an eighth; on an idle machine it is all of the rate, beside others less
 		t.Errorf("the other channel is slowed: %d text messages took %v at %d a second", n, took, rate)
 	}
 	for _, p := range places {
@@ -112,7 +116,7 @@ func TestAdaptersGoAstray(t *testing.T) {
 		c := w.Counts("harbour", report)
 		return c["planning"]+c["waiting"]+c["sending"] == 0
 	}
-	for until := time.Now().Add(30 * time.Second); !settled() && time.Now().Before(until); {
+	for until := time.Now().Add(limit); !settled() && time.Now().Before(until); {
 		w.Wind(20 * time.Second)
 		time.Sleep(200 * time.Millisecond)
 	}

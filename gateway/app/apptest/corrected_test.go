@@ -20,7 +20,7 @@ func TestAnEditionGoesOnCorrected(t *testing.T) {
 	w := &clocked{World: apptest.New(t, apptest.Options{})}
 	w.Start()
 	w.Apply("harbour")
-	numbers := w.joinFar("harbour", []string{"Pacific/Auckland", "America/New_York"})
+	numbers := w.joinFar([]string{"Pacific/Auckland", "America/New_York"})
 	auckland, newYork := numbers["Pacific/Auckland"], numbers["America/New_York"]
 	if _, err := w.API.PutSeries(ctx, "harbour", "harbour-report", gateway.DocumentSeries{Title: "Harbour report", Topic: "reports", Approve: gateway.ApproveNone}); err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func TestAnEditionGoesOnCorrected(t *testing.T) {
 	}
 	w.to(nine("Pacific/Auckland").Add(time.Second))
 	w.UntilBox(20*time.Second, "for Auckland", func() bool { return len(got(auckland)) == 1 })
-	run := w.runs("harbour", "daily")[0]
+	run := w.runs("daily")[0]
 	w.Until(20*time.Second, "for the answer", func() bool { return w.Counts("harbour", run.BroadcastID)["sending"] == 0 })
 	if err := w.API.StopBroadcast(ctx, "harbour", run.BroadcastID); err != nil {
 		t.Fatal(err)

@@ -75,8 +75,8 @@ func TestAReportOfTwoGroups(t *testing.T) {
 	}
 	recorded := func(n int) gateway.Occurrence {
 		t.Helper()
-		w.Until(20*time.Second, "for the run", func() bool { return len(w.runs("harbour", "daily")) >= n })
-		return w.runs("harbour", "daily")[n-1]
+		w.Until(20*time.Second, "for the run", func() bool { return len(w.runs("daily")) >= n })
+		return w.runs("daily")[n-1]
 	}
 
 	first := write("A good week.", "Eine gute Woche.")

@@ -185,7 +185,7 @@ func TestChannelChangedElsewhere(t *testing.T) {
 	end := slow(w)
 	const report, alarm = "The roof is mended.", "A storm is coming."
 	id := w.Report("harbour", "week-47", report)
-	underWay(w, id, 0)
+	underWay(w, id)
 	channel := w.Channel("sms")
 	if err := w.API.PauseChannel(t.Context(), "", channel.ID, true); err != nil {
 		t.Fatal(err)

@@ -35,8 +35,8 @@ func (c *clocked) to(at time.Time) {
 	c.Wind(by)
 }
 
-// joinFar makes a member in each zone; it gives the numbers by zone.
-func (c *clocked) joinFar(group string, zones []string) map[string]string {
+// joinFar makes a member of the harbour in each zone; it gives the numbers by zone.
+func (c *clocked) joinFar(zones []string) map[string]string {
 	c.T.Helper()
 	numbers := apptest.Numbers(c.T, len(zones))
 	at := map[string]string{}
@@ -46,7 +46,7 @@ func (c *clocked) joinFar(group string, zones []string) map[string]string {
 		fmt.Fprintf(&file, "m-%d,%s,en,%s,reports,join-2,en,2026-01-10T10:00:00Z,paper form\n", i, zone, numbers[i])
 		at[zone] = numbers[i]
 	}
-	report, err := c.API.ImportMembers(c.T.Context(), group, strings.NewReader(file.String()), gateway.ImportOptions{})
+	report, err := c.API.ImportMembers(c.T.Context(), "harbour", strings.NewReader(file.String()), gateway.ImportOptions{})
 	if err != nil || !report.Published || report.New != len(zones) {
 		c.T.Fatalf("importing: %v, %+v", err, report)
 	}
@@ -64,9 +64,9 @@ func (c *clocked) told(text string) (numbers []string) {
 	return numbers
 }
 
-func (c *clocked) put(group, name string, d gateway.DocumentSchedule) gateway.ScheduleView {
+func (c *clocked) put(name string, d gateway.DocumentSchedule) gateway.ScheduleView {
 	c.T.Helper()
-	s, err := c.API.PutSchedule(c.T.Context(), group, name, d)
+	s, err := c.API.PutSchedule(c.T.Context(), "harbour", name, d)
 	if err != nil {
 		c.T.Fatal(err)
 	}
@@ -74,9 +74,9 @@ func (c *clocked) put(group, name string, d gateway.DocumentSchedule) gateway.Sc
 }
 
 // runs lists what is recorded of a schedule, the oldest first.
-func (c *clocked) runs(group, name string) []gateway.Occurrence {
+func (c *clocked) runs(name string) []gateway.Occurrence {
 	c.T.Helper()
-	all, err := c.API.Occurrences(c.T.Context(), group, name, 0)
+	all, err := c.API.Occurrences(c.T.Context(), "harbour", name, 0)
 	if err != nil {
 		c.T.Fatal(err)
 	}
@@ -113,8 +113,8 @@ func TestEachMemberAtNine(t *testing.T) {
 	utc := func(m civil.Wall) time.Time { return time.Unix(int64(m), 0).UTC() }
 	w.to(utc(monday).Add(-20 * time.Hour))
 	w.Apply("harbour")
-	numbers := w.joinFar("harbour", far)
-	s := w.put("harbour", "weekly-report", gateway.DocumentSchedule{Cron: "0 9 * * MON", Zone: gateway.ZoneMember, Send: sends("All is well.")})
+	numbers := w.joinFar(far)
+	s := w.put("weekly-report", gateway.DocumentSchedule{Cron: "0 9 * * MON", Zone: gateway.ZoneMember, Send: sends("All is well.")})
 	if s.Next != monday.String() {
 		t.Fatalf("it stands at %s, want %s", s.Next, monday)
 	}
@@ -122,7 +122,7 @@ func TestEachMemberAtNine(t *testing.T) {
 		nominal := monday + civil.Wall(week)*7*civil.Day
 		w.to(utc(nominal).Add(-gateway.FarthestAhead - gateway.Lead))
 		w.Until(20*time.Second, "for the plan", func() bool {
-			all := w.runs("harbour", "weekly-report")
+			all := w.runs("weekly-report")
 			return len(all) == week+1 && w.Counts("harbour", all[week].BroadcastID)["waiting"] == len(far)
 		})
 		hours := map[int64][]string{}
@@ -152,7 +152,7 @@ func TestEachMemberAtNine(t *testing.T) {
 			t.Fatalf("told are %v, want %v", got, want)
 		}
 	}
-	for _, o := range w.runs("harbour", "weekly-report") {
+	for _, o := range w.runs("weekly-report") {
 		if o.State != gateway.OccurrenceFired || o.Reason != "" {
 			t.Errorf("the run %s was %s %s", o.Run, o.State, o.Reason)
 		}
@@ -178,8 +178,8 @@ func TestAwayOverHerHour(t *testing.T) {
 	utc := time.Unix(int64(monday), 0)
 	w.to(utc.Add(-20 * time.Hour))
 	w.Apply("harbour")
-	numbers := w.joinFar("harbour", []string{"Asia/Tokyo", "Asia/Kathmandu", "Europe/Berlin", "America/New_York"})
-	w.put("harbour", "weekly-report", gateway.DocumentSchedule{Cron: "0 9 * * MON", Zone: gateway.ZoneMember, Window: 8 * 60, Send: sends("All is well.")})
+	numbers := w.joinFar([]string{"Asia/Tokyo", "Asia/Kathmandu", "Europe/Berlin", "America/New_York"})
+	w.put("weekly-report", gateway.DocumentSchedule{Cron: "0 9 * * MON", Zone: gateway.ZoneMember, Window: 8 * 60, Send: sends("All is well.")})
 	w.Stop()
 	w.to(utc.Add(2 * time.Hour)) // 20:00 in Tokyo, 16:45 in Kathmandu, 12:00 or 13:00 in Berlin, before 9:00 in New York
 	w.Start()
@@ -192,7 +192,7 @@ func TestAwayOverHerHour(t *testing.T) {
 	}
 	w.to(utc.Add(5 * time.Hour))
 	w.UntilBox(20*time.Second, "for New York", func() bool { return len(w.told("All is well.")) == 3 })
-	runs := w.runs("harbour", "weekly-report")
+	runs := w.runs("weekly-report")
 	if len(runs) != 1 || runs[0].Reason != gateway.RunLate {
 		t.Fatalf("recorded are %+v", runs)
 	}
@@ -212,7 +212,7 @@ func TestKilledWhileARunFires(t *testing.T) {
 			w.Start()
 			w.Apply("harbour")
 			w.Join("harbour", people)
-			s := w.put("harbour", "daily", gateway.DocumentSchedule{Cron: "0 9 * * *", Send: sends("All is well.")})
+			s := w.put("daily", gateway.DocumentSchedule{Cron: "0 9 * * *", Send: sends("All is well.")})
 			w.Stop()
 			w.to(s.NextAt.Add(2 * time.Second))
 			if w.StartToDie(point) {
@@ -221,7 +221,7 @@ func TestKilledWhileARunFires(t *testing.T) {
 			w.Kill()
 			w.Start()
 			w.UntilBox(20*time.Second, "for everyone", func() bool { return len(w.told("All is well.")) >= len(people) })
-			runs := w.runs("harbour", "daily")
+			runs := w.runs("daily")
 			if len(runs) != 1 || runs[0].Run != s.Next || runs[0].State != gateway.OccurrenceFired {
 				t.Fatalf("recorded are %+v", runs)
 			}
@@ -246,7 +246,7 @@ func TestTwoSchedulers(t *testing.T) {
 	people := apptest.PeopleWith("s", apptest.Numbers(t, 10))
 	w.Apply("harbour")
 	w.Join("harbour", people)
-	s := w.put("harbour", "hourly", gateway.DocumentSchedule{Cron: "0 * * * *", Send: sends("All is well.")})
+	s := w.put("hourly", gateway.DocumentSchedule{Cron: "0 * * * *", Send: sends("All is well.")})
 	for i := range 3 {
 		paused := one
 		if i%2 == 1 {
@@ -255,14 +255,14 @@ func TestTwoSchedulers(t *testing.T) {
 		paused.Pause()
 		w.to(s.NextAt.Add(time.Duration(i) * time.Hour))
 		w.Until(20*time.Second, "for the run", func() bool {
-			runs := w.runs("harbour", "hourly")
+			runs := w.runs("hourly")
 			return len(runs) > i
 		})
 		w.to(s.NextAt.Add(time.Duration(i)*time.Hour + time.Minute))
 		paused.Resume()
 		w.UntilBox(30*time.Second, "for everyone", func() bool { return len(w.told("All is well.")) >= (i+1)*len(people) })
 	}
-	runs := w.runs("harbour", "hourly")
+	runs := w.runs("hourly")
 	if len(runs) != 3 {
 		t.Fatalf("recorded are %+v", runs)
 	}
@@ -289,11 +289,11 @@ func TestTwoHundredMissedByTwo(t *testing.T) {
 	w.Join("harbour", people)
 	one.Pause()
 	two.Pause()
-	s := w.put("harbour", "often", gateway.DocumentSchedule{Cron: "*/5 * * * *", Window: 10, Send: sends("All is well.")})
+	s := w.put("often", gateway.DocumentSchedule{Cron: "*/5 * * * *", Window: 10, Send: sends("All is well.")})
 	const missed, more = 200, 10
 	caughtUp := func(n, messages int) {
 		t.Helper()
-		w.Until(20*time.Second, "for the outcomes", func() bool { return len(w.runs("harbour", "often")) >= n })
+		w.Until(20*time.Second, "for the outcomes", func() bool { return len(w.runs("often")) >= n })
 		w.UntilBox(20*time.Second, "for everyone", func() bool { return len(w.told("All is well.")) >= messages })
 	}
 	w.to(s.NextAt.Add((missed-1)*5*time.Minute + 30*time.Second))
@@ -305,7 +305,7 @@ func TestTwoHundredMissedByTwo(t *testing.T) {
 	caughtUp(missed+more, 2*len(people))
 	one.Resume()
 	w.to(s.NextAt.Add((missed+more-1)*5*time.Minute + time.Minute))
-	runs := w.runs("harbour", "often")
+	runs := w.runs("often")
 	outcomes := map[string]int{}
 	names := map[string]bool{}
 	for _, o := range runs {

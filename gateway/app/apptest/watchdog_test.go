@@ -61,7 +61,7 @@ func TestTheSchedulerDies(t *testing.T) {
 	numbers := apptest.Numbers(t, 6)
 	owner := numbers[0]
 	owned(w.World, apptest.PeopleWith("s", numbers[1:]), owner, func(*gateway.Group) {})
-	s := w.put("harbour", "daily", gateway.DocumentSchedule{Cron: "0 9 * * *", Window: 60, Send: sends("All is well.")})
+	s := w.put("daily", gateway.DocumentSchedule{Cron: "0 9 * * *", Window: 60, Send: sends("All is well.")})
 	w.Until(20*time.Second, "for the heartbeat", func() bool { return pings.Load() > 0 })
 	if found := w.findings(); len(found) > 0 {
 		t.Fatalf("found are %+v", found)
@@ -100,7 +100,7 @@ func TestTheSchedulerDies(t *testing.T) {
 	w.UntilBox(20*time.Second, "for the end to be told", func() bool {
 		return slices.ContainsFunc(w.read(owner), func(text string) bool { return strings.Contains(text, "well again: runs-late") })
 	})
-	if runs := w.runs("harbour", "daily"); len(runs) != 1 || runs[0].State != gateway.OccurrenceFired {
+	if runs := w.runs("daily"); len(runs) != 1 || runs[0].State != gateway.OccurrenceFired {
 		t.Errorf("recorded are %+v", runs)
 	}
 	told := map[string]int{}
@@ -126,11 +126,11 @@ func TestNobodyDecides(t *testing.T) {
 	numbers := apptest.Numbers(t, 3)
 	owner := numbers[0]
 	owned(w.World, apptest.PeopleWith("s", numbers[1:]), owner, func(*gateway.Group) {})
-	s := w.put("harbour", "daily", gateway.DocumentSchedule{Cron: "0 9 * * *", Late: gateway.LateAsk, Send: sends("All is well.")})
+	s := w.put("daily", gateway.DocumentSchedule{Cron: "0 9 * * *", Late: gateway.LateAsk, Send: sends("All is well.")})
 	w.Stop()
 	w.to(s.NextAt.Add(time.Hour))
 	w.Start()
-	w.Until(20*time.Second, "for the run to be asked about", func() bool { return len(w.runs("harbour", "daily")) == 1 })
+	w.Until(20*time.Second, "for the run to be asked about", func() bool { return len(w.runs("daily")) == 1 })
 	undecided := func() (found []gateway.Finding) { // and nothing else: after a day without Telegram it is also said what nobody heard
 		return slices.DeleteFunc(w.findings(), func(f gateway.Finding) bool { return f.Code != gateway.RunUndecided })
 	}

@@ -40,17 +40,23 @@ func TestTextsOfManyClocksAreNotAllKept(t *testing.T) {
 	}
 	languages := []string{"de", "en", "es", "fr"}
 	var people []who
-	for i := range 600 {
+	for i := range 540 {
 		people = append(people, who{locale: languages[i%4], zone: fmt.Sprintf("Etc/GMT%+d", i%27-14), points: "sms"})
 	}
 	st.enrol(people...)
 	sources := map[string]string{}
 	for _, l := range languages {
-		sources[l] = l + " {when, time, short}: " + strings.Repeat("{x} ", 25)
+		sources[l] = l + " {when, time, short}: " + strings.Repeat("{x} ", 14)
 	}
 	d := report("r1")
 	d.Group = st.group.ID
 	d.Words = gateway.Words{Sources: sources, Data: map[string]string{"when": "2026-11-05T17:00:00Z", "x": strings.Repeat("x", 4000)}}
+	st.planErr = func(c gateway.Chunk) error { // the ledger need not keep all of it: that takes longer than all the rest
+		for i := range c.Renderings {
+			c.Renderings[i].Parts = [][]byte{c.Renderings[i].Parts[0][:60]}
+		}
+		return nil
+	}
 	st.run(st.f)
 	all := st.planned(st.submit(d))
 	if len(all) != len(people) {
@@ -68,7 +74,7 @@ func TestTextsOfManyClocksAreNotAllKept(t *testing.T) {
 		}
 	}
 	wrote, versions := st.wires[st.list[0].ID].wrote.Load(), int64(4*27)
-	if wrote < versions+50 || wrote > 2*versions+30 {
+	if wrote < versions+30 || wrote > 2*versions+30 {
 		t.Errorf("%d versions were written %d times", versions, wrote)
 	}
 }

@@ -12,9 +12,6 @@ func Meant(text string, locales ...string) (meaning string, days int, locale str
 // CodeIn is what tests ask.
 func CodeIn(text string) string { return codeIn(text).Reveal() }
 
-// Emergency is what tests ask.
-func Emergency(text string) bool { return emergency(text) }
-
 // Ask has the listener ask providers now, as Run does after a Look, and returns when they have answered.
 func (l *Listener) Ask(ctx context.Context) {
 	l.ask(ctx)
