@@ -238,6 +238,28 @@ func TestThrottled(t *testing.T) {
 	})
 }
 
+// Receipts that fail come in every few seconds, of what left before the credentials were refused. They put off no check: the channel goes
+// on soon after the credentials are good.
+func TestWhatIsHeardPutsOffNoCheck(t *testing.T) {
+	story(t, func(w *world) {
+		p := &provider{refused: true}
+		sms := w.add("sms", p)
+		id := w.l.plan(w.l.announce(gateway.Report, 1), sms)
+		w.start(w.options())
+		w.pass(time.Second)
+		p.mu.Lock()
+		p.refused, p.checks = false, 0
+		p.mu.Unlock()
+		for range 10 {
+			w.d.Heard(sms, gateway.NewID(), &channels.Error{Class: channels.Permanent, Scope: channels.ScopeChannel, Code: "30008"})
+			w.pass(4 * time.Second)
+		}
+		if d := w.is(id); d.State != gateway.DeliveryAccepted {
+			t.Errorf("after %d checks the message is %v", p.checks, d.State)
+		}
+	})
+}
+
 // The credentials are refused: the channel pauses at once, its owners are told, and it resumes by itself when a check passes.
 func TestAuth(t *testing.T) {
 	story(t, func(w *world) {

@@ -165,27 +165,31 @@ func (l *line) notice(event NoticeEvent, until time.Time, e *channels.Error) {
 
 // keepHealth writes the channel's health to the ledger, and checks refused credentials until they are good.
 func (l *line) keepHealth(ctx context.Context) {
-	wait := firstCheck
+	wait, planned := firstCheck, false
+	again := time.NewTimer(wait)
+	defer again.Stop()
 	for {
-		var again <-chan time.Time
-		if l.unauthorisedNow() && l.d.o.Work.sends() {
-			t := time.NewTimer(wait)
-			defer t.Stop()
-			again = t.C
+		switch checks := l.unauthorisedNow() && l.d.o.Work.sends(); {
+		case !checks:
+			wait, planned = firstCheck, false
+			again.Stop()
+		case !planned:
+			planned = true
+			again.Reset(wait)
 		}
 		select {
 		case <-ctx.Done():
 			l.write(ctx)
 			return
-		case <-l.keep:
+		case <-l.keep: // what is heard of the provider meanwhile puts off no check
 			l.write(ctx)
-			wait = firstCheck
 			continue
 		case <-l.check:
 			wait = firstCheck
-		case <-again:
+		case <-again.C:
 			wait = min(2*wait, lastCheck)
 		}
+		planned = false
 		if l.unauthorisedNow() && l.d.o.Work.sends() {
 			l.checkNow(ctx)
 		}
