@@ -228,7 +228,7 @@ func (d *Dispatcher) Planned(c *gateway.Chunk) {
 			due[p.Channel] = nil
 		}
 	}
-	if urgent {
+	if urgent && c.Claiming == nil {
 		d.keepTexts(c)
 	}
 	for channel, ids := range due {

@@ -19,6 +19,7 @@ type pump struct {
 
 	free  atomic.Int64 // senders that have handed their last outcome in, and that nobody holds for a claim
 	freed chan struct{}
+	away  atomic.Bool // the queue: nobody waits for it, or for what is asked beside it, before an alert is written
 
 	door    sync.Mutex
 	shut    bool           // nobody is let in any more
@@ -122,6 +123,7 @@ func (p *pump) round(ctx, sending context.Context) error {
 	}
 	most := max(1, min(int(p.free.Load()), 2*p.last+1, p.l.d.o.Rows))
 	batch, err := p.l.d.o.Queue.Pop(ctx, p.l.id, p.lanes, most)
+	p.away.Store(err != nil)
 	if err != nil {
 		if ctx.Err() == nil {
 			if p.l.popping.may() {

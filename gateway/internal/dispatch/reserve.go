@@ -52,6 +52,10 @@ func (d *Dispatcher) Reserve(c *gateway.Chunk) (finish func()) {
 			d.keepTexts(c)
 			d.o.At(atClaimed)
 		}
+		ask.Deliveries = slices.DeleteFunc(ask.Deliveries, func(id gateway.ID) bool { // before senders have the claims
+			i := slices.IndexFunc(ask.Answers, func(a gateway.Claim) bool { return a.Delivery == id })
+			return i >= 0 && ask.Answers[i].Verdict == gateway.NotDue
+		})
 		rest := ask.Answers
 		for _, r := range held {
 			mine := rest[:min(r.senders, len(rest))]
@@ -61,16 +65,13 @@ func (d *Dispatcher) Reserve(c *gateway.Chunk) (finish func()) {
 			r.p.unused(r.senders-len(mine), r.pass.Paid)
 			r.p.outside.Done()
 		}
-		ask.Deliveries = slices.DeleteFunc(ask.Deliveries, func(id gateway.ID) bool {
-			return slices.ContainsFunc(ask.Answers, func(a gateway.Claim) bool { return a.Delivery == id && a.Verdict == gateway.NotDue })
-		})
 	}
 }
 
 // reserve holds senders for so many urgent messages at most, if the line may send any now.
 func (l *line) reserve(most int) (reservation, bool) {
 	p := l.urgent.Load()
-	if p == nil || l.limits.Blocked(true) > 0 || !p.enter() {
+	if p == nil || p.away.Load() || l.limits.Blocked(true) > 0 || !p.enter() {
 		return reservation{}, false
 	}
 	r := reservation{p: p, senders: p.hold(most, true)}

@@ -2,13 +2,16 @@ package dispatch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/dispatch"
+	"github.com/carillon-gateway/carillon/gateway/internal/queue"
 )
 
 // submit plans an alert to so many as fan-out does: what senders are free for is claimed in the same step. It returns how many of
@@ -171,6 +174,48 @@ func TestNothingIsReservedWhereNothingLeaves(t *testing.T) {
 			t.Fatal(err)
 		}
 		none("after it has stopped", w.d, chunk(time.Now()))
+	})
+}
+
+// remote is a queue that nobody reaches, and beside which nobody should wait for rates.
+type remote struct {
+	queue.Queue
+	away atomic.Bool
+}
+
+func (q *remote) Pop(ctx context.Context, channel gateway.ID, lanes []gateway.Lane, most int) (queue.Batch, error) {
+	if q.away.Load() {
+		return queue.Batch{}, errors.New("Redis hangs")
+	}
+	bounded, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	b, err := q.Queue.Pop(bounded, channel, lanes, most)
+	if err != nil && ctx.Err() == nil {
+		return b, nil
+	}
+	return b, err
+}
+
+// An alert is written without asking for rates while the queue is away: they are kept beside it, and whoever asked would wait.
+func TestAnAlertIsWrittenWhileTheQueueIsAway(t *testing.T) {
+	story(t, func(w *world) {
+		sms := w.add("sms", &provider{})
+		q := &remote{Queue: w.q}
+		o := w.options()
+		o.Queue = q
+		w.start(o)
+		q.away.Store(true)
+		w.pass(3 * time.Second)
+		if _, claimed := w.submit(1, sms); claimed != 0 {
+			t.Error("it was held up for a queue that is away")
+		}
+		q.away.Store(false)
+		w.pass(3 * time.Second)
+		if _, claimed := w.submit(1, sms); claimed != 1 {
+			t.Error("nothing is claimed although the queue is back")
+		}
+		w.pass(time.Second)
+		w.expect(map[gateway.DeliveryState]int{gateway.DeliveryAccepted: 2})
 	})
 }
 

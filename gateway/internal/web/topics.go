@@ -15,7 +15,7 @@ const wished = "wish"
 
 // offered gives the topics that she may take and drop here: all but those of the people who look after the group. Whoever takes one of
 // these is asked to take charge of alerts, and hears what waits for a decision; so it is there for whom the group gave it once, even if she
-// dropped it since, and nobody gives it to herself.
+// dropped it since, and nobody gives it to herself. Who has it, from whomever, can drop it.
 func (v *visit) offered() ([]gateway.Topic, error) {
 	var evidence []gateway.Consent
 	if slices.ContainsFunc(v.group.Topics, func(t gateway.Topic) bool { return gateway.IsDuty(t.Name) }) {
@@ -25,7 +25,8 @@ func (v *visit) offered() ([]gateway.Topic, error) {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(v.group.Topics), func(t gateway.Topic) bool {
-		return gateway.IsDuty(t.Name) && !slices.ContainsFunc(evidence, func(c gateway.Consent) bool {
+		has := slices.ContainsFunc(v.member.Points, func(p gateway.ContactPoint) bool { return slices.Contains(p.Topics, t.Name) })
+		return gateway.IsDuty(t.Name) && !has && !slices.ContainsFunc(evidence, func(c gateway.Consent) bool {
 			return c.Topic == t.Name && c.Granted && !strings.HasPrefix(c.Wording, fromPage)
 		})
 	}), nil

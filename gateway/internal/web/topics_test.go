@@ -43,6 +43,18 @@ func TestNobodyGivesHerselfADuty(t *testing.T) {
 	takes(owner)
 	st.post(link, point, "do", "topics", "topic", gateway.OwnersTopic, "topic", gateway.ApproversTopic)
 	takes(owner, gateway.OwnersTopic)
+
+	// Before that was so, one gave it to herself. She can drop it, and has it not back.
+	proof := gateway.Consent{Granted: true, At: st.clock(), Wording: "page-en", Source: "member", Proof: "chosen on her page"}
+	st.ok(st.s.Wish(t.Context(), st.group.ID, her.ID, gateway.Wish{Topics: []gateway.TopicWish{{Point: her.Points[0].ID, Topic: gateway.OwnersTopic, Taken: true}}}, proof))
+	takes(her, "alerts", gateway.OwnersTopic)
+	link, point = st.link(her), "point?p="+her.Points[0].ID.String()
+	for range 2 {
+		st.post(link, point, "do", "topics", "topic", "alerts")
+		takes(her, "alerts")
+		st.post(link, point, "do", "topics", "topic", "alerts", "topic", gateway.OwnersTopic)
+		takes(her, "alerts")
+	}
 }
 
 // What she wished by a word is on her page without a yes: PAUSE agrees to nothing.

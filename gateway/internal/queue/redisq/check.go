@@ -48,17 +48,17 @@ func inspect(ctx context.Context, c *redis.Client, cluster bool) (r Report, err 
 	mode := info.Item("Server", "redis_mode")
 	switch {
 	case mode == "sentinel":
-		r.Unfit = unfit("this is a Sentinel, which holds nothing itself; write under storage.redis the name by which the Sentinels watch the servers, as in master: carillon")
+		r.Unfit = unfit("this is a Sentinel, which holds nothing itself; write under storage.redis the name by which the Sentinels watch the servers, as master")
 	case mode == "cluster" && !cluster:
 		r.Unfit = unfit(clusterText)
 	case release > 0 && release < oldestVersion:
 		r.Unfit = unfit("Redis %s is too old; the queue needs version %d or later", r.Version, oldestVersion)
 	case r.Policy != "noeviction" && r.Policy != "":
-		r.Unfit = unfit("Redis drops keys when it is full; set maxmemory-policy to noeviction on every server, in redis.conf or by CONFIG SET: it is %s (maxmemory is %d)", r.Policy, limit)
+		r.Unfit = unfit("Redis drops keys when it is full; set maxmemory-policy to noeviction on every server, in redis.conf or by CONFIG SET; it is %s (maxmemory is %d)", r.Policy, limit)
 	case info.Item("Replication", "role") == "slave":
 		r.Unfit = unfit(replicaText)
 	case limit > 0 && used > limit:
-		r.Unfit = unfit(fullText+": it holds %d bytes of %d", used, limit)
+		r.Unfit = unfit(fullText+"; it holds %d bytes of %d", used, limit)
 	}
 	return r, nil
 }
@@ -91,7 +91,7 @@ func (t *trouble) Unwrap() error { return t.err }
 const (
 	fullText    = "Redis is full, what is due waits in the ledger; raise maxmemory, and see what else is kept there"
 	replicaText = "Redis only reads, what is due waits in the ledger; storage.redis.addresses must lead to the primary, or to Sentinels who know it (master)"
-	clusterText = "Redis is a Cluster; write cluster: true under storage.redis"
+	clusterText = "Redis is a Cluster; set cluster to true under storage.redis"
 )
 
 // answers tell what a refusal of Redis means, by how it begins behind the word ERR.
@@ -102,7 +102,7 @@ var answers = [...]struct {
 	{[]string{"OOM"}, fullText},
 	{[]string{"READONLY"}, replicaText},
 	{[]string{"MOVED", "ASK", "CROSSSLOT"}, clusterText},
-	{[]string{"This instance has cluster support disabled"}, "Redis is no Cluster; leave cluster: true out and give one address, or those of Sentinels with their master"},
+	{[]string{"This instance has cluster support disabled"}, "Redis is no Cluster; set cluster to false and give one address, or those of Sentinels with their master"},
 	{[]string{"unknown command"}, "Redis does not know a command of ours; see that scripts (EVAL, EVALSHA) are not switched off there"},
 	{[]string{"NOAUTH", "WRONGPASS", "NOPERM"}, "Redis refuses us; see that user name and password are right, and that the user may run scripts and publish"},
 	{[]string{"MISCONF"}, "Redis takes nothing since it cannot write to its disk, what is due waits in the ledger; see its disk and its log"},

@@ -37,7 +37,7 @@ func TestWhatIsWrongWithRedis(t *testing.T) {
 		"no scripts":           {redisq.Options{Addrs: []string{noScripts.Addr()}}, "scripts (EVAL, EVALSHA)", false},
 		"a Sentinel":           {redisq.Options{Addrs: sentinels.Addrs()[:1]}, "this is a Sentinel", false},
 		"an unknown master":    {redisq.Options{Addrs: sentinels.Addrs(), Master: "nobody"}, "storage.redis.master", false},
-		"a node of a Cluster":  {redisq.Options{Addrs: cluster.Addrs()[:1]}, "cluster: true", false},
+		"a node of a Cluster":  {redisq.Options{Addrs: cluster.Addrs()[:1]}, "set cluster to true", false},
 		"one that is no node":  {redisq.Options{Addrs: []string{sound.Addr()}, Cluster: true}, "Redis is no Cluster", false},
 		"two that are no node": {redisq.Options{Addrs: []string{sound.Addr(), small.Addr()}}, "Redis is no Cluster", false},
 	} {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/blank"
@@ -80,5 +82,29 @@ func TestKeysOfAnotherInstance(t *testing.T) {
 			t.Fatal(err)
 		}
 		said("doctor", report.Keys)
+	}
+
+	// A ledger of a release before has no mark. Whoever comes first with other keys is refused, and does not put his in the place of
+	// those that are right.
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(ctx, "DELETE FROM instance"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := postgres.Open(ctx, postgres.Options{URL: url, Ring: made(6, key("k1", 8))}); err == nil {
+		_ = s.Close()
+		t.Error("other keys open a ledger without a mark")
+	}
+	there, err := postgres.Open(ctx, postgres.Options{URL: url, Ring: ring(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := there.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

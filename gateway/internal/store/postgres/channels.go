@@ -109,7 +109,7 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 // SetChannelHealth records a pause or lifts it.
 func (s *Store) SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error {
 	return s.do(ctx, true, func(t *txn) error {
-		n, err := t.exec("UPDATE channels SET paused = $1, paused_until = $2, code = $3, detail = $4, since = $5, routine_only = $6 WHERE id = $7", string(h.Paused), h.PausedUntil, h.Code, h.Detail, h.Since, h.RoutineOnly, id)
+		n, err := t.exec("UPDATE channels SET paused = $1, paused_until = $2, code = $3, detail = $4, since = $5, routine_only = $6 WHERE id = $7 AND former = ''", string(h.Paused), h.PausedUntil, h.Code, h.Detail, h.Since, h.RoutineOnly, id)
 		if err == nil && n == 0 {
 			err = row.Missing("channel")
 		}
@@ -129,7 +129,7 @@ func (s *Store) SetCursor(ctx context.Context, channel gateway.ID, cursor string
 		if err := t.holds(gateway.Fence{Duty: gateway.PollDuty(channel), Token: token}); err != nil {
 			return err
 		}
-		_, err := t.exec("UPDATE channels SET cursor = $1 WHERE id = $2", cursor, channel)
+		_, err := t.exec("UPDATE channels SET cursor = $1 WHERE id = $2 AND former = ''", cursor, channel)
 		return err
 	})
 }

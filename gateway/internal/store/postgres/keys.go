@@ -62,16 +62,17 @@ func (s *Store) checkKeys(ctx context.Context) error {
 	if err := s.query(ctx, indexText, nil, scanMark); err != nil {
 		return err
 	}
-	if mark == nil {
-		if err := s.do(ctx, false, func(t *txn) error { return t.query(indexedText, []any{s.ring.Mark()}, scanMark) }); err != nil {
-			return err
-		}
-	}
 	groups, err := list(ctx, s, sealedText, nil, func(w *sealed.Wrapped) []any { return []any{&w.Group, &w.RingKey, &w.Key} })
 	if err != nil {
 		return err
 	}
-	return sealed.Fit(s.ring, mark, groups)
+	if err := sealed.Fit(s.ring, mark, groups); err != nil || mark != nil {
+		return err
+	}
+	if err := s.do(ctx, false, func(t *txn) error { return t.query(indexedText, []any{s.ring.Mark()}, scanMark) }); err != nil {
+		return err
+	}
+	return sealed.Fit(s.ring, mark, groups) // another process may have been first
 }
 
 // moneyChanged tells all processes that a price, a budget, a group's zone or a channel has changed.

@@ -72,7 +72,8 @@ func (s *Store) TakeOver(ctx context.Context, limit int) (got []gateway.ID, err 
 // needQuery says what still needs a channel: the channel that it is in the place of, and what waits on it, unless its broadcast is
 // stopped, and is under way.
 const needQuery = `SELECT COALESCE((SELECT name FROM channels WHERE replaced_by = $1 AND former = '' LIMIT 1), ''),
-	(SELECT COUNT(*) FROM deliveries d WHERE d.channel_id = $1 AND d.state = 0 AND NOT EXISTS (SELECT 1 FROM broadcasts b WHERE b.group_id = d.group_id AND b.id = d.broadcast_id AND b.stopped)),
+	(SELECT COUNT(*) FROM deliveries d WHERE d.channel_id = $1 AND d.state = 0 AND NOT EXISTS (SELECT 1 FROM broadcasts b WHERE b.group_id = d.group_id AND b.id = d.broadcast_id AND b.stopped))
+	+ (SELECT COUNT(*) FROM deliveries d WHERE d.state = 5 AND d.channel_id = $1),
 	(SELECT COUNT(*) FROM attempts WHERE state = 1 AND channel_id = $1)
 	+ (SELECT COUNT(*) FROM attempts WHERE state = 2 AND until > 0 AND channel_id = $1)
 	+ (SELECT COUNT(*) FROM attempts WHERE state = 3 AND until > 0 AND NOT left_behind AND channel_id = $1)`
@@ -100,7 +101,7 @@ func (s *Store) DeleteChannel(ctx context.Context, id gateway.ID, by string) err
 		}
 		keyID, nothing := s.ring.Wrap([]byte("{}"), sealed.Place(id, "options"))
 		batch := &pgx.Batch{}
-		batch.Queue("UPDATE channels SET former = name, name = $2, deleted_at = $3, deleted_by = $4, key_id = $5, options_sealed = $6, groups = '[]', paused = '', paused_until = 0, code = '', detail = '', since = 0, routine_only = false, cursor = '', gap_from = 0, gap_until = 0, gap_reason = '', replaced_by = $7 WHERE id = $1",
+		batch.Queue("UPDATE channels SET former = name, name = $2, deleted_at = $3, deleted_by = $4, key_id = $5, options_sealed = $6, paused = '', paused_until = 0, code = '', detail = '', since = 0, routine_only = false, cursor = '', gap_from = 0, gap_until = 0, gap_reason = '', replaced_by = $7 WHERE id = $1",
 			id, id.String(), t.now, by, keyID, nothing, gateway.ID{})
 		batch.Queue("UPDATE incidents SET closed_at = $2, closed_by = $3 WHERE channel_id = $1 AND closed_at = 0", id, t.now, by)
 		batch.Queue("DELETE FROM owner_notices WHERE avoid = $1 AND told_at = 0", id)

@@ -56,6 +56,7 @@ func (s *Store) Submit(ctx context.Context, b gateway.Broadcast, fingerprint []b
 	var claims []gateway.Claim
 	var sealed []sealedAddress
 	err = s.write.do(ctx, b.Policy.Lane == gateway.Urgent, func(t *txn) (err error) {
+		claims, sealed = nil, nil
 		answer, err = t.submit(&b, words, fingerprint)
 		if err != nil || !answer.Created || whole == nil {
 			return err

@@ -89,7 +89,7 @@ func (s *Store) Channels(ctx context.Context) ([]gateway.Channel, error) {
 // SetChannelHealth records a pause or lifts it.
 func (s *Store) SetChannelHealth(ctx context.Context, id gateway.ID, h gateway.ChannelHealth) error {
 	return s.write.do(ctx, true, func(t *txn) error {
-		n, err := t.exec("UPDATE channels SET paused = ?, paused_until = ?, code = ?, detail = ?, since = ?, routine_only = ? WHERE id = ?", string(h.Paused), row.ToMicros(h.PausedUntil), h.Code, h.Detail, row.ToMicros(h.Since), h.RoutineOnly, id[:])
+		n, err := t.exec("UPDATE channels SET paused = ?, paused_until = ?, code = ?, detail = ?, since = ?, routine_only = ? WHERE id = ? AND former = ''", string(h.Paused), row.ToMicros(h.PausedUntil), h.Code, h.Detail, row.ToMicros(h.Since), h.RoutineOnly, id[:])
 		if err == nil && n == 0 {
 			err = gateway.Faultf(gateway.CodeNotFound, "there is no such channel")
 		}
@@ -109,7 +109,7 @@ func (s *Store) SetCursor(ctx context.Context, channel gateway.ID, cursor string
 		if err := t.holds(gateway.Fence{Duty: gateway.PollDuty(channel), Token: token}); err != nil {
 			return err
 		}
-		_, err := t.exec("UPDATE channels SET cursor = ? WHERE id = ?", cursor, channel[:])
+		_, err := t.exec("UPDATE channels SET cursor = ? WHERE id = ? AND former = ''", cursor, channel[:])
 		return err
 	})
 }

@@ -130,6 +130,51 @@ func TestWhatTheWriterHoldsIsWhatIsStored(t *testing.T) {
 	}
 }
 
+// An alert is claimed in the transaction that writes it, and that fails. The next one gets its number in the ledger, and must not be taken
+// for it.
+func TestABroadcastThatWasRolledBackIsForgotten(t *testing.T) {
+	h := newHall(t)
+	members := h.take(h.group.ID, 1)
+	channel, err := h.s.PutChannel(h.ctx, gateway.Channel{Name: "sms", Adapter: "sms", Kind: "sms"})
+	h.ok(err)
+	page, err := h.s.Recipients(h.ctx, h.group.ID, gateway.Audience{Topic: "reports"}, gateway.ID{}, 1)
+	h.ok(err)
+	key, err := h.s.groupKey(h.ctx, h.group.ID)
+	h.ok(err)
+	alert := func() (gateway.Broadcast, *gateway.Chunk) {
+		now := time.Now()
+		b := gateway.Broadcast{ID: gateway.NewID(), GroupID: h.group.ID, Key: "bridge", Kind: gateway.KindAlert, Class: gateway.Alert, Audience: gateway.Audience{Topic: "reports"},
+			Words: gateway.Words{Sources: map[string]string{"en": "Hello"}}, Policy: gateway.PolicyOf(gateway.Alert), CreatedAt: now, StartAt: now, ExpiresAt: now.Add(time.Hour)}
+		d := gateway.NewDelivery{ID: gateway.NewID(), MemberID: members[0], Locale: "en", Channel: channel.ID, Point: page[0].Points[0].ID, Due: now.Add(-time.Second)}
+		return b, &gateway.Chunk{Broadcast: b.ID, Group: h.group.ID, Cursor: members[0], Last: true, Lane: gateway.Urgent, Deliveries: []gateway.NewDelivery{d},
+			Renderings: []gateway.Rendering{{BroadcastID: b.ID, GroupID: h.group.ID, Locale: "en", Kind: "sms", Parts: make([][]byte, 1), Cost: 1}},
+			Claiming:   &gateway.Claiming{By: gateway.Claimant{ID: gateway.NewID(), Lease: time.Minute, Urgent: true}, Deliveries: []gateway.ID{d.ID}}}
+	}
+	b, c := alert()
+	full := errors.New("the disk is full")
+	err = h.s.write.do(h.ctx, true, func(t *txn) error {
+		if _, err := t.submit(&b, []byte("words"), []byte("print")); err != nil {
+			return err
+		}
+		if err := t.plan(c, key); err != nil {
+			return err
+		}
+		if claims, _, err := t.claimAll(c.Claiming.Deliveries, c.Claiming.By); err != nil || claims[0].Broadcast != b.ID {
+			return fmt.Errorf("claimed %+v, %v", claims, err)
+		}
+		return full
+	})
+	if !errors.Is(err, full) {
+		t.Fatal(err)
+	}
+	b, c = alert()
+	_, err = h.s.Submit(h.ctx, b, []byte("print"), c)
+	h.ok(err)
+	if got := c.Claiming.Answers[0]; got.Broadcast != b.ID || got.Verdict != gateway.Granted {
+		t.Errorf("a claim of %s is one of %s, %v", b.ID, got.Broadcast, got.Verdict)
+	}
+}
+
 // planned writes a broadcast with a delivery for each member.
 func (h *hall) planned(channel gateway.ID, members []gateway.ID, parts int) (ids, points []gateway.ID) {
 	now := time.Now()

@@ -91,7 +91,8 @@ func (t *txn) inherit(from, to, group int64, lane gateway.Lane, limit int) (n in
 // needQuery says what still needs a channel: the channel that it is in the place of, and what waits on it, unless its broadcast is
 // stopped, and is under way.
 const needQuery = `SELECT COALESCE((SELECT name FROM channels WHERE replaced_by = ?2 AND former = '' LIMIT 1), ''),
-	(SELECT COUNT(*) FROM deliveries d WHERE d.channel_no = ?1 AND d.state = 0 AND NOT EXISTS (SELECT 1 FROM broadcasts b WHERE b.no = d.broadcast_no AND b.stopped = 1)),
+	(SELECT COUNT(*) FROM deliveries d WHERE d.channel_no = ?1 AND d.state = 0 AND NOT EXISTS (SELECT 1 FROM broadcasts b WHERE b.no = d.broadcast_no AND b.stopped = 1))
+	+ (SELECT COUNT(*) FROM deliveries d INDEXED BY deliveries_capped WHERE d.state = 5 AND d.channel_no = ?1),
 	(SELECT COUNT(*) FROM attempts INDEXED BY attempts_claimed WHERE state = 1 AND until > 0 AND channel_no = ?1)
 	+ (SELECT COUNT(*) FROM attempts INDEXED BY attempts_doubt WHERE state = 2 AND until > 0 AND channel_no = ?1)
 	+ (SELECT COUNT(*) FROM attempts INDEXED BY attempts_unconfirmed WHERE state = 3 AND until > 0 AND left_behind = 0 AND channel_no = ?1)`
@@ -122,7 +123,7 @@ func (s *Store) DeleteChannel(ctx context.Context, id gateway.ID, by string) err
 			text string
 			args []any
 		}{
-			{"UPDATE channels SET former = name, name = ?, deleted_at = ?, deleted_by = ?, key_id = ?, options_sealed = ?, groups = '[]', paused = '', paused_until = 0, code = '', detail = '', since = 0, routine_only = 0, cursor = '', gap_from = 0, gap_until = 0, gap_reason = '', replaced_by = ? WHERE no = ?",
+			{"UPDATE channels SET former = name, name = ?, deleted_at = ?, deleted_by = ?, key_id = ?, options_sealed = ?, paused = '', paused_until = 0, code = '', detail = '', since = 0, routine_only = 0, cursor = '', gap_from = 0, gap_until = 0, gap_reason = '', replaced_by = ? WHERE no = ?",
 				[]any{id.String(), t.now, by, keyID, nothing, none[:], no}},
 			{"UPDATE incidents SET closed_at = ?, closed_by = ? WHERE channel_id = ? AND closed_at = 0", []any{t.now, by, id[:]}},
 			{"DELETE FROM owner_notices WHERE avoid = ? AND told_at = 0", []any{id[:]}},

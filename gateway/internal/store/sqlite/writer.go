@@ -225,6 +225,7 @@ func (w *writer) together(work func(*txn) bool) (err error) {
 	defer func() {
 		if err != nil {
 			w.money.forget()
+			clear(w.frozen) // a broadcast of this transaction may be among them, whose number the next one gets
 		}
 		if err != nil && w.conn.InTransaction() {
 			err = errors.Join(err, w.conn.Prepare("ROLLBACK").Run())

@@ -106,3 +106,19 @@ func deletion(t *testing.T, open Open) {
 	equal(t, "moved on", len(stranded()), 0)
 	equal(t, "claimed over", w.granted(held).Channel, heir.ID)
 }
+
+// cappedThere: what waits for a group's cap waits, and keeps its channel.
+func cappedThere(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	w.price("", 100_000)
+	w.budget(gateway.Budget{Currency: "EUR", Hard: 1})
+	_, _, last := w.one(gateway.Report, 1, "sms")
+	w.accepted(w.granted(last))
+	_, _, over := w.one(gateway.Report, 1, "sms")
+	equal(t, "over the cap", w.claim(over).Verdict, gateway.Capped)
+	err := w.DeleteChannel(w.ctx, w.sms.ID, "desk")
+	w.fails(err, gateway.CodeConflict)
+	if !strings.Contains(err.Error(), "1 wait on it, and 0 are under way") {
+		t.Error(err)
+	}
+}

@@ -122,6 +122,7 @@ func run(t *testing.T, open Open) {
 		{"listening", listening},
 		{"a channel takes the place of another", succession},
 		{"a channel that nobody needs is deleted", deletion},
+		{"what waits for a cap keeps its channel", cappedThere},
 		{"a duty has one holder", duties},
 		{"a paused poller writes nothing", pausedPoller},
 		{"inbound messages come once", inbound},
