@@ -161,6 +161,7 @@ func (p *Postgres) Stop() { p.end(syscall.SIGINT) }
 
 // Kill ends all its processes at once, as a loss of power would.
 func (p *Postgres) Kill() {
+	_ = p.signal(syscall.SIGSTOP) // it must begin no process that is not among them: one that is left keeps the memory of all, and the next start fails
 	family := p.family()
 	for _, pid := range family {
 		_ = syscall.Kill(pid, syscall.SIGKILL)

@@ -151,7 +151,8 @@ func TestAClaimMeetsAResume(t *testing.T) {
 // The server is killed in the middle and started again: everything is accepted in the end, nothing was granted twice, no
 // outcome that is repeated is stale, and the counts are right.
 func TestTheServerIsKilledInBetween(t *testing.T) {
-	ctx := context.Background()
+	ctx, giveUp := context.WithCancel(context.Background())
+	defer giveUp()
 	p, err := shared.sound()
 	servers.Need(t, err)
 	y := newYard(t, p.URL(newDatabase(t, p)), 3000)
@@ -168,7 +169,7 @@ func TestTheServerIsKilledInBetween(t *testing.T) {
 			for len(mine)+len(outcomes) > 0 {
 				n := min(25, len(mine))
 				errs, claims, err := y.s.Exchange(ctx, by, outcomes, mine[:n])
-				if errors.Is(err, &gateway.Fault{Code: gateway.CodeUnavailable}) {
+				if errors.Is(err, &gateway.Fault{Code: gateway.CodeUnavailable}) && ctx.Err() == nil {
 					<-killed // and the same again
 					continue
 				}
@@ -196,6 +197,7 @@ func TestTheServerIsKilledInBetween(t *testing.T) {
 							p.Kill()
 							if err := p.Start(ctx); err != nil {
 								t.Error(err)
+								giveUp()
 							}
 							close(killed)
 						}()
@@ -206,6 +208,9 @@ func TestTheServerIsKilledInBetween(t *testing.T) {
 	}
 	all.Wait()
 	<-killed
+	if ctx.Err() != nil {
+		return
+	}
 	if int(granted.Load()) != len(ids) || int(done.Load()) != len(ids) {
 		t.Errorf("%d granted and %d settled of %d", granted.Load(), done.Load(), len(ids))
 	}
