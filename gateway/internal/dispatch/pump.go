@@ -45,7 +45,7 @@ func (l *line) newPump(lanes []gateway.Lane, senders int, g *gatherer) *pump {
 	return p
 }
 
-// hold takes free senders for claims, so many at most; give brings back those for whom there is none. clean: only senders whose
+// hold takes free senders for claims, so many at most; give brings them back. clean: only senders whose
 // outcomes are in the ledger, for what is claimed does not take them there.
 func (p *pump) hold(most int, clean bool) int {
 	for {
@@ -85,6 +85,12 @@ func (p *pump) unused(messages, paid int) {
 	if messages > 0 {
 		p.l.limits.Unused(messages * paid)
 	}
+}
+
+// letGo brings back senders for whom there is no claim, with their leave.
+func (p *pump) letGo(senders, paid int) {
+	p.give(senders)
+	p.unused(senders, paid)
 }
 
 // release counts a sender as free, and wakes the pump if that is what it may be waiting for.
@@ -258,8 +264,7 @@ func (p *pump) forward(ctx, sending context.Context, lane gateway.Lane, ids []ga
 	claims, err := p.gatherer.claim(sending, &p.asks)
 	p.l.d.metrics.claims[lane].Observe(time.Since(begun).Seconds())
 	if err != nil {
-		p.give(pass.Count)
-		p.unused(pass.Count, pass.Paid)
+		p.letGo(pass.Count, pass.Paid)
 		if p.l.claiming.may() {
 			p.l.d.o.Log.Error("nothing can be claimed; trying again", "channel", p.l.name, "error", err)
 		}
@@ -283,10 +288,9 @@ func (p *pump) hand(claims []gateway.Claim, j job) {
 			continue
 		}
 		spare++
-		p.unused(1, j.paid)
 		if j.claim.Verdict == gateway.Unusable {
 			p.l.d.mender.later(*j.claim)
 		}
 	}
-	p.give(spare)
+	p.letGo(spare, j.paid)
 }

@@ -61,8 +61,7 @@ func (d *Dispatcher) Reserve(c *gateway.Chunk) (finish func()) {
 			mine := rest[:min(r.senders, len(rest))]
 			rest = rest[len(mine):]
 			r.p.hand(mine, job{lane: gateway.Urgent, paid: r.pass.Paid, ends: begun.Add(r.p.l.lease() - d.o.settling())})
-			r.p.give(r.senders - len(mine))
-			r.p.unused(r.senders-len(mine), r.pass.Paid)
+			r.p.letGo(r.senders-len(mine), r.pass.Paid)
 			r.p.outside.Done()
 		}
 	}

@@ -23,9 +23,8 @@ type Lane struct {
 type Queue interface {
 	// Push offers the shares of some groups, each the longest due first, as the ledger gave them when asked for each of a
 	// group. Ids that the lane holds already (pushed before and not yet Done) and ids beyond their group's window are passed
-	// over. What is urgent and all there is may go to a Pop that waits in this process: the lane does not hold it then, and says it
-	// again if it is pushed before it is claimed. It returns how many were taken, and whether a group runs low: it filled its share, so
-	// that the ledger may hold more of it, and yet a quarter of its window or less waits here.
+	// over. It returns how many were taken, and whether a group runs low: it filled its share, so that the ledger may hold
+	// more of it, and yet a quarter of its window or less waits here.
 	Push(ctx context.Context, lane Lane, shares []gateway.Share, each int) (taken int, low bool, err error)
 	// Pop takes 1 to max ids from the first of the lanes of one channel that has any: from the groups in turn, and from each
 	// in the order they were pushed. It waits until there are some; the only other ways out are the context's error and an
