@@ -1,6 +1,7 @@
 package apptest_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,10 @@ func TestKilledWithAnAlertClaimed(t *testing.T) {
 			if !w.StartToDie(point + "@1") {
 				t.Fatal("it died before it was ready")
 			}
+			w.Until(10*time.Second, "for its senders", func() bool {
+				all, err := w.API.Channels(t.Context(), "harbour")
+				return err == nil && slices.ContainsFunc(all, func(c gateway.ChannelView) bool { return c.Kind == sandbox.KindSMS && c.SendersNow > 0 })
+			})
 			if _, err := w.API.Submit(t.Context(), "harbour", draft); err == nil {
 				t.Error("the gateway that dies has answered")
 			}

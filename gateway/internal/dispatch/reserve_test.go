@@ -80,10 +80,10 @@ func TestNothingIsClaimedBeforeTheOutcomesOfItsSenders(t *testing.T) {
 		p := &provider{}
 		sms := w.add("sms", p)
 		w.start(w.options())
-		w.submit(1, sms)
 		w.l.mu.Lock()
-		w.l.refuse = gateway.Faultf(gateway.CodeUnavailable, "away")
+		w.l.refuse = gateway.Faultf(gateway.CodeUnavailable, "away") // before anything leaves: an outcome is there in no time
 		w.l.mu.Unlock()
+		w.submit(1, sms)
 		w.pass(time.Millisecond)
 		w.submit(1, sms)
 		w.pass(time.Millisecond)
