@@ -126,7 +126,6 @@ func (l *line) unauthorised(e *channels.Error) {
 	if !known {
 		l.d.o.Log.Error("a channel's credentials are refused; it is paused until a check passes", "channel", l.name, "code", e.Code, "detail", e.Detail)
 		l.notice(NoticeAuth, time.Time{}, e)
-		wake(l.keep)
 	}
 }
 
@@ -208,11 +207,7 @@ func (l *line) checkNow(ctx context.Context) {
 	if !ok {
 		return
 	}
-	limit := l.caps.Load().LongestAttempt
-	if limit <= 0 {
-		limit = usualAttempt
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, longest(l.caps.Load()))
 	defer cancel()
 	if err := checkSafely(ctx, adapter); err != nil {
 		l.halts.mu.Lock()

@@ -114,11 +114,7 @@ func (l *line) lease() time.Duration {
 	if l.d.o.Alone {
 		return l.d.o.Lease
 	}
-	longest := l.caps.Load().LongestAttempt
-	if longest <= 0 {
-		longest = usualAttempt
-	}
-	return min(l.d.o.Lease, longest+spare+l.d.o.settling())
+	return min(l.d.o.Lease, longest(l.caps.Load())+spare+l.d.o.settling())
 }
 
 // relay keeps a lane filled with what the ledger calls due, and looks again when the next delivery is due.

@@ -257,11 +257,7 @@ func (m *mender) look(ctx context.Context, c gateway.Claim) {
 }
 
 func (m *mender) find(ctx context.Context, finder channels.StatusFinder, caps channels.Capabilities, c *gateway.Claim) (f channels.Finding, err error) {
-	limit := caps.LongestAttempt
-	if limit <= 0 {
-		limit = usualAttempt
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, longest(&caps))
 	defer cancel()
 	defer func() {
 		if recover() != nil {

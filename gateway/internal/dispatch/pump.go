@@ -166,7 +166,7 @@ func (p *pump) wantFree(ctx context.Context) error {
 		case <-p.freed:
 		}
 	}
-	if p.lanes[0] == gateway.Urgent && len(p.lanes) == 1 || p.free.Load() >= int64(p.total)/2 {
+	if len(p.lanes) == 1 || p.free.Load() >= int64(p.total)/2 {
 		return nil
 	}
 	begun, before := time.Now(), p.free.Load()
@@ -199,11 +199,10 @@ func (p *pump) done(key queue.Lane, ids []gateway.ID) {
 
 // blocked waits while nothing that the pump serves may leave, and has the lanes looked at when that is over.
 func (p *pump) blocked(ctx context.Context) error {
-	urgent := p.lanes[0] == gateway.Urgent
 	waited := false
 	for {
 		changed := p.l.limits.Changed()
-		wait := p.l.limits.Blocked(urgent)
+		wait := p.l.limits.Blocked(true) // for every pump serves urgent messages, and what else it does waits for these too
 		if wait == 0 {
 			break
 		}

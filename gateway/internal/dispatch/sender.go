@@ -18,6 +18,14 @@ const patience = 3 * time.Second
 // usualAttempt bounds a send on a channel that does not say how long one may take.
 const usualAttempt = 30 * time.Second
 
+// longest is how long one call of an adapter may take.
+func longest(caps *channels.Capabilities) time.Duration {
+	if caps.LongestAttempt > 0 {
+		return caps.LongestAttempt
+	}
+	return usualAttempt
+}
+
 // send makes one attempt of one delivery and hands its outcome on.
 func (p *pump) send(sending context.Context, j job) {
 	l, c := p.l, j.claim
@@ -30,11 +38,11 @@ func (p *pump) send(sending context.Context, j job) {
 		l.leave(c, &s)
 	case errors.Is(err, errBadText):
 		l.limits.Unused(j.paid)
-		l.refuse(j, &s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeContent), Detail: err.Error()}})
+		l.refuse(j, &s, refusal(channels.Permanent, channels.ScopeContent, err.Error(), 0))
 	case err != nil:
 		l.limits.Unused(j.paid)
 		l.d.o.Log.Error("a message waits because its text cannot be read", "channel", l.name, "error", err)
-		l.refuse(j, &s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Throttled.String(), Scope: string(channels.ScopeContent), Detail: "the text could not be read from the ledger"}, RetryAfter: time.Second})
+		l.refuse(j, &s, refusal(channels.Throttled, channels.ScopeContent, "the text could not be read from the ledger", time.Second))
 	default:
 		c.FirstPart = min(c.FirstPart, len(text.parts)-1) // without a name it may have fewer
 		s.outcome.Part = c.FirstPart
@@ -50,31 +58,12 @@ func (p *pump) send(sending context.Context, j job) {
 func (l *line) sendParts(sending context.Context, j job, text *text, s *settlement, gatherer *gatherer) {
 	c, caps := j.claim, l.caps.Load()
 	adapter, ok := l.adapter()
-	if !ok {
+	if l.stays(j, s, caps, ok) {
 		l.limits.Unused(text.cost[c.FirstPart])
-		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Auth.String(), Scope: string(channels.ScopeChannel), Detail: "the channel cannot be used until its options are mended"}})
-		return
-	}
-	if c.No > 1 && caps.DedupeWindow > 0 && l.forgotten(j, s, caps.DedupeWindow) {
-		l.limits.Unused(text.cost[c.FirstPart])
-		return
-	}
-	if c.Address == "" {
-		l.limits.Unused(text.cost[c.FirstPart])
-		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeChannel), Detail: "its address cannot be opened; the log says why"}})
-		return
-	}
-	if caps.Public && private(c) {
-		l.limits.Unused(text.cost[c.FirstPart])
-		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Permanent.String(), Scope: string(channels.ScopeContent), Detail: "it is not for the public, and everybody can read what leaves over this channel"}})
 		return
 	}
 	m := channels.Outbound{Attempt: c.Attempt.String(), To: channels.Address(c.Address.Reveal()), Expires: c.Expires, Urgent: s.outcome.Urgent, PageLink: c.Class != gateway.Account,
 		Neutral: c.Neutral, Protected: c.Neutral || c.Sensitive}
-	longest := caps.LongestAttempt
-	if longest <= 0 {
-		longest = usualAttempt
-	}
 	delivered := true
 	for i := c.FirstPart; i < len(text.parts); i++ {
 		m.PartNo, m.Part = i, text.parts[i]
@@ -85,7 +74,7 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 			return
 		}
 		now := l.d.o.Now()
-		limit := longest
+		limit := longest(caps)
 		if !c.Expires.IsZero() {
 			limit = min(limit, c.Expires.Sub(now))
 		}
@@ -125,6 +114,22 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 	}
 }
 
+// stays writes into s why a message is not sent; false: it is.
+func (l *line) stays(j job, s *settlement, caps *channels.Capabilities, usable bool) bool {
+	switch c := j.claim; {
+	case !usable:
+		l.refuse(j, s, refusal(channels.Auth, channels.ScopeChannel, "the channel cannot be used until its options are mended", 0))
+	case c.No > 1 && caps.DedupeWindow > 0 && l.forgotten(j, s, caps.DedupeWindow):
+	case c.Address == "":
+		l.refuse(j, s, refusal(channels.Permanent, channels.ScopeChannel, "its address cannot be opened; the log says why", 0))
+	case caps.Public && private(c):
+		l.refuse(j, s, refusal(channels.Permanent, channels.ScopeContent, "it is not for the public, and everybody can read what leaves over this channel", 0))
+	default:
+		return false
+	}
+	return true
+}
+
 // private says whether what a claim is for is meant for one member, or for those only whom the group knows. Fan-out writes no such
 // text for a public channel; one that lies there all the same, as of a release before, stops here.
 func private(c *gateway.Claim) bool {
@@ -156,7 +161,7 @@ func (l *line) addressFree(sending context.Context, point gateway.ID, to channel
 			return gateway.Failure{}, true
 		}
 		if waited += wait; waited > patience || !sleep(sending, wait) {
-			return gateway.Failure{Refusal: gateway.Refusal{Class: channels.Throttled.String(), Scope: string(channels.ScopeAddress), Detail: "this address gets no more for now"}, RetryAfter: wait}, false
+			return refusal(channels.Throttled, channels.ScopeAddress, "this address gets no more for now", wait), false
 		}
 	}
 }
@@ -249,7 +254,7 @@ func (l *line) forgotten(j job, s *settlement, dedupe time.Duration) bool {
 	d, err := l.d.o.Deliveries.Delivery(ctx, c.Group, c.Delivery)
 	if err != nil {
 		l.d.o.Log.Error("a message waits because its attempts cannot be read", "channel", l.name, "delivery", c.Delivery, "error", err)
-		l.refuse(j, s, gateway.Failure{Refusal: gateway.Refusal{Class: channels.Throttled.String(), Scope: string(channels.ScopeChannel), Detail: "its attempts could not be read from the ledger"}, RetryAfter: time.Second})
+		l.refuse(j, s, refusal(channels.Throttled, channels.ScopeChannel, "its attempts could not be read from the ledger", time.Second))
 		return true
 	}
 	if !(gateway.Situation{Claim: *c, Now: l.d.o.Now(), Attempts: d.Attempts}).KeyForgotten(dedupe) {
@@ -297,6 +302,11 @@ func (l *line) decide(j job, s *settlement, how func(gateway.Situation) gateway.
 	o.State, o.Spent, o.Next, o.Point, o.LookAt = decision.State, decision.Spent, decision.Next, decision.Point, decision.LookAt
 	s.nudge = l.d.nudgeFor(decision.Next, j.claim)
 	return true
+}
+
+// refusal is a failure for a reason of our own; after is how long to wait at least, zero: as the policy says.
+func refusal(class channels.Class, scope channels.Scope, detail string, after time.Duration) gateway.Failure {
+	return gateway.Failure{Refusal: gateway.Refusal{Class: class.String(), Scope: string(scope), Detail: detail}, RetryAfter: after}
 }
 
 func refusalOf(e *channels.Error) gateway.Refusal {
