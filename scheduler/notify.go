@@ -3,7 +3,6 @@ package scheduler
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -137,7 +136,7 @@ type telling func(ctx context.Context, c gateway.EventChange) (gateway.Reminding
 func (l *look) safely(ctx context.Context, c gateway.EventChange, tell telling) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			l.Log.Error("telling of an event met a defect; it is tried again", "event", c.Event.ID, "group", c.Event.GroupID, "kind", fmt.Sprintf("%T", cause))
+			l.Log.Error("telling of an event met a defect; it is tried again", "event", c.Event.ID, "group", c.Event.GroupID, "error", gateway.DefectOf(cause))
 		}
 	}()
 	r, err := tell(ctx, c)

@@ -3,7 +3,6 @@ package scheduler
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -151,7 +150,7 @@ func (t *Ticker) all(ctx context.Context, found gateway.Timely) (moved bool) {
 func (t *Ticker) one(ctx context.Context, s *gateway.TimelySchedule, now time.Time) (went, sends bool, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("a defect: %T", cause)
+			err = gateway.DefectOf(cause)
 		}
 	}()
 	tt, err := read(s.Timing, s.GroupZone)

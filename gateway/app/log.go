@@ -9,18 +9,18 @@ import (
 )
 
 // allowed are the attribute keys whose values reach a log. Anything else is withheld: a new key is a decision, made
-// here, not an accident somewhere else. "cause" is withheld on purpose: it holds a provider's own words.
+// here, not an accident somewhere else.
 var allowed = map[string]bool{
 	"about": true, "adapter": true, "alert": true, "attempt": true, "attempts": true, "broadcast": true, "by": true,
 	"bytes": true, "calendar": true, "came": true, "changed": true, "channel": true, "channel_id": true, "class": true,
 	"code": true, "conversation": true, "count": true, "deliveries": true, "delivery": true, "detail": true,
 	"drill": true, "duration": true, "edition": true, "error": true, "event": true, "every": true, "exercise": true,
 	"for": true, "from": true, "good": true, "group": true, "id": true, "import": true, "in": true, "incident": true,
-	"kind": true, "lane": true, "line": true, "member": true, "message": true, "missing": true, "notice": true,
-	"oldest": true, "outcome": true, "outcomes": true, "owner": true, "page": true, "panic": true, "port": true,
+	"lane": true, "line": true, "member": true, "message": true, "missing": true, "notice": true,
+	"oldest": true, "outcome": true, "outcomes": true, "owner": true, "page": true, "port": true,
 	"profile": true, "reason": true, "records": true, "request": true, "role": true, "rota": true, "route": true,
 	"routine_only": true, "rows": true, "run": true, "schedule": true, "scope": true, "series": true, "since": true,
-	"somebody": true, "stack": true, "state": true, "status": true, "token": true, "trouble": true, "until": true,
+	"somebody": true, "state": true, "status": true, "token": true, "trouble": true, "until": true,
 	"version": true, "wait": true, "what": true, "wording": true,
 }
 

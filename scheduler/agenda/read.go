@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -174,7 +173,7 @@ func (a *Agenda) take(ctx context.Context, c gateway.Calendar, body []byte, r *g
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = &unusable{text: "its events cannot be followed: a defect of ours; please tell whoever runs this instance"}
-			a.Log.Error("reading a calendar met a defect", "group", c.GroupID, "calendar", c.ID, "kind", fmt.Sprintf("%T", cause))
+			a.Log.Error("reading a calendar met a defect", "group", c.GroupID, "calendar", c.ID, "error", gateway.DefectOf(cause))
 		}
 	}()
 	place, err := civil.Zone(c.Zone)

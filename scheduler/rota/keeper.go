@@ -3,7 +3,6 @@ package rota
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -83,7 +82,7 @@ func (k *Keeper) Tick(ctx context.Context) error {
 func (k *Keeper) safely(ctx context.Context, r gateway.Rota) (moved bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			k.log.Error("a rota met a defect; it is tried again", "rota", r.ID, "group", r.GroupID, "kind", fmt.Sprintf("%T", cause))
+			k.log.Error("a rota met a defect; it is tried again", "rota", r.ID, "group", r.GroupID, "error", gateway.DefectOf(cause))
 		}
 	}()
 	said, err := k.look(ctx, r)

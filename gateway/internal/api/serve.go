@@ -3,12 +3,10 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"path"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -147,7 +145,7 @@ func (s *server) recovered(w *answer, r *http.Request, value any) {
 	if r.Context().Err() != nil {
 		return // the client has gone, and what could not be written to it is no defect
 	}
-	s.Log.Error("a request panicked", "request", w.Header().Get("X-Request-Id"), "route", routeOf(r), "kind", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+	s.Log.Error("a request panicked", "request", w.Header().Get("X-Request-Id"), "route", routeOf(r), "error", gateway.DefectOf(value))
 	if w.status != 0 {
 		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 	}

@@ -23,6 +23,8 @@ type Dispatcher struct {
 	rest    []*gatherer // each with its share of a channel's senders, and with their outcomes
 	mender  *mender
 
+	defects seldom // of adapters
+
 	mu      sync.RWMutex
 	lines   map[gateway.ID]*line
 	running *running // nil: not running

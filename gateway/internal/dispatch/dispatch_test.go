@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -325,7 +326,7 @@ func TestUntried(t *testing.T) {
 	})
 }
 
-// One text cannot be read and one adapter call panics: both end with a cause, the others are not touched.
+// One text cannot be read and one adapter call panics: both end with a cause, the others are not touched. The log tells where it was.
 func TestPoison(t *testing.T) {
 	story(t, func(w *world) {
 		p := &provider{}
@@ -345,7 +346,9 @@ func TestPoison(t *testing.T) {
 		for range 100 {
 			w.l.plan(report, sms)
 		}
-		w.start(w.options())
+		o, said := w.options(), &strings.Builder{}
+		o.Log = slog.New(slog.NewTextHandler(said, nil)) // which writes one line at a time
+		w.start(o)
 		w.expect(map[gateway.DeliveryState]int{gateway.DeliveryAccepted: 100, gateway.Ended: 2, gateway.DeliveryInDoubt: 1})
 		for _, id := range []gateway.ID{a, b} {
 			if d := w.is(id); d.Reason != gateway.ReasonFailed || d.Attempts[0].Refusal.Scope != "content" || d.Attempts[0].Refusal.Detail == "" {
@@ -354,6 +357,10 @@ func TestPoison(t *testing.T) {
 		}
 		if r := w.is(c).Attempts[0].Refusal; strings.Contains(r.Detail, "index") {
 			t.Errorf("the text of a panic is shown: %q", r.Detail)
+		}
+		w.stop()
+		if log := said.String(); strings.Contains(log, victim) || !strings.Contains(log, "an adapter met a defect") || !strings.Contains(log, "(dispatch_test.go:") {
+			t.Errorf("the log does not tell where the adapter's defect is, or to whom it wrote:\n%s", log)
 		}
 	})
 }

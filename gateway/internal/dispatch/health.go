@@ -209,7 +209,7 @@ func (l *line) checkNow(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, longest(l.caps.Load()))
 	defer cancel()
-	if err := checkSafely(ctx, adapter); err != nil {
+	if err := l.checkSafely(ctx, adapter); err != nil {
 		l.halts.mu.Lock()
 		untried := l.halts.untried
 		l.halts.mu.Unlock()
@@ -233,10 +233,10 @@ func (l *line) checkNow(ctx context.Context) {
 	}
 }
 
-func checkSafely(ctx context.Context, adapter channels.Adapter) (err error) {
+func (l *line) checkSafely(ctx context.Context, adapter channels.Adapter) (err error) {
 	defer func() {
-		if recover() != nil {
-			err = &channels.Error{Class: channels.Unknown, Scope: channels.ScopeChannel, Detail: "the adapter met a defect"}
+		if r := recover(); r != nil {
+			err = l.d.defect(l.id, channels.ScopeChannel, r)
 		}
 	}()
 	return adapter.Check(ctx)

@@ -260,8 +260,8 @@ func (m *mender) find(ctx context.Context, finder channels.StatusFinder, caps ch
 	ctx, cancel := context.WithTimeout(ctx, longest(&caps))
 	defer cancel()
 	defer func() {
-		if recover() != nil {
-			err = &channels.Error{Class: channels.Unknown, Scope: channels.ScopeContent, Detail: "the adapter met a defect"}
+		if r := recover(); r != nil {
+			err = m.d.defect(c.Channel, channels.ScopeContent, r)
 		}
 	}()
 	until := m.d.o.Now() // the end of the attempt, not of the look: an adapter counts from there how long a list needs to settle

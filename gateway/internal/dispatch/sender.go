@@ -3,8 +3,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -89,7 +87,7 @@ func (l *line) sendParts(sending context.Context, j job, text *text, s *settleme
 		}
 		m.CallbackURL = l.d.o.CallbackURL(c.Channel, c.Attempt, i)
 		begun := time.Now()
-		sent, err := sendSafely(l.clock.until(begun.Add(limit)), adapter, m)
+		sent, err := l.sendSafely(l.clock.until(begun.Add(limit)), adapter, m)
 		l.metrics.sent(j.lane, time.Since(begun))
 		if err != nil {
 			s.outcome.Part = i
@@ -167,19 +165,27 @@ func (l *line) addressFree(sending context.Context, point gateway.ID, to channel
 }
 
 // sendSafely turns a panic into doubt: nobody knows how far the adapter came.
-func sendSafely(ctx context.Context, adapter channels.Adapter, m channels.Outbound) (sent channels.Sent, err error) {
+func (l *line) sendSafely(ctx context.Context, adapter channels.Adapter, m channels.Outbound) (sent channels.Sent, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = &channels.Error{Class: channels.Unknown, Scope: channels.ScopeContent, Detail: "the adapter met a defect", Cause: fmt.Errorf("panic of type %T\n%s", r, debug.Stack())}
+			err = l.d.defect(l.id, channels.ScopeContent, r)
 		}
 	}()
 	return adapter.Send(ctx, m)
 }
 
+// defect is what becomes of an adapter's panic: nobody knows how far it came. The log tells where it was.
+func (d *Dispatcher) defect(channel gateway.ID, scope channels.Scope, recovered any) *channels.Error {
+	if d.defects.may() {
+		d.o.Log.Error("an adapter met a defect", "channel", channel, "error", gateway.DefectOf(recovered))
+	}
+	return &channels.Error{Class: channels.Unknown, Scope: scope, Detail: "the adapter met a defect"}
+}
+
 // failed writes into s what follows from an error of Send.
 func (l *line) failed(j job, s *settlement, m channels.Outbound, begun time.Time, e *channels.Error) {
 	l.metrics.refused(e)
-	l.d.o.Log.Debug("an attempt failed", "channel", l.name, "attempt", j.claim.Attempt, "class", e.Class.String(), "scope", string(e.Scope), "code", e.Code, "cause", e.Cause)
+	l.d.o.Log.Debug("an attempt failed", "channel", l.name, "attempt", j.claim.Attempt, "class", e.Class.String(), "scope", string(e.Scope), "code", e.Code)
 	l.report(e)
 	if e.Class == channels.Auth && l.troubles.outdated(begun) { // it leaves again, under the credentials that are good
 		l.refuse(j, s, failureOf(e))

@@ -179,7 +179,7 @@ func (f *Fanout) whole(t *texts, first []gateway.Recipient) *gateway.Chunk {
 func (p *planner) decide(r *gateway.Recipient) (d decision) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			p.f.Log.Error("planning for one member met a defect", "broadcast", p.t.b.ID, "member", r.Member, "cause", fmt.Sprintf("%T", cause))
+			p.f.Log.Error("planning for one member met a defect", "broadcast", p.t.b.ID, "member", r.Member, "error", gateway.DefectOf(cause))
 			d = decision{meant: true, way: -1, why: whyDefect, failed: true}
 		}
 	}()

@@ -3,7 +3,6 @@ package fanout
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -158,7 +157,7 @@ func (r *runner) start(ctx context.Context, j *job) {
 func (f *Fanout) planSafely(ctx context.Context, j *job) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("a defect: %T", cause)
+			err = gateway.DefectOf(cause)
 		}
 	}()
 	return f.plan(ctx, j)

@@ -298,7 +298,8 @@ var errPublic = errors.New("it is not for the public, and everybody can read wha
 func (t *texts) compose(doc content.Document, w way, key versionKey) (c composed) {
 	defer func() {
 		if r := recover(); r != nil {
-			c = composed{err: fmt.Errorf("the adapter %s met a defect while writing it", w.channel.Adapter)}
+			place, _, _ := strings.Cut(gateway.DefectOf(r).Where, " < ")
+			c = composed{err: fmt.Errorf("the adapter %s met a defect while writing it, in %s", w.channel.Adapter, place)}
 		}
 	}()
 	if w.public && (key.neutral || t.b.Sensitive || t.b.Class == gateway.Account) {

@@ -22,7 +22,7 @@ var errUnasked = errors.New("the adapter cannot ask what came")
 func (e *Ears) catchUp(ctx context.Context, ch gateway.Channel, since time.Time) (lost time.Time, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("the adapter met a defect: %T", cause)
+			err = fmt.Errorf("the adapter met %w", gateway.DefectOf(cause))
 		}
 	}()
 	adapter, _ := e.Channels.Adapter(ch.ID)

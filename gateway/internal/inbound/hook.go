@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/gateway"
 )
 
 // maxBody is the largest webhook that is read, in bytes; providers send a few thousand.
@@ -96,8 +98,8 @@ func read(body io.Reader, announced int64) ([]byte, error) {
 // parse keeps a defect in an adapter from ending the connection without an answer.
 func (e *Ears) parse(p channels.WebhookParser, r *http.Request, body []byte) (events []channels.Event, err error) {
 	defer func() {
-		if recover() != nil {
-			events, err = nil, errors.New("the adapter met a defect")
+		if cause := recover(); cause != nil {
+			events, err = nil, fmt.Errorf("the adapter met %w", gateway.DefectOf(cause))
 		}
 	}()
 	return p.ParseWebhook(r, body)

@@ -129,7 +129,7 @@ const justNow = time.Minute
 func (e *Ears) poll(ctx context.Context, id gateway.ID, token int64) (all bool, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("the adapter met a defect: %T", cause)
+			err = fmt.Errorf("the adapter met %w", gateway.DefectOf(cause))
 		}
 	}()
 	known := e.Channels.All() // the channel may have been changed since

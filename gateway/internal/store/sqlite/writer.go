@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -250,8 +249,8 @@ func (w *writer) together(work func(*txn) bool) (err error) {
 func (t *txn) guard(run func(*txn) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			t.w.store.log.Error("the ledger's writer met a defect", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			err = fmt.Errorf("the ledger's writer met a defect: %v", r)
+			err = fmt.Errorf("the ledger's writer met %w", gateway.DefectOf(r))
+			t.w.store.log.Error("an operation of the ledger was rolled back", "error", err)
 		}
 	}()
 	return run(t)
