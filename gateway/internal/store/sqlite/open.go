@@ -115,6 +115,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, path string, at func(string)) error {
+	if err := ours(path); err != nil {
+		return err
+	}
 	if err := migrate(ctx, path); err != nil {
 		return fmt.Errorf("bringing the ledger's tables up to date: %w", err)
 	}
@@ -132,6 +135,16 @@ func (s *Store) open(ctx context.Context, path string, at func(string)) error {
 func pragmas(cache int, more ...string) []string {
 	return append([]string{fmt.Sprintf("busy_timeout=%d", busyTimeout), "journal_mode=wal", "synchronous=full", fmt.Sprintf("cache_size=-%d", cache), "temp_store=memory",
 		"wal_autocheckpoint=0", "journal_size_limit=67108864", "secure_delete=on"}, more...)
+}
+
+// ours makes the file of a ledger that is not there yet, for the process's own user: SQLite would let everybody read it whom the
+// folder lets in, as a volume of a container may. The journal gets the mode of the file.
+func ours(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("making the ledger's file: %w", err)
+	}
+	return f.Close()
 }
 
 func migrate(ctx context.Context, path string) (err error) {
