@@ -191,6 +191,7 @@ func (a *App) build(ctx context.Context) error {
 			return err
 		}
 		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles, file)
+		a.presence.log = o.Log
 	}
 	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, Planned: a.dispatch.Planned, Reserve: a.dispatch.Reserve, At: o.At, Rivals: !alone, Languages: o.Config.Languages, Pages: a.live.publicURL != ""}
 	if !o.has(RoleScheduler) {
@@ -254,7 +255,7 @@ func (a *App) newAPI() (http.Handler, error) {
 	schedules := a.schedules(reports)
 	return api.New(api.Options{
 		Groups: groupDesk{s, s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, CheckRota: rota.Check, Directory: a.directory, Importer: a.directory, Broadcasts: broadcasts{a.releases, a.fanout, s, reports}, Releases: a.releases, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, WeekText: performer{a.fanout, s, s, reports}.WeekText, Reports: reports, Alerts: alertDesk{a.alerts}, Rotas: a.rotas, Gaps: a.gapFinder().gaps, Inbox: a.newInbox(),
-		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
+		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Waits: a.waits, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -103,7 +104,7 @@ func (a *App) ready(ctx context.Context) []string {
 		return []string{"the process is stopping"}
 	}
 	if a.presence != nil {
-		return a.presence.missing(a.has(RoleRelay) || a.has(RoleSender))
+		return a.presence.missing(a.presence.queued)
 	}
 	if _, err := a.store.Tokens(ctx, gateway.ID{}); err != nil {
 		return []string{"the ledger cannot be read"}
@@ -114,4 +115,16 @@ func (a *App) ready(ctx context.Context) []string {
 	}
 	_ = os.Remove(probe)
 	return nil
+}
+
+// waits says, to anybody, what the process waits for although it is ready; the log and doctor say for whom.
+func (a *App) waits() string {
+	if a.presence == nil {
+		return ""
+	}
+	by, waited := a.presence.waiting()
+	if len(by) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("for a lock in PostgreSQL, for %d s; the log and carillon doctor say who holds it", int(waited.Seconds()))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -30,7 +31,10 @@ const processDuty = "process/"
 // anybody asking, whether it can work.
 type presence struct {
 	ledger  gateway.Duties
-	check   func(context.Context) error // of the queue
+	check   func(context.Context) error                            // of the queue
+	held    func(context.Context) ([]string, time.Duration, error) // who keeps the ledger's work waiting, and for how long
+	log     *slog.Logger
+	queued  bool // it cannot work without the queue
 	process gateway.ID
 	name    string
 
@@ -39,30 +43,33 @@ type presence struct {
 	queueAt  time.Time
 	ledgerIs error
 	queueIs  error
+	heldBy   []string // as held last said
+	waited   time.Duration
 }
 
 func newPresence(ledger gateway.Duties, check func(context.Context) error, process gateway.ID, roles []Role, file string) *presence {
 	now := time.Now() // both have answered while the process was built
-	return &presence{ledger: ledger, check: check, process: process, name: processDuty + joinRoles(roles, "+") + "/" + process.String() + "/" + file, ledgerAt: now, queueAt: now}
+	p := &presence{ledger: ledger, check: check, process: process, log: slog.New(slog.DiscardHandler), queued: slices.Contains(roles, RoleRelay) || slices.Contains(roles, RoleSender),
+		held: func(context.Context) ([]string, time.Duration, error) { return nil, 0, nil }, name: processDuty + joinRoles(roles, "+") + "/" + process.String() + "/" + file, ledgerAt: now, queueAt: now}
+	if l, ok := ledger.(interface {
+		Held(context.Context) ([]string, time.Duration, error)
+	}); ok {
+		p.held = l.Held
+	}
+	return p
 }
 
 // run beats until the context ends, and then says that the process is gone.
 func (p *presence) run(ctx context.Context) error {
 	var fence gateway.Fence
+	var said telling
 	for {
-		bounded, cancel := context.WithTimeout(ctx, beatMissed)
-		asked := time.Now()
-		f, ledgerErr := p.ledger.Hold(bounded, p.name, p.process, beatLease)
-		queueErr := p.check(bounded)
-		cancel()
-		p.mu.Lock()
-		if p.ledgerIs = ledgerErr; ledgerErr == nil {
-			fence, p.ledgerAt = f, asked
+		if f, err := p.beat(ctx); err == nil {
+			fence = f
 		}
-		if p.queueIs = queueErr; queueErr == nil {
-			p.queueAt = asked
+		if ctx.Err() == nil {
+			said.say(p)
 		}
-		p.mu.Unlock()
 		if !pause(ctx, beat) {
 			break
 		}
@@ -71,6 +78,71 @@ func (p *presence) run(ctx context.Context) error {
 	defer cancel()
 	_ = p.ledger.Leave(leaving, fence) // the lease ends soon by itself
 	return nil
+}
+
+// beat asks all at the same time, so that one that hangs says nothing of the others.
+func (p *presence) beat(ctx context.Context) (gateway.Fence, error) {
+	bounded, cancel := context.WithTimeout(ctx, beatMissed)
+	defer cancel()
+	var all sync.WaitGroup
+	all.Go(func() {
+		asked := time.Now()
+		err := p.check(bounded)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.queueIs = err; err == nil {
+			p.queueAt = asked
+		}
+	})
+	all.Go(func() {
+		by, waited, err := p.held(bounded)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.waited = waited; waited == 0 || err == nil && len(by) > 0 { // between two tries nobody waits for a moment
+			p.heldBy = by
+		}
+	})
+	asked := time.Now()
+	fence, err := p.ledger.Hold(bounded, p.name, p.process, beatLease)
+	p.mu.Lock()
+	if p.ledgerIs = err; err == nil {
+		p.ledgerAt = asked
+	}
+	p.mu.Unlock()
+	all.Wait()
+	return fence, err
+}
+
+// telling is what the log has been told of a process.
+type telling struct {
+	missing, held bool
+}
+
+// say has the log told, once, of what keeps the process from its work, and that it is over.
+func (t *telling) say(p *presence) {
+	reasons := p.missing(p.queued)
+	if is := len(reasons) > 0; is != t.missing {
+		if t.missing = is; is {
+			p.log.Error("the process cannot work and says that it is not ready", "reason", strings.Join(reasons, "; "))
+		} else {
+			p.log.Info("the process can work again")
+		}
+	}
+	by, waited := p.waiting()
+	if is := len(by) > 0; is != t.held {
+		if t.held = is; is {
+			p.log.Error("what this process does waits for a lock in PostgreSQL", "wait", waited.Round(time.Second), "what", strings.Join(by, "; "))
+		} else {
+			p.log.Info("the lock in PostgreSQL is gone")
+		}
+	}
+}
+
+// waiting says who holds locks that this process waits for, and for how long it has.
+func (p *presence) waiting() ([]string, time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.heldBy, p.waited
 }
 
 // missing says what keeps the process from working; the queue counts for those who need it.

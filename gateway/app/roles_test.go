@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -114,6 +116,63 @@ func TestPresence(t *testing.T) {
 		if err := <-ended; err != nil || !ledger.by.IsZero() {
 			t.Errorf("it ended with %v, and is held by %v", err, ledger.by)
 		}
+	})
+}
+
+// stuck is a ledger whose answers do not come while somebody holds a lock.
+type stuck struct {
+	registry
+	locked atomic.Bool
+}
+
+func (s *stuck) Hold(ctx context.Context, duty string, by gateway.ID, lease time.Duration) (gateway.Fence, error) {
+	if s.locked.Load() {
+		<-ctx.Done()
+		return gateway.Fence{}, ctx.Err()
+	}
+	return s.registry.Hold(ctx, duty, by, lease)
+}
+
+func (s *stuck) Held(context.Context) ([]string, time.Duration, error) {
+	if s.locked.Load() {
+		return []string{"process 7 of PostgreSQL"}, 5 * time.Second, nil
+	}
+	return nil, 0, nil
+}
+
+// The log is told within ten seconds, once, for whom a process waits and that it cannot work, and when that is over. A ledger that
+// hangs says nothing of Redis.
+func TestPresenceTellsTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		ledger := &stuck{}
+		p := newPresence(ledger, func(ctx context.Context) error { return ctx.Err() }, gateway.NewID(), AllRoles(), "f1")
+		p.log = NewLogger(&said, slog.LevelInfo, false)
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.run(ctx) }()
+		pass := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
+		pass(time.Minute)
+		if said.Len() > 0 {
+			t.Errorf("all is well, and the log is told %s", said.String())
+		}
+		ledger.locked.Store(true)
+		pass(10 * time.Second)
+		if missing := p.missing(true); !slices.Equal(missing, []string{"the ledger does not answer"}) {
+			t.Errorf("it says %v", missing)
+		}
+		pass(time.Minute)
+		if text := said.String(); strings.Count(text, "process 7 of PostgreSQL") != 1 || strings.Count(text, "cannot work") != 1 || strings.Count(text, "\n") != 2 {
+			t.Errorf("the log is told %s", text)
+		}
+		said.Reset()
+		ledger.locked.Store(false)
+		pass(10 * time.Second)
+		if text := said.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "is gone") || !strings.Contains(text, "can work again") {
+			t.Errorf("when it is over the log is told %s", text)
+		}
+		end()
+		<-ended
 	})
 }
 
