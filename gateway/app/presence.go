@@ -63,54 +63,55 @@ func newPresence(ledger gateway.Duties, check func(context.Context) error, proce
 func (p *presence) run(ctx context.Context) error {
 	var fence gateway.Fence
 	var said telling
-	for {
-		if f, err := p.beat(ctx); err == nil {
-			fence = f
-		}
-		if ctx.Err() == nil {
-			said.say(p)
-		}
-		if !pause(ctx, beat) {
-			break
-		}
+	var others sync.WaitGroup
+	for _, ask := range []func(context.Context){p.askQueue, p.askHeld, func(context.Context) { said.say(p) }} { // one that hangs says nothing of the others
+		others.Go(func() { beating(ctx, ask) })
 	}
+	beating(ctx, func(ctx context.Context) {
+		asked := time.Now()
+		f, err := p.ledger.Hold(ctx, p.name, p.process, beatLease)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.ledgerIs = err; err == nil {
+			fence, p.ledgerAt = f, asked
+		}
+	})
+	others.Wait()
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), beat)
 	defer cancel()
 	_ = p.ledger.Leave(leaving, fence) // the lease ends soon by itself
 	return nil
 }
 
-// beat asks all at the same time, so that one that hangs says nothing of the others.
-func (p *presence) beat(ctx context.Context) (gateway.Fence, error) {
-	bounded, cancel := context.WithTimeout(ctx, beatMissed)
-	defer cancel()
-	var all sync.WaitGroup
-	all.Go(func() {
-		asked := time.Now()
-		err := p.check(bounded)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.queueIs = err; err == nil {
-			p.queueAt = asked
+// beating asks again and again until the context ends, and waits for no answer longer than may be missed.
+func beating(ctx context.Context, ask func(context.Context)) {
+	for {
+		bounded, cancel := context.WithTimeout(ctx, beatMissed)
+		ask(bounded)
+		cancel()
+		if !pause(ctx, beat) {
+			return
 		}
-	})
-	all.Go(func() {
-		by, waited, err := p.held(bounded)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.waited = waited; waited == 0 || err == nil && len(by) > 0 { // between two tries nobody waits for a moment
-			p.heldBy = by
-		}
-	})
-	asked := time.Now()
-	fence, err := p.ledger.Hold(bounded, p.name, p.process, beatLease)
-	p.mu.Lock()
-	if p.ledgerIs = err; err == nil {
-		p.ledgerAt = asked
 	}
-	p.mu.Unlock()
-	all.Wait()
-	return fence, err
+}
+
+func (p *presence) askQueue(ctx context.Context) {
+	asked := time.Now()
+	err := p.check(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.queueIs = err; err == nil {
+		p.queueAt = asked
+	}
+}
+
+func (p *presence) askHeld(ctx context.Context) {
+	by, waited, err := p.held(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waited = waited; waited == 0 || err == nil && len(by) > 0 { // between two tries nobody waits for a moment
+		p.heldBy = by
+	}
 }
 
 // telling is what the log has been told of a process.

@@ -162,6 +162,9 @@ func TestPresenceTellsTheLog(t *testing.T) {
 			t.Errorf("it says %v", missing)
 		}
 		pass(time.Minute)
+		if strings.Contains(said.String(), "Redis") {
+			t.Error("it blames Redis for what the ledger does")
+		}
 		if text := said.String(); strings.Count(text, "process 7 of PostgreSQL") != 1 || strings.Count(text, "cannot work") != 1 || strings.Count(text, "\n") != 2 {
 			t.Errorf("the log is told %s", text)
 		}
