@@ -34,13 +34,14 @@ func (sh *shell) doctor() *cobra.Command {
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ctx, cancel := context.WithTimeout(c.Context(), 20*time.Second)
 		defer cancel()
+		sh := sh.beside(file)
 		base, _, err := sh.server()
 		if err != nil {
 			return err
 		}
 		err = client.New(base, "", nil).Ready(ctx)
 		if err != nil && (healthOnly || file == "") {
-			return fmt.Errorf("the gateway is not ready: %w", err)
+			return unready(err, base, "; carillon doctor --config FILE looks at what it stands on")
 		}
 		if healthOnly {
 			return nil
@@ -56,7 +57,7 @@ func (sh *shell) doctor() *cobra.Command {
 			}
 		}
 		if err != nil {
-			findings = append(findings, finding{"gateway", false, "at " + base + " it is not ready: " + err.Error()})
+			findings = append(findings, finding{"gateway", false, unready(err, base, "").Error()})
 		} else {
 			findings = append(append(findings, finding{"gateway", true, "answers at " + base}), sh.examine(ctx)...)
 		}
@@ -79,6 +80,30 @@ func (sh *shell) doctor() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// beside is a shell that asks the gateway of an operator's file, if it is given one, and CARILLON_SERVER names no other.
+func (sh *shell) beside(file string) *shell {
+	if file == "" {
+		return sh
+	}
+	of := *sh
+	of.lookup = func(name string) (string, bool) {
+		if name == "CARILLON_CONFIG" {
+			return file, true
+		}
+		return sh.lookup(name)
+	}
+	return &of
+}
+
+// unready says once where the gateway was asked and why it is not ready, and more of one that answers.
+func unready(err error, base, more string) error {
+	text := err.Error()
+	if strings.Contains(text, base) { // none answers there
+		return errors.New(text)
+	}
+	return fmt.Errorf("the gateway at %s is %s%s", base, text, more)
 }
 
 // examine looks at what the token may see.
