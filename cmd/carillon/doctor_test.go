@@ -68,3 +68,12 @@ func TestDoctorSaysWhatIsNotReadyOnce(t *testing.T) {
 		}
 	}
 }
+
+// What a provider says of a channel that it refuses is told once, though the channel is paused for it and has an incident.
+func TestARefusalIsToldOnce(t *testing.T) {
+	h := gateway.ChannelHealth{Paused: gateway.PauseAuth, Code: "20003", Detail: "it refuses the credentials"}
+	text := condition(h, &gateway.Incident{Trouble: "credentials", Code: h.Code, Detail: h.Detail}, "closed", "", false, nil)
+	if strings.Count(text, "20003") != 1 || !strings.Contains(text, "incident since") {
+		t.Error(text)
+	}
+}
