@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -122,9 +123,9 @@ func (a *App) waits() string {
 	if a.presence == nil {
 		return ""
 	}
-	by, waited := a.presence.waiting()
-	if len(by) == 0 {
-		return ""
+	reasons := a.presence.missing(a.presence.needs)
+	if by, waited := a.presence.waiting(); len(by) > 0 {
+		reasons = append(reasons, fmt.Sprintf("for a lock in PostgreSQL, for %d s; the log and carillon doctor say who holds it", int(waited.Seconds())))
 	}
-	return fmt.Sprintf("for a lock in PostgreSQL, for %d s; the log and carillon doctor say who holds it", int(waited.Seconds()))
+	return strings.Join(reasons, "; ")
 }

@@ -34,7 +34,8 @@ type presence struct {
 	check   func(context.Context) error                            // of the queue
 	held    func(context.Context) ([]string, time.Duration, error) // who keeps the ledger's work waiting, and for how long
 	log     *slog.Logger
-	queued  bool // it cannot work without the queue
+	needs   bool // the queue: part of its work stands still without
+	queued  bool // the queue: all of it does
 	process gateway.ID
 	name    string
 
@@ -49,8 +50,9 @@ type presence struct {
 
 func newPresence(ledger gateway.Duties, check func(context.Context) error, process gateway.ID, roles []Role, file string) *presence {
 	now := time.Now() // both have answered while the process was built
-	p := &presence{ledger: ledger, check: check, process: process, log: slog.New(slog.DiscardHandler), queued: slices.Contains(roles, RoleRelay) || slices.Contains(roles, RoleSender),
+	p := &presence{ledger: ledger, check: check, process: process, log: slog.New(slog.DiscardHandler), needs: slices.Contains(roles, RoleRelay) || slices.Contains(roles, RoleSender),
 		held: func(context.Context) ([]string, time.Duration, error) { return nil, 0, nil }, name: processDuty + joinRoles(roles, "+") + "/" + process.String() + "/" + file, ledgerAt: now, queueAt: now}
+	p.queued = p.needs && !slices.Contains(roles, RoleAPI) // what that takes in is kept in the ledger
 	if l, ok := ledger.(interface {
 		Held(context.Context) ([]string, time.Duration, error)
 	}); ok {
@@ -121,12 +123,12 @@ type telling struct {
 
 // say has the log told, once, of what keeps the process from its work, and that it is over.
 func (t *telling) say(p *presence) {
-	reasons := p.missing(p.queued)
+	reasons := p.missing(p.needs)
 	if is := len(reasons) > 0; is != t.missing {
 		if t.missing = is; is {
-			p.log.Error("the process cannot work and says that it is not ready", "reason", strings.Join(reasons, "; "))
+			p.log.Error("the process cannot do its work", "reason", strings.Join(reasons, "; "))
 		} else {
-			p.log.Info("the process can work again")
+			p.log.Info("the process can do its work again")
 		}
 	}
 	by, waited := p.waiting()

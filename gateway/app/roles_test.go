@@ -165,13 +165,13 @@ func TestPresenceTellsTheLog(t *testing.T) {
 		if strings.Contains(said.String(), "Redis") {
 			t.Error("it blames Redis for what the ledger does")
 		}
-		if text := said.String(); strings.Count(text, "process 7 of PostgreSQL") != 1 || strings.Count(text, "cannot work") != 1 || strings.Count(text, "\n") != 2 {
+		if text := said.String(); strings.Count(text, "process 7 of PostgreSQL") != 1 || strings.Count(text, "cannot do its work") != 1 || strings.Count(text, "\n") != 2 {
 			t.Errorf("the log is told %s", text)
 		}
 		said.Reset()
 		ledger.locked.Store(false)
 		pass(10 * time.Second)
-		if text := said.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "is gone") || !strings.Contains(text, "can work again") {
+		if text := said.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "is gone") || !strings.Contains(text, "can do its work again") {
 			t.Errorf("when it is over the log is told %s", text)
 		}
 		end()
@@ -186,6 +186,25 @@ func TestReadinessNamesNoServer(t *testing.T) {
 	p.queueIs = errors.New("Redis cannot be reached, what is due waits in the ledger: dial tcp 10.1.2.3:6379: connection refused")
 	if got := p.missing(true); len(got) != 1 || got[0] != "Redis cannot be reached, what is due waits in the ledger" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Without Redis nothing leaves, but what the API takes in is kept: a process that has it stays ready, and says what waits. One that only
+// sends has nothing to do.
+func TestWhoIsReadyWithoutRedis(t *testing.T) {
+	for roles, ready := range map[string]bool{"": true, "api,sender": true, "api": true, "relay,sender": false, "inbound,sender": false, "scheduler": true} {
+		list, err := ParseRoles(roles)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &App{Options: Options{Roles: list}, presence: newPresence(nil, nil, gateway.NewID(), list, "f1")}
+		a.presence.queueAt = time.Now().Add(-time.Minute)
+		if reasons := a.ready(t.Context()); (len(reasons) == 0) != ready {
+			t.Errorf("%q: not ready for %q", roles, reasons)
+		}
+		if says, needs := a.waits(), a.has(RoleRelay) || a.has(RoleSender); (says != "") != needs {
+			t.Errorf("%q: waits %q", roles, says)
+		}
 	}
 }
 
