@@ -228,7 +228,14 @@ func (a *App) openChannels(ctx context.Context) error {
 	a.live = &live{store: a.store, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs, reach: o.reach(),
 		http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, guarded: &sandboxed{Transport: httpsend.GuardedTransport(o.reach()), log: o.Log}}
 	a.desk = &channelDesk{store: a.store, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }, deaf: func(id gateway.ID) bool { return a.listener.Deaf(id) }, unwritten: a.unwritten}
-	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
+	if !o.Config.Storage.Alone() {
+		a.desk.others = func(ctx context.Context) ([]gateway.ProcessStatus, error) { return processes(ctx, a.store) }
+	}
+	changed, err := a.desk.adoptChannels(ctx, o.Config.Channels)
+	if err == nil {
+		err = a.tellFiles(ctx, changed)
+	}
+	if err != nil {
 		return err
 	}
 	a.announce()

@@ -198,3 +198,28 @@ func fileMark(c *config.Config, ring *seal.Ring) (string, error) {
 	text, err := json.Marshal(same)
 	return hex.EncodeToString(ring.Suppression().Of("operator's file", string(text))[:8]), err
 }
+
+// tellFiles has the log told what the operator's file has changed, and of processes that read another: one of the two is older, and
+// whoever starts last is obeyed.
+func (a *App) tellFiles(ctx context.Context, changed []string) error {
+	for _, name := range changed {
+		a.Log.Warn("the operator's file has changed a channel", "channel", name)
+	}
+	if a.desk.others == nil {
+		return nil
+	}
+	mine, err := fileMark(a.Config, a.ring)
+	if err != nil {
+		return err
+	}
+	alive, err := a.desk.others(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range alive {
+		if p.File != "" && p.File != mine {
+			a.Log.Warn("another process reads another operator's file; give both the newer one, and start again whichever read the older", "role", strings.Join(p.Roles, ","), "id", p.ID)
+		}
+	}
+	return nil
+}
