@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -55,6 +57,9 @@ func (sh *shell) doctor() *cobra.Command {
 			for _, f := range app.Examine(ctx, settings) {
 				findings = append(findings, finding(f))
 			}
+			if settings.PublicBaseURL != "" {
+				findings = append(findings, examinePublic(ctx, settings.PublicBaseURL))
+			}
 		}
 		if err != nil {
 			findings = append(findings, finding{"gateway", false, unready(err, base, "").Error()})
@@ -104,6 +109,30 @@ func unready(err error, base, more string) error {
 		return errors.New(text)
 	}
 	return fmt.Errorf("the gateway at %s is %s%s", base, text, more)
+}
+
+// examinePublic looks whether a gateway answers where providers and members look for it.
+func examinePublic(ctx context.Context, base string) finding {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	address := strings.TrimRight(base, "/") + "/healthz"
+	needed := "; providers report there and members' pages are there. If only this computer cannot see it, look from outside: curl " + address
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return finding{"public_base_url", false, "cannot be used" + needed}
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if failure := (*url.Error)(nil); errors.As(err, &failure) {
+		err = failure.Err
+	}
+	if err != nil {
+		return finding{"public_base_url", false, "nobody answers at " + base + " (" + err.Error() + ")" + needed}
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return finding{"public_base_url", false, fmt.Sprintf("%s answers %d, which no gateway does: see the web server before it", address, answer.StatusCode) + needed}
+	}
+	return finding{"public_base_url", true, "answers at " + base}
 }
 
 // examine looks at what the token may see.

@@ -77,3 +77,25 @@ func TestARefusalIsToldOnce(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// Doctor looks whether providers and members find a gateway where the file says.
+func TestDoctorLooksAtThePublicAddress(t *testing.T) {
+	status := http.StatusOK
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" {
+			t.Errorf("it asks for %s", r.URL.Path)
+		}
+		w.WriteHeader(status)
+	}))
+	if f := examinePublic(t.Context(), server.URL+"/"); !f.OK {
+		t.Error(f.Text)
+	}
+	status = http.StatusBadGateway
+	if f := examinePublic(t.Context(), server.URL); f.OK || !strings.Contains(f.Text, "answers 502") {
+		t.Error(f.Text)
+	}
+	server.Close()
+	if f := examinePublic(t.Context(), server.URL); f.OK || !strings.Contains(f.Text, "nobody answers") || strings.Count(f.Text, server.URL) != 2 {
+		t.Error(f.Text)
+	}
+}
