@@ -411,6 +411,17 @@ func (a *App) slugs(ctx context.Context) (map[gateway.ID]string, error) {
 
 // notice says what happened to a channel; everyone who may see it finds the same in channel list.
 func (a *App) notice(n dispatch.Notice) {
-	a.Log.Warn("a channel needs attention", "channel", n.Name, "event", string(n.Event), "until", n.Until, "code", n.Code, "detail", n.Detail)
+	said := []any{"channel", n.Name, "event", string(n.Event)}
+	if !n.Until.IsZero() {
+		said = append(said, "until", n.Until)
+	}
+	if n.Code+n.Detail != "" {
+		said = append(said, "code", n.Code, "detail", n.Detail)
+	}
+	if n.Event.Good() {
+		a.Log.Info("a channel works again", said...)
+	} else {
+		a.Log.Warn("a channel needs attention", said...)
+	}
 	signal(a.changes)
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -112,10 +114,23 @@ func (a *App) ready(ctx context.Context) []string {
 	}
 	probe := filepath.Join(a.Config.Data, ".probe")
 	if err := os.WriteFile(probe, []byte("1"), 0o600); err != nil {
-		return []string{"the data folder cannot be written to"}
+		return []string{unwritable(err)}
 	}
 	_ = os.Remove(probe)
 	return nil
+}
+
+// unwritable says why nothing can be written to the data folder, and not where that is.
+func unwritable(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return "the data folder's disk is full; make room there"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return "the data folder cannot be written to by the user that runs carillon serve"
+	case errors.Is(err, fs.ErrNotExist):
+		return "the data folder is gone"
+	}
+	return "the data folder cannot be written to; see its disk"
 }
 
 // waits says, to anybody, what the process waits for although it is ready; the log and doctor say for whom.

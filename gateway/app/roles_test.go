@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -204,6 +206,35 @@ func TestWhoIsReadyWithoutRedis(t *testing.T) {
 		}
 		if says, needs := a.waits(), a.has(RoleRelay) || a.has(RoleSender); (says != "") != needs {
 			t.Errorf("%q: waits %q", roles, says)
+		}
+	}
+}
+
+// Why the data folder takes nothing is told apart, and where it is is told nobody.
+func TestWhyTheDataFolderTakesNothing(t *testing.T) {
+	for want, cause := range map[string]error{"full": syscall.ENOSPC, "by the user": syscall.EACCES, "gone": syscall.ENOENT, "see its disk": syscall.EIO} {
+		text := unwritable(&os.PathError{Op: "open", Path: "/srv/data/.probe", Err: cause})
+		if !strings.Contains(text, want) || strings.Contains(text, "srv") {
+			t.Errorf("%v: %s", cause, text)
+		}
+	}
+}
+
+// Good news is no warning, and a line of the log has nothing in it that is empty.
+func TestNoticesInTheLog(t *testing.T) {
+	for event, want := range map[dispatch.NoticeEvent]string{
+		dispatch.NoticeMended: `level=INFO msg="a channel works again" channel=sms event="credentials accepted"`,
+		dispatch.NoticeAuth:   `level=WARN msg="a channel needs attention" channel=sms event="credentials refused" code=20003 detail=""`,
+	} {
+		var said bytes.Buffer
+		n := dispatch.Notice{Name: "sms", Event: event}
+		if !event.Good() {
+			n.Code = "20003"
+		}
+		a := &App{Options: Options{Log: NewLogger(&said, slog.LevelInfo, false)}, changes: make(chan struct{}, 1)}
+		a.notice(n)
+		if _, line, _ := strings.Cut(said.String(), " "); line != want+"\n" {
+			t.Errorf("%s", said.String())
 		}
 	}
 }
