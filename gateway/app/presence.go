@@ -119,10 +119,16 @@ func (p *presence) askHeld(ctx context.Context) {
 // telling is what the log has been told of a process.
 type telling struct {
 	missing, held bool
+	last          time.Time
 }
 
 // say has the log told, once, of what keeps the process from its work, and that it is over.
 func (t *telling) say(p *presence) {
+	now := time.Now()
+	slept := now.Sub(t.last) > beatMissed // the process was stopped itself, and nobody has been asked since
+	if t.last = now; slept {
+		return
+	}
 	reasons := p.missing(p.needs)
 	if is := len(reasons) > 0; is != t.missing {
 		if t.missing = is; is {

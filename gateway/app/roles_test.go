@@ -171,6 +171,10 @@ func TestPresenceTellsTheLog(t *testing.T) {
 			t.Errorf("the log is told %s", text)
 		}
 		said.Reset()
+		(&telling{last: time.Now().Add(-time.Minute), missing: true}).say(p) // as if it had been stopped for a minute
+		if said.Len() > 0 {
+			t.Errorf("just awake it tells the log %s", said.String())
+		}
 		ledger.locked.Store(false)
 		pass(10 * time.Second)
 		if text := said.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "is gone") || !strings.Contains(text, "can do its work again") {
