@@ -123,7 +123,7 @@ func (sh *shell) showApply(r gateway.ApplyReport) error {
 		if r.DryRun {
 			did = "This was a trial; it would be"
 		}
-		if err := sh.say("%s: %d made, %d changed, %d as they were, %d left because people changed them.", did,
+		if err := sh.say("%s: %d made, %d changed, %d as they were, %d not taken.", did,
 			counts[gateway.ApplyCreate], counts[gateway.ApplyChange], counts[gateway.ApplySame], r.Conflicts()); err != nil {
 			return err
 		}

@@ -114,7 +114,11 @@ func condition(h gateway.ChannelHealth, i *gateway.Incident, breaker, problem st
 		if h.Paused.UntilCheck() {
 			held = "nothing leaves"
 		}
-		parts = append(parts, fmt.Sprintf("incident since %s: %s; %s; %s", clock(i.OpenedAt), strings.TrimSpace(i.Trouble+" "+i.Code+" "+i.Detail), held, told))
+		what := strings.TrimSpace(i.Trouble + " " + i.Code + " " + i.Detail)
+		if h.Code == i.Code && h.Detail == i.Detail { // it is said already
+			what = i.Trouble
+		}
+		parts = append(parts, fmt.Sprintf("incident since %s: %s; %s; %s", clock(i.OpenedAt), what, held, told))
 	}
 	if catchingUp {
 		parts = append(parts, "its provider is asked what came while nobody listened; reports and reminders wait for that, alerts go on")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -34,13 +36,14 @@ func (sh *shell) doctor() *cobra.Command {
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ctx, cancel := context.WithTimeout(c.Context(), 20*time.Second)
 		defer cancel()
+		sh := sh.beside(file)
 		base, _, err := sh.server()
 		if err != nil {
 			return err
 		}
 		err = client.New(base, "", nil).Ready(ctx)
 		if err != nil && (healthOnly || file == "") {
-			return fmt.Errorf("the gateway is not ready: %w", err)
+			return unready(err, base, "; carillon doctor --config FILE looks at what it stands on")
 		}
 		if healthOnly {
 			return nil
@@ -54,9 +57,12 @@ func (sh *shell) doctor() *cobra.Command {
 			for _, f := range app.Examine(ctx, settings) {
 				findings = append(findings, finding(f))
 			}
+			if settings.PublicBaseURL != "" {
+				findings = append(findings, examinePublic(ctx, settings.PublicBaseURL))
+			}
 		}
 		if err != nil {
-			findings = append(findings, finding{"gateway", false, "at " + base + " it is not ready: " + err.Error()})
+			findings = append(findings, finding{"gateway", false, unready(err, base, "").Error()})
 		} else {
 			findings = append(append(findings, finding{"gateway", true, "answers at " + base}), sh.examine(ctx)...)
 		}
@@ -79,6 +85,54 @@ func (sh *shell) doctor() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// beside is a shell that asks the gateway of an operator's file, if it is given one, and CARILLON_SERVER names no other.
+func (sh *shell) beside(file string) *shell {
+	if file == "" {
+		return sh
+	}
+	of := *sh
+	of.lookup = func(name string) (string, bool) {
+		if name == "CARILLON_CONFIG" {
+			return file, true
+		}
+		return sh.lookup(name)
+	}
+	return &of
+}
+
+// unready says once where the gateway was asked and why it is not ready, and more of one that answers.
+func unready(err error, base, more string) error {
+	text := err.Error()
+	if strings.Contains(text, base) { // none answers there
+		return errors.New(text)
+	}
+	return fmt.Errorf("the gateway at %s is %s%s", base, text, more)
+}
+
+// examinePublic looks whether a gateway answers where providers and members look for it.
+func examinePublic(ctx context.Context, base string) finding {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	address := strings.TrimRight(base, "/") + "/healthz"
+	needed := "; providers report there and members' pages are there. If only this computer cannot see it, look from outside: curl " + address
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return finding{"public_base_url", false, "cannot be used" + needed}
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if failure := (*url.Error)(nil); errors.As(err, &failure) {
+		err = failure.Err
+	}
+	if err != nil {
+		return finding{"public_base_url", false, "nobody answers at " + base + " (" + err.Error() + ")" + needed}
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return finding{"public_base_url", false, fmt.Sprintf("%s answers %d, which no gateway does: see the web server before it", address, answer.StatusCode) + needed}
+	}
+	return finding{"public_base_url", true, "answers at " + base}
 }
 
 // examine looks at what the token may see.

@@ -191,6 +191,7 @@ func (a *App) build(ctx context.Context) error {
 			return err
 		}
 		a.presence = newPresence(s, a.checkQueue, a.process, o.Roles, file)
+		a.presence.log = o.Log
 	}
 	planning := fanout.Options{Now: o.Now, Log: o.Log, Nudge: a.dispatch.Nudge, Planned: a.dispatch.Planned, Reserve: a.dispatch.Reserve, At: o.At, Rivals: !alone, Languages: o.Config.Languages, Pages: a.live.publicURL != ""}
 	if !o.has(RoleScheduler) {
@@ -227,7 +228,14 @@ func (a *App) openChannels(ctx context.Context) error {
 	a.live = &live{store: a.store, factories: o.Factories, publicURL: strings.TrimRight(o.Config.PublicBaseURL, "/"), now: o.Now, pollWait: pollWait, log: o.Log, slugs: a.slugs, reach: o.reach(),
 		http: &sandboxed{Transport: httpsend.Transport(), log: o.Log}, guarded: &sandboxed{Transport: httpsend.GuardedTransport(o.reach()), log: o.Log}}
 	a.desk = &channelDesk{store: a.store, live: a.live, changed: a.changedHere, state: func(id gateway.ID) (dispatch.State, bool) { return a.dispatch.State(id) }, deaf: func(id gateway.ID) bool { return a.listener.Deaf(id) }, unwritten: a.unwritten}
-	if err := a.desk.adoptChannels(ctx, o.Config.Channels); err != nil {
+	if !o.Config.Storage.Alone() {
+		a.desk.others = func(ctx context.Context) ([]gateway.ProcessStatus, error) { return processes(ctx, a.store) }
+	}
+	changed, err := a.desk.adoptChannels(ctx, o.Config.Channels)
+	if err == nil {
+		err = a.tellFiles(ctx, changed)
+	}
+	if err != nil {
 		return err
 	}
 	a.announce()
@@ -254,7 +262,7 @@ func (a *App) newAPI() (http.Handler, error) {
 	schedules := a.schedules(reports)
 	return api.New(api.Options{
 		Groups: groupDesk{s, s, a.live, a.uncap, a.announce, a.ticker}, CheckGroup: checkGroup, CheckCalendar: agenda.Check, CheckSeries: report.Check, CheckRota: rota.Check, Directory: a.directory, Importer: a.directory, Broadcasts: broadcasts{a.releases, a.fanout, s, reports}, Releases: a.releases, Ledger: s, Costs: s, Channels: a.desk, Wordings: s, Reviews: s, Calendars: a.agenda, Feeds: s, Schedules: schedules, WeekText: performer{a.fanout, s, s, reports}.WeekText, Reports: reports, Alerts: alertDesk{a.alerts}, Rotas: a.rotas, Gaps: a.gapFinder().gaps, Inbox: a.newInbox(),
-		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
+		Inviter: a.inviter, Invitations: s, Access: s, Replays: s, Applied: s, Countries: a.countries(), Status: a.status, Ready: a.ready, Waits: a.waits, Findings: a.found, Spool: a.spooled, Metrics: a.metrics, OpenMetrics: o.Config.OpenMetrics, Hooks: a.hooks(), Pages: a.pages, Holdings: s, Link: a.linkMember, Editions: web.NewReports(s, a.fanout.EditionDocument, o.Log),
 		BodyLimit: int64(o.Config.Limits.Body), ImportLimit: int64(o.Config.Limits.Import), Reveals: o.Config.Limits.Reveals, Log: o.Log, Now: o.Now,
 	})
 }
@@ -403,6 +411,17 @@ func (a *App) slugs(ctx context.Context) (map[gateway.ID]string, error) {
 
 // notice says what happened to a channel; everyone who may see it finds the same in channel list.
 func (a *App) notice(n dispatch.Notice) {
-	a.Log.Warn("a channel needs attention", "channel", n.Name, "event", string(n.Event), "until", n.Until, "code", n.Code, "detail", n.Detail)
+	said := []any{"channel", n.Name, "event", string(n.Event)}
+	if !n.Until.IsZero() {
+		said = append(said, "until", n.Until)
+	}
+	if n.Code+n.Detail != "" {
+		said = append(said, "code", n.Code, "detail", n.Detail)
+	}
+	if n.Event.Good() {
+		a.Log.Info("a channel works again", said...)
+	} else {
+		a.Log.Warn("a channel needs attention", said...)
+	}
 	signal(a.changes)
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,8 @@ type channelDesk struct {
 	deaf    func(gateway.ID) bool // its provider is asked what came while nobody listened
 	fixed   []string              // names of the channels of the configuration
 
-	unwritten func(gateway.ID) bool // what its people wrote is not in the ledger yet
+	unwritten func(gateway.ID) bool                                  // what its people wrote is not in the ledger yet
+	others    func(context.Context) ([]gateway.ProcessStatus, error) // that are alive, this one among them; nil: there are none
 }
 
 type channelStore interface {
@@ -201,10 +203,31 @@ func (d *channelDesk) Delete(ctx context.Context, c gateway.Channel, by string) 
 	if d.unwritten(c.ID) { // a STOP among it counts
 		return gateway.Faultf(gateway.CodeUnavailable, "what people wrote over %s is not all in the ledger yet; try again in a minute", c.Name)
 	}
+	if err := d.knowDeletion(ctx, c.Name); err != nil {
+		return err
+	}
 	if err := d.store.DeleteChannel(ctx, c.ID, by); err != nil {
 		return err
 	}
 	return d.changed(ctx)
+}
+
+// knowDeletion refuses to delete beside processes of a release that knew no deleted channels, nor told which file it reads: they would
+// go on planning over one whose adapter needs no options.
+func (d *channelDesk) knowDeletion(ctx context.Context, name string) error {
+	if d.others == nil {
+		return nil
+	}
+	alive, err := d.others(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range alive {
+		if p.File == "" {
+			return gateway.Faultf(gateway.CodeUnavailable, "a process with the roles %s is of an older release, which would go on with %s although it is deleted; replace that process by a new one, and delete the channel then", strings.Join(p.Roles, ", "), name)
+		}
+	}
+	return nil
 }
 
 // Former lists the channels that were deleted.
@@ -251,19 +274,25 @@ func (d *channelDesk) Check(ctx context.Context, id gateway.ID) (gateway.CheckRe
 	return gateway.CheckResult{OK: true, Warnings: warnings}, nil
 }
 
-// adoptChannels puts the operator's channels from the configuration into the ledger.
-func (d *channelDesk) adoptChannels(ctx context.Context, list []config.Channel) error {
+// adoptChannels puts the operator's channels from the configuration into the ledger. changed names those that were otherwise there.
+func (d *channelDesk) adoptChannels(ctx context.Context, list []config.Channel) (changed []string, err error) {
 	var errs []error
 	for _, c := range list {
 		d.fixed = append(d.fixed, c.Name)
 		record := gateway.Channel{Name: c.Name, Adapter: c.Adapter, Groups: c.Groups, Senders: c.Senders, Trip: gateway.Trip{After: c.Trip.After, Minutes: c.Trip.Minutes}, Options: c.Options.JSON()}
-		record, err := d.Try(ctx, record)
+		before, err := d.named(ctx, c.Name)
+		if err == nil {
+			record, err = d.Try(ctx, record)
+		}
 		if err == nil {
 			_, err = d.store.PutChannel(ctx, record)
+		}
+		if err == nil && !before.ID.IsZero() && !(before.Adapter == record.Adapter && slices.Equal(before.Groups, record.Groups) && before.Senders == record.Senders && before.Trip == record.Trip && bytes.Equal(before.Options, record.Options)) {
+			changed = append(changed, c.Name)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("channel %s of the configuration: %w", c.Name, err))
 		}
 	}
-	return errors.Join(errs...)
+	return changed, errors.Join(errs...)
 }

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -29,7 +31,7 @@ const mostSkew = time.Second
 func Examine(ctx context.Context, c *config.Config) []Finding {
 	s := &c.Storage
 	if s.Alone() {
-		return []Finding{{"profile", true, "alone: SQLite in the data folder, one process"}}
+		return []Finding{{"profile", true, "alone: SQLite in the data folder, one process"}, examineFolder(c)}
 	}
 	found := []Finding{{"profile", true, "scaled: PostgreSQL and Redis, any number of processes"}}
 	if _, err := os.Stat(c.Database()); err == nil {
@@ -40,6 +42,22 @@ func Examine(ctx context.Context, c *config.Config) []Finding {
 		return append(found, Finding{"keys", false, err.Error()})
 	}
 	return append(append(found, examinePostgres(ctx, s, ring)...), examineRedis(ctx, s)...)
+}
+
+// examineFolder looks whether the ledger of the profile alone is where the file says. It does not open it: whoever runs this may not
+// be whom its files belong to.
+func examineFolder(c *config.Config) Finding {
+	f := Finding{"ledger", true, "in " + c.Data}
+	info, err := os.Stat(c.Database())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.Text = "none yet in " + c.Data + "; the next carillon serve begins an empty one. If there was one, put it back first, or mend data: in the operator's file"
+	case err != nil:
+		f = Finding{"ledger", false, "in " + c.Data + " cannot be looked at: " + err.Error()}
+	case !info.Mode().IsRegular() || info.Size() == 0:
+		f = Finding{"ledger", false, c.Database() + " is no ledger; put its backup back"}
+	}
+	return f
 }
 
 func examinePostgres(ctx context.Context, s *config.Storage, ring *seal.Ring) []Finding {

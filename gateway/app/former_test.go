@@ -3,11 +3,14 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/carillon-gateway/carillon/channels"
+	"github.com/carillon-gateway/carillon/config"
 	"github.com/carillon-gateway/carillon/gateway"
 )
 
@@ -71,6 +74,38 @@ func TestChannelsThatAreNotDeleted(t *testing.T) {
 	for _, c := range []gateway.Channel{{Name: "sms"}, {Name: "sms", GroupID: gateway.NewID()}} {
 		if err := d.Delete(t.Context(), c, "desk"); err == nil {
 			t.Errorf("%+v is deleted", c)
+		}
+	}
+}
+
+// Beside a process of a release that knew no deleted channels nothing is deleted: it would go on over one that needs no options.
+func TestNothingIsDeletedBesideAnOlderRelease(t *testing.T) {
+	alive := []gateway.ProcessStatus{{Roles: []string{"api"}, File: "f1"}, {Roles: []string{"scheduler", "relay"}}}
+	d := &channelDesk{unwritten: func(gateway.ID) bool { return false }, others: func(context.Context) ([]gateway.ProcessStatus, error) { return alive, nil }}
+	err := d.Delete(t.Context(), gateway.Channel{Name: "horn"}, "desk") // it would reach for the ledger, which is not there
+	if !errors.Is(err, &gateway.Fault{Code: gateway.CodeUnavailable}) || !strings.Contains(err.Error(), "scheduler, relay") {
+		t.Error(err)
+	}
+	alive[1].File = "f1"
+	if err := d.knowDeletion(t.Context(), "horn"); err != nil {
+		t.Error(err)
+	}
+}
+
+// horn is an adapter that needs nothing.
+type horn struct{ channels.Adapter }
+
+func (horn) Capabilities() channels.Capabilities { return channels.Capabilities{Kind: "horn"} }
+
+// A process says which channels its operator's file has changed, for the file may be an older one; not those that are new, or as they
+// were.
+func TestChangesOfTheFileAreTold(t *testing.T) {
+	l := &live{http: &sandboxed{}, guarded: &sandboxed{}, factories: []channels.Factory{{Name: "horn", New: func(channels.Settings) (channels.Adapter, error) { return horn{}, nil }}}}
+	d := &channelDesk{store: &shelf{}, live: l}
+	for i, start := range []struct{ senders, told int }{{1, 0}, {1, 0}, {4, 1}, {4, 0}, {1, 1}} {
+		changed, err := d.adoptChannels(t.Context(), []config.Channel{{Name: "horn", Adapter: "horn", Senders: start.senders, Trip: config.Trip{After: 3}}})
+		if err != nil || len(changed) != start.told {
+			t.Errorf("start %d: it says %v, %v", i, changed, err)
 		}
 	}
 }

@@ -3,8 +3,12 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -103,15 +107,40 @@ func (a *App) ready(ctx context.Context) []string {
 		return []string{"the process is stopping"}
 	}
 	if a.presence != nil {
-		return a.presence.missing(a.has(RoleRelay) || a.has(RoleSender))
+		return a.presence.missing(a.presence.queued)
 	}
 	if _, err := a.store.Tokens(ctx, gateway.ID{}); err != nil {
 		return []string{"the ledger cannot be read"}
 	}
 	probe := filepath.Join(a.Config.Data, ".probe")
 	if err := os.WriteFile(probe, []byte("1"), 0o600); err != nil {
-		return []string{"the data folder cannot be written to"}
+		return []string{unwritable(err)}
 	}
 	_ = os.Remove(probe)
 	return nil
+}
+
+// unwritable says why nothing can be written to the data folder, and not where that is.
+func unwritable(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return "the data folder's disk is full; make room there"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return "the data folder cannot be written to by the user that runs carillon serve"
+	case errors.Is(err, fs.ErrNotExist):
+		return "the data folder is gone"
+	}
+	return "the data folder cannot be written to; see its disk"
+}
+
+// waits says, to anybody, what the process waits for although it is ready; the log and doctor say for whom.
+func (a *App) waits() string {
+	if a.presence == nil {
+		return ""
+	}
+	reasons := a.presence.missing(a.presence.needs)
+	if by, waited := a.presence.waiting(); len(by) > 0 {
+		reasons = append(reasons, fmt.Sprintf("for a lock in PostgreSQL, for %d s; the log and carillon doctor say who holds it", int(waited.Seconds())))
+	}
+	return strings.Join(reasons, "; ")
 }

@@ -154,6 +154,8 @@ func (a *App) status(ctx context.Context) (gateway.Status, error) {
 			return status, err
 		}
 		status.Wanting = a.presence.missing(true)
+		by, _ := a.presence.waiting()
+		status.Wanting = append(status.Wanting, by...)
 	}
 	var err error
 	if status.Findings, err = a.store.Findings(ctx); err != nil {

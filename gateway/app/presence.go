@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -30,7 +31,11 @@ const processDuty = "process/"
 // anybody asking, whether it can work.
 type presence struct {
 	ledger  gateway.Duties
-	check   func(context.Context) error // of the queue
+	check   func(context.Context) error                            // of the queue
+	held    func(context.Context) ([]string, time.Duration, error) // who keeps the ledger's work waiting, and for how long
+	log     *slog.Logger
+	needs   bool // the queue: part of its work stands still without
+	queued  bool // the queue: all of it does
 	process gateway.ID
 	name    string
 
@@ -39,38 +44,114 @@ type presence struct {
 	queueAt  time.Time
 	ledgerIs error
 	queueIs  error
+	heldBy   []string // as held last said
+	waited   time.Duration
 }
 
 func newPresence(ledger gateway.Duties, check func(context.Context) error, process gateway.ID, roles []Role, file string) *presence {
 	now := time.Now() // both have answered while the process was built
-	return &presence{ledger: ledger, check: check, process: process, name: processDuty + joinRoles(roles, "+") + "/" + process.String() + "/" + file, ledgerAt: now, queueAt: now}
+	p := &presence{ledger: ledger, check: check, process: process, log: slog.New(slog.DiscardHandler), needs: slices.Contains(roles, RoleRelay) || slices.Contains(roles, RoleSender),
+		held: func(context.Context) ([]string, time.Duration, error) { return nil, 0, nil }, name: processDuty + joinRoles(roles, "+") + "/" + process.String() + "/" + file, ledgerAt: now, queueAt: now}
+	p.queued = p.needs && !slices.Contains(roles, RoleAPI) // what that takes in is kept in the ledger
+	if l, ok := ledger.(interface {
+		Held(context.Context) ([]string, time.Duration, error)
+	}); ok {
+		p.held = l.Held
+	}
+	return p
 }
 
 // run beats until the context ends, and then says that the process is gone.
 func (p *presence) run(ctx context.Context) error {
 	var fence gateway.Fence
-	for {
-		bounded, cancel := context.WithTimeout(ctx, beatMissed)
+	var said telling
+	var others sync.WaitGroup
+	for _, ask := range []func(context.Context){p.askQueue, p.askHeld, func(context.Context) { said.say(p) }} { // one that hangs says nothing of the others
+		others.Go(func() { beating(ctx, ask) })
+	}
+	beating(ctx, func(ctx context.Context) {
 		asked := time.Now()
-		f, ledgerErr := p.ledger.Hold(bounded, p.name, p.process, beatLease)
-		queueErr := p.check(bounded)
-		cancel()
+		f, err := p.ledger.Hold(ctx, p.name, p.process, beatLease)
 		p.mu.Lock()
-		if p.ledgerIs = ledgerErr; ledgerErr == nil {
+		defer p.mu.Unlock()
+		if p.ledgerIs = err; err == nil {
 			fence, p.ledgerAt = f, asked
 		}
-		if p.queueIs = queueErr; queueErr == nil {
-			p.queueAt = asked
-		}
-		p.mu.Unlock()
-		if !pause(ctx, beat) {
-			break
-		}
-	}
+	})
+	others.Wait()
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), beat)
 	defer cancel()
 	_ = p.ledger.Leave(leaving, fence) // the lease ends soon by itself
 	return nil
+}
+
+// beating asks again and again until the context ends, and waits for no answer longer than may be missed.
+func beating(ctx context.Context, ask func(context.Context)) {
+	for {
+		bounded, cancel := context.WithTimeout(ctx, beatMissed)
+		ask(bounded)
+		cancel()
+		if !pause(ctx, beat) {
+			return
+		}
+	}
+}
+
+func (p *presence) askQueue(ctx context.Context) {
+	asked := time.Now()
+	err := p.check(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.queueIs = err; err == nil {
+		p.queueAt = asked
+	}
+}
+
+func (p *presence) askHeld(ctx context.Context) {
+	by, waited, err := p.held(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waited = waited; waited == 0 || err == nil && len(by) > 0 { // between two tries nobody waits for a moment
+		p.heldBy = by
+	}
+}
+
+// telling is what the log has been told of a process.
+type telling struct {
+	missing, held bool
+	last          time.Time
+}
+
+// say has the log told, once, of what keeps the process from its work, and that it is over.
+func (t *telling) say(p *presence) {
+	now := time.Now()
+	slept := now.Sub(t.last) > beatMissed // the process was stopped itself, and nobody has been asked since
+	if t.last = now; slept {
+		return
+	}
+	reasons := p.missing(p.needs)
+	if is := len(reasons) > 0; is != t.missing {
+		if t.missing = is; is {
+			p.log.Error("the process cannot do its work", "reason", strings.Join(reasons, "; "))
+		} else {
+			p.log.Info("the process can do its work again")
+		}
+	}
+	by, waited := p.waiting()
+	if is := len(by) > 0; is != t.held {
+		if t.held = is; is {
+			p.log.Error("what this process does waits for a lock in PostgreSQL", "wait", waited.Round(time.Second), "what", strings.Join(by, "; "))
+		} else {
+			p.log.Info("the lock in PostgreSQL is gone")
+		}
+	}
+}
+
+// waiting says who holds locks that this process waits for, and for how long it has.
+func (p *presence) waiting() ([]string, time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.heldBy, p.waited
 }
 
 // missing says what keeps the process from working; the queue counts for those who need it.
@@ -122,4 +203,29 @@ func fileMark(c *config.Config, ring *seal.Ring) (string, error) {
 	}
 	text, err := json.Marshal(same)
 	return hex.EncodeToString(ring.Suppression().Of("operator's file", string(text))[:8]), err
+}
+
+// tellFiles has the log told what the operator's file has changed, and of processes that read another: one of the two is older, and
+// whoever starts last is obeyed.
+func (a *App) tellFiles(ctx context.Context, changed []string) error {
+	for _, name := range changed {
+		a.Log.Warn("the operator's file has changed a channel", "channel", name)
+	}
+	if a.desk.others == nil {
+		return nil
+	}
+	mine, err := fileMark(a.Config, a.ring)
+	if err != nil {
+		return err
+	}
+	alive, err := a.desk.others(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range alive {
+		if p.File != "" && p.File != mine {
+			a.Log.Warn("another process reads another operator's file; give both the newer one, and start again whichever read the older", "role", strings.Join(p.Roles, ","), "id", p.ID)
+		}
+	}
+	return nil
 }

@@ -30,6 +30,9 @@ func (s *shelf) Channels(context.Context) ([]gateway.Channel, error) {
 
 func (s *shelf) PutChannel(_ context.Context, c gateway.Channel) (gateway.Channel, error) {
 	s.puts++
+	if c.ID.IsZero() {
+		c.ID = gateway.NewID()
+	}
 	if s.kept != nil {
 		c.Health = s.kept.Health
 		if len(c.Options) == 0 {

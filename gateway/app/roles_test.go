@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,6 +121,70 @@ func TestPresence(t *testing.T) {
 	})
 }
 
+// stuck is a ledger whose answers do not come while somebody holds a lock.
+type stuck struct {
+	registry
+	locked atomic.Bool
+}
+
+func (s *stuck) Hold(ctx context.Context, duty string, by gateway.ID, lease time.Duration) (gateway.Fence, error) {
+	if s.locked.Load() {
+		<-ctx.Done()
+		return gateway.Fence{}, ctx.Err()
+	}
+	return s.registry.Hold(ctx, duty, by, lease)
+}
+
+func (s *stuck) Held(context.Context) ([]string, time.Duration, error) {
+	if s.locked.Load() {
+		return []string{"process 7 of PostgreSQL"}, 5 * time.Second, nil
+	}
+	return nil, 0, nil
+}
+
+// The log is told within ten seconds, once, for whom a process waits and that it cannot work, and when that is over. A ledger that
+// hangs says nothing of Redis.
+func TestPresenceTellsTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		ledger := &stuck{}
+		p := newPresence(ledger, func(ctx context.Context) error { return ctx.Err() }, gateway.NewID(), AllRoles(), "f1")
+		p.log = NewLogger(&said, slog.LevelInfo, false)
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.run(ctx) }()
+		pass := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
+		pass(time.Minute)
+		if said.Len() > 0 {
+			t.Errorf("all is well, and the log is told %s", said.String())
+		}
+		ledger.locked.Store(true)
+		pass(10 * time.Second)
+		if missing := p.missing(true); !slices.Equal(missing, []string{"the ledger does not answer"}) {
+			t.Errorf("it says %v", missing)
+		}
+		pass(time.Minute)
+		if strings.Contains(said.String(), "Redis") {
+			t.Error("it blames Redis for what the ledger does")
+		}
+		if text := said.String(); strings.Count(text, "process 7 of PostgreSQL") != 1 || strings.Count(text, "cannot do its work") != 1 || strings.Count(text, "\n") != 2 {
+			t.Errorf("the log is told %s", text)
+		}
+		said.Reset()
+		(&telling{last: time.Now().Add(-time.Minute), missing: true}).say(p) // as if it had been stopped for a minute
+		if said.Len() > 0 {
+			t.Errorf("just awake it tells the log %s", said.String())
+		}
+		ledger.locked.Store(false)
+		pass(10 * time.Second)
+		if text := said.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "is gone") || !strings.Contains(text, "can do its work again") {
+			t.Errorf("when it is over the log is told %s", text)
+		}
+		end()
+		<-ended
+	})
+}
+
 // Anybody may ask whether a process is ready: the answer names no server.
 func TestReadinessNamesNoServer(t *testing.T) {
 	p := newPresence(nil, nil, gateway.NewID(), AllRoles(), "f1")
@@ -124,6 +192,54 @@ func TestReadinessNamesNoServer(t *testing.T) {
 	p.queueIs = errors.New("Redis cannot be reached, what is due waits in the ledger: dial tcp 10.1.2.3:6379: connection refused")
 	if got := p.missing(true); len(got) != 1 || got[0] != "Redis cannot be reached, what is due waits in the ledger" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Without Redis nothing leaves, but what the API takes in is kept: a process that has it stays ready, and says what waits. One that only
+// sends has nothing to do.
+func TestWhoIsReadyWithoutRedis(t *testing.T) {
+	for roles, ready := range map[string]bool{"": true, "api,sender": true, "api": true, "relay,sender": false, "inbound,sender": false, "scheduler": true} {
+		list, err := ParseRoles(roles)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &App{Options: Options{Roles: list}, presence: newPresence(nil, nil, gateway.NewID(), list, "f1")}
+		a.presence.queueAt = time.Now().Add(-time.Minute)
+		if reasons := a.ready(t.Context()); (len(reasons) == 0) != ready {
+			t.Errorf("%q: not ready for %q", roles, reasons)
+		}
+		if says, needs := a.waits(), a.has(RoleRelay) || a.has(RoleSender); (says != "") != needs {
+			t.Errorf("%q: waits %q", roles, says)
+		}
+	}
+}
+
+// Why the data folder takes nothing is told apart, and where it is is told nobody.
+func TestWhyTheDataFolderTakesNothing(t *testing.T) {
+	for want, cause := range map[string]error{"full": syscall.ENOSPC, "by the user": syscall.EACCES, "gone": syscall.ENOENT, "see its disk": syscall.EIO} {
+		text := unwritable(&os.PathError{Op: "open", Path: "/srv/data/.probe", Err: cause})
+		if !strings.Contains(text, want) || strings.Contains(text, "srv") {
+			t.Errorf("%v: %s", cause, text)
+		}
+	}
+}
+
+// Good news is no warning, and a line of the log has nothing in it that is empty.
+func TestNoticesInTheLog(t *testing.T) {
+	for event, want := range map[dispatch.NoticeEvent]string{
+		dispatch.NoticeMended: `level=INFO msg="a channel works again" channel=sms event="credentials accepted"`,
+		dispatch.NoticeAuth:   `level=WARN msg="a channel needs attention" channel=sms event="credentials refused" code=20003 detail=""`,
+	} {
+		var said bytes.Buffer
+		n := dispatch.Notice{Name: "sms", Event: event}
+		if !event.Good() {
+			n.Code = "20003"
+		}
+		a := &App{Options: Options{Log: NewLogger(&said, slog.LevelInfo, false)}, changes: make(chan struct{}, 1)}
+		a.notice(n)
+		if _, line, _ := strings.Cut(said.String(), " "); line != want+"\n" {
+			t.Errorf("%s", said.String())
+		}
 	}
 }
 

@@ -3,8 +3,10 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -239,7 +241,13 @@ func (c *Client) Status(ctx context.Context) (gateway.Status, error) {
 	return fetch[gateway.Status](ctx, c, call{method: http.MethodGet, path: "/api/v1/status"})
 }
 
-// Ready says whether the gateway can serve requests now; it needs no token.
+// Ready says whether the gateway can serve requests now; it needs no token. The error says in one line why not, as the gateway does, or
+// that none answers.
 func (c *Client) Ready(ctx context.Context) error {
-	return c.do(ctx, call{method: http.MethodGet, path: "/readyz"})
+	err := c.do(ctx, call{method: http.MethodGet, path: "/readyz"})
+	if fault := (*gateway.Fault)(nil); errors.As(err, &fault) {
+		line, _, _ := strings.Cut(fault.Text, "\n") // which holds all the reasons; those below say them one by one
+		return &gateway.Fault{Code: fault.Code, Text: line, Err: fault.Err}
+	}
+	return err
 }

@@ -54,6 +54,7 @@ func TestServersAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Until(30*time.Second, "for all to be ready again", func() bool { return sender.Ready() && front.Ready() })
+	w.Until(30*time.Second, "for requests to be led there", func() bool { _, err := w.API.Groups(t.Context()); return err == nil })
 	next := w.Submit("harbour", draft)
 	w.Until(30*time.Second, "for the next report", func() bool { return w.Counts("harbour", next)["delivered"] == len(people) })
 	clean(t, w.Audit("harbour", id, people, text))

@@ -255,6 +255,11 @@ func TestOpenPaths(t *testing.T) {
 	if r := w.want(200, ask{method: "GET", path: "/readyz"}, nil); string(r.body) != `{"ready":true,"findings":[{"code":"run-undecided","since":"2026-03-28T09:00:00Z"}]}`+"\n" {
 		t.Errorf("anybody is told %s", r.body)
 	}
+	w.server.Findings = nil
+	w.server.Waits = func() string { return "for a lock" }
+	if r := w.want(200, ask{method: "GET", path: "/readyz"}, nil); string(r.body) != `{"ready":true,"waits":"for a lock"}`+"\n" {
+		t.Errorf("of what it waits for it says %s", r.body)
+	}
 	w.fake.unready = []string{"the ledger's disk is full"}
 	if p := w.want(503, ask{method: "GET", path: "/readyz"}, nil).problem(t); !strings.Contains(p.Detail, "disk is full") {
 		t.Errorf("not ready, and why is not said: %+v", p)

@@ -143,8 +143,8 @@ func (d *Dispatcher) drain(giveUp context.CancelCauseFunc) error {
 	}
 }
 
-// Refresh takes the channels as they are now: new ones start, those that are gone or have other rates or senders stop
-// when what they send has ended, pauses begin and end.
+// Refresh takes the channels as they are now: new ones start, those that are gone or have other senders stop when what
+// they send has ended, other rates hold from now on, pauses begin and end.
 func (d *Dispatcher) Refresh() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -160,13 +160,13 @@ func (d *Dispatcher) Refresh() {
 		present[c.ID] = true
 		caps := adapter.Capabilities()
 		l := d.lines[c.ID]
-		if l != nil && !l.same(c, caps) {
+		if l != nil && !l.same(c) {
 			l.stop()
 			l = d.start(d.newLine(c, caps), l.done)
 		} else if l == nil {
 			l = d.start(d.newLine(c, caps), nil)
 		}
-		l.caps.Store(&caps)
+		l.take(caps)
 		l.record.Store(&c)
 		l.obey(c.Health, c.Incident, d.o.Deaf(c.ID))
 	}

@@ -300,12 +300,17 @@ func (g *gatherer) close() {
 }
 
 // sleep waits; false: the context ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
+func sleep(ctx context.Context, d time.Duration) bool { return sleepUnless(ctx, d, nil) }
+
+// sleepUnless waits until something changes at most.
+func sleepUnless(ctx context.Context, d time.Duration, changed <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return false
+	case <-changed:
+		return true
 	case <-t.C:
 		return true
 	}

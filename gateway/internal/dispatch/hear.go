@@ -99,7 +99,7 @@ func (m *mender) finder(channel gateway.ID) (channels.StatusFinder, channels.Cap
 func (m *mender) book(channel gateway.ID, now time.Time) time.Time {
 	gap := time.Second / asksASecond
 	if l := m.d.line(channel); l != nil {
-		for _, r := range l.rates {
+		for _, r := range l.caps.Load().Rates {
 			if !r.PerAddress && r.PerSecond > 0 {
 				gap = max(gap, min(time.Second, time.Duration(float64(time.Second)/r.PerSecond)))
 			}

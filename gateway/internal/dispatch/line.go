@@ -2,7 +2,7 @@ package dispatch
 
 import (
 	"context"
-	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +19,6 @@ type line struct {
 	id      gateway.ID
 	name    string
 	senders int
-	rates   []channels.Rate
 	limits  *limit.Channel
 	metrics *lineMetrics
 	clock   deadlines
@@ -47,13 +46,9 @@ type line struct {
 var routine = []gateway.Lane{gateway.Urgent, gateway.Normal, gateway.Bulk}
 
 func (d *Dispatcher) newLine(c gateway.Channel, caps channels.Capabilities) *line {
-	l := &line{d: d, id: c.ID, name: c.Name, senders: c.Senders, rates: caps.Rates, check: make(chan struct{}, 1), keep: make(chan struct{}, 1), done: make(chan struct{}),
+	l := &line{d: d, id: c.ID, name: c.Name, senders: c.Senders, check: make(chan struct{}, 1), keep: make(chan struct{}, 1), done: make(chan struct{}),
 		metrics: d.metrics.line(c.Name)}
-	limits := limit.Options{Rates: caps.Rates, Now: d.o.Now}
-	if d.o.Rates != nil {
-		limits.Shared = d.o.Rates(c.ID, caps.Rates)
-	}
-	l.limits = limit.New(limits)
+	l.limits = limit.New(limit.Options{Rates: caps.Rates, Shared: l.shared(caps.Rates), Now: d.o.Now})
 	if l.senders <= 0 {
 		l.senders = d.o.Senders
 	}
@@ -69,13 +64,28 @@ func (d *Dispatcher) newLine(c gateway.Channel, caps channels.Capabilities) *lin
 // calls at the same time take longer than one, and urgent ones beside them too.
 const worthCalling = 64
 
+// shared gives rates that all processes share; nil: this one is alone.
+func (l *line) shared(rates []channels.Rate) limit.Shared {
+	if l.d.o.Rates == nil {
+		return nil
+	}
+	return l.d.o.Rates(l.id, rates)
+}
+
+// take takes over what a channel is capable of, its rates among it, while the line works.
+func (l *line) take(caps channels.Capabilities) {
+	if before := l.caps.Swap(&caps); !slices.Equal(before.Rates, caps.Rates) {
+		l.limits.Change(caps.Rates, l.shared(caps.Rates))
+	}
+}
+
 // same reports whether the line can go on under a changed record.
-func (l *line) same(c gateway.Channel, caps channels.Capabilities) bool {
+func (l *line) same(c gateway.Channel) bool {
 	senders := c.Senders
 	if senders <= 0 {
 		senders = l.d.o.Senders
 	}
-	return senders == l.senders && c.Name == l.name && reflect.DeepEqual(caps.Rates, l.rates)
+	return senders == l.senders && c.Name == l.name
 }
 
 // run works until ctx ends, and returns when the last sender has. Sends themselves are cancelled by sending.

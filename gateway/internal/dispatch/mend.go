@@ -26,6 +26,7 @@ type mender struct {
 	claimant gateway.Claimant
 	unusable chan gateway.Claim
 	wakes    [5]chan struct{}
+	said     [5]seldom // of what each meets
 
 	passed   gateway.ID // the last attempt that unheard, whose goroutine alone uses both, has seen
 	searched time.Time  // when it last found no more
@@ -87,7 +88,7 @@ func (m *mender) search(ctx context.Context, all *sync.WaitGroup) {
 			for {
 				for range mostRounds {
 					more, err := round(ctx)
-					if err != nil && ctx.Err() == nil {
+					if err != nil && ctx.Err() == nil && m.said[i].may() {
 						m.d.o.Log.Error("mending is interrupted; trying again", "error", err)
 					}
 					if !more || err != nil {

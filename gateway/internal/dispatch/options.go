@@ -83,6 +83,9 @@ const (
 	NoticeIncident NoticeEvent = "the provider refuses us" // an incident has opened: routine messages are held
 )
 
+// Good says whether nobody has to do anything.
+func (e NoticeEvent) Good() bool { return e == NoticeMended || e == NoticeAnswers }
+
 // Options sets up a Dispatcher. What has no default beside it is required.
 type Options struct {
 	Ledger     Ledger

@@ -153,12 +153,13 @@ func key(c *gateway.Claim, part int) string {
 
 // addressFree waits a little for the rate of one address.
 func (l *line) addressFree(sending context.Context, point gateway.ID, to channels.Address, cost int) (gateway.Failure, bool) {
-	for waited := time.Duration(0); ; {
+	for begun := time.Now(); ; {
+		changed := l.limits.Changed()
 		wait := l.limits.Address(point, to, cost)
 		if wait == 0 {
 			return gateway.Failure{}, true
 		}
-		if waited += wait; waited > patience || !sleep(sending, wait) {
+		if time.Since(begun)+wait > patience || !sleepUnless(sending, wait, changed) {
 			return refusal(channels.Throttled, channels.ScopeAddress, "this address gets no more for now", wait), false
 		}
 	}

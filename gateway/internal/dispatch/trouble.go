@@ -189,11 +189,12 @@ func (d *Dispatcher) State(channel gateway.ID) (State, bool) {
 	if l == nil {
 		return State{}, false
 	}
-	s := State{Breaker: "closed", Senders: l.senders, Urgent: d.o.UrgentSenders, Rates: make([]gateway.ChannelRate, 0, len(l.rates))}
+	rates := l.caps.Load().Rates
+	s := State{Breaker: "closed", Senders: l.senders, Urgent: d.o.UrgentSenders, Rates: make([]gateway.ChannelRate, 0, len(rates))}
 	if l.limits.Open() {
 		s.Breaker = "open"
 	}
-	for _, r := range l.rates {
+	for _, r := range rates {
 		s.Rates = append(s.Rates, gateway.ChannelRate{PerSecond: r.PerSecond, Burst: r.Burst, PerAddress: r.PerAddress})
 	}
 	return s, true

@@ -83,6 +83,14 @@ func (e *Ears) follow(ctx context.Context, id gateway.ID) {
 	}
 }
 
+// nameOf is what people call a channel.
+func (e *Ears) nameOf(id gateway.ID) string {
+	if c, _, ok := e.Channels.ByName(id.String()); ok && c.Name != "" {
+		return c.Name
+	}
+	return id.String()
+}
+
 // polls goes on until the context ends, at most once a Pause. A failure is said when it begins, not each time.
 func (e *Ears) polls(ctx context.Context, id gateway.ID, token int64) {
 	wait := time.Duration(0)

@@ -53,7 +53,7 @@ func (c *Channel) Report(e *channels.Error) Change {
 	b.failed++
 	if b.state == probing || b.state == closed && b.failed >= trip {
 		was := b.state
-		b.until = c.o.Now().Add(min(lastProbe, firstProbe<<min(b.opened, 16)))
+		b.until = c.now().Add(min(lastProbe, firstProbe<<min(b.opened, 16)))
 		b.opened++
 		b.state = open
 		if was == closed {
@@ -69,7 +69,7 @@ func (c *Channel) answered() Change {
 	if was == closed {
 		return NoChange
 	}
-	c.routineFrom = later(c.routineFrom, c.o.Now().Add(headStart))
+	c.routineFrom = later(c.routineFrom, c.now().Add(headStart))
 	c.wake()
 	return Closed
 }

@@ -26,13 +26,14 @@ const headStart = 250 * time.Millisecond
 
 // Channel is safe for concurrent use.
 type Channel struct {
-	o     Options
-	rates Rates
-	seed  maphash.Seed
-	each  []channels.Rate // of one address
+	now  func() time.Time
+	seed maphash.Seed
 
 	mu          sync.Mutex
-	changed     chan struct{} // closed and replaced when waiting may be over early
+	rates       Rates
+	shared      Shared          // the same, if processes share them; else nil
+	each        []channels.Rate // of one address
+	changed     chan struct{}   // closed and replaced when waiting may be over early
 	pausedUntil time.Time
 	routineFrom time.Time // not before then, unless urgent
 	routineHeld bool      // not before HoldRoutine says so, unless urgent
@@ -55,19 +56,51 @@ func New(o Options) *Channel {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Channel{o: o, seed: maphash.MakeSeed(), changed: make(chan struct{}), costs: [2]int{1, 1}, addresses: map[uint64]*address{}}
+	c := &Channel{now: o.Now, seed: maphash.MakeSeed(), changed: make(chan struct{}), costs: [2]int{1, 1}, addresses: map[uint64]*address{}}
+	c.adopt(o.Rates, o.Shared)
+	return c
+}
+
+// Change takes other rates at once, and Shared as New does. Units that were used lately count on, up to the new burst, so that a
+// raised rate is not held up by what was owed under the one before. Pauses, the breaker and who waits first stay as they are.
+func (c *Channel) Change(to []channels.Rate, shared Shared) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before, now := c.rates, c.now()
+	c.adopt(to, shared)
+	if from, ok := before.(*local); ok && shared == nil {
+		from.carryOver(now, c.rates.(*local))
+	}
+	for _, a := range c.addresses {
+		old := a.limits
+		a.limits = limiters(c.each)
+		carryOver(now, old, a.limits)
+	}
+	c.urgentUntil = time.Time{} // it was reckoned by the rates before
+	c.wake()
+}
+
+// adopt makes what the rates are kept with; the caller holds the lock, or is alone.
+func (c *Channel) adopt(of []channels.Rate, shared Shared) {
 	var whole []channels.Rate
-	for _, r := range o.Rates {
-		if r.PerAddress {
+	c.each = nil
+	for _, r := range of {
+		if r.Burst = max(1, r.Burst); r.PerAddress {
 			c.each = append(c.each, r)
 		} else {
 			whole = append(whole, r)
 		}
 	}
-	if c.rates = o.Shared; o.Shared == nil {
+	if c.shared, c.rates = shared, shared; shared == nil {
 		c.rates = newLocal(whole)
 	}
-	return c
+}
+
+// by gives what the rates are kept with now.
+func (c *Channel) by() Rates {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rates
 }
 
 // Pass is leave to send some messages; Paid is the cost that each has been charged with so far.
@@ -81,7 +114,7 @@ type Pass struct {
 // what it was charged.
 func (c *Channel) Take(urgent bool, want int) Pass {
 	c.mu.Lock()
-	now := c.o.Now()
+	now := c.now()
 	if wait := c.blocked(now, urgent); wait > 0 {
 		c.turnedAway(now, urgent, want, Pass{Wait: wait})
 		c.mu.Unlock()
@@ -91,10 +124,10 @@ func (c *Channel) Take(urgent bool, want int) Pass {
 	if c.breaker.state != closed { // one tries, and nobody else meanwhile
 		most, c.breaker.state = 1, probing
 	}
-	paid := c.costs[index(urgent)]
+	paid, rates := c.costs[index(urgent)], c.rates
 	c.mu.Unlock()
 
-	g := c.rates.Take(now, urgent, most, paid) // other processes may have to be asked, and our senders must not wait for that
+	g := rates.Take(now, urgent, most, paid) // other processes may have to be asked, and our senders must not wait for that
 	p := Pass{Count: g.Count, Paid: paid, Wait: g.Wait}
 
 	c.mu.Lock()
@@ -124,7 +157,7 @@ func (c *Channel) turnedAway(now time.Time, urgent bool, want int, p Pass) {
 // probeLater gives the right to try back to whoever comes next.
 func (c *Channel) probeLater() {
 	if c.breaker.state == probing {
-		c.breaker.state, c.breaker.until = open, c.o.Now()
+		c.breaker.state, c.breaker.until = open, c.now()
 	}
 }
 
@@ -139,7 +172,7 @@ func index(urgent bool) int {
 func (c *Channel) Blocked(urgent bool) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.blocked(c.o.Now(), urgent)
+	return c.blocked(c.now(), urgent)
 }
 
 func (c *Channel) blocked(now time.Time, urgent bool) time.Duration {
@@ -166,15 +199,16 @@ func (c *Channel) Charge(urgent bool, paid, cost int) {
 	}
 	c.mu.Lock()
 	c.costs[index(urgent)] = max(1, cost)
+	rates := c.rates
 	c.mu.Unlock()
-	c.rates.Debit(c.o.Now(), cost-paid)
+	rates.Debit(c.now(), cost-paid)
 }
 
 // Unused gives back leave that was not used, with the units that were charged for it: there was nothing to send after all. So what
 // was stopped in its thousands takes nothing from what says that it is over.
 func (c *Channel) Unused(units int) {
 	if units > 0 {
-		c.rates.Debit(c.o.Now(), -units)
+		c.by().Debit(c.now(), -units)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -188,21 +222,23 @@ func (c *Channel) Unused(units int) {
 // answer says when to ask again. Processes that share rates count a contact point together; two contact points with
 // the same address, such as one in each of two groups, are counted together within this process only.
 func (c *Channel) Address(point gateway.ID, to channels.Address, cost int) time.Duration {
-	if wait := c.addressHere(to, cost); wait > 0 || c.o.Shared == nil || len(c.each) == 0 {
+	wait, shared := c.addressHere(to, cost)
+	if wait > 0 || shared == nil {
 		return wait
 	}
-	return c.o.Shared.Address(point, cost)
+	return shared.Address(point, cost)
 }
 
-func (c *Channel) addressHere(to channels.Address, cost int) time.Duration {
+// addressHere asks for leave in this process, and says who is to be asked besides; nil: nobody.
+func (c *Channel) addressHere(to channels.Address, cost int) (time.Duration, Shared) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.each) == 0 && len(c.addresses) == 0 {
-		return 0
+		return 0, nil
 	}
-	now, a := c.o.Now(), c.address(to)
+	now, a := c.now(), c.address(to)
 	if wait := a.until.Sub(now); wait > 0 {
-		return wait
+		return wait, nil
 	}
 	var wait time.Duration
 	for i, l := range a.limits {
@@ -213,18 +249,25 @@ func (c *Channel) addressHere(to channels.Address, cost int) time.Duration {
 			debit(l, now, cost)
 		}
 	}
-	return wait
+	if len(c.each) == 0 {
+		return wait, nil
+	}
+	return wait, c.shared
 }
 
 // PauseAddress keeps an address free of messages until then, that of a contact point, in all processes that share rates.
 func (c *Channel) PauseAddress(point gateway.ID, to channels.Address, until time.Time) {
-	if c.o.Shared != nil && len(c.each) > 0 {
-		c.o.Shared.PauseAddress(point, until.Sub(c.o.Now()))
-	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if a := c.address(to); until.After(a.until) {
 		a.until = until
+	}
+	shared := c.shared
+	if len(c.each) == 0 {
+		shared = nil
+	}
+	c.mu.Unlock()
+	if shared != nil {
+		shared.PauseAddress(point, until.Sub(c.now()))
 	}
 }
 
@@ -236,11 +279,7 @@ func (c *Channel) address(to channels.Address) *address {
 		if len(c.addresses) >= mostAddresses {
 			c.forget()
 		}
-		a = &address{}
-		for i := range c.each {
-			c.each[i].Burst = max(1, c.each[i].Burst)
-			a.limits = append(a.limits, rate.NewLimiter(rate.Limit(c.each[i].PerSecond), c.each[i].Burst))
-		}
+		a = &address{limits: limiters(c.each)}
 		c.addresses[key] = a
 	}
 	return a
@@ -248,7 +287,7 @@ func (c *Channel) address(to channels.Address) *address {
 
 // forget drops addresses that are free to be sent to, and if that is not enough, any.
 func (c *Channel) forget() {
-	now := c.o.Now()
+	now := c.now()
 	for key, a := range c.addresses {
 		idle := !a.until.After(now)
 		for _, l := range a.limits {
@@ -275,8 +314,11 @@ func (c *Channel) Pause(until time.Time) {
 
 // Throttle is a Pause that the provider demands: all processes that share rates keep to it.
 func (c *Channel) Throttle(until time.Time) {
-	if c.o.Shared != nil {
-		c.o.Shared.Pause(until.Sub(c.o.Now()))
+	c.mu.Lock()
+	shared := c.shared
+	c.mu.Unlock()
+	if shared != nil {
+		shared.Pause(until.Sub(c.now()))
 	}
 	c.Pause(until)
 }
@@ -292,7 +334,7 @@ func (c *Channel) pause(until time.Time) {
 func (c *Channel) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := c.o.Now(); c.pausedUntil.After(now) {
+	if now := c.now(); c.pausedUntil.After(now) {
 		c.pausedUntil, c.routineFrom = time.Time{}, now.Add(headStart)
 		c.wake()
 	}

@@ -274,3 +274,65 @@ func TestHoldRoutine(t *testing.T) {
 		t.Error("held for ever")
 	}
 }
+
+// TestChange: a channel at one a second has used its burst when its rate is raised, and another at a thousand a second when its rate
+// is lowered. What was used counts on, at the new rate; a pause stays.
+func TestChange(t *testing.T) {
+	c, clock := channel(limit.Options{Rates: rates(1, 24)})
+	p := c.Take(true, 24)
+	c.Charge(true, p.Paid, 20) // and owes more
+	if wait := c.Take(true, 1).Wait; wait < 30*time.Second {
+		t.Fatalf("it waits %v", wait)
+	}
+	changed := c.Changed()
+	c.Change(rates(2000, 200), nil)
+	select {
+	case <-changed:
+	default:
+		t.Error("nobody is told of the change")
+	}
+	if got := c.Take(false, 9).Count; got < 1 {
+		t.Error("what was owed at one a second keeps a channel at 2,000 waiting")
+	}
+	clock.wind(time.Second)
+	c.Take(true, 200)
+	c.Change(rates(1, 24), nil)
+	if p := c.Take(true, 1); p.Count != 0 || p.Wait < time.Second || p.Wait > 20*time.Second {
+		t.Errorf("a burst of the rate before, and another of this one: %+v", p)
+	}
+	c.Pause(clock.now.Add(time.Hour))
+	c.Change(rates(1000, 1000), nil)
+	if p := c.Take(true, 1); p.Count != 0 || p.Wait != time.Hour {
+		t.Errorf("a pause that the provider demands ends with a change of the rate: %+v", p)
+	}
+}
+
+// TestChangeAddress: the rate of each address is raised and lowered while its burst is used up.
+func TestChangeAddress(t *testing.T) {
+	each := func(perSecond float64, burst int) []channels.Rate {
+		return []channels.Rate{{PerSecond: perSecond, Burst: burst, PerAddress: true}}
+	}
+	c, clock := channel(limit.Options{Rates: each(0.1, 3)})
+	for range 3 {
+		c.Address(gateway.ID{1}, "100", 1)
+	}
+	if wait := c.Address(gateway.ID{1}, "100", 1); wait != 10*time.Second {
+		t.Fatalf("the fourth waits %v", wait)
+	}
+	c.Change(each(100, 3), nil)
+	if wait := c.Address(gateway.ID{1}, "100", 1); wait != 10*time.Millisecond {
+		t.Errorf("at 100 a second it waits %v", wait)
+	}
+	clock.wind(time.Second)
+	for range 3 {
+		c.Address(gateway.ID{1}, "100", 1)
+	}
+	c.Change(each(0.1, 3), nil)
+	if wait := c.Address(gateway.ID{1}, "100", 1); wait != 10*time.Second {
+		t.Errorf("at one in ten seconds, with the burst used up, it waits %v", wait)
+	}
+	c.Change(nil, nil)
+	if wait := c.Address(gateway.ID{1}, "100", 1); wait != 0 {
+		t.Errorf("without a rate it waits %v", wait)
+	}
+}

@@ -58,13 +58,36 @@ type local struct {
 
 // newLocal makes rates that keep a share of each burst for urgent messages.
 func newLocal(rates []channels.Rate) *local {
-	l := &local{}
+	l := &local{limits: limiters(rates)}
 	for _, r := range rates {
-		burst := max(1, r.Burst)
-		l.limits = append(l.limits, rate.NewLimiter(rate.Limit(r.PerSecond), burst))
-		l.reserves = append(l.reserves, float64(Kept(burst)))
+		l.reserves = append(l.reserves, float64(Kept(r.Burst)))
 	}
 	return l
+}
+
+// limiters makes one for each rate.
+func limiters(rates []channels.Rate) []*rate.Limiter {
+	all := make([]*rate.Limiter, len(rates))
+	for i, r := range rates {
+		all[i] = rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)
+	}
+	return all
+}
+
+// carryOver takes what was used over to the rates that come in their place.
+func (l *local) carryOver(now time.Time, to *local) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	carryOver(now, l.limits, to.limits)
+}
+
+// carryOver debits new limiters with what was used of those in whose place they come, each of a burst at most: what is owed beyond it
+// was owed at another rate.
+func carryOver(now time.Time, from, to []*rate.Limiter) {
+	for i := range min(len(from), len(to)) {
+		used := float64(from[i].Burst()) - from[i].TokensAt(now)
+		to[i].ReserveN(now, min(int(math.Ceil(used-1e-9)), to[i].Burst()))
+	}
 }
 
 // Take implements Rates.

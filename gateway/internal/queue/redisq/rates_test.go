@@ -214,3 +214,58 @@ func TestUnusedUnitsComeBack(t *testing.T) {
 		t.Errorf("%d leave at once of a burst of 10", g.Count)
 	}
 }
+
+// A rate is raised or lowered while its burst is used up, and more is owed: the next message waits as long as the new rate says, for
+// the whole channel as for one contact point, and neither finds a second burst.
+func TestRateChanges(t *testing.T) {
+	server := single(t, servers.RedisOptions{})
+	for _, c := range []struct {
+		from, to         float64
+		burst, burstThen int
+		least, most      time.Duration // until one may leave
+	}{
+		{1, 2000, 24, 200, 0, 20 * time.Millisecond},
+		{0.01, 100, 24, 24, 0, 20 * time.Millisecond},
+		{0, 100, 24, 24, 0, 20 * time.Millisecond},
+		{2000, 1, 200, 24, 900 * time.Millisecond, time.Second},
+		{100, 0.1, 1, 1, 9 * time.Second, 10 * time.Second},
+	} {
+		q := open(t, redisq.Options{Addrs: []string{server.Addr()}, Timeout: 200 * time.Millisecond})
+		for _, each := range []bool{false, true} {
+			channel, point := gateway.NewID(), gateway.NewID()
+			before := q.Rates(channel, []channels.Rate{{PerSecond: c.from, Burst: c.burst, PerAddress: each}})
+			after := q.Rates(channel, []channels.Rate{{PerSecond: c.to, Burst: c.burstThen, PerAddress: each}})
+			var wait time.Duration
+			if each {
+				before.Address(point, c.burst)
+				before.Address(point, c.burst)
+				wait = after.Address(point, 1)
+			} else {
+				before.Take(time.Time{}, true, c.burst, 1)
+				before.Debit(time.Time{}, c.burst)
+				before.Take(time.Time{}, true, 1, 1)
+				wait = after.Take(time.Time{}, true, 1, 1).Wait
+			}
+			if wait < c.least || wait > c.most {
+				t.Errorf("from %v to %v a second, each address %v: the next waits %v", c.from, c.to, each, wait)
+			}
+		}
+	}
+}
+
+// While an alert waits at a slow rate the others stand back. A faster one lets them go at once, though nobody asks for the alert any more.
+func TestRateChangesWhileAnAlertWaits(t *testing.T) {
+	server := single(t, servers.RedisOptions{})
+	q, channel := open(t, redisq.Options{Addrs: []string{server.Addr()}, Timeout: 200 * time.Millisecond}), gateway.NewID()
+	before := q.Rates(channel, []channels.Rate{{PerSecond: 1, Burst: 24}})
+	before.Take(time.Time{}, true, 24, 1)
+	if g := before.Take(time.Time{}, true, 1, 24); g.Count != 0 {
+		t.Fatal("it does not wait")
+	}
+	after := q.Rates(channel, []channels.Rate{{PerSecond: 2000, Burst: 200}})
+	for range 2 {
+		if g := after.Take(time.Time{}, false, 1, 1); g.Count != 1 {
+			t.Errorf("the next waits %v", g.Wait)
+		}
+	}
+}

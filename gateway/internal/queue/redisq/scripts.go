@@ -156,9 +156,11 @@ return 0
 // takeText admits messages under the rates of a channel or of one contact point: the generic cell rate algorithm, in which a
 // rate is kept as the time at which its burst is whole again.
 //
-// KEYS: 1 a hash: the number of a rate to that time, p to the end of a pause, u to the time until which urgent messages that
-// were turned away go first, t to the time of the last change; all in microseconds of the server's clock. If that clock went back by
-// more than a second, the hash is forgotten: nobody could say when it is right again.
+// KEYS: 1 a hash: the number of a rate to that time, e and the number to the microseconds of one unit by which it was reckoned, p
+// to the end of a pause, u to the time until which urgent messages that were turned away go first, t to the time of the last change;
+// all times in microseconds of the server's clock. If that clock went back by more than a second, the hash is forgotten: nobody
+// could say when it is right again. If a rate is another than before, as many units count as used as were, a burst at most: in the
+// time of a slow rate, what a fast one owes would keep everybody waiting.
 // ARGV: 1 1 if urgent, 2 how many messages, 3 the units that each costs, 4 units that were used before beyond what was asked
 // for, or below zero were asked for and not used; then for each rate: the microseconds of one unit, the units of its burst, the
 // units kept for urgent messages.
@@ -168,7 +170,10 @@ local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local rates = (#ARGV - 4) / 3
 local fields = {'p', 'u', 't'}
-for i = 1, rates do fields[i + 3] = i end
+for i = 1, rates do
+  fields[i + 3] = i
+  fields[i + 3 + rates] = 'e' .. i
+end
 local state = redis.call('HMGET', KEYS[1], unpack(fields))
 if (tonumber(state[3]) or 0) > now + 1000000 then
   redis.call('DEL', KEYS[1])
@@ -177,10 +182,15 @@ end
 local urgent, want, cost, owed = ARGV[1] == '1', tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local pause = math.max(0, (tonumber(state[1]) or 0) - now)
 local got, wait, last = want, 0, now + pause
-local full = {}
+local full, changed = {}, false
 for i = 1, rates do
   local unit, burst, kept = tonumber(ARGV[3 * i + 2]), tonumber(ARGV[3 * i + 3]), tonumber(ARGV[3 * i + 4])
-  full[i] = math.max(math.max(tonumber(state[i + 3]) or 0, now) + owed * unit, now)
+  local left, reckoned = math.max((tonumber(state[i + 3]) or 0) - now, 0), tonumber(state[i + 3 + rates])
+  if reckoned and reckoned ~= unit then
+    left = math.min(left / reckoned, burst) * unit
+    changed = true
+  end
+  full[i] = math.max(now + left + owed * unit, now)
   if urgent then kept = 0 end
   local free = burst - (full[i] - now) / unit - kept
   local need = math.min(cost, burst - kept)
@@ -190,15 +200,19 @@ for i = 1, rates do
     got = math.min(got, math.max(1, math.floor((free + 1e-6) / cost)))
   end
 end
-local first = math.max(0, (tonumber(state[2]) or 0) - now)
+local first = 0
+if not changed then first = math.max(0, (tonumber(state[2]) or 0) - now) end
 if not urgent and first > 0 then got, wait = 0, math.max(wait, first) end
 if pause > 0 then got, wait = 0, math.max(wait, pause) end
 local set = {}
+if changed then set = {'u', 0} end
 for i = 1, rates do
   if got > 0 then full[i] = full[i] + got * cost * tonumber(ARGV[3 * i + 2]) end
-  if got > 0 or owed ~= 0 then
+  if got > 0 or owed ~= 0 or changed then
     set[#set + 1] = i
     set[#set + 1] = string.format('%.0f', full[i])
+    set[#set + 1] = 'e' .. i
+    set[#set + 1] = ARGV[3 * i + 2]
   end
   last = math.max(last, full[i])
 end

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -87,26 +88,25 @@ func away(err error) string {
 type holder struct {
 	process int
 	name    string // of its program and user
+	tables  string // in which it holds what is waited for, as far as the server says
 	waiting int    // statements
 	seconds int    // for how long, the longest
 }
 
-// held is how long a statement waits for somebody before that is told.
-const held = 5 * time.Second
-
 // holdersText finds who has kept statements of this database waiting for $1 seconds. Of others' sessions it needs only what
 // everybody may see.
-const holdersText = `SELECT b.pid, concat_ws(', user ', nullif(h.application_name, ''), h.usename), count(*)::int, max(extract(epoch FROM clock_timestamp() - a.query_start))::int
+const holdersText = `SELECT b.pid, concat_ws(', user ', nullif(h.application_name, ''), h.usename), coalesce(string_agg(DISTINCT l.name, ', '), ''), count(DISTINCT a.pid)::int, max(extract(epoch FROM clock_timestamp() - a.query_start))::int
 	FROM pg_stat_activity a CROSS JOIN LATERAL unnest(pg_blocking_pids(a.pid)) b(pid) JOIN pg_stat_activity h ON h.pid = b.pid
+		LEFT JOIN LATERAL (SELECT relation::regclass::text AS name FROM pg_locks WHERE pid = a.pid AND NOT granted AND relation IS NOT NULL) l ON true
 	WHERE a.datname = current_database() AND a.wait_event_type = 'Lock' AND a.query_start < clock_timestamp() - make_interval(secs => $1)
 		AND NOT EXISTS (SELECT FROM unnest(pg_blocking_pids(b.pid)))
-	GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 3`
+	GROUP BY 1, 2 ORDER BY 4 DESC LIMIT 3`
 
 // holders finds whom statements have waited for, for at least so long.
 func holders(ctx context.Context, c *pgx.Conn, least time.Duration) (all []holder, err error) {
 	rows, _ := c.Query(ctx, holdersText, least.Seconds()) // its error comes with the rows
 	var h holder
-	_, err = pgx.ForEachRow(rows, []any{&h.process, &h.name, &h.waiting, &h.seconds}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&h.process, &h.name, &h.tables, &h.waiting, &h.seconds}, func() error {
 		all = append(all, h)
 		return nil
 	})
@@ -114,5 +114,18 @@ func holders(ctx context.Context, c *pgx.Conn, least time.Duration) (all []holde
 }
 
 func (h holder) String() string {
-	return fmt.Sprintf("process %d of PostgreSQL (%q) has kept %d statements of the ledger waiting, for %d s; let it end its transaction, or SELECT pg_terminate_backend(%[1]d)", h.process, h.name, h.waiting, h.seconds)
+	of := ""
+	if h.tables != "" {
+		of = " for " + h.tables
+	}
+	if strings.HasPrefix(h.name, migrating) {
+		return fmt.Sprintf("process %d of PostgreSQL brings the ledger's tables up to date for a newer release, and has kept %d statements waiting%s, for %d s; let it end", h.process, h.waiting, of, h.seconds)
+	}
+	return fmt.Sprintf("process %d of PostgreSQL (%q) has kept %d statements of the ledger waiting%s, for %d s; let it end its transaction, or SELECT pg_terminate_backend(%[1]d)", h.process, h.name, h.waiting, of, h.seconds)
 }
+
+// The names under which our connections stand in pg_stat_activity, unless the ledger's address gives another.
+const (
+	working   = "carillon"
+	migrating = "carillon, migrating"
+)

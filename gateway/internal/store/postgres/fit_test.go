@@ -3,8 +3,10 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -149,7 +151,7 @@ func TestWhoHoldsALock(t *testing.T) {
 	for len(found) == 0 && t.Context().Err() == nil && err == nil {
 		found, err = holders(t.Context(), doctor, 0)
 	}
-	if err != nil || len(found) != 1 || uint32(found[0].process) != somebody.PgConn().PID() || found[0].name != "a shell, user carillon" || found[0].waiting != 1 {
+	if err != nil || len(found) != 1 || uint32(found[0].process) != somebody.PgConn().PID() || found[0].name != "a shell, user carillon" || found[0].waiting != 1 || found[0].tables != "held" {
 		t.Errorf("found %v, %v", found, err)
 	}
 	if late, err := holders(t.Context(), doctor, time.Hour); err != nil || len(late) > 0 {
@@ -160,5 +162,52 @@ func TestWhoHoldsALock(t *testing.T) {
 	}
 	if err := <-waited; err != nil {
 		t.Error(err)
+	}
+}
+
+// Somebody locks a table, and all connections of a process but those kept for what is urgent wait for it. The process finds out who it
+// is, over another connection, once it has waited for seconds; and not before, nor afterwards.
+func TestAProcessFindsOutForWhomItWaits(t *testing.T) {
+	p := quick(t)
+	address := p.URL(newDatabase(t, p))
+	y := newYard(t, address, 1)
+	lock, err := pgx.Connect(y.ctx, address)
+	y.ok(err)
+	defer lock.Close(context.Background())
+	_, err = lock.Exec(y.ctx, "BEGIN; LOCK TABLE deliveries")
+	y.ok(err)
+	asked := make(chan error, 1)
+	go func() { _, err := y.s.NextDue(y.ctx, gateway.NewID(), gateway.Bulk); asked <- err }()
+	for y.s.waits.longest() == 0 {
+		runtime.Gosched()
+	}
+	if by, waited, err := y.s.Held(y.ctx); len(by) > 0 || waited > 0 || err != nil {
+		t.Errorf("before it has waited: %v for %v, %v", by, waited, err)
+	}
+	y.s.waits.mu.Lock()
+	for id := range y.s.waits.begun {
+		y.s.waits.begun[id] = time.Now().Add(-held)
+	}
+	y.s.waits.mu.Unlock()
+	var by []string
+	for len(by) == 0 && err == nil { // until its statement has waited, too
+		by, _, err = y.s.Held(y.ctx)
+	}
+	if err != nil || len(by) != 1 || !strings.Contains(by[0], fmt.Sprintf("process %d ", lock.PgConn().PID())) || !strings.Contains(by[0], "for deliveries") {
+		t.Errorf("found %q, %v", by, err)
+	}
+	_, err = lock.Exec(y.ctx, "ROLLBACK")
+	y.ok(err)
+	y.ok(<-asked)
+	if by, waited, err := y.s.Held(y.ctx); len(by) > 0 || waited > 0 || err != nil {
+		t.Errorf("when it is over: %v for %v, %v", by, waited, err)
+	}
+}
+
+// A new release that brings the tables up to date is named as such, and nobody is told to end it.
+func TestWhoMigratesIsLetAlone(t *testing.T) {
+	text := holder{process: 7, name: migrating + ", user carillon", tables: "deliveries", waiting: 3, seconds: 9}.String()
+	if strings.Contains(text, "terminate") || !strings.Contains(text, "newer release") {
+		t.Error(text)
 	}
 }

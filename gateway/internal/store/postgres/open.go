@@ -75,6 +75,7 @@ type Store struct {
 	quiet    gateway.QuietBook
 	money    *money
 	scans    scans
+	waits    waits
 	planning planning
 	answer   time.Duration // of one try; 0: as long as it takes
 	grown    atomic.Bool   // the tables of the hot path are large enough for plans that last
@@ -120,6 +121,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	config.MaxConns = int32(o.MaxConns)
 	config.ConnConfig.ConnectTimeout, config.PingTimeout = connectTime, pingTime
 	config.ConnConfig.Tracer = o.trace
+	underName(config.ConnConfig, working)
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		teach(c.TypeMap())
 		if o.Pooled {
@@ -133,7 +135,11 @@ func open(ctx context.Context, o Options) (*Store, error) {
 		plans = pooledPlanning
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
-	if err := migrate(ctx, config.ConnConfig); err != nil {
+	waiting, migrated := context.WithCancel(ctx)
+	go tellBlame(waiting, config.ConnConfig, o.Log)
+	err = migrate(ctx, config.ConnConfig)
+	migrated()
+	if err != nil {
 		return nil, fmt.Errorf("bringing the ledger's tables up to date: %w", readable(err))
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -162,6 +168,9 @@ const migrationLock = 0x6361_7269_6c6c_6f6e
 func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	config = config.Copy()
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	if config.RuntimeParams["application_name"] == working {
+		config.RuntimeParams["application_name"] = migrating
+	}
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := suits(ctx, db); err != nil {
@@ -178,6 +187,13 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 		}
 	}
 	return store.Migrate(ctx, db, "postgres")
+}
+
+// underName has connections stand under a name, unless they have one.
+func underName(config *pgx.ConnConfig, name string) {
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = name
+	}
 }
 
 // suits refuses a server on which the ledger cannot be kept, before anything is made there.

@@ -126,6 +126,7 @@ func (s *Store) transact(ctx context.Context, urgent bool, work func(t *txn) (se
 		}
 		defer leave()
 	}
+	defer s.waits.begin()()
 	for try := 1; ; try++ {
 		sent := false
 		if sent, err = s.once(ctx, try > 1, work); err == nil {
@@ -301,6 +302,7 @@ func (s *Store) queryKey(ctx context.Context, text string, args []any, scan func
 }
 
 func (s *Store) askNow(ctx context.Context, settings string, questions ...question) error {
+	defer s.waits.begin()()
 	for try := 1; ; try++ {
 		seen, err := s.askOnce(ctx, settings, questions...)
 		if err == nil || seen || try > 2 || !broken(err) || ctx.Err() != nil {
