@@ -67,7 +67,7 @@ func TestAFeaturePhone(t *testing.T) {
 	st.has(st.said(st.harbour), 2, "paused sms my: ")
 	say("lang kiswahili")
 	say("nani")
-	st.has(st.said(st.harbour), 4, "help-here sms sw: ", "Harbour")
+	st.has(st.said(st.harbour), 4, "help-here sms sw: ", "Harbour", "WRONG")
 	say("lang klingon")
 	st.has(st.said(st.harbour), 5, "language-unknown sms sw: ", "SW", "MY")
 	say("Lang.")
