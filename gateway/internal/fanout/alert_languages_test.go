@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,4 +49,9 @@ func TestWhoReadsAnAlertInWhichLanguage(t *testing.T) {
 	st.ok(err)
 	r, err = desk.AlertReads(t.Context(), st.group, a)
 	is("where only the policy asks", r, err)
+
+	draft.Policy = ""
+	if _, err = desk.Raise(t.Context(), st.group, draft, gateway.AlertHand{Label: "harbour"}); !isCode(err, gateway.CodeInvalid) || !strings.Contains(err.Error(), `no topic "owners"; name one of its policies: night`) {
+		t.Errorf("without a policy, in a group whose owners cannot be asked: %v", err)
+	}
 }

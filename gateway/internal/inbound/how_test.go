@@ -143,3 +143,27 @@ func TestAYesToAnotherQuestion(t *testing.T) {
 		t.Errorf("her addresses: %s", got)
 	}
 }
+
+// Whoever is asked, or in charge, needs help herself. Told are those whom the step asks, which may be nobody but her, and so the owners
+// too; of another who is in charge, she alone.
+func TestWhoIsOnDutyNeedsHelp(t *testing.T) {
+	o := newOffice(t)
+	her, other := o.enrol(o.harbour, "sms:"+ann), o.enrol(o.harbour, "sms:"+bea)
+	a := o.raise(gateway.AlertPolicy{}, false, nil, []gateway.ID{her})
+	cries := func(when, words string, want int) {
+		t.Helper()
+		o.wind(time.Second)
+		if said := o.text(ann, words); strings.Count(said, "help-heard") != want {
+			t.Errorf("%s, %q told %q", when, words, said)
+		}
+	}
+	cries("asked", "NEED HELP "+a.Reference, 2)
+	cries("asked", "we are bleeding", 2)
+	o.text(ann, "1 "+a.Reference)
+	cries("in charge", "NEED HELP "+a.Reference, 2)
+	_, err := o.desk.Act(t.Context(), o.harbour, a.Reference, escalation.Event{Kind: escalation.Offer, To: gateway.AlertHand{Members: []gateway.ID{other}}})
+	o.ok(err)
+	o.handOver()
+	o.text(bea, "1 "+a.Reference)
+	cries("while another is in charge", "NEED HELP "+a.Reference, 1)
+}
