@@ -158,7 +158,10 @@ func command(key string, locales []string, own map[string][]string) (understood,
 		rest := strings.Join(words[i:], " ")
 		switch find(strings.Join(words[:i], " "), locales, own) {
 		case templates.CommandLanguage:
-			locale, _ := templates.Words().Locale(rest)
+			locale, ok := templates.Words().Locale(rest)
+			if !ok {
+				locale = templates.Words().LocaleNamed(rest, locales)
+			}
 			return understood{meaning: tongue, locale: locale, named: true}, true
 		case templates.CommandPause:
 			if days, err := strconv.Atoi(rest); err == nil {
