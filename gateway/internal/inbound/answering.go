@@ -177,7 +177,7 @@ func (v *visit) takeCharge(ctx context.Context, owners []known, r reply) (bool, 
 			break
 		}
 		var err error
-		if asks[i], err = v.asked(ctx, k); err != nil {
+		if asks[i], err = v.askedHere(ctx, k); err != nil {
 			return false, err
 		}
 		for _, a := range asks[i] {

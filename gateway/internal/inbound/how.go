@@ -21,7 +21,7 @@ func (v *visit) tellHow(ctx context.Context, owners []known) error {
 	var of known
 	var question gateway.ID // the newest
 	for _, k := range owners {
-		asked, err := v.asked(ctx, k)
+		asked, err := v.askedHere(ctx, k)
 		if err != nil {
 			return err
 		}

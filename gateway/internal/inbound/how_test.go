@@ -120,11 +120,19 @@ func TestWordsWhileAlertsAsk(t *testing.T) {
 		t.Fatalf("the number is %s", got)
 	}
 	c := st.raise(gateway.AlertPolicy{}, true, nil, []gateway.ID{old})
-	if said := st.text(ann, "who sends me this?"); said != "" {
-		t.Errorf("somebody at a silent number was answered %q", said)
+	for i, words := range []string{"who sends me this?", "1", "I take charge", "ACK"} {
+		if said := st.text(ann, words); said != "" {
+			t.Errorf("%q, from somebody at a silent number, was answered %q", words, said)
+		}
+		if st.waiting() != i+1 {
+			t.Errorf("%q: %d wait for people", words, st.waiting())
+		}
 	}
 	if got := st.state(c); got.State != gateway.AlertClimbing {
 		t.Errorf("the alert is %q", got.State)
+	}
+	if said := st.text(ann, "1 "+c.Reference); said != "" || st.state(c).State != gateway.AlertTaken {
+		t.Errorf("who has read the number was answered %q, and the alert is %q", said, st.state(c).State)
 	}
 }
 
