@@ -235,7 +235,7 @@ func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) er
 		case errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}):
 		case err != nil:
 			return err
-		case first == nil:
+		case first == nil && len(ready) > 0:
 			first = &ready[0]
 		}
 	}

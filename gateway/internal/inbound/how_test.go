@@ -152,6 +152,28 @@ func TestAYesToAnotherQuestion(t *testing.T) {
 	}
 }
 
+// She alone was asked, and takes charge: nobody else is to be told, and the timeline does not say that nobody was reached.
+func TestNobodyElseWasAsked(t *testing.T) {
+	o := newOffice(t)
+	her := o.enrol(o.harbour, "sms:"+ann)
+	a := o.raise(gateway.AlertPolicy{}, false, nil, []gateway.ID{her})
+	o.text(ann, "1 "+a.Reference)
+	if got := o.state(a); got.State != gateway.AlertTaken || len(got.Climb.Pending) != 0 {
+		t.Errorf("it is %q, with %d to be sent", got.State, len(got.Climb.Pending))
+	}
+	events, err := o.desk.AlertEvents(t.Context(), o.harbour.ID, a.ID, 0, 500)
+	o.ok(err)
+	thanked := false
+	for _, e := range events {
+		if thanked = thanked || e.Detail == string(gateway.AlertThank); e.Kind == gateway.EventNobody {
+			t.Errorf("the timeline says %q: %s", e.Kind, e.Detail)
+		}
+	}
+	if !thanked {
+		t.Error("she is not thanked")
+	}
+}
+
 // Whoever is asked, or in charge, needs help herself. Told are those whom the step asks, which may be nobody but her, and so the owners
 // too; of another who is in charge, she alone.
 func TestWhoIsOnDutyNeedsHelp(t *testing.T) {
