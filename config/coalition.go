@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -140,9 +142,10 @@ type Send struct {
 
 // Topic is what a member may subscribe to.
 type Topic struct {
-	Name  string   `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"reports" doc:"the topic's short name, as in reports"`
-	Title string   `yaml:"title" doc:"what members read"`
-	Leads []string `yaml:"leads" pattern:"[0-9]{1,5}[mhdw](@[0-9]{2}:[0-9]{2})?" like:"1d@18:00" doc:"how long before its events members are reminded, as in 1w, 2h, or 1d@18:00 for the day before at 18:00; absent: 1d@18:00 and 2h; an empty list: not at all"`
+	Name   string            `yaml:"name" required:"true" pattern:"[a-z0-9][a-z0-9-]{1,39}" like:"reports" doc:"the topic's short name, as in reports"`
+	Title  string            `yaml:"title" doc:"what members read"`
+	Titles map[string]string `yaml:"titles" doc:"for each other language, what those read instead who read a text or a page in it"`
+	Leads  []string          `yaml:"leads" pattern:"[0-9]{1,5}[mhdw](@[0-9]{2}:[0-9]{2})?" like:"1d@18:00" doc:"how long before its events members are reminded, as in 1w, 2h, or 1d@18:00 for the day before at 18:00; absent: 1d@18:00 and 2h; an empty list: not at all"`
 }
 
 // GroupChannel is a channel that belongs to its group.
@@ -219,6 +222,11 @@ func (r *reader) groups(groups []Group) {
 		topics := map[string]string{}
 		for j, t := range g.Topics {
 			r.unique(topics, t.Name, fmt.Sprintf("%s.topics[%d].name", path, j), "this name too", "name every topic once")
+			for _, locale := range slices.Sorted(maps.Keys(t.Titles)) {
+				if _, err := language.Parse(locale); err != nil || strings.Contains(locale, "_") {
+					r.faultAt(fmt.Sprintf("%s.topics[%d].titles", path, j), fmt.Sprintf("%.40q is no language", locale), "write its BCP 47 tag, as in en, pt-BR or zh-Hans")
+				}
+			}
 		}
 		for j, ch := range g.Channels {
 			r.unique(channels, ch.Name, fmt.Sprintf("%s.channels[%d].name", path, j), "this name too", "give every channel a name of its own")

@@ -24,6 +24,13 @@ type AlertView struct {
 	RaisedAt     time.Time   `json:"raised_at"`
 	ExpiresAt    time.Time   `json:"expires_at"`
 	EndedAt      time.Time   `json:"ended_at,omitzero"`
+	Reads        *AlertReads `json:"reads,omitempty"` // in the answer to raising it, and as a second person is asked about it
+}
+
+// AlertReads says in which languages an alert is read.
+type AlertReads struct {
+	Told  []PreviewLanguage `json:"told"`  // by those who are told at once
+	Asked []PreviewLanguage `json:"asked"` // by those whom the policy asks first; who is in two of its targets counts in both
 }
 
 // View gives an alert as screens show it: without what codes are made of.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -86,12 +87,31 @@ func (g Group) Allows(country string) bool {
 
 // Topic is what a member may subscribe to. A group has at most 62.
 type Topic struct {
-	Name  string `json:"name"` // a-z 0-9 -, 2 to 40 characters
-	Title string `json:"title,omitempty"`
+	Name  string `json:"name"`            // a-z 0-9 -, 2 to 40 characters
+	Title string `json:"title,omitempty"` // what members read; empty: Name
+	// Titles are what those read instead who read a text or a page in these languages, by locale; at most MaxTopicTitles.
+	Titles map[string]string `json:"titles,omitempty"`
 	// Leads say how long before its events people are reminded, as in 1w, 1d@18:00 or 2h. Nil: DefaultLeads of package
 	// scheduler; none: not at all.
 	Leads []string `json:"leads,omitzero"`
 }
+
+// TopicsOf gives those of some names that are topics of the group, in its order.
+func (g Group) TopicsOf(names []string) []string {
+	has := make([]string, 0, len(names))
+	for _, t := range g.Topics {
+		if slices.Contains(names, t.Name) {
+			has = append(has, t.Name)
+		}
+	}
+	return has
+}
+
+// Called is what a topic is called under a locale of its Titles; under any other it is its title, or its name.
+func (t Topic) Called(locale string) string { return cmp.Or(t.Titles[locale], t.Title, t.Name) }
+
+// MaxTopicTitles is in how many languages besides a topic may have a title.
+const MaxTopicTitles = 50
 
 // MaxTopics is the largest number of topics of a group: a contact point's subscriptions are kept as bits.
 const MaxTopics = 62

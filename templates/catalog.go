@@ -31,7 +31,8 @@ const (
 	Started          = "started"           // after START: how to end it
 	Paused           = "paused"            // until when
 	LanguageSet      = "language-set"      // in the new language
-	LanguageUnknown  = "language-unknown"  // which ones there are
+	LanguageUnknown  = "language-unknown"  // after one that we do not have: which {codes} there are
+	LanguageWhich    = "language-which"    // after LANG alone: the same, as {languages} too, and how one writes it
 	Help             = "help"              // who writes, and the group's contact
 	Genuine          = "genuine"           // that a message with {reference} was sent to her
 	HowToJoin        = "how-to-join"       // to whoever opens a chat with a bot, member or not
@@ -58,6 +59,7 @@ const (
 	AckExpired    = "ack-expired"    // its time is up, and nobody has said how it ended
 	AckUnknown    = "ack-unknown"    // there is no such alert, or it did not ask her
 	AckUnverified = "ack-unverified" // the code is missing or wrong
+	AckHow        = "ack-how"        // what she wrote does not take charge of alert {code}, and what does
 	AckWhich      = "ack-which"      // which of these {codes}?
 	AskSafe       = "roll-call"      // beneath an alert: are you safe? as ack-request
 	SafeNoted     = "safe-noted"     // that she is safe

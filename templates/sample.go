@@ -26,7 +26,7 @@ func Sample(locale string) Data {
 		"until": "2026-11-27T20:00", "next": "2026-11-27T18:30", "ended": "2026-11-27T19:45",
 		Name: "Ana", "groups": 5, "count": 2, "of": 44, "edition": 12, "money": "12.50 EUR", "minutes": 15, "address": "+447700900104", "days": 90, "open": 1, "median": 4, "worst": 25, "drills": "some", "exercises": 1, "value": "412", "unit": "", "kind": "progress", "all_day": false, "danger": "alert", "way": "reply", "cost": "none", "pause": "until",
 		"code": "4827", "role": "member", "short": "1a2b3c4d", "reference": "123456782", "sent": "2026-11-23T09:00:00Z", "legal": "+12025550142", "contact": "+12025550143", "medic": "+12025550144", "link": "https://carillon.example/r/12",
-		"codes": []string{"AR", "EN", "ES", "MY"}, "channel": "sms-1", "month": "2026-11", "spent": "12.50 EUR", "cap": "12.00 EUR", "finding": "sending-stuck sms-1 bulk", "schedule": "weekly-report", "run": "2026-11-30T09:00+01:00",
+		"codes": []string{"AR", "EN", "ES", "MY"}, "languages": []string{"AR العربية", "EN English", "ES Español"}, "channel": "sms-1", "month": "2026-11", "spent": "12.50 EUR", "cap": "12.00 EUR", "finding": "sending-stuck sms-1 bulk", "schedule": "weekly-report", "run": "2026-11-30T09:00+01:00",
 		"sections": []content.Block{{Kind: content.Paragraph, Spans: []content.Span{{Text: "…"}}}}, "own_time": []content.Block{},
 	}
 	values := own["en"]

@@ -187,6 +187,26 @@ func (l *Lexicon) Locale(spoken string) (string, bool) {
 	return "", false
 }
 
+// LocaleNamed finds a shipped language by what it is called in one of some others, as in allemand, or by a word of that which no other
+// shipped language has there, as in chinois; spoken is a key (WordKey). Empty: none is called so.
+func (l *Lexicon) LocaleNamed(spoken string, in []string) string {
+	for _, reader := range in {
+		var by []string
+		for _, locale := range slices.Sorted(maps.Keys(l.Names)) {
+			switch name := WordKey(LanguageName(locale, reader)); {
+			case name == spoken:
+				return locale
+			case slices.Contains(strings.Fields(name), spoken):
+				by = append(by, locale)
+			}
+		}
+		if len(by) == 1 {
+			return by[0]
+		}
+	}
+	return ""
+}
+
 // WordKey writes a text so that what people take for the same word is the same: one form for each character (NFKC), in small
 // letters, without accents and vowel signs where those who type leave them out, digits of every script as 0 to 9, what is
 // invisible left out, and everything between words one blank. Letters and digits side by side are two words.

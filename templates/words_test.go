@@ -139,3 +139,15 @@ func TestTheQuestionAboutStopNamesHerWord(t *testing.T) {
 		}
 	}
 }
+
+// A language is found by what it is called in hers; a word that two have in common finds none.
+func TestALanguageIsFoundByItsNameInHers(t *testing.T) {
+	for _, c := range []struct{ spoken, in, want string }{
+		{"Allemand", "fr", "de"}, {"chinois", "fr", "zh-Hans"}, {"portugués", "es", "pt-BR"}, {"суахили", "ru", "sw"}, {"الألمانية", "ar", "de"}, {"ကိုရီးယား", "my", ""},
+		{"dili", "tr", ""}, {"allemand", "de", ""}, {"", "fr", ""}, {"klingon", "en", ""},
+	} {
+		if got := templates.Words().LocaleNamed(templates.WordKey(c.spoken), []string{c.in}); got != c.want {
+			t.Errorf("%s in %s: %q, want %q", c.spoken, c.in, got, c.want)
+		}
+	}
+}

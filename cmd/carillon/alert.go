@@ -112,19 +112,20 @@ func (sh *shell) alertRaise() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		languages := strings.Join(append([]string{""}, languagesOf(a)...), "\n")
 		switch {
 		case d.DryRun && a.State == gateway.AlertHeld:
-			return sh.print(a, "Everything is there, but a second person must release it. Nothing was sent.")
+			return sh.print(a, "Everything is there, but a second person must release it. Nothing was sent."+languages)
 		case d.DryRun:
-			return sh.print(a, "Everything is there. Nothing was sent.")
+			return sh.print(a, "Everything is there. Nothing was sent."+languages)
 		case a.State == gateway.AlertHeld && !sh.json():
 			w, err := api.AlertWaiting(ctx, group, a.Reference)
 			if err != nil {
 				return err
 			}
-			return sh.print(a, held(w, group))
+			return sh.print(a, held(w, group)+languages)
 		}
-		return sh.print(a, fmt.Sprintf("Alert %s is raised. Take charge: carillon alert ack %s. End it: carillon alert clear %s, or cancel if it was a mistake.", a.Reference, a.Reference, a.Reference))
+		return sh.print(a, fmt.Sprintf("Alert %s is raised. Take charge: carillon alert ack %s. End it: carillon alert clear %s, or cancel if it was a mistake.", a.Reference, a.Reference, a.Reference)+languages)
 	})
 }
 

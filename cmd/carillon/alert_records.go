@@ -42,6 +42,7 @@ func (sh *shell) showWaiting(w gateway.AlertWaiting) error {
 		lines = append(lines, fmt.Sprintf("  step %d, %s: %s", i+1, plural(s.Wait, "minute"), targetsOf(s.Targets)))
 	}
 	lines = append(lines, "  last resort: "+targetsOf(a.Policy.Last))
+	lines = append(lines, languagesOf(a)...)
 	for _, locale := range slices.Sorted(maps.Keys(a.Saying.Texts)) {
 		t := a.Saying.Texts[locale]
 		lines = append(lines, "", "["+locale+"] "+t.Source, t.What+", "+t.Where, t.Do)
@@ -52,6 +53,40 @@ func (sh *shell) showWaiting(w gateway.AlertWaiting) error {
 		}
 	}
 	return sh.say("%s", strings.Join(append(lines, "", "Digest "+w.Need.Digest), "\n"))
+}
+
+// languagesOf says how many read an alert in another language than theirs: of those who are told at once, and of those who are asked
+// first.
+func languagesOf(a gateway.AlertView) (lines []string) {
+	if a.Reads == nil {
+		return nil
+	}
+	fallback := false
+	for _, of := range []struct {
+		are    string
+		counts []gateway.PreviewLanguage
+	}{{"told at once", a.Reads.Told}, {"asked first", a.Reads.Asked}} {
+		all, others := 0, 0
+		var rows []string
+		for _, l := range of.counts {
+			if all += l.Members; l.Fallback {
+				others += l.Members
+				rows = append(rows, fmt.Sprintf("  %d who read %s get %s", l.Members, l.Wants, l.Gets))
+			}
+		}
+		switch {
+		case all == 0:
+		case others == 0:
+			lines = append(lines, fmt.Sprintf("%s %s: all read it in a language of theirs.", plural(all, "member"), of.are))
+		default:
+			fallback = true
+			lines = append(append(lines, fmt.Sprintf("%s %s: %d read it in another language than theirs, with its tag:", plural(all, "member"), of.are, others)), rows...)
+		}
+	}
+	if fallback {
+		lines = append(lines, "To have it in theirs, write it in several languages: --file, see docs/alerts.md")
+	}
+	return lines
 }
 
 func targetsOf(targets []gateway.AlertTarget) string {

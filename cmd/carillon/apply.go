@@ -78,7 +78,7 @@ func (sh *shell) document(file string) (gateway.Document, error) {
 			return doc, err
 		}
 		for _, t := range g.Topics {
-			d.Topics = append(d.Topics, gateway.Topic{Name: t.Name, Title: t.Title, Leads: t.Leads})
+			d.Topics = append(d.Topics, gateway.Topic{Name: t.Name, Title: t.Title, Titles: t.Titles, Leads: t.Leads})
 		}
 		for _, ch := range g.Channels {
 			channel := gateway.DocumentChannel{Name: ch.Name, Adapter: ch.Adapter, Senders: ch.Senders, Trip: gateway.Trip{After: ch.Trip.After, Minutes: ch.Trip.Minutes}, Unchecked: ch.Unchecked}
@@ -175,6 +175,9 @@ func writeCoalition(dir string, doc gateway.Document) error {
 		for j, t := range g.Topics {
 			topics[j] = map[string]any{"name": t.Name}
 			given(topics[j], "title", t.Title)
+			if len(t.Titles) > 0 {
+				topics[j]["titles"] = t.Titles
+			}
 			if t.Leads != nil {
 				topics[j]["leads"] = t.Leads
 			}

@@ -17,7 +17,8 @@ func TestPoliciesSurviveExportAndApply(t *testing.T) {
 		{Targets: []gateway.AlertTarget{{Members: []gateway.ID{member}}, {Rota: "night-watch"}}, Wait: 7, Repeat: 2, Window: 3, Hours: "22:00-06:00", Kinds: []string{"sms"}}}}}
 	dir := filepath.Join(t.TempDir(), "out")
 	group := sampleGroups[0]
-	group.Topics, group.Policies = sampleTopics, want
+	topics := append([]gateway.Topic{{Name: "kitchen", Title: "Kitchen", Titles: map[string]string{"de": "Küche", "pt-BR": "Cozinha"}}}, sampleTopics...)
+	group.Topics, group.Policies = topics, want
 	start, err := civil.ParseWall("2026-03-30T08:00")
 	if err != nil {
 		t.Fatal(err)
@@ -35,6 +36,9 @@ func TestPoliciesSurviveExportAndApply(t *testing.T) {
 	doc, err := sh.document(filepath.Join(dir, "coalition.yaml"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := doc.Groups[0].Topics; !reflect.DeepEqual(got, topics) {
+		t.Errorf("topics come back as %+v, want %+v", got, topics)
 	}
 	if got := doc.Groups[0].Rotas; !reflect.DeepEqual(got, rotas) {
 		t.Errorf("rotas come back as %+v, want %+v", got, rotas)

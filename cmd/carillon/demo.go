@@ -36,7 +36,14 @@ var sampleGroups = [...]gateway.DocumentGroup{
 	{Slug: "open-fields", Name: "Open Fields", Locale: "pt-BR", Fallback: []string{"es", "en"}, Zone: "America/Sao_Paulo", Region: "BR"},
 }
 
-var sampleTopics = []gateway.Topic{{Name: "reports", Title: "Progress reports"}, {Name: "meetings", Title: "Meetings"}, {Name: "alerts", Title: "Alerts"}}
+var sampleTopics = []gateway.Topic{
+	{Name: "reports", Title: "Progress reports", Titles: map[string]string{"ar": "التقارير", "de": "Berichte", "es": "Informes", "fa": "گزارش‌ها", "fr": "Rapports", "hi": "रिपोर्टें",
+		"pt-BR": "Relatórios", "ru": "Отчёты", "sw": "Ripoti", "uk": "Звіти", "zh-Hans": "报告"}},
+	{Name: "meetings", Title: "Meetings", Titles: map[string]string{"ar": "اللقاءات", "de": "Treffen", "es": "Reuniones", "fa": "جلسه‌ها", "fr": "Réunions", "hi": "बैठकें",
+		"pt-BR": "Reuniões", "ru": "Встречи", "sw": "Mikutano", "uk": "Зустрічі", "zh-Hans": "会议"}},
+	{Name: "alerts", Title: "Alerts", Titles: map[string]string{"ar": "الإنذارات", "de": "Warnungen", "es": "Alertas", "fa": "هشدارها", "fr": "Alertes", "hi": "चेतावनियाँ",
+		"pt-BR": "Alertas", "ru": "Тревоги", "sw": "Tahadhari", "uk": "Тривоги", "zh-Hans": "警报"}},
+}
 
 func (sh *shell) demo() *cobra.Command {
 	var once bool

@@ -123,7 +123,7 @@ func (c crier) Look() { look(c.Fanout) }
 
 // newAlerts builds what has alerts climb, and what people do with them.
 func (a *App) newAlerts() *escalation.Desk {
-	return escalation.NewDesk(a.store, a.store, crier{a.fanout, a.store, a.store, a.live}, a.Now, escalation.Options{Rotas: atDuty{a.rotas}, Notice: a.store.PutNotice, Told: func() { signal(a.notices) }, Approvers: a.releases.Others, Belies: templates.Words().Belies, Log: a.Log, At: a.At})
+	return escalation.NewDesk(a.store, a.store, crier{a.fanout, a.store, a.store, a.live}, a.Now, escalation.Options{Rotas: atDuty{a.rotas}, Notice: a.store.PutNotice, Told: func() { signal(a.notices) }, Approvers: a.releases.Others, Belies: templates.Words().Belies, Languages: a.fanout.AlertLanguages, Log: a.Log, At: a.At})
 }
 
 // alertDesk is what the API does with alerts.

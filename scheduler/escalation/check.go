@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -74,6 +75,26 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, draft gateway.AlertDr
 	a.Climb.Secret = make([]byte, 16)
 	_, err = rand.Read(a.Climb.Secret)
 	return a, err
+}
+
+// noOwners says, of what is refused, how a group whose owners cannot be asked has an alert climb: it was raised without a policy.
+func (d *Desk) noOwners(ctx context.Context, g gateway.Group, refused error) error {
+	if slices.ContainsFunc(g.Topics, func(t gateway.Topic) bool { return t.Name == gateway.OwnersTopic }) || !errors.Is(refused, &gateway.Fault{Code: gateway.CodeInvalid}) {
+		return refused
+	}
+	all, err := d.AlertPolicies(ctx, g.ID)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(all))
+	for i, p := range all {
+		names[i] = p.Name
+	}
+	how := "make a policy (carillon alert policy put)"
+	if len(names) > 0 {
+		how = "name one of its policies: " + strings.Join(names, ", ")
+	}
+	return gateway.Faultf(gateway.CodeInvalid, "policy: where none is named the owners are asked, and the group has no topic %q; %s", gateway.OwnersTopic, how)
 }
 
 // belied lists the texts that say the contrary of what the alert is. What ends an actual alert may speak of exercises: it may have

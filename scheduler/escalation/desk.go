@@ -66,8 +66,10 @@ type Options struct {
 	// Belies finds a phrase in a text that says the contrary of what the alert is: of an exercise that it is none, or of an actual one
 	// that it is an exercise. Nil: nobody looks.
 	Belies func(exercise bool, text string) string
-	Log    *slog.Logger       // nil: nothing is logged
-	At     func(point string) // called at each of FaultPoints; nil in production
+	// Languages counts who would read a message of an alert in which language; nil: nobody counts.
+	Languages func(ctx context.Context, m gateway.AlertMessage) ([]gateway.PreviewLanguage, error)
+	Log       *slog.Logger       // nil: nothing is logged
+	At        func(point string) // called at each of FaultPoints; nil in production
 }
 
 // FaultPoints names the steps at which tests kill the process; the transactions between them have those of the store.
@@ -193,6 +195,9 @@ func (d *Desk) raise(ctx context.Context, g gateway.Group, a gateway.AlertCase, 
 			if err == nil {
 				err = d.rehearse(ctx, free.Alert, draft.DryRun)
 			}
+			if err != nil && a.Policy.ID.IsZero() {
+				err = d.noOwners(ctx, g, err)
+			}
 			if err != nil || draft.DryRun {
 				return decided.Alert, err
 			}
@@ -230,7 +235,7 @@ func (d *Desk) rehearse(ctx context.Context, a gateway.AlertCase, reach bool) er
 		case errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}):
 		case err != nil:
 			return err
-		case first == nil:
+		case first == nil && len(ready) > 0:
 			first = &ready[0]
 		}
 	}

@@ -2,6 +2,7 @@ package escalation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -47,10 +48,70 @@ func (d *Desk) Waiting(ctx context.Context, g gateway.Group, name string) (gatew
 		return gateway.AlertWaiting{}, err
 	}
 	w := gateway.AlertWaiting{Alert: a.View(), Need: gateway.ReleaseNeed{Why: a.Hold.Why, State: string(gateway.ReleaseWaiting), Until: a.ExpiresAt}, Members: offer.Members, Channels: offer.Channels, Hands: a.Hold.Hands}
+	if w.Alert.Reads, err = d.AlertReads(ctx, g, a); err != nil {
+		d.Log.Error("it is not counted who reads an alert in which language", "group", a.GroupID, "alert", a.ID, "error", err) // she can release it all the same
+	}
 	if w.Need.Digest, err = a.Digest(offer.Channels); err == nil && d.Approvers != nil {
 		err = d.Approvers(ctx, g, a.Hold.Hands, &w.Need)
 	}
 	return w, err
+}
+
+// AlertReads counts in which languages those read an alert who are told of it at once, and those whom its policy asks first. It is
+// counted as it would leave now, whether it has left or waits. Nil: nobody counts.
+func (d *Desk) AlertReads(ctx context.Context, g gateway.Group, a gateway.AlertCase) (*gateway.AlertReads, error) {
+	if d.Languages == nil {
+		return nil, nil
+	}
+	zone, err := civil.Zone(g.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("the group's zone: %w", err)
+	}
+	r := &gateway.AlertReads{Told: []gateway.PreviewLanguage{}, Asked: []gateway.PreviewLanguage{}}
+	count := func(e gateway.AlertEffect) ([]gateway.PreviewLanguage, error) {
+		audiences, err := d.audiences(ctx, &a, &e)
+		if errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}) || err == nil && len(audiences) == 0 {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return d.Languages(ctx, gateway.AlertMessage{Alert: a, Effect: e, Key: "count", Audience: audiences[0]})
+	}
+	if a.Audience.Topic != "" {
+		if r.Told, err = count(gateway.AlertEffect{Kind: gateway.AlertTell}); err != nil {
+			return nil, err
+		}
+	}
+	first := slices.IndexFunc(a.Policy.Steps, func(s gateway.AlertStep) bool { return within(s.Hours, d.now(), zone) })
+	if first < 0 {
+		return r, nil
+	}
+	for _, target := range a.Policy.Steps[first].Targets {
+		if target.Group != "" { // whom that group asks is its own
+			continue
+		}
+		more, err := count(gateway.AlertEffect{Kind: gateway.AlertAsk, Target: target, Kinds: a.Policy.Steps[first].Kinds})
+		if err != nil {
+			return nil, err
+		}
+		r.Asked = together(r.Asked, more)
+	}
+	return r, nil
+}
+
+// together adds up counts of languages, the largest first.
+func together(all, more []gateway.PreviewLanguage) []gateway.PreviewLanguage {
+	for _, l := range more {
+		i := slices.IndexFunc(all, func(have gateway.PreviewLanguage) bool { return have.Wants == l.Wants && have.Gets == l.Gets })
+		if i < 0 {
+			all = append(all, l)
+			continue
+		}
+		all[i].Members += l.Members
+	}
+	slices.SortStableFunc(all, func(a, b gateway.PreviewLanguage) int { return b.Members - a.Members })
+	return all
 }
 
 const (

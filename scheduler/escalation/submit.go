@@ -91,7 +91,7 @@ func (d *Desk) lastFailed(ctx context.Context, a *gateway.AlertCase) {
 }
 
 // ready gives the broadcasts of an effect: one, or where each person has a code of her own one a person, and for an update one
-// for its audience and one for others who were told. left says who is not told of those who are meant; empty: nobody.
+// for its audience and one for others who were told; none, where nobody but whoever took charge was asked. left says who is not told of those who are meant; empty: nobody.
 func (d *Desk) ready(ctx context.Context, a *gateway.AlertCase, e *gateway.AlertEffect) (all []gateway.ReadyBroadcast, left string, err error) {
 	if e.Link != nil {
 		return nil, "", d.elsewhere(ctx, a, e)
@@ -140,6 +140,11 @@ func (d *Desk) ready(ctx context.Context, a *gateway.AlertCase, e *gateway.Alert
 			if err := one(her, key+"/"+m.String(), a.Reference+Code(a, m)); err != nil {
 				return nil, "", err
 			}
+		}
+	}
+	if len(all) == 0 && e.Kind == gateway.AlertSayTaken {
+		if others, err := d.messenger.Meant(ctx, a.GroupID, audiences[0], 1); err != nil || len(others) == 0 {
+			return nil, "", err // nobody else was asked
 		}
 	}
 	if len(all) == 0 && e.Target.Rota != "" && nobody != nil {

@@ -26,6 +26,8 @@ type Alerts interface {
 type AlertRecords interface {
 	// Waiting reads one that waits for a second person.
 	Waiting(ctx context.Context, g gateway.Group, name string) (gateway.AlertWaiting, error)
+	// AlertReads counts who reads it in which language; nil: nobody counts.
+	AlertReads(ctx context.Context, g gateway.Group, a gateway.AlertCase) (*gateway.AlertReads, error)
 	RollCall(ctx context.Context, group gateway.ID, name string) (gateway.RollCall, error)
 	Report(ctx context.Context, g gateway.Group, name string) (gateway.IncidentReport, error)
 }
@@ -111,6 +113,9 @@ func (s *server) addAlerts() {
 	draft := gateway.AlertDraft{Policy: "night", Audience: gateway.Audience{Topic: gateway.AlertsTopic}, Saying: said}
 	sample := gateway.AlertCase{ID: sampleID, Reference: "4711", State: gateway.AlertClimbing, Audience: draft.Audience, Saying: said, Policy: policy, Author: "harbour office", RaisedAt: sampleTime, ExpiresAt: sampleTime}.View()
 
+	raised := sample
+	raised.Reads = &gateway.AlertReads{Told: []gateway.PreviewLanguage{{Wants: "en", Gets: "en", Members: 108}, {Wants: "sw", Gets: "en", Fallback: true, Members: 12}}, Asked: []gateway.PreviewLanguage{{Wants: "en", Gets: "en", Members: 2}}}
+
 	add(s, route{ID: "list-alerts", Method: http.MethodGet, Path: "/api/v1/groups/{group}/alerts", Tag: alertTag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "List alerts, the newest first", Answer: page[gateway.AlertView]{Items: []gateway.AlertView{sample}}},
 		func(ctx context.Context, who caller, in *listAlerts) (*body[page[gateway.AlertView]], error) {
@@ -122,7 +127,7 @@ func (s *server) addAlerts() {
 			return &body[page[gateway.AlertView]]{pageOf(views, in.Limit, func(v gateway.AlertView) gateway.ID { return v.ID })}, err
 		})
 	add(s, route{ID: "raise-alert", Method: http.MethodPost, Path: "/api/v1/groups/{group}/alerts", Tag: alertTag, Scope: ofGroup, Role: gateway.Author, Status: http.StatusCreated,
-		Summary: "Raise an alert", About: "Everything is checked first. It tells its audience at once and climbs by its policy until somebody takes charge. With `dry_run` it is only checked, and its reference means nothing. Where a second person must release it, its state is `to be released`; `break_glass` says why nobody can be waited for, and only of danger to life. Whether it is an exercise is settled here for ever.", Example: draft, Answer: sample},
+		Summary: "Raise an alert", About: "Everything is checked first. It tells its audience at once and climbs by its policy until somebody takes charge. With `dry_run` it is only checked, and its reference means nothing. `reads` counts in which languages those read it who are told at once, and those who are asked first. Where a second person must release it, its state is `to be released`; `break_glass` says why nobody can be waited for, and only of danger to life. Whether it is an exercise is settled here for ever.", Example: draft, Answer: raised},
 		func(ctx context.Context, who caller, in *raiseAlert) (*alertRaised, error) {
 			a, err := s.Alerts.RaiseAlert(ctx, who.Group, in.Body, who.alertHand())
 			if err != nil {
@@ -134,7 +139,14 @@ func (s *server) addAlerts() {
 			} else {
 				s.Log.Info("an alert was raised", "request", requestID(ctx), "group", who.Group.ID, "alert", a.ID, "token", who.Token.ID, "exercise", a.Exercise)
 			}
-			return &alertRaised{status, a.View()}, nil
+			v := a.View()
+			if v.Reads, err = s.Alerts.AlertReads(ctx, who.Group, a); err != nil {
+				if in.Body.DryRun {
+					return nil, err
+				}
+				s.Log.Error("it is not counted who reads an alert in which language", "request", requestID(ctx), "group", who.Group.ID, "alert", a.ID, "error", err) // it is on its way
+			}
+			return &alertRaised{status, v}, nil
 		})
 	add(s, route{ID: "get-alert", Method: http.MethodGet, Path: "/api/v1/groups/{group}/alerts/{alert}", Tag: alertTag, Scope: ofGroup, Role: gateway.Viewer,
 		Summary: "Read an alert", Answer: sample},

@@ -34,6 +34,10 @@ func (cries) OfferAlert(context.Context, *gateway.AlertCase) (gateway.ReleaseOff
 
 func (cries) Look() {}
 
+func (cries) languages(context.Context, gateway.AlertMessage) ([]gateway.PreviewLanguage, error) {
+	return []gateway.PreviewLanguage{{Wants: "sw", Gets: "en", Fallback: true, Members: 2}}, nil
+}
+
 // alertsOf adapts a desk as the app does.
 type alertsOf struct{ *escalation.Desk }
 
@@ -101,10 +105,15 @@ func useAlerts(t *testing.T, w *world, c *client.Client) {
 	}
 	rehearsal := draft
 	rehearsal.DryRun = true
-	_, err = c.RaiseAlert(ctx, "berlin", rehearsal)
+	tried, err := c.RaiseAlert(ctx, "berlin", rehearsal)
 	must(t, err)
 	a, err := c.RaiseAlert(ctx, "berlin", draft)
 	must(t, err)
+	for _, v := range []gateway.AlertView{tried, a} {
+		if r := v.Reads; r == nil || len(r.Told) != 1 || len(r.Asked) != 1 || r.Told[0].Members != 2 || !r.Told[0].Fallback {
+			t.Errorf("who reads it in which language: %+v", r)
+		}
+	}
 	if a.State != gateway.AlertClimbing || a.Step != 1 || len(a.Reference) != gateway.AlertDigits {
 		t.Fatalf("raised is %+v", a)
 	}

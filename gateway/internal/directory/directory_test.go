@@ -16,14 +16,19 @@ import (
 func TestAGroupIsStoredInCanonicalForm(t *testing.T) {
 	g := harbour
 	g.Locale, g.Fallback, g.Region = "pt-br", []string{"iw", "zh-hant"}, "ke"
+	g.Topics = []gateway.Topic{{Name: "reports", Titles: map[string]string{"pt-br": "Boletins", "iw": "דוחות"}}}
 	g, err := directory.CheckGroup(g)
+	if fmt.Sprint(g.Topics[0].Titles) != "map[he:דוחות pt-BR:Boletins]" {
+		t.Errorf("titles: %v", g.Topics[0].Titles)
+	}
 	if err != nil || g.Locale != "pt-BR" || fmt.Sprint(g.Fallback) != "[he zh-Hant]" || g.Region != "KE" {
 		t.Errorf("%+v, %v", g, err)
 	}
 }
 
 func TestEverythingWrongWithAGroupIsToldAtOnce(t *testing.T) {
-	topics := []gateway.Topic{{Name: "Reports"}, {Name: "alerts"}, {Name: "alerts"}, {Name: "x1", Title: "two\nlines"}}
+	topics := []gateway.Topic{{Name: "Reports"}, {Name: "alerts"}, {Name: "alerts"}, {Name: "x1", Title: "two\nlines"},
+		{Name: "x2", Titles: map[string]string{"marzipan": "Berichte"}}, {Name: "x3", Titles: map[string]string{"de": " "}}, {Name: "x4", Titles: map[string]string{"he": "a", "iw": "b"}}}
 	for i := range 60 {
 		topics = append(topics, gateway.Topic{Name: fmt.Sprintf("topic-%d", i)})
 	}
@@ -32,7 +37,7 @@ func TestEverythingWrongWithAGroupIsToldAtOnce(t *testing.T) {
 	if !errors.Is(err, &gateway.Fault{Code: gateway.CodeInvalid}) {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"slug", "name:", "locale", "fallback 2", "zone", "region", "64 are too many", "topic 1", "topic 3: alerts is named twice", "title of topic 4", "floor -1"} {
+	for _, part := range []string{"slug", "name:", "locale", "fallback 2", "zone", "region", "67 are too many", "topic 1", "topic 3: alerts is named twice", "title of topic 4", "titles of topic 5", "titles of topic 6: de", "titles of topic 7: he is named twice", "floor -1"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("nothing of %q in: %v", part, err)
 		}

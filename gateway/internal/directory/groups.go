@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -80,6 +81,7 @@ func CheckGroup(g gateway.Group) (gateway.Group, error) {
 		say("topics: %d are too many; a group has at most %d", len(g.Topics), gateway.MaxTopics)
 	}
 	names := map[string]bool{}
+	g.Topics = slices.Clone(g.Topics)
 	for i, t := range g.Topics {
 		if !isSlug(t.Name) {
 			say("topic %d, %q: use 2 to 40 of a-z, 0-9 and -, with a letter or digit first and last", i+1, t.Name)
@@ -89,6 +91,9 @@ func CheckGroup(g gateway.Group) (gateway.Group, error) {
 		names[t.Name] = true
 		if err := checkLine(t.Title, 0, maxName); err != nil {
 			say("title of topic %d: %v", i+1, err)
+		}
+		if g.Topics[i].Titles, err = checkTitles(t.Titles); err != nil {
+			say("titles of topic %d: %v", i+1, err)
 		}
 	}
 	if g.Floor < 0 || g.Floor > maxFloor {
@@ -131,6 +136,31 @@ func isSlug(s string) bool {
 		}
 	}
 	return true
+}
+
+// checkTitles gives the titles of a topic by canonical locales; nil: there are none.
+func checkTitles(titles map[string]string) (map[string]string, error) {
+	if len(titles) > gateway.MaxTopicTitles {
+		return nil, fmt.Errorf("in at most %d languages", gateway.MaxTopicTitles)
+	}
+	var all map[string]string
+	for _, given := range slices.Sorted(maps.Keys(titles)) {
+		locale, err := canonicalLocale(given)
+		if err != nil {
+			return nil, err
+		}
+		if err := checkLine(titles[given], 1, maxName); err != nil {
+			return nil, fmt.Errorf("%s: %w", locale, err)
+		}
+		if _, twice := all[locale]; twice {
+			return nil, fmt.Errorf("%s is named twice", locale)
+		}
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[locale] = titles[given]
+	}
+	return all, nil
 }
 
 // canonicalLocale gives a language tag in its canonical form: "pt-br" is "pt-BR", "iw" is "he".

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,11 +32,38 @@ const (
 
 // ReadyAlert checks a message of an alert, as Submit does a draft, and stores nothing.
 func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gateway.ReadyBroadcast, error) {
+	b, t, o, err := f.alert(ctx, m)
+	if err == nil && m.Effect.Kind.Requests() {
+		err = f.anyWay(ctx, t, o.First)
+	}
+	if err != nil {
+		return nil, err
+	}
+	print := sha256.Sum256([]byte(b.Key)) // what is decided under a key does not change
+	return &gateway.ReadyBroadcast{Broadcast: *b, Fingerprint: print[:], Opening: o}, nil
+}
+
+// AlertLanguages counts the members who would read a message of an alert in which language, as Preview does of a draft. Nobody is no
+// fault.
+func (f *Fanout) AlertLanguages(ctx context.Context, m gateway.AlertMessage) ([]gateway.PreviewLanguage, error) {
+	_, t, _, err := f.alert(ctx, m)
+	if errors.Is(err, &gateway.Fault{Code: gateway.CodeNobody}) {
+		return []gateway.PreviewLanguage{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := f.count(ctx, t)
+	return p.Languages, err
+}
+
+// alert makes a message of an alert ready: its broadcast, its texts, and what it began from.
+func (f *Fanout) alert(ctx context.Context, m gateway.AlertMessage) (*gateway.Broadcast, *texts, *gateway.Opening, error) {
 	a, e, o := &m.Alert, &m.Effect, m.Opening
 	var err error
 	if o == nil {
 		if o, err = f.opening(ctx, a.GroupID, m.Audience, gateway.PolicyOf(a.Class()).Lane); err != nil {
-			return nil, err
+			return nil, nil, nil, err
 		}
 	}
 	name := wordingOf(e.Kind, a.Climb.Text > 0)
@@ -43,7 +71,7 @@ func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gatew
 	maps.Copy(sources, o.Wordings[name])
 	if e.Kind.Says() || e.Kind == gateway.AlertSayClear || e.Kind == gateway.AlertWithdraw {
 		if sources, err = inLanguages(name, sources, a.Saying.Texts); err != nil {
-			return nil, err
+			return nil, nil, nil, err
 		}
 	}
 	now, policy := f.Now(), gateway.PolicyOf(a.Class())
@@ -65,14 +93,7 @@ func (f *Fanout) ReadyAlert(ctx context.Context, m gateway.AlertMessage) (*gatew
 	b := gateway.Broadcast{ID: gateway.NewID(), GroupID: a.GroupID, Key: m.Key, Kind: gateway.Kind(name), Class: a.Class(), Audience: m.Audience, Words: words, Sensitive: a.Saying.Sensitive,
 		Author: a.Author, State: gateway.Planning, Policy: policy, CreatedAt: now, StartAt: now, ExpiresAt: expires}
 	t, err := f.readyFrom(ctx, &b, o)
-	if err == nil && e.Kind.Requests() {
-		err = f.anyWay(ctx, t, o.First)
-	}
-	if err != nil {
-		return nil, err
-	}
-	print := sha256.Sum256([]byte(b.Key)) // what is decided under a key does not change
-	return &gateway.ReadyBroadcast{Broadcast: b, Fingerprint: print[:], Opening: o}, nil
+	return &b, t, o, err
 }
 
 // anyWay refuses a request that would leave for nobody: whoever is meant and cannot be told is not waited for.

@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -28,14 +27,14 @@ func (f *Fanout) Ask(ctx context.Context, group gateway.ID, topics []string, aut
 			return gateway.HandedIn{}, err
 		}
 	}
-	var names, titles []string
+	var names []string
 	for _, t := range g.Topics {
 		if slices.Contains(topics, t.Name) || len(topics) == 0 && t.Name != gateway.OwnersTopic {
-			names, titles = append(names, t.Name), append(titles, cmp.Or(t.Title, t.Name))
+			names = append(names, t.Name)
 		}
 	}
 	note := Note{Group: group, Key: "ask-" + f.Now().UTC().Format(time.DateOnly), Wording: templates.EnrolAsk, Audience: gateway.Audience{Unconfirmed: true},
-		Data: map[string]string{"topics": strings.Join(titles, "\n")}, Author: author}
+		Data: map[string]string{"topics": strings.Join(names, "\n")}, Author: author}
 	whole := sha256.Sum256(fmt.Append([]byte(note.Wording), names))
 	open, err := f.unconfirmed(ctx, group)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,29 @@ func (st *stage) asked() map[gateway.ID]int {
 		}
 	}
 	return times
+}
+
+// What she is asked about is called in the language in which she is asked, where the group has a title in it; else as the group calls it.
+func TestTopicsAreCalledInTheLanguageOfTheQuestion(t *testing.T) {
+	st := newStage(t)
+	for _, w := range st.wires {
+		w.limit = 1000
+	}
+	g := st.group
+	g.Topics = []gateway.Topic{{Name: "reports", Title: "Progress reports", Titles: map[string]string{"de": "Berichte", "pt-BR": "Boletins"}}, {Name: "alerts"}}
+	var err error
+	st.group, err = st.s.PutGroup(t.Context(), g)
+	st.ok(err)
+	st.enrol(who{locale: "de-AT", points: "?sms"}, who{locale: "pt", points: "?sms"}, who{locale: "sw", points: "?sms"}, who{locale: "xh", fallback: []string{"de"}, points: "?sms"})
+	st.run(st.f)
+	in, err := st.f.Ask(t.Context(), st.group.ID, nil, "test")
+	st.ok(err)
+	for i, d := range st.planned(in.ID) {
+		want := []string{"Berichte", "Boletins", "Progress reports", "Berichte"}[i]
+		if said := st.text(d, "sms"); !strings.Contains(said, want) || !strings.Contains(said, "alerts") {
+			t.Errorf("in %s she is asked %q, without %q", d.Locale, said, want)
+		}
+	}
 }
 
 // At each contact point that she has not confirmed she is asked, once a day: two numbers and a chat are three questions, a number

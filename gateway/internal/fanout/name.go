@@ -21,7 +21,7 @@ var (
 // call composes the text that calls members by name beside each of a version, which is for those who are not: once for all of
 // them, with room for the name. A channel that cannot fill it in sends the same to everybody.
 func (t *texts) call(v *version, text templates.Result, reader templates.Reader, direction content.Direction) {
-	data := maps.Clone(t.data)
+	data := maps.Clone(t.dataIn(v.plain))
 	data[templates.Name] = templates.Room(direction)
 	doc, err := t.render(text, reader, data)
 	t.refer(&doc)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -47,6 +48,7 @@ type texts struct {
 	personal bool           // main calls members by name
 	shipped  bool           // main is a shipped text
 	data     templates.Data
+	topics   []string         // the names of those that data calls by their titles; nil: it calls none
 	asking   []*templates.Set // the requests beneath the text, for Words.Ask
 	event    *about           // nil: it is about none
 	week     *week            // it is about none
@@ -104,7 +106,8 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 		readings: map[readingKey]*version{}, versions: map[versionKey]*version{},
 	}
 	if topics, ok := b.Words.Data["topics"]; ok && t.shipped {
-		t.data["topics"] = strings.Split(topics, "\n")
+		t.topics = strings.Split(topics, "\n")
+		t.data["topics"] = titles(g, t.topics, "")
 	}
 	if _, own := t.data["group"]; !own {
 		t.data["group"] = g.Name
@@ -169,6 +172,28 @@ func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways 
 		return nil, gateway.Faultf(gateway.CodeInvalid, "the group's own text %q cannot be used: %w", instead, err)
 	}
 	return t, nil
+}
+
+// dataIn gives the values for a text in a language.
+func (t *texts) dataIn(locale string) templates.Data {
+	if t.topics == nil {
+		return t.data
+	}
+	data := maps.Clone(t.data)
+	data["topics"] = titles(t.group, t.topics, locale)
+	return data
+}
+
+// titles gives what topics are called in a language. What is none of the group's is called as it stands.
+func titles(g gateway.Group, topics []string, locale string) []string {
+	all := slices.Clone(topics)
+	for i, name := range topics {
+		if at := slices.IndexFunc(g.Topics, func(t gateway.Topic) bool { return t.Name == name }); at >= 0 {
+			t := g.Topics[at]
+			all[i] = t.Called(templates.Nearest(locale, slices.Collect(maps.Keys(t.Titles))))
+		}
+	}
+	return all
 }
 
 // chain lists the languages to try: hers, her fallbacks, the group's, the group's fallbacks, in this order.
@@ -248,7 +273,7 @@ func (t *texts) find(chain []string, where place, neutral bool) *version {
 		if neutral {
 			doc, err = result.Render(reader, t.quiet)
 		} else {
-			doc, err = t.render(result, reader, t.data)
+			doc, err = t.render(result, reader, t.dataIn(result.Locale))
 		}
 		if asks(t.b.Kind) {
 			doc.Buttons = []content.Button{{Label: yesIn(result.Locale), Action: yesAction}}

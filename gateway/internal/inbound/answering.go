@@ -177,7 +177,7 @@ func (v *visit) takeCharge(ctx context.Context, owners []known, r reply) (bool, 
 			break
 		}
 		var err error
-		if asks[i], err = v.asked(ctx, k); err != nil {
+		if asks[i], err = v.askedHere(ctx, k); err != nil {
 			return false, err
 		}
 		for _, a := range asks[i] {
@@ -260,11 +260,16 @@ func (v *visit) notAnAlert(ctx context.Context, owners []known, r reply) {
 
 // which asks which of several alerts she means.
 func (v *visit) which(ctx context.Context, k known, asked []gateway.AlertCase) {
+	v.answerShown(ctx, k, templates.AckWhich, whichOf(asked))
+}
+
+// whichOf are the values of that question.
+func whichOf(asked []gateway.AlertCase) map[string]string {
 	numbers := make([]string, len(asked))
 	for i, a := range asked {
 		numbers[i] = a.Reference
 	}
-	v.answerShown(ctx, k, templates.AckWhich, map[string]string{"code": numbers[0], "codes": strings.Join(numbers, ", ")})
+	return map[string]string{"code": numbers[0], "codes": strings.Join(numbers, ", ")}
 }
 
 // reported finds the alert that a report of hers is about: the one that she names, or else the newest that is not over, or that

@@ -206,20 +206,32 @@ func (v *visit) pause(ctx context.Context, owners []known, days int) error {
 	return v.wish(ctx, owners, gateway.Wish{PausedUntil: &until}, "PAUSE", templates.Paused, map[string]string{"until": until.UTC().Format(time.RFC3339)}, nil)
 }
 
-func (v *visit) language(ctx context.Context, owners []known, locale string) error {
+// language changes the language. Without one that we have, she hears which there are, and how one writes that; named: she wrote one.
+func (v *visit) language(ctx context.Context, owners []known, locale string, named bool) error {
+	if locale == "" && len(owners) > 0 {
+		wording := templates.LanguageWhich
+		if named {
+			wording = templates.LanguageUnknown
+		}
+		codes, languages := shippedLanguages()
+		v.answer(ctx, owners[0], wording, map[string]string{"codes": codes, "languages": languages})
+	}
 	if locale == "" {
-		codes := make([]string, 0, len(templates.Words().Names))
-		for l := range templates.Words().Names {
-			base, _, _ := strings.Cut(l, "-")
-			codes = append(codes, strings.ToUpper(base))
-		}
-		slices.Sort(codes)
-		if len(owners) > 0 {
-			v.answer(ctx, owners[0], templates.LanguageUnknown, map[string]string{"codes": strings.Join(codes, ", ")})
-		}
 		return nil
 	}
 	return v.wish(ctx, owners, gateway.Wish{Locale: locale}, "LANG", templates.LanguageSet, nil, nil)
+}
+
+// shippedLanguages lists the codes that may stand behind LANG, alone and each with what its people call it.
+func shippedLanguages() (codes, languages string) {
+	var short, long []string
+	for l, names := range templates.Words().Names {
+		base, _, _ := strings.Cut(l, "-")
+		short, long = append(short, strings.ToUpper(base)), append(long, strings.ToUpper(base)+" "+names[0])
+	}
+	slices.Sort(short)
+	slices.Sort(long)
+	return strings.Join(short, ", "), strings.Join(long, ", ")
 }
 
 // help says who writes, and how to reach a person.

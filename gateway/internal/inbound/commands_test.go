@@ -67,19 +67,24 @@ func TestAFeaturePhone(t *testing.T) {
 	st.has(st.said(st.harbour), 2, "paused sms my: ")
 	say("lang kiswahili")
 	say("nani")
-	st.has(st.said(st.harbour), 4, "help-here sms sw: ", "Harbour")
+	st.has(st.said(st.harbour), 4, "help-here sms sw: ", "Harbour", "WRONG")
+	say("lugha kijerumani") // German, in Swahili
+	st.has(st.said(st.harbour), 5, "language-set sms de: ")
+	say("lang sw")
 	say("lang klingon")
-	st.has(st.said(st.harbour), 5, "language-unknown sms sw: ", "SW", "MY")
+	st.has(st.said(st.harbour), 7, "language-unknown sms sw: ", "SW", "MY")
+	say("Lang.")
+	st.has(st.said(st.harbour), 8, "language-which sms sw: ", "LANG EN", "AR العربية, DE Deutsch", "SW Kiswahili")
 	say("acha")
 	if got := st.states(st.harbour, id); got != "stopped" {
 		t.Errorf("after acha: %s", got)
 	}
-	st.has(st.said(st.harbour), 6, "stopped sms sw: ")
+	st.has(st.said(st.harbour), 9, "stopped sms sw: ")
 	say("endelea")
 	if m := st.member(st.harbour, id); m.Points[0].State != gateway.PointActive || !m.PausedUntil.IsZero() {
 		t.Errorf("after her return: %s, paused until %s", m.Points[0].State, m.PausedUntil)
 	}
-	st.has(st.said(st.harbour), 7, "started sms sw: ")
+	st.has(st.said(st.harbour), 10, "started sms sw: ")
 	if len(st.inbox(st.harbour)) != n {
 		t.Error("what she wrote is not kept")
 	}

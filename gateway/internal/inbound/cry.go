@@ -66,22 +66,31 @@ func (v *visit) cry(ctx context.Context, owners []known) error {
 }
 
 // tellDuty tells those in charge of an alert that somebody needs help; while nobody is, those whom its step asks, and the group's owners
-// where that is nobody here.
+// where that is nobody here, or may be nobody but herself.
 func (v *visit) tellDuty(ctx context.Context, k known, a gateway.AlertCase) error {
 	var to []gateway.Audience
 	for _, hand := range a.Climb.Charge {
-		if len(hand.Members) > 0 {
-			to = append(to, gateway.Audience{Members: hand.Members})
+		if others := slices.DeleteFunc(slices.Clone(hand.Members), func(m gateway.ID) bool { return slices.Contains(k.ids, m) }); len(others) > 0 {
+			to = append(to, gateway.Audience{Members: others})
 		}
 	}
+	inCharge := len(to) > 0
 	if len(to) == 0 {
 		var err error
 		if to, err = v.onDuty(ctx, k.group.ID, a); err != nil {
 			return err
 		}
 	}
-	if len(to) == 0 { // a turn has ended, say, or another group is asked
-		to = []gateway.Audience{{Topic: gateway.OwnersTopic}}
+	hers := false
+	if !inCharge {
+		asked, err := v.asked(ctx, k)
+		if err != nil {
+			return err
+		}
+		hers = slices.ContainsFunc(asked, func(c gateway.AlertCase) bool { return c.ID == a.ID })
+	}
+	if len(to) == 0 || hers { // a turn has ended, say, another group is asked, or she is the one who is asked
+		to = append(to, gateway.Audience{Topic: gateway.OwnersTopic})
 	}
 	data := v.hand(k).Words()
 	data["code"] = a.Reference

@@ -1,7 +1,6 @@
 package inbound
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -250,15 +249,9 @@ func (v *visit) readsBetter(ctx context.Context, owners []known, locale string) 
 	return nil
 }
 
-// topicsData gives the value of {topics}: a line each.
+// topicsData gives the value of {topics}: the names of those that the group has, a line each. The text says their titles.
 func topicsData(g gateway.Group, names []string) map[string]string {
-	titles := make([]string, 0, len(names))
-	for _, t := range g.Topics {
-		if slices.Contains(names, t.Name) {
-			titles = append(titles, cmp.Or(t.Title, t.Name))
-		}
-	}
-	return map[string]string{"topics": strings.Join(titles, "\n")}
+	return map[string]string{"topics": strings.Join(g.TopicsOf(names), "\n")}
 }
 
 // welcome says what she gets from now on, and how to end it.

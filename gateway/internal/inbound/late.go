@@ -39,6 +39,22 @@ func (v *visit) asked(ctx context.Context, k known) ([]gateway.AlertCase, error)
 	return nil, nil
 }
 
+// askedHere is asked, for an answer that names no alert. At an address that may be another's by now nobody is taken for her by a word
+// that anybody may say: whoever names the alert has read its message.
+func (v *visit) askedHere(ctx context.Context, k known) ([]gateway.AlertCase, error) {
+	asked, err := v.asked(ctx, k)
+	if err != nil || len(asked) == 0 {
+		return nil, err
+	}
+	if k, err = v.membersOf(ctx, k); err != nil {
+		return nil, fmt.Errorf("read who wrote: %w", err)
+	}
+	if !slices.ContainsFunc(k.members, func(m gateway.Member) bool { p, ok := v.point(m); return !ok || p.State != gateway.PointStale }) {
+		return nil, nil
+	}
+	return asked, nil
+}
+
 // meansAlert says whether an answer that names no alert can be to one of theirs. Otherwise it is what anybody may say at any time,
 // and people read it.
 func (v *visit) meansAlert(ctx context.Context, owners []known, r *reply) (bool, error) {
@@ -47,7 +63,8 @@ func (v *visit) meansAlert(ctx context.Context, owners []known, r *reply) (bool,
 	}
 	for _, k := range owners {
 		if r.AlertAnswer == gateway.AnswerTake {
-			if asked, err := v.asked(ctx, k); err != nil || len(asked) > 0 {
+			asked, err := v.askedHere(ctx, k)
+			if err != nil || len(asked) > 0 {
 				return err == nil, err
 			}
 			continue

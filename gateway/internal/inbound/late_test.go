@@ -334,7 +334,7 @@ func TestAnswersInEveryScript(t *testing.T) {
 	a := o.raise(gateway.AlertPolicy{}, true, []gateway.ID{her}, []gateway.ID{her})
 	for _, c := range []struct{ words, want string }{
 		{"ဘေးကင်းပါတယ်", "safe-noted " + a.Reference}, {"ဘေးကင်းသည် ၊ " + a.Reference, "safe-noted " + a.Reference},
-		{"အကူအညီလိုပါတယ်", "help-heard " + a.Reference + " " + gateway.AlertHand{Members: []gateway.ID{her}}.Role() + "; help-noted"},
+		{"အကူအညီလိုပါတယ်", "help-heard " + a.Reference + " " + gateway.AlertHand{Members: []gateway.ID{her}}.Role() + "; help-heard " + a.Reference + " " + gateway.AlertHand{Members: []gateway.ID{her}}.Role() + "; help-noted"}, // the owners hear it too: she may be all whom the step asks
 		{"တာဝန်ယူပါမယ် " + a.Reference, ""},
 	} {
 		o.wind(time.Second)

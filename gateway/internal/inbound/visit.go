@@ -141,7 +141,13 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 			}
 		case joins: // asking again is no harm: its key makes it happen once
 		default:
-			if word == nothing && !u.within || v.Now().Sub(v.at) > repeatWithin {
+			if v.Now().Sub(v.at) > repeatWithin {
+				return nil
+			}
+			if word == nothing && !u.within {
+				if answer == nil && reference == "" {
+					return v.tellHow(ctx, owners)
+				}
 				return nil
 			}
 		}
@@ -188,8 +194,10 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		if taken, err := v.swapDuty(ctx, owners); err != nil || taken {
 			return err
 		}
-		_, err := v.confirm(ctx, owners, "yes")
-		return err
+		if welcomed, err := v.confirm(ctx, owners, "yes"); err != nil || len(welcomed) > 0 {
+			return err
+		}
+		return v.tellHow(ctx, owners) // nobody else asked her
 	case links:
 		v.Count(v.ch.ID, HeardLink)
 		return v.sendLinkCode(ctx, owners)
@@ -210,7 +218,7 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		return v.pause(ctx, owners, u.days)
 	case tongue:
 		v.Count(v.ch.ID, HeardLanguage)
-		return v.language(ctx, owners, u.locale)
+		return v.language(ctx, owners, u.locale, u.named)
 	case help, who:
 		v.Count(v.ch.ID, HeardHelp)
 		v.help(ctx, owners)
@@ -226,14 +234,15 @@ func (v *visit) message(ctx context.Context, provided bool) error {
 		v.Count(v.ch.ID, HeardJoin)
 		return v.join(ctx, *invitation)
 	}
-	if reference != "" { // it may be something else, so people read it too
-		v.tellNotGenuine(ctx, owners, reference)
-	}
 	v.Count(v.ch.ID, HeardMessage)
-	if u.within {
+	switch {
+	case reference != "": // it may be something else, so people read it too
+		v.tellNotGenuine(ctx, owners, reference)
+		return nil
+	case u.within:
 		return v.holdBack(ctx, owners)
 	}
-	return nil
+	return v.tellHow(ctx, owners)
 }
 
 // owners finds the groups that know the address.

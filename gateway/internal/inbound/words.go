@@ -34,6 +34,7 @@ type understood struct {
 	meaning meaning
 	days    int    // of a pause, from 0
 	locale  string // of tongue, empty: none that we have; of a yes in another language than she was asked in
+	named   bool   // of tongue: she wrote which
 	number  string // of an alert that is answered; empty: none
 	within  bool   // with no other meaning: somewhere in it stands a word for STOP
 }
@@ -157,8 +158,11 @@ func command(key string, locales []string, own map[string][]string) (understood,
 		rest := strings.Join(words[i:], " ")
 		switch find(strings.Join(words[:i], " "), locales, own) {
 		case templates.CommandLanguage:
-			locale, _ := templates.Words().Locale(rest)
-			return understood{meaning: tongue, locale: locale}, true
+			locale, ok := templates.Words().Locale(rest)
+			if !ok {
+				locale = templates.Words().LocaleNamed(rest, locales)
+			}
+			return understood{meaning: tongue, locale: locale, named: true}, true
 		case templates.CommandPause:
 			if days, err := strconv.Atoi(rest); err == nil {
 				return understood{meaning: pause, days: min(days, maxPauseDays)}, true

@@ -131,21 +131,26 @@ func (s *Server) showWays(w http.ResponseWriter, r *http.Request, i gateway.Invi
 	ways := s.Ways(r.Context(), g.ID, gateway.Private(token))
 	ways.Mail = ways.Mail && s.Public != ""
 	say := s.reader(r)
-	d := shownWays{Ways: ways, Group: isolated(g.Name), At: isolated(ways.Number), Topics: titles(g, i.Topics), Address: address, None: ways == Ways{}}
+	d := shownWays{Ways: ways, Group: isolated(g.Name), At: isolated(ways.Number), Topics: say.titles(g, i.Topics), Address: address, None: ways == Ways{}}
 	for _, name := range slices.Sorted(maps.Keys(s.words)) {
 		d.Languages = append(d.Languages, choice{Value: name, Text: templates.LanguageName(name, name), On: name == say.plain})
 	}
 	s.write(w, status, "join", page{speech: say, Title: "join_title", Fault: fault, Token: token, Form: formToken(token), Data: d})
 }
 
-// titles gives those of a group's topics.
-func titles(g gateway.Group, names []string) (all []string) {
+// titles gives what those of a group's topics are called in the language of a page.
+func (s speech) titles(g gateway.Group, names []string) (all []string) {
 	for _, t := range g.Topics {
 		if slices.Contains(names, t.Name) {
-			all = append(all, cmp.Or(t.Title, t.Name))
+			all = append(all, s.title(t))
 		}
 	}
 	return all
+}
+
+// title is what a topic is called in the language of a page.
+func (s speech) title(t gateway.Topic) string {
+	return t.Called(templates.Nearest(s.plain, slices.Collect(maps.Keys(t.Titles))))
 }
 
 // giveAddress takes the mail address of whoever wants to join. The answer is written before anything is done, and says the
@@ -265,7 +270,7 @@ func (s *Server) askToJoin(ctx context.Context, a wish) error {
 		if err := s.Pages.PutPageLink(ctx, gateway.PageLink{ID: gateway.NewID(), GroupID: a.group.ID, MemberID: done.Member, PointID: done.Point, Digest: yesDigest(token.Reveal()), CreatedAt: now, ExpiresAt: now.Add(gateway.PageLinkLife)}); err != nil {
 			return fmt.Errorf("keep a link: %w", err)
 		}
-		_, err = s.Tell(ctx, a.group.ID, key, templates.EnrolLink, map[string]string{"topics": strings.Join(titles(a.group, done.Topics), "\n"), "link": s.Public + "/y/" + token.Reveal()}, to)
+		_, err = s.Tell(ctx, a.group.ID, key, templates.EnrolLink, map[string]string{"topics": strings.Join(a.group.TopicsOf(done.Topics), "\n"), "link": s.Public + "/y/" + token.Reveal()}, to)
 	}
 	return err
 }
@@ -321,7 +326,7 @@ func (s *Server) question(w http.ResponseWriter, r *http.Request) {
 		v.joined()
 	default:
 		v.write(w, http.StatusOK, "joining", page{speech: v.say, Title: "join_ask_title", Token: v.token, Form: formToken(v.token),
-			Data: shownQuestion{Group: isolated(v.group.Name), Topics: titles(v.group, asked.Topics)}})
+			Data: shownQuestion{Group: isolated(v.group.Name), Topics: v.say.titles(v.group, asked.Topics)}})
 	}
 }
 
@@ -345,7 +350,7 @@ func (s *Server) agree(w http.ResponseWriter, r *http.Request) {
 			s.failed(w, r, "a yes cannot be kept", err)
 			return
 		}
-		if _, err := s.Tell(r.Context(), v.group.ID, "welcome:"+v.link.ID.String(), templates.Welcome, map[string]string{"topics": strings.Join(titles(v.group, asked.Topics), "\n")}, gateway.Audience{Members: []gateway.ID{v.member.ID}, Point: p.ID}); err != nil {
+		if _, err := s.Tell(r.Context(), v.group.ID, "welcome:"+v.link.ID.String(), templates.Welcome, map[string]string{"topics": strings.Join(v.group.TopicsOf(asked.Topics), "\n")}, gateway.Audience{Members: []gateway.ID{v.member.ID}, Point: p.ID}); err != nil {
 			s.Log.Error("a yes is not answered", "group", v.group.ID, "error", err) // she is in all the same
 		}
 	}

@@ -59,7 +59,7 @@ func TestSheJoinsByMail(t *testing.T) {
 		t.Fatalf("%d, told %d before the answer", a.status, len(st.told))
 	}
 	st.carryOut()
-	if len(st.told) != 1 || st.told[0].wording != templates.EnrolLink || st.told[0].data["topics"] != "Reports" {
+	if len(st.told) != 1 || st.told[0].wording != templates.EnrolLink || st.told[0].data["topics"] != "reports" {
 		t.Fatalf("told: %+v", st.told)
 	}
 	yes := strings.TrimPrefix(st.told[0].data["link"], st.server.URL)

@@ -55,8 +55,8 @@ func (v *visit) topics() {
 // the topic's short name.
 func (v *visit) topic(name string) string {
 	for _, t := range v.group.Topics {
-		if t.Name == name && t.Title != "" && !(v.member.Neutral && v.group.NamedIn(t.Title)) {
-			return t.Title
+		if title := v.say.title(t); t.Name == name && !(v.member.Neutral && v.group.NamedIn(title)) {
+			return title
 		}
 	}
 	return name

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -54,6 +55,22 @@ func TestNobodyGivesHerselfADuty(t *testing.T) {
 		takes(her, "alerts")
 		st.post(link, point, "do", "topics", "topic", "alerts", "topic", gateway.OwnersTopic)
 		takes(her, "alerts")
+	}
+}
+
+// Her page calls a topic in its own language; in neutral mode a title that names the group gives way to the short name in every language.
+func TestTopicsAreCalledInTheLanguageOfThePage(t *testing.T) {
+	st := newStage(t)
+	g := st.group
+	g.Topics = append(g.Topics, gateway.Topic{Name: "kitchen", Title: "The kitchen", Titles: map[string]string{"de": "Küche", "fr": "Cuisine de Harbour Watch"}})
+	var err error
+	st.group, err = st.s.PutGroup(t.Context(), g)
+	st.ok(err)
+	for locale, want := range map[string]string{"de": "Küche", "de-CH": "Küche", "fr": "kitchen", "sw": "The kitchen"} {
+		m := st.enrol(func(m *gateway.Member) { m.Locale, m.Neutral = locale, locale == "fr" }, "sms:+4477009001"+strconv.Itoa(10+len(locale)+len(want)))
+		if page := st.get(st.link(m) + "/point?p=" + m.Points[0].ID.String()).body; !strings.Contains(page, ">"+want+"<") {
+			t.Errorf("in %s the page does not say %q: %s", locale, want, page)
+		}
 	}
 }
 
