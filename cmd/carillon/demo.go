@@ -247,12 +247,22 @@ func (t *tour) attended(ctx context.Context) error {
 	t.say("  The gateway:     %s/api/v1/openapi.json", t.gateway.url)
 	t.say("\nOn the wall, read and answer as a member (try STOP), cut a provider, or kill the gateway. Raise an alert: it asks one feature")
 	t.say("phone first, and others when a minute has passed; whoever answers 1 is in charge.")
-	t.say("From another terminal, as its operator:\n")
-	t.say("  export CARILLON_SERVER=%s CARILLON_TOKEN_FILE=%s", t.gateway.url, filepath.Join(t.dir, "data", "operator.token"))
-	t.say("  carillon broadcast list --group harbour\n\nCtrl-C ends it and deletes everything.")
+	t.say("From another terminal in this folder, as its operator:\n")
+	t.say("  export CARILLON_SERVER=%s", t.gateway.url)
+	t.say("  export CARILLON_TOKEN_FILE=%s", filepath.Join(t.dir, "data", "operator.token"))
+	t.say("  %s broadcast list --group harbour\n\nCtrl-C ends it and deletes everything.", typed(os.Args[0]))
 	<-ctx.Done()
 	t.say("\nCleaning up.")
 	return nil
+}
+
+// typed gives what a person types to start this program again, from the path by which it was started: "go run" starts one
+// in Go's cache, where nobody finds it.
+func typed(path string) string {
+	if strings.Contains(filepath.ToSlash(path), "/go-build") {
+		return "go run ./cmd/carillon"
+	}
+	return path
 }
 
 func (t *tour) say(format string, args ...any) {

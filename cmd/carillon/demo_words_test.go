@@ -34,3 +34,17 @@ func TestTheDemoWritesDatesAsItsReadersDo(t *testing.T) {
 		}
 	}
 }
+
+// Whoever ran the demo with "go run", as the README says, has no program named carillon to type.
+func TestTheDemoNamesAProgramThatIsThere(t *testing.T) {
+	for path, want := range map[string]string{
+		"/tmp/go-build12/b001/exe/carillon":           "go run ./cmd/carillon",
+		"/home/ada/.cache/go-build/0a/0af-d/carillon": "go run ./cmd/carillon",
+		"./carillon": "./carillon",
+		"carillon":   "carillon",
+	} {
+		if got := typed(path); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
