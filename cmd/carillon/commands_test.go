@@ -53,7 +53,7 @@ func TestTheManualListsEveryCommand(t *testing.T) {
 func TestMissingWordsAreNamed(t *testing.T) {
 	var out, complaint bytes.Buffer
 	sh := &shell{in: strings.NewReader(""), out: &out, err: &complaint, lookup: func(string) (string, bool) { return "", false }}
-	want := "carillon: this does not take 0 words; write it as carillon broadcast show ID [flags], or see carillon broadcast show --help\n"
+	want := "carillon: something is missing; write it as carillon broadcast show ID, or see carillon broadcast show --help\n"
 	if code := sh.run(context.Background(), []string{"broadcast", "show"}); code != exitWrong || complaint.String() != want {
 		t.Errorf("exit %d: %s", code, complaint.String())
 	}
