@@ -193,6 +193,33 @@ func TestWallShowsFaultsAndFilters(t *testing.T) {
 	}
 }
 
+// TestWallCutsNoLineInTwo: a chat shows the first lines of a long text whole, and nothing of the line after them.
+func TestWallCutsNoLineInTwo(t *testing.T) {
+	s, base := serve(t, sandbox.Options{})
+	if err := s.Phones(sandbox.Phone{Kind: sandbox.KindTelegram, Address: chatText, Name: "Zoë", Language: "fr", Started: []string{"*"}}); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.PostForm(base+"/bot700000001:sandbox/sendMessage", url.Values{"chat_id": {chatText}, "text": {strings.Repeat("Rapport de la semaine\n", 20)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatal(answer.Status)
+	}
+	ctx := browser(t, 1280, 900)
+	do(t, ctx, chromedp.Navigate(base+"/"), until(`document.querySelector('.card-text')?.textContent.includes('Rapport')`))
+	cut := value[int](t, ctx, `(() => {
+		const text = document.querySelector('.card-text'), range = document.createRange()
+		const end = text.getBoundingClientRect().bottom - parseFloat(getComputedStyle(text).borderBottomWidth)
+		range.selectNodeContents(text)
+		return [...range.getClientRects()].filter((r) => r.top < end - 2 && r.bottom > end + 2).length
+	})()`)
+	if cut != 0 {
+		t.Errorf("%d lines are cut in two", cut)
+	}
+}
+
 func pad(i int) string {
 	digits := "0000"
 	for _, d := range []int{100, 10, 1} {
