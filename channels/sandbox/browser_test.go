@@ -168,6 +168,9 @@ func TestWallShowsFaultsAndFilters(t *testing.T) {
 	if first := value[int](t, ctx, `document.querySelectorAll('.card').length`); first > 100 {
 		t.Errorf("%d phones are drawn at once", first)
 	}
+	if first := value[string](t, ctx, `document.querySelector('.drill summary').textContent + ': ' + document.querySelector('.drill fieldset button').textContent`); first != "Send, alert, make trouble: Send a report" {
+		t.Errorf("what there is to do first is told as %q", first)
+	}
 	do(t, ctx, click(`.drill summary`), click("form:has(input[value=twilio]):has(input[value=cut]) button"),
 		until(`document.querySelector('.faults li')?.textContent.includes('hangs up after the request')`))
 	if _, _, _, err := raw(base, anna, "x", time.Second); err == nil {

@@ -48,3 +48,16 @@ func TestTheDemoNamesAProgramThatIsThere(t *testing.T) {
 		}
 	}
 }
+
+// What the demo promises of its alert is what its policy does, and its text fits a terminal.
+func TestTheDemoSaysWhatItsAlertDoes(t *testing.T) {
+	first := samplePolicy().Steps[0]
+	if first.Wait != 1 || first.Repeat != 1 || !strings.Contains(guide, "asked again after a minute, and others after two") {
+		t.Errorf("step %+v, told as %s", first, guide)
+	}
+	for _, line := range strings.Split(guide, "\n") {
+		if len(line) > 80 {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+}
