@@ -352,3 +352,12 @@ func TestAPauseIsTold(t *testing.T) {
 		}
 	}
 }
+
+// Whoever writes LANG alone, to see what there is, gets the same text as she who names a language that we lack: it denies nothing.
+func TestTheListOfLanguagesDeniesNothing(t *testing.T) {
+	for locale, denial := range map[string]string{"en": "do not have", "de": "nicht", "es": "No tenemos", "fr": "pas", "zh-Hans": "没有", "ar": "غير", "sw": "hatuna", "pt-BR": "Não"} {
+		if text := templates.ShippedText(templates.LanguageUnknown)[locale]; text == "" || strings.Contains(text, denial) {
+			t.Errorf("%s: %s", locale, text)
+		}
+	}
+}
