@@ -53,7 +53,8 @@ func (sh *shell) table(head []string, rows [][]string, none string) error {
 		}
 	}
 	var b strings.Builder
-	breaks := folds(wide, sh.columns())
+	terminal := sh.columns()
+	breaks := folds(wide, terminal)
 	for _, row := range all {
 		for i, from := range breaks {
 			to := len(row)
@@ -62,6 +63,11 @@ func (sh *shell) table(head []string, rows [][]string, none string) error {
 			}
 			var line strings.Builder
 			for j := from; j < to; j++ {
+				if j == len(row)-1 && j > 0 { // a sentence goes on below its own beginning
+					at := min(i, 1)*tableIndent + width(line.String())
+					line.WriteString(strings.Join(wrapped(row[j], terminal-at), "\n"+strings.Repeat(" ", at)))
+					break
+				}
 				line.WriteString(row[j] + strings.Repeat(" ", wide[j]-width(row[j])+tableGap))
 			}
 			text := strings.TrimRight(line.String(), " ")
@@ -78,13 +84,39 @@ func (sh *shell) table(head []string, rows [][]string, none string) error {
 const (
 	tableGap    = 2 // blanks between columns
 	tableIndent = 4 // before what did not fit into the line above
+
+	narrowest = 30 // columns into which a sentence is still broken
 )
 
+// wrapped breaks a text at blanks into lines of at most so many columns; one line where there are fewer than narrowest.
+func wrapped(text string, columns int) []string {
+	if columns < narrowest || width(text) <= columns {
+		return []string{text}
+	}
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case width(*last)+1+width(word) <= columns:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
+
 // folds says with which columns a row of a table goes on in another line, so that none is wider than a terminal of so many
-// columns; 0: as wide as it takes. The first is 0. A column that is too wide alone is left to the terminal.
+// columns; 0: as wide as it takes. The first is 0. The last column, where sentences stand, needs no more than the narrowest
+// room for them. Another that is too wide alone is left to the terminal.
 func folds(wide []int, terminal int) []int {
 	breaks, used := []int{0}, 0
 	for i, n := range wide {
+		if i > 0 && i == len(wide)-1 {
+			n = min(n, narrowest)
+		}
 		if terminal > 0 && i > 0 && used+tableGap+n > terminal {
 			breaks, used = append(breaks, i), tableIndent-tableGap
 		}

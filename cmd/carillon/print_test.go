@@ -18,15 +18,28 @@ func TestTablesAreFoldedAtColumns(t *testing.T) {
 	}{
 		{[]int{36, 6, 8}, 0, "[0]"},
 		{[]int{36, 6, 8}, 80, "[0]"},
+		{[]int{3, 12, 120}, 80, "[0]"},         // a sentence is broken within its column
 		{[]int{36, 36, 10, 12}, 80, "[0 2]"},   // 74, and 74+2+10 would be too wide
-		{[]int{36, 42}, 80, "[0]"},             // exactly 80
-		{[]int{36, 43}, 80, "[0 1]"},           // one too many
+		{[]int{48, 42}, 80, "[0]"},             // exactly 80 with the narrowest
+		{[]int{49, 43}, 80, "[0 1]"},           // one too many
 		{[]int{90, 6, 80, 6}, 80, "[0 1 2 3]"}, // too wide alone
 		{[]int{70, 70, 6}, 80, "[0 1 2]"},      // 4+70, and 2+6 would be too wide
 		{[]int{70, 68, 6}, 80, "[0 1]"},        // 4+68+2+6
 	} {
 		if got := fmt.Sprint(folds(c.wide, c.terminal)); got != c.want {
 			t.Errorf("%v in %d: %s, not %s", c.wide, c.terminal, got, c.want)
+		}
+	}
+}
+
+func TestSentencesAreBrokenAtBlanks(t *testing.T) {
+	text := "a channel speaks to the sandbox: nobody gets anything from it"
+	for columns, want := range map[int]string{
+		70: text, 29: text, 0: text, -5: text,
+		31: "a channel speaks to the|sandbox: nobody gets anything|from it",
+	} {
+		if got := strings.Join(wrapped(text, columns), "|"); got != want {
+			t.Errorf("%d: %s", columns, got)
 		}
 	}
 }
