@@ -188,9 +188,13 @@ func ParseCoalition(file string, src []byte, lookup func(string) (string, bool),
 	return coalitionReader(file, lookup, adapters).coalition(src)
 }
 
+// here is where files are read that go to the gateway with their secrets filled in.
+const here = "in this terminal, as with export"
+
 func coalitionReader(file string, lookup func(string) (string, bool), adapters map[string]any) *reader {
 	r := newReader(file, lookup, adapters)
 	r.make, r.example = "name another with -f, or write one as docs/sample/coalition.yaml shows", "docs/sample/coalition.yaml"
+	r.set = here
 	return r
 }
 

@@ -146,7 +146,7 @@ func (c *Config) check(r *reader) {
 		r.faultAt("listen", "this is no address to listen on", "write host:port, as in 127.0.0.1:8080 or :8080")
 	}
 	if c.PublicBaseURL != "" && r.given("public_base_url") {
-		if repair := baseURL(c.PublicBaseURL); repair != "" {
+		if repair := BaseURL(c.PublicBaseURL); repair != "" {
 			r.faultAt("public_base_url", "this URL cannot be used", repair)
 		}
 	}
@@ -194,7 +194,8 @@ func listenable(s string) bool {
 }
 
 // baseURL says how to mend an URL that cannot stand before /hooks and /m, or nothing.
-func baseURL(s string) string {
+// BaseURL says how to mend a public_base_url that cannot be used; empty if it can.
+func BaseURL(s string) string {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):

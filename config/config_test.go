@@ -217,6 +217,14 @@ func TestAMissingFileSaysHowToMend(t *testing.T) {
 	}
 }
 
+// TestASecretIsSetWhereItIsRead: apply and channel add read the environment of whoever types them, not the service's.
+func TestASecretIsSetWhereItIsRead(t *testing.T) {
+	_, err := config.LoadCoalition("../docs/sample/coalition.yaml", env(), nil)
+	if err == nil || !strings.HasSuffix(err.Error(), "the environment variable TWILIO_AUTH_TOKEN is not set; set it in this terminal, as with export, or use {file: PATH}") {
+		t.Error(err)
+	}
+}
+
 // TestTheExampleIsTrue loads the example that people start from, and validates it by the schema that editors use.
 func TestTheExampleIsTrue(t *testing.T) {
 	lookup := env("CARILLON_KEY", key, "CARILLON_INDEX_KEY", key, "TWILIO_AUTH_TOKEN", marker)

@@ -84,6 +84,7 @@ func Nearby(path string, lookup func(string) (string, bool)) (listen, tokenFile 
 func LoadOptions(path, adapter string, lookup func(string) (string, bool), adapters map[string]any) (Section, error) {
 	r := newReader(path, lookup, adapters)
 	r.make, r.example = "name another with --options, or write one as docs/channels shows", "the examples in docs/channels"
+	r.set = here
 	src, ok := r.read(path)
 	if !ok {
 		return Section{}, r.err()

@@ -32,6 +32,7 @@ type reader struct {
 	adapters map[string]any
 	make     string // how to mend that the file does not exist
 	example  string // where to see how the file looks
+	set      string // where an environment variable that it names is to be set
 	faults   Faults
 	places   map[string]*token.Position // of every path that the file has
 	bad      map[string]bool            // paths with a fault: nothing more is said of them
@@ -44,7 +45,7 @@ func newReader(file string, lookup func(string) (string, bool), adapters map[str
 		lookup = os.LookupEnv
 	}
 	return &reader{file: file, lookup: lookup, adapters: adapters,
-		make: "name another with --config, or make one with carillon init", example: "the example that carillon init writes",
+		make: "name another with --config, or make one with carillon init", example: "the example that carillon init writes", set: "for the service",
 		places: map[string]*token.Position{}, bad: map[string]bool{}}
 }
 
@@ -224,7 +225,7 @@ func (r *reader) secret(n ast.Node, path string) (string, bool) {
 	if kind == "env" {
 		v, ok := r.lookup(name)
 		if !ok || v == "" {
-			r.fault(position(n), path, "the environment variable "+name+" is not set", "set it for the service, or use {file: PATH}")
+			r.fault(position(n), path, "the environment variable "+name+" is not set", "set it "+r.set+", or use {file: PATH}")
 			return "", false
 		}
 		return v, true

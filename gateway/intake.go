@@ -10,7 +10,7 @@ type ImportReport struct {
 	New        int                `json:"new"`
 	Changed    int                `json:"changed"`
 	Bad        int                `json:"bad"`         // rows with a problem that is not a note
-	Asked      int                `json:"unconfirmed"` // members without evidence of consent: they can only be asked to confirm
+	Asked      int                `json:"unconfirmed"` // rows with an address and without evidence of consent: an address that is new can only be asked to confirm
 	Stopped    int                `json:"stopped"`     // members with an address against which a STOP stands
 	Hers       int                `json:"hers"`        // members who decided something herself that their row says otherwise or again: it stays as she decided
 	Problems   []ImportProblem    `json:"problems"`    // the first MaxImportProblems

@@ -4,6 +4,8 @@ package phone
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -15,8 +17,11 @@ import (
 
 const maxRaw = 250 // bytes; no number with all its blanks and brackets is as long
 
+// shortened is a number as spreadsheets write it when the cell is no text: 4.91511E+11.
+var shortened = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$`)
+
 // ParseNumber turns a phone number as people write it into E.164. Numbers without + are read as of the default region, two
-// letters, or empty for none: then they are refused. Digits of all scripts are understood. The error never repeats the number.
+// letters, or empty for none: then they are refused, as are those that may have lost the + before their country code. Digits of all scripts are understood. The error never repeats the number.
 func ParseNumber(raw, region string) (channels.Address, error) {
 	if len(raw) > maxRaw {
 		return "", errors.New("the phone number has too many digits; check it")
@@ -40,6 +45,8 @@ func ParseNumber(raw, region string) (channels.Address, error) {
 	switch {
 	case text == "":
 		return "", errors.New("the phone number is empty")
+	case shortened.MatchString(text):
+		return "", errors.New("a spreadsheet has shortened the phone number, and its last digits are lost; make the column text there and fill the number in again")
 	case strings.IndexFunc(text, unicode.IsLetter) >= 0:
 		return "", errors.New("this is no phone number: it holds letters; write digits only, without an extension")
 	}
@@ -90,7 +97,22 @@ func parse(text, region string) (*phonenumbers.PhoneNumber, error) {
 	case phonenumbers.INVALID_COUNTRY_CODE:
 		return nil, errors.New("the phone number starts with a country code that does not exist; check the digits after +")
 	}
+	if lostPlus(text, n) {
+		return nil, fmt.Errorf("the phone number begins with %d and may have lost its +, as in a spreadsheet; write + before it if that is the country code, and +%d before it if not",
+			n.GetCountryCode(), n.GetCountryCode())
+	}
 	return n, nil
+}
+
+// lostPlus says whether a number that was read as one of its region makes as much sense with a + before it. Spreadsheets
+// drop the + of a number, and to guess would be to write to a stranger.
+func lostPlus(text string, n *phonenumbers.PhoneNumber) bool {
+	digits := phonenumbers.NormalizeDigitsOnly(text)
+	if strings.HasPrefix(text, "+") || phonenumbers.GetNationalSignificantNumber(n) != digits || !strings.HasPrefix(digits, strconv.Itoa(int(n.GetCountryCode()))) {
+		return false
+	}
+	other, err := phonenumbers.Parse("+"+digits, "")
+	return err == nil && phonenumbers.IsValidNumber(other)
 }
 
 // refusedType says why a number of its type gets no text messages; nil if it may.

@@ -24,6 +24,13 @@ func TestParseNumber(t *testing.T) {
 		{"＋４４７７００９００１２３", "", "+447700900123"},
 		{"\u202a+44\u00a07700\u00a0900123\u202c", "", "+447700900123"},
 		{"+39 06 1234 5678", "", "+390612345678"},
+		{"1511 2345678", "DE", "+4915112345678"},   // its 0 was lost in a spreadsheet
+		{"04912 345678", "DE", "+494912345678"},    // an area whose code begins like the country's
+		{"1 202 555 0123", "US", "+12025550123"},   // nothing else can be meant
+		{"33 6 39 98 12 34", "FR", "+33639981234"}, // likewise
+		{"91 98765 43210", "IN", "+919876543210"},  // likewise
+		{"9198765432", "IN", "+919198765432"},      // likewise
+		{"43 664 12345678", "AT", "+4366412345678"},
 	}
 	for _, c := range cases {
 		got, err := ParseNumber(c.raw, c.region)
@@ -41,6 +48,10 @@ func TestRefusedNumbers(t *testing.T) {
 		{"Anna", "", "letters"},
 		{"+44 7700 900123 ext. 5", "", "letters"},
 		{"1-800-FLOWERS", "US", "letters"},
+		{"4.91511E+11", "DE", "spreadsheet"},
+		{"4,91511234E+11", "", "spreadsheet"},
+		{"4915112345678", "DE", "lost its +"},
+		{"49 (151) 12345678", "DE", "+49 before it"},
 		{"07700 900123", "", "international form"},
 		{"+999 12345678", "", "country code"},
 		{"+49 1", "", "too few digits"},

@@ -168,6 +168,9 @@ func TestWallShowsFaultsAndFilters(t *testing.T) {
 	if first := value[int](t, ctx, `document.querySelectorAll('.card').length`); first > 100 {
 		t.Errorf("%d phones are drawn at once", first)
 	}
+	if first := value[string](t, ctx, `document.querySelector('.drill summary').textContent + ': ' + document.querySelector('.drill fieldset button').textContent`); first != "Send, alert, make trouble: Send a report" {
+		t.Errorf("what there is to do first is told as %q", first)
+	}
 	do(t, ctx, click(`.drill summary`), click("form:has(input[value=twilio]):has(input[value=cut]) button"),
 		until(`document.querySelector('.faults li')?.textContent.includes('hangs up after the request')`))
 	if _, _, _, err := raw(base, anna, "x", time.Second); err == nil {
@@ -190,6 +193,33 @@ func TestWallShowsFaultsAndFilters(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(value[string](t, ctx, `location.origin`)), until(`document.querySelector('.find-kind') !== null`))
 	if value[bool](t, ctx, `document.documentElement.scrollWidth > 320`) {
 		t.Error("the wall must be scrolled sideways at 320 pixels")
+	}
+}
+
+// TestWallCutsNoLineInTwo: a chat shows the first lines of a long text whole, and nothing of the line after them.
+func TestWallCutsNoLineInTwo(t *testing.T) {
+	s, base := serve(t, sandbox.Options{})
+	if err := s.Phones(sandbox.Phone{Kind: sandbox.KindTelegram, Address: chatText, Name: "Zoë", Language: "fr", Started: []string{"*"}}); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.PostForm(base+"/bot700000001:sandbox/sendMessage", url.Values{"chat_id": {chatText}, "text": {strings.Repeat("Rapport de la semaine\n", 20)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatal(answer.Status)
+	}
+	ctx := browser(t, 1280, 900)
+	do(t, ctx, chromedp.Navigate(base+"/"), until(`document.querySelector('.card-text')?.textContent.includes('Rapport')`))
+	cut := value[int](t, ctx, `(() => {
+		const text = document.querySelector('.card-text'), range = document.createRange()
+		const end = text.getBoundingClientRect().bottom - parseFloat(getComputedStyle(text).borderBottomWidth)
+		range.selectNodeContents(text)
+		return [...range.getClientRects()].filter((r) => r.top < end - 2 && r.bottom > end + 2).length
+	})()`)
+	if cut != 0 {
+		t.Errorf("%d lines are cut in two", cut)
 	}
 }
 

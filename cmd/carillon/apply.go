@@ -123,8 +123,12 @@ func (sh *shell) showApply(r gateway.ApplyReport) error {
 		if r.DryRun {
 			did = "This was a trial; it would be"
 		}
-		if err := sh.say("%s: %d made, %d changed, %d as they were, %d not taken.", did,
-			counts[gateway.ApplyCreate], counts[gateway.ApplyChange], counts[gateway.ApplySame], r.Conflicts()); err != nil {
+		why := "."
+		if r.Conflicts() > 0 { // people changed it, or a channel does not work
+			why = ": see WHY above."
+		}
+		if err := sh.say("%s: %d made, %d changed, %d as they were, %d not done%s", did,
+			counts[gateway.ApplyCreate], counts[gateway.ApplyChange], counts[gateway.ApplySame], r.Conflicts(), why); err != nil {
 			return err
 		}
 	}

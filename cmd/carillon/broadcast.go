@@ -124,7 +124,11 @@ func (sh *shell) showBroadcast(b gateway.BroadcastStatus) error {
 	if sh.json() {
 		return sh.print(b, "")
 	}
-	if err := sh.say("%s  %s, %s, by %s\nto %s, from %s until %s, %s planned\n", b.ID, b.Kind, b.State, b.Author, b.Audience.Topic,
+	to := ""
+	if b.Audience.Topic != "" { // answers and the like go to one member
+		to = "to " + b.Audience.Topic + ", "
+	}
+	if err := sh.say("%s  %s, %s, by %s\n%sfrom %s until %s, %s planned\n", b.ID, b.Kind, b.State, b.Author, to,
 		clock(b.StartAt), clock(b.ExpiresAt), plural(b.Planned, "member")); err != nil {
 		return err
 	}

@@ -49,11 +49,43 @@ func TestTheManualListsEveryCommand(t *testing.T) {
 	}
 }
 
+// TestTheReadmeCanBeTyped holds its commands against those that there are, and their order: the sample's channel is tried when the file
+// is applied, so what lets it through stands before the gateway is started.
+func TestTheReadmeCanBeTyped(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sh := &shell{in: strings.NewReader(""), lookup: func(string) (string, bool) { return "", false }}
+	at := map[string]int{}
+	for i, line := range strings.Split(string(readme), "\n") {
+		if strings.Contains(line, "private_networks: [127.0.0.1/32]") {
+			at["allowed"] = i
+		}
+		example, ok := strings.CutPrefix(line, "./carillon ")
+		if !ok {
+			continue
+		}
+		example, _, _ = strings.Cut(example, " #")
+		c, rest, err := sh.root().Find(strings.Fields(example))
+		if err != nil || c == sh.root() {
+			t.Errorf("%q: no such command: %v", example, err)
+		} else if err := c.ParseFlags(rest); err != nil {
+			t.Errorf("%q: %v", example, err)
+		} else {
+			at[c.Name()] = i
+		}
+	}
+	if at["allowed"] == 0 || at["allowed"] > at["serve"] || at["serve"] > at["sandbox"] || at["sandbox"] > at["apply"] {
+		t.Errorf("the order of the lines: %v", at)
+	}
+}
+
 // TestMissingWordsAreNamed tells a person how the command is written, instead of how many arguments it has.
 func TestMissingWordsAreNamed(t *testing.T) {
 	var out, complaint bytes.Buffer
 	sh := &shell{in: strings.NewReader(""), out: &out, err: &complaint, lookup: func(string) (string, bool) { return "", false }}
-	want := "carillon: this does not take 0 words; write it as carillon broadcast show ID [flags], or see carillon broadcast show --help\n"
+	want := "carillon: something is missing; write it as carillon broadcast show ID, or see carillon broadcast show --help\n"
 	if code := sh.run(context.Background(), []string{"broadcast", "show"}); code != exitWrong || complaint.String() != want {
 		t.Errorf("exit %d: %s", code, complaint.String())
 	}

@@ -177,6 +177,19 @@ func (sh *shell) terminal() bool {
 	return isFile && term.IsTerminal(int(file.Fd()))
 }
 
+// columns gives the width of the terminal that output goes to; 0: it goes to a pipe or a file, where nothing is folded.
+func (sh *shell) columns() int {
+	file, isFile := sh.out.(*os.File)
+	if !isFile || !term.IsTerminal(int(file.Fd())) {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
+
 // progress shows a bar on a terminal and nothing in a pipe. A total below zero is unknown.
 func (sh *shell) progress(total int64, what string, asBytes bool) *progressbar.ProgressBar {
 	options := []progressbar.Option{

@@ -241,6 +241,15 @@ func sampleWords(kind string) (map[string]string, error) {
 	return words, err
 }
 
+// guide says what there is to do on the wall.
+const guide = `
+On the wall, open a phone: read it, and answer as its owner (try STOP). Its top
+sends a report, cuts a provider, lets it hang, or kills the gateway. It raises
+an alert, too: that asks one feature phone, then the first on the wall. With no
+answer she is asked again after a minute, and others after two; whoever answers
+1 is in charge.
+`
+
 // attended leaves the stage to the person.
 func (t *tour) attended(ctx context.Context) error {
 	if err := t.send(ctx, gateway.KindReport, "reports"); err != nil {
@@ -252,14 +261,23 @@ func (t *tour) attended(ctx context.Context) error {
 	t.say("\nA report and a reminder are on their way to every group, in twelve languages.\n")
 	t.say("  The phone wall:  %s/", t.wall)
 	t.say("  The gateway:     %s/api/v1/openapi.json", t.gateway.url)
-	t.say("\nOn the wall, read and answer as a member (try STOP), cut a provider, or kill the gateway. Raise an alert: it asks one feature")
-	t.say("phone first, and others when a minute has passed; whoever answers 1 is in charge.")
-	t.say("From another terminal, as its operator:\n")
-	t.say("  export CARILLON_SERVER=%s CARILLON_TOKEN_FILE=%s", t.gateway.url, filepath.Join(t.dir, "data", "operator.token"))
-	t.say("  carillon broadcast list --group harbour\n\nCtrl-C ends it and deletes everything.")
+	t.say("%s", guide)
+	t.say("From another terminal in this folder, as its operator:\n")
+	t.say("  export CARILLON_SERVER=%s", t.gateway.url)
+	t.say("  export CARILLON_TOKEN_FILE=%s", filepath.Join(t.dir, "data", "operator.token"))
+	t.say("  %s broadcast list --group harbour\n\nCtrl-C ends it and deletes everything.", typed(os.Args[0]))
 	<-ctx.Done()
 	t.say("\nCleaning up.")
 	return nil
+}
+
+// typed gives what a person types to start this program again, from the path by which it was started: "go run" starts one
+// in Go's cache, where nobody finds it.
+func typed(path string) string {
+	if strings.Contains(filepath.ToSlash(path), "/go-build") {
+		return "go run ./cmd/carillon"
+	}
+	return path
 }
 
 func (t *tour) say(format string, args ...any) {

@@ -270,7 +270,7 @@ func (t *tour) actions() []sandbox.Action {
 	return []sandbox.Action{
 		{Name: "report", Label: "Send a report", Hint: "A report to all four groups.", Done: "A report is on its way to all four groups.", Run: func(ctx context.Context) error { return t.send(ctx, gateway.KindReport, "reports") }},
 		{Name: "reminder", Label: "Send a reminder", Hint: "A reminder to all four groups.", Done: "A reminder is on its way to all four groups.", Run: func(ctx context.Context) error { return t.send(ctx, gateway.KindReminder, "meetings") }},
-		{Name: "alert", Label: "Raise an alert", Hint: "It asks the coordinator of Harbour Watch on her feature phone; with no answer, the medics.", Done: "An alert asks the coordinator of Harbour Watch. Answer 1 on her phone, or let a minute pass.", Run: func(ctx context.Context) error {
+		{Name: "alert", Label: "Raise an alert", Hint: "It asks the coordinator of Harbour Watch on her feature phone; with no answer again after a minute, and the medics after two.", Done: "An alert asks the coordinator of Harbour Watch, whose phone is now the first below. Answer 1 on it, or let a minute pass: then she is asked again, and after another the medics are.", Run: func(ctx context.Context) error {
 			_, err := t.raise(ctx)
 			return err
 		}},

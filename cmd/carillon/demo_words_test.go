@@ -34,3 +34,30 @@ func TestTheDemoWritesDatesAsItsReadersDo(t *testing.T) {
 		}
 	}
 }
+
+// Whoever ran the demo with "go run", as the README says, has no program named carillon to type.
+func TestTheDemoNamesAProgramThatIsThere(t *testing.T) {
+	for path, want := range map[string]string{
+		"/tmp/go-build12/b001/exe/carillon":           "go run ./cmd/carillon",
+		"/home/ada/.cache/go-build/0a/0af-d/carillon": "go run ./cmd/carillon",
+		"./carillon": "./carillon",
+		"carillon":   "carillon",
+	} {
+		if got := typed(path); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
+// What the demo promises of its alert is what its policy does, and its text fits a terminal.
+func TestTheDemoSaysWhatItsAlertDoes(t *testing.T) {
+	first := samplePolicy().Steps[0]
+	if first.Wait != 1 || first.Repeat != 1 || !strings.Contains(guide, "asked again after a minute, and others after two") {
+		t.Errorf("step %+v, told as %s", first, guide)
+	}
+	for _, line := range strings.Split(guide, "\n") {
+		if len(line) > 80 {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+}

@@ -204,7 +204,7 @@ func (sh *shell) examineOwners(ctx context.Context, api *client.Client) (out []f
 	}
 	for _, g := range groups {
 		if !slices.ContainsFunc(g.Topics, func(t gateway.Topic) bool { return t.Name == gateway.OwnersTopic }) {
-			out = append(out, finding{"owners " + g.Slug, true, "nobody is told when a member waits for an answer, a run fails or a channel ails: give the group a topic owners, and subscribers to it"})
+			out = append(out, finding{"owners " + g.Slug, true, "nobody is told when a member waits for an answer, a run fails or a channel ails, and an alert needs a policy of its own: give the group a topic owners, and subscribers to it"})
 		}
 	}
 	return out

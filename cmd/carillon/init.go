@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -15,15 +16,18 @@ import (
 	"github.com/carillon-gateway/carillon/config"
 )
 
-// question is one thing that init asks.
-type question struct{ flag, ask, preset string }
+// question is one thing that init asks. An answer that read refuses is asked for again.
+type question struct {
+	flag, ask, preset string
+	read              func(string) (string, error)
+}
 
 var questions = [...]question{
-	{"dir", "1/5 In which folder shall everything be kept?", "carillon-data"},
-	{"listen", "2/5 On which address shall it listen? (behind a web server: 127.0.0.1:8080)", "127.0.0.1:8080"},
-	{"public-url", "3/5 Under which https address do providers reach it? (empty: none, it will ask them itself)", ""},
-	{"twilio", "4/5 Twilio account SID and sending number for text messages, as in AC… +1… (empty: later)", ""},
-	{"telegram", "5/5 Use a Telegram bot? (yes or empty: later)", ""},
+	{"dir", "1/5 In which folder shall everything be kept?", "carillon-data", aFolder},
+	{"listen", "2/5 On which address shall it listen? (behind a web server: 127.0.0.1:8080)", "127.0.0.1:8080", anAddress},
+	{"public-url", "3/5 Under which https address do providers reach it? (empty: none, it will ask them itself)", "", aURL},
+	{"twilio", "4/5 Twilio account SID and sending number for text messages, as in AC… +1… (empty: later)", "", anAccount},
+	{"telegram", "5/5 Use a Telegram bot? (yes; no or empty: later)", "", yesOrNo},
 }
 
 func (sh *shell) initialise() *cobra.Command {
@@ -40,19 +44,13 @@ func (sh *shell) initialise() *cobra.Command {
 			}
 			in := bufio.NewReader(sh.in)
 			for i, q := range questions {
+				var err error
 				if c.Flags().Changed(q.flag) || yes {
-					if answers[i] == "" {
-						answers[i] = q.preset
+					if answers[i], err = q.read(cmp.Or(strings.TrimSpace(answers[i]), q.preset)); err != nil {
+						return wrong("--%s: %w", q.flag, err)
 					}
-					continue
-				}
-				fmt.Fprintf(sh.out, "%s [%s] ", q.ask, q.preset)
-				line, err := in.ReadString('\n')
-				if err != nil && line == "" {
-					return wrong("the answers ended at question %d of %d; give the others as flags, see carillon init --help", i+1, len(questions))
-				}
-				if answers[i] = strings.TrimSpace(line); answers[i] == "" {
-					answers[i] = q.preset
+				} else if answers[i], err = sh.askOne(in, i); err != nil {
+					return err
 				}
 			}
 			return sh.setUp(answers, profile == string(config.Scaled))
@@ -66,13 +64,32 @@ func (sh *shell) initialise() *cobra.Command {
 	return c
 }
 
+// askOne asks until there is an answer that can be used.
+func (sh *shell) askOne(in *bufio.Reader, i int) (string, error) {
+	q := questions[i]
+	for {
+		proposed := " "
+		if q.preset != "" {
+			proposed = " [" + q.preset + "] "
+		}
+		fmt.Fprint(sh.out, q.ask+proposed)
+		line, err := in.ReadString('\n')
+		if err != nil && line == "" {
+			fmt.Fprintln(sh.out)
+			return "", wrong("the answers ended at question %d of %d; give the others as flags, see carillon init --help", i+1, len(questions))
+		}
+		answer, err := q.read(cmp.Or(strings.TrimSpace(line), q.preset))
+		if err == nil {
+			return answer, nil
+		}
+		fmt.Fprintln(sh.out, printable("    "+err.Error()))
+	}
+}
+
 // setUp writes the folder. It changes nothing that is there.
 func (sh *shell) setUp(answers []string, scaled bool) error {
 	dir, listen, url, twilio, telegram := answers[0], answers[1], answers[2], answers[3], answers[4]
 	file := filepath.Join(dir, "carillon.yaml")
-	if _, err := os.Stat(file); err == nil {
-		return wrong("%s is there already; choose another folder, or delete it if you mean to begin anew", file)
-	}
 	if err := os.MkdirAll(filepath.Join(dir, "keys"), 0o700); err != nil {
 		return fmt.Errorf("making the folder: %w", err)
 	}
@@ -93,10 +110,7 @@ func (sh *shell) setUp(answers []string, scaled bool) error {
 		fmt.Fprintf(&b, "public_base_url: %q\n", url)
 	}
 	fmt.Fprintf(&b, "data: data\nkeys:\n  - id: %q\n    secret: {file: keys/key-%s}\nindex_key: {file: keys/index}\n", id, id)
-	next, err := channelsFor(&b, dir, twilio, telegram)
-	if err != nil {
-		return err
-	}
+	next := channelsFor(&b, dir, twilio, telegram)
 	start := "start with: carillon serve --config " + file
 	if scaled {
 		b.WriteString(servers)
@@ -130,18 +144,15 @@ drain_notice: 5s
 `
 
 // channelsFor writes the channels that were asked for, with places for their secrets, and says what to fill in.
-func channelsFor(b *strings.Builder, dir, twilio, telegram string) (next []string, err error) {
+func channelsFor(b *strings.Builder, dir, twilio, telegram string) (next []string) {
 	if twilio == "" && telegram == "" {
-		return nil, nil
+		return nil
 	}
 	b.WriteString("channels:\n")
 	if twilio != "" {
-		sid, from, ok := strings.Cut(twilio, " ")
-		if !ok {
-			return nil, wrong("Twilio: write the account SID, a space and the sending number or messaging service (MG…)")
-		}
+		sid, from, _ := strings.Cut(twilio, " ")
 		sender := "from"
-		if from = strings.TrimSpace(from); strings.HasPrefix(from, "MG") {
+		if strings.HasPrefix(from, "MG") {
 			sender = "messaging_service_sid"
 		}
 		fmt.Fprintf(b, "  - name: sms\n    adapter: sms\n    options:\n      account_sid: %q\n      auth_token: {file: keys/twilio-auth-token}\n      %s: %q\n", sid, sender, from)
@@ -151,7 +162,7 @@ func channelsFor(b *strings.Builder, dir, twilio, telegram string) (next []strin
 		b.WriteString("  - name: telegram\n    adapter: telegram\n    options:\n      token: {file: keys/telegram-bot-token}\n")
 		next = append(next, "put the bot's token from BotFather into "+filepath.Join(dir, "keys", "telegram-bot-token")+" (chmod 600)")
 	}
-	return next, nil
+	return next
 }
 
 func writeNew(path, text string) error {

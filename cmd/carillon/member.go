@@ -128,7 +128,7 @@ func (sh *shell) tellImport(name string, r gateway.ImportReport, dryRun bool) er
 		return err
 	}
 	if r.Asked > 0 {
-		if err := sh.say("%s without evidence of consent: they can only be asked to confirm.", plural(r.Asked, "member")); err != nil {
+		if err := sh.say("%s without evidence of consent: who is new there gets nothing but a question, from carillon member ask.", plural(r.Asked, "row")); err != nil {
 			return err
 		}
 	}

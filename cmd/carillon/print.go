@@ -53,15 +53,79 @@ func (sh *shell) table(head []string, rows [][]string, none string) error {
 		}
 	}
 	var b strings.Builder
+	terminal := sh.columns()
+	breaks := folds(wide, terminal)
 	for _, row := range all {
-		var line strings.Builder
-		for i, cell := range row {
-			line.WriteString(cell + strings.Repeat(" ", wide[i]-width(cell)+2))
+		for i, from := range breaks {
+			to := len(row)
+			if i+1 < len(breaks) {
+				to = breaks[i+1]
+			}
+			var line strings.Builder
+			for j := from; j < to; j++ {
+				if j == len(row)-1 && j > 0 { // a sentence goes on below its own beginning
+					at := min(i, 1)*tableIndent + width(line.String())
+					line.WriteString(strings.Join(wrapped(row[j], terminal-at), "\n"+strings.Repeat(" ", at)))
+					break
+				}
+				line.WriteString(row[j] + strings.Repeat(" ", wide[j]-width(row[j])+tableGap))
+			}
+			text := strings.TrimRight(line.String(), " ")
+			if i > 0 && text == "" {
+				continue
+			}
+			b.WriteString(strings.Repeat(" ", min(i, 1)*tableIndent) + text + "\n")
 		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
 	_, err := io.WriteString(sh.out, b.String())
 	return err
+}
+
+const (
+	tableGap    = 2 // blanks between columns
+	tableIndent = 4 // before what did not fit into the line above
+
+	narrowest = 30 // columns into which a sentence is still broken
+)
+
+// wrapped breaks a text at blanks into lines of at most so many columns; one line where there are fewer than narrowest.
+func wrapped(text string, columns int) []string {
+	if columns < narrowest || width(text) <= columns {
+		return []string{text}
+	}
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case width(*last)+1+width(word) <= columns:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
+
+// folds says with which columns a row of a table goes on in another line, so that none is wider than a terminal of so many
+// columns; 0: as wide as it takes. The first is 0. The last column, where sentences stand, needs no more than the narrowest
+// room for them. Another that is too wide alone is left to the terminal.
+func folds(wide []int, terminal int) []int {
+	breaks, used := []int{0}, 0
+	for i, n := range wide {
+		if i > 0 && i == len(wide)-1 {
+			n = min(n, narrowest)
+		}
+		if terminal > 0 && i > 0 && used+tableGap+n > terminal {
+			breaks, used = append(breaks, i), tableIndent-tableGap
+		}
+		if used > 0 {
+			used += tableGap
+		}
+		used += n
+	}
+	return breaks
 }
 
 // width counts the columns that a text takes on a terminal, closely enough for a table: marks take none, Han and
@@ -133,12 +197,21 @@ func mistakes(c *cobra.Command) {
 	if args == nil {
 		args = cobra.NoArgs
 	}
+	c.SuggestionsMinimumDistance = 2 // letters, which Cobra fills in for itself only
 	c.Args = func(cmd *cobra.Command, given []string) error {
 		if cmd.HasSubCommands() && len(given) > 0 {
-			return wrong("%s %s does not exist; see %s --help", cmd.CommandPath(), printable(given[0]), cmd.CommandPath())
+			meant := ""
+			if near := cmd.SuggestionsFor(given[0]); len(near) > 0 {
+				meant = "did you mean " + cmd.CommandPath() + " " + strings.Join(near, " or "+cmd.CommandPath()+" ") + "? Otherwise "
+			}
+			return wrong("%s %s does not exist; %ssee %s --help", cmd.CommandPath(), printable(given[0]), meant, cmd.CommandPath())
 		}
 		if err := args(cmd, given); err != nil {
-			return wrong("this does not take %s; write it as %s, or see %s --help", plural(len(given), "word"), cmd.UseLine(), cmd.CommandPath())
+			amiss := "something is missing"
+			if len(given) > 0 {
+				amiss = "this does not take " + plural(len(given), "word")
+			}
+			return wrong("%s; write it as %s, or see %s --help", amiss, strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath())
 		}
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -132,6 +133,7 @@ func (sh *shell) root() *cobra.Command {
 	sh.add(root, helpDaily, sh.broadcasts(), sh.releases(), sh.deliveries(), sh.inbox(), sh.schedules(), sh.rotas(), sh.reports(), sh.members(), sh.invitations(), sh.calendars(), sh.channels(), sh.prices(), sh.spending(), sh.apply(), sh.export(), sh.tokens(), sh.move(), sh.sandbox())
 	sh.add(root, helpScripts, sh.configTools(), sh.smsTools(), sh.addressTools(), sh.templateTools(), sh.adapterTools(), sh.versionTool())
 	root.SetHelpCommandGroupID(helpScripts)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages |", ".FlagUsagesWrapped 80 |"))
 	mistakes(root)
 	return root
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,6 +73,9 @@ func (sh *shell) runSend(ctx context.Context, m message) error {
 	}
 	draft, err := sh.draft(m)
 	if err != nil {
+		return err
+	}
+	if err := sh.asItStands(m, draft.Words.Data["text"]); err != nil {
 		return err
 	}
 	c, err := sh.connect()
@@ -214,9 +219,40 @@ func (sh *shell) wordsOf(m message) (gateway.Words, error) {
 		values[templates.Name] = templates.Nameless // the gateway fills in the names
 	}
 	if err := set.CheckData(values); err != nil {
-		return words, wrong("%w (give values with --data name=value)", err)
+		return words, wrong("%w (give values with --data name=value%s)", err, unused(words.Data, set))
 	}
 	return words, nil
+}
+
+// unused names the values that no text holds, for they are likely those that are missing, misspelt.
+func unused(data map[string]string, set *templates.Set) string {
+	var names []string
+	for name := range data {
+		if !slices.Contains(set.Names(), name) {
+			names = append(names, "{"+name+"}")
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	return "; no text holds " + strings.Join(names, ", ")
+}
+
+// looksFilled finds what reads like a placeholder where none is filled in.
+var looksFilled = regexp.MustCompile(`\{[a-z][a-z0-9_]*[,}]`)
+
+// asItStands warns of placeholders in --text, where braces are braces, and asks whether that is meant. An alert does not wait
+// for the answer.
+func (sh *shell) asItStands(m message, text string) error {
+	if m.words != "" || !looksFilled.MatchString(text) {
+		return nil
+	}
+	fmt.Fprintln(sh.err, "note: --text is sent as it stands, with its braces; a text with placeholders is written into a file and sent with --words")
+	if m.dryRun || gateway.Kind(m.kind) == gateway.KindAlert {
+		return nil
+	}
+	return sh.confirm("Send the braces?", m.yes)
 }
 
 // dataOf reads the values of placeholders.

@@ -101,7 +101,7 @@ func findText(name string) (text, error) {
 func readData(file string) (templates.Data, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return nil, wrong("--data %s cannot be read", file)
+		return nil, wrong(`--data %s cannot be read; here it names a file, which holds the values as in {"count": 3, "when": "2026-11-27T18:00"}`, file)
 	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber() // the visible fraction digits decide plural forms
@@ -153,7 +153,13 @@ func (sh *shell) preview(t text, l look) error {
 	set, err := templates.NewSet(t.sources)
 	var faults templates.Faults
 	if errors.As(err, &faults) {
-		return t.place(faults)
+		// What is missing in one language keeps nobody from looking at another, which would be sent.
+		loose, grave := templates.NewLooseSet(t.sources)
+		if grave != nil || !slices.Contains(loose.Locales(), l.locale) {
+			return t.place(faults)
+		}
+		set, err = loose, nil
+		fmt.Fprintln(sh.err, printable(t.place(faults).Error()))
 	}
 	locales := []string{l.locale}
 	if l.locale == everyLocale {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +104,21 @@ func (m mute) ReadyAlert(ctx context.Context, msg gateway.AlertMessage) (*gatewa
 	return m.yard.ReadyAlert(ctx, msg)
 }
 
+var ownersOnly = []gateway.Topic{{Name: gateway.OwnersTopic}}
+
+// Whoever raises an alert in a group that has nobody to ask by the shipped policy is told so, and what to do; a trial finds it.
+func TestAnAlertThatWouldAskNobodySaysWhy(t *testing.T) {
+	saying := gateway.AlertSaying{Texts: map[string]gateway.AlertText{"en": {Source: "Office", What: "Flood", Where: "Harbour", Do: "Go."}}, Until: noon.Add(time.Hour)}
+	y, d := newYard()
+	y.now = noon
+	for _, dry := range []bool{true, false} {
+		_, err := d.Raise(t.Context(), gateway.Group{Zone: "UTC", Topics: []gateway.Topic{{Name: "reports"}}}, gateway.AlertDraft{Audience: gateway.Audience{Topic: "reports"}, Saying: saying, DryRun: dry}, gateway.AlertHand{Label: "office"})
+		if err == nil || !strings.Contains(err.Error(), "nobody would be asked to take charge") || !strings.Contains(err.Error(), "add the topic to the group") || len(y.alerts) > 0 {
+			t.Errorf("dry %v: %v", dry, err)
+		}
+	}
+}
+
 // What cannot be put into words, now or in what is kept for later, is refused when it is raised, released or updated: it is not said
 // to be on its way and then reaches nobody.
 func TestWhatCannotBeSaidIsNotRaised(t *testing.T) {
@@ -112,14 +128,14 @@ func TestWhatCannotBeSaidIsNotRaised(t *testing.T) {
 		y, d := newYard()
 		y.now, d.messenger = noon, mute{y, kind}
 		draft := gateway.AlertDraft{Exercise: true, Audience: gateway.Audience{Topic: gateway.OwnersTopic}, Saying: saying}
-		_, err := d.Raise(t.Context(), gateway.Group{Zone: "UTC"}, draft, gateway.AlertHand{Label: "office"})
+		_, err := d.Raise(t.Context(), gateway.Group{Zone: "UTC", Topics: ownersOnly}, draft, gateway.AlertHand{Label: "office"})
 		if refused := kind != "none"; (err != nil) != refused || (len(y.alerts) == 0) != refused {
 			t.Errorf("%s: %v, and %d alerts are raised", kind, err, len(y.alerts))
 		}
 	}
 	y, d := newYard()
 	y.now = noon
-	a, err := d.Raise(t.Context(), gateway.Group{Zone: "UTC"}, gateway.AlertDraft{Exercise: true, Audience: gateway.Audience{Topic: gateway.OwnersTopic}, Saying: saying}, gateway.AlertHand{Label: "office"})
+	a, err := d.Raise(t.Context(), gateway.Group{Zone: "UTC", Topics: ownersOnly}, gateway.AlertDraft{Exercise: true, Audience: gateway.Audience{Topic: gateway.OwnersTopic}, Saying: saying}, gateway.AlertHand{Label: "office"})
 	if err != nil {
 		t.Fatal(err)
 	}

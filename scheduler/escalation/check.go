@@ -36,26 +36,36 @@ func defaultPolicy() gateway.AlertPolicy {
 
 // Policy reads one by its name; empty or DefaultPolicy, where the group has none of that name, is the shipped one.
 func (d *Desk) Policy(ctx context.Context, group gateway.ID, name string) (gateway.AlertPolicy, error) {
+	p, _, err := d.policy(ctx, group, name)
+	return p, err
+}
+
+// policy also says whether it is the shipped one.
+func (d *Desk) policy(ctx context.Context, group gateway.ID, name string) (p gateway.AlertPolicy, shipped bool, err error) {
 	all, err := d.AlertPolicies(ctx, group)
 	if err != nil {
-		return gateway.AlertPolicy{}, err
+		return p, false, err
 	}
 	for _, p := range all {
 		if p.Name == cmp.Or(name, DefaultPolicy) {
-			return p, nil
+			return p, false, nil
 		}
 	}
 	if name == "" || name == DefaultPolicy {
-		return defaultPolicy(), nil
+		return defaultPolicy(), true, nil
 	}
-	return gateway.AlertPolicy{}, gateway.Faultf(gateway.CodeInvalid, "policy: the group has no policy %.40q; alert policy list shows those that it has", name)
+	return p, false, gateway.Faultf(gateway.CodeInvalid, "policy: the group has no policy %.40q; alert policy list shows those that it has", name)
 }
 
 // Check gives the alert of a draft, or says everything that is missing in it.
 func (d *Desk) Check(ctx context.Context, g gateway.Group, draft gateway.AlertDraft) (gateway.AlertCase, error) {
-	policy, err := d.Policy(ctx, g.ID, draft.Policy)
+	policy, shipped, err := d.policy(ctx, g.ID, draft.Policy)
 	if err != nil {
 		return gateway.AlertCase{}, err
+	}
+	if shipped && !slices.ContainsFunc(g.Topics, func(t gateway.Topic) bool { return t.Name == gateway.OwnersTopic }) {
+		return gateway.AlertCase{}, gateway.Faultf(gateway.CodeInvalid, "policy: nobody would be asked to take charge: the shipped policy asks those of the topic %q, which the group does not have; "+
+			"add the topic to the group and give it to those who look after it, or name a policy of the group's own (alert policy list shows them)", gateway.OwnersTopic)
 	}
 	a := gateway.AlertCase{ID: gateway.NewID(), GroupID: g.ID, Exercise: draft.Exercise, DangerToLife: draft.DangerToLife, Audience: draft.Audience, Saying: draft.Saying, Policy: policy}
 	if a.Saying.Next.IsZero() {

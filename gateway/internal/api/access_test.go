@@ -50,7 +50,7 @@ func deeds(w *world) map[string]deed {
 	}
 	of := func(kind string, id gateway.ID) string { return kind + "/" + id.String() }
 	draft := map[string]any{"kind": "report", "audience": map[string]any{"topic": "reports"}, "words": map[string]any{"sources": map[string]string{"en": "Hello."}}}
-	group := map[string]any{"name": "X", "locale": "de", "zone": "Europe/Berlin", "topics": []map[string]string{{"name": "reports"}}}
+	group := map[string]any{"name": "X", "locale": "de", "zone": "Europe/Berlin", "topics": []map[string]string{{"name": "reports"}, {"name": gateway.OwnersTopic}}}
 	why := map[string]string{"reason": "incident"}
 	weekly := map[string]any{"cron": "0 9 * * MON", "send": map[string]any{"kind": "report", "topic": "reports", "words": map[string]string{"en": "Hello."}}}
 	kept := w.schedule("kept")

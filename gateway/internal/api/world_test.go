@@ -105,7 +105,11 @@ func (w *world) settle(ctx context.Context, d *directory.Directory) {
 		into *gateway.Group
 	}{{"berlin", &w.berlin}, {"nairobi", &w.nairobi}, {"lhasa", &w.lhasa}} {
 		var err error
-		*g.into, err = w.store.PutGroup(ctx, gateway.Group{Slug: g.slug, Name: strings.ToUpper(g.slug), Locale: "de", Zone: "Europe/Berlin", Region: "GB", Topics: []gateway.Topic{{Name: "reports"}}})
+		topics := []gateway.Topic{{Name: "reports"}}
+		if g.slug == "berlin" { // there alerts are raised
+			topics = append(topics, gateway.Topic{Name: gateway.OwnersTopic})
+		}
+		*g.into, err = w.store.PutGroup(ctx, gateway.Group{Slug: g.slug, Name: strings.ToUpper(g.slug), Locale: "de", Zone: "Europe/Berlin", Region: "GB", Topics: topics})
 		must(w.t, err)
 	}
 	w.mint("operator", gateway.ID{}, gateway.Operator)

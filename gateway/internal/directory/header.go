@@ -74,14 +74,14 @@ func readHeader(fields, kinds []string) ([]column, []gateway.ImportProblem) {
 	var problems []gateway.ImportProblem
 	columns := make([]column, len(fields))
 	taken := map[string]int{}
-	reaches := false
+	reaches, known, strange := false, false, false
 	for i, title := range fields {
 		name := normalHeading(title)
 		// What is no heading may be a person's data, in a file without a header: reports give its number only.
 		c := column{title: "column " + strconv.Itoa(i+1)}
 		var ok bool
 		if c.field, c.kind, ok = heading(name, kinds); ok && name != "" {
-			c.title = strings.TrimSpace(title)
+			c.title, known = strings.TrimSpace(title), true
 		}
 		key := fmt.Sprint(c.field)
 		if c.field == fieldAddress {
@@ -89,8 +89,12 @@ func readHeader(fields, kinds []string) ([]column, []gateway.ImportProblem) {
 		}
 		switch {
 		case !ok:
-			problems = append(problems, flawed(c.title, gateway.FlawHeader,
-				"this column is not known; the columns are "+strings.Join(documented(kinds), ", ")+". Rename it, or begin its name with x_ to have it passed over"))
+			text := "this column is not known either"
+			if !strange { // the list is long
+				text = "this column is not known; the columns are " + strings.Join(documented(kinds), ", ") + ". Rename it, or begin its name with x_ to have it passed over"
+			}
+			strange = true
+			problems = append(problems, flawed(c.title, gateway.FlawHeader, text))
 		case c.field == ignored:
 		case taken[key] > 0:
 			problems = append(problems, flawed(c.title, gateway.FlawHeader,
@@ -100,6 +104,11 @@ func readHeader(fields, kinds []string) ([]column, []gateway.ImportProblem) {
 		}
 		reaches = reaches || c.field == fieldAddress || c.field == fieldRef
 		columns[i] = c
+	}
+	if !known { // the first member stands where the header should
+		return columns, []gateway.ImportProblem{flawed("", gateway.FlawHeader,
+			"the first line must name the columns, and none of its fields is the name of one; write such a line above the members, with ref or one of "+strings.Join(kinds, ", ")+
+				" among them. The columns are "+strings.Join(documented(kinds), ", "))}
 	}
 	if !reaches {
 		problems = append(problems, flawed("", gateway.FlawHeader,

@@ -234,8 +234,12 @@ func (t *tally) staged(m gateway.StagedMember, s gateway.Staged) {
 		r.Changed++
 	case gateway.StagedNew:
 		r.New++
+		if len(m.Member.Points) == 0 {
+			t.add(gateway.ImportProblem{Line: m.Line, Flaw: gateway.FlawAddress, Note: true,
+				Text: "the row has no address, so nothing reaches this member; fill one in when there is one"})
+		}
 	}
-	if len(m.Consents) == 0 {
+	if len(m.Consents) == 0 && len(m.Member.Points) > 0 {
 		r.Asked++
 	}
 	if s.Hers {

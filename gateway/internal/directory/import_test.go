@@ -150,7 +150,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		{"a quote that swallows much", "ref,name\na,\"Zoe\n" + strings.Repeat("b,Ann\n", 20_000), gateway.FlawQuotes, 2, "never closed"},
 		{"an unknown column", "ref,sms,conset_topics\na,+447700900101,reports\n", gateway.FlawHeader, 1, "not known"},
 		{"a column twice", "ref,sms,id\na,+447700900101,a\n", gateway.FlawHeader, 1, "column 1"},
-		{"no header", "a1,+447700900101\n", gateway.FlawHeader, 1, "not known"},
+		{"no header", "a1,+447700900101\n", gateway.FlawHeader, 1, "must name"},
 		{"nothing to reach by", "name,language\nAnn,en\n", gateway.FlawHeader, 1, "must name"},
 	}
 	for _, c := range cases {
@@ -164,11 +164,44 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 				}
 				last = p
 			}
-			found := last.Flaw == c.flaw && last.Line == c.line && strings.Contains(r.Problems[0].Text, c.says)
+			found := last.Flaw == c.flaw && last.Line == c.line && strings.Contains(last.Text, c.says)
 			if !found || r.Published || !r.Unreadable || s.published != nil {
 				t.Errorf("report %+v", r)
 			}
 		})
+	}
+}
+
+// The code of a country, or a name, where a language's code should be: the report says which was likely meant.
+func TestALanguageIsGuessedAt(t *testing.T) {
+	r := take(t, &shelf{}, "ref,language,sms\na,UA,+447700900101\nb,German,+447700900102\nc,marzipan,+447700900103\nd,cn,+447700900104\n", gateway.ImportOptions{})
+	var told []string
+	for _, p := range r.Problems {
+		_, after, _ := strings.Cut(p.Text, "; ")
+		told = append(told, after)
+	}
+	if got := strings.Join(told, " | "); got != "did you mean uk? | did you mean de? | use a BCP 47 tag such as en, pt-BR or zh-Hant | did you mean zh-Hans or zh-Hant?" {
+		t.Error(got)
+	}
+}
+
+// A file without a header is one mistake, not one for every field; several strange columns do not bring the list of all columns each.
+func TestOneMistakeIsToldOnce(t *testing.T) {
+	r := take(t, &shelf{}, "a1,Ann,en,+447700900101,medic\n", gateway.ImportOptions{})
+	if len(r.Problems) != 1 || r.Problems[0].Column != "" || !strings.Contains(r.Problems[0].Text, "write such a line above the members") {
+		t.Errorf("no header: %+v", r.Problems)
+	}
+	r = take(t, &shelf{}, "ref,sms,nick,hobby\na,+447700900101,,\n", gateway.ImportOptions{})
+	if len(r.Problems) != 2 || !strings.Contains(r.Problems[0].Text, "the columns are ref") || r.Problems[1].Column != "column 4" || len(r.Problems[1].Text) > 60 {
+		t.Errorf("strange columns: %+v", r.Problems)
+	}
+}
+
+// Whoever has no address can be asked nothing: the row is taken, the report says so, and does not count her among those to be asked.
+func TestAMemberWithoutAnAddressIsToldOf(t *testing.T) {
+	r := take(t, &shelf{}, "ref,sms\na,\nb,+447700900101\n", gateway.ImportOptions{})
+	if !r.Published || r.New != 2 || r.Bad != 0 || r.Asked != 1 || len(r.Problems) != 1 || !r.Problems[0].Note || r.Problems[0].Line != 2 || !strings.Contains(r.Problems[0].Text, "no address") {
+		t.Errorf("report %+v", r)
 	}
 }
 

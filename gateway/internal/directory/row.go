@@ -195,7 +195,11 @@ func (r *row) locale(c column, cell string) string {
 		remember(r.locales, cell, tag)
 	}
 	if tag == "" {
-		r.flaw(c.title, gateway.FlawLanguage, "this is no language; use a BCP 47 tag such as en, pt-BR or zh-Hant")
+		text := "this is no language; use a BCP 47 tag such as en, pt-BR or zh-Hant"
+		if meant := meantLocale(cell); meant != "" {
+			text = "this is no language; did you mean " + meant + "?"
+		}
+		r.flaw(c.title, gateway.FlawLanguage, "%s", text)
 	}
 	return tag
 }
@@ -429,4 +433,50 @@ func remember[V any](m map[string]V, key string, v V) {
 	if len(m) < 10_000 {
 		m[strings.Clone(key)] = v
 	}
+}
+
+// meantLocale guesses what people write in a list instead of a language's code: the code of a country, or the language's name in
+// English. Empty: nothing to guess.
+func meantLocale(cell string) string {
+	switch strings.ToLower(strings.TrimSpace(cell)) {
+	case "arabic":
+		return "ar"
+	case "burmese":
+		return "my"
+	case "chinese", "cn":
+		return "zh-Hans or zh-Hant"
+	case "cz", "czech":
+		return "cs"
+	case "danish", "dk":
+		return "da"
+	case "english":
+		return "en"
+	case "french":
+		return "fr"
+	case "german":
+		return "de"
+	case "gr", "greek":
+		return "el"
+	case "hindi":
+		return "hi"
+	case "japanese", "jp":
+		return "ja"
+	case "korean", "kr":
+		return "ko"
+	case "persian", "farsi":
+		return "fa"
+	case "portuguese":
+		return "pt or pt-BR"
+	case "russian":
+		return "ru"
+	case "spanish":
+		return "es"
+	case "swahili":
+		return "sw"
+	case "turkish":
+		return "tr"
+	case "ua", "ukrainian":
+		return "uk"
+	}
+	return ""
 }
