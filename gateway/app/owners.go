@@ -53,7 +53,7 @@ func (a *App) tellUntold(ctx context.Context, logged said) {
 }
 
 // errNobody says that the operator named nobody to be told.
-var errNobody = errors.New("nobody is told about the operator's channels; name a group under contacts in carillon.yaml")
+var errNobody = errors.New("nobody is told what is for the operator, as of channels and the watchdog; name a group under contacts in carillon.yaml")
 
 // tell sends one notice to those of a group who subscribe to its topics (see gateway.OwnerNotice), never over the channel that
 // it is about. Topics that the group does not have, or that nobody subscribed to, are left out; somebody must be told.

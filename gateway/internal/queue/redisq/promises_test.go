@@ -76,7 +76,7 @@ func TestRedisHoldsIDsOnly(t *testing.T) {
 	known := append(slices.Concat(ids, []gateway.ID{lane.Channel, group, point}), gateway.ID{})
 	isID := func(s string) bool { return len(s) == 16 && slices.Contains(known, gateway.ID([]byte(s))) }
 	key := regexp.MustCompile(`(?s)^carillon:\{` + lane.Channel.String() + `\}:(generation|rates|[012]:(turns|present|more)|[012]:of:(.+)|to:(.+))$`)
-	number := regexp.MustCompile(`^[0-9]{1,17}$|^[put]$`)
+	number := regexp.MustCompile(`^[0-9]{1,17}$|^[put]$|^e[12]$`)
 	for _, item := range items {
 		parts := key.FindStringSubmatch(item.Key)
 		if parts == nil || parts[3] != "" && !isID(parts[3]) || parts[4] != "" && parts[4] != point.String() {

@@ -156,7 +156,7 @@ return 0
 // takeText admits messages under the rates of a channel or of one contact point: the generic cell rate algorithm, in which a
 // rate is kept as the time at which its burst is whole again.
 //
-// KEYS: 1 a hash: the number of a rate to that time, e and the number to the microseconds of one unit by which it was reckoned, p
+// KEYS: 1 a hash: the number of a rate to that time, e and the number to the nanoseconds of one unit by which it was reckoned, p
 // to the end of a pause, u to the time until which urgent messages that were turned away go first, t to the time of the last change;
 // all times in microseconds of the server's clock. If that clock went back by more than a second, the hash is forgotten: nobody
 // could say when it is right again. If a rate is another than before, as many units count as used as were, a burst at most: in the
@@ -182,12 +182,13 @@ end
 local urgent, want, cost, owed = ARGV[1] == '1', tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local pause = math.max(0, (tonumber(state[1]) or 0) - now)
 local got, wait, last = want, 0, now + pause
-local full, changed = {}, false
+local full, units, changed = {}, {}, false
 for i = 1, rates do
   local unit, burst, kept = tonumber(ARGV[3 * i + 2]), tonumber(ARGV[3 * i + 3]), tonumber(ARGV[3 * i + 4])
-  local left, reckoned = math.max((tonumber(state[i + 3]) or 0) - now, 0), tonumber(state[i + 3 + rates])
-  if reckoned and reckoned ~= unit then
-    left = math.min(left / reckoned, burst) * unit
+  local left, reckoned = math.max((tonumber(state[i + 3]) or 0) - now, 0), state[i + 3 + rates]
+  units[i] = string.format('%.0f', math.max(1, math.min(unit * 1000, 1e16)))
+  if reckoned and reckoned ~= units[i] then
+    left = math.min(left * 1000 / tonumber(reckoned), burst) * unit
     changed = true
   end
   full[i] = math.max(now + left + owed * unit, now)
@@ -212,7 +213,7 @@ for i = 1, rates do
     set[#set + 1] = i
     set[#set + 1] = string.format('%.0f', full[i])
     set[#set + 1] = 'e' .. i
-    set[#set + 1] = ARGV[3 * i + 2]
+    set[#set + 1] = units[i]
   end
   last = math.max(last, full[i])
 end
