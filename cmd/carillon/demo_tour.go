@@ -124,10 +124,16 @@ func (t *tour) roundabout(ctx context.Context) error {
 	return nil
 }
 
+// heldBack is how the summary calls what waits of a broadcast that was stopped: nothing more leaves of that.
+const heldBack = "stopped"
+
 func counts(states map[string]int) string {
-	var parts []string
+	var parts, all []string
 	for _, state := range gateway.DeliveryStates {
-		if n := states[string(state)]; n > 0 {
+		all = append(all, string(state))
+	}
+	for _, state := range append(all, heldBack) {
+		if n := states[state]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", state, n))
 		}
 	}
@@ -187,6 +193,10 @@ func (t *tour) account(ctx context.Context) (summary, error) {
 			return result, err
 		}
 		result.Lost += max(0, b.meant-len(deliveries)) // nobody who was meant may be missing
+		status, err := t.api.Broadcast(ctx, b.group, b.id)
+		if err != nil {
+			return result, err
+		}
 		for _, d := range deliveries {
 			kind := kinds[d.ChannelID]
 			if kind == "" {
@@ -195,7 +205,11 @@ func (t *tour) account(ctx context.Context) (summary, error) {
 			if result.Deliveries[kind] == nil {
 				result.Deliveries[kind] = map[string]int{}
 			}
-			result.Deliveries[kind][string(d.State)]++
+			state := string(d.State)
+			if d.State == gateway.Waiting && status.State == gateway.Stopped {
+				state = heldBack
+			}
+			result.Deliveries[kind][state]++
 			if d, err = t.api.Delivery(ctx, b.group, d.ID); err != nil {
 				return result, err
 			}
