@@ -3,10 +3,12 @@ package sqlite
 import (
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -109,5 +111,28 @@ func TestAJournalThatCannotBeReadHoldsNobody(t *testing.T) {
 	case <-done:
 	default:
 		t.Error("the journal was not emptied for the one that waits")
+	}
+}
+
+// Another program keeps the file locked: the ledger says that it cannot be written and what to do, until it can again.
+func TestALockedLedgerIsNotWritable(t *testing.T) {
+	h := newHall(t)
+	if !h.s.Writable() {
+		t.Error("a new ledger cannot be written")
+	}
+	h.s.write.conn.BusyTimeout(1)
+	other := h.raw()
+	h.ok(other.Exec("BEGIN IMMEDIATE"))
+	var fault *gateway.Fault
+	err := h.s.write.do(h.ctx, false, func(*txn) error { return nil })
+	if !errors.As(err, &fault) || fault.Code != gateway.CodeUnavailable || !strings.Contains(fault.Text, "another program") {
+		t.Errorf("a write to a locked ledger: %v", err)
+	}
+	if h.s.Writable() {
+		t.Error("it is said to be writable")
+	}
+	h.ok(other.Exec("ROLLBACK"))
+	for !h.s.Writable() { // it finds that out by itself, though nobody writes
+		runtime.Gosched()
 	}
 }
