@@ -33,6 +33,9 @@ func (sh *shell) deliveryList() *cobra.Command {
 		} else if state != "" && !slices.Contains(gateway.DeliveryStates[:], filter.State) {
 			return wrong("--state %s does not exist; use waiting, sending, accepted, delivered, \"in doubt\" or ended", state)
 		}
+		if most < 0 {
+			return wrong("--limit must be at least 0")
+		}
 		var err error
 		if broadcast != "" {
 			if filter.Broadcast, err = broadcastID(ctx, api, group, broadcast); err != nil {
@@ -44,7 +47,7 @@ func (sh *shell) deliveryList() *cobra.Command {
 				return err
 			}
 		}
-		all, err := api.Deliveries(ctx, group, filter, max(most, 0))
+		all, err := api.Deliveries(ctx, group, filter, most)
 		if err != nil {
 			return err
 		}

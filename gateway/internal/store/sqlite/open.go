@@ -115,10 +115,17 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, path string, at func(string)) error {
+	// SQLite would make the file readable for all that the folder lets in, and makes its journal like the file.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("opening the ledger's file: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("opening the ledger's file: %w", err)
+	}
 	if err := migrate(ctx, path); err != nil {
 		return fmt.Errorf("bringing the ledger's tables up to date: %w", err)
 	}
-	var err error
 	if s.write, err = newWriter(s, path, at); err != nil {
 		return err
 	}
