@@ -39,6 +39,9 @@ func (sh *shell) deliveryList() *cobra.Command {
 		if reason != "" && !slices.Contains(outcomes[:], filter.Reason) {
 			return wrong("--reason %s does not exist; use failed, suppressed, expired, cancelled, merged, replaced or capped", reason)
 		}
+		if most < 0 {
+			return wrong("--limit must be at least 0")
+		}
 		var err error
 		if broadcast != "" {
 			if filter.Broadcast, err = broadcastID(ctx, api, group, broadcast); err != nil {
@@ -50,7 +53,7 @@ func (sh *shell) deliveryList() *cobra.Command {
 				return err
 			}
 		}
-		all, err := api.Deliveries(ctx, group, filter, max(most, 0))
+		all, err := api.Deliveries(ctx, group, filter, most)
 		if err != nil {
 			return err
 		}

@@ -169,13 +169,16 @@ func (sh *shell) spendCap() *cobra.Command {
 		for _, amount := range []struct {
 			flag, text string
 			into       *int64
-		}{{"--soft", soft, &b.Soft}, {"--hard", hard, &b.Hard}} {
-			if amount.text == "" {
+		}{{"soft", soft, &b.Soft}, {"hard", hard, &b.Hard}} {
+			if !f.Changed(amount.flag) {
 				continue
 			}
 			var err error
 			if *amount.into, err = gateway.ParseMicros(amount.text); err != nil {
-				return wrong("%s: %w", amount.flag, err)
+				return wrong("--%s: %w", amount.flag, err)
+			}
+			if *amount.into == 0 { // whoever writes it wants to spend nothing, and the API takes it for no cap
+				return wrong("--%s: 0 would be no cap at all; write the smallest amount to have all wait, as in 0.000001, or leave the flag out for no cap", amount.flag)
 			}
 		}
 		b.Currency = strings.ToUpper(b.Currency)

@@ -112,6 +112,9 @@ func (a *App) ready(ctx context.Context) []string {
 	if _, err := a.store.Tokens(ctx, gateway.ID{}); err != nil {
 		return []string{"the ledger cannot be read"}
 	}
+	if l, ok := a.store.(interface{ Writable() bool }); ok && !l.Writable() {
+		return []string{"the ledger cannot be written"}
+	}
 	probe := filepath.Join(a.Config.Data, ".probe")
 	if err := os.WriteFile(probe, []byte("1"), 0o600); err != nil {
 		return []string{unwritable(err)}

@@ -20,6 +20,7 @@ import (
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/internal/dispatch"
 	"github.com/carillon-gateway/carillon/gateway/internal/seal"
+	"github.com/carillon-gateway/carillon/gateway/internal/store"
 )
 
 func TestRoles(t *testing.T) {
@@ -310,5 +311,18 @@ func TestWhichFilesAreAlike(t *testing.T) {
 	}
 	if mark(ring(6), func(*config.Config) {}) == same {
 		t.Error("the mark can be made without the index key")
+	}
+}
+
+// locked is a ledger that reads and takes no writes.
+type locked struct{ store.Store }
+
+func (locked) Tokens(context.Context, gateway.ID) ([]gateway.Token, error) { return nil, nil }
+func (locked) Writable() bool                                              { return false }
+
+func TestNotReadyWhileTheLedgerTakesNoWrites(t *testing.T) {
+	a := &App{Options: Options{Config: &config.Config{Data: t.TempDir()}}, store: locked{}}
+	if said := a.ready(t.Context()); len(said) != 1 || said[0] != "the ledger cannot be written" {
+		t.Errorf("%q", said)
 	}
 }

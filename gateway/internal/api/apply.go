@@ -79,7 +79,11 @@ func (s *server) plan(ctx context.Context, who caller, d gateway.Document) (*pla
 		}
 	}
 	if len(p.flaws) > 0 {
-		problem := newProblem(ctx, http.StatusUnprocessableEntity, gateway.CodeInvalid, fmt.Sprintf("%d things are wrong with the document; nothing was done", len(p.flaws)))
+		text := "one thing is wrong with the document; nothing was done"
+		if len(p.flaws) > 1 {
+			text = fmt.Sprintf("%d things are wrong with the document; nothing was done", len(p.flaws))
+		}
+		problem := newProblem(ctx, http.StatusUnprocessableEntity, gateway.CodeInvalid, text)
 		problem.Errors = p.flaws
 		return nil, problem
 	}

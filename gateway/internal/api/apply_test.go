@@ -198,8 +198,8 @@ func TestApplySchedules(t *testing.T) {
 	w.wantApplied(applyAsk(doc("0 9 * * MON", "reports"), "", "operator"), of(gateway.ApplyConflict, gateway.ApplySame))
 	for body, path := range map[string]string{doc("0 9 30 2 *", "reports"): "body.groups[0].schedules[0]", doc("0 9 * * MON", "rumours"): "body.groups[0].schedules[0].send.topic"} {
 		r := w.want(422, applyAsk(body, "", "operator"), nil)
-		if all := r.problem(t).Errors; len(all) != 1 || all[0].Path != path {
-			t.Errorf("%s is told as %+v", path, all)
+		if p := r.problem(t); len(p.Errors) != 1 || p.Errors[0].Path != path || !strings.HasPrefix(p.Detail, "one thing is wrong") {
+			t.Errorf("%s is told as %+v", path, p.Errors)
 		}
 	}
 	var d gateway.Document

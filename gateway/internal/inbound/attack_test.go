@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -123,6 +126,39 @@ func TestTheSpoolKeepsWhatIsAnswered(t *testing.T) {
 	st.ok(err)
 	if len(thread.Said) != 1 || thread.Said[0].ReplyTo != "77" {
 		t.Errorf("%+v", thread.Said)
+	}
+}
+
+// Sixteen large webhooks that never end take all the room there is for such: the next is to call again, and what is usual passes.
+func TestLargeWebhooksShareTheirRoom(t *testing.T) {
+	st := newStage(t)
+	st.enrol(st.harbour, "telegram:700")
+	mux := http.NewServeMux()
+	mux.Handle("/hooks/{channel}", st.ears)
+	large := strings.Repeat(" ", 1<<20-1)
+	var all sync.WaitGroup
+	var senders []*io.PipeWriter
+	for range 16 {
+		body, sender := io.Pipe()
+		all.Go(func() {
+			mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/hooks/"+st.chat.Name, body))
+		})
+		for _, part := range []string{large[1:], large[:1]} { // the second is read when the first is counted
+			_, err := io.WriteString(sender, part)
+			st.ok(err)
+		}
+		senders = append(senders, sender)
+	}
+	if w := st.call(st.chat.Name, "forged", large); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one more large webhook: %d", w.Code)
+	}
+	st.say(st.chat, told{ID: "1", From: "700", Text: "The road is closed."})
+	for _, sender := range senders {
+		st.ok(sender.Close())
+	}
+	all.Wait()
+	if w := st.call(st.chat.Name, "forged", large); w.Code != http.StatusForbidden {
+		t.Errorf("when they are gone: %d", w.Code)
 	}
 }
 

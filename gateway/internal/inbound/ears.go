@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -148,6 +149,7 @@ type Ears struct {
 	done    *memory
 	look    chan struct{}
 	spooled chan struct{} // something was spooled
+	large   atomic.Int64  // bytes of webhooks' bodies that are held beyond the usual
 	gate    sync.RWMutex  // shared by webhooks while they look whether something waits before them; alone while the last of it is replayed
 }
 

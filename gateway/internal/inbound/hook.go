@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -19,6 +20,13 @@ const maxBody = 1 << 20
 // usualBody is the most, in bytes, that is set aside for a body before it arrives: anybody may announce one.
 const usualBody = 16 << 10
 
+// largeBodies is how many bytes of bodies beyond what is usual are held at once, of all webhooks together: who they are from is only
+// known when they are whole, and anybody may send a thousand of them, as slowly as hooks may be.
+const largeBodies = 16 << 20
+
+// errCrowded says that so many large webhooks are at work that there is no room for another.
+var errCrowded = errors.New("too many large webhooks at once")
+
 // hookTime is how long storing in the ledger may take before the spool takes over. Twilio hangs up after 15 seconds
 // (www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides), and whoever comes second may have to wait for the first.
 const hookTime = 5 * time.Second
@@ -27,8 +35,8 @@ const hookTime = 5 * time.Second
 const replyTime = 3 * time.Second
 
 // ServeHTTP takes the webhook of the channel that the path's wildcard "channel" names. It answers 200 once everything is
-// stored or spooled, 503 or 429 if the provider is to call again, 403 to a forgery and 404 for a channel that is not there, the last two
-// without a word that helps anybody who tries. Whoever serves it may have set X-Request-Id; the log names that.
+// stored or spooled, 503 or 429 if the provider is to call again, as where very many large ones come at once, 403 to a forgery and 404 for a
+// channel that is not there, the last two without a word that helps anybody who tries. Whoever serves it may have set X-Request-Id; the log names that.
 func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := w.Header().Get("X-Request-Id")
 	ch, adapter, ok := e.Channels.ByName(r.PathValue("channel"))
@@ -37,7 +45,15 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not found", http.StatusNotFound)
 		return
 	}
-	body, err := read(http.MaxBytesReader(w, r.Body, maxBody), r.ContentLength)
+	held := &held{body: http.MaxBytesReader(w, r.Body, maxBody), room: &e.large}
+	defer held.free()
+	body, err := read(held, r.ContentLength)
+	if errors.Is(err, errCrowded) {
+		e.Count(ch.ID, HeardFailure)
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "too many; call again", http.StatusServiceUnavailable)
+		return
+	}
 	if err != nil {
 		status := http.StatusBadRequest
 		var long *http.MaxBytesError
@@ -86,6 +102,27 @@ func (e *Ears) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(http.StatusOK)
 }
+
+// held is a body that takes from the common room what it has beyond the usual, until it is freed.
+type held struct {
+	body        io.Reader
+	room        *atomic.Int64 // taken, by all
+	read, taken int64
+}
+
+func (h *held) Read(p []byte) (int, error) {
+	n, err := h.body.Read(p)
+	if h.read += int64(n); h.read-usualBody > h.taken {
+		more := h.read - usualBody - h.taken
+		h.taken += more
+		if h.room.Add(more) > largeBodies {
+			return n, errCrowded
+		}
+	}
+	return n, err
+}
+
+func (h *held) free() { h.room.Add(-h.taken) }
 
 // read reads all of a body whose length was announced, or is unknown and below zero.
 func read(body io.Reader, announced int64) ([]byte, error) {

@@ -50,6 +50,9 @@ func Outcome[K comparable](w World[K], a *Attempt[K], d *Delivery[K], o *gateway
 		a.Until = ToMicros(o.LookAt)
 		return false, nil
 	case !a.State.CanStep(o.State): // a receipt has told more already
+		if o.Token == 1 && o.State != gateway.Accepted && (a.State == gateway.Accepted || a.State == gateway.AttemptDelivered) {
+			return false, w.Heal(a, d) // the answer was lost, and the receipt did not say what it cost
+		}
 		return false, nil
 	}
 	before := d.StateWith(a)

@@ -38,6 +38,8 @@ type writer struct {
 	refs   map[int64]int     // length of the provider's ids on each channel, of late
 	live   live
 	money  money
+	failed atomic.Bool // the last transaction could not begin or be committed
+	trying atomic.Bool // an empty one is under way, to see whether that is over
 }
 
 // op is one operation; run may be called again after a rollback, so it sets its results anew each time.
@@ -219,6 +221,7 @@ var errSpoilt = errors.New("rolled back")
 func (w *writer) together(work func(*txn) bool) (err error) {
 	t := &txn{Conn: w.conn, w: w, now: w.store.micros()}
 	if err := w.conn.Prepare("BEGIN IMMEDIATE").Run(); err != nil {
+		w.failed.Store(true)
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
 	defer func() {
@@ -239,8 +242,10 @@ func (w *writer) together(work func(*txn) bool) (err error) {
 	}
 	w.at(FaultPoints[0])
 	if err := w.conn.Prepare("COMMIT").Run(); err != nil {
+		w.failed.Store(true)
 		return fmt.Errorf("committing: %w", err)
 	}
+	w.failed.Store(false)
 	w.at(FaultPoints[1])
 	return nil
 }
@@ -259,10 +264,29 @@ func (t *txn) guard(run func(*txn) error) (err error) {
 // readable turns an error of the disk into one that says what to do.
 func readable(err error) error {
 	var e *lite.Error
+	if errors.As(err, &e) && e.Locked() {
+		return gateway.Faultf(gateway.CodeUnavailable, "the ledger cannot be written, nothing was taken in; another program keeps its file locked, end that: %w", err)
+	}
 	if errors.As(err, &e) && e.Full() {
 		return gateway.Faultf(gateway.CodeUnavailable, "the ledger cannot be written, nothing was taken in; see that the data folder's disk has room and is sound: %w", err)
 	}
 	return err
+}
+
+// Writable says whether what was to be committed last was, without waiting. If not, it is tried again beside, so that a ledger
+// that nobody else writes to is known to be well again.
+func (s *Store) Writable() bool {
+	w := s.write
+	if !w.failed.Load() {
+		return true
+	}
+	if w.trying.CompareAndSwap(false, true) {
+		go func() {
+			defer w.trying.Store(false)
+			_ = w.do(context.Background(), true, func(*txn) error { return nil }) // failed says what came of it
+		}()
+	}
+	return false
 }
 
 func (w *writer) close() error {

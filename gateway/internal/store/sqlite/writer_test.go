@@ -2,11 +2,15 @@ package sqlite
 
 import (
 	"errors"
+	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -109,5 +113,53 @@ func TestAJournalThatCannotBeReadHoldsNobody(t *testing.T) {
 	case <-done:
 	default:
 		t.Error("the journal was not emptied for the one that waits")
+	}
+}
+
+// Another program keeps the file locked: the ledger says that it cannot be written and what to do, until it can again.
+func TestALockedLedgerIsNotWritable(t *testing.T) {
+	h := newHall(t)
+	if !h.s.Writable() {
+		t.Error("a new ledger cannot be written")
+	}
+	h.s.write.conn.BusyTimeout(1)
+	other := h.raw()
+	h.ok(other.Exec("BEGIN IMMEDIATE"))
+	var fault *gateway.Fault
+	err := h.s.write.do(h.ctx, false, func(*txn) error { return nil })
+	if !errors.As(err, &fault) || fault.Code != gateway.CodeUnavailable || !strings.Contains(fault.Text, "another program") {
+		t.Errorf("a write to a locked ledger: %v", err)
+	}
+	if h.s.Writable() {
+		t.Error("it is said to be writable")
+	}
+	h.ok(other.Exec("ROLLBACK"))
+	for !h.s.Writable() { // it finds that out by itself, though nobody writes
+		runtime.Gosched()
+	}
+}
+
+// A data folder that others may look into, as one that a person made, shows them nothing: neither the file nor its journal.
+func TestTheFilesAreTheGatewaysAlone(t *testing.T) {
+	dir := t.TempDir()
+	ring, err := seal.NewRing(seal.NewSecret(), seal.Key{ID: "k1", Secret: seal.NewSecret()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), Options{Dir: dir, Ring: ring})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 3 {
+		t.Errorf("%d files, %v: the ledger and its journal are not there", len(files), err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v, %v", f.Name(), info.Mode(), err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -140,6 +140,20 @@ func chargedDoubt(t *testing.T, open Open) {
 	}
 	equal(t, "proven", w.spend().Segments, 2)
 
+	// The receipt is there before the sender gives its lost answer up. It is charged then, once, whatever of it was known to arrive.
+	for name, said := range map[string]gateway.AttemptState{"delivered": gateway.AttemptDelivered, "handed over": gateway.Accepted} {
+		_, _, id := w.one(gateway.Report, 1, "sms")
+		c := w.granted(id)
+		before := w.spend().Segments
+		receipt := gateway.Receipt{Attempt: c.Attempt, Channel: w.sms.ID, State: said}
+		w.observe(receipt)
+		w.ok(w.settle(gateway.Outcome{Attempt: c.Attempt, Token: c.Token, State: gateway.InDoubt}))
+		equal(t, name+" before the lost answer", w.spend().Segments-before, 1)
+		w.observe(receipt)
+		w.observe(gateway.Receipt{Attempt: c.Attempt, Channel: w.sms.ID, State: gateway.AttemptDelivered})
+		equal(t, name+" again", w.spend().Segments-before, 1)
+	}
+
 	// A look-up finds it as well, once before the receipt and once behind it: it is charged once.
 	for _, first := range []string{"look-up", "receipt"} {
 		_, _, id := w.one(gateway.Report, 1, "sms")

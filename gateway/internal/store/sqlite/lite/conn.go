@@ -42,6 +42,11 @@ func (e *Error) Full() bool {
 	return false
 }
 
+// Locked reports that another program keeps the file locked; Full reports it as well.
+func (e *Error) Locked() bool {
+	return e.Code&0xff == sqlite3.SQLITE_BUSY || e.Code&0xff == sqlite3.SQLITE_LOCKED
+}
+
 // Constraint reports a broken unique key, foreign key or check.
 func (e *Error) Constraint() bool { return e.Code&0xff == sqlite3.SQLITE_CONSTRAINT }
 

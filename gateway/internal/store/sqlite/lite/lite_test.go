@@ -206,7 +206,7 @@ func TestBusy(t *testing.T) {
 	must(t, c.Exec("BEGIN IMMEDIATE"))
 	other.BusyTimeout(0)
 	err := other.Exec("BEGIN IMMEDIATE")
-	if e := fault(t, err); !e.Full() || e.Constraint() {
+	if e := fault(t, err); !e.Full() || !e.Locked() || e.Constraint() {
 		t.Errorf("a locked file: %v", err)
 	}
 	if other.InTransaction() || !c.InTransaction() {
