@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carillon-gateway/carillon/channels/compose"
 	"github.com/carillon-gateway/carillon/channels/sandbox"
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/app/apptest"
@@ -115,7 +116,11 @@ func TestStorm(t *testing.T) {
 	if s := w.Box.Stats(); s.Duplicates > 0 || s.SameAttempt > 0 {
 		t.Errorf("the providers kept %d duplicates", s.Duplicates)
 	}
-	if most, may := busiest(w, text), 10*rate+max(10*rate/100, 1); most > may {
+	may := 10*rate + max(10*rate/100, compose.LargestSMS) // and the burst, a hundredth or what one message may need
+	if !full() {
+		may += rate / 20 // beside other tests the machine holds some up for 50 ms, and they arrive with those behind them
+	}
+	if most := busiest(w, text); most > may {
 		t.Errorf("within ten seconds %d were received; at most %d may be", most, may)
 	} else {
 		t.Logf("at most %d were received within ten seconds; %d may be", most, may)
