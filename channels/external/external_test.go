@@ -354,6 +354,20 @@ func TestAnswersThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestLinesThatAnswerNothing are named beside the silence that comes of them.
+func TestLinesThatAnswerNothing(t *testing.T) {
+	d := describe()
+	d.Attempt = 1
+	w := piped(t, d, d, "-bad", "nonsense")
+	if e := w.class(out("1", "hello"), channels.Unknown); !strings.Contains(e.Detail, "lines to its standard output that answer nothing") {
+		t.Errorf("nonsense: %s", e.Detail)
+	}
+	w = piped(t, d, d)
+	if e := w.class(out("1", "hello #hang"), channels.Unknown); strings.Contains(e.Detail, "standard output") {
+		t.Errorf("silence: %s", e.Detail)
+	}
+}
+
 // TestWhatItLogs is kept without addresses and texts.
 func TestWhatItLogs(t *testing.T) {
 	w := piped(t, describe(), describe())
@@ -419,7 +433,7 @@ func TestWhatIsTheOperatorsAlone(t *testing.T) {
 		}
 		return json.RawMessage(`{` + o + `,"description":` + string(d) + `}`)
 	}
-	if _, err := New(channels.Settings{Name: "x", Options: raw(`"command":["/bin/true"]`)}); err == nil || !strings.Contains(err.Error(), "only the operator") {
+	if _, err := New(channels.Settings{Name: "x", Options: raw(`"command":["/bin/true"]`)}); err == nil || !strings.Contains(err.Error(), "only the operator") || !strings.Contains(err.Error(), "without --group") {
 		t.Errorf("a group's program: %v", err)
 	}
 	asked := 0

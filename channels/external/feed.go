@@ -102,6 +102,9 @@ func (r *run) leave(ctx context.Context, a *asked) error {
 	defer r.mu.Unlock()
 	if a.begun > 0 {
 		a.left = true
+		if r.junk > 0 {
+			return inDoubt("the adapter did not answer in time, but wrote lines to its standard output that answer nothing (carillon adapter check says more)", ctx.Err())
+		}
 		return inDoubt("the adapter did not answer in time", ctx.Err())
 	}
 	r.queue = slices.DeleteFunc(r.queue, func(q *asked) bool { return q == a })

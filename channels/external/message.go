@@ -48,7 +48,7 @@ type Introduction struct {
 type Message struct {
 	Attempt   string           `json:"attempt"` // to be named in receipts
 	Part      int              `json:"part"`    // from 0; to be named in receipts
-	Key       string           `json:"key"`     // the same whenever this part of this attempt is sent again
+	Key       string           `json:"key"`     // the same whenever this part is sent again, also in another attempt
 	To        string           `json:"to"`
 	Text      string           `json:"text"`
 	HTML      string           `json:"html,omitempty"`

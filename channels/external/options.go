@@ -57,7 +57,7 @@ func readOptions(s channels.Settings) (Options, error) {
 			bad("command", "is missing; directory, user, environment, settings, secrets, memory_mb and start_seconds are for programs that the gateway starts")
 		}
 	case !s.Operator:
-		bad("command", "only the operator may name programs, because they run beside everyone's keys; run yours elsewhere and give its url")
+		bad("command", "only the operator may name programs, because they run beside everyone's keys: run yours elsewhere and give its url; the operator has one started in a channel that is not the group's own (channel add without --group, with --for and the group)")
 	default:
 		o.checkCommand(bad)
 	}

@@ -31,6 +31,7 @@ type run struct {
 	lines   []byte            // what is offered at once
 	full    time.Duration     // since the run began: from when on it took no whole request, and one waits; 0: it takes what there is
 	waiting map[string]*asked // those of which the program may have read something
+	junk    int               // lines of its output that answer nothing
 	why     error
 	dead    chan struct{} // closed when nothing will be answered any more
 	heard   chan struct{} // closed when its output was read to the end
@@ -67,6 +68,9 @@ func (r *run) listen() {
 			empty = 0 // some end each answer with one more
 		default:
 			junk++
+			r.mu.Lock()
+			r.junk = junk
+			r.mu.Unlock()
 		}
 	}
 	r.end(fmt.Errorf("it wrote more than %d lines that answer nothing to its standard output; logs belong on standard error", mostJunk))

@@ -70,11 +70,15 @@ func (sh *shell) channelAdd() *cobra.Command {
 	f.BoolVar(&n.Unchecked, "unchecked", false, "keep it although its provider cannot be asked now, paused until a check passes")
 	return sh.ofOwner(c, func(ctx context.Context, api *client.Client, group string, args []string) error {
 		n.Name = args[0]
-		if _, ok := optionStructs()[n.Adapter]; !ok {
-			return wrong("--adapter %q does not exist; use %s", n.Adapter, anyOf(func(f channels.Factory) string { return f.Name }))
+		structs := optionStructs()
+		if n.Adapter == "" {
+			return wrong("--adapter is missing; use %s", anyOf(func(f channels.Factory) string { return f.Name }))
+		}
+		if _, ok := structs[n.Adapter]; !ok {
+			structs = nil // a gateway may have adapters of its own: it reads their options, and refuses what it does not have
 		}
 		if file != "" {
-			section, err := config.LoadOptions(file, n.Adapter, sh.lookup, optionStructs())
+			section, err := config.LoadOptions(file, n.Adapter, sh.lookup, structs)
 			if err != nil {
 				return err
 			}

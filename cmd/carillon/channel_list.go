@@ -163,6 +163,9 @@ func health(h gateway.ChannelHealth) string {
 	case gateway.PauseThrottled:
 		return "waits until " + clock(h.PausedUntil) + ", as the provider asked" + why
 	case gateway.PauseAuth:
+		if h.Code == "description" { // the program's own word for it, not that of credentials
+			return "refused, until a check passes" + why
+		}
 		return "credentials refused, until a check passes" + why
 	case gateway.PauseUntried:
 		return "not tried yet, until a check passes" + why

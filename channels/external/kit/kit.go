@@ -224,7 +224,7 @@ func (p *probe) message(to, text string) external.Message {
 	p.n++
 	key := fmt.Sprintf("kit-%d-%d", time.Now().UnixNano(), p.n)
 	expires := time.Now().Add(time.Hour).UTC()
-	m := external.Message{Attempt: key, Key: key + ":0", To: to, Text: text, Expires: &expires}
+	m := external.Message{Attempt: key, Key: "key-of-" + key + "-0", To: to, Text: text, Expires: &expires}
 	if p.Text.Markup == external.HTML {
 		m.HTML = "<p>kit</p>"
 	}

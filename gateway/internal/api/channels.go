@@ -139,7 +139,7 @@ func (s *server) addChannelActs() {
 		_, force := in.asked()
 		switch {
 		case c.Health.Paused == gateway.PauseAuth:
-			return nil, gateway.Faultf(gateway.CodeConflict, "the provider refuses the credentials of %s; put good ones, then check the channel", c.Name)
+			return nil, gateway.Faultf(gateway.CodeConflict, "%s is refused until a check passes (%s): put good credentials if it is those, or mend what is said here, then check the channel", c.Name, strings.TrimSpace(c.Health.Code+" "+c.Health.Detail))
 		case c.Health.Paused == gateway.PauseUntried:
 			return nil, gateway.Faultf(gateway.CodeConflict, "%s has not been tried: its provider could not be asked when it was set up (%s); check the channel, and it sends if the check passes", c.Name, strings.TrimSpace(c.Health.Code+" "+c.Health.Detail))
 		case c.Health.Paused == gateway.PauseThrottled && c.Incident == nil:

@@ -236,9 +236,9 @@ func TestChannelsOfAGroup(t *testing.T) {
 	if h := health(); h.Paused != gateway.PauseAuth || h.Code != "20003" {
 		t.Errorf("refused: %+v", h)
 	}
-	for pause, want := range map[gateway.PauseKind]string{gateway.PauseAuth: "refuses the credentials", gateway.PauseThrottled: "demands a pause",
-		gateway.PauseUntried: "could not be asked when it was set up (unreachable); check"} { // kept with unchecked
-		must(t, w.store.SetChannelHealth(t.Context(), w.channel.ID, gateway.ChannelHealth{Paused: pause, Code: "unreachable"}))
+	for pause, want := range map[gateway.PauseKind]string{gateway.PauseAuth: "refused until a check passes (unreachable of late): put good credentials", gateway.PauseThrottled: "demands a pause",
+		gateway.PauseUntried: "could not be asked when it was set up (unreachable of late); check"} { // kept with unchecked
+		must(t, w.store.SetChannelHealth(t.Context(), w.channel.ID, gateway.ChannelHealth{Paused: pause, Code: "unreachable", Detail: "of late"}))
 		if r := act("sms-berlin", "resume", 409); !strings.Contains(string(r.body), want) {
 			t.Errorf("%s: %s", pause, r.body)
 		}

@@ -91,7 +91,7 @@ func readHeader(fields, kinds []string) ([]column, []gateway.ImportProblem) {
 		case !ok:
 			text := "this column is not known either"
 			if !strange { // the list is long
-				text = "this column is not known; the columns are " + strings.Join(documented(kinds), ", ") + ". Rename it, or begin its name with x_ to have it passed over"
+				text = "this column is not known; the columns are " + strings.Join(documented(kinds), ", ") + ". Rename it, or begin its name with x_ to have it passed over; a kind of an adapter of your own is a column once its channel is there"
 			}
 			strange = true
 			problems = append(problems, flawed(c.title, gateway.FlawHeader, text))

@@ -148,7 +148,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		{"utf-16", "\xff\xfer\x00e\x00f\x00", gateway.FlawEncoding, 1, "UTF-16"},
 		{"a quote never closed", "ref,name\na,\"Zoe\nb,Ann\n", gateway.FlawQuotes, 2, "never closed"},
 		{"a quote that swallows much", "ref,name\na,\"Zoe\n" + strings.Repeat("b,Ann\n", 20_000), gateway.FlawQuotes, 2, "never closed"},
-		{"an unknown column", "ref,sms,conset_topics\na,+447700900101,reports\n", gateway.FlawHeader, 1, "not known"},
+		{"an unknown column", "ref,sms,conset_topics\na,+447700900101,reports\n", gateway.FlawHeader, 1, "once its channel is there"},
 		{"a column twice", "ref,sms,id\na,+447700900101,a\n", gateway.FlawHeader, 1, "column 1"},
 		{"no header", "a1,+447700900101\n", gateway.FlawHeader, 1, "must name"},
 		{"nothing to reach by", "name,language\nAnn,en\n", gateway.FlawHeader, 1, "must name"},

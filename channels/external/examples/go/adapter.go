@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -29,7 +28,6 @@ func describe() map[string]any {
 		"kind":                    "examplechat",
 		"address":                 map[string]any{"pattern": "[a-z0-9._-]+", "example": "anna", "lower": true},
 		"text":                    map[string]any{"markup": "plain", "limit": limit, "unit": "characters"},
-		"find":                    true,
 		"dedupe_seconds":          86400,
 		"longest_attempt_seconds": 20,
 		"concurrent":              concurrent,
@@ -37,7 +35,7 @@ func describe() map[string]any {
 	}
 }
 
-// message goes with send and, but for the text, with find.
+// message goes with send.
 type message struct {
 	Attempt string    `json:"attempt"`
 	Part    int       `json:"part"`
@@ -142,14 +140,6 @@ func (a *adapter) send(m message) (any, error) {
 		}
 	}
 	return map[string]string{"id": id}, write(record, []byte(id))
-}
-
-func (a *adapter) find(m message) (any, error) {
-	id, err := os.ReadFile(filepath.Join(a.keys, digest(m.Attempt+":"+strconv.Itoa(m.Part))))
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(id) == 0 {
-		return map[string]string{"found": "cannot-tell"}, nil
-	}
-	return map[string]any{"found": "sent", "receipt": map[string]any{"id": string(id), "attempt": m.Attempt, "part": m.Part, "status": "accepted"}}, err
 }
 
 // write writes whole or not at all.

@@ -154,7 +154,7 @@ func (a *adapter) answer(line []byte) []byte {
 
 func (a *adapter) do(what string, with json.RawMessage) (any, error) {
 	var m message
-	if what == "send" || what == "find" {
+	if what == "send" {
 		if err := json.Unmarshal(with, &m); err != nil {
 			return nil, &refusal{Class: "permanent", Scope: "content", Code: "unreadable", Detail: "the request has a field of another type"}
 		}
@@ -166,8 +166,6 @@ func (a *adapter) do(what string, with json.RawMessage) (any, error) {
 		return map[string]any{}, a.check()
 	case "send":
 		return a.send(m)
-	case "find":
-		return a.find(m)
 	}
 	return nil, &refusal{Class: "permanent", Scope: "channel", Code: "unknown-request", Detail: "this adapter cannot do that"}
 }

@@ -20,7 +20,6 @@ const description = { // README.md has what else may stand here: receipts, repli
   kind: "examplechat",
   address: { pattern: "[a-z0-9._-]+", example: "anna", lower: true },
   text: { markup: "markdown", limit, unit: "characters", subject: true, calendar: true }, // or only markup: "plain"
-  find: true,
   dedupe_seconds: 86400,
   longest_attempt_seconds: 20,
   concurrent: 8,
@@ -94,13 +93,6 @@ export class Adapter {
     return { id: sent };
   }
 
-  find(question) {
-    const part = question.part ?? 0, record = join(this.keys, digest(`${question.attempt}:${part}`));
-    const sent = fs.existsSync(record) ? fs.readFileSync(record, "utf8") : "";
-    if (!sent) return { found: "cannot-tell" };
-    return { found: "sent", receipt: { id: sent, attempt: question.attempt, part, status: "accepted" } };
-  }
-
   /** Answers one request; null to what is none. */
   async answer(line) {
     let id, what, given;
@@ -112,7 +104,7 @@ export class Adapter {
     given ??= {};
     if (typeof id !== "string" || typeof what !== "string" || typeof given !== "object") return null;
     try {
-      if (!["describe", "check", "send", "find"].includes(what)) throw new Refused("permanent", "channel", "unknown-request", "this adapter cannot do that");
+      if (!["describe", "check", "send"].includes(what)) throw new Refused("permanent", "channel", "unknown-request", "this adapter cannot do that");
       return { id, ok: await this[what](given) };
     } catch (fault) {
       if (fault instanceof Refused) return { id, error: fault.error };

@@ -27,7 +27,6 @@ DESCRIPTION = {  # README.md has what else may stand here: receipts, replies, op
     "kind": "examplechat",
     "address": {"pattern": "[a-z0-9._-]+", "example": "anna", "lower": True},
     "text": {"markup": "plain", "limit": LIMIT, "unit": "characters"},
-    "find": True,
     "dedupe_seconds": 86400,
     "longest_attempt_seconds": 20,
     "concurrent": 8,
@@ -94,13 +93,6 @@ class Adapter:
         write(record, sent)
         return {"id": sent}
 
-    def find(self, question):
-        record = self.keys / digest("%s:%s" % (question.get("attempt"), question.get("part", 0)))
-        sent = record.read_text() if record.exists() else ""
-        if not sent:
-            return {"found": "cannot-tell"}
-        return {"found": "sent", "receipt": {"id": sent, "attempt": question["attempt"], "part": question.get("part", 0), "status": "accepted"}}
-
     def answer(self, line):
         """Answer one request; None to what is none."""
         try:
@@ -117,8 +109,6 @@ class Adapter:
                 done = self.check() or {}
             elif do == "send":
                 done = self.send(given)
-            elif do == "find":
-                done = self.find(given)
             else:
                 raise Refused("permanent", "channel", "unknown-request", "this adapter cannot do that")
         except Refused as refused:

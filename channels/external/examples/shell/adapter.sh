@@ -19,7 +19,7 @@ describe() {
     protocol: 1, name: "examplechat", kind: "examplechat",
     address: {pattern: "[a-z0-9._-]+", example: "anna", lower: true},
     text: {markup: "plain", limit: $limit, unit: "characters"},
-    find: true, dedupe_seconds: 86400, longest_attempt_seconds: 20, concurrent: 1,
+    dedupe_seconds: 86400, longest_attempt_seconds: 20, concurrent: 1,
     test: {people: ($people | split(" ")), refused: $nobody}}}'
 }
 
@@ -76,22 +76,13 @@ send() {
   ok "{\"id\":\"$sent\"}"
 }
 
-find_out() {
-  if [ -s "$folder/keys/$name" ]; then
-    printf '%s\n' "$line" | jq -c --arg sent "$(cat "$folder/keys/$name")" \
-      '{id, ok: {found: "sent", receipt: {id: $sent, attempt: .with.attempt, part: (.with.part // 0), status: "accepted"}}}'
-  else
-    ok '{"found":"cannot-tell"}'
-  fi
-}
-
 # What is no request gets no answer. jq's @sh quotes what the shell is to read, and the texts never get there.
 while IFS= read -r line; do
   id=
   eval "$(printf '%s\n' "$line" | jq -r --argjson limit "$limit" --arg people "$people" --arg nobody "$nobody" '
     select(type == "object" and (.id | type) == "string" and (.do | type) == "string") | (.with // {}) as $with |
     @sh "id=\(.id | tojson) do=\(.do) key=\(
-      if .do == "send" then $with.key | tostring elif .do == "find" then "\($with.attempt):\($with.part // 0)" else "" end | @base64
+      if .do == "send" then $with.key | tostring else "" end | @base64
     ) fault=\(
       if .do != "send" then ""
       elif ([$with | .key?, .to?, .text? | type] != ["string", "string", "string"]) then "incomplete"
@@ -106,7 +97,6 @@ while IFS= read -r line; do
   describe) describe ;;
   check) check ;;
   send) send ;;
-  find) find_out ;;
   *) refuse permanent channel unknown-request "this adapter cannot do that" ;;
   esac
 done

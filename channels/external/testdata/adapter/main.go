@@ -189,6 +189,9 @@ func (a *adapter) answer(r request, say func([]byte)) []byte {
 		answer.OK["more"] = strings.Repeat("x", 64<<10)
 	}
 	b, _ := json.Marshal(answer)
+	if a.bad == "nonsense" && r.Do == "send" {
+		return []byte(`{"id": oops`)
+	}
 	if a.bad == "torn" && r.Do == "send" {
 		b = bytes.Replace(b, []byte(`"ok"`), []byte("\"\xff\xfe\":1,\"ok\""), 1)
 	}
