@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -36,16 +35,16 @@ func defaultPolicy() gateway.AlertPolicy {
 
 // Policy reads one by its name; empty or DefaultPolicy, where the group has none of that name, is the shipped one.
 func (d *Desk) Policy(ctx context.Context, group gateway.ID, name string) (gateway.AlertPolicy, error) {
-	p, _, err := d.policy(ctx, group, name)
+	all, err := d.AlertPolicies(ctx, group)
+	if err != nil {
+		return gateway.AlertPolicy{}, err
+	}
+	p, _, err := policy(all, name)
 	return p, err
 }
 
-// policy also says whether it is the shipped one.
-func (d *Desk) policy(ctx context.Context, group gateway.ID, name string) (p gateway.AlertPolicy, shipped bool, err error) {
-	all, err := d.AlertPolicies(ctx, group)
-	if err != nil {
-		return p, false, err
-	}
+// policy finds one among those of a group, and says whether it is the shipped one.
+func policy(all []gateway.AlertPolicy, name string) (p gateway.AlertPolicy, shipped bool, err error) {
 	for _, p := range all {
 		if p.Name == cmp.Or(name, DefaultPolicy) {
 			return p, false, nil
@@ -59,13 +58,13 @@ func (d *Desk) policy(ctx context.Context, group gateway.ID, name string) (p gat
 
 // Check gives the alert of a draft, or says everything that is missing in it.
 func (d *Desk) Check(ctx context.Context, g gateway.Group, draft gateway.AlertDraft) (gateway.AlertCase, error) {
-	policy, shipped, err := d.policy(ctx, g.ID, draft.Policy)
+	all, err := d.AlertPolicies(ctx, g.ID)
 	if err != nil {
 		return gateway.AlertCase{}, err
 	}
-	if shipped && !slices.ContainsFunc(g.Topics, func(t gateway.Topic) bool { return t.Name == gateway.OwnersTopic }) {
-		return gateway.AlertCase{}, gateway.Faultf(gateway.CodeInvalid, "policy: nobody would be asked to take charge: the shipped policy asks those of the topic %q, which the group does not have; "+
-			"add the topic to the group and give it to those who look after it, or name a policy of the group's own (alert policy list shows them)", gateway.OwnersTopic)
+	policy, shipped, err := policy(all, draft.Policy)
+	if err != nil {
+		return gateway.AlertCase{}, err
 	}
 	a := gateway.AlertCase{ID: gateway.NewID(), GroupID: g.ID, Exercise: draft.Exercise, DangerToLife: draft.DangerToLife, Audience: draft.Audience, Saying: draft.Saying, Policy: policy}
 	if a.Saying.Next.IsZero() {
@@ -76,6 +75,9 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, draft gateway.AlertDr
 	}
 	wrong := checkSaying(&a.Saying, d.now())
 	wrong = append(wrong, d.belied(a.Exercise, &a.Saying)...)
+	if shipped && !slices.ContainsFunc(g.Topics, func(t gateway.Topic) bool { return t.Name == gateway.OwnersTopic }) {
+		wrong = append(wrong, noOwners(all))
+	}
 	if draft.Exercise && draft.DangerToLife {
 		wrong = append(wrong, "danger_to_life: an exercise is none")
 	}
@@ -87,24 +89,17 @@ func (d *Desk) Check(ctx context.Context, g gateway.Group, draft gateway.AlertDr
 	return a, err
 }
 
-// noOwners says, of what is refused, how a group whose owners cannot be asked has an alert climb: it was raised without a policy.
-func (d *Desk) noOwners(ctx context.Context, g gateway.Group, refused error) error {
-	if slices.ContainsFunc(g.Topics, func(t gateway.Topic) bool { return t.Name == gateway.OwnersTopic }) || !errors.Is(refused, &gateway.Fault{Code: gateway.CodeInvalid}) {
-		return refused
+// noOwners says how a group whose owners cannot be asked has an alert climb: it was raised without a policy.
+func noOwners(policies []gateway.AlertPolicy) string {
+	how := "or make a policy (carillon alert policy put)"
+	if len(policies) > 0 {
+		names := make([]string, len(policies))
+		for i, p := range policies {
+			names[i] = p.Name
+		}
+		how = "or name one of the group's policies: " + strings.Join(names, ", ")
 	}
-	all, err := d.AlertPolicies(ctx, g.ID)
-	if err != nil {
-		return err
-	}
-	names := make([]string, len(all))
-	for i, p := range all {
-		names[i] = p.Name
-	}
-	how := "make a policy (carillon alert policy put)"
-	if len(names) > 0 {
-		how = "name one of its policies: " + strings.Join(names, ", ")
-	}
-	return gateway.Faultf(gateway.CodeInvalid, "policy: where none is named the owners are asked, and the group has no topic %q; %s", gateway.OwnersTopic, how)
+	return fmt.Sprintf("policy: nobody would be asked to take charge: where none is named the owners are asked, and the group has no topic %q; add the topic to the group and give it to those who look after it, %s", gateway.OwnersTopic, how)
 }
 
 // belied lists the texts that say the contrary of what the alert is. What ends an actual alert may speak of exercises: it may have

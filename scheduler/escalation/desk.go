@@ -195,9 +195,6 @@ func (d *Desk) raise(ctx context.Context, g gateway.Group, a gateway.AlertCase, 
 			if err == nil {
 				err = d.rehearse(ctx, free.Alert, draft.DryRun)
 			}
-			if err != nil && a.Policy.ID.IsZero() {
-				err = d.noOwners(ctx, g, err)
-			}
 			if err != nil || draft.DryRun {
 				return decided.Alert, err
 			}

@@ -51,7 +51,7 @@ func TestWhoReadsAnAlertInWhichLanguage(t *testing.T) {
 	is("where only the policy asks", r, err)
 
 	draft.Policy = ""
-	if _, err = desk.Raise(t.Context(), st.group, draft, gateway.AlertHand{Label: "harbour"}); !isCode(err, gateway.CodeInvalid) || !strings.Contains(err.Error(), `no topic "owners"; name one of its policies: night`) {
+	if _, err = desk.Raise(t.Context(), st.group, draft, gateway.AlertHand{Label: "harbour"}); !isCode(err, gateway.CodeInvalid) || !strings.Contains(err.Error(), "or name one of the group's policies: night") {
 		t.Errorf("without a policy, in a group whose owners cannot be asked: %v", err)
 	}
 }

@@ -86,9 +86,15 @@ func (d *desk) raise(_ context.Context, group gateway.ID, by gateway.AlertHand) 
 // alert raises one that asks these members.
 func (d *desk) alert(reference string, code bool, asked ...gateway.ID) gateway.AlertCase {
 	d.t.Helper()
+	return d.alertTo(gateway.AlertTarget{Topic: "reports", Members: asked}, reference, code, asked...)
+}
+
+// alertTo is alert with whom its step asks.
+func (d *desk) alertTo(target gateway.AlertTarget, reference string, code bool, asked ...gateway.ID) gateway.AlertCase {
+	d.t.Helper()
 	a := gateway.AlertCase{ID: gateway.NewID(), GroupID: d.harbour.ID, Reference: reference, Author: "office", Audience: gateway.Audience{Topic: "reports"},
 		Saying: gateway.AlertSaying{Texts: map[string]gateway.AlertText{"en": {Source: "Harbour", What: "fire", Where: "pier", Do: "Leave."}}, Until: d.now().Add(time.Hour), Next: d.now().Add(time.Hour)},
-		Policy: gateway.AlertPolicy{Name: "p", Code: code, Steps: []gateway.AlertStep{{Targets: []gateway.AlertTarget{{Topic: "reports", Members: asked}}, Wait: 15}}, Last: []gateway.AlertTarget{{Topic: "owners"}}}}
+		Policy: gateway.AlertPolicy{Name: "p", Code: code, Steps: []gateway.AlertStep{{Targets: []gateway.AlertTarget{target}, Wait: 15}}, Last: []gateway.AlertTarget{{Topic: "owners"}}}}
 	a.Climb.Secret = []byte("a secret of thirty-two bytes ....")
 	decision, err := escalation.Decide(a, escalation.Event{Kind: escalation.Raise}, d.now())
 	d.ok(err)

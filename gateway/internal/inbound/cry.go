@@ -89,7 +89,10 @@ func (v *visit) tellDuty(ctx context.Context, k known, a gateway.AlertCase) erro
 		}
 		hers = slices.ContainsFunc(asked, func(c gateway.AlertCase) bool { return c.ID == a.ID })
 	}
-	if len(to) == 0 || hers { // a turn has ended, say, another group is asked, or she is the one who is asked
+	told := slices.ContainsFunc(to, func(a gateway.Audience) bool {
+		return a.Topic == gateway.OwnersTopic && len(a.Tags)+len(a.Members)+len(a.Locales) == 0
+	})
+	if !told && (len(to) == 0 || hers) { // a turn has ended, say, another group is asked, or she is the one who is asked
 		to = append(to, gateway.Audience{Topic: gateway.OwnersTopic})
 	}
 	data := v.hand(k).Words()
