@@ -48,13 +48,18 @@ func (d *Desk) Waiting(ctx context.Context, g gateway.Group, name string) (gatew
 		return gateway.AlertWaiting{}, err
 	}
 	w := gateway.AlertWaiting{Alert: a.View(), Need: gateway.ReleaseNeed{Why: a.Hold.Why, State: string(gateway.ReleaseWaiting), Until: a.ExpiresAt}, Members: offer.Members, Channels: offer.Channels, Hands: a.Hold.Hands}
-	if w.Alert.Reads, err = d.AlertReads(ctx, g, a); err != nil {
-		d.Log.Error("it is not counted who reads an alert in which language", "group", a.GroupID, "alert", a.ID, "error", err) // she can release it all the same
-	}
 	if w.Need.Digest, err = a.Digest(offer.Channels); err == nil && d.Approvers != nil {
 		err = d.Approvers(ctx, g, a.Hold.Hands, &w.Need)
 	}
-	return w, err
+	if err != nil {
+		return w, err
+	}
+	brief, cancel := context.WithTimeout(ctx, gateway.AlertCountTime)
+	defer cancel()
+	if w.Alert.Reads, err = d.AlertReads(brief, g, a); err != nil { // she can release it all the same
+		d.Log.Warn("it is not counted who reads an alert in which language", "group", a.GroupID, "alert", a.ID, "error", err)
+	}
+	return w, nil
 }
 
 // AlertReads counts in which languages those read an alert who are told of it at once, and those whom its policy asks first. It is

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 )
@@ -107,10 +106,6 @@ func (s *server) becameOf(ctx context.Context, group, broadcast gateway.ID) ([]g
 // mostEvents bounds a timeline.
 const mostEvents = 2000
 
-// countTime is how long the members are counted, by language, whom an alert reaches that has left: counting takes from the
-// same machine as sending.
-const countTime = 250 * time.Millisecond
-
 func (s *server) addAlerts() {
 	text := gateway.AlertText{Source: "Harbour office", What: "Flood", Where: "Harbour", Do: "Go uphill now."}
 	said := gateway.AlertSaying{Texts: map[string]gateway.AlertText{"en": text}, Until: sampleTime, Next: sampleTime}
@@ -149,7 +144,7 @@ func (s *server) addAlerts() {
 				v.Reads, err = s.Alerts.AlertReads(ctx, who.Group, a)
 				return &alertRaised{status, v}, err
 			}
-			brief, cancel := context.WithTimeout(ctx, countTime)
+			brief, cancel := context.WithTimeout(ctx, gateway.AlertCountTime)
 			defer cancel()
 			if v.Reads, err = s.Alerts.AlertReads(brief, who.Group, a); err != nil { // it is on its way
 				s.Log.Warn("it is not counted who reads an alert in which language", "request", requestID(ctx), "group", who.Group.ID, "alert", a.ID, "error", err)

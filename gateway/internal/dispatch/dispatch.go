@@ -23,7 +23,7 @@ type Dispatcher struct {
 	rest    []*gatherer // each with its share of a channel's senders, and with their outcomes
 	mender  *mender
 
-	defects seldom // of adapters
+	defects seldom // of adapters without a line
 
 	mu      sync.RWMutex
 	lines   map[gateway.ID]*line

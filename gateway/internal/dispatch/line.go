@@ -36,6 +36,7 @@ type line struct {
 
 	troubles troubles
 
+	defects                    seldom // of the adapter
 	popping, filling, claiming seldom // what is said of a queue or a ledger that is away
 
 	stop context.CancelFunc // stops claiming

@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -50,8 +51,13 @@ func TestEachIsCalledByHerOwnName(t *testing.T) {
 		w.mu.Lock()
 		w.adapters[sms] = c
 		w.mu.Unlock()
-		w.start(w.options())
+		o, said := w.options(), &strings.Builder{}
+		o.Log = slog.New(slog.NewTextHandler(said, nil))
+		w.start(o)
 		w.expect(map[gateway.DeliveryState]int{gateway.DeliveryAccepted: 5})
+		if log := said.String(); !strings.Contains(log, "an adapter met a defect") || !strings.Contains(log, "(name_test.go:") || strings.Contains(log, "Beatrice") {
+			t.Errorf("of the defect the log says %q", log)
+		}
 		got := map[gateway.ID]string{}
 		for _, m := range p.got {
 			for _, id := range []gateway.ID{ann, bea, nobody, room, broken} {

@@ -29,7 +29,7 @@ func (p *pump) send(sending context.Context, j job) {
 	l, c := p.l, j.claim
 	s := settlement{channel: c.Channel, free: p, outcome: gateway.Outcome{Attempt: c.Attempt, Token: c.Token, Part: c.FirstPart, Urgent: j.lane == gateway.Urgent}}
 	adapter, _ := l.adapter()
-	text, err := l.d.texts.personal(context.WithoutCancel(sending), c, adapter)
+	text, err := l.d.texts.personal(context.WithoutCancel(sending), c, adapter, func(recovered any) { _ = l.d.defect(l.id, channels.ScopeContent, recovered) })
 	switch {
 	case c.Channel != l.id:
 		l.limits.Unused(j.paid)
@@ -177,7 +177,11 @@ func (l *line) sendSafely(ctx context.Context, adapter channels.Adapter, m chann
 
 // defect is what becomes of an adapter's panic: nobody knows how far it came. The log tells where it was.
 func (d *Dispatcher) defect(channel gateway.ID, scope channels.Scope, recovered any) *channels.Error {
-	if d.defects.may() {
+	told := &d.defects
+	if l := d.line(channel); l != nil {
+		told = &l.defects
+	}
+	if told.may() {
 		d.o.Log.Error("an adapter met a defect", "channel", channel, "error", gateway.DefectOf(recovered))
 	}
 	return &channels.Error{Class: channels.Unknown, Scope: scope, Detail: "the adapter met a defect"}

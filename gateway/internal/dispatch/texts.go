@@ -75,14 +75,14 @@ func (t *texts) of(ctx context.Context, c *gateway.Claim) (*text, error) {
 }
 
 // personal gives the text of a claim with its member's name put in, where there is room for one. Where she is not to be called by
-// name after all, as in a chat of many, it is the text without.
-func (t *texts) personal(ctx context.Context, c *gateway.Claim, adapter channels.Adapter) (*text, error) {
+// name after all, as in a chat of many, it is the text without; defect is told of a panic.
+func (t *texts) personal(ctx context.Context, c *gateway.Claim, adapter channels.Adapter, defect func(recovered any)) (*text, error) {
 	found, err := t.of(ctx, c)
 	if err != nil || !found.holes {
 		return found, err
 	}
 	if filler, fills := adapter.(channels.Filler); fills {
-		if filled := found.fill(filler, channels.Address(c.Address.Reveal()), c.Name.Reveal()); filled != nil {
+		if filled := found.fill(filler, channels.Address(c.Address.Reveal()), c.Name.Reveal(), defect); filled != nil {
 			return filled, nil
 		}
 	}
@@ -95,9 +95,10 @@ func (t *texts) personal(ctx context.Context, c *gateway.Claim, adapter channels
 }
 
 // fill puts a name into a copy; nil: she is not to be called by name.
-func (t *text) fill(by channels.Filler, to channels.Address, name string) (whole *text) {
+func (t *text) fill(by channels.Filler, to channels.Address, name string, defect func(recovered any)) (whole *text) {
 	defer func() {
-		if recover() != nil { // an adapter that meets a defect spoils no more than her name
+		if r := recover(); r != nil { // an adapter that meets a defect spoils no more than her name
+			defect(r)
 			whole = nil
 		}
 	}()

@@ -134,7 +134,7 @@ func (f *Fanout) Untold(ctx context.Context, group gateway.ID, class gateway.Cla
 	if err != nil {
 		return "", err
 	}
-	t := &texts{b: gateway.Broadcast{GroupID: group, Class: class, Policy: gateway.PolicyOf(class), Audience: a}, group: g, ways: f.ways(group, gateway.ID{})}
+	t := &texts{log: f.Log, b: gateway.Broadcast{GroupID: group, Class: class, Policy: gateway.PolicyOf(class), Audience: a}, group: g, ways: f.ways(group, gateway.ID{})}
 	n, why := 0, ""
 	for page, err := range f.audience(ctx, t.b, nil) {
 		if err != nil {

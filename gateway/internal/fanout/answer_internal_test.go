@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestARequestSaysHowOneAnswersHere(t *testing.T) {
 		t.Helper()
 		seen := &asked{}
 		b := gateway.Broadcast{Class: gateway.Alert, Words: gateway.Words{Sources: map[string]string{"en": "---\nsms: Leave.\n---\n\nLeave the pier.", "ar": "---\nsms: غادروا\n---\n\nغادروا."}, Ask: &ask}}
-		texts, err := newTexts(b, group, wording, []way{{kind: "sms", adapter: seen, answers: by}})
+		texts, err := newTexts(slog.New(slog.DiscardHandler), b, group, wording, []way{{kind: "sms", adapter: seen, answers: by}})
 		if err != nil {
 			t.Fatal(err)
 		}

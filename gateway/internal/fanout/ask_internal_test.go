@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"log/slog"
 	"testing"
 
 	"github.com/carillon-gateway/carillon/channels"
@@ -25,7 +26,7 @@ func TestTheButtonOfAQuestion(t *testing.T) {
 			return templates.NewSet(templates.ShippedText(templates.EnrolAsk + templates.Neutral))
 		}
 		words := gateway.Words{Sources: templates.ShippedText(string(kind)), Data: map[string]string{"topics": "reports", "address": "+1"}}
-		texts, err := newTexts(gateway.Broadcast{Kind: kind, Class: gateway.Account, Words: words}, gateway.Group{Name: "Harbour", Locale: "de", Zone: "UTC"}, neutral, []way{{kind: "telegram", adapter: seen}})
+		texts, err := newTexts(slog.New(slog.DiscardHandler), gateway.Broadcast{Kind: kind, Class: gateway.Account, Words: words}, gateway.Group{Name: "Harbour", Locale: "de", Zone: "UTC"}, neutral, []way{{kind: "telegram", adapter: seen}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func TestEveryReaderGetsTheFirstLanguageOfHerChain(t *testing.T) {
 			words.Sources[l] = "text in " + l
 		}
 		b := gateway.Broadcast{ID: gateway.NewID(), Class: gateway.Report, Words: words}
-		texts, err := newTexts(b, gateway.Group{Name: "Harbour", Zone: "UTC", Locale: group[0], Fallback: group[1:]}, shipped, []way{{kind: "sms", adapter: plain{}}})
+		texts, err := newTexts(slog.New(slog.DiscardHandler), b, gateway.Group{Name: "Harbour", Zone: "UTC", Locale: group[0], Fallback: group[1:]}, shipped, []way{{kind: "sms", adapter: plain{}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +87,7 @@ func TestReadersOfOneTextCountDaysDifferently(t *testing.T) {
 		Data:    map[string]string{"when": "2026-11-05T21:00:00Z", "n": "1200"},
 	}
 	b := gateway.Broadcast{ID: gateway.NewID(), Class: gateway.Report, Words: words}
-	texts, err := newTexts(b, gateway.Group{Name: "Harbour", Zone: "Asia/Tehran", Locale: "fa", Fallback: []string{"en"}}, shipped, []way{{kind: "sms", adapter: plain{}}})
+	texts, err := newTexts(slog.New(slog.DiscardHandler), b, gateway.Group{Name: "Harbour", Zone: "Asia/Tehran", Locale: "fa", Fallback: []string{"en"}}, shipped, []way{{kind: "sms", adapter: plain{}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -241,7 +241,7 @@ func (f *Fanout) textsOf(b gateway.Broadcast, g gateway.Group, wordings map[stri
 	if b.Kind.Shipped() && len(b.Words.Sources) == 1 || b.Words.Alert != nil { // what a person wrote is in one language, whatever is hers
 		g.Fallback = slices.AppendSeq(g.Fallback, maps.Keys(b.Words.Sources))
 	}
-	return newTexts(b, g, f.neutral(g, wordings), f.ways(b.GroupID, b.Audience.Avoid))
+	return newTexts(f.Log, b, g, f.neutral(g, wordings), f.ways(b.GroupID, b.Audience.Avoid))
 }
 
 // ways lists the first usable channel of each kind, but for one to avoid.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -39,6 +40,7 @@ type way struct {
 // texts is everything that is said in one broadcast, composed when first needed and then kept. It is used by one
 // goroutine at a time.
 type texts struct {
+	log      *slog.Logger
 	b        gateway.Broadcast
 	main     *templates.Set
 	pointer  *templates.Set // instead of main for whom the text must stay neutral, and where a sensitive one must not leave
@@ -100,9 +102,9 @@ type composed struct {
 type wordingSource func(name string) (*templates.Set, error)
 
 // newTexts parses what a broadcast says. Its error is a fault that the author can mend.
-func newTexts(b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways []way) (*texts, error) {
+func newTexts(log *slog.Logger, b gateway.Broadcast, g gateway.Group, neutral wordingSource, ways []way) (*texts, error) {
 	t := &texts{
-		b: b, group: g, ways: ways, data: templates.Text(b.Words.Data), shipped: b.Kind.Shipped(),
+		log: log, b: b, group: g, ways: ways, data: templates.Text(b.Words.Data), shipped: b.Kind.Shipped(),
 		readings: map[readingKey]*version{}, versions: map[versionKey]*version{},
 	}
 	if topics, ok := b.Words.Data["topics"]; ok && t.shipped {
@@ -323,8 +325,8 @@ var errPublic = errors.New("it is not for the public, and everybody can read wha
 func (t *texts) compose(doc content.Document, w way, key versionKey) (c composed) {
 	defer func() {
 		if r := recover(); r != nil {
-			place, _, _ := strings.Cut(gateway.DefectOf(r).Where, " < ")
-			c = composed{err: fmt.Errorf("the adapter %s met a defect while writing it, in %s", w.channel.Adapter, place)}
+			t.log.Error("an adapter met a defect while writing a text", "broadcast", t.b.ID, "channel", w.channel.Name, "error", gateway.DefectOf(r))
+			c = composed{err: fmt.Errorf("the adapter %s met a defect while writing it; the log says where", w.channel.Adapter)}
 		}
 	}()
 	if w.public && (key.neutral || t.b.Sensitive || t.b.Class == gateway.Account) {

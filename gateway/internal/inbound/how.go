@@ -90,12 +90,17 @@ func (v *visit) wants(a gateway.AlertCase, k known) bool {
 	return a.State != gateway.AlertTaken
 }
 
-// question names what last asked one of those at this address to take charge: the broadcast, or the alert where that is gone.
+// mostQuestions bounds how many of the newest questions of an alert are looked through, each of which may have had one reader.
+const mostQuestions = 20
+
+// question names what last asked one of those at this address to take charge: the broadcast, or the alert where that is gone or
+// mostQuestions ago.
 func (v *visit) question(ctx context.Context, k known, a gateway.AlertCase) (gateway.ID, error) {
-	for i := len(a.Climb.Sent) - 1; i >= 0; i-- {
+	for i, looked := len(a.Climb.Sent)-1, 0; i >= 0 && looked < mostQuestions; i-- {
 		if !a.Climb.Sent[i].Kind.Requests() {
 			continue
 		}
+		looked++
 		for _, id := range k.ids {
 			asked, err := v.Members.Deliveries(ctx, gateway.DeliveryFilter{Group: k.group.ID, Broadcast: a.Climb.Sent[i].ID, Member: id, Limit: 1})
 			if err != nil {

@@ -105,12 +105,12 @@ func (e *Ears) polls(ctx context.Context, id gateway.ID, token int64) {
 		case err != nil:
 			e.Count(id, HeardSilence)
 			if wait == 0 {
-				e.Log.Error("a channel cannot be polled; it is tried again", "channel", id, "error", err)
+				e.Log.Error("a channel cannot be polled; it is tried again", "channel", e.nameOf(id), "error", err)
 			}
 			wait = min(max(2*wait, firstWait), longWait)
 		default:
 			if wait > 0 {
-				e.Log.Info("a channel is polled again", "channel", id)
+				e.Log.Info("a channel is polled again", "channel", e.nameOf(id))
 			}
 			wait = 0
 			e.Alive(ctx, id)
