@@ -193,8 +193,7 @@ func listenable(s string) bool {
 	return err == nil && n >= 0 && port != ""
 }
 
-// baseURL says how to mend an URL that cannot stand before /hooks and /m, or nothing.
-// BaseURL says how to mend a public_base_url that cannot be used; empty if it can.
+// BaseURL says how to mend a public_base_url, which stands before /hooks and /m; empty if it can be used.
 func BaseURL(s string) string {
 	u, err := url.Parse(s)
 	switch {

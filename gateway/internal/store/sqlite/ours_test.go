@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/carillon-gateway/carillon/gateway"
@@ -15,6 +16,7 @@ import (
 // what else lies there are readable by the gateway's own user only.
 func TestNobodyElseReadsTheFiles(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
+	defer syscall.Umask(syscall.Umask(0o022)) // as where somebody has made it narrower, SQLite would do it right
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}

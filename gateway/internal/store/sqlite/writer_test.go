@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"errors"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
-	"github.com/carillon-gateway/carillon/gateway/internal/seal"
 	"github.com/carillon-gateway/carillon/gateway/internal/store/sqlite/lite"
 )
 
@@ -136,30 +134,5 @@ func TestALockedLedgerIsNotWritable(t *testing.T) {
 	h.ok(other.Exec("ROLLBACK"))
 	for !h.s.Writable() { // it finds that out by itself, though nobody writes
 		runtime.Gosched()
-	}
-}
-
-// A data folder that others may look into, as one that a person made, shows them nothing: neither the file nor its journal.
-func TestTheFilesAreTheGatewaysAlone(t *testing.T) {
-	dir := t.TempDir()
-	ring, err := seal.NewRing(seal.NewSecret(), seal.Key{ID: "k1", Secret: seal.NewSecret()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(t.Context(), Options{Dir: dir, Ring: ring})
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := os.ReadDir(dir)
-	if err != nil || len(files) < 3 {
-		t.Errorf("%d files, %v: the ledger and its journal are not there", len(files), err)
-	}
-	for _, f := range files {
-		if info, err := f.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s: %v, %v", f.Name(), info.Mode(), err)
-		}
-	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
 	}
 }
