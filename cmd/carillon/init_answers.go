@@ -83,6 +83,9 @@ func anAccount(answer string) (string, error) {
 		if number, err := f.ParseAddress("", sender); err == nil {
 			return sid + " " + number.Reveal(), nil
 		}
+		if strings.HasPrefix(sender, "+") { // a number, mistyped
+			break
+		}
 		options, _ := json.Marshal(map[string]string{"account_sid": sid, "auth_token": "later", "from": sender}) // cannot fail
 		if _, err := f.New(channels.Settings{Name: f.Name, Options: options}); err == nil {
 			return sid + " " + sender, nil
