@@ -124,7 +124,7 @@ func isSID(s, prefix string) bool {
 // (https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id).
 func isSender(s string) bool {
 	return regexp.MustCompile(`^(\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z0-9 +_&-]{0,10}[A-Za-z][A-Za-z0-9 +_&-]{0,10})$`).MatchString(s) &&
-		(strings.HasPrefix(s, "+") || len(s) <= 11)
+		(strings.Trim(s, "+0123456789") == "" || len(s) <= 11)
 }
 
 // hears says whether answers reach the sender. Nobody can write to a name (twilio.com/docs/glossary/what-alphanumeric-sender-id).

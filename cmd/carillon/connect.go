@@ -171,6 +171,12 @@ func (sh *shell) confirm(question string, yes bool) error {
 	return wrong("nothing was done")
 }
 
+// attended says whether a person is there to ask, instead of a script.
+func (sh *shell) attended() bool {
+	file, isFile := sh.in.(*os.File)
+	return isFile && term.IsTerminal(int(file.Fd()))
+}
+
 // terminal says whether somebody reads along what goes to standard error.
 func (sh *shell) terminal() bool {
 	file, isFile := sh.err.(*os.File)

@@ -16,8 +16,8 @@ func (sh *shell) deliveries() *cobra.Command {
 	return holder("delivery", "see what became of a message for one member", sh.deliveryList(), sh.deliveryShow(), sh.deliveryResend())
 }
 
-// outcomes are those that a delivery may have.
-var outcomes = [...]gateway.Reason{gateway.ReasonFailed, gateway.ReasonSuppressed, gateway.ReasonExpired, gateway.ReasonCancelled, gateway.ReasonMerged, gateway.ReasonReplaced, gateway.ReasonCapped}
+// ends are the reasons for which a delivery may have ended. That it is capped is one for which it waits.
+var ends = [...]string{string(gateway.ReasonFailed), string(gateway.ReasonSuppressed), string(gateway.ReasonExpired), string(gateway.ReasonCancelled), string(gateway.ReasonMerged), string(gateway.ReasonReplaced)}
 
 func (sh *shell) deliveryList() *cobra.Command {
 	var broadcast, member, state, reason string
@@ -27,7 +27,7 @@ func (sh *shell) deliveryList() *cobra.Command {
 	f.StringVar(&broadcast, "broadcast", "", "of this message")
 	f.StringVar(&member, "member", "", "of this member (id)")
 	f.StringVar(&state, "state", "", "in this state: waiting, sending, accepted (handed over), delivered, \"in doubt\" or ended")
-	f.StringVar(&reason, "reason", "", "ended for this reason: failed, suppressed, expired, cancelled, merged, replaced; or waiting because it is capped")
+	f.StringVar(&reason, "reason", "", "ended for this reason: "+strings.Join(ends[:], ", ")+"; or waiting because it is "+string(gateway.ReasonCapped))
 	f.IntVar(&most, "limit", 100, "how many at most; 0: all")
 	return sh.inGroup(c, func(ctx context.Context, api *client.Client, group string, _ []string) error {
 		filter := gateway.DeliveryFilter{State: gateway.DeliveryState(state), Reason: gateway.Reason(reason)}
@@ -36,8 +36,8 @@ func (sh *shell) deliveryList() *cobra.Command {
 		} else if state != "" && !slices.Contains(gateway.DeliveryStates[:], filter.State) {
 			return wrong("--state %s does not exist; use waiting, sending, accepted, delivered, \"in doubt\" or ended", state)
 		}
-		if reason != "" && !slices.Contains(outcomes[:], filter.Reason) {
-			return wrong("--reason %s does not exist; use failed, suppressed, expired, cancelled, merged, replaced or capped", reason)
+		if reason != "" && filter.Reason != gateway.ReasonCapped && !slices.Contains(ends[:], reason) {
+			return wrong("--reason %s does not exist; use %s or %s", reason, strings.Join(ends[:], ", "), gateway.ReasonCapped)
 		}
 		if most < 0 {
 			return wrong("--limit must be at least 0")

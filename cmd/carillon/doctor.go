@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -104,35 +107,53 @@ func (sh *shell) beside(file string) *shell {
 
 // unready says once where the gateway was asked and why it is not ready, and more of one that answers.
 func unready(err error, base, more string) error {
-	text := err.Error()
-	if strings.Contains(text, base) { // none answers there
-		return errors.New(text)
+	if says := (*client.NotReady)(nil); errors.As(err, &says) {
+		return fmt.Errorf("the gateway at %s is %s%s", base, says.Reasons, more)
 	}
-	return fmt.Errorf("the gateway at %s is %s%s", base, text, more)
+	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" { // which says where
+		return err
+	}
+	return fmt.Errorf("asked at %s: %w", base, err)
 }
 
-// examinePublic looks whether a gateway answers where providers and members look for it.
+// examinePublic looks whether a gateway answers where providers and members look for it. That this computer cannot reach the
+// address is a note: many a router leads nobody back in who asks from behind it.
 func examinePublic(ctx context.Context, base string) finding {
+	const what, needed = "public_base_url", "; providers report there and members' pages are there"
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	address := strings.TrimRight(base, "/") + "/healthz"
-	needed := "; providers report there and members' pages are there. If only this computer cannot see it, look from outside: curl " + address
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return finding{"public_base_url", false, "cannot be used" + needed}
+		return finding{what, false, "cannot be used" + needed}
 	}
-	answer, err := http.DefaultClient.Do(r)
-	if failure := (*url.Error)(nil); errors.As(err, &failure) {
+	asker := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := asker.Do(r)
+	if err != nil {
+		return unanswered(what, base, address, needed, err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return finding{what, false, fmt.Sprintf("%s answers %d, which no gateway does: see the web server before it", address, answer.StatusCode) + needed}
+	}
+	var health struct{ Alive bool }
+	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<10)).Decode(&health); err != nil || !health.Alive {
+		return finding{what, false, "something else than a gateway answers at " + address + ": see the web server before it" + needed}
+	}
+	return finding{what, true, "answers at " + base}
+}
+
+// unanswered tells an address that cannot be reached from here from one where something else than a gateway is.
+func unanswered(what, base, address, needed string, err error) finding {
+	failure, connection := (*url.Error)(nil), (*net.OpError)(nil)
+	timeout := errors.As(err, &failure) && failure.Timeout()
+	if failure != nil {
 		err = failure.Err
 	}
-	if err != nil {
-		return finding{"public_base_url", false, "nobody answers at " + base + " (" + err.Error() + ")" + needed}
+	if timeout || errors.As(err, &connection) && connection.Op == "dial" {
+		return finding{what, true, "cannot be reached from this computer (" + err.Error() + "); a router may be why. See from outside, as by a telephone without Wi-Fi, whether " + address + ` says {"alive":true}` + needed}
 	}
-	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return finding{"public_base_url", false, fmt.Sprintf("%s answers %d, which no gateway does: see the web server before it", address, answer.StatusCode) + needed}
-	}
-	return finding{"public_base_url", true, "answers at " + base}
+	return finding{what, false, "no gateway answers at " + base + " (" + err.Error() + "): see the web server before it" + needed}
 }
 
 // examine looks at what the token may see.

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/client"
 )
 
 // Doctor says which role nobody has, and which processes read another operator's file than the rest.
@@ -78,24 +82,80 @@ func TestARefusalIsToldOnce(t *testing.T) {
 	}
 }
 
-// Doctor looks whether providers and members find a gateway where the file says.
+// Doctor looks whether providers and members find a gateway where the file says. An address that this computer cannot reach is no
+// fault, for a router may be why; whatever else answers there is one.
 func TestDoctorLooksAtThePublicAddress(t *testing.T) {
-	status := http.StatusOK
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/healthz" {
-			t.Errorf("it asks for %s", r.URL.Path)
+	answer := func(status int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			switch r.URL.Path {
+			case "/login":
+				_, _ = w.Write([]byte(`{"alive":true}`))
+			case "/healthz":
+				w.Header().Set("Location", "/login") // counts with 302 only
+				w.WriteHeader(status)
+				_, _ = w.Write([]byte(body))
+			default:
+				t.Errorf("it asks for %s", r.URL.Path)
+			}
 		}
-		w.WriteHeader(status)
-	}))
-	if f := examinePublic(t.Context(), server.URL+"/"); !f.OK {
+	}
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	secret := httptest.NewTLSServer(answer(http.StatusOK, `{"alive":true}`))
+	defer secret.Close()
+	secret.Config.ErrorLog = log.New(io.Discard, "", 0) // that nobody trusts it
+	hangs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }))
+	defer hangs.Close()
+	for _, c := range []struct {
+		base    string // of a server that is there
+		handler http.Handler
+		ok      bool
+		says    string
+	}{
+		{"", answer(http.StatusOK, `{"alive":true}`+"\n"), true, "answers at "},
+		{"", answer(http.StatusOK, "<title>This domain is for sale</title>"), false, "something else than a gateway answers"},
+		{"", answer(http.StatusOK, "{}"), false, "something else than a gateway answers"},
+		{"", answer(http.StatusFound, ""), false, "answers 302"},
+		{"", answer(http.StatusBadGateway, ""), false, "answers 502"},
+		{gone.URL, nil, true, "cannot be reached from this computer"},
+		{secret.URL, nil, false, "certificate"},
+		{hangs.URL, nil, false, "no gateway answers"},
+	} {
+		base := c.base
+		if c.handler != nil {
+			server := httptest.NewServer(c.handler)
+			defer server.Close()
+			base = server.URL
+		}
+		if f := examinePublic(t.Context(), base+"/"); f.OK != c.ok || !strings.Contains(f.Text, c.says) || !c.ok && !strings.Contains(f.Text, base) {
+			t.Errorf("%s: %+v", c.says, f)
+		}
+	}
+	if f := examinePublic(t.Context(), gone.URL); !strings.Contains(f.Text, "whether "+gone.URL+`/healthz says {"alive":true}`) {
 		t.Error(f.Text)
 	}
-	status = http.StatusBadGateway
-	if f := examinePublic(t.Context(), server.URL); f.OK || !strings.Contains(f.Text, "answers 502") {
-		t.Error(f.Text)
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	if f := examinePublic(late, hangs.URL); !f.OK || !strings.Contains(f.Text, "cannot be reached") {
+		t.Errorf("silence: %+v", f)
+	}
+}
+
+// Whatever keeps a gateway from being ready, doctor says once where it asked.
+func TestDoctorSaysWhereItAsked(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	err := client.New(server.URL, "", nil).Ready(t.Context())
+	if text := unready(err, server.URL, "; more").Error(); text != "asked at "+server.URL+": the server answered 502 Bad Gateway, which is not how a gateway answers; is CARILLON_SERVER right?" {
+		t.Error(text)
 	}
 	server.Close()
-	if f := examinePublic(t.Context(), server.URL); f.OK || !strings.Contains(f.Text, "nobody answers") || strings.Count(f.Text, server.URL) != 2 {
-		t.Error(f.Text)
+	err = client.New(server.URL, "", nil).Ready(t.Context())
+	if text := unready(err, server.URL, "; more").Error(); !strings.HasPrefix(text, "no gateway answers at "+server.URL) || strings.Count(text, server.URL) != 1 {
+		t.Error(text)
+	}
+	// What a gateway says is told apart by its type, not by what it says.
+	err = &client.NotReady{Reasons: "not ready: " + server.URL + " is full"}
+	if text := unready(err, server.URL, "; more").Error(); text != "the gateway at "+server.URL+" is not ready: "+server.URL+" is full; more" {
+		t.Error(text)
 	}
 }

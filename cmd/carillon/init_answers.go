@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/carillon-gateway/carillon/channels"
 	"github.com/carillon-gateway/carillon/channels/builtin"
 	"github.com/carillon-gateway/carillon/config"
 )
@@ -58,7 +60,8 @@ var (
 	serviceSID = regexp.MustCompile(`^MG[0-9a-fA-F]{32}$`)
 )
 
-// anAccount takes the SID of a Twilio account, a blank, and a number, written as people write it, or a messaging service.
+// anAccount takes the SID of a Twilio account, a blank, and a number, written as people write it, a messaging service, or
+// another sender that the adapter takes: a short code or a name.
 func anAccount(answer string) (string, error) {
 	sid, sender, _ := strings.Cut(answer, " ")
 	switch sender = strings.TrimSpace(sender); {
@@ -80,8 +83,15 @@ func anAccount(answer string) (string, error) {
 		if number, err := f.ParseAddress("", sender); err == nil {
 			return sid + " " + number.Reveal(), nil
 		}
+		if strings.HasPrefix(sender, "+") { // a number, mistyped
+			break
+		}
+		options, _ := json.Marshal(map[string]string{"account_sid": sid, "auth_token": "later", "from": sender}) // cannot fail
+		if _, err := f.New(channels.Settings{Name: f.Name, Options: options}); err == nil {
+			return sid + " " + sender, nil
+		}
 	}
-	return "", errors.New("the sending number cannot be read; write it in international form, as in +12025550100")
+	return "", errors.New("the sending number cannot be read; write it in international form, as in +12025550100, or give a short code or a name of at most 11 letters and digits")
 }
 
 // yesOrNo gives "yes", or nothing for no.

@@ -61,7 +61,7 @@ func (sh *shell) send() *cobra.Command {
 	f.BoolVar(&m.dryRun, "dry-run", false, "show what would happen, and send nothing")
 	f.StringVar(&m.glass, "break-glass", "", "with --danger-to-life: why no second person can be waited for, where one is needed; all who may approve are told")
 	f.StringVar(&m.replace, "replace", "", "put it in the place of the one with this id, which waits for a second person")
-	f.BoolVarP(&m.yes, "yes", "y", false, "do not ask before sending to many")
+	f.BoolVarP(&m.yes, "yes", "y", false, "do not ask before sending to many, or braces in --text as they stand")
 	f.BoolVar(&m.wait, "wait", false, "wait until nothing is left to send, and show what became of it")
 	c.RunE = func(c *cobra.Command, _ []string) error { return sh.runSend(c.Context(), m) }
 	return c
@@ -75,8 +75,9 @@ func (sh *shell) runSend(ctx context.Context, m message) error {
 	if err != nil {
 		return err
 	}
-	if err := sh.asItStands(m, draft.Words.Data["text"]); err != nil {
-		return err
+	braces := m.words == "" && looksFilled.MatchString(draft.Words.Data["text"])
+	if braces {
+		fmt.Fprintln(sh.err, "note: --text is sent as it stands, with its braces; a text with placeholders is written into a file and sent with --words")
 	}
 	c, err := sh.connect()
 	if err != nil {
@@ -85,11 +86,11 @@ func (sh *shell) runSend(ctx context.Context, m message) error {
 	if m.group, err = group(ctx, c, m.group); err != nil {
 		return err
 	}
-	return known(ctx, c, m.group, sh.handIn(ctx, c, m, draft))
+	return known(ctx, c, m.group, sh.handIn(ctx, c, m, draft, braces))
 }
 
-// handIn shows what would happen, asks, and submits.
-func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft gateway.Draft) error {
+// handIn shows what would happen, asks, and submits. Braces says that the text has what reads like a placeholder.
+func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft gateway.Draft, braces bool) error {
 	told := false // what is missing
 	if m.dryRun || !m.yes {
 		preview, err := c.Preview(ctx, m.group, draft)
@@ -108,8 +109,8 @@ func (sh *shell) handIn(ctx context.Context, c *client.Client, m message, draft 
 		if m.dryRun {
 			return nil
 		}
-		if preview.Reached >= many {
-			if err := sh.confirm(fmt.Sprintf("Send to %d people of %s?", preview.Reached, m.group), m.yes); err != nil {
+		if ask := m.question(preview.Reached, braces, sh.attended()); ask != "" {
+			if err := sh.confirm(ask, m.yes); err != nil {
 				return err
 			}
 		}
@@ -242,17 +243,20 @@ func unused(data map[string]string, set *templates.Set) string {
 // looksFilled finds what reads like a placeholder where none is filled in.
 var looksFilled = regexp.MustCompile(`\{[a-z][a-z0-9_]*[,}]`)
 
-// asItStands warns of placeholders in --text, where braces are braces, and asks whether that is meant. An alert does not wait
-// for the answer.
-func (sh *shell) asItStands(m message, text string) error {
-	if m.words != "" || !looksFilled.MatchString(text) {
-		return nil
+// question is what send asks before it hands in, or empty: it asks before many, and a person who is there before braces go to
+// a few as well. An alert to a few does not wait for the answer, and no script is asked that has never been.
+func (m message) question(reached int, braces, attended bool) string {
+	if reached < many && (!braces || !attended || gateway.Kind(m.kind) == gateway.KindAlert) {
+		return ""
 	}
-	fmt.Fprintln(sh.err, "note: --text is sent as it stands, with its braces; a text with placeholders is written into a file and sent with --words")
-	if m.dryRun || gateway.Kind(m.kind) == gateway.KindAlert {
-		return nil
+	who, with := fmt.Sprintf("%d people", reached), ""
+	if reached == 1 {
+		who = "1 person"
 	}
-	return sh.confirm("Send the braces?", m.yes)
+	if braces {
+		with = ", with the braces as they stand"
+	}
+	return fmt.Sprintf("Send to %s of %s%s?", who, m.group, with)
 }
 
 // dataOf reads the values of placeholders.

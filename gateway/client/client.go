@@ -118,7 +118,8 @@ func (c *Client) once(ctx context.Context, r call, body io.Reader, kind string) 
 			return false, ctx.Err()
 		}
 		if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
-			return false, gateway.Faultf(gateway.CodeUnavailable, "no gateway answers at %s; is carillon serve running, and is CARILLON_SERVER right?", c.base)
+			return false, &gateway.Fault{Code: gateway.CodeUnavailable, Err: dial,
+				Text: fmt.Sprintf("no gateway answers at %s; is carillon serve running, and is CARILLON_SERVER right?", c.base)}
 		}
 		return true, fmt.Errorf("asking the gateway: %w", withoutURL(err))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -241,13 +242,19 @@ func (c *Client) Status(ctx context.Context) (gateway.Status, error) {
 	return fetch[gateway.Status](ctx, c, call{method: http.MethodGet, path: "/api/v1/status"})
 }
 
-// Ready says whether the gateway can serve requests now; it needs no token. The error says in one line why not, as the gateway does, or
-// that none answers.
+// NotReady is what a gateway says that answers and cannot serve requests now.
+type NotReady struct{ Reasons string } // in one line, beginning with "not ready"
+
+func (e *NotReady) Error() string { return e.Reasons }
+
+// Ready says whether the gateway can serve requests now; it needs no token. The error is a *NotReady if the gateway says that it
+// cannot; any other says that no gateway answers, and holds a *net.OpError of a dial, and the address, if nothing takes connections there.
 func (c *Client) Ready(ctx context.Context) error {
 	err := c.do(ctx, call{method: http.MethodGet, path: "/readyz"})
-	if fault := (*gateway.Fault)(nil); errors.As(err, &fault) {
+	fault, dial := (*gateway.Fault)(nil), (*net.OpError)(nil)
+	if errors.As(err, &fault) && fault.Code == gateway.CodeUnavailable && !errors.As(err, &dial) {
 		line, _, _ := strings.Cut(fault.Text, "\n") // which holds all the reasons; those below say them one by one
-		return &gateway.Fault{Code: fault.Code, Text: line, Err: fault.Err}
+		return &NotReady{line}
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"path"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
+	"github.com/carillon-gateway/carillon/gateway/client"
 )
 
 // deed is how a route is used rightly once, in a world of its own making.
@@ -263,6 +265,13 @@ func TestOpenPaths(t *testing.T) {
 	w.fake.unready = []string{"the ledger's disk is full"}
 	if p := w.want(503, ask{method: "GET", path: "/readyz"}, nil).problem(t); !strings.Contains(p.Detail, "disk is full") {
 		t.Errorf("not ready, and why is not said: %+v", p)
+	}
+	var says *client.NotReady
+	if err := client.New(w.url, "", nil).Ready(t.Context()); !errors.As(err, &says) || says.Reasons != "not ready: the ledger's disk is full" {
+		t.Errorf("the client says %v", err)
+	}
+	if r := w.want(200, ask{method: "GET", path: "/healthz"}, nil); string(r.body) != `{"alive":true}`+"\n" {
+		t.Errorf("doctor knows no gateway by %s", r.body)
 	}
 }
 

@@ -107,7 +107,7 @@ func readHeader(fields, kinds []string) ([]column, []gateway.ImportProblem) {
 	}
 	if !known { // the first member stands where the header should
 		return columns, []gateway.ImportProblem{flawed("", gateway.FlawHeader,
-			"the first line must name the columns, and none of its fields is the name of one; write such a line above the members, with ref or one of "+strings.Join(kinds, ", ")+
+			"the first line must name the columns, and none of its fields is the name of one; write such a line above the members, or rename those of your first line, with ref or one of "+strings.Join(kinds, ", ")+
 				" among them. The columns are "+strings.Join(documented(kinds), ", "))}
 	}
 	if !reaches {

@@ -174,13 +174,13 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 
 // The code of a country, or a name, where a language's code should be: the report says which was likely meant.
 func TestALanguageIsGuessedAt(t *testing.T) {
-	r := take(t, &shelf{}, "ref,language,sms\na,UA,+447700900101\nb,German,+447700900102\nc,marzipan,+447700900103\nd,cn,+447700900104\n", gateway.ImportOptions{})
+	r := take(t, &shelf{}, "ref,language,sms\na,UA,+447700900101\nb,German,+447700900102\nc,marzipan,+447700900103\nd,cn,+447700900104\ne,KR,+447700900105\nf,kr-NG,+447700900106\n", gateway.ImportOptions{})
 	var told []string
 	for _, p := range r.Problems {
 		_, after, _ := strings.Cut(p.Text, "; ")
 		told = append(told, after)
 	}
-	if got := strings.Join(told, " | "); got != "did you mean uk? | did you mean de? | use a BCP 47 tag such as en, pt-BR or zh-Hant | did you mean zh-Hans or zh-Hant?" {
+	if got := strings.Join(told, " | "); got != "did you mean uk? | did you mean de? | use a BCP 47 tag such as en, pt-BR or zh-Hant | did you mean zh-Hans or zh-Hant? | did you mean ko? For Kanuri write kr-NG" {
 		t.Error(got)
 	}
 }
@@ -188,7 +188,7 @@ func TestALanguageIsGuessedAt(t *testing.T) {
 // A file without a header is one mistake, not one for every field; several strange columns do not bring the list of all columns each.
 func TestOneMistakeIsToldOnce(t *testing.T) {
 	r := take(t, &shelf{}, "a1,Ann,en,+447700900101,medic\n", gateway.ImportOptions{})
-	if len(r.Problems) != 1 || r.Problems[0].Column != "" || !strings.Contains(r.Problems[0].Text, "write such a line above the members") {
+	if len(r.Problems) != 1 || r.Problems[0].Column != "" || !strings.Contains(r.Problems[0].Text, "write such a line above the members, or rename those of your first line, with ref") {
 		t.Errorf("no header: %+v", r.Problems)
 	}
 	r = take(t, &shelf{}, "ref,sms,nick,hobby\na,+447700900101,,\n", gateway.ImportOptions{})

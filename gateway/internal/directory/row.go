@@ -189,6 +189,10 @@ func (r *row) text(c column, cell string, max int) string {
 }
 
 func (r *row) locale(c column, cell string) string {
+	if strings.EqualFold(cell, "kr") { // the one code of a country among those of meantLocale that is a language's too
+		r.flaw(c.title, gateway.FlawLanguage, "kr is Kanuri, and the country Korea; did you mean ko? For Kanuri write kr-NG")
+		return ""
+	}
 	tag, known := r.locales[cell]
 	if !known {
 		tag, _ = canonicalLocale(cell)
@@ -461,7 +465,7 @@ func meantLocale(cell string) string {
 		return "hi"
 	case "japanese", "jp":
 		return "ja"
-	case "korean", "kr":
+	case "korean":
 		return "ko"
 	case "persian", "farsi":
 		return "fa"
