@@ -27,8 +27,8 @@ type Status struct {
 	Spool *SpoolStatus `json:"spool,omitempty"`
 	// Processes are those that share the work, this one among them; none in the profile alone. They are the operator's to see.
 	Processes []ProcessStatus `json:"processes,omitempty"`
-	// Wanting says what the process that answers finds away or unfit, in words: Redis, which it may do without where senders do not.
-	// It is the operator's to see.
+	// Wanting says what the process that answers finds away or unfit, in words: the ledger or Redis (which it may do without where
+	// senders do not), and who holds locks in PostgreSQL that it waits for. It is the operator's to see.
 	Wanting []string `json:"wanting,omitempty"`
 }
 

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -137,13 +136,13 @@ func unwritable(err error) string {
 }
 
 // waits says, to anybody, what the process waits for although it is ready; the log and doctor say for whom.
-func (a *App) waits() string {
+func (a *App) waits() []string {
 	if a.presence == nil {
-		return ""
+		return nil
 	}
 	reasons := a.presence.missing(a.presence.needs)
 	if by, waited := a.presence.waiting(); len(by) > 0 {
 		reasons = append(reasons, fmt.Sprintf("for a lock in PostgreSQL, for %d s; the log and carillon doctor say who holds it", int(waited.Seconds())))
 	}
-	return strings.Join(reasons, "; ")
+	return reasons
 }

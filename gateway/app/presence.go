@@ -45,6 +45,7 @@ type presence struct {
 	ledgerIs error
 	queueIs  error
 	heldBy   []string // as held last said
+	nobody   int      // how often it has named nobody since
 	waited   time.Duration
 }
 
@@ -111,8 +112,14 @@ func (p *presence) askHeld(ctx context.Context) {
 	by, waited, err := p.held(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.waited = waited; waited == 0 || err == nil && len(by) > 0 { // between two tries nobody waits for a moment
-		p.heldBy = by
+	p.waited = waited
+	switch {
+	case waited == 0 || err == nil && len(by) > 0:
+		p.heldBy, p.nobody = by, 0
+	case err == nil:
+		if p.nobody++; p.nobody > 1 { // between two tries nobody waits for a moment
+			p.heldBy = nil
+		}
 	}
 }
 

@@ -209,8 +209,26 @@ func TestWhoIsReadyWithoutRedis(t *testing.T) {
 		if reasons := a.ready(t.Context()); (len(reasons) == 0) != ready {
 			t.Errorf("%q: not ready for %q", roles, reasons)
 		}
-		if says, needs := a.waits(), a.has(RoleRelay) || a.has(RoleSender); (says != "") != needs {
+		if says, needs := a.waits(), a.has(RoleRelay) || a.has(RoleSender); (len(says) > 0) != needs {
 			t.Errorf("%q: waits %q", roles, says)
+		}
+	}
+}
+
+// Who held a lock is named until nobody has been found twice running: between two tries nobody waits for a moment, and what is then
+// still asked may be slow for another reason. A look that failed has found nothing.
+func TestWhoHeldALockIsForgotten(t *testing.T) {
+	p := newPresence(nil, nil, gateway.NewID(), AllRoles(), "f1")
+	errAway := errors.New("the ledger does not answer")
+	for i, look := range []struct {
+		by    []string
+		err   error
+		named bool
+	}{{[]string{"process 7"}, nil, true}, {nil, nil, true}, {[]string{"process 7"}, nil, true}, {nil, nil, true}, {nil, errAway, true}, {nil, nil, false}, {nil, nil, false}} {
+		p.held = func(context.Context) ([]string, time.Duration, error) { return look.by, 6 * time.Second, look.err }
+		p.askHeld(t.Context())
+		if by, _ := p.waiting(); (len(by) > 0) != look.named {
+			t.Errorf("look %d: named is %q", i+1, by)
 		}
 	}
 }

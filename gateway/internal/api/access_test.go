@@ -258,8 +258,8 @@ func TestOpenPaths(t *testing.T) {
 		t.Errorf("anybody is told %s", r.body)
 	}
 	w.server.Findings = nil
-	w.server.Waits = func() string { return "for a lock" }
-	if r := w.want(200, ask{method: "GET", path: "/readyz"}, nil); string(r.body) != `{"ready":true,"waits":"for a lock"}`+"\n" {
+	w.server.Waits = func() []string { return []string{"for Redis", "for a lock"} }
+	if r := w.want(200, ask{method: "GET", path: "/readyz"}, nil); string(r.body) != `{"ready":true,"waits":["for Redis","for a lock"]}`+"\n" {
 		t.Errorf("of what it waits for it says %s", r.body)
 	}
 	w.fake.unready = []string{"the ledger's disk is full"}

@@ -66,7 +66,7 @@ type Options struct {
 	Status func(context.Context) (gateway.Status, error) // with all channels
 	Ready  func(context.Context) []string                // why it cannot work now, in words safe to show; empty: ready
 	// Waits says what this process waits for although it is ready, in words safe to show; nil, or nothing: nothing.
-	Waits func() string
+	Waits func() []string
 	// Findings gives what the watchdog found, for /readyz; nil: there is none.
 	Findings func() []gateway.Finding
 	// Spool says what this process keeps on its disk until the ledger takes it, for /readyz; nil, or a nil answer: nothing.
@@ -249,7 +249,7 @@ func (s *server) serveReady(w http.ResponseWriter, r *http.Request) {
 	if len(reasons) == 0 {
 		answer := struct {
 			Ready    bool                 `json:"ready"`
-			Waits    string               `json:"waits,omitempty"`
+			Waits    []string             `json:"waits,omitempty"`
 			Findings []overdue            `json:"findings,omitempty"`
 			Spool    *gateway.SpoolStatus `json:"spool,omitempty"`
 		}{Ready: true, Waits: s.waits(), Findings: s.overdue(), Spool: s.spooled()}
@@ -267,9 +267,9 @@ func (s *server) serveReady(w http.ResponseWriter, r *http.Request) {
 	writeProblem(w, p)
 }
 
-func (s *server) waits() string {
+func (s *server) waits() []string {
 	if s.Waits == nil {
-		return ""
+		return nil
 	}
 	return s.Waits()
 }

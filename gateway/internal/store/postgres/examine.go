@@ -84,7 +84,7 @@ func Examine(ctx context.Context, o Options) (r Report, err error) {
 		}
 	}
 	r.Keys = sealed.Fit(o.Ring, mark, groups)
-	waited, err := holders(ctx, c, looking)
+	waited, err := holders(ctx, c, looking, false)
 	for _, h := range waited {
 		r.Holders = append(r.Holders, h.String())
 	}

@@ -93,18 +93,23 @@ type holder struct {
 	seconds int    // for how long, the longest
 }
 
-// holdersText finds who has kept statements of this database waiting for $1 seconds. Of others' sessions it needs only what
-// everybody may see.
-const holdersText = `SELECT b.pid, concat_ws(', user ', nullif(h.application_name, ''), h.usename), coalesce(string_agg(DISTINCT l.name, ', '), ''), count(DISTINCT a.pid)::int, max(extract(epoch FROM clock_timestamp() - a.query_start))::int
+// holdersText finds who has kept statements of this database waiting for $1 seconds; with $2, of those only for whom somebody under
+// the asker's own name waits, be it through others. Of others' sessions it needs only what everybody may see.
+const holdersText = `WITH RECURSIVE ahead(pid) AS (
+		SELECT pid FROM pg_stat_activity WHERE $2 AND datname = current_database() AND wait_event_type = 'Lock' AND application_name = current_setting('application_name')
+		UNION SELECT unnest(pg_blocking_pids(pid)) FROM ahead)
+	SELECT b.pid, concat_ws(', user ', nullif(h.application_name, ''), h.usename), coalesce(string_agg(DISTINCT l.name, ', '), ''), count(DISTINCT a.pid)::int, max(extract(epoch FROM clock_timestamp() - a.query_start))::int
 	FROM pg_stat_activity a CROSS JOIN LATERAL unnest(pg_blocking_pids(a.pid)) b(pid) JOIN pg_stat_activity h ON h.pid = b.pid
 		LEFT JOIN LATERAL (SELECT relation::regclass::text AS name FROM pg_locks WHERE pid = a.pid AND NOT granted AND relation IS NOT NULL) l ON true
 	WHERE a.datname = current_database() AND a.wait_event_type = 'Lock' AND a.query_start < clock_timestamp() - make_interval(secs => $1)
 		AND NOT EXISTS (SELECT FROM unnest(pg_blocking_pids(b.pid)))
+		AND (NOT $2 OR h.application_name <> current_setting('application_name') AND b.pid IN (SELECT pid FROM ahead))
 	GROUP BY 1, 2 ORDER BY 4 DESC LIMIT 3`
 
-// holders finds whom statements have waited for, for at least so long.
-func holders(ctx context.Context, c *pgx.Conn, least time.Duration) (all []holder, err error) {
-	rows, _ := c.Query(ctx, holdersText, least.Seconds()) // its error comes with the rows
+// holders finds whom statements have waited for, for at least so long; mine: those only of whoever stands under the name of c, and
+// not that one itself.
+func holders(ctx context.Context, c *pgx.Conn, least time.Duration, mine bool) (all []holder, err error) {
+	rows, _ := c.Query(ctx, holdersText, least.Seconds(), mine) // its error comes with the rows
 	var h holder
 	_, err = pgx.ForEachRow(rows, []any{&h.process, &h.name, &h.tables, &h.waiting, &h.seconds}, func() error {
 		all = append(all, h)
@@ -118,10 +123,17 @@ func (h holder) String() string {
 	if h.tables != "" {
 		of = " for " + h.tables
 	}
-	if strings.HasPrefix(h.name, migrating) {
-		return fmt.Sprintf("process %d of PostgreSQL brings the ledger's tables up to date for a newer release, and has kept %d statements waiting%s, for %d s; let it end", h.process, h.waiting, of, h.seconds)
+	kept := "1 statement"
+	if h.waiting != 1 {
+		kept = fmt.Sprintf("%d statements", h.waiting)
 	}
-	return fmt.Sprintf("process %d of PostgreSQL (%q) has kept %d statements of the ledger waiting%s, for %d s; let it end its transaction, or SELECT pg_terminate_backend(%[1]d)", h.process, h.name, h.waiting, of, h.seconds)
+	switch {
+	case strings.HasPrefix(h.name, migrating):
+		return fmt.Sprintf("process %d of PostgreSQL brings the ledger's tables up to date for a newer release, and has kept %s waiting%s, for %d s; let it end", h.process, kept, of, h.seconds)
+	case strings.HasPrefix(h.name, working+", user "): // by that name alone it is somebody's program without one
+		return fmt.Sprintf("process %d of PostgreSQL is in another transaction of a gateway, and has kept %s waiting%s, for %d s; it ends by itself", h.process, kept, of, h.seconds)
+	}
+	return fmt.Sprintf("process %d of PostgreSQL (%q) has kept %s of the ledger waiting%s, for %d s; let it end its transaction, or SELECT pg_terminate_backend(%[1]d)", h.process, h.name, kept, of, h.seconds)
 }
 
 // The names under which our connections stand in pg_stat_activity, unless the ledger's address gives another.

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/url"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -149,12 +151,12 @@ func TestWhoHoldsALock(t *testing.T) {
 	go func() { _, err := waiter.Exec(t.Context(), "SELECT n FROM held"); waited <- err }()
 	var found []holder
 	for len(found) == 0 && t.Context().Err() == nil && err == nil {
-		found, err = holders(t.Context(), doctor, 0)
+		found, err = holders(t.Context(), doctor, 0, false)
 	}
 	if err != nil || len(found) != 1 || uint32(found[0].process) != somebody.PgConn().PID() || found[0].name != "a shell, user carillon" || found[0].waiting != 1 || found[0].tables != "held" {
 		t.Errorf("found %v, %v", found, err)
 	}
-	if late, err := holders(t.Context(), doctor, time.Hour); err != nil || len(late) > 0 {
+	if late, err := holders(t.Context(), doctor, time.Hour, false); err != nil || len(late) > 0 {
 		t.Errorf("for an hour: %v, %v", late, err)
 	}
 	if err := lock.Rollback(t.Context()); err != nil {
@@ -171,6 +173,9 @@ func TestAProcessFindsOutForWhomItWaits(t *testing.T) {
 	p := quick(t)
 	address := p.URL(newDatabase(t, p))
 	y := newYard(t, address, 1)
+	var cancel context.CancelFunc
+	y.ctx, cancel = context.WithTimeout(y.ctx, time.Minute)
+	defer cancel()
 	lock, err := pgx.Connect(y.ctx, address)
 	y.ok(err)
 	defer lock.Close(context.Background())
@@ -179,6 +184,7 @@ func TestAProcessFindsOutForWhomItWaits(t *testing.T) {
 	asked := make(chan error, 1)
 	go func() { _, err := y.s.NextDue(y.ctx, gateway.NewID(), gateway.Bulk); asked <- err }()
 	for y.s.waits.longest() == 0 {
+		y.ok(y.ctx.Err())
 		runtime.Gosched()
 	}
 	if by, waited, err := y.s.Held(y.ctx); len(by) > 0 || waited > 0 || err != nil {
@@ -204,10 +210,104 @@ func TestAProcessFindsOutForWhomItWaits(t *testing.T) {
 	}
 }
 
-// A new release that brings the tables up to date is named as such, and nobody is told to end it.
-func TestWhoMigratesIsLetAlone(t *testing.T) {
-	text := holder{process: 7, name: migrating + ", user carillon", tables: "deliveries", waiting: 3, seconds: 9}.String()
-	if strings.Contains(text, "terminate") || !strings.Contains(text, "newer release") {
+// A start waits while a shell holds what it has to change, and is told of the shell, also when a gateway stands between. Another start
+// that waits for the first one is told of that, and the first one of nothing: it is whom the others wait for.
+func TestAStartIsToldWhomItWaitsForItself(t *testing.T) {
+	p := quick(t)
+	address := p.URL(newDatabase(t, p))
+	s := newYard(t, address, 1).s
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	connect := func(config *pgx.ConnConfig) (*pgx.Conn, int) {
+		t.Helper()
+		c, err := pgx.ConnectConfig(ctx, config)
+		ok(err)
+		t.Cleanup(func() { _ = c.Close(context.Background()) })
+		return c, int(c.PgConn().PID())
+	}
+	do := func(c *pgx.Conn, text string) error { _, err := c.Exec(ctx, text); return err }
+	later := func(does func() error) chan error {
+		done := make(chan error, 1)
+		go func() { done <- does() }()
+		return done
+	}
+	bare, err := pgx.ParseConfig(address)
+	ok(err)
+	own := s.pool.Config().ConnConfig
+	starts := []*pgx.ConnConfig{toMigrate(own), toMigrate(own)}
+	first, _ := connect(starts[0])
+	second, _ := connect(starts[1])
+	all, _ := connect(bare)
+	told := func(c *pgx.Conn, mine bool) (pids []int) {
+		t.Helper()
+		found, err := holders(ctx, c, 0, mine)
+		ok(err)
+		for _, h := range found {
+			pids = append(pids, h.process)
+		}
+		slices.Sort(pids)
+		return pids
+	}
+	until := func(c *pgx.Conn, mine bool, want ...int) {
+		t.Helper()
+		for !slices.Equal(told(c, mine), want) {
+			runtime.Gosched()
+		}
+	}
+	shell, shellIs := connect(bare)
+	between, betweenIs := connect(own)
+	migrates, migratesIs := connect(starts[0])
+	ok(do(shell, "BEGIN; LOCK TABLE goose_db_version"))
+	ok(do(between, "BEGIN; LOCK TABLE duties"))
+	betweenWaits := later(func() error { return do(between, "LOCK TABLE goose_db_version") })
+	until(all, false, shellIs)
+	if told := told(first, true); len(told) > 0 {
+		t.Errorf("a start that waits for nobody is told of %v", told)
+	}
+	ok(do(migrates, "BEGIN; SELECT pg_advisory_xact_lock("+strconv.FormatInt(migrationLock, 10)+")"))
+	migratesWaits := later(func() error { return do(migrates, "LOCK TABLE duties") })
+	until(first, true, shellIs)
+	ok(do(shell, "ROLLBACK"))
+	ok(<-betweenWaits)
+	until(first, true, betweenIs)
+	ok(do(between, "ROLLBACK"))
+	ok(<-migratesWaits)
+	same, _ := connect(starts[0])
+	sameWaits := later(func() error { return do(same, "BEGIN; LOCK TABLE duties; ROLLBACK") })
+	until(all, false, migratesIs)
+	if told := told(first, true); len(told) > 0 {
+		t.Errorf("a start that waits for itself is told of %v", told)
+	}
+	secondWaits := later(func() error { return migrate(ctx, starts[1]) })
+	until(second, true, migratesIs)
+	if told := told(first, true); len(told) > 0 {
+		t.Errorf("a start for which others wait is told of %v", told)
+	}
+	ok(do(migrates, "ROLLBACK"))
+	ok(<-secondWaits)
+	ok(<-sameWaits)
+}
+
+// Nobody is told to end what brings the tables up to date, or another transaction of a gateway; a program without a name is neither.
+func TestWhomNobodyIsToldToEnd(t *testing.T) {
+	for name, want := range map[string]string{
+		migrating + " A2B3C4D5, user carillon": "newer release",
+		working + ", user carillon":            "ends by itself",
+		"carillon":                             "pg_terminate_backend(7)",
+		"carillon-shell, user carillon":        "pg_terminate_backend(7)",
+	} {
+		text := holder{process: 7, name: name, tables: "deliveries", waiting: 1, seconds: 9}.String()
+		if !strings.Contains(text, want) || strings.Contains(text, "terminate") != strings.Contains(want, "terminate") || !strings.Contains(text, "kept 1 statement ") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	if text := (holder{waiting: 3}).String(); !strings.Contains(text, "kept 3 statements ") {
 		t.Error(text)
 	}
 }

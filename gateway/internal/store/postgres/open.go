@@ -7,6 +7,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -136,8 +137,9 @@ func open(ctx context.Context, o Options) (*Store, error) {
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	waiting, migrated := context.WithCancel(ctx)
-	go tellBlame(waiting, config.ConnConfig, o.Log)
-	err = migrate(ctx, config.ConnConfig)
+	migrator := toMigrate(config.ConnConfig)
+	go tellBlame(waiting, migrator, o.Log)
+	err = migrate(ctx, migrator)
 	migrated()
 	if err != nil {
 		return nil, fmt.Errorf("bringing the ledger's tables up to date: %w", readable(err))
@@ -163,14 +165,22 @@ func (s *Store) Close() error {
 // migrationLock is the number of the lock that keeps two processes from migrating at once.
 const migrationLock = 0x6361_7269_6c6c_6f6e
 
+// toMigrate is the configuration of a start's connections that bring the tables up to date. They stand under a name of their own, so
+// that what keeps this start waiting is told from what other starts wait for.
+func toMigrate(config *pgx.ConnConfig) *pgx.ConnConfig {
+	config = config.Copy()
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	name := config.RuntimeParams["application_name"]
+	if name == working {
+		name = migrating
+	}
+	config.RuntimeParams["application_name"] = name + " " + rand.Text()[:8]
+	return config
+}
+
 // migrate brings the tables up to date. The lock belongs to a transaction, not to a session, so that it holds behind a
 // pooler as well; it is gone with the process, however that ends. The pooler must have two connections to give.
 func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
-	config = config.Copy()
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	if config.RuntimeParams["application_name"] == working {
-		config.RuntimeParams["application_name"] = migrating
-	}
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := suits(ctx, db); err != nil {

@@ -56,12 +56,12 @@ func (s *Store) Held(ctx context.Context) (by []string, waited time.Duration, er
 	if waited = s.waits.longest(); waited < held {
 		return nil, 0, nil
 	}
-	by, err = blame(ctx, s.pool.Config().ConnConfig)
+	by, err = blame(ctx, s.pool.Config().ConnConfig, false)
 	return by, waited, err
 }
 
-// blame asks over a new connection who holds locks that statements wait for.
-func blame(ctx context.Context, config *pgx.ConnConfig) (by []string, err error) {
+// blame asks over a new connection who holds locks that statements wait for; mine: those of whoever stands under its name.
+func blame(ctx context.Context, config *pgx.ConnConfig, mine bool) (by []string, err error) {
 	config = config.Copy()
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	c, err := pgx.ConnectConfig(ctx, config)
@@ -69,14 +69,14 @@ func blame(ctx context.Context, config *pgx.ConnConfig) (by []string, err error)
 		return nil, readable(err)
 	}
 	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
-	all, err := holders(ctx, c, looking)
+	all, err := holders(ctx, c, looking, mine)
 	for _, h := range all {
 		by = append(by, h.String())
 	}
 	return by, readable(err)
 }
 
-// tellBlame says, until the context ends, who keeps the tables from being brought up to date.
+// tellBlame says, until the context ends, who keeps the tables from being brought up to date over connections of this configuration.
 func tellBlame(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) {
 	for wait := held; ; wait = 6 * held {
 		select {
@@ -84,7 +84,7 @@ func tellBlame(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) {
 			return
 		case <-time.After(wait):
 		}
-		by, _ := blame(ctx, config) // if it cannot be reached, whoever waits hears it too
+		by, _ := blame(ctx, config, true) // if it cannot be reached, whoever waits hears it too
 		for _, h := range by {
 			log.Warn("the start waits until the ledger's tables can be brought up to date", "what", h)
 		}

@@ -132,7 +132,10 @@ func TestALockedLedgerIsNotWritable(t *testing.T) {
 		t.Error("it is said to be writable")
 	}
 	h.ok(other.Exec("ROLLBACK"))
-	for !h.s.Writable() { // it finds that out by itself, though nobody writes
+	for end := time.Now().Add(time.Minute); !h.s.Writable(); { // it finds that out by itself, though nobody writes
+		if time.Now().After(end) {
+			t.Fatal("a minute after the other program has ended, it is still said not to be writable")
+		}
 		runtime.Gosched()
 	}
 }
