@@ -19,3 +19,12 @@ func TestWhoHears(t *testing.T) {
 		}
 	}
 }
+
+// A sender is a number, a short code or a name of eleven characters; a number with a letter among its digits is none of them.
+func TestSenders(t *testing.T) {
+	for s, want := range map[string]bool{"+12025550100": true, "72345": true, "HARBOUR": true, "Night Watch": true, "Harbourmaster": false, "12": false, "+1202555O100": false, "": false} {
+		if got := isSender(s); got != want {
+			t.Errorf("%q is a sender: %v", s, got)
+		}
+	}
+}
