@@ -253,11 +253,11 @@ func TestAWaitOutlivesARestart(t *testing.T) {
 // request itself ends it at once.
 func TestAWaitForAGatewayThatStaysAway(t *testing.T) {
 	w := wait(t, gateway.Report, theirs("sms", gateway.ChannelHealth{}))
-	w.server.Close()
+	w.server.Close() // maybe while it asks, so that it is without an answer from now or from a second later
 	w.change(time.Second, nil)
-	w.change(patience-time.Second, nil)
+	w.change(patience-2*time.Second, nil)
 	w.mu.Lock()
-	w.now = w.now.Add(time.Second)
+	w.now = w.now.Add(2 * time.Second)
 	w.mu.Unlock()
 	err := w.finish(gateway.Planned)
 	if err == nil || codeOf(err) != exitFailed || !strings.Contains(err.Error(), "no answer for 10 minutes: no gateway answers at ") || !strings.Contains(err.Error(), "carillon broadcast show "+w.status.ID.String()+" --group rivers") {
