@@ -27,10 +27,6 @@ type AlertView struct {
 	Reads        *AlertReads `json:"reads,omitempty"` // in the answer to raising it, and as a second person is asked about it
 }
 
-// AlertCountTime is how long it is counted who reads an alert in which language where somebody waits: for the answer to an alert that
-// has left, because counting takes from the same machine as sending, and for what she is about to release. Longer: it is not told.
-const AlertCountTime = 250 * time.Millisecond
-
 // AlertReads says in which languages an alert is read.
 type AlertReads struct {
 	Told  []PreviewLanguage `json:"told"`  // by those who are told at once

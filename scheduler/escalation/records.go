@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/carillon-gateway/carillon/gateway"
 	"github.com/carillon-gateway/carillon/gateway/civil"
@@ -54,12 +55,23 @@ func (d *Desk) Waiting(ctx context.Context, g gateway.Group, name string) (gatew
 	if err != nil {
 		return w, err
 	}
-	brief, cancel := context.WithTimeout(ctx, gateway.AlertCountTime)
+	w.Alert.Reads = d.BriefReads(ctx, g, a) // she can release it all the same
+	return w, nil
+}
+
+// countTime is how long it is counted who reads an alert in which language where somebody waits: for the answer to an alert that
+// has left, because counting takes from the same machine as sending, and for what she is about to release.
+const countTime = 250 * time.Millisecond
+
+// BriefReads is AlertReads within countTime. It is nil too where that is too short or something fails, which the log tells.
+func (d *Desk) BriefReads(ctx context.Context, g gateway.Group, a gateway.AlertCase) *gateway.AlertReads {
+	ctx, cancel := context.WithTimeout(ctx, countTime)
 	defer cancel()
-	if w.Alert.Reads, err = d.AlertReads(brief, g, a); err != nil { // she can release it all the same
+	r, err := d.AlertReads(ctx, g, a)
+	if err != nil {
 		d.Log.Warn("it is not counted who reads an alert in which language", "group", a.GroupID, "alert", a.ID, "error", err)
 	}
-	return w, nil
+	return r
 }
 
 // AlertReads counts in which languages those read an alert who are told of it at once, and those whom its policy asks first. It is

@@ -28,6 +28,8 @@ type AlertRecords interface {
 	Waiting(ctx context.Context, g gateway.Group, name string) (gateway.AlertWaiting, error)
 	// AlertReads counts who reads it in which language; nil: nobody counts.
 	AlertReads(ctx context.Context, g gateway.Group, a gateway.AlertCase) (*gateway.AlertReads, error)
+	// BriefReads is AlertReads where somebody waits; nil too where it cannot be counted, or takes too long.
+	BriefReads(ctx context.Context, g gateway.Group, a gateway.AlertCase) *gateway.AlertReads
 	RollCall(ctx context.Context, group gateway.ID, name string) (gateway.RollCall, error)
 	Report(ctx context.Context, g gateway.Group, name string) (gateway.IncidentReport, error)
 }
@@ -144,11 +146,7 @@ func (s *server) addAlerts() {
 				v.Reads, err = s.Alerts.AlertReads(ctx, who.Group, a)
 				return &alertRaised{status, v}, err
 			}
-			brief, cancel := context.WithTimeout(ctx, gateway.AlertCountTime)
-			defer cancel()
-			if v.Reads, err = s.Alerts.AlertReads(brief, who.Group, a); err != nil { // it is on its way
-				s.Log.Warn("it is not counted who reads an alert in which language", "request", requestID(ctx), "group", who.Group.ID, "alert", a.ID, "error", err)
-			}
+			v.Reads = s.Alerts.BriefReads(ctx, who.Group, a) // it is on its way
 			return &alertRaised{status, v}, nil
 		})
 	add(s, route{ID: "get-alert", Method: http.MethodGet, Path: "/api/v1/groups/{group}/alerts/{alert}", Tag: alertTag, Scope: ofGroup, Role: gateway.Viewer,
