@@ -74,26 +74,22 @@ func (v *visit) tellDuty(ctx context.Context, k known, a gateway.AlertCase) erro
 			to = append(to, gateway.Audience{Members: others})
 		}
 	}
-	inCharge := len(to) > 0
 	if len(to) == 0 {
 		var err error
 		if to, err = v.onDuty(ctx, k.group.ID, a); err != nil {
 			return err
 		}
-	}
-	hers := false
-	if !inCharge {
 		asked, err := v.asked(ctx, k)
 		if err != nil {
 			return err
 		}
-		hers = slices.ContainsFunc(asked, func(c gateway.AlertCase) bool { return c.ID == a.ID })
-	}
-	told := slices.ContainsFunc(to, func(a gateway.Audience) bool {
-		return a.Topic == gateway.OwnersTopic && len(a.Tags)+len(a.Members)+len(a.Locales) == 0
-	})
-	if !told && (len(to) == 0 || hers) { // a turn has ended, say, another group is asked, or she is the one who is asked
-		to = append(to, gateway.Audience{Topic: gateway.OwnersTopic})
+		hers := slices.ContainsFunc(asked, func(c gateway.AlertCase) bool { return c.ID == a.ID })
+		told := slices.ContainsFunc(to, func(a gateway.Audience) bool {
+			return a.Topic == gateway.OwnersTopic && len(a.Tags)+len(a.Members)+len(a.Locales) == 0
+		})
+		if !told && (len(to) == 0 || hers) { // a turn has ended, say, another group is asked, or she is the one who is asked
+			to = append(to, gateway.Audience{Topic: gateway.OwnersTopic})
+		}
 	}
 	data := v.hand(k).Words()
 	data["code"] = a.Reference
