@@ -173,23 +173,33 @@ func (sh *shell) confirm(question string, yes bool) error {
 
 // attended says whether a person is there to ask, instead of a script.
 func (sh *shell) attended() bool {
-	file, isFile := sh.in.(*os.File)
-	return isFile && term.IsTerminal(int(file.Fd()))
+	_, is := terminalOf(sh.in)
+	return is
 }
 
 // terminal says whether somebody reads along what goes to standard error.
 func (sh *shell) terminal() bool {
-	file, isFile := sh.err.(*os.File)
-	return isFile && term.IsTerminal(int(file.Fd()))
+	_, is := terminalOf(sh.err)
+	return is
+}
+
+// terminalOf gives the descriptor of an input or output that is a terminal; false: it is none.
+func terminalOf(stream any) (int, bool) {
+	file, isFile := stream.(*os.File)
+	if !isFile {
+		return 0, false
+	}
+	fd := int(file.Fd())
+	return fd, term.IsTerminal(fd)
 }
 
 // columns gives the width of the terminal that output goes to; 0: it goes to a pipe or a file, where nothing is folded.
 func (sh *shell) columns() int {
-	file, isFile := sh.out.(*os.File)
-	if !isFile || !term.IsTerminal(int(file.Fd())) {
+	fd, is := terminalOf(sh.out)
+	if !is {
 		return 0
 	}
-	columns, _, err := term.GetSize(int(file.Fd()))
+	columns, _, err := term.GetSize(fd)
 	if err != nil {
 		return 0
 	}
