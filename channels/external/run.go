@@ -56,7 +56,7 @@ func (r *run) listen() {
 	defer close(r.heard)
 	defer func() { _ = r.out.Close() }()
 	lines := bufio.NewReaderSize(r.out, 64<<10)
-	for junk, empty := 0, 0; junk <= mostJunk && empty <= mostJunk; {
+	for empty := 0; r.junk <= mostJunk && empty <= mostJunk; { // nobody else writes junk
 		text, err := readLine(lines)
 		switch {
 		case err != nil:
@@ -67,9 +67,8 @@ func (r *run) listen() {
 		case r.deliver(text):
 			empty = 0 // some end each answer with one more
 		default:
-			junk++
 			r.mu.Lock()
-			r.junk = junk
+			r.junk++
 			r.mu.Unlock()
 		}
 	}
