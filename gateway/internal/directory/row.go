@@ -189,7 +189,7 @@ func (r *row) text(c column, cell string, max int) string {
 }
 
 func (r *row) locale(c column, cell string) string {
-	if strings.EqualFold(cell, "kr") { // the one code of a country among those of meantLocale that is a language's too
+	if strings.EqualFold(cell, "kr") { // the one code of a country that stands beside those of meant and is a language's too
 		r.flaw(c.title, gateway.FlawLanguage, "kr is Kanuri, and the country Korea; did you mean ko? For Kanuri write kr-NG")
 		return ""
 	}
@@ -200,8 +200,8 @@ func (r *row) locale(c column, cell string) string {
 	}
 	if tag == "" {
 		text := "this is no language; use a BCP 47 tag such as en, pt-BR or zh-Hant"
-		if meant := meantLocale(cell); meant != "" {
-			text = "this is no language; did you mean " + meant + "?"
+		if locale := meant[strings.ToLower(strings.TrimSpace(cell))]; locale != "" {
+			text = "this is no language; did you mean " + locale + "?"
 		}
 		r.flaw(c.title, gateway.FlawLanguage, "%s", text)
 	}
@@ -439,48 +439,11 @@ func remember[V any](m map[string]V, key string, v V) {
 	}
 }
 
-// meantLocale guesses what people write in a list instead of a language's code: the code of a country, or the language's name in
-// English. Empty: nothing to guess.
-func meantLocale(cell string) string {
-	switch strings.ToLower(strings.TrimSpace(cell)) {
-	case "arabic":
-		return "ar"
-	case "burmese":
-		return "my"
-	case "chinese", "cn":
-		return "zh-Hans or zh-Hant"
-	case "cz", "czech":
-		return "cs"
-	case "danish", "dk":
-		return "da"
-	case "english":
-		return "en"
-	case "french":
-		return "fr"
-	case "german":
-		return "de"
-	case "gr", "greek":
-		return "el"
-	case "hindi":
-		return "hi"
-	case "japanese", "jp":
-		return "ja"
-	case "korean":
-		return "ko"
-	case "persian", "farsi":
-		return "fa"
-	case "portuguese":
-		return "pt or pt-BR"
-	case "russian":
-		return "ru"
-	case "spanish":
-		return "es"
-	case "swahili":
-		return "sw"
-	case "turkish":
-		return "tr"
-	case "ua", "ukrainian":
-		return "uk"
-	}
-	return ""
+// meant is what people write in a list instead of a language's code, in small letters: the code of a country, or the language's name
+// in English.
+var meant = map[string]string{
+	"arabic": "ar", "burmese": "my", "chinese": "zh-Hans or zh-Hant", "cn": "zh-Hans or zh-Hant", "cz": "cs", "czech": "cs", "danish": "da",
+	"dk": "da", "english": "en", "french": "fr", "german": "de", "gr": "el", "greek": "el", "hindi": "hi",
+	"japanese": "ja", "jp": "ja", "korean": "ko", "persian": "fa", "farsi": "fa", "portuguese": "pt or pt-BR", "russian": "ru",
+	"spanish": "es", "swahili": "sw", "turkish": "tr", "ua": "uk", "ukrainian": "uk",
 }

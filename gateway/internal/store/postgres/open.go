@@ -122,7 +122,9 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	config.MaxConns = int32(o.MaxConns)
 	config.ConnConfig.ConnectTimeout, config.PingTimeout = connectTime, pingTime
 	config.ConnConfig.Tracer = o.trace
-	underName(config.ConnConfig, working)
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = working
+	}
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		teach(c.TypeMap())
 		if o.Pooled {
@@ -197,13 +199,6 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 		}
 	}
 	return store.Migrate(ctx, db, "postgres")
-}
-
-// underName has connections stand under a name, unless they have one.
-func underName(config *pgx.ConnConfig, name string) {
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = name
-	}
 }
 
 // suits refuses a server on which the ledger cannot be kept, before anything is made there.

@@ -49,9 +49,9 @@ func (w *waits) longest() (longest time.Duration) {
 	return longest
 }
 
-// Held says who holds locks that this process waits for, and how to mend it. For is how long it has waited for the server, if
-// that is five seconds or more; with nobody named, the server is slow, or what it is asked takes long. It uses a connection of its own: those of the pool
-// may all be waiting.
+// Held says who holds locks that this process waits for, and how to mend it. waited is how long it has waited for the server, if
+// that is five seconds or more, else zero; with nobody named, the server is slow, or what it is asked takes long. It uses a
+// connection of its own: those of the pool may all be waiting.
 func (s *Store) Held(ctx context.Context) (by []string, waited time.Duration, err error) {
 	if waited = s.waits.longest(); waited < held {
 		return nil, 0, nil
